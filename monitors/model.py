@@ -1,0 +1,138 @@
+"""The nouns of observation: target, metric, sample, event, finding. Plain values without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
+
+LAYERS: tuple[str, ...] = (
+    # Innermost first: a leak lives in the first of these that grows.
+    "python_objects", "host_heap", "heap_held", "mmap", "anonymous", "shared", "file", "kernel", "fds", "threads",
+    "children", "gpu_allocated", "gpu_reserved", "gpu_process", "gpu_device", "gpu_residual", "pinned",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """What a metric is: `name` is its stem everywhere (record, report, `soak_<name>` when scraped)."""
+
+    name: str
+    unit: Unit
+    help: str
+    layer: str | None = None
+    """The layer of `LAYERS` whose amount this is; None where it is not an amount held."""
+    judged: bool = False
+    """Whether growth of this metric can be a leak."""
+    counter: bool = False
+    """Only ever rises within one trial (steps, CPU seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one metric, at the time of the round that took it."""
+
+    metric: MetricSpec
+    value: float
+    label: str = ""
+    """Tells apart several series of one metric (a device, a line of code); empty where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where the machine is read from; tests point these at recorded trees."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What may be sampled in one round, as far as it is known."""
+
+    pid: int | None = None
+    """Root process of the trial's process tree."""
+    beat: Mapping[str, float] = field(default_factory=dict)
+    """The worker's latest counters, by metric name."""
+    beat_age: float | None = None
+    """Seconds since that beat."""
+    cgroup: Path | None = None
+    """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
+    tester_pid: int | None = None
+    """soak's own process."""
+
+
+class NoDataError(Exception):
+    """The source does not exist here (no cgroup, no swap, an old kernel). Not a failure: the value is absent."""
+
+
+class Sampler(Protocol):
+    """Reads one source and yields samples.
+
+    One file in `monitors/samplers/` defines one, as `SAMPLER: type[Sampler]`. Constructed once per trial. It raises
+    `NoDataError` where its source does not exist and leaves any other exception to the round, which contains,
+    times and counts it. A value that cannot be known is left out, never 0.
+    """
+
+    specs: tuple[MetricSpec, ...]
+    interval: float
+    """Seconds between two reads; 0 reads in every round."""
+
+    def __init__(self, roots: Roots) -> None: ...
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: a gap, a missed beat, a restart, a limit reached.
+
+    `t` is seconds since the trial began (since the run began where `trial` is None); `wall` is a Unix time.
+    """
+
+    t: float
+    kind: str
+    message: str
+    trial: int | None = None
+    wall: float = 0.0
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+SeriesVerdict = Literal["leak", "pass", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement about one series, with its evidence. Rates are in the series' unit per hour."""
+
+    detector: str
+    series: str
+    layer: str | None
+    unit: Unit
+    verdict: SeriesVerdict
+    leak_probability: float | None
+    """None where the series is too short or too broken to say."""
+    calibrated: bool
+    rate_per_hour: float | None
+    rate_per_hour_ci95: tuple[float, float] | None
+    rate_per_step: float | None
+    minimum_detectable_rate_per_hour: float | None
+    shape: str
+    """flat, warm-up, saturating, step, periodic, linear, late onset, accelerating or unknown."""
+    reason: str
+    """The verdict in words, for a person."""
+    samples: int
+    gaps: int
+    growth: float | None = None
+    """Fitted growth over the judged part, in the series' unit."""
+    judged_from: float | None = None
+    """Seconds at which the judged part begins (what is before is burn-in)."""
+    onset: float | None = None
+    """Seconds at which a late growth begins; None where it grows from the start."""
+    noise: float | None = None
+    """Standard deviation about the fit, in the series' unit."""

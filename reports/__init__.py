@@ -1,0 +1,1 @@
+"""A record, finished or still running, made readable."""

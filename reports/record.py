@@ -1,0 +1,98 @@
+"""What a report may ask of a run. The store of soak satisfies `RunRecord` structurally; neither imports the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from monitors.model import Event, Finding
+from monitors.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One execution of a config."""
+
+    run_id: str
+    name: str
+    soak_version: str
+    command: str
+    """The command line that started it."""
+    config_path: str
+    config_text: str
+    """The config as it was, overrides included, as TOML or JSON text: enough to run it again."""
+    seed: int
+    started: float
+    """Unix time."""
+    ended: float | None
+    """Unix time; None where the run has not ended, or did not live to say so."""
+    verdict: str | None
+    """pass, leak, unstable, inconclusive, invalid or error; None while unfinished."""
+    reason: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Machine and tester: CPU, memory, kernel, THP, limits, versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInfo:
+    """One workload, one seed, one duration, in one fresh process tree."""
+
+    index: int
+    name: str
+    workload: str
+    framework: str
+    mode: str
+    execution: str
+    seed: int
+    pair: str
+    """Trials of equal `pair` differ in framework (and execution) only; the comparison is made within it."""
+    state: str
+    """planned, running or ended."""
+    started: float | None = None
+    """Unix time."""
+    seconds: float | None = None
+    """How long it ran, spawn to end; None before the end."""
+    end_reason: str = ""
+    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, broken, exhausted or lost; empty before the end."""
+    end_message: str = ""
+    verdict: str | None = None
+    reason: str = ""
+    leak_probability: float | None = None
+    calibrated: bool = False
+    layer: str | None = None
+    """The innermost layer that grows, where the verdict is leak."""
+    expect: str | None = None
+    """The known truth of a control: the verdict it must get; None for a trial under test."""
+    expect_layers: tuple[str, ...] = ()
+    """Layers of which a control's leak must be found in one; empty: any."""
+    control_passed: bool | None = None
+    """Whether a control was judged as expected; None where it is no control or not judged yet."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The trial as ordered: options, stream, limits, threads."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the child says of itself: versions, threads, allocator."""
+
+
+class RunRecord(Protocol):
+    """A run as recorded so far; readable at any moment, whatever ended it."""
+
+    def run(self) -> RunInfo:
+        """What was asked and how it ended."""
+        ...
+
+    def trials(self) -> Sequence[TrialInfo]:
+        """In the order of the plan."""
+        ...
+
+    def events(self) -> Sequence[Event]:
+        """Oldest first."""
+        ...
+
+    def findings(self, trial: int) -> Sequence[Finding]:
+        """The judgement of each series of a trial; empty before it was judged."""
+        ...
+
+    def series(self, trial: int) -> Sequence[Series]:
+        """Every series of a trial, judged or not."""
+        ...

@@ -1,0 +1,99 @@
+"""Versioned messages from the child to the supervisor: one JSON object a line, over a pipe of its own.
+
+Knows nothing of processes. A line that cannot be read is reported as `WireError` and never guessed at.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+VERSION = 1
+MAX_LINE = 1 << 20
+
+
+class WireError(ValueError):
+    """A line that is no message of this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First sign of life: the process runs, nothing is imported yet."""
+
+    pid: int
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The workload is built; steps begin. `environment` holds versions, threads, allocator and the like."""
+
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life between two steps. `values` are counters and amounts by metric name; an unknown one is left out."""
+
+    t: float
+    """Seconds since the first step began."""
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the record should know (a decode error skipped, tracemalloc's growing lines)."""
+
+    kind: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last message of an orderly end.
+
+    reason: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted` (a bounded source
+    ended), `failed` (an exception in a step) or `broken` (it could not be built).
+    """
+
+    reason: str
+    message: str = ""
+    traceback: str = ""
+
+
+Message = Hello | Ready | Beat | Note | Done
+_KINDS: dict[str, type[Message]] = {"hello": Hello, "ready": Ready, "beat": Beat, "note": Note, "done": Done}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def encode(message: Message) -> bytes:
+    """One line, newline included. Values that are not finite are left out of a beat: absent, not a lie."""
+    body = asdict(message)
+    if isinstance(message, Beat):
+        body["values"] = {k: v for k, v in message.values.items() if math.isfinite(v)}
+    return json.dumps({"v": VERSION, "type": _NAMES[type(message)], **body}, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Read one line.
+
+    Raises:
+        WireError: it is no JSON object, of another version, of an unknown type, or has wrong fields.
+    """
+    try:
+        body = json.loads(line)
+    except ValueError as error:
+        raise WireError(f"not JSON: {line[:80]!r}") from error
+    if not isinstance(body, dict) or body.pop("v", None) != VERSION:
+        raise WireError(f"not a version {VERSION} message: {line[:80]!r}")
+    kind = _KINDS.get(str(body.pop("type", None)))
+    if kind is None:
+        raise WireError(f"unknown message type: {line[:80]!r}")
+    try:
+        return kind(**body)
+    except TypeError as error:
+        raise WireError(f"wrong fields for {kind.__name__}: {error}") from error

@@ -1,0 +1,71 @@
+"""What a workload is to the child that drives it, and what it is given to build itself from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip of the stream: `frames` has shape (frames, height, width, channels), uint8, and is read-only."""
+
+    frames: Frames
+    index: int
+    """Number of this clip in the stream, from 0."""
+    cut: bool = False
+    """Whether a scene cut begins within this clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything a workload is built from. Two setups that differ only in `framework` are a fair pair."""
+
+    workload: str
+    framework: str
+    """torch or tensorflow."""
+    mode: str
+    """train or infer."""
+    execution: str
+    """eager or graph (tf.function)."""
+    seed: int
+    channels: int
+    """Channels of a frame; its height and width may change from clip to clip."""
+    threads: int = 1
+    """Compute threads of the framework."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The workload's own options, checked against its `Options` before."""
+
+
+class Workload(Protocol):
+    """A model driven by a stream, keeping its recurrent state across clips.
+
+    One file in `workloads/streams/` is one workload. The module imports on a machine without any framework (a
+    framework is imported inside `build` only), has a docstring whose first line says what it is, and defines
+
+    - `FRAMEWORKS: tuple[str, ...]`, of torch and tensorflow;
+    - `MODES: tuple[str, ...]`, of train and infer;
+    - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
+    - `build(setup: Setup, options: Options) -> Workload`.
+    """
+
+    output: Any
+    """The last step's output, a framework tensor; None before the first step."""
+
+    def step(self, clip: Clip) -> float:
+        """Run one clip; the loss when training, the mean of the output when inferring."""
+        ...
+
+    def counters(self) -> Mapping[str, float]:
+        """Doses and allocator counters of the framework so far, by metric name (`traces`, `rebuilds`, …)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
