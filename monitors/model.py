@@ -57,6 +57,8 @@ class Target:
     """Root process of the trial's process tree."""
     beat: Mapping[str, float] = field(default_factory=dict)
     """The worker's latest counters, by metric name."""
+    beat_number: int = 0
+    """How many beats have come; unchanged means that `beat` is the one of the last round."""
     beat_age: float | None = None
     """Seconds since that beat."""
     cgroup: Path | None = None

@@ -1,0 +1,1 @@
+"""One file = one subcommand, found by its name."""

@@ -1,0 +1,46 @@
+# Everything from nothing but python3 (3.11 or newer) and make.
+#   make soak    set up, soak both frameworks side by side for three minutes, end in a verdict and a report
+#   make test    set up, then lint, types, import contracts and tests
+# On a machine without a GPU that is not meant to hold CUDA, give pip PyTorch's own index of CPU builds, which the
+# PyTorch site names under "Get Started":   make soak PIP_ARGS="--extra-index-url=<that index>"
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+CONFIG ?= configs/quick.toml
+
+.PHONY: help soak test test-slow lint check-format clean
+
+help:
+	@sed -n '2,3p' Makefile | sed 's/^# *//'
+
+$(VENV)/bin/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "soak needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[torch,tensorflow,video]"
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+soak: $(VENV)/.installed
+	$(BIN)/soak run $(CONFIG)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,67 @@
+"""Check a config without running it, and show what it would run.
+
+Finds wrong keys, impossible values, unknown workloads and options, missing frameworks and unreadable files, each in
+one line that names the file, the key and the value. Prints the plan: trials in their order, their limits, and how long
+it all takes.
+
+examples:
+  soak check configs/quick.toml
+  soak check my.toml --set run.parallel=2
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reports.units import format_duration
+from rich.console import Console
+from rich.table import Table
+
+from soak import config, feasible
+from soak.plan import Trial, make_plan
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak check`."""
+    parser.add_argument("config", type=Path, nargs="+", metavar="CONFIG", help="TOML files")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
+                        help="override a key of the config, as in `soak run`")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check every file; the first that is wrong ends it."""
+    console = Console()
+    for path in options.config:
+        loaded = config.load(path, options.overrides)
+        plan = make_plan(loaded)
+        feasible.check(loaded, plan)
+        console.print(_table(path, plan, loaded.run.parallel))
+    return 0
+
+
+def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:
+    table = Table(title=f"{path}: {len(plan)} trials, {_length(plan, parallel)}", title_justify="left", box=None)
+    for heading in ("#", "trial", "pair", "seed", "until", "control"):
+        table.add_column(heading, justify="left")
+    for trial in plan:
+        control = f"must be {trial.expect}" if trial.expect else ""
+        table.add_row(str(trial.index + 1), trial.name, trial.pair, str(trial.spec.seed), _until(trial), control)
+    return table
+
+
+def _until(trial: Trial) -> str:
+    spec = trial.spec
+    limits = [
+        format_duration(spec.duration) if spec.duration else "",
+        f"{format_duration(spec.stream_time)} of stream" if spec.stream_time else "",
+        f"{spec.steps} steps" if spec.steps else "",
+    ]
+    return " or ".join(filter(None, limits))
+
+
+def _length(plan: tuple[Trial, ...], parallel: int) -> str:
+    if any(trial.spec.duration is None for trial in plan):
+        return f"{parallel} at a time; how long depends on the machine's speed"
+    seconds = sum(trial.spec.duration or 0.0 for trial in plan) / parallel
+    return f"{parallel} at a time, about {format_duration(seconds)} and the start of each"

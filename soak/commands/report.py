@@ -1,0 +1,64 @@
+"""Make the reports of a run, finished, still running or left behind by a kill.
+
+Reads RUN (a run folder) without changing its record, judges what was not judged yet, and writes report.html and
+report.json beside it. An unfinished run gets a report that says so.
+
+examples:
+  soak report runs/quick-20260101T120000Z
+  soak report runs/quick-20260101T120000Z --format markdown --out -
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from reports import catalog, document, terminal
+from soak.judgement import judge_one, settings_of
+from soak.record import Record, open_record
+from soak.verdict import EXIT_CODES
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak report`."""
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--format", dest="formats", action="append", choices=catalog.names(), default=None,
+                        help="which to write; may be given several times (default: html and json)")  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="where to write (default: the run folder); - for standard output"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the reports, print the summary; the exit code is the verdict."""
+    record = open_record(options.run_folder)
+    _judge_the_rest(record)
+    body = document.build(record)
+    formats = options.formats or ["html", "json"]
+    if options.out == "-":
+        for name in formats:
+            sys.stdout.write(catalog.load(name).render(body, record))
+        return 0
+    folder = Path(options.out) if options.out else _folder(options.run_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in formats:
+        module = catalog.load(name)
+        written.append(folder / f"report{module.SUFFIX}")
+        written[-1].write_text(module.render(body, record), encoding="utf-8")
+    terminal.print_summary(body, Console(), written)
+    return EXIT_CODES[record.run().verdict or "inconclusive"]
+
+
+def _folder(given: Path) -> Path:
+    return given if given.is_dir() else given.parent
+
+
+def _judge_the_rest(record: Record) -> None:
+    settings = settings_of(record.judge_table())
+    for trial in record.trials():
+        if trial.verdict is None and trial.started is not None:
+            record.adopt(trial.index, judge_one(record, trial, settings))

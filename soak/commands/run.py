@@ -1,0 +1,97 @@
+"""Soak: run a config's trials, judge them, write a report.
+
+Runs every trial of CONFIG in a fresh process tree of its own, records each layer of its memory, judges the record,
+and writes report.html and report.json into a new run folder. Ctrl-C once ends cleanly, with a report of what there is;
+twice ends now. The exit code is the verdict: 0 pass, 1 leak or unstable, 3 inconclusive, 4 invalid or error.
+
+examples:
+  soak run configs/quick.toml
+  soak run configs/day.toml --out /var/tmp/soaks
+  soak run configs/quick.toml --duration 30s --set run.parallel=1
+  soak run configs/selftest.toml --trial fault_fd
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from soak import __version__, config, environment, feasible
+from soak.clock import SystemClock
+from soak.config import Config
+from soak.errors import RecordError, UsageError
+from soak.plan import make_plan
+from soak.progress import Progress
+from soak.store import FILE, Store
+from soak.supervisor import Supervisor
+from soak.verdict import EXIT_CODES
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak run`."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file; see configs/ for examples")
+    parser.add_argument("--duration", metavar="TIME", help='replaces the limits of every trial, such as "90s" or "2h"')
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
+                        help="override a key of the config, such as run.parallel=1 or trial.0.options.hidden=64")  # fmt: skip
+    parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
+                        help="only the trials whose name begins so; may be given several times")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run, report, and answer with the exit code of the verdict."""
+    loaded = config.load(options.config, options.overrides, options.duration)
+    plan = make_plan(loaded, tuple(options.only))
+    feasible.check(loaded, plan)
+    folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
+    console = Console()
+    clock = SystemClock()
+    with Store.create(folder / FILE) as store:
+        _describe(store, loaded, folder, clock.wall())
+        with Progress(console, clock, len(plan)) as progress:
+            verdict = Supervisor(loaded, plan, folder, store, clock, progress).run()
+    report = [sys.executable, "-P", "-m", "soak", "report", str(folder.resolve())]
+    # A process of its own: the arrays of a long record must not stay in this one.
+    if subprocess.run(report, check=False).returncode == EXIT_CODES["error"] and verdict.verdict == "pass":
+        raise RecordError(f"{folder}: the run passed but its report could not be written")
+    return EXIT_CODES[verdict.verdict]
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+        folder = parent / f"{name}-{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"{folder}: the run folder cannot be made: {error.strerror}") from error
+        return folder
+    raise UsageError(f"{parent}: too many runs named {name} started in this second")
+
+
+def _describe(store: Store, loaded: Config, folder: Path, now: float) -> None:
+    facts = {
+        "run_id": folder.name,
+        "name": loaded.run.name,
+        "soak_version": __version__,
+        "command": shlex.join(["soak", *sys.argv[1:]]),
+        "config_path": str(loaded.path),
+        "config_text": loaded.text,
+        "seed": loaded.run.seed,
+        "started": now,
+        "environment": environment.machine(),
+        "judge": {"min_rate": float(loaded.judge.min_rate)},
+        "sample_interval": float(loaded.run.sample_interval),
+        "pid": os.getpid(),
+    }
+    for key, value in facts.items():
+        store.put_meta(key, value)

@@ -1,0 +1,300 @@
+"""A config file → checked values. Every error names the file, the key, the value and what was expected instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import msgspec
+
+from soak.errors import ConfigError, missing_key
+from soak.quantity import Duration, Rate, Size, parse_duration, parse_rate, parse_size
+from workloads.trial import StreamSpec
+
+Framework = Literal["torch", "tensorflow"]
+Mode = Literal["train", "infer"]
+Execution = Literal["eager", "graph"]
+Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunTable:
+    """`[run]`: how the trials are executed."""
+
+    name: str = "soak"
+    seed: Natural = 0
+    duration: Duration | None = None
+    """Of every trial that sets no limit of its own."""
+    repeats: Count = 1
+    """Trials of every combination, each with a seed of its own."""
+    parallel: Count = 1
+    """Trials that run at the same time."""
+    order: Literal["shuffled", "listed"] = "shuffled"
+    """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
+    sample_interval: Duration = Duration(1.0)
+    heartbeat_deadline: Duration = Duration(60.0)
+    """A worker silent for longer is hung."""
+    start_deadline: Duration = Duration(300.0)
+    """Imports, building and the first step may take this long."""
+    stop_grace: Duration = Duration(15.0)
+    """Between TERM and KILL."""
+    out: str = "runs"
+    """Folder that run folders are made in, relative to the working directory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeTable:
+    """`[judge]`: what counts as a leak."""
+
+    min_rate: Rate = Rate(1024.0 * 1024.0)
+    """Growth slower than this is not called a leak."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialTable:
+    """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
+
+    workload: str
+    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    mode: list[Mode] | Mode = "infer"
+    execution: list[Execution] | Execution = "eager"
+    name: str = ""
+    duration: Duration | None = None
+    stream_time: Duration | None = None
+    steps: Count | None = None
+    repeats: Count | None = None
+    threads: Count = 1
+    python: str = ""
+    """Interpreter of another environment that holds the framework."""
+    memory_limit: Size | None = None
+    tracemalloc: Natural = 0
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stream: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Overrides of `[stream]` for this trial."""
+    expect: Verdict | None = None
+    """Makes the trial a control: the verdict it must get."""
+    expect_layer: list[str] | str = dataclasses.field(default_factory=list)
+    expect_end: str = ""
+    """Makes the control ask for an end too: finished, oom, crashed, hung, nan."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole config, checked."""
+
+    path: Path
+    text: str
+    run: RunTable
+    stream: StreamSpec
+    judge: JudgeTable
+    trials: tuple[TrialTable, ...]
+    streams: tuple[StreamSpec, ...]
+    """The stream of each trial table: `[stream]` with the trial's overrides."""
+
+
+def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None) -> Config:
+    """Read and check a config.
+
+    Args:
+        path: a TOML file.
+        overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
+        duration: replaces every limit of every trial.
+
+    Raises:
+        ConfigError: it cannot be read or used.
+    """
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise missing_key(path, "", f"not valid TOML: {error}") from error
+    for override in overrides:
+        _override(path, raw, override)
+    if duration is not None:
+        _limit_all(raw, duration)
+    return _check(path, text, raw)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise missing_key(path, "", f"no such file{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise missing_key(path, "", f"cannot be read: {reason}") from error
+
+
+def _override(path: Path, raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    node: Any = raw
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        node = _descend(path, node, part, key)
+    if not isinstance(node, dict):
+        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
+    node[last] = value
+
+
+def _descend(path: Path, node: Any, part: str, key: str) -> Any:
+    if isinstance(node, list):
+        if not part.isdigit() or int(part) >= len(node):
+            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
+    return node.setdefault(part, {})
+
+
+def _limit_all(raw: dict[str, Any], duration: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["duration"] = duration
+    for trial in raw.get("trial", ()):
+        if isinstance(trial, dict):
+            for key in ("duration", "stream_time", "steps"):
+                trial.pop(key, None)
+
+
+def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
+    _known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
+    run = _convert(path, "run", raw.get("run", {}), RunTable)
+    stream = _stream(path, "stream", raw.get("stream", {}))
+    judge = _convert(path, "judge", raw.get("judge", {}), JudgeTable)
+    tables = raw.get("trial")
+    if not isinstance(tables, list) or not tables:
+        raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
+    trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
+    streams = tuple(
+        _stream(path, f"trial[{i}].stream", {**raw.get("stream", {}), **trial.stream}) if trial.stream else stream
+        for i, trial in enumerate(trials)
+    )
+    return Config(path, text, run, stream, judge, trials, streams)
+
+
+def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
+    trial = _convert(path, key, table, TrialTable)
+    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
+    if not limits and run.duration is None:
+        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+    if (trial.expect_layer or trial.expect_end) and trial.expect is None:
+        raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
+    return trial
+
+
+def _stream(path: Path, key: str, table: object) -> StreamSpec:
+    spec = _convert(path, key, table, StreamSpec)
+    for name, (holds, expected) in _STREAM_RULES.items():
+        value = getattr(spec, name)
+        if not holds(value):
+            raise ConfigError(path, f"{key}.{name}", value, f"expected {expected}")
+    if spec.source == "file" and not spec.path:
+        raise missing_key(path, f"{key}.path", 'expected a video file, as source is "file"')
+    if spec.source == "file" and not Path(spec.path).is_file():
+        raise ConfigError(path, f"{key}.path", spec.path, "expected a video file that exists")
+    return spec
+
+
+def _in(*names: str) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value in names), " or ".join(f'"{n}"' for n in names)
+
+
+def _between(low: float, high: float) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: low <= value <= high), f"{low:g} to {high:g}"
+
+
+_SIDE = (8, 4096)
+_STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "source": _in("synthetic", "file"),
+    "fps": _between(0.1, 1000),
+    "height": _between(*_SIDE),
+    "width": _between(*_SIDE),
+    "channels": ((lambda value: value in (1, 3)), "1 or 3"),
+    "objects": _between(0, 64),
+    "noise": _between(0, 127),
+    "scene_seconds": _between(0.1, 86400),
+    "clip_length": _in("fixed", "set", "new"),
+    "clip_frames": (
+        (lambda value: value and all(2 <= n <= 4096 for n in value)),
+        "a list of clip lengths, each of 2 to 4096 frames",
+    ),
+    "clip_new_every": _between(1, 10**9),
+    "resolutions": (
+        (lambda value: all(_SIDE[0] <= side <= _SIDE[1] for pair in value for side in pair)),
+        f"[height, width] pairs, each side {_SIDE[0]} to {_SIDE[1]}",
+    ),
+    "resolution_every": _between(1, 10**9),
+    "pace": _in("flat_out", "real_time"),
+}
+
+
+def _convert(path: Path, key: str, table: object, kind: type[T]) -> T:
+    if not isinstance(table, dict):
+        raise ConfigError(path, key, table, "expected a table")
+    _known_keys(path, key, table, [field.name for field in dataclasses.fields(kind)])  # type: ignore[arg-type]
+    try:
+        return msgspec.convert(table, kind, dec_hook=_quantity)
+    except msgspec.ValidationError as error:
+        raise _explain(path, key, table, error) from error
+
+
+def _known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+            raise ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}")
+
+
+def _quantity(kind: type, value: object) -> object:
+    if kind is Duration:
+        return parse_duration(value)
+    if kind is Size:
+        return parse_size(value)
+    if kind is Rate:
+        return parse_rate(value)
+    raise NotImplementedError(kind)
+
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+def _explain(path: Path, key: str, table: Any, error: msgspec.ValidationError) -> ConfigError:
+    """msgspec's message, with the file, the whole key and the value put in front."""
+    match = _AT.match(str(error))
+    what, where = (match["what"], match["where"] or "") if match else (str(error), "")
+    if missing := _MISSING.match(what):
+        return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), "this key is required")
+    value: Any = table
+    for part in re.findall(r"[^.\[\]]+", where):
+        value = value[int(part)] if isinstance(value, list) else value.get(part)
+    return ConfigError(path, f"{key}.{where}", value, what[:1].lower() + what[1:])
+
+
+def as_tuple(value: list[str] | str) -> tuple[str, ...]:
+    """A key that takes one name or a list of names."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def frameworks() -> tuple[str, ...]:
+    """The frameworks a trial may name."""
+    return get_args(Framework)

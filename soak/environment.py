@@ -1,0 +1,56 @@
+"""What machine this is, as far as it can change what memory means. Every entry is read, none is guessed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from pathlib import Path
+
+from soak import __version__
+
+
+def machine(root: Path = Path("/")) -> dict[str, str]:
+    """Facts by name; what cannot be read is left out."""
+    facts = {
+        "soak": __version__,
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+        "cpus": str(len(os.sched_getaffinity(0))),
+        "cpu": _field(root / "proc/cpuinfo", "model name"),
+        "memory": _field(root / "proc/meminfo", "MemTotal"),
+        "swap": _field(root / "proc/meminfo", "SwapTotal"),
+        "transparent_hugepage": _chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
+        "overcommit": _text(root / "proc/sys/vm/overcommit_memory"),
+        "open_files_limit": str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        "address_space_limit": _limit(resource.RLIMIT_AS),
+        "host": platform.node(),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _field(path: Path, name: str) -> str:
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _chosen(path: Path) -> str:
+    """The word in brackets of a kernel setting such as `always [madvise] never`."""
+    return _text(path).partition("[")[2].partition("]")[0]
+
+
+def _limit(kind: int) -> str:
+    soft = resource.getrlimit(kind)[0]
+    return "unlimited" if soft == resource.RLIM_INFINITY else str(soft)

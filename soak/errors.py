@@ -1,0 +1,39 @@
+"""soak's own errors: each carries the facts of one line and an exit code, and is caught once, in `cli`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SoakError(Exception):
+    """Something that ends the command, in one line a person can act on."""
+
+    exit_code = 4
+
+
+class UsageError(SoakError):
+    """The command line or what it names is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A config that cannot be used."""
+
+    def __init__(self, file: Path | str, key: str, value: object, expected: str) -> None:
+        self.file, self.key, self.value, self.expected = str(file), key, value, expected
+        shown = "" if value is _ABSENT else f" = {value!r}"
+        where = f": {key}{shown}" if key else ""
+        super().__init__(f"{file}{where}: {expected}")
+
+
+_ABSENT = object()
+
+
+def missing_key(file: Path | str, key: str, expected: str) -> ConfigError:
+    """The error for a key that is not there."""
+    return ConfigError(file, key, _ABSENT, expected)
+
+
+class RecordError(SoakError):
+    """A record that cannot be read or written."""

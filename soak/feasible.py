@@ -1,0 +1,70 @@
+"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+from workloads.catalog import WorkloadError
+
+from soak.config import Config
+from soak.errors import ConfigError
+from soak.plan import Trial
+from workloads import catalog
+
+EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
+
+
+def check(config: Config, plan: Sequence[Trial]) -> None:
+    """Check every trial of a plan.
+
+    Raises:
+        ConfigError: the first thing that would not run, by file, key, value and what was expected.
+    """
+    for trial in plan:
+        _workload(config, trial)
+        _interpreter(config, trial)
+        _framework(config, trial)
+
+
+def _workload(config: Config, trial: Trial) -> None:
+    spec = trial.spec
+    try:
+        module = catalog.load(spec.workload)
+        catalog.check_options(spec.workload, spec.options)
+    except WorkloadError as error:
+        raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
+    for key, value, known in (
+        ("framework", spec.framework, module.FRAMEWORKS),
+        ("mode", spec.mode, module.MODES),
+    ):
+        if value not in known:
+            expected = f"{spec.workload} has {' and '.join(known)}"
+            raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+
+
+def _interpreter(config: Config, trial: Trial) -> None:
+    if trial.python and shutil.which(trial.python) is None:
+        expected = "expected the path of a Python interpreter"
+        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
+
+
+def _framework(config: Config, trial: Trial) -> None:
+    framework = trial.spec.framework
+    if not _has(trial.python, framework):
+        where = trial.python or sys.executable
+        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
+        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+
+
+@cache
+def _has(python: str, framework: str) -> bool:
+    """Without importing it, in this interpreter or another."""
+    if not python:
+        return importlib.util.find_spec(framework) is not None
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+    return subprocess.run([python, "-P", "-c", code], check=False, capture_output=True).returncode == 0

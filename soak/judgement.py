@@ -1,0 +1,64 @@
+"""Judge one trial of a record, in a process of its own: `python -m soak.judgement FOLDER TRIAL` prints one JSON object.
+
+The supervisor stays light and never imports numpy; this process lives for a moment and does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from monitors.detection import JudgeSettings, judge
+
+from reports.record import TrialInfo
+from soak.record import Record, open_record
+from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
+
+
+def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
+    """Verdict, numbers and findings of one trial, as JSON values."""
+    series = [s for s in record.series(trial.index) if len(s.t)]
+    detection = judge(series, settings) if series else None
+    shown = Shown(detection.verdict, detection.reason) if detection else None
+    verdict = judge_trial(trial.end_reason, trial.end_message, shown)
+    layer = detection.layer if detection and detection.verdict == "leak" else None
+    body: dict[str, Any] = {
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "leak_probability": detection.leak_probability if detection else None,
+        "calibrated": False,
+        "layer": layer,
+        "control_passed": None,
+        "findings": [asdict(finding) for finding in detection.findings] if detection else [],
+    }
+    if trial.expect is not None:
+        expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
+        body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
+    return body
+
+
+def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
+    """The `[judge]` table as recorded."""
+    return JudgeSettings(min_rate_bytes_per_hour=float(judge_table["min_rate"]))
+
+
+def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
+    """The run's verdict from the trials that were judged."""
+    judged = [Judged(t.name, t.verdict, t.control_passed, t.expect) for t in trials if t.verdict is not None]
+    return judge_run(judged, interrupted or len(judged) < len(trials))
+
+
+def main() -> None:
+    """Judge the trial named on the command line."""
+    folder, index = Path(sys.argv[1]), int(sys.argv[2])
+    record = open_record(folder)
+    trial = next(t for t in record.trials() if t.index == index)
+    json.dump(judge_one(record, trial, settings_of(record.judge_table())), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

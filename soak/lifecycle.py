@@ -1,0 +1,140 @@
+"""What to do next with a worker: a pure state machine. Facts and time in, one action out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Phase(Enum):
+    """Where a worker stands."""
+
+    STARTING = "starting"
+    STEPPING = "stepping"
+    DUMPING = "dumping"
+    """Its stacks are being written."""
+    STOPPING = "stopping"
+    """TERM was sent."""
+    KILLED = "killed"
+
+
+class Action(Enum):
+    """What the supervisor does to a worker."""
+
+    NOTHING = "nothing"
+    DUMP = "dump"
+    """Ask for the Python stacks of all threads."""
+    TERMINATE = "terminate"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds."""
+
+    start: float = 300.0
+    """From spawn to the first beat."""
+    heartbeat: float = 60.0
+    """Between two beats."""
+    dump: float = 1.0
+    """For the stacks to be written."""
+    grace: float = 15.0
+    """From TERM to KILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A worker as the supervisor sees it."""
+
+    phase: Phase
+    since: float
+    """When the phase began; monotonic seconds, as all times here."""
+    alive_at: float
+    """Last sign of life (a beat; the spawn before the first)."""
+    blame: str = ""
+    """Why it is being ended: hung or interrupted; empty while it is not."""
+
+
+def spawned(now: float) -> State:
+    """A worker just started."""
+    return State(Phase.STARTING, now, now)
+
+
+def beaten(state: State, now: float) -> State:
+    """A beat came. A worker that is being ended stays so: a hang is a result even if it wakes up."""
+    if state.phase is Phase.STARTING:
+        return State(Phase.STEPPING, now, now)
+    return replace(state, alive_at=now)
+
+
+def decide(state: State, now: float, deadlines: Deadlines, stop: bool = False) -> tuple[State, Action]:
+    """The next action, and the state after it.
+
+    Args:
+        state: the worker now.
+        now: the time.
+        deadlines: what it is held to.
+        stop: the run is to end.
+    """
+    if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
+        silent = now - state.alive_at
+        if stop:
+            return State(Phase.STOPPING, now, state.alive_at, "interrupted"), Action.TERMINATE
+        if silent > (deadlines.start if state.phase is Phase.STARTING else deadlines.heartbeat):
+            return State(Phase.DUMPING, now, state.alive_at, "hung"), Action.DUMP
+    elif state.phase is Phase.DUMPING and now - state.since >= deadlines.dump:
+        return replace(state, phase=Phase.STOPPING, since=now), Action.TERMINATE
+    elif state.phase is Phase.STOPPING and now - state.since >= deadlines.grace:
+        return replace(state, phase=Phase.KILLED, since=now), Action.KILL
+    return state, Action.NOTHING
+
+
+def wake_at(state: State, deadlines: Deadlines) -> float:
+    """When `decide` may have something to do next, if nothing happens before."""
+    if state.phase is Phase.STARTING:
+        return state.alive_at + deadlines.start
+    if state.phase is Phase.STEPPING:
+        return state.alive_at + deadlines.heartbeat
+    if state.phase is Phase.DUMPING:
+        return state.since + deadlines.dump
+    return state.since + deadlines.grace
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended, and in whose words."""
+
+    reason: str
+    message: str
+
+
+def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int) -> Ending:
+    """Why a worker is gone, from every sign there is.
+
+    Args:
+        state: the last state; its `blame` outranks what the worker says of being stopped.
+        done: reason and message of the worker's own last word, if it came.
+        returncode: of the process; negative is a signal.
+        oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
+    """
+    if state.blame == "hung":
+        return Ending("hung", f"no sign of life for {state.since - state.alive_at:.0f} s; its stacks are in the record")
+    if done is not None and not (done[0] == "stopped" and state.blame):
+        return Ending(*done)
+    if state.blame:
+        return Ending(state.blame, "stopped on request")
+    if oom_kills:
+        return Ending("oom", "killed by the kernel: the trial's memory limit was reached")
+    return Ending("crashed", _death(returncode))
+
+
+def _death(returncode: int) -> str:
+    if returncode >= 0:
+        return f"the worker exited with status {returncode} without a last word"
+    import signal
+
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:
+        name = f"signal {-returncode}"
+    return f"the worker died of {name}"

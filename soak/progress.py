@@ -1,0 +1,123 @@
+"""What a person sees while a run runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.units import format_duration, format_rate, format_value
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from soak.clock import Clock
+from soak.lifecycle import Ending
+from soak.plan import Trial
+from soak.supervisor import Status
+
+PLAIN_EVERY = 15.0
+"""Seconds between two lines of a trial where there is no terminal."""
+
+STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
+          "error": "magenta"}  # fmt: skip
+
+
+class Progress:
+    """Satisfies `supervisor.Listener`."""
+
+    def __init__(self, console: Console, clock: Clock, total: int) -> None:
+        self._console, self._clock, self._total = console, clock, total
+        self._begun = 0
+        self._said: dict[int, float] = {}
+        self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def started(self, trial: Trial) -> None:
+        """Say which trial began."""
+        self._begun += 1
+        self._said[trial.index] = self._clock.monotonic()
+        self._print(f"[dim]{self._begun}/{self._total}[/] {trial.name} started")
+
+    def ended(self, trial: Trial, end: Ending) -> None:
+        """Only what is out of the ordinary is worth a line; the verdict follows."""
+        if end.reason != "finished":
+            self._print(
+                f"    {trial.name} {end.reason}: {end.message}" if end.message else f"    {trial.name} {end.reason}"
+            )
+
+    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+        """The verdict of a trial, and whether a control got the one it had to."""
+        verdict = str(body["verdict"])
+        passed = body.get("control_passed")
+        mark = (
+            ""
+            if passed is None
+            else (" [green](as it had to be)[/]" if passed else f" [red](had to be {trial.expect})[/]")
+        )
+        self._print(
+            f"    {trial.name} [{STYLES.get(verdict, 'white')}]{verdict}[/]{mark}: {Text(str(body['reason'])).markup}"
+        )
+
+    def noted(self, message: str) -> None:
+        """Something that needs attention."""
+        self._print(f"[yellow]![/] {Text(message).markup}")
+
+    def tick(self, running: Sequence[Status], waiting: int) -> None:
+        """Draw the table, or now and then a line for each trial."""
+        if self._live:
+            self._live.update(_table(running, waiting))
+            return
+        now = self._clock.monotonic()
+        for status in running:
+            if now - self._said.get(status.trial.index, now) >= PLAIN_EVERY:
+                self._said[status.trial.index] = now
+                self._print(f"    {status.trial.name} {Text(_line(status)).markup}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _cells(status: Status) -> tuple[str, str, str, str, str, str]:
+    """Stream time, frames/s, memory, growth so far, elapsed, time left."""
+    frames = status.frames_per_second
+    return (
+        "" if status.stream_seconds is None else format_duration(status.stream_seconds),
+        "" if frames is None else f"{frames:,.0f}",
+        "" if status.memory_bytes is None else format_value(status.memory_bytes, "bytes"),
+        "" if status.bytes_per_hour is None else format_rate(status.bytes_per_hour, "bytes"),
+        format_duration(status.elapsed),
+        "" if status.time_left is None else format_duration(status.time_left),
+    )
+
+
+def _line(status: Status) -> str:
+    stream, frames, memory, growth, elapsed, left = _cells(status)
+    parts = [
+        f"{status.phase} for {elapsed}" if status.phase != "stepping" else elapsed,
+        f"stream {stream}" if stream else "",
+        f"{frames} frames/s" if frames else "",
+        f"memory {memory}" if memory else "",
+        f"growth so far {growth}" if growth else "",
+        f"{left} left" if left else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _table(running: Sequence[Status], waiting: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{waiting} trials waiting" if waiting else None)
+    for heading in ("trial", "", "stream", "frames/s", "memory", "growth so far", "elapsed", "left"):
+        table.add_column(heading, justify="left" if heading in ("trial", "") else "right", no_wrap=True)
+    for status in running:
+        bar = ProgressBar(total=1.0, completed=status.done or 0.0, width=16, pulse=status.done is None)
+        table.add_row(status.trial.name, bar, *_cells(status))
+    return table

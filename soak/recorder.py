@@ -1,0 +1,155 @@
+"""The sampling thread: at even times a round of samplers for every running trial, into the store.
+
+Apart from the supervisor's loop, since a read of /proc can be slow and must not delay the watch over heartbeats. Its own
+lateness, clock jumps and a store that cannot be written are recorded facts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitors.latest import Latest
+from monitors.round import Round
+
+from monitors.model import Event, Target
+from soak.clock import Clock
+from soak.errors import RecordError
+from soak.store import Store
+
+JUMP = 1.0
+"""Seconds that the wall clock may stray from the monotonic one between two rounds before it is called a jump."""
+
+
+class Feed:
+    """What is known of one running trial, handed from the supervisor's thread to the recorder's."""
+
+    def __init__(self, trial: int, pid: int, cgroup: Path | None, started: float) -> None:
+        self.trial = trial
+        self.started = started
+        """Monotonic time of the spawn: t = 0 of the trial's samples."""
+        self._pid = pid
+        self._cgroup = cgroup
+        self._lock = threading.Lock()
+        self._beat: Mapping[str, float] = {}
+        self._beat_at: float | None = None
+        self._beats = 0
+
+    def beat(self, values: Mapping[str, float], now: float) -> None:
+        """The worker's latest counters."""
+        with self._lock:
+            self._beat, self._beat_at = values, now
+            self._beats += 1
+
+    def target(self, now: float, tester_pid: int) -> Target:
+        """What may be sampled now."""
+        with self._lock:
+            return Target(
+                pid=self._pid,
+                beat=self._beat,
+                beat_number=self._beats,
+                beat_age=None if self._beat_at is None else now - self._beat_at,
+                cgroup=self._cgroup,
+                tester_pid=tester_pid,
+            )
+
+
+@dataclass
+class _Followed:
+    feed: Feed
+    round: Round
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Recorder:
+    """Samples every trial it follows, until it is closed."""
+
+    def __init__(
+        self, store: Store, clock: Clock, interval: float, make_round: Callable[[], Round], latest: Latest
+    ) -> None:
+        self.latest = latest
+        self.failure: RecordError | None = None
+        """Why the store can no longer be written; None while it can."""
+        self._store, self._clock, self._interval, self._make_round = store, clock, interval, make_round
+        self._followed: dict[int, _Followed] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._pid = os.getpid()
+        self._offset = clock.wall() - clock.monotonic()
+
+    def start(self) -> None:
+        """Begin to sample."""
+        self._thread.start()
+
+    def follow(self, feed: Feed) -> None:
+        """Sample this trial from the next round on."""
+        with self._lock:
+            self._followed[feed.trial] = _Followed(feed, self._make_round())
+
+    def leave(self, trial: int) -> None:
+        """No further round of this trial begins; returns when one under way is written."""
+        with self._lock:
+            followed = self._followed.pop(trial, None)
+        if followed is not None:
+            with followed.lock:
+                self.latest.forget(trial)
+
+    def close(self) -> None:
+        """End the thread; a reader stuck in the kernel is left behind, it can no longer write."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def _work(self) -> None:
+        due = self._clock.monotonic()
+        while not self._clock.wait_event(self._stop, due - self._clock.monotonic()):
+            now = self._clock.monotonic()
+            with self._lock:
+                followed = list(self._followed.values())
+            self._watch_clock(now, followed)
+            for each in followed:
+                self._sample(each)
+            due += self._interval
+            late = self._clock.monotonic() - due
+            if late > self._interval:
+                missed = int(late / self._interval)
+                due += missed * self._interval
+                self._tell_all(followed, "gap", f"{missed} rounds missed: sampling was {late:.1f} s late")
+
+    def _sample(self, each: _Followed) -> None:
+        with each.lock:
+            feed, now = each.feed, self._clock.monotonic()
+            with self._lock:
+                if feed.trial not in self._followed:
+                    return
+            result = each.round.take(feed.target(now, self._pid), now)
+            self.latest.put(feed.trial, result.samples)
+            try:
+                if result.samples:
+                    self._store.add_round(feed.trial, now - feed.started, result.samples)
+                for event in result.events:
+                    self._add_event(feed, event.kind, event.message, event.data)
+            except RecordError as error:
+                self.failure = self.failure or error
+
+    def _watch_clock(self, now: float, followed: list[_Followed]) -> None:
+        offset = self._clock.wall() - now
+        jump, self._offset = offset - self._offset, offset
+        if abs(jump) > JUMP:
+            self._tell_all(followed, "clock_jump", f"the wall clock jumped by {jump:+.1f} s", {"seconds": jump})
+
+    def _tell_all(
+        self, followed: list[_Followed], kind: str, message: str, data: Mapping[str, object] | None = None
+    ) -> None:
+        for each in followed:
+            with contextlib.suppress(RecordError):
+                self._add_event(each.feed, kind, message, data or {})
+
+    def _add_event(self, feed: Feed, kind: str, message: str, data: Mapping[str, object]) -> None:
+        t = self._clock.monotonic() - feed.started
+        self._store.add_event(Event(t, kind, message, feed.trial, self._clock.wall(), data))

@@ -1,0 +1,38 @@
+"""What `soak list` can list: the plug-in rooms, each described without importing a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import monitors.catalog
+import reports.catalog
+import workloads.catalog
+
+
+def _workloads() -> list[dict[str, Any]]:
+    return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _samplers() -> list[dict[str, Any]]:
+    rows = []
+    for name in monitors.catalog.names():
+        sampler = monitors.catalog.load(name)
+        rows.append({"name": name, "metrics": [spec.name for spec in sampler.specs]})
+    return rows
+
+
+def _formats() -> list[dict[str, Any]]:
+    rows = []
+    for name in reports.catalog.names():
+        module = reports.catalog.load(name)
+        about = (module.__doc__ or "").strip().partition("\n")[0]
+        rows.append({"name": name, "about": about, "file": f"report{module.SUFFIX}"})
+    return rows
+
+
+ROOMS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "formats": _formats,
+    "samplers": _samplers,
+    "workloads": _workloads,
+}

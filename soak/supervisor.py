@@ -1,0 +1,374 @@
+"""The loop of one run: plan → workers → record. It decides nothing by itself: `lifecycle` and `verdict` do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import selectors
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from monitors.latest import Latest
+
+from monitors.estimate import RunningRate
+from monitors.model import Event
+from soak.cgroup import TrialCgroup
+from soak.clock import Clock
+from soak.config import Config
+from soak.errors import RecordError, SoakError
+from soak.guardian import Guardian
+from soak.judging import Judging
+from soak.lifecycle import Action, Deadlines, Ending, State, beaten, decide, ending, spawned, wake_at
+from soak.plan import Trial
+from soak.recorder import Feed, Recorder
+from soak.samplers import make_round
+from soak.stopping import StopRequests
+from soak.store import Store
+from soak.verdict import Judged, Verdict, judge_run
+from soak.worker import Worker
+from workloads import wire
+
+MEMORY = "anonymous_bytes"
+"""The series that progress shows and estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A running trial for the progress display; unknown values are None."""
+
+    trial: Trial
+    phase: str
+    elapsed: float
+    """Seconds since the spawn."""
+    done: float | None
+    """Share of the trial's limit reached, 0 to 1."""
+    time_left: float | None
+    stream_seconds: float | None
+    frames_per_second: float | None
+    memory_bytes: float | None
+    bytes_per_hour: float | None
+    """Estimate of the growth so far."""
+
+
+class Listener(Protocol):
+    """Who watches a run."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial's worker was spawned."""
+
+    def ended(self, trial: Trial, end: Ending) -> None:
+        """A trial's worker is gone."""
+
+    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+        """A trial has its verdict."""
+
+    def noted(self, message: str) -> None:
+        """Something the person at the terminal should know now."""
+
+    def tick(self, running: Sequence[Status], waiting: int) -> None:
+        """Called at every turn of the loop, at least once a second."""
+
+
+@dataclass
+class _Running:
+    trial: Trial
+    worker: Worker
+    feed: Feed
+    state: State
+    started: float
+    started_wall: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    last_beat: wire.Beat | None = None
+    rate: RunningRate = field(default_factory=RunningRate)
+    done: wire.Done | None = None
+    piped: bool = True
+    """Whether the pipe is still open."""
+
+
+class Supervisor:
+    """Runs a plan into a record."""
+
+    def __init__(
+        self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener
+    ) -> None:
+        run = config.run
+        self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
+        self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
+        self._plan = tuple(plan)
+        self._waiting = list(plan)
+        self._running: dict[int, _Running] = {}
+        self._judging: dict[int, tuple[Trial, Judging]] = {}
+        self._judged: dict[int, Judged] = {}
+        self._bodies: dict[int, dict[str, Any]] = {}
+        self._cgroups: list[TrialCgroup] = []
+        self._began = clock.monotonic()
+        self._failure: RecordError | None = None
+
+    def run(self) -> Verdict:
+        """Run every trial, judge every trial, and close the record.
+
+        Raises:
+            RecordError: the record could not be written any more; what was written before is whole.
+        """
+        interval = float(self._config.run.sample_interval)
+        recorder = Recorder(self._store, self._clock, interval, lambda: make_round(self._clock), Latest())
+        with StopRequests() as stop, selectors.DefaultSelector() as selector, _guardian() as guardian:
+            self._recorder, self._stop, self._selector, self._guardian = recorder, stop, selector, guardian
+            selector.register(stop.fd, selectors.EVENT_READ, stop)
+            recorder.start()
+            try:
+                self._prepare()
+                self._loop()
+            finally:
+                self._abandon()
+                recorder.close()
+        if self._failure:
+            raise self._failure
+        return self._conclude()
+
+    def _prepare(self) -> None:
+        for trial in self._plan:
+            self._put(trial, {"state": "planned"})
+
+    def _loop(self) -> None:
+        while self._waiting or self._running or self._judging:
+            stopping = self._stop.count > 0 or self._failure is not None
+            if stopping:
+                self._waiting.clear()
+            while self._waiting and len(self._running) < self._config.run.parallel:
+                self._start(self._waiting.pop(0))
+            self._clock.wait(self._selector, self._timeout())
+            self._stop.drain()
+            for running in list(self._running.values()):
+                self._attend(running, stopping)
+            self._collect()
+            self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
+            self._failure = self._failure or self._recorder.failure
+
+    def _timeout(self) -> float:
+        """Until something may be due: a second at most, for the display; less while a judgement is being made."""
+        now = self._clock.monotonic()
+        due = [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
+        return max(0.0, min([*due, 0.1 if self._judging else 1.0]))
+
+    def _start(self, trial: Trial) -> None:
+        cgroup = TrialCgroup.create(f"soak-{self._folder.name}-{trial.index}", trial.memory_limit)
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        try:
+            worker = Worker(trial, self._folder / "trials" / trial.name, cgroup)
+        except SoakError as error:
+            self._never_started(trial, error, wall)
+            return
+        if worker.cgroup is not None:
+            self._cgroups.append(worker.cgroup)
+        self._guardian.watch(worker.pid)
+        feed = Feed(trial.index, worker.pid, worker.cgroup.path if worker.cgroup else None, now)
+        running = _Running(trial, worker, feed, spawned(now), now, wall)
+        self._running[trial.index] = running
+        self._selector.register(worker.fd, selectors.EVENT_READ, running)
+        self._put(trial, {"state": "running", "started": wall})
+        if worker.limited_by == "rlimit":
+            self._tell(running, "memory_limit", "no cgroup is permitted here: the limit holds for each process apart")
+        self._recorder.follow(feed)
+        self._listener.started(trial)
+
+    def _never_started(self, trial: Trial, error: SoakError, wall: float) -> None:
+        end = Ending("broken", str(error))
+        self._put(
+            trial,
+            {"state": "ended", "started": wall, "seconds": 0.0, "end_reason": end.reason, "end_message": end.message},
+        )
+        self._listener.ended(trial, end)
+        self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
+
+    def _attend(self, running: _Running, stopping: bool) -> None:
+        self._hear(running)
+        code = running.worker.returncode()
+        if code is not None:
+            self._hear(running)
+            self._end(running, code)
+            return
+        if self._stop.count > 1:
+            running.state, _ = decide(running.state, self._clock.monotonic(), self._deadlines, stop=True)
+            running.worker.kill()
+            return
+        running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stopping)
+        self._act(running, action)
+
+    def _act(self, running: _Running, action: Action) -> None:
+        if action is Action.DUMP:
+            silent = self._clock.monotonic() - running.state.alive_at
+            self._tell(
+                running, "hung", f"no sign of life for {silent:.0f} s: its stacks are asked for, then it is ended"
+            )
+            running.worker.dump_stacks()
+        elif action is Action.TERMINATE:
+            if running.state.blame == "hung":
+                self._tell(running, "stacks", "Python stacks of the hung worker", {"stacks": running.worker.stacks()})
+            running.worker.terminate()
+        elif action is Action.KILL:
+            self._tell(running, "killed", f"did not end within {self._deadlines.grace:.0f} s of TERM")
+            running.worker.kill()
+
+    def _hear(self, running: _Running) -> None:
+        if not running.piped:
+            return
+        messages, ended = running.worker.read()
+        for message in messages:
+            self._heard(running, message)
+        if ended:
+            running.piped = False
+            self._selector.unregister(running.worker.fd)
+
+    def _heard(self, running: _Running, message: wire.Message | wire.WireError) -> None:
+        now = self._clock.monotonic()
+        if isinstance(message, wire.Beat):
+            running.state = beaten(running.state, now)
+            running.feed.beat(message.values, now)
+            running.last_beat = message
+        elif isinstance(message, wire.Ready):
+            running.environment = dict(message.environment)
+            self._put(running.trial, {"state": "running", "started": running.started_wall}, running)
+            self._tell(running, "ready", "the workload is built and steps")
+        elif isinstance(message, wire.Note):
+            self._tell(running, message.kind, message.message, message.data)
+        elif isinstance(message, wire.Done):
+            running.done = message
+            if message.traceback:
+                self._tell(running, "traceback", message.message, {"traceback": message.traceback})
+        elif isinstance(message, wire.WireError):
+            self._tell(running, "garbled", str(message))
+
+    def _end(self, running: _Running, code: int) -> None:
+        trial, worker = running.trial, running.worker
+        self._recorder.leave(trial.index)
+        self._guardian.release(worker.pid)
+        if running.piped:
+            self._selector.unregister(worker.fd)
+        kills = worker.close()
+        said = (running.done.reason, running.done.message) if running.done else None
+        end = ending(running.state, said, code, kills)
+        seconds = self._clock.monotonic() - running.started
+        body = {
+            "state": "ended", "started": running.started_wall, "seconds": seconds,
+            "end_reason": end.reason, "end_message": end.message,
+        }  # fmt: skip
+        self._put(trial, body, running)
+        self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")
+        if said is None and (tail := worker.log_tail()):
+            self._tell(running, "last_words", "the end of the worker's output", {"log": tail})
+        del self._running[trial.index]
+        self._listener.ended(trial, end)
+        if self._failure is None:
+            self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
+
+    def _collect(self) -> None:
+        for index, (trial, judging) in list(self._judging.items()):
+            body = judging.result()
+            if body is None:
+                continue
+            del self._judging[index]
+            with self._recording():
+                self._store.put_judgement(index, body)
+            self._judged[index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
+            self._listener.judged(trial, body)
+
+    def _abandon(self) -> None:
+        """Whatever ended the loop, leave no process behind."""
+        for running in list(self._running.values()):
+            running.worker.kill()
+            self._guardian.release(running.worker.pid)
+        for _, judging in self._judging.values():
+            judging.kill()
+        for cgroup in self._cgroups:
+            cgroup.remove()
+
+    def _conclude(self) -> Verdict:
+        interrupted = len(self._judged) < len(self._plan) or self._stop.count > 0
+        verdict = judge_run([self._judged[i] for i in sorted(self._judged)], interrupted)
+        self._store.put_meta("verdict", verdict.verdict)
+        self._store.put_meta("reason", verdict.reason)
+        self._store.put_meta("ended", self._clock.wall())
+        return verdict
+
+    def _put(self, trial: Trial, facts: Mapping[str, Any], running: _Running | None = None) -> None:
+        body = self._bodies.setdefault(trial.index, trial_body(trial))
+        body.update(facts)
+        if running is not None and running.environment:
+            body["environment"] = dict(running.environment)
+        with self._recording():
+            self._store.put_trial(trial.index, trial.name, body)
+
+    def _tell(self, running: _Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        t = self._clock.monotonic() - running.started
+        with self._recording():
+            self._store.add_event(Event(t, kind, message, running.trial.index, self._clock.wall(), data or {}))
+
+    @contextlib.contextmanager
+    def _recording(self) -> Any:
+        """A store that cannot be written ends the run cleanly, not the loop in the middle."""
+        try:
+            yield
+        except RecordError as error:
+            if self._failure is None:
+                self._failure = error
+                free = shutil.disk_usage(self._folder).free
+                self._listener.noted(f"{error} ({free / 1e6:.0f} MB free): the run is ended")
+
+    def _status(self, running: _Running) -> Status:
+        now = self._clock.monotonic()
+        values = running.last_beat.values if running.last_beat else {}
+        memory = self._recorder.latest.value(running.trial.index, MEMORY)
+        if memory is not None:
+            running.rate.add(now - running.started, memory)
+        beat_t = running.last_beat.t if running.last_beat else 0.0
+        done = share_done(running.trial, beat_t, values)
+        return Status(
+            trial=running.trial,
+            phase=running.state.phase.value,
+            elapsed=now - running.started,
+            done=done,
+            time_left=beat_t * (1 - done) / done if done else None,
+            stream_seconds=values.get("stream_seconds"),
+            frames_per_second=values["frames"] / beat_t if beat_t > 0 and "frames" in values else None,
+            memory_bytes=memory,
+            bytes_per_hour=running.rate.per_hour(),
+        )
+
+
+def share_done(trial: Trial, seconds: float, values: Mapping[str, float]) -> float | None:
+    """How much of a trial's nearest limit is reached, 0 to 1; None where it has none."""
+    spec = trial.spec
+    shares = [
+        seconds / spec.duration if spec.duration else None,
+        values.get("stream_seconds", 0.0) / spec.stream_time if spec.stream_time else None,
+        values.get("steps", 0.0) / spec.steps if spec.steps else None,
+    ]
+    known = [share for share in shares if share is not None]
+    return min(1.0, max(known)) if known else None
+
+
+def trial_body(trial: Trial) -> dict[str, Any]:
+    """What the record says of a trial before it runs; `reports.record.TrialInfo` is read from it."""
+    spec = trial.spec
+    return {
+        "index": trial.index, "name": trial.name, "workload": spec.workload, "framework": spec.framework,
+        "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": trial.pair,
+        "expect": trial.expect, "expect_layers": list(trial.expect_layers),
+        "settings": {
+            **dataclasses.asdict(spec), "python": trial.python, "memory_limit": trial.memory_limit,
+            "env": dict(trial.env), "expect_end": trial.expect_end,
+        },
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def _guardian() -> Any:
+    guardian = Guardian()
+    try:
+        yield guardian
+    finally:
+        guardian.close()

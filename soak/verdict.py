@@ -1,0 +1,121 @@
+"""How a trial ended and what its series show → its verdict; the verdicts of all trials → the run's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
+
+_UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom")
+_BROKEN_ENDS = ("broken",)
+_CUT_ENDS = ("interrupted", "stopped", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the series of a trial show, in short."""
+
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict and the one sentence behind it."""
+
+    verdict: str
+    reason: str
+
+
+def judge_trial(end_reason: str, end_message: str, shown: Shown | None) -> Verdict:
+    """The verdict of one trial.
+
+    A trial that broke off by its own fault is `unstable`, but for one: memory that grew until the trial was killed
+    for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one.
+    """
+    leaks = shown is not None and shown.verdict == "leak"
+    if end_reason in _BROKEN_ENDS:
+        return Verdict("error", f"the workload could not be built: {end_message}")
+    if end_reason in _UNSTABLE_ENDS:
+        said = f"{_ENDED[end_reason]}: {end_message}" if end_message else _ENDED[end_reason]
+        if shown is not None and leaks:
+            return Verdict("leak" if end_reason == "oom" else "unstable", f"{said}; before that: {shown.reason}")
+        return Verdict("unstable", said)
+    if shown is None:
+        return Verdict("inconclusive", "no sample was taken")
+    if end_reason in _CUT_ENDS and not leaks:
+        return Verdict("inconclusive", f"{_ENDED[end_reason]} before its end; until then: {shown.reason}")
+    return Verdict(shown.verdict, shown.reason)
+
+
+_ENDED = {
+    "crashed": "crashed",
+    "hung": "hung",
+    "nan": "the loss is not a number",
+    "failed": "a step failed",
+    "oom": "out of memory",
+    "interrupted": "interrupted",
+    "stopped": "stopped",
+    "lost": "lost when soak was killed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The known truth of a control."""
+
+    verdict: str
+    layers: tuple[str, ...] = ()
+    end: str = ""
+
+
+def control_passed(expected: Expectation, verdict: str, layer: str | None, end_reason: str) -> bool:
+    """Whether a control was judged as it had to be."""
+    return (
+        verdict == expected.verdict
+        and (not expected.layers or layer in expected.layers)
+        and (not expected.end or end_reason == expected.end)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A trial for the run's verdict."""
+
+    name: str
+    verdict: str
+    control_passed: bool | None
+    expected: str | None = None
+
+
+def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
+    """The verdict of a run: no better than its controls allow, then the worst of the trials under test."""
+    failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
+    if failed:
+        said = "; ".join(f"{t.name} had to be {t.expected} and was judged {t.verdict}" for t in failed)
+        return Verdict("invalid", f"{_count(failed, 'control')} failed, so no verdict of this run holds: {said}")
+    tested = [t for t in trials if t.control_passed is None]
+    for verdict, said in _WORST_FIRST.items():
+        found = [t.name for t in tested if t.verdict == verdict]
+        if found:
+            return Verdict(verdict, f"{_count(found, 'trial')} of {len(tested)} {said}: {', '.join(found)}")
+    if interrupted or not trials:
+        return Verdict("inconclusive", "interrupted before every trial had run")
+    if not tested:
+        return Verdict("pass", f"all {len(trials)} controls were judged as they had to be")
+    return Verdict("pass", f"none of {_count(tested, 'trial')} shows a leak")
+
+
+_WORST_FIRST = {
+    "leak": "leaked",
+    "unstable": "broke off",
+    "error": "could not run",
+    "invalid": "ran in an environment that broke",
+    "inconclusive": "cannot be told",
+}
+
+
+def _count(things: Iterable[object], noun: str) -> str:
+    number = len(list(things))
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
