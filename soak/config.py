@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -252,7 +252,7 @@ def _convert(path: Path, key: str, table: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(table, kind, dec_hook=_quantity)
     except msgspec.ValidationError as error:
-        raise _explain(path, key, table, error) from error
+        raise _explain(path, key, table, kind, error) from error
 
 
 def _known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -278,23 +278,27 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
-def _explain(path: Path, key: str, table: Any, error: msgspec.ValidationError) -> ConfigError:
+def _explain(path: Path, key: str, table: Any, kind: type, error: msgspec.ValidationError) -> ConfigError:
     """msgspec's message, with the file, the whole key and the value put in front."""
     match = _AT.match(str(error))
     what, where = (match["what"], match["where"] or "") if match else (str(error), "")
     if missing := _MISSING.match(what):
         return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), "this key is required")
+    if what.startswith("Invalid enum value"):
+        what = f"expected {' or '.join(map(repr, _choices(get_type_hints(kind)[re.split(r'[^a-z_]', where)[0]])))}"
     value: Any = table
     for part in re.findall(r"[^.\[\]]+", where):
         value = value[int(part)] if isinstance(value, list) else value.get(part)
     return ConfigError(path, f"{key}.{where}", value, what[:1].lower() + what[1:])
 
 
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The words a Literal allows, wherever in a type it stands."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(dict.fromkeys(choice for inner in get_args(hint) for choice in _choices(inner)))
+
+
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:
     """A key that takes one name or a list of names."""
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def frameworks() -> tuple[str, ...]:
-    """The frameworks a trial may name."""
-    return get_args(Framework)

@@ -15,8 +15,8 @@ class Judging:
 
     def __init__(self, folder: Path, trial: int) -> None:
         self.trial = trial
-        self._out = tempfile.TemporaryFile()
-        self._errors = tempfile.TemporaryFile()
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the result)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         command = [sys.executable, "-P", "-m", "soak.judgement", str(folder.resolve()), str(trial)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._errors)
 

@@ -1,7 +1,7 @@
 """The sampling thread: at even times a round of samplers for every running trial, into the store.
 
-Apart from the supervisor's loop, since a read of /proc can be slow and must not delay the watch over heartbeats. Its own
-lateness, clock jumps and a store that cannot be written are recorded facts.
+Apart from the supervisor's loop, since a read of /proc can be slow and must not delay the watch over heartbeats. Its
+own lateness, clock jumps and a store that cannot be written are recorded facts.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", metavar="TIME", help='replaces the limits of every trial, such as "90s" or "2h"')
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
-                        help="override a key of the config, such as run.parallel=1 or trial.0.options.hidden=64")  # fmt: skip
+                        help="override a key of the config: run.parallel=1, trial.0.options.hidden=64")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
                         help="only the trials whose name begins so; may be given several times")  # fmt: skip
 

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from soak import config
+from soak.errors import ConfigError
+from soak.plan import make_plan
+
+GOOD = """
+[run]
+duration = "30 s"
+[[trial]]
+workload = "recurrent"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "soak.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
+    plan = make_plan(config.load(write(tmp_path, GOOD)))
+    assert {t.spec.framework for t in plan} == {"torch", "tensorflow"}
+    assert len({t.pair for t in plan}) == 1
+    assert len({t.spec.seed for t in plan}) == 1
+    assert {t.spec.duration for t in plan} == {30.0}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "said"),
+    [
+        (["run.paralel=2"], "run.paralel", "did you mean 'parallel'"),
+        (["run.parallel=0"], "run.parallel", ">= 1"),
+        (['run.parallel="two"'], "run.parallel", "expected `int`"),
+        (['run.duration="5 parsecs"'], "run.duration", "unknown unit"),
+        (['run.order="random"'], "run.order", "'shuffled' or 'listed'"),
+        (["stream.fps=0"], "stream.fps", "0.1 to 1000"),
+        (["stream.channels=2"], "stream.channels", "1 or 3"),
+        (["stream.clip_frames=[]"], "stream.clip_frames", "list of clip lengths"),
+        (['stream.source="file"'], "stream.path", "video file"),
+        (['stream.source="file"', 'stream.path="no.mp4"'], "stream.path", "exists"),
+        (['trial.0.framework=["torc"]'], "trial[0].framework[0]", "'torch' or 'tensorflow'"),
+        (['trial.0.framework="torch"', 'trial.0.execution="graph"'], "trial[0].execution", "eager for torch"),
+        (["trial.0.workload=3"], "trial[0].workload", "expected `str`"),
+        (["trial.0.stream={fsp=3}"], "trial[0].stream.fsp", "did you mean 'fps'"),
+        (['trial.0.expect_layer="fds"'], "trial[0].expect", "verdict"),
+        (['judge.min_rate="fast"'], "judge.min_rate", "1 MiB/h"),
+        (["trial=[]"], "trial", "at least one"),
+        (["trial=[{}]"], "trial[0].workload", "required"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, overrides: list[str], key: str, said: str) -> None:
+    path = write(tmp_path, GOOD)
+    with pytest.raises(ConfigError) as caught:
+        make_plan(config.load(path, overrides))
+    message = str(caught.value)
+    assert message.startswith(f"{path}: {key}")
+    assert said in message
+    assert "\n" not in message
+    assert caught.value.exit_code == 2
+
+
+def test_a_trial_without_any_limit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="duration, stream_time or steps"):
+        config.load(write(tmp_path, '[[trial]]\nworkload = "recurrent"\n'))
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    with pytest.raises(ConfigError, match=r"no such file; did you mean .*soak\.toml"):
+        config.load(tmp_path / "soka.toml")
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        config.load(write(tmp_path, "[run]\nduration = \n"))
+
+
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        config.load(tmp_path)
+
+
+def test_duration_replaces_every_limit(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD + "steps = 5\nduration = '9 h'\n")
+    assert [t.spec.duration for t in make_plan(config.load(path, duration="7 s"))] == [7.0, 7.0]
+    assert all(t.spec.steps is None for t in make_plan(config.load(path, duration="7 s")))
+
+
+def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
+    plan = make_plan(config.load(write(tmp_path, GOOD), ["trial.0.options.hidden=64", "trial.0.framework=torch"]))
+    assert [(t.spec.framework, t.spec.options) for t in plan] == [("torch", {"hidden": 64})]
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "=3", "trial.7.threads=1", "trial.0.workload.deep.er=1"])
+def test_a_wrong_set_is_explained(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(ConfigError, match="--set|expected key=value"):
+        config.load(write(tmp_path, GOOD), [bad])

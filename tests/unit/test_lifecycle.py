@@ -1,0 +1,79 @@
+import pytest
+
+from soak.lifecycle import Action, Deadlines, Phase, beaten, decide, ending, spawned, wake_at
+
+DEADLINES = Deadlines(start=100, heartbeat=10, dump=1, grace=5)
+
+
+def test_a_worker_that_beats_is_left_alone() -> None:
+    state = beaten(spawned(0), 50)
+    for now in range(51, 200):
+        state, action = decide(state, now, DEADLINES)
+        assert action is Action.NOTHING
+        state = beaten(state, now)
+    assert state.phase is Phase.STEPPING
+
+
+def test_a_slow_start_is_given_its_own_deadline() -> None:
+    state = spawned(0)
+    assert decide(state, 99, DEADLINES)[1] is Action.NOTHING
+    assert decide(state, 101, DEADLINES)[1] is Action.DUMP
+
+
+def test_a_hang_is_dumped_then_terminated_then_killed() -> None:
+    state = beaten(spawned(0), 1)
+    actions = []
+    for tenth in range(20, 400):
+        state, action = decide(state, tenth / 10, DEADLINES)
+        if action is not Action.NOTHING:
+            actions.append((action, tenth / 10))
+    assert [a for a, _ in actions] == [Action.DUMP, Action.TERMINATE, Action.KILL]
+    assert [t for _, t in actions] == pytest.approx([11.1, 12.1, 17.1])
+    assert ending(state, None, -9, 0).reason == "hung"
+
+
+def test_a_hung_worker_that_wakes_up_is_still_a_hang() -> None:
+    state, _ = decide(beaten(spawned(0), 1), 20, DEADLINES)
+    state = beaten(state, 20.5)
+    assert state.phase is Phase.DUMPING
+    assert ending(state, ("finished", ""), 0, 0).reason == "hung"
+
+
+def test_a_stop_terminates_once_and_kills_after_the_grace() -> None:
+    state = beaten(spawned(0), 1)
+    state, action = decide(state, 2, DEADLINES, stop=True)
+    assert action is Action.TERMINATE
+    assert decide(state, 6.9, DEADLINES, stop=True)[1] is Action.NOTHING
+    assert decide(state, 7, DEADLINES, stop=True)[1] is Action.KILL
+    assert ending(state, ("stopped", ""), 0, 0).reason == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("done", "code", "kills", "reason"),
+    [
+        (("finished", ""), 0, 0, "finished"),
+        (("nan", "step 7"), 0, 0, "nan"),
+        (None, -9, 1, "oom"),
+        (None, -11, 0, "crashed"),
+        (None, 3, 0, "crashed"),
+        (("oom", "MemoryError"), 1, 0, "oom"),
+    ],
+)
+def test_the_reason_of_an_end_is_read_from_every_sign(
+    done: tuple[str, str] | None, code: int, kills: int, reason: str
+) -> None:
+    assert ending(beaten(spawned(0), 1), done, code, kills).reason == reason
+
+
+def test_a_signal_is_named() -> None:
+    assert "SIGSEGV" in ending(beaten(spawned(0), 1), None, -11, 0).message
+
+
+def test_the_loop_wakes_no_later_than_something_is_due() -> None:
+    state = spawned(0)
+    for _ in range(4):
+        due = wake_at(state, DEADLINES)
+        state, action = decide(state, due + 1e-6, DEADLINES)
+        if action is Action.KILL:
+            return
+        assert action is not Action.NOTHING

@@ -1,0 +1,87 @@
+import pytest
+
+from soak.verdict import EXIT_CODES, Expectation, Judged, Shown, control_passed, judge_run, judge_trial
+
+LEAK = Shown("leak", "grows 12 MiB/h")
+FLAT = Shown("pass", "flat")
+
+
+@pytest.mark.parametrize(
+    ("end", "shown", "verdict"),
+    [
+        ("finished", FLAT, "pass"),
+        ("finished", LEAK, "leak"),
+        ("finished", Shown("inconclusive", "too short"), "inconclusive"),
+        ("finished", None, "inconclusive"),
+        ("exhausted", FLAT, "pass"),
+        ("crashed", FLAT, "unstable"),
+        ("hung", LEAK, "unstable"),
+        ("nan", FLAT, "unstable"),
+        ("oom", FLAT, "unstable"),
+        ("oom", LEAK, "leak"),
+        ("failed", None, "unstable"),
+        ("broken", None, "error"),
+        ("interrupted", FLAT, "inconclusive"),
+        ("interrupted", LEAK, "leak"),
+        ("lost", FLAT, "inconclusive"),
+    ],
+)
+def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | None, verdict: str) -> None:
+    judged = judge_trial(end, "so it was", shown)
+    assert judged.verdict == verdict
+    assert judged.reason
+
+
+def test_a_crash_that_leaked_before_says_both() -> None:
+    reason = judge_trial("crashed", "SIGSEGV", LEAK).reason
+    assert "SIGSEGV" in reason
+    assert "12 MiB/h" in reason
+
+
+@pytest.mark.parametrize(
+    ("trials", "verdict"),
+    [
+        ([("pass", None), ("pass", None)], "pass"),
+        ([("pass", None), ("leak", None), ("error", None)], "leak"),
+        ([("unstable", None), ("inconclusive", None)], "unstable"),
+        ([("error", None), ("inconclusive", None)], "error"),
+        ([("inconclusive", None), ("pass", None)], "inconclusive"),
+        ([("leak", True), ("pass", None)], "pass"),
+        ([("leak", True), ("pass", True)], "pass"),
+        ([("pass", False), ("leak", None)], "invalid"),
+        ([], "inconclusive"),
+    ],
+)
+def test_a_run_is_no_better_than_its_controls_and_its_worst_trial(
+    trials: list[tuple[str, bool | None]], verdict: str
+) -> None:
+    judged = [Judged(f"t{i}", v, passed, "leak") for i, (v, passed) in enumerate(trials)]
+    assert judge_run(judged).verdict == verdict
+
+
+def test_an_interrupted_run_cannot_pass_but_can_leak() -> None:
+    assert judge_run([Judged("a", "pass", None)], interrupted=True).verdict == "inconclusive"
+    assert judge_run([Judged("a", "leak", None)], interrupted=True).verdict == "leak"
+
+
+def test_a_control_cut_short_by_an_interrupt_has_not_failed() -> None:
+    assert judge_run([Judged("a", "inconclusive", False, "leak")], interrupted=True).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("expected", "passed"),
+    [
+        (Expectation("leak"), True),
+        (Expectation("leak", ("host_heap",)), True),
+        (Expectation("leak", ("fds",)), False),
+        (Expectation("pass"), False),
+        (Expectation("leak", (), "oom"), False),
+        (Expectation("leak", (), "finished"), True),
+    ],
+)
+def test_a_control_asks_for_verdict_layer_and_end(expected: Expectation, passed: bool) -> None:
+    assert control_passed(expected, "leak", "host_heap", "finished") is passed
+
+
+def test_every_verdict_has_an_exit_code() -> None:
+    assert EXIT_CODES == {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
