@@ -82,14 +82,18 @@ def test_a_record_is_readable_while_it_is_written(tmp_path: Path) -> None:
             assert [t for t, _ in reader.rounds(0)] == [1.0, 2.0]
 
 
+def fill(store: Store) -> None:
+    for t in range(1, 10_000):
+        store.add_round(0, float(t), [Sample(m, 1.0) for m in METRICS])
+
+
 def test_a_full_disk_is_an_error_and_what_was_written_stays(tmp_path: Path) -> None:
     path = tmp_path / FILE
     with Store.create(path) as store:
         store.add_round(0, 0.0, [Sample(METRICS[0], 1.0)])
         store._db.execute("PRAGMA max_page_count=12")
         with pytest.raises(RecordError, match="full"):
-            for t in range(1, 10_000):
-                store.add_round(0, float(t), [Sample(m, 1.0) for m in METRICS])
+            fill(store)
     with Store.open(path) as store:
         written = [t for t, _ in store.rounds(0)]
         assert written == [float(t) for t in range(len(written))]

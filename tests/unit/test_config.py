@@ -96,5 +96,5 @@ def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["nonsense", "=3", "trial.7.threads=1", "trial.0.workload.deep.er=1"])
 def test_a_wrong_set_is_explained(tmp_path: Path, bad: str) -> None:
-    with pytest.raises(ConfigError, match="--set|expected key=value"):
+    with pytest.raises(ConfigError, match=r"--set|expected key=value"):
         config.load(write(tmp_path, GOOD), [bad])

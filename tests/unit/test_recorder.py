@@ -1,0 +1,103 @@
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from monitors.latest import Latest
+from monitors.model import MetricSpec, Roots, Sample, Target
+from monitors.round import Round
+from soak.errors import RecordError
+from soak.recorder import Feed, Recorder
+from soak.store import FILE, Store
+
+STEPS = MetricSpec("steps", "count", "steps", counter=True)
+
+
+class Counting:
+    """A sampler that tells the beat it was given."""
+
+    specs = (STEPS,)
+    interval = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        pass
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        return [Sample(STEPS, target.beat["steps"])]
+
+
+class ScriptedClock:
+    """Monotonic time that advances by what is waited; each round may take some; ends after a number of rounds."""
+
+    def __init__(self, rounds: int) -> None:
+        self.now, self.rounds, self.jump = 100.0, rounds, 0.0
+        self.stall: dict[int, float] = {}
+        self.turn = 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return 1.7e9 + self.now + self.jump
+
+    def wait(self, selector: object, timeout: float) -> list[object]:
+        raise AssertionError("the recorder selects nothing")
+
+    def wait_event(self, event: threading.Event, timeout: float) -> bool:
+        self.now += max(0.0, timeout) + self.stall.get(self.turn, 0.0)
+        self.turn += 1
+        return self.turn > self.rounds
+
+
+def record(tmp_path: Path, clock: ScriptedClock) -> Store:
+    store = Store.create(tmp_path / FILE)
+    recorder = Recorder(
+        store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest()
+    )
+    feed = Feed(0, 1, None, 100.0)
+    feed.beat({"steps": 7.0}, 100.0)
+    recorder.follow(feed)
+    recorder._work()
+    return store
+
+
+def test_rounds_are_even_and_start_with_the_trial(tmp_path: Path) -> None:
+    with record(tmp_path, ScriptedClock(5)) as store:
+        assert [t for t, _ in store.rounds(0)] == pytest.approx([0, 1, 2, 3, 4])
+
+
+def test_lateness_is_a_recorded_gap(tmp_path: Path) -> None:
+    clock = ScriptedClock(6)
+    clock.stall[3] = 4.5
+    with record(tmp_path, clock) as store:
+        gaps = [e for e in store.events() if e.kind == "gap"]
+        assert len(gaps) == 1
+        assert [t for t, _ in store.rounds(0)] == pytest.approx([0, 1, 2, 7.5, 8, 9])
+
+
+def test_a_jump_of_the_wall_clock_is_recorded_and_moves_no_sample(tmp_path: Path) -> None:
+    class Jumping(ScriptedClock):
+        def wait_event(self, event: threading.Event, timeout: float) -> bool:
+            if self.turn == 3:
+                self.jump = -3600.0
+            return super().wait_event(event, timeout)
+
+    with record(tmp_path, Jumping(5)) as store:
+        jumps = [e for e in store.events() if e.kind == "clock_jump"]
+        assert [e.data["seconds"] for e in jumps] == [pytest.approx(-3600.0)]
+        assert [t for t, _ in store.rounds(0)] == pytest.approx([0, 1, 2, 3, 4])
+
+
+def test_a_store_that_cannot_be_written_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    clock = ScriptedClock(4)
+    store = Store.create(tmp_path / FILE)
+    recorder = Recorder(
+        store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest()
+    )
+    feed = Feed(0, 1, None, 100.0)
+    feed.beat({"steps": 7.0}, 100.0)
+    recorder.follow(feed)
+    store.close()
+    recorder._work()
+    assert isinstance(recorder.failure, RecordError)
