@@ -52,9 +52,7 @@ class ScriptedClock:
 
 def record(tmp_path: Path, clock: ScriptedClock) -> Store:
     store = Store.create(tmp_path / FILE)
-    recorder = Recorder(
-        store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest()
-    )
+    recorder = Recorder(store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest())
     feed = Feed(0, 1, None, 100.0)
     feed.beat({"steps": 7.0}, 100.0)
     recorder.follow(feed)
@@ -92,9 +90,7 @@ def test_a_jump_of_the_wall_clock_is_recorded_and_moves_no_sample(tmp_path: Path
 def test_a_store_that_cannot_be_written_is_told_and_ends_nothing(tmp_path: Path) -> None:
     clock = ScriptedClock(4)
     store = Store.create(tmp_path / FILE)
-    recorder = Recorder(
-        store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest()
-    )
+    recorder = Recorder(store, clock, 1.0, lambda: Round({"counting": Counting(Roots())}, clock.monotonic), Latest())
     feed = Feed(0, 1, None, 100.0)
     feed.beat({"steps": 7.0}, 100.0)
     recorder.follow(feed)

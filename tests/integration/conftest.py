@@ -1,0 +1,73 @@
+"""Real runs: real children, real SQLite, the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+class Soak:
+    """`soak` as a user runs it, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def config(self, text: str) -> Path:
+        path = self.folder / "soak.toml"
+        path.write_text(text)
+        return path
+
+    def start(self, *words: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-m", "soak", *map(str, words)]
+        process = subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "COLUMNS": "200"},
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def run(self, *words: object, timeout: float = 200) -> tuple[int, str]:
+        process = self.start(*words)
+        output, _ = process.communicate(timeout=timeout)
+        return process.returncode, output
+
+    def run_folder(self) -> Path:
+        (folder,) = sorted((self.folder / "runs").iterdir())
+        return folder
+
+    def report(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads((self.run_folder() / "report.json").read_text())
+        return body
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"did not come true within {seconds} s")
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def soak(tmp_path: Path) -> Iterator[Soak]:
+    tool = Soak(tmp_path)
+    yield tool
+    tool.close()

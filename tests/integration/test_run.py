@@ -1,0 +1,149 @@
+"""Whole runs through the command line, with the truth planted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soak.guardian import session_members
+from soak.store import FILE, Store
+
+pytestmark = pytest.mark.framework
+
+BASE = """
+[run]
+name = "t"
+duration = "6 s"
+sample_interval = "0.2 s"
+parallel = 2
+heartbeat_deadline = "4 s"
+stop_grace = "3 s"
+"""
+
+
+def trial(workload: str, framework: str = "torch", **keys: Any) -> str:
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    return f'[[trial]]\nworkload = "{workload}"\nframework = "{framework}"\n{lines}'
+
+
+def only_trial(report: dict[str, Any]) -> dict[str, Any]:
+    (found,) = report["trials"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_every_end_is_a_recorded_result_and_the_run_goes_on(soak: Any) -> None:
+    config = soak.config(
+        BASE
+        + trial("fault_hang", name="hang", expect="unstable", expect_end="hung")
+        + trial("fault_crash", name="crash", expect="unstable", expect_end="crashed")
+        + trial("fault_nan", name="nan", expect="unstable", expect_end="nan")
+        + trial("fault_oom", name="oom", expect_end="oom", expect="leak", memory_limit="900 MiB", duration="60 s")
+        + trial("recurrent", name="clean", steps=20)
+    )
+    code, output = soak.run("run", config)
+    report = soak.report()
+    trials = {t["name"]: t for t in report["trials"]}
+    assert {n: t["end_reason"] for n, t in trials.items()} == {
+        "hang-torch": "hung", "crash-torch": "crashed", "nan-torch": "nan", "oom-torch": "oom",
+        "clean-torch": "finished",
+    }, output  # fmt: skip
+    assert code in (0, 3, 4), output
+    stacks = [e for e in report["events"] if e["kind"] == "stacks"]
+    assert len(stacks) == 1
+    assert "step" in stacks[0]["data"]["stacks"]
+    assert "fault_hang" in stacks[0]["data"]["stacks"]
+
+
+def test_ctrl_c_once_ends_cleanly_with_a_report(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="10 min") + trial("recurrent", "tensorflow", name="later"))
+    process = soak.start("run", config, "--set", "run.parallel=1", "--set", 'run.order="listed"')
+    soak.wait_for(lambda: events(soak, "ready"))
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 3, output
+    first, second = soak.report()["trials"]
+    assert first["end_reason"] == "interrupted"
+    assert second["end_reason"] == ""
+    assert (soak.run_folder() / "report.html").stat().st_size > 5000
+
+
+def test_ctrl_c_twice_ends_now(soak: Any) -> None:
+    config = soak.config(BASE + trial("fault_hang", duration="10 min"))
+    process = soak.start("run", config, "--set", 'run.stop_grace="60 s"', "--set", 'run.heartbeat_deadline="10 min"')
+    soak.wait_for(lambda: events(soak, "ready"))
+    process.send_signal(signal.SIGINT)
+    soak.wait_for(lambda: process.poll() is None, 1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 3
+
+
+def test_kill_9_of_the_supervisor_leaves_no_process_and_a_readable_record(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="10 min"))
+    process = soak.start("run", config)
+    (pid,) = soak.wait_for(lambda: workers(process.pid))
+    soak.wait_for(lambda: rounds(soak) > 10)
+    before = rounds(soak)
+    process.kill()
+    process.wait()
+    soak.wait_for(lambda: not session_members(pid), 10)
+    assert rounds(soak) >= before
+    code, output = soak.run("report", soak.run_folder())
+    assert code == 3, output
+    report = soak.report()
+    assert report["run"]["unfinished"] is True
+    assert "unfinished" in (soak.run_folder() / "report.html").read_text().lower()
+    assert only_trial(report)["series"]
+
+
+def test_kill_9_of_a_worker_is_a_crash_of_its_trial_alone(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="10 min", name="killed") + trial("recurrent", name="other"))
+    process = soak.start("run", config, "--set", 'run.order="listed"')
+    soak.wait_for(lambda: len(workers(process.pid)) == 2)
+    os.kill(min(workers(process.pid)), signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    killed, other = soak.report()["trials"]
+    assert killed["end_reason"] == "crashed", output
+    assert "SIGKILL" in killed["end_message"]
+    assert killed["verdict"] == "unstable"
+    assert other["end_reason"] == "finished"
+    assert process.returncode == 1
+
+
+def test_a_trial_may_live_in_another_interpreter(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", steps=5, python="/no/such/python"))
+    code, output = soak.run("run", config)
+    assert code == 2
+    assert "/no/such/python" in output
+    assert not (soak.folder / "runs").exists()
+
+
+def events(soak: Any, kind: str) -> list[Any]:
+    try:
+        with Store.open(soak.run_folder() / FILE) as store:
+            return [e for e in store.events() if e.kind == kind]
+    except (ValueError, FileNotFoundError, Exception):  # noqa: BLE001  (the record is just being made)
+        return []
+
+
+def rounds(soak: Any) -> int:
+    with Store.open(soak.run_folder() / FILE) as store:
+        return sum(1 for _ in store.rounds(0))
+
+
+def workers(supervisor: int) -> list[int]:
+    """Pids of the workers: children of the supervisor that run the boot script."""
+    found = []
+    for task in Path(f"/proc/{supervisor}/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            if "boot.py" in Path(f"/proc/{pid}/cmdline").read_text():
+                found.append(int(pid))
+    return found
