@@ -65,6 +65,8 @@ class Target:
     """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
     tester_pid: int | None = None
     """soak's own process."""
+    memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
+    """What the sources of one round read once for several samplers. Dies with the target: one target, one round."""
 
 
 class NoDataError(Exception):

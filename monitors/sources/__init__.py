@@ -1,0 +1,1 @@
+"""The only readers of the machine; where they read is a parameter."""

@@ -1,0 +1,49 @@
+"""Memory charged to the trial's own cgroup: also what no process maps, such as kernel memory and files in /dev/shm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.sources import cgroup
+
+ANONYMOUS = MetricSpec("cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup")
+FILE = MetricSpec("cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory")
+SHARED = MetricSpec(
+    "cgroup_shared_bytes", "bytes", "Shared memory and tmpfs charged to the trial's cgroup, mapped or not"
+)
+KERNEL = MetricSpec(
+    "kernel_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup", "kernel", judged=True
+)
+OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by the kernel's OOM killer", counter=True)
+
+
+class CgroupMemory:
+    """Reads a cgroup that is the trial's alone: of a shared one nobody could say whose bytes they are."""
+
+    specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, OOM_KILLS)
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        pass
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now.
+
+        Raises:
+            NoDataError: the trial has no cgroup of its own, or it is gone.
+        """
+        if target.cgroup is None:
+            raise NoDataError("the trial has no cgroup of its own")
+        memory = cgroup.read_memory(target.cgroup)
+        if memory is None:
+            raise NoDataError(f"{target.cgroup} accounts no memory")
+        yield Sample(ANONYMOUS, memory.anonymous + (memory.swap or 0))
+        yield Sample(FILE, memory.file)
+        amounts = ((SHARED, memory.shared), (KERNEL, memory.kernel), (OOM_KILLS, cgroup.read_oom_kills(target.cgroup)))
+        for metric, value in amounts:
+            if value is not None:
+                yield Sample(metric, value)
+
+
+SAMPLER: type[Sampler] = CgroupMemory

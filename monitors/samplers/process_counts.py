@@ -1,0 +1,45 @@
+"""What the trial's process tree holds that is counted, not weighed: descriptors, threads, child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.sources import procfs
+from monitors.sources.process_tree import TreeReader
+
+FDS = MetricSpec("fds", "count", "Open file descriptors of the process tree", "fds", judged=True)
+THREADS = MetricSpec("threads", "count", "Threads of the process tree", "threads", judged=True)
+CHILDREN = MetricSpec("children", "count", "Processes below the worker, zombies included", "children", judged=True)
+
+
+class ProcessCounts:
+    """Counts over the tree. Where one member's descriptors may not be read, the sum is not known."""
+
+    specs: tuple[MetricSpec, ...] = (FDS, THREADS, CHILDREN)
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._tree = TreeReader(roots)
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now.
+
+        Raises:
+            NoDataError: the tree is gone, or a member's descriptors may not be read.
+        """
+        tree = self._tree.read(target)
+        yield Sample(THREADS, sum(status.threads for status in tree.statuses()))
+        yield Sample(CHILDREN, len(tree.members) - 1)
+        yield Sample(FDS, sum(self._count_fds(pid) for pid in tree.living))
+
+    def _count_fds(self, pid: int) -> int:
+        try:
+            # None is a member that vanished since: it holds nothing any more.
+            return procfs.count_fds(self._roots.proc, pid) or 0
+        except PermissionError as error:
+            raise NoDataError(f"the descriptors of process {pid} may not be read") from error
+
+
+SAMPLER: type[Sampler] = ProcessCounts

@@ -1,0 +1,36 @@
+"""CPU time that the trial's process tree has used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.sources.process_tree import TreeReader
+
+CPU = MetricSpec(
+    "cpu_seconds", "seconds", "User and system CPU time of the process tree, dead members too", counter=True
+)
+
+
+class ProcessCpu:
+    """Sums the members' own time and that of the children they have waited for.
+
+    The time of a member whose end nobody in the tree waited for leaves the sum; the highest sum so far then stands.
+    """
+
+    specs: tuple[MetricSpec, ...] = (CPU,)
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._tree = TreeReader(roots)
+        self._highest = 0.0
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now."""
+        members = self._tree.read(target).members.values()
+        used = sum(stat.cpu_seconds + stat.reaped_cpu_seconds for stat in members)
+        self._highest = max(self._highest, used)
+        yield Sample(CPU, self._highest)
+
+
+SAMPLER: type[Sampler] = ProcessCpu

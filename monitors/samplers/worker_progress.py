@@ -1,0 +1,45 @@
+"""What the worker has done so far (its doses), how fast, and how long it has been silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.sources.beat import BeatReader
+
+BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
+
+
+class WorkerProgress:
+    """Names what the beat counts; what this workload does not count is absent."""
+
+    specs: tuple[MetricSpec, ...] = (
+        MetricSpec("steps", "count", "Clips through the workload", counter=True),
+        MetricSpec("frames", "count", "Frames through the workload", counter=True),
+        MetricSpec("clips", "count", "Clips taken from the stream", counter=True),
+        MetricSpec("stream_seconds", "seconds", "Stream time: frames divided by the frame rate", counter=True),
+        MetricSpec("scenes", "count", "Scenes begun", counter=True),
+        MetricSpec("distinct_shapes", "count", "Clip shapes never seen before", counter=True),
+        MetricSpec("traces", "count", "Graphs traced or compiled", counter=True),
+        MetricSpec("rebuilds", "count", "Times the model was built anew", counter=True),
+        MetricSpec("decode_errors", "count", "Frames of the video file that could not be decoded", counter=True),
+        MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),
+        MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the beat before"),
+        MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
+        MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
+        MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
+        BEAT_AGE,
+    )
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._beat = BeatReader()
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read the beat, if it is a new one; its age is known without."""
+        yield from self._beat.samples(target, (spec for spec in self.specs if spec is not BEAT_AGE))
+        if target.beat_age is not None:
+            yield Sample(BEAT_AGE, target.beat_age)
+
+
+SAMPLER: type[Sampler] = WorkerProgress

@@ -1,0 +1,26 @@
+"""The worker's latest beat as a source: its values count once, in the first round that sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from monitors.model import MetricSpec, Sample, Target
+
+
+class BeatReader:
+    """Tells a new beat from one that was read before. A worker that falls silent leaves a gap, not a flat line."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def read(self, target: Target) -> Mapping[str, float]:
+        """The values of a new beat; empty where none has come since the last call."""
+        if target.beat_number == self._last:
+            return {}
+        self._last = target.beat_number
+        return target.beat
+
+    def samples(self, target: Target, specs: Iterable[MetricSpec]) -> list[Sample]:
+        """One sample of each metric that a new beat holds."""
+        values = self.read(target)
+        return [Sample(spec, values[spec.name]) for spec in specs if spec.name in values]

@@ -1,0 +1,101 @@
+"""Reads the small files of the kernel whole, and tells a file that is not there from one that cannot be understood."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from re import Pattern
+
+CHUNK = 1 << 16
+
+# The process or cgroup went away (ESRCH, ENODEV), or the kernel was built or booted without the feature (EOPNOTSUPP).
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV, errno.EOPNOTSUPP}
+
+
+class ParseError(ValueError):
+    """A file that exists and is not what the kernel writes there. Names the file and shows what was found."""
+
+    def __init__(self, path: str, expected: str, found: bytes) -> None:
+        super().__init__(f"{path}: expected {expected}, found {found[:80]!r}")
+        self.path = path
+
+
+def read(path: str) -> bytes | None:
+    """The whole file; None where it does not exist, is empty, or ends to exist while it is read.
+
+    Raises:
+        OSError: it exists and cannot be read (permission, an I/O error).
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return _drain(fd) or None
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+
+
+def _drain(fd: int) -> bytes:
+    # A list-like file of the kernel gives a page at a time, so a short read is not yet the end.
+    content = os.read(fd, CHUNK)
+    while more := os.read(fd, CHUNK):
+        content += more
+    return content
+
+
+def listing(path: str) -> list[str] | None:
+    """Names in a directory; None where it does not exist.
+
+    Raises:
+        OSError: it exists and cannot be listed.
+    """
+    try:
+        return os.listdir(path)  # noqa: PTH208 - once a second over every process: Path objects cost five times as much
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+
+
+def integer(path: str, content: bytes, expected: str = "a whole number") -> int:
+    """A number that is not negative.
+
+    Raises:
+        ParseError: it is anything else.
+    """
+    stripped = content.strip()
+    if not stripped.isdigit():
+        raise ParseError(path, expected, content)
+    return int(stripped)
+
+
+def keyed(path: str, content: bytes, lines: Pattern[bytes], unit: bytes = b"") -> dict[bytes, int]:
+    """The numbers of `key value [unit]` lines.
+
+    Args:
+        path: for the error only.
+        content: the file.
+        lines: finds (key, rest of the line, newline) of the wanted keys.
+        unit: what stands behind every number.
+
+    Raises:
+        ParseError: a wanted line holds no number, or the file breaks off within it.
+    """
+    found: dict[bytes, int] = {}
+    for key, rest, newline in lines.findall(content):
+        value = rest.strip()
+        if unit:
+            value = value.removesuffix(unit).rstrip() if value.endswith(unit) else b""
+        if not newline or not value.isdigit():
+            raise ParseError(path, f"a number of {unit.decode() or 'units'} for {key.decode()}", rest + newline)
+        found[key] = int(value)
+    return found
+
+
+def pattern_of(keys: Iterable[str], separator: str) -> str:
+    """The source of a pattern for `keyed`."""
+    return rf"^({'|'.join(keys)}){separator}([^\n]*)(\n?)"

@@ -1,0 +1,127 @@
+"""The process tree of a trial, followed over its life: who belongs to it now.
+
+A member stays a member until it dies. The kernel's lists of children skip one now and then while its siblings exit, and
+a child whose parent died is handed to someone else: both still hold the trial's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitors.model import NoDataError, Roots, Target
+from monitors.sources import procfs
+from monitors.sources.files import ParseError, read
+from monitors.sources.procfs import Stat, Status
+
+
+class ProcessTree:
+    """The living and the not yet reaped, as one round found them. What is read of a member is read once."""
+
+    def __init__(self, proc: Path, root: int, members: Mapping[int, Stat]) -> None:
+        self.proc = proc
+        self.root = root
+        self.members = members
+        """By pid, the root included; zombies too."""
+        self._statuses: list[Status] | None = None
+
+    @property
+    def living(self) -> list[int]:
+        """Pids of the members that still run."""
+        return [pid for pid, stat in self.members.items() if stat.alive]
+
+    def statuses(self) -> list[Status]:
+        """Of the members that still run; one that vanishes meanwhile is left out.
+
+        Raises:
+            NoDataError: the root itself has ended, or lets go of its memory in order to.
+        """
+        if self._statuses is None:
+            read_now = {pid: procfs.read_status(self.proc, pid) for pid in self.living}
+            root = read_now[self.root]
+            if root is None or root.rss is None:
+                raise NoDataError(f"process {self.root} has ended")
+            self._statuses = [status for status in read_now.values() if status is not None]
+        return self._statuses
+
+
+class TreeReader:
+    """Follows one trial's tree from round to round; keeps nothing open."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._known: dict[int, int] = {}
+
+    def read(self, target: Target) -> ProcessTree:
+        """The tree now; within one round it is walked once for all samplers.
+
+        Raises:
+            NoDataError: the root is gone, a zombie, or its pid belongs to another process by now.
+            ParseError: a file of /proc cannot be understood.
+        """
+        tree = target.memo.get(ProcessTree)
+        if not isinstance(tree, ProcessTree) or tree.proc != self._roots.proc:
+            tree = self._walk(target)
+            target.memo[ProcessTree] = tree
+        self._known = {pid: stat.started for pid, stat in tree.members.items()}
+        return tree
+
+    def _walk(self, target: Target) -> ProcessTree:
+        root = target.pid
+        if root is None:
+            raise NoDataError("no process yet")
+        members = self._survivors(root)
+        if root not in members or not members[root].alive:
+            raise NoDataError(f"process {root} has ended")
+        self._add_descendants(members)
+        for pid in _cgroup_pids(target.cgroup) - members.keys():
+            self._add(members, pid)
+        return ProcessTree(self._roots.proc, root, members)
+
+    def _survivors(self, root: int) -> dict[int, Stat]:
+        """Members of the last round that still are who they were; the root alone in the first."""
+        found: dict[int, Stat] = {}
+        for pid in self._known or (root,):
+            stat = procfs.read_stat(self._roots.proc, pid)
+            if stat is not None and stat.started == self._known.get(pid, stat.started):
+                found[pid] = stat
+        return found
+
+    def _add_descendants(self, members: dict[int, Stat]) -> None:
+        waiting = list(members)
+        table: Mapping[int, set[int]] | None = None
+        while waiting:
+            pid = waiting.pop()
+            born = procfs.children(self._roots.proc, pid) if table is None else table.get(pid, set())
+            if born is None:
+                table = self._children_of_all()
+                born = table.get(pid, set())
+            waiting += [child for child in born - members.keys() if self._add(members, child, parent=pid)]
+
+    def _add(self, members: dict[int, Stat], pid: int, parent: int | None = None) -> bool:
+        stat = procfs.read_stat(self._roots.proc, pid)
+        # A pid that was freed and taken again since it was listed has another parent.
+        if stat is None or parent not in (None, stat.parent):
+            return False
+        members[pid] = stat
+        return True
+
+    def _children_of_all(self) -> dict[int, set[int]]:
+        """By one pass over the host, for kernels built without lists of children."""
+        found: dict[int, set[int]] = {}
+        for pid in procfs.all_pids(self._roots.proc):
+            stat = procfs.read_stat(self._roots.proc, pid)
+            if stat is not None:
+                found.setdefault(stat.parent, set()).add(pid)
+        return found
+
+
+def _cgroup_pids(cgroup: Path | None) -> set[int]:
+    """Members of the trial's own cgroup: also those whose parents died before we saw them."""
+    path = f"{cgroup}/cgroup.procs"
+    content = (read(path) if cgroup else None) or b""
+    try:
+        # A process outside of our pid namespace reads as 0.
+        return {int(pid) for pid in content.split()} - {0}
+    except ValueError as error:
+        raise ParseError(path, "process ids", content) from error

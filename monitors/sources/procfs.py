@@ -1,0 +1,221 @@
+"""Reads /proc: what a process holds and uses, and how the host is doing.
+
+Every reader takes the root of the tree, so a recorded tree serves as well as the machine. It gives None for a process
+or a file that is not there (a process may vanish between any two reads) and raises `ParseError`, naming the file, for
+one that cannot be understood. Amounts are in bytes, times in seconds. How processes hang together is left to
+`process_tree`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitors.sources.files import ParseError, integer, keyed, listing, pattern_of, read
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+_STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
+_STATUS = re.compile(pattern_of(_STATUS_KEYS, ":").encode(), re.M)
+_THREADS = re.compile(pattern_of(["Threads"], ":").encode(), re.M)
+_ROLLUP = re.compile(pattern_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":").encode(), re.M)
+_MEMINFO = re.compile(pattern_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":").encode(), re.M)
+_OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
+_PRESSURE = re.compile(rb"^some avg10=(\d+\.\d+) ", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What one process holds, in bytes; None where the kernel does not say (a zombie holds no memory any more)."""
+
+    rss: int | None
+    anonymous: int | None
+    file: int | None
+    shared: int | None
+    swap: int | None
+    virtual: int | None
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Who one process is and what it has used."""
+
+    command: str
+    state: str
+    """R, S, D, T, I, or Z (dead, not yet waited for) and X (dead)."""
+    parent: int
+    cpu_seconds: float
+    """User and system time of all its threads."""
+    reaped_cpu_seconds: float
+    """User and system time of the children it has waited for, and of theirs."""
+    started: int
+    """Clock ticks between boot and its start: with the pid, tells it from a later process of the same pid."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs: a zombie has a pid and nothing else."""
+        return self.state not in "ZXx"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Shares of the physical memory, in bytes."""
+
+    pss: int
+    """Proportional: a page mapped by n processes counts 1/n."""
+    uss: int
+    """Unique: pages that no other process maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostMemory:
+    """The host's memory, in bytes; None where the kernel does not say."""
+
+    total: int | None
+    available: int | None
+    swap_used: int | None
+
+
+def read_status(proc: Path, pid: int) -> Status | None:
+    """/proc/PID/status."""
+    path = f"{proc}/{pid}/status"
+    content = read(path)
+    if content is None:
+        return None
+    threads = keyed(path, content, _THREADS)
+    if not threads:
+        # It stands behind every amount, so its absence means that some amounts may be missing too.
+        raise ParseError(path, "a line 'Threads:'", content[-80:])
+    kib = keyed(path, content, _STATUS, b"kB")
+    amounts = {key: value * 1024 for key, value in kib.items()}
+    return Status(
+        rss=amounts.get(b"VmRSS"),
+        anonymous=amounts.get(b"RssAnon"),
+        file=amounts.get(b"RssFile"),
+        shared=amounts.get(b"RssShmem"),
+        swap=amounts.get(b"VmSwap"),
+        virtual=amounts.get(b"VmSize"),
+        threads=threads[b"Threads"],
+    )
+
+
+def read_stat(proc: Path, pid: int) -> Stat | None:
+    """/proc/PID/stat. The command may hold spaces, parentheses and newlines: the last `)` ends it."""
+    path = f"{proc}/{pid}/stat"
+    content = read(path)
+    if content is None:
+        return None
+    begin, end = content.find(b"("), content.rfind(b")")
+    fields = content[end + 1 :].split()
+    try:
+        if begin < 0:
+            raise ValueError("no command")
+        user, system, reaped_user, reaped_system = (int(field) for field in fields[11:15])
+        return Stat(
+            command=content[begin + 1 : end].decode(errors="replace"),
+            state=fields[0].decode("ascii"),
+            parent=int(fields[1]),
+            cpu_seconds=(user + system) / TICKS_PER_SECOND,
+            reaped_cpu_seconds=(reaped_user + reaped_system) / TICKS_PER_SECOND,
+            started=int(fields[19]),
+        )
+    except (ValueError, IndexError) as error:
+        raise ParseError(path, "'PID (COMMAND) STATE' and 20 numbers or more", content) from error
+
+
+def read_rollup(proc: Path, pid: int) -> Rollup | None:
+    """/proc/PID/smaps_rollup. Costly: it holds the address space while it walks every page (milliseconds per GB).
+
+    Raises:
+        PermissionError: the process belongs to someone else.
+    """
+    path = f"{proc}/{pid}/smaps_rollup"
+    content = read(path)
+    if content is None:
+        return None
+    kib = keyed(path, content, _ROLLUP, b"kB")
+    if b"Pss" not in kib or b"Private_Dirty" not in kib:
+        raise ParseError(path, "lines 'Pss:' and 'Private_Dirty:'", content)
+    return Rollup(kib[b"Pss"] * 1024, sum(value for key, value in kib.items() if key != b"Pss") * 1024)
+
+
+def count_fds(proc: Path, pid: int) -> int | None:
+    """Open descriptors of a process; reading one's own counts the one that is open for reading.
+
+    Raises:
+        PermissionError: the process belongs to someone else.
+    """
+    names = listing(f"{proc}/{pid}/fd")
+    return None if names is None else len(names)
+
+
+def children(proc: Path, pid: int) -> set[int] | None:
+    """Children of all threads of a process, empty where it is gone; None where this kernel does not list them."""
+    task = f"{proc}/{pid}/task"
+    threads = listing(task) or ()
+    found: set[int] = set()
+    for thread in threads:
+        path = f"{task}/{thread}/children"
+        found.update(integer(path, child, "process ids") for child in (read(path) or b"").split())
+    if found or any(os.access(f"{task}/{thread}/children", os.F_OK) for thread in threads):
+        return found
+    return None if os.access(f"{task}/{pid}/stat", os.F_OK) else set()
+
+
+def all_pids(proc: Path) -> list[int]:
+    """Every process of the host."""
+    return [int(name) for name in listing(str(proc)) or () if name.isdigit()]
+
+
+def read_host_memory(proc: Path) -> HostMemory | None:
+    """/proc/meminfo."""
+    path = f"{proc}/meminfo"
+    content = read(path)
+    if content is None:
+        return None
+    kib = keyed(path, content, _MEMINFO, b"kB")
+    if b"MemTotal" not in kib:
+        raise ParseError(path, "a line 'MemTotal:'", content)
+    total, free = kib.get(b"SwapTotal"), kib.get(b"SwapFree")
+    return HostMemory(
+        total=kib[b"MemTotal"] * 1024,
+        available=kib[b"MemAvailable"] * 1024 if b"MemAvailable" in kib else None,
+        swap_used=None if total is None or free is None else (total - free) * 1024,
+    )
+
+
+def read_oom_kills(proc: Path) -> int | None:
+    """Processes that the kernel's OOM killer ended since boot, in the whole host; None before Linux 4.13."""
+    path = f"{proc}/vmstat"
+    content = read(path)
+    return None if content is None else keyed(path, content, _OOM_KILL).get(b"oom_kill")
+
+
+def read_pressure(proc: Path, resource: str) -> float | None:
+    """Share of the last 10 s, 0 to 1, in which some task waited for `resource` (memory, cpu or io)."""
+    path = f"{proc}/pressure/{resource}"
+    content = read(path)
+    if content is None:
+        return None
+    found = _PRESSURE.search(content)
+    if found is None:
+        raise ParseError(path, "'some avg10=PERCENT'", content)
+    return float(found[1]) / 100
+
+
+def read_load(proc: Path) -> float | None:
+    """Runnable and uninterruptible tasks, averaged over about a minute."""
+    path = f"{proc}/loadavg"
+    content = read(path)
+    if content is None:
+        return None
+    try:
+        load = float(content.split()[0])
+    except (ValueError, IndexError) as error:
+        raise ParseError(path, "a load first", content) from error
+    if not 0 <= load < float("inf"):
+        raise ParseError(path, "a load first", content)
+    return load
