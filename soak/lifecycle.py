@@ -53,6 +53,8 @@ class State:
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
     """Why it is being ended: hung or interrupted; empty while it is not."""
+    silent: float = 0.0
+    """Seconds without a sign of life when it was blamed for a hang."""
 
 
 def spawned(now: float) -> State:
@@ -81,7 +83,7 @@ def decide(state: State, now: float, deadlines: Deadlines, stop: bool = False) -
         if stop:
             return State(Phase.STOPPING, now, state.alive_at, "interrupted"), Action.TERMINATE
         if silent > (deadlines.start if state.phase is Phase.STARTING else deadlines.heartbeat):
-            return State(Phase.DUMPING, now, state.alive_at, "hung"), Action.DUMP
+            return State(Phase.DUMPING, now, state.alive_at, "hung", silent), Action.DUMP
     elif state.phase is Phase.DUMPING and now - state.since >= deadlines.dump:
         return replace(state, phase=Phase.STOPPING, since=now), Action.TERMINATE
     elif state.phase is Phase.STOPPING and now - state.since >= deadlines.grace:
@@ -118,7 +120,7 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
         oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
     """
     if state.blame == "hung":
-        return Ending("hung", f"no sign of life for {state.since - state.alive_at:.0f} s; its stacks are in the record")
+        return Ending("hung", f"no sign of life for {state.silent:.0f} s; its stacks are in the record")
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
     if state.blame:

@@ -7,6 +7,7 @@ own lateness, clock jumps and a store that cannot be written are recorded facts.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -117,7 +118,7 @@ class Recorder:
             due += self._interval
             late = self._clock.monotonic() - due
             if late > self._interval:
-                missed = int(late / self._interval)
+                missed = math.ceil(late / self._interval)
                 due += missed * self._interval
                 self._tell_all(followed, "gap", f"{missed} rounds missed: sampling was {late:.1f} s late")
 

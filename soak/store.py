@@ -8,6 +8,7 @@ Standard library only, as the supervisor stays light; arrays are made by `record
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -100,7 +101,7 @@ class Store:
                     self._db.execute(sql, values)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
-                if self._db.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 raise RecordError(f"{self.path}: the record cannot be written: {error}") from error
 
@@ -156,11 +157,9 @@ class Store:
             self._write(statements)
         except RecordError:
             # What was not written is not known to the file either.
-            self._positions[trial] = dict(list(positions.items())[: self._count_series(trial)])
+            for statement in statements[:-1]:
+                del positions[statement[1][2], statement[1][3]]
             raise
-
-    def _count_series(self, trial: int) -> int:
-        return int(next(self._read("SELECT count(*) FROM series WHERE trial = ?", (trial,)))[0])
 
     def series(self, trial: int) -> list[tuple[MetricSpec, str]]:
         """Metric and label of each series of a trial, in the order of a round's values."""

@@ -200,10 +200,8 @@ class Supervisor:
 
     def _act(self, running: _Running, action: Action) -> None:
         if action is Action.DUMP:
-            silent = self._clock.monotonic() - running.state.alive_at
-            self._tell(
-                running, "hung", f"no sign of life for {silent:.0f} s: its stacks are asked for, then it is ended"
-            )
+            silent = f"no sign of life for {running.state.silent:.0f} s"
+            self._tell(running, "no_heartbeat", f"{silent}: its stacks are asked for, then it is ended")
             running.worker.dump_stacks()
         elif action is Action.TERMINATE:
             if running.state.blame == "hung":

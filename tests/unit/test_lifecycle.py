@@ -29,7 +29,8 @@ def test_a_hang_is_dumped_then_terminated_then_killed() -> None:
             actions.append((action, tenth / 10))
     assert [a for a, _ in actions] == [Action.DUMP, Action.TERMINATE, Action.KILL]
     assert [t for _, t in actions] == pytest.approx([11.1, 12.1, 17.1])
-    assert ending(state, None, -9, 0).reason == "hung"
+    end = ending(state, None, -9, 0)
+    assert (end.reason, end.message[:24]) == ("hung", "no sign of life for 10 s")
 
 
 def test_a_hung_worker_that_wakes_up_is_still_a_hang() -> None:
