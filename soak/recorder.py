@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitors.latest import Latest
-from monitors.round import Round
-
 from monitors.model import Event, Target
+from monitors.round import Round
 from soak.clock import Clock
 from soak.errors import RecordError
 from soak.store import Store

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitors.latest import Latest
-
 from monitors.estimate import RunningRate
+from monitors.latest import Latest
 from monitors.model import Event
 from soak.cgroup import TrialCgroup
 from soak.clock import Clock
