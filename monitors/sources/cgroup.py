@@ -5,6 +5,7 @@ Amounts are in bytes and hold for the whole subtree. Unlimited is None, as is wh
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def find(roots: Roots, pid: int) -> Cgroup | None:
 
 def _memberships(path: str, content: bytes) -> dict[int, str]:
     found: dict[int, str] = {}
-    for line in content.decode(errors="surrogateescape").splitlines():
+    for line in os.fsdecode(content).rstrip("\n").split("\n"):
         fields = line.split(":", 2)
         if len(fields) != 3:
             raise ParseError(path, "lines 'ID:CONTROLLERS:PATH'", content)
@@ -81,11 +82,13 @@ def _memberships(path: str, content: bytes) -> dict[int, str]:
 def _mounts(path: str) -> dict[int, tuple[str, str]]:
     """(root within the hierarchy, mount point) of the memory hierarchies, by version."""
     found: dict[int, tuple[str, str]] = {}
-    for line in (read(path) or b"").decode(errors="surrogateescape").splitlines():
+    for line in os.fsdecode(read(path) or b"").split("\n"):
+        if not line:
+            continue
         mount, separator, system = line.partition(" - ")
         before, after = mount.split(), system.split()
         if not separator or len(before) < 5 or len(after) < 3:
-            raise ParseError(path, "lines 'ID PARENT DEVICE ROOT POINT … - TYPE SOURCE OPTIONS'", line.encode())
+            raise ParseError(path, "lines 'ID PARENT DEVICE ROOT POINT … - TYPE SOURCE OPTIONS'", os.fsencode(line))
         if after[0] == "cgroup2":
             found.setdefault(2, (_unescaped(before[3]), _unescaped(before[4])))
         elif after[0] == "cgroup" and "memory" in after[-1].split(","):
@@ -100,10 +103,11 @@ def _unescaped(field: str) -> str:
 
 def _below(root: str, path: str) -> str | None:
     """The cgroup's path as seen through the mount; None where the mount shows another part of the hierarchy."""
-    relative = path if root == "/" else path.removeprefix(root)
-    if relative == path and root not in ("/", path):
+    inside = path.rstrip("/") + "/"
+    top = root.rstrip("/") + "/"
+    if not inside.startswith(top) or ".." in inside.split("/"):
         return None
-    return None if ".." in relative.split("/") else relative.lstrip("/")
+    return inside.removeprefix(top).rstrip("/")
 
 
 def _rebased(roots: Roots, point: str) -> Path:
@@ -135,7 +139,7 @@ def _memory_v1(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
     return CgroupMemory(
         anonymous=stat[b"total_rss"],
         swap=stat.get(b"total_swap"),
-        file=stat[b"total_cache"] - (shared or 0),
+        file=max(0, stat[b"total_cache"] - (shared or 0)),
         shared=shared,
         kernel=None if kernel is None else kernel + (sockets or 0),
     )
@@ -146,7 +150,7 @@ def _memory_v2(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
     return CgroupMemory(
         anonymous=stat[b"anon"],
         swap=_number(path, "memory.swap.current"),
-        file=stat[b"file"] - (shared or 0),
+        file=max(0, stat[b"file"] - (shared or 0)),
         shared=shared,
         kernel=_kernel_v2(stat),
     )

@@ -68,9 +68,14 @@ def integer(path: str, content: bytes, expected: str = "a whole number") -> int:
         ParseError: it is anything else.
     """
     stripped = content.strip()
-    if not stripped.isdigit():
+    if not _is_number(stripped):
         raise ParseError(path, expected, content)
     return int(stripped)
+
+
+def _is_number(text: bytes) -> bool:
+    # 64 bits are 20 digits.
+    return text.isdigit() and len(text) <= 20
 
 
 def keyed(path: str, content: bytes, lines: Pattern[bytes], unit: bytes = b"") -> dict[bytes, int]:
@@ -90,7 +95,7 @@ def keyed(path: str, content: bytes, lines: Pattern[bytes], unit: bytes = b"") -
         value = rest.strip()
         if unit:
             value = value.removesuffix(unit).rstrip() if value.endswith(unit) else b""
-        if not newline or not value.isdigit():
+        if not newline or not _is_number(value):
             raise ParseError(path, f"a number of {unit.decode() or 'units'} for {key.decode()}", rest + newline)
         found[key] = int(value)
     return found

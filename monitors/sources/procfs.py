@@ -23,7 +23,7 @@ _THREADS = re.compile(pattern_of(["Threads"], ":").encode(), re.M)
 _ROLLUP = re.compile(pattern_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":").encode(), re.M)
 _MEMINFO = re.compile(pattern_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":").encode(), re.M)
 _OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
-_PRESSURE = re.compile(rb"^some avg10=(\d+\.\d+) ", re.M)
+_PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
             reaped_cpu_seconds=(reaped_user + reaped_system) / TICKS_PER_SECOND,
             started=int(fields[19]),
         )
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise ParseError(path, "'PID (COMMAND) STATE' and 20 numbers or more", content) from error
 
 

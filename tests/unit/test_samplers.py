@@ -1,0 +1,163 @@
+"""What each sampler makes of the recorded trees, number by number."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitors.model import NoDataError, Roots, Sampler, Target
+from monitors.round import Round
+from monitors.samplers import tester
+from monitors.samplers.cgroup_memory import CgroupMemory
+from monitors.samplers.host import Host
+from monitors.samplers.process_counts import ProcessCounts
+from monitors.samplers.process_cpu import ProcessCpu
+from monitors.samplers.process_memory import ProcessMemory
+from monitors.samplers.process_pss import ProcessPss
+from monitors.samplers.worker_heap import WorkerHeap
+from monitors.samplers.worker_progress import WorkerProgress
+from monitors.sources import procfs
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+RECORDED = Roots(proc=FIXTURES / "proc")
+TREE = Target(pid=4100, tester_pid=4109)
+V1 = FIXTURES / "cgroup_v1/sys/fs/cgroup/memory/soak/trial-1"
+V2 = FIXTURES / "cgroup_v2/sys/fs/cgroup/system.slice/soak.service/trial-1"
+KIB = 1024
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    return shutil.copytree(RECORDED.proc, tmp_path / "proc")
+
+
+def values(sampler: Sampler, target: Target) -> dict[str, float]:
+    return {sample.metric.name: sample.value for sample in sampler.sample(target)}
+
+
+def fresh(**changes: object) -> Target:
+    return Target(pid=4100, **changes)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_process_memory_sums_the_living_of_the_tree() -> None:
+    assert values(ProcessMemory(RECORDED), fresh()) == {
+        "rss_bytes": (37736 + 32060) * KIB,
+        "anonymous_bytes": (28552 + 512 + 28548) * KIB,
+        "file_bytes": (6112 + 3512) * KIB,
+        "shared_bytes": (3072 + 0) * KIB,
+        "virtual_bytes": (114456 + 114456) * KIB,
+    }
+
+
+def test_process_memory_of_an_old_kernel_has_no_anonymous_memory_rather_than_zero(proc: Path) -> None:
+    for path in proc.glob("*/status"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not line.startswith("Rss")))
+    assert values(ProcessMemory(Roots(proc)), fresh()).keys() == {"rss_bytes", "virtual_bytes"}
+
+
+def test_process_counts() -> None:
+    assert values(ProcessCounts(RECORDED), fresh()) == {"threads": 3, "children": 2, "fds": 14}
+
+
+def test_descriptors_that_may_not_be_read_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(proc: Path, pid: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(procfs, "count_fds", refuse)
+    result = Round({"counts": ProcessCounts(RECORDED)}, lambda: 0.0).take(fresh(), 0.0)
+    assert [sample.metric.name for sample in result.samples] == ["threads", "children"]
+    assert "4100 may not be read" in result.events[0].message
+
+
+def test_process_cpu_counts_the_reaped_too_and_never_falls(proc: Path) -> None:
+    sampler = ProcessCpu(Roots(proc))
+    before = values(sampler, fresh())["cpu_seconds"]
+    assert before == pytest.approx((28 + 190 + 15) / procfs.TICKS_PER_SECOND)
+    shutil.rmtree(proc / "4101")
+    assert values(sampler, fresh())["cpu_seconds"] == before
+    replace(proc / "4100/stat", " 26 2 150 40 ", " 126 2 150 40 ")
+    assert values(sampler, fresh())["cpu_seconds"] == pytest.approx((128 + 190) / procfs.TICKS_PER_SECOND)
+
+
+def test_process_pss(proc: Path) -> None:
+    pss = procfs.read_rollup(proc, 4101)
+    assert pss is not None
+    assert values(ProcessPss(Roots(proc)), fresh()) == {
+        "pss_bytes": 19765 * KIB + pss.pss,
+        "uss_bytes": (104 + 3884) * KIB + pss.uss,
+    }
+
+
+def test_process_pss_without_a_rollup_is_no_data(proc: Path) -> None:
+    for path in proc.glob("*/smaps_rollup"):
+        path.unlink()
+    with pytest.raises(NoDataError, match="no smaps_rollup"):
+        values(ProcessPss(Roots(proc)), fresh())
+
+
+def test_cgroup_memory_in_both_layouts() -> None:
+    assert values(CgroupMemory(Roots()), Target(cgroup=V1)) == {
+        "cgroup_anonymous_bytes": 48992256,
+        "cgroup_file_bytes": 12152832,
+        "cgroup_shared_bytes": 5242880,
+        "kernel_bytes": 442368,
+        "oom_kills": 1,
+    }
+    assert values(CgroupMemory(Roots()), Target(cgroup=V2)) == {
+        "cgroup_anonymous_bytes": 209715200 + 1048576,
+        "cgroup_file_bytes": 83886080,
+        "cgroup_shared_bytes": 20971520,
+        "kernel_bytes": 9502720,
+        "oom_kills": 2,
+    }
+
+
+def test_cgroup_memory_of_a_shared_or_lost_cgroup_is_no_data(tmp_path: Path) -> None:
+    for target in (Target(), Target(cgroup=tmp_path / "gone")):
+        with pytest.raises(NoDataError):
+            values(CgroupMemory(Roots()), target)
+
+
+def test_host() -> None:
+    assert values(Host(RECORDED), Target()) == {
+        "host_available_bytes": 24256240 * KIB,
+        "host_swap_used_bytes": 1024 * KIB,
+        "host_memory_pressure_ratio": pytest.approx(0.125),
+        "host_cpu_pressure_ratio": pytest.approx(0.0375),
+        "host_load": 1.25,
+        "host_oom_kills": 2,
+    }
+
+
+def test_a_host_without_pressure_still_tells_the_rest(proc: Path) -> None:
+    shutil.rmtree(proc / "pressure")
+    found = values(Host(Roots(proc)), Target())
+    assert "host_available_bytes" in found
+    assert not [name for name in found if "pressure" in name]
+
+
+def test_tester() -> None:
+    assert values(tester.Tester(RECORDED), TREE) == {
+        "tester_rss_bytes": 32060 * KIB,
+        "tester_cpu_seconds": pytest.approx(15 / procfs.TICKS_PER_SECOND),
+        "tester_fds": 1,
+        "tester_threads": 1,
+    }
+
+
+@pytest.mark.parametrize("make", [WorkerHeap, WorkerProgress])
+def test_every_metric_of_a_beat_comes_through_and_nothing_else(make: Callable[[Roots], Sampler]) -> None:
+    sampler = make(Roots())
+    names = {spec.name for spec in sampler.specs} - {"beat_age_seconds"}
+    beat = {name: float(n) for n, name in enumerate(sorted(names))}
+    assert values(sampler, Target(beat={**beat, "unheard_of": 1.0}, beat_number=1)) == beat
+    partial = dict(list(beat.items())[:2])
+    assert values(sampler, Target(beat=partial, beat_number=2)) == partial
