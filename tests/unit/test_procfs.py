@@ -20,6 +20,15 @@ def proc(tmp_path: Path) -> Path:
     return shutil.copytree(PROC, tmp_path / "proc")
 
 
+def still() -> float:
+    return 0.0
+
+
+def follow(proc: Path) -> TreeReader:
+    """By a clock that makes every search free."""
+    return TreeReader(Roots(proc=proc), still)
+
+
 def read_pids(reader: TreeReader, **known: Path) -> set[int]:
     return set(reader.read(Target(pid=4100, **known)).members)
 
@@ -145,18 +154,18 @@ def test_the_tree_is_the_same_in_a_kernel_without_lists_of_children(proc: Path) 
     for path in proc.glob("*/task/*/children"):
         path.unlink()
         (path.parent / "stat").touch()
-    assert read_pids(TreeReader(Roots(proc=proc))) == {4100, 4101, 4102}
+    assert read_pids(follow(proc)) == {4100, 4101, 4102}
 
 
 def test_a_member_skipped_by_the_list_of_children_stays_while_it_lives(proc: Path) -> None:
-    reader = TreeReader(Roots(proc=proc))
+    reader = follow(proc)
     read_pids(reader)
     (proc / "4100/task/4107/children").write_text("")
     assert read_pids(reader) == {4100, 4101, 4102}
 
 
 def test_an_orphan_stays_a_member_with_the_children_it_has_later(proc: Path) -> None:
-    reader = TreeReader(Roots(proc=proc))
+    reader = follow(proc)
     read_pids(reader)
     (proc / "4100/task/4107/children").write_text("")
     reparent(proc, 4101, 4100, 1)
@@ -166,7 +175,7 @@ def test_an_orphan_stays_a_member_with_the_children_it_has_later(proc: Path) -> 
 
 
 def test_a_member_that_died_is_gone_and_one_with_its_pid_is_another(proc: Path) -> None:
-    reader = TreeReader(Roots(proc=proc))
+    reader = follow(proc)
     read_pids(reader)
     (proc / "4100/task/4107/children").write_text("")
     path = proc / "4101/stat"
@@ -177,12 +186,12 @@ def test_a_member_that_died_is_gone_and_one_with_its_pid_is_another(proc: Path) 
 
 def test_a_child_that_is_not_its_parents_any_more_is_not_taken(proc: Path) -> None:
     (proc / "4100/task/4107/children").write_text("4101 4109 ")
-    assert read_pids(TreeReader(Roots(proc=proc))) == {4100, 4101, 4102}
+    assert read_pids(follow(proc)) == {4100, 4101, 4102}
 
 
 def test_the_cgroup_adds_orphans_that_no_walk_can_find(proc: Path, tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("0\n4100\n4109\n")
-    assert read_pids(TreeReader(Roots(proc=proc)), cgroup=tmp_path) == {4100, 4101, 4102, 4109}
+    assert read_pids(follow(proc), cgroup=tmp_path) == {4100, 4101, 4102, 4109}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +200,7 @@ def test_the_cgroup_adds_orphans_that_no_walk_can_find(proc: Path, tmp_path: Pat
     ids=["recycled", "zombie", "dead"],
 )
 def test_a_root_that_ended_is_no_data(proc: Path, old: str, new: str) -> None:
-    reader = TreeReader(Roots(proc=proc))
+    reader = follow(proc)
     read_pids(reader)
     path = proc / "4100/stat"
     assert old in path.read_text()
@@ -206,13 +215,13 @@ def test_no_pid_is_no_data() -> None:
 
 
 def test_a_member_that_vanishes_midway_is_left_out(proc: Path) -> None:
-    tree = TreeReader(Roots(proc=proc)).read(Target(pid=4100))
+    tree = follow(proc).read(Target(pid=4100))
     (proc / "4101/status").unlink()
     assert [status.threads for status in tree.statuses()] == [2]
 
 
 def test_a_root_that_vanishes_midway_is_no_data(proc: Path) -> None:
-    tree = TreeReader(Roots(proc=proc)).read(Target(pid=4100))
+    tree = follow(proc).read(Target(pid=4100))
     (proc / "4100/status").unlink()
     with pytest.raises(NoDataError):
         tree.statuses()
@@ -220,9 +229,21 @@ def test_a_root_that_vanishes_midway_is_no_data(proc: Path) -> None:
 
 def test_one_round_walks_the_tree_once(proc: Path) -> None:
     target = Target(pid=4100)
-    first = TreeReader(Roots(proc=proc)).read(target)
-    assert TreeReader(Roots(proc=proc)).read(target) is first
-    assert TreeReader(Roots(proc=proc)).read(Target(pid=4100)) is not first
+    first = follow(proc).read(target)
+    assert follow(proc).read(target) is first
+    assert follow(proc).read(Target(pid=4100)) is not first
+
+
+def test_a_slow_search_for_new_members_is_not_made_in_every_round(proc: Path) -> None:
+    times = iter([0.0, 0.01, 1.0, 4.9, 5.0, 5.01])
+    reader = TreeReader(Roots(proc=proc), lambda: next(times))
+    read_pids(reader)
+    reparent(proc, 4109, 1, 4100)
+    (proc / "4100/task/4100/children").write_text("4109 ")
+    assert read_pids(reader) == {4100, 4101, 4102}, "10 ms allow one search in 5 s"
+    shutil.rmtree(proc / "4102")
+    assert read_pids(reader) == {4100, 4101}, "who died is seen at once"
+    assert read_pids(reader) == {4100, 4101, 4109}
 
 
 def test_the_real_machine_agrees_with_what_python_says_of_itself() -> None:
