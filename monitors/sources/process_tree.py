@@ -133,7 +133,7 @@ def _cgroup_pids(cgroup: Path | None) -> set[int]:
     path = f"{cgroup}/cgroup.procs"
     content = (read(path) if cgroup else None) or b""
     try:
-        # A process outside of our pid namespace reads as 0.
-        return {int(pid) for pid in content.split()} - {0}
+        # A process outside of our pid namespace reads as 0, which no /proc holds.
+        return {int(pid) for pid in content.split()}
     except ValueError as error:
         raise ParseError(path, "process ids", content) from error
