@@ -35,7 +35,7 @@ def _workload(config: Config, trial: Trial) -> None:
     spec = trial.spec
     try:
         module = catalog.load(spec.workload)
-        catalog.check_options(spec.workload, spec.options)
+        catalog.options_of(spec.workload, spec.options)
     except WorkloadError as error:
         raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
     for key, value, known in (
