@@ -1,1 +1,1 @@
-"""What runs in the child process: streams, models, planted faults. Needs the standard library, numpy and a framework."""
+"""What runs in the child process: streams, models, planted faults. Needs numpy and a framework."""

@@ -1,8 +1,8 @@
 """Starts the child in any Python interpreter: `PYTHON -P boot.py --fd N --stacks M`.
 
-The interpreter may belong to an environment without soak. Only the package `workloads` is made importable there, from the
-folder this file lies in; neither that folder nor what lies beside it is put on the path, where it could shadow the
-environment's own packages.
+The interpreter may belong to an environment without soak. Only the package `workloads` is made importable there, from
+the folder this file lies in; neither that folder nor what lies beside it is put on the path, where it could shadow
+the environment's own packages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Main of the worker: read the order, build the workload, step it, beat, and end with a reason.
 
-Runs in a process and session of its own, in one thread. Talks to the supervisor over one pipe; what the framework prints
-goes to the worker's log. Needs the standard library, numpy and the framework.
+Runs in a process and session of its own, in one thread. Talks to the supervisor over one pipe; what the framework
+prints goes to the worker's log. Needs the standard library, numpy and the framework.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class Drive:
         """In real time, wait until the clip's frames would have been shown."""
         if self._spec.stream.pace != "real_time":
             return
-        due = self._began + self._stream.due(clip)
+        due = self._began + self._stream.doses()["stream_seconds"]
         while not self._stop.asked and (left := due - time.monotonic()) > 0:
             time.sleep(min(left, SLICE))
             now = time.monotonic()
@@ -275,10 +275,8 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
-    for name, value in os.environ.items():
-        if name.startswith(("MALLOC_", "PYTORCH_", "TF_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_")):
-            facts[name] = value
-    return facts
+    told = ("MALLOC_", "PYTORCH_", "TF_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_")
+    return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
 
 
 def allocator() -> str:

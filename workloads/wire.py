@@ -36,7 +36,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life between two steps. `values` are counters and amounts by metric name; an unknown one is left out."""
+    """A sign of life between two steps. `values` are counters and amounts by metric name; the unknown is left out."""
 
     t: float
     """Seconds since the first step began."""

@@ -1,0 +1,1 @@
+"""One file, one workload: architectures, planted faults and lookalikes. See `workloads.workload.Workload`."""

@@ -1,0 +1,62 @@
+"""Sizes of the two architectures, and the shapes of their weights by name. Knows no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large a model is and how fast it learns."""
+
+    stem: int = 8
+    """Channels of the first convolution; the second has twice as many."""
+    hidden: int = 32
+    window: int = 16
+    """Frames that a frame can look back on, itself included (transformer)."""
+    layers: int = 2
+    heads: int = 2
+    learning_rate: float = 0.01
+
+
+def shapes(architecture: str, channels: int, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight, in PyTorch's layout."""
+    middle = _recurrent(sizes) if architecture == "recurrent" else _transformer(sizes)
+    return {
+        "stem.conv1.weight": (sizes.stem, channels, 3, 3),
+        "stem.conv1.bias": (sizes.stem,),
+        "stem.conv2.weight": (2 * sizes.stem, sizes.stem, 3, 3),
+        "stem.conv2.bias": (2 * sizes.stem,),
+        **_linear("stem.project", 2 * sizes.stem, sizes.hidden),
+        **middle,
+        **_linear("head", sizes.hidden, channels),
+    }
+
+
+def _recurrent(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    return {
+        "gru.weight_ih_l0": (3 * sizes.hidden, sizes.hidden),
+        "gru.weight_hh_l0": (3 * sizes.hidden, sizes.hidden),
+        "gru.bias_ih_l0": (3 * sizes.hidden,),
+        "gru.bias_hh_l0": (3 * sizes.hidden,),
+    }
+
+
+def _transformer(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    found = _norm("norm", sizes.hidden)
+    for i in range(sizes.layers):
+        layer = f"layers.{i}"
+        found |= _norm(f"{layer}.norm1", sizes.hidden) | _norm(f"{layer}.norm2", sizes.hidden)
+        found |= _linear(f"{layer}.attend", sizes.hidden, 3 * sizes.hidden)
+        found |= _linear(f"{layer}.merge", sizes.hidden, sizes.hidden)
+        found |= _linear(f"{layer}.widen", sizes.hidden, 4 * sizes.hidden)
+        found |= _linear(f"{layer}.narrow", 4 * sizes.hidden, sizes.hidden)
+    return found
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, size: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}

@@ -1,0 +1,88 @@
+"""What planted faults and lookalikes share: an ordinary model, and something that happens beside its steps."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workloads.streams import recurrent
+from workloads.workload import Clip, Setup, Workload
+
+FRAMEWORKS = ("torch", "tensorflow")
+MODES = ("train", "infer")
+
+
+class Planted:
+    """Runs the recurrent model and calls `after_step` after each of its steps. Satisfies `Workload`."""
+
+    def __init__(self, setup: Setup, clock: Callable[[], float] = time.monotonic) -> None:
+        self._base: Workload = recurrent.build(setup, recurrent.Options())
+        self._clock = clock
+        self._began: float | None = None
+        self._steps = 0
+
+    @property
+    def output(self) -> Any:
+        """The model's last output."""
+        return self._base.output
+
+    def step(self, clip: Clip) -> float:
+        """Run one clip, then do what was planted."""
+        if self._began is None:
+            self._began = self._clock()
+        value = self._base.step(clip)
+        self._steps += 1
+        return self.after_step(value, self._steps, self._clock() - self._began)
+
+    def after_step(self, value: float, step: int, seconds: float) -> float:
+        """Do what was planted; `seconds` have passed since the first step began. Returns the value of the step."""
+        raise NotImplementedError
+
+    def counters(self) -> Mapping[str, float]:
+        """Those of the model."""
+        return self._base.counters()
+
+    def close(self) -> None:
+        """Let go of the model; what was leaked stays leaked."""
+        self._base.close()
+
+
+class Hoard:
+    """Native memory, taken with malloc and touched, so that it is resident; Python knows nothing of it."""
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None)
+        self._malloc, self._free = libc.malloc, libc.free
+        self._malloc.restype, self._malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+        self._free.restype, self._free.argtypes = None, (ctypes.c_void_p,)
+        self._blocks: list[int] = []
+        self.size = 0
+        """Bytes held."""
+
+    def grow_to(self, size: float, grain: int = 4096) -> None:
+        """Take what is missing to hold `size` bytes, in whole grains."""
+        missing = int((size - self.size) // grain) * grain
+        if missing > 0:
+            self.take(missing)
+
+    def take(self, size: int) -> None:
+        """Take one block.
+
+        Raises:
+            MemoryError: there is none.
+        """
+        block = self._malloc(size)
+        if not block:
+            raise MemoryError(f"malloc of {size} bytes failed")
+        ctypes.memset(block, 1, size)
+        self._blocks.append(block)
+        self.size += size
+
+    def drop(self) -> None:
+        """Free every block."""
+        for block in self._blocks:
+            self._free(block)
+        self._blocks.clear()
+        self.size = 0

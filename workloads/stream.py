@@ -1,0 +1,132 @@
+"""The stream: a source of frames, cut into clips, its doses counted. The same for both frameworks, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from workloads.errors import StreamError
+from workloads.random_bits import one
+from workloads.synthetic import MOST_NOISE, Synthetic
+from workloads.trial import StreamSpec
+from workloads.video import VideoFile
+from workloads.workload import Clip, Frames
+
+_LENGTHS, _RESOLUTIONS = 101, 102
+"""Lanes of random bits; the synthetic source has its own."""
+_ROUND = 256
+"""New clip lengths come shuffled in rounds of so many, so that the largest of a round comes early."""
+
+
+class Source(Protocol):
+    """Where frames come from."""
+
+    scenes: int
+    """Scene cuts so far (of a video file: times it began anew)."""
+
+    @property
+    def errors(self) -> Mapping[str, float]:
+        """Faults skipped so far, by dose name."""
+        ...
+
+    def read(self, first: int, count: int, height: int, width: int) -> Frames:
+        """The next `count` frames, of which the first has number `first`; shape (count, height, width, channels)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+def open_stream(spec: StreamSpec, seed: int) -> Stream:
+    """The stream of a trial.
+
+    Raises:
+        StreamError: a value that makes no stream, or a file that is no video.
+    """
+    check(spec)
+    if spec.source == "synthetic":
+        return Stream(spec, seed, Synthetic(spec, seed))
+    return Stream(spec, seed, VideoFile(spec.path, spec.channels))
+
+
+def check(spec: StreamSpec) -> None:
+    """Raise StreamError if no stream can be made of this spec; does not look at files."""
+    sizes = ((spec.height, spec.width), *spec.resolutions)
+    for key, value, good, expected in (
+        ("source", spec.source, spec.source in ("synthetic", "file"), "synthetic or file"),
+        ("path", spec.path, spec.source != "file" or spec.path, "the path of a video file"),
+        ("pace", spec.pace, spec.pace in ("flat_out", "real_time"), "flat_out or real_time"),
+        ("fps", spec.fps, spec.fps > 0, "more than 0"),
+        ("channels", spec.channels, spec.channels in (1, 3), "1 or 3"),
+        ("height, width", sizes, all(h >= 4 and w >= 4 for h, w in sizes), "at least 4 pixels each"),
+        ("objects", spec.objects, 0 <= spec.objects <= 64, "0 to 64"),
+        ("noise", spec.noise, 0 <= spec.noise <= MOST_NOISE, f"0 to {MOST_NOISE}"),
+        ("scene_seconds", spec.scene_seconds, spec.scene_seconds > 0, "more than 0"),
+        ("clip_length", spec.clip_length, spec.clip_length in ("fixed", "set", "new"), "fixed, set or new"),
+        ("clip_frames", spec.clip_frames, spec.clip_frames and min(spec.clip_frames) >= 1, "lengths of 1 or more"),
+        ("clip_new_every", spec.clip_new_every, spec.clip_new_every >= 1, "1 or more"),
+        ("resolution_every", spec.resolution_every, spec.resolution_every >= 1, "1 or more"),
+    ):
+        if not good:
+            raise StreamError(f"stream.{key} = {value!r}: expected {expected}")
+
+
+class Stream:
+    """Cuts a source into clips. Endless; never sleeps: who drives it paces it by `doses()["stream_seconds"]`."""
+
+    def __init__(self, spec: StreamSpec, seed: int, source: Source) -> None:
+        self._spec, self._seed, self._source = spec, seed, source
+        self._frames = self._clips = self._new_lengths = 0
+        self._shapes: set[tuple[int, int, int]] = set()
+
+    def next_clip(self) -> Clip:
+        """The next clip; its frames are read-only.
+
+        Raises:
+            StreamError: the file can be decoded no longer.
+        """
+        length, fresh = self._length()
+        height, width = self._resolution()
+        cuts = self._source.scenes
+        frames = self._source.read(self._frames, length, height, width)
+        frames.flags.writeable = False
+        clip = Clip(frames, self._clips, self._source.scenes > cuts)
+        if not fresh:
+            # A length that never comes again need not be remembered to be counted.
+            self._shapes.add((length, height, width))
+        self._new_lengths += fresh
+        self._frames += length
+        self._clips += 1
+        return clip
+
+    def doses(self) -> Mapping[str, float]:
+        """What the consumer has been given so far."""
+        return {
+            "frames": float(self._frames),
+            "clips": float(self._clips),
+            "stream_seconds": self._frames / self._spec.fps,
+            "scenes": float(self._source.scenes),
+            "distinct_shapes": float(len(self._shapes) + self._new_lengths),
+            **self._source.errors,
+        }
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+    def _length(self) -> tuple[int, bool]:
+        """Frames of the next clip, and whether no clip had or will have as many."""
+        lengths = self._spec.clip_frames
+        if self._spec.clip_length == "set":
+            return lengths[one(self._seed, _LENGTHS, self._clips) % len(lengths)], False
+        if self._spec.clip_length == "new" and self._clips % self._spec.clip_new_every == self._spec.clip_new_every - 1:
+            turn, place = divmod(self._new_lengths, _ROUND)
+            return lengths[0] + 1 + turn * _ROUND + (157 * place + 89) % _ROUND, True
+        return lengths[0], False
+
+    def _resolution(self) -> tuple[int, int]:
+        sizes = self._spec.resolutions
+        if not sizes:
+            return self._spec.height, self._spec.width
+        return sizes[one(self._seed, _RESOLUTIONS, self._clips // self._spec.resolution_every) % len(sizes)]

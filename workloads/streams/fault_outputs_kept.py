@@ -1,0 +1,48 @@
+"""Planted fault: tensors are appended to a list that nobody empties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workloads.planted import FRAMEWORKS, MODES, Planted
+from workloads.workload import Setup
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much in each step."""
+
+    kib: int = 16
+    """Size of the tensor kept in each step, beside the step's output."""
+
+
+class _Planted(Planted):
+    def __init__(self, setup: Setup, options: Options) -> None:
+        super().__init__(setup)
+        self._options = options
+        self._make = _ones(setup.framework)
+        self._kept: list[Any] = []
+
+    def after_step(self, value: float, step: int, seconds: float) -> float:
+        self._kept.append((self.output, self._make(self._options.kib * 256)))
+        return value
+
+
+def _ones(framework: str) -> Callable[[int], Any]:
+    """Makes tensors of n float32 ones."""
+    if framework == "torch":
+        import torch
+
+        return torch.ones
+    import tensorflow as tf
+
+    return lambda count: tf.ones((count,))
+
+
+def build(setup: Setup, options: Options) -> Planted:
+    """The model with this planted beside it."""
+    return _Planted(setup, options)

@@ -1,0 +1,37 @@
+"""Convolutional stem and a GRU whose state is carried from clip to clip; trains and infers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.architecture import Sizes
+from workloads.workload import Setup, Workload
+
+FRAMEWORKS = ("torch", "tensorflow")
+MODES = ("train", "infer")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sizes; the defaults make a model that one core runs at thousands of frames a second."""
+
+    stem: int = 8
+    """Channels of the first convolution; the second has twice as many."""
+    hidden: int = 32
+    """Features of a frame and of the state."""
+    learning_rate: float = 0.01
+    """Of SGD with momentum 0.9."""
+
+    def __post_init__(self) -> None:
+        if min(self.stem, self.hidden) < 1:
+            raise ValueError("options stem and hidden: expected 1 or more")
+
+
+def build(setup: Setup, options: Options, keep_graph: bool = False) -> Workload:
+    """The model of this framework. `keep_graph` is the fault of never cutting the history of the carried state."""
+    sizes = Sizes(stem=options.stem, hidden=options.hidden, learning_rate=options.learning_rate)
+    if setup.framework == "torch":
+        from workloads.torch_models import Driven
+    else:
+        from workloads.tf_models import Driven  # type: ignore[assignment]
+    return Driven("recurrent", setup, sizes, keep_graph)

@@ -1,0 +1,45 @@
+"""Video transformer over a sliding window of frames that is carried from clip to clip; trains and infers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from workloads.architecture import Sizes
+from workloads.workload import Setup, Workload
+
+FRAMEWORKS = ("torch", "tensorflow")
+MODES = ("train", "infer")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sizes of the transformer."""
+
+    stem: int = 8
+    """Channels of the first convolution; the second has twice as many."""
+    hidden: int = 32
+    """Features of a frame."""
+    window: int = 16
+    """Frames that a frame looks back on, itself included."""
+    layers: int = 2
+    """Encoder layers."""
+    heads: int = 2
+    """Attention heads; they share `hidden` equally."""
+    learning_rate: float = 0.01
+    """Of SGD with momentum 0.9."""
+
+    def __post_init__(self) -> None:
+        if min(self.stem, self.hidden, self.window, self.layers, self.heads) < 1:
+            raise ValueError("options stem, hidden, window, layers and heads: expected 1 or more")
+        if self.hidden % self.heads:
+            raise ValueError(f"option heads = {self.heads}: expected a divisor of hidden = {self.hidden}")
+
+
+def build(setup: Setup, options: Options) -> Workload:
+    """The model of this framework."""
+    sizes = Sizes(**asdict(options))
+    if setup.framework == "torch":
+        from workloads.torch_models import Driven
+    else:
+        from workloads.tf_models import Driven  # type: ignore[assignment]
+    return Driven("transformer", setup, sizes)

@@ -1,0 +1,201 @@
+"""The two architectures in TensorFlow, and how a stream drives one. Imports TensorFlow: for the child only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from workloads.architecture import Sizes, shapes
+from workloads.weights import Weights, initial
+from workloads.workload import Clip, Setup
+
+Tensor = Any
+"""TensorFlow ships no types that a checker can use."""
+
+
+class Linear(tf.Module):  # type: ignore[misc]
+    """A dense layer."""
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(weights[f"{name}.weight"].T)
+        self.bias = tf.Variable(weights[f"{name}.bias"])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: shape (n, in). Returns shape (n, out)."""
+        return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)
+
+
+class Norm(tf.Module):  # type: ignore[misc]
+    """Layer normalisation."""
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        super().__init__()
+        self.scale = tf.Variable(weights[f"{name}.weight"])
+        self.bias = tf.Variable(weights[f"{name}.bias"])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: shape (n, hidden)."""
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        return tf.nn.batch_normalization(x, mean, variance, self.bias, self.scale, 1e-5)
+
+
+class Conv(tf.Module):  # type: ignore[misc]
+    """A 3×3 convolution of stride 2, with ReLU."""
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(np.transpose(weights[f"{name}.weight"], (2, 3, 1, 0)))
+        self.bias = tf.Variable(weights[f"{name}.bias"])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: shape (T, height, width, in)."""
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, self.kernel, 2, "VALID"), self.bias))
+
+
+class Stem(tf.Module):  # type: ignore[misc]
+    """Frames to one vector of features each: two strided convolutions and the mean over the picture."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self.conv1 = Conv(weights, "stem.conv1")
+        self.conv2 = Conv(weights, "stem.conv2")
+        self.project = Linear(weights, "stem.project")
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """frames: shape (T, height, width, channels), 0 to 1. Returns shape (T, hidden)."""
+        return self.project(tf.reduce_mean(self.conv2(self.conv1(frames)), axis=(1, 2)))
+
+
+class Recurrent(tf.Module):  # type: ignore[misc]
+    """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector."""
+
+    def __init__(self, weights: Weights, sizes: Sizes) -> None:
+        super().__init__()
+        self.stem = Stem(weights)
+        self.input_kernel = tf.Variable(weights["gru.weight_ih_l0"].T)
+        self.input_bias = tf.Variable(weights["gru.bias_ih_l0"])
+        self.kernel = tf.Variable(weights["gru.weight_hh_l0"].T)
+        self.bias = tf.Variable(weights["gru.bias_hh_l0"])
+        self.head = Linear(weights, "head")
+
+    def __call__(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns a prediction for each frame, shape (T, channels), and the state, shape (1, hidden)."""
+        given = tf.nn.bias_add(tf.matmul(self.stem(frames), self.input_kernel), self.input_bias)
+        hidden = []
+        # A clip has few frames: unrolled, they cost a quarter of a loop in the graph, at one trace for each length.
+        for now in tf.split(given, frames.shape[0]):
+            reset_in, update_in, new_in = tf.split(now, 3, axis=1)
+            reset, update, new = tf.split(tf.nn.bias_add(tf.matmul(state, self.kernel), self.bias), 3, axis=1)
+            keep = tf.sigmoid(update_in + update)
+            fresh = tf.tanh(new_in + tf.sigmoid(reset_in + reset) * new)
+            state = fresh + keep * (state - fresh)
+            hidden.append(state)
+        return self.head(tf.concat(hidden, axis=0)), state
+
+
+class Layer(tf.Module):  # type: ignore[misc]
+    """One layer of a transformer encoder, norms first."""
+
+    def __init__(self, weights: Weights, name: str, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = Norm(weights, f"{name}.norm1")
+        self.attend = Linear(weights, f"{name}.attend")
+        self.merge = Linear(weights, f"{name}.merge")
+        self.norm2 = Norm(weights, f"{name}.norm2")
+        self.widen = Linear(weights, f"{name}.widen")
+        self.narrow = Linear(weights, f"{name}.narrow")
+
+    def __call__(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """tokens: shape (n, hidden). bias: shape (n, n), added to the scores."""
+        hidden = tokens.shape[1]
+        parts = tf.reshape(self.attend(self.norm1(tokens)), (-1, 3, self.heads, hidden // self.heads))
+        query, key, value = tf.unstack(tf.transpose(parts, (1, 2, 0, 3)))
+        scores = tf.matmul(query, key, transpose_b=True) * (hidden // self.heads) ** -0.5 + bias
+        seen = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (1, 0, 2))
+        tokens = tokens + self.merge(tf.reshape(seen, (-1, hidden)))
+        return tokens + self.narrow(tf.nn.gelu(self.widen(self.norm2(tokens)), approximate=True))
+
+
+class VideoTransformer(tf.Module):  # type: ignore[misc]
+    """Stem, transformer over a sliding window of frames, linear head. The state is the window of features."""
+
+    def __init__(self, weights: Weights, sizes: Sizes) -> None:
+        super().__init__()
+        self.window = sizes.window
+        self.stem = Stem(weights)
+        self.layers = [Layer(weights, f"layers.{i}", sizes.heads) for i in range(sizes.layers)]
+        self.norm = Norm(weights, "norm")
+        self.head = Linear(weights, "head")
+
+    def __call__(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns a prediction for each frame, shape (T, channels), and the state, shape (window, hidden)."""
+        tokens = tf.concat((state, self.stem(frames)), axis=0)
+        place = tf.range(tf.shape(tokens)[0])
+        back = place[:, None] - place[None, :]
+        bias = tf.where((back < 0) | (back >= self.window), -np.inf, -tf.cast(back, tf.float32) / self.window)
+        seen = tokens
+        for layer in self.layers:
+            seen = layer(seen, bias)
+        return self.head(self.norm(seen[self.window :])), tokens[-self.window :]
+
+
+_MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
+
+
+class Driven:
+    """A model driven by a stream, its state carried from clip to clip. Satisfies `Workload`."""
+
+    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
+        weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
+        self._model: Any = _MODELS[architecture](weights, sizes)
+        self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
+        self._optimizer.build(self._model.trainable_variables)
+        step = self._learn if setup.mode == "train" else self._infer
+        self._traced = tf.function(step) if setup.execution == "graph" else None
+        self._step = self._traced or step
+        # A tape that nobody closes holds every tensor that came after it.
+        self._tape = tf.GradientTape(persistent=True) if keep_graph else None
+        if self._tape is not None:
+            self._tape.__enter__()
+        rows = sizes.window if architecture == "transformer" else 1
+        self._state = tf.zeros((rows, sizes.hidden))
+        self.output: Any = None
+
+    def step(self, clip: Clip) -> float:
+        """Run one clip; the loss when training, the mean of the output when inferring."""
+        self.output, self._state, value = self._step(tf.constant(clip.frames), self._state)
+        return float(value)
+
+    def _infer(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output, state = self._model(tf.cast(frames, tf.float32) / 255.0, state)
+        return output, state, tf.reduce_mean(output)
+
+    def _learn(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        frames = tf.cast(frames, tf.float32) / 255.0
+        with tf.GradientTape() as tape:
+            output, state = self._model(frames, state)
+            loss = tf.reduce_mean(tf.math.squared_difference(output, following(frames)))
+        variables = self._model.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return output, state, loss
+
+    def counters(self) -> Mapping[str, float]:
+        """`traces`: graphs that were made so far; nothing when eager."""
+        if self._traced is None:
+            return {}
+        return {"traces": float(self._traced.experimental_get_tracing_count())}
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self.output = None
+
+
+def following(frames: Tensor) -> Tensor:
+    """What a model learns to foretell: the next frame's mean colour, shape (T, channels); the last's is its own."""
+    means = tf.reduce_mean(frames, axis=(1, 2))
+    return tf.concat((means[1:], means[-1:]), axis=0)
