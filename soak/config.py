@@ -14,7 +14,7 @@ import msgspec
 
 from soak.errors import ConfigError, missing_key
 from soak.quantity import Duration, Rate, Size, parse_duration, parse_rate, parse_size
-from workloads.trial import StreamSpec
+from workloads.trial import MOST_NOISE, StreamSpec
 
 Framework = Literal["torch", "tensorflow"]
 Mode = Literal["train", "infer"]
@@ -228,7 +228,7 @@ _STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "width": _between(*_SIDE),
     "channels": ((lambda value: value in (1, 3)), "1 or 3"),
     "objects": _between(0, 64),
-    "noise": _between(0, 127),
+    "noise": _between(0, MOST_NOISE),
     "scene_seconds": _between(0.1, 86400),
     "clip_length": _in("fixed", "set", "new"),
     "clip_frames": (

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 
-from workloads.catalog import WorkloadError
-
 from soak.config import Config
 from soak.errors import ConfigError
 from soak.plan import Trial
 from workloads import catalog
+from workloads.catalog import WorkloadError
 
 EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
 
@@ -27,6 +26,7 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
     """
     for trial in plan:
         _workload(config, trial)
+        _stream(config, trial)
         _interpreter(config, trial)
         _framework(config, trial)
 
@@ -45,6 +45,13 @@ def _workload(config: Config, trial: Trial) -> None:
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+
+
+def _stream(config: Config, trial: Trial) -> None:
+    spec = trial.spec.stream
+    if spec.source == "file" and not _has(trial.python, "av"):
+        hint = f"PyAV is not installed in {trial.python or sys.executable}: pip install 'soak[video]'"
+        raise ConfigError(config.path, f"trial {trial.name}: stream.source", spec.source, hint)
 
 
 def _interpreter(config: Config, trial: Trial) -> None:

@@ -20,9 +20,8 @@ from workloads.workload import Frames
 # Lanes of random bits, one for each thing drawn.
 _TEXTURE, _NOISE, _NOISE_AT, _SCENE, _OBJECT = range(5)
 
-MOST_NOISE = 32
 _DARKEST, _BRIGHTEST = 72, 183
-"""Range of the texture. With tint, brightness and noise at their largest, a pixel still stays within 0 to 255."""
+"""Range of the texture. With tint, brightness and `MOST_NOISE` at their largest, a pixel stays within 0 to 255."""
 _TINT, _BRIGHTNESS = 16, 24
 _DRIFT = 24
 """Pixels that the background drifts at most."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+MOST_NOISE = 32
+"""With more, a pixel of the synthetic stream could leave 0 to 255."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:

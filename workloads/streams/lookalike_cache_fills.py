@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from workloads.planted import FRAMEWORKS, MODES, Planted
-from workloads.random_bits import uniform
 from workloads.workload import Setup
 
 __all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
@@ -25,10 +25,11 @@ class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
         super().__init__(setup)
         self._options = options
+        self._random = random.Random(0)  # noqa: S311  (keys, not secrets)
         self._cache: dict[int, bytes] = {}
 
     def after_step(self, value: float, step: int, seconds: float) -> float:
-        key = uniform(0, 0, step, 1, self._options.entries)
+        key = self._random.randrange(self._options.entries)
         if key not in self._cache:
             self._cache[key] = b"\1" * (self._options.kib * 1024)
         return value
