@@ -1,0 +1,82 @@
+"""Messages and orders come back as they were sent; whatever else arrives is told, never guessed at."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workloads.trial import StreamSpec, TrialSpec, from_json, to_json
+from workloads.wire import Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
+
+text = st.text(max_size=30)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+messages = st.one_of(
+    st.builds(Hello, st.integers(1, 2**22), text),
+    st.builds(Ready, st.dictionaries(text, text, max_size=4)),
+    st.builds(Beat, numbers, st.dictionaries(text, numbers, max_size=6)),
+    st.builds(Note, text, text, st.dictionaries(text, st.one_of(text, numbers), max_size=3)),
+    st.builds(Done, text, text, text),
+)
+
+
+@given(messages)
+def test_a_message_comes_back(message: Message) -> None:
+    line = encode(message)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode(line) == message
+
+
+@given(st.dictionaries(text, st.floats(), max_size=6))
+def test_values_that_are_not_finite_are_left_out(values: dict[str, float]) -> None:
+    told = decode(encode(Beat(1.0, values)))
+    assert isinstance(told, Beat)
+    assert told.values == {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+@given(messages, st.integers(0, 200))
+def test_a_cut_line_is_an_error(message: Message, length: int) -> None:
+    line = encode(message).rstrip(b"\n")
+    if length < len(line):
+        with pytest.raises(WireError):
+            decode(line[:length])
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_an_error(noise: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(noise)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b'{"v":2,"type":"hello"}', b'{"v":1,"type":"goodbye"}', b'{"v":1,"type":"hello","pid":1}',
+     b'{"v":1,"type":"hello","pid":1,"python":"3","more":1}'],
+)  # fmt: skip
+def test_other_versions_types_and_fields_are_errors(line: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(line)
+
+
+specs = st.builds(
+    TrialSpec,
+    workload=text,
+    framework=text,
+    seed=st.integers(),
+    options=st.dictionaries(text, st.one_of(st.booleans(), st.integers(), numbers, text), max_size=3),
+    duration=st.none() | numbers,
+    steps=st.none() | st.integers(1),
+    stream=st.builds(
+        StreamSpec,
+        clip_frames=st.lists(st.integers(), max_size=3).map(tuple),
+        resolutions=st.lists(st.tuples(st.integers(), st.integers()), max_size=3).map(tuple),
+    ),
+)
+
+
+@given(specs)
+def test_an_order_comes_back(spec: TrialSpec) -> None:
+    assert from_json(to_json(spec)) == spec
