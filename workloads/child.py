@@ -160,12 +160,11 @@ class Drive:
             self._loss = self._workload.step(clip)
             now = time.monotonic()
             self._count(now - began)
-            if not math.isfinite(self._loss):
-                self._beat(now)
-                return wire.Done("nan", f"the result of step {self._steps} is {self._loss}")
             reason = self._ending(now)
             if reason or now - self._beat_at >= self._spec.beat_interval:
-                self._beat(now)
+                self._beat(now, last=bool(reason))
+            if reason == "nan":
+                return wire.Done("nan", f"the result of step {self._steps} is {self._loss}")
             if reason:
                 return wire.Done(reason)
 
@@ -177,6 +176,8 @@ class Drive:
 
     def _ending(self, now: float) -> str:
         spec = self._spec
+        if not math.isfinite(self._loss):
+            return "nan"
         if self._stop.asked:
             return "stopped"
         if spec.duration is not None and now - self._began >= spec.duration:
@@ -198,8 +199,8 @@ class Drive:
             if now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now)
 
-    def _beat(self, now: float) -> None:
-        if self._tracer is not None and (note := self._tracer.note(now)) is not None:
+    def _beat(self, now: float, last: bool = False) -> None:
+        if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
             self._pipe.send(note)
         self._pipe.send(wire.Beat(now - self._began, self._values(now)))
         self._beat_at = now
@@ -256,9 +257,9 @@ class Tracer:
         """Live bytes that it knows of."""
         return float(self._module.get_traced_memory()[0])
 
-    def note(self, now: float) -> wire.Note | None:
-        """The growing lines, when it is time to tell them."""
-        if not self._every.due(now):
+    def note(self, now: float, last: bool) -> wire.Note | None:
+        """The growing lines, when it is time to tell them; the first call only looks."""
+        if not (self._every.due(now) or last):
             return None
         taken = self._module.take_snapshot()
         if self._baseline is None:

@@ -1,0 +1,209 @@
+"""The child on its own: a real process, a real pipe, real frameworks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workloads import boot
+from workloads.trial import StreamSpec, TrialSpec, to_json
+from workloads.wire import Beat, Done, Hello, Message, Note, Ready, decode
+
+pytestmark = pytest.mark.framework
+
+PACED = StreamSpec(pace="real_time", fps=1600, clip_frames=(16,))
+
+
+class Child:
+    """A child that was given an order."""
+
+    def __init__(self, spec: TrialSpec, python: str = sys.executable) -> None:
+        self._read, write = os.pipe()
+        self.process = subprocess.Popen(
+            [python, "-P", str(boot.__file__), "--fd", str(write), "--stacks", "2"],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(write,), text=True,
+        )  # fmt: skip
+        os.close(write)
+        assert self.process.stdin is not None
+        self.process.stdin.write(to_json(spec) + "\n")
+        self.process.stdin.close()
+        self.process.stdin = None
+        self._lines = os.fdopen(self._read, "rb")
+        self._said: str | None = None
+
+    def messages(self) -> Iterator[Message]:
+        for line in self._lines:
+            yield decode(line)
+
+    def until(self, kind: type[Message]) -> Message:
+        return next(message for message in self.messages() if isinstance(message, kind))
+
+    def close(self) -> str:
+        if self.process.poll() is None:
+            self.process.kill()
+        self._lines.close()
+        if self._said is None:
+            self._said = self.process.communicate()[1]
+        return self._said
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Child]]:
+    children: list[Child] = []
+
+    def started(workload: str, framework: str = "torch", **keys: Any) -> Child:
+        pytest.importorskip(framework)
+        children.append(Child(TrialSpec(workload, framework, **{"duration": 30.0, "stream": PACED, **keys})))
+        return children[-1]
+
+    yield started
+    for child in children:
+        child.close()
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
+    child = start("recurrent", framework, steps=150, beat_interval=0.2)
+    messages = list(child.messages())
+    assert [type(m) for m in messages] == [Hello, Ready, *[Beat] * (len(messages) - 3), Done]
+    assert messages[-1] == Done("finished")
+    assert child.process.wait(10) == 0
+    ready, last = messages[1], messages[-2]
+    assert isinstance(ready, Ready)
+    assert ready.environment[framework]
+    assert ready.environment["allocator"]
+    assert isinstance(last, Beat)
+    assert last.values["steps"] == 150
+    assert last.values["frames"] == 150 * 16
+    assert last.values["stream_seconds"] == 150 * 16 / 1600
+    assert 0 < last.values["step_latency_seconds"] <= last.values["step_latency_max_seconds"]
+    assert last.values["host_heap_bytes"] > 2**20
+    assert any("python_objects" in m.values for m in messages if isinstance(m, Beat))
+
+
+def test_stream_time_ends_it(start: Callable[..., Child]) -> None:
+    child = start("recurrent", stream=StreamSpec(fps=25), stream_time=100.0, duration=None)
+    *_, last, done = child.messages()
+    assert done == Done("finished")
+    assert isinstance(last, Beat)
+    assert 100.0 <= last.values["stream_seconds"] < 101.0
+
+
+def test_term_makes_the_step_under_way_the_last(start: Callable[..., Child]) -> None:
+    child = start("recurrent")
+    child.until(Beat)
+    child.process.send_signal(signal.SIGINT)
+    child.process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    assert child.until(Done) == Done("stopped")
+    assert time.monotonic() - asked < 2
+
+
+def test_a_hung_step_shows_its_stack(start: Callable[..., Child]) -> None:
+    child = start("fault_hang", options={"after_seconds": 0.3}, beat_interval=0.1)
+    child.until(Beat)
+    time.sleep(1.5)
+    child.process.send_signal(signal.SIGUSR1)
+    time.sleep(0.3)
+    stacks = child.close()
+    assert "fault_hang.py" in stacks
+    assert "in after_step" in stacks
+
+
+@pytest.mark.parametrize(
+    ("workload", "reason", "said"), [("fault_nan", "nan", "is nan"), ("fault_oom", "oom", "MemoryError")]
+)
+def test_bad_ends_are_told(start: Callable[..., Child], workload: str, reason: str, said: str) -> None:
+    options: dict[str, Any] = {"after_seconds": 0.2}
+    if workload == "fault_oom":
+        options["mib_per_second"] = 1e9
+    done = start(workload, options=options).until(Done)
+    assert isinstance(done, Done)
+    assert (done.reason, said in done.message) == (reason, True)
+
+
+def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None:
+    child = start("fault_crash", options={"after_seconds": 0.2})
+    assert not any(isinstance(m, Done) for m in child.messages())
+    assert child.process.wait(10) == -signal.SIGSEGV
+
+
+def test_what_cannot_be_built_is_told_with_its_traceback(start: Callable[..., Child]) -> None:
+    done = start("no_such_workload").until(Done)
+    assert isinstance(done, Done)
+    assert done.reason == "broken"
+    assert "unknown workload 'no_such_workload'" in done.message
+    assert "Traceback" in done.traceback
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_native_memory_leaks_at_the_rate_that_was_set(start: Callable[..., Child], framework: str) -> None:
+    child = start("fault_native_heap", framework, duration=8.0, options={"mib_per_second": 8.0}, beat_interval=0.2)
+    beats = [m for m in child.messages() if isinstance(m, Beat)]
+    late = [b for b in beats if b.t > 3]
+    grown = late[-1].values["host_heap_bytes"] - late[0].values["host_heap_bytes"]
+    assert grown / (late[-1].t - late[0].t) == pytest.approx(8 * 2**20, rel=0.1)
+
+
+def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
+    child = start("lookalike_cache_fills", tracemalloc=1, steps=200, options={"entries": 1000})
+    notes = [m for m in child.messages() if isinstance(m, Note)]
+    assert notes, "growing lines are told at the end, however early it comes"
+    assert notes[-1].kind == "tracemalloc"
+    assert "lookalike_cache_fills.py" in next(iter(notes[-1].data["lines"]))
+
+
+def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    order = tmp_path / "order.json"
+    order.write_text(to_json(TrialSpec("recurrent", "torch", duration=600.0, stream=PACED)) + "\n")
+    code = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-P', {str(boot.__file__)!r}, '--fd', '1', '--stacks', '2'],"
+        f" stdin=open({str(order)!r}), start_new_session=True)\n"
+        "print(json_line := child.pid, file=sys.stderr, flush=True)\n"
+        "time.sleep(600)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert parent.stdout is not None
+    hello = json.loads(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{hello['pid']}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    gone = not Path(f"/proc/{hello['pid']}").exists() or "Z" in Path(f"/proc/{hello['pid']}/stat").read_text().split()
+    parent.stdout.close()
+    assert parent.stderr is not None
+    parent.stderr.close()
+    assert gone
+
+
+def test_another_interpreter_needs_neither_soak_nor_its_folder_on_the_path(tmp_path: Path) -> None:
+    """The interpreter is started without its site-packages' .pth files, which is where an editable soak would be."""
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = [{str(boot.__file__)!r}, '--fd', '1', '--stacks', '2']\n"
+        f"runpy.run_path({str(boot.__file__)!r}, run_name='__main__')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(json.__file__).parent)}
+    ran = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", code], input=to_json(TrialSpec("recurrent", "torch", steps=1)) + "\n",
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    first, last = (decode(line.encode()) for line in (ran.stdout.splitlines()[0], ran.stdout.splitlines()[-1]))
+    assert isinstance(first, Hello)
+    assert isinstance(last, Done)
+    # Without site-packages there is no framework: told, not raised.
+    assert (last.reason, "No module named" in last.message) == ("broken", True)
