@@ -41,6 +41,7 @@ def from_rounds(
     """Make a series of raw rounds: NaN rows dropped, time made strictly increasing, gaps counted.
 
     A gap is a wait of more than 2.5 intervals; without an `interval` the median spacing of the known values serves.
+    `steps` holds NaN in rounds without a new beat: the count between two beats is interpolated, before the first it is 0.
     """
     known = np.isfinite(values) & np.isfinite(t)
     order = np.flatnonzero(known)
@@ -48,10 +49,13 @@ def from_rounds(
     if len(times) > 1:
         later = np.concatenate(([True], times[1:] > np.maximum.accumulate(times)[:-1]))
         order, times, amounts = order[later], times[later], amounts[later]
-    done = None if steps is None else steps[order]
-    if done is not None and not np.isfinite(done).all():
-        done = None
+    done = None if steps is None or not np.isfinite(steps).any() else _count_steps(t, steps)[order]
     return Series(metric, label, times, amounts, done, _count_gaps(times, interval))
+
+
+def _count_steps(t: Floats, steps: Floats) -> Floats:
+    known = np.isfinite(steps) & np.isfinite(t)
+    return np.interp(t, t[known], steps[known], left=0.0)
 
 
 def _count_gaps(t: Floats, interval: float | None) -> int:

@@ -1,0 +1,53 @@
+"""What a frame of the stream costs against the step that consumes it: `python benchmarks/stream.py`.
+
+Each round times stream and model in turn, so that what else the machine does hits both; the ratio is the median over
+rounds. The model is the small recurrent one, inferring, with one thread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from workloads import torch_runtime
+from workloads.stream import open_stream
+from workloads.streams import recurrent
+from workloads.trial import StreamSpec
+from workloads.workload import Clip, Setup
+
+ROUNDS, CLIPS = 15, 40
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure(side: int) -> tuple[float, float]:
+    """Microseconds per frame of the stream; its share of the step that consumes it."""
+    spec = StreamSpec(height=side, width=side)
+    stream = open_stream(spec, 1)
+    model = recurrent.build(Setup("recurrent", "torch", "infer", "eager", 1, 3), recurrent.Options())
+    clips: list[Clip] = []
+    costs, shares = [], []
+    for _ in range(ROUNDS):
+        made = seconds(lambda: clips.extend(stream.next_clip() for _ in range(CLIPS)))
+        used = seconds(lambda: [model.step(clip) for clip in clips])
+        costs.append(made / (CLIPS * spec.clip_frames[0]) * 1e6)
+        shares.append(made / used)
+        clips.clear()
+    return statistics.median(costs), statistics.median(shares)
+
+
+def main() -> None:
+    torch_runtime.prepare(1, 0)
+    print("| frame | stream, µs a frame | of the step's time |\n|---|---|---|")
+    for side in (32, 64, 128, 224):
+        cost, share = measure(side)
+        print(f"| {side} × {side} × 3 | {cost:.1f} | {share:.1%} |")
+
+
+if __name__ == "__main__":
+    main()

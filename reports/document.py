@@ -1,0 +1,216 @@
+"""A record → the body of its report: plain JSON values, the source of every format. Unknown is null, never 0.
+
+The shape is `reports/schema/soak.report-1.json`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from monitors.model import Event, Finding
+from monitors.series import Series
+from reports import headline
+from reports.record import RunInfo, RunRecord, TrialInfo
+
+SCHEMA = "soak.report/1"
+DOSES = ("steps", "frames", "clips", "stream_seconds", "scenes", "distinct_shapes", "traces", "decode_errors")
+_MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
+"""The first of these that was judged speaks for a trial without a leak."""
+
+
+def build(record: RunRecord) -> dict[str, Any]:
+    """The whole report of a run, finished or not."""
+    run, infos, events = record.run(), record.trials(), record.events()
+    trials = [_trial(info, record.series(info.index), record.findings(info.index)) for info in infos]
+    return {
+        "schema": SCHEMA,
+        "run": _run(run, trials),
+        "trials": trials,
+        "pairs": _pairs(infos),
+        "events": [_event(event) for event in events],
+    }
+
+
+def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    unfinished = run.ended is None
+    return {
+        "id": run.run_id,
+        "name": run.name,
+        "verdict": run.verdict,
+        "headline": headline.of_run(run.verdict, run.reason, unfinished, trials),
+        "reason": run.reason,
+        "unfinished": unfinished,
+        "started": run.started,
+        "ended": run.ended,
+        "soak_version": run.soak_version,
+        "seed": run.seed,
+        "command": run.command,
+        "config_path": run.config_path,
+        "config": run.config_text,
+        "environment": dict(run.environment),
+    }
+
+
+def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding]) -> dict[str, Any]:
+    by_name = {one.name: one for one in series}
+    speaker = _speaker(findings, info.layer)
+    return {
+        "index": info.index,
+        "name": info.name,
+        "workload": info.workload,
+        "framework": info.framework,
+        "mode": info.mode,
+        "execution": info.execution,
+        "seed": info.seed,
+        "pair": info.pair,
+        "state": info.state,
+        "started": info.started,
+        "seconds": info.seconds,
+        "end_reason": info.end_reason,
+        "end_message": info.end_message,
+        "verdict": info.verdict,
+        "reason": info.reason,
+        "leak_probability": info.leak_probability,
+        "calibrated": info.calibrated,
+        "layer": info.layer,
+        "rate": _rate(speaker),
+        "minimum_detectable_rate": _detectable(speaker),
+        "control": _control(info),
+        "doses": {name: float(by_name[name].values[-1]) for name in DOSES if _filled(by_name, name)},
+        "frames_per_second": _mean_rate(by_name, "frames"),
+        "steps_per_second": _mean_rate(by_name, "steps"),
+        "step_latency_seconds": _median(by_name, "step_latency_seconds"),
+        "tester": _tester(by_name),
+        "series": _series(series, findings),
+        "settings": dict(info.settings),
+        "environment": dict(info.environment),
+    }
+
+
+def _speaker(findings: Sequence[Finding], layer: str | None) -> Finding | None:
+    """The finding whose numbers stand for the trial."""
+    for finding in findings:
+        if layer is not None and finding.layer == layer and finding.verdict == "leak":
+            return finding
+    for main in _MAIN_LAYERS:
+        for finding in findings:
+            if finding.layer == main:
+                return finding
+    return findings[0] if findings else None
+
+
+def _rate(finding: Finding | None) -> dict[str, Any] | None:
+    if finding is None or finding.rate_per_hour is None:
+        return None
+    low, high = finding.rate_per_hour_ci95 or (None, None)
+    return {
+        "series": finding.series,
+        "unit": finding.unit,
+        "per_hour": finding.rate_per_hour,
+        "per_hour_low": low,
+        "per_hour_high": high,
+        "per_step": finding.rate_per_step,
+        "onset_seconds": finding.onset,
+    }
+
+
+def _detectable(finding: Finding | None) -> dict[str, Any] | None:
+    if finding is None or finding.minimum_detectable_rate_per_hour is None:
+        return None
+    return {
+        "series": finding.series,
+        "unit": finding.unit,
+        "per_hour": finding.minimum_detectable_rate_per_hour,
+    }
+
+
+def _control(info: TrialInfo) -> dict[str, Any] | None:
+    if info.expect is None:
+        return None
+    return {"expect": info.expect, "expect_layers": list(info.expect_layers), "passed": info.control_passed}
+
+
+def _filled(by_name: Mapping[str, Series], name: str) -> bool:
+    return name in by_name and len(by_name[name].t) > 0
+
+
+def _mean_rate(by_name: Mapping[str, Series], name: str) -> float | None:
+    """Per second, from the first to the last time that the counter was told."""
+    if not _filled(by_name, name):
+        return None
+    one = by_name[name]
+    span = float(one.t[-1] - one.t[0])
+    return float(one.values[-1] - one.values[0]) / span if span > 0 else None
+
+
+def _median(by_name: Mapping[str, Series], name: str) -> float | None:
+    if not _filled(by_name, name):
+        return None
+    values = sorted(by_name[name].values.tolist())
+    return float(values[len(values) // 2])
+
+
+def _tester(by_name: Mapping[str, Series]) -> dict[str, Any]:
+    """What soak itself took: its largest resident memory, its share of one core."""
+    cpu = _mean_rate(by_name, "tester_cpu_seconds")
+    memory = by_name.get("tester_rss_bytes")
+    return {
+        "rss_bytes": float(memory.values.max()) if memory is not None and len(memory.t) else None,
+        "cpu_of_one_core": cpu,
+    }
+
+
+def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    judged: dict[str, list[Finding]] = {}
+    for finding in findings:
+        judged.setdefault(finding.series, []).append(finding)
+    return [
+        {
+            "name": one.name,
+            "metric": one.metric.name,
+            "label": one.label,
+            "unit": one.metric.unit,
+            "layer": one.metric.layer,
+            "help": one.metric.help,
+            "samples": len(one.t),
+            "gaps": one.gaps,
+            "first": float(one.values[0]),
+            "last": float(one.values[-1]),
+            "lowest": float(one.values.min()),
+            "highest": float(one.values.max()),
+            "findings": [_finding(f) for f in judged.get(one.name, ())],
+        }
+        for one in series
+        if len(one.t)
+    ]
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    body = asdict(finding)
+    for name in ("series", "layer", "unit", "samples", "gaps"):
+        del body[name]
+    interval = body["rate_per_hour_ci95"]
+    body["rate_per_hour_ci95"] = list(interval) if interval else None
+    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in body.items()}
+
+
+def _pairs(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
+    """Trials that may be compared, PyTorch and TensorFlow of the same workload, mode, stream and seed."""
+    pairs: dict[str, list[int]] = {}
+    for info in sorted(infos, key=lambda i: (i.framework, i.execution)):
+        pairs.setdefault(info.pair, []).append(info.index)
+    return [{"pair": name, "trials": pairs[name]} for name in sorted(pairs)]
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "t": event.t,
+        "wall": event.wall,
+        "trial": event.trial,
+        "kind": event.kind,
+        "message": event.message,
+        "data": dict(event.data),
+    }

@@ -1,0 +1,59 @@
+"""The verdict of a run in one sentence, with the numbers that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.units import format_interval, format_probability, format_rate
+
+Trial = Mapping[str, Any]
+
+_WORDS = {"pass": "Pass", "leak": "Leak", "unstable": "Unstable", "inconclusive": "Cannot tell",
+          "invalid": "Invalid", "error": "Error"}  # fmt: skip
+
+
+def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[Trial]) -> str:
+    """One sentence."""
+    if verdict is None:
+        judged = sum(t["verdict"] is not None for t in trials)
+        said = f"Unfinished: the run has not come to its end; {judged} of {len(trials)} trials are judged so far"
+        leaks = [t["name"] for t in trials if t["verdict"] == "leak"]
+        return f"{said}, of which {', '.join(leaks)} leaked." if leaks else f"{said}."
+    said = f"{_WORDS[verdict]}: {reason}"
+    if verdict == "leak":
+        said += f". {_worst(trials)}" if _worst(trials) else ""
+    elif verdict == "pass" and (limit := smallest_seen(trials)):
+        said += f"; a leak of {limit} or more would have been seen in every one of them"
+    return f"{said}{' (unfinished)' if unfinished else ''}."
+
+
+def _worst(trials: Sequence[Trial]) -> str:
+    """The fastest leak in bytes, with its numbers."""
+    leaks = [t for t in trials if t["verdict"] == "leak" and t["rate"] and not t["control"]]
+    if not leaks:
+        return ""
+    worst = max(leaks, key=lambda t: (t["rate"]["unit"] == "bytes", t["rate"]["per_hour"]))
+    return f"{'Fastest: ' if len(leaks) > 1 else ''}{worst['name']} grows {grows(worst)}"
+
+
+def grows(trial: Trial) -> str:
+    """Rate, interval, layer and probability of one trial."""
+    rate = trial["rate"]
+    said = format_rate(rate["per_hour"], rate["unit"])
+    if rate["per_hour_low"] is not None:
+        said += f" ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
+    said += f" in {trial['layer']}" if trial["layer"] else ""
+    if trial["leak_probability"] is not None:
+        mark = "" if trial["calibrated"] else ", uncalibrated"
+        said += f", leak probability {format_probability(trial['leak_probability'])}{mark}"
+    return said
+
+
+def smallest_seen(trials: Sequence[Trial]) -> str:
+    """The rate that every trial under test would have shown; empty where one of them cannot say."""
+    tested = [t for t in trials if not t["control"]]
+    limits = [t["minimum_detectable_rate"] for t in tested]
+    if not limits or not all(limit and limit["unit"] == "bytes" for limit in limits):
+        return ""
+    return format_rate(max(limit["per_hour"] for limit in limits), "bytes")

@@ -1,0 +1,67 @@
+"""The end of a run on a terminal: verdict, a table of trials, the smallest leak that would have been seen, where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.units import format_probability, format_rate
+
+STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
+          "error": "magenta"}  # fmt: skip
+
+
+def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[Path]) -> None:
+    """Print it; plain where the console is no terminal."""
+    run = body["run"]
+    console.print()
+    console.print(_table(body))
+    console.print()
+    console.print(Text(run["headline"], style=f"bold {STYLES.get(run['verdict'], 'yellow')}"), soft_wrap=True)
+    if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
+        console.print("[dim]Leak probabilities are not calibrated yet: read them as an order, not as a frequency.[/]")
+    for path in written:
+        console.print(Text(str(path)), soft_wrap=True)
+
+
+def _table(body: Mapping[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("trial", "verdict", "growth", "interval", "smallest leak seen", "probability", "layer"):
+        right = heading in ("growth", "smallest leak seen", "probability")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    order = [index for pair in body["pairs"] for index in pair["trials"]]
+    trials = {trial["index"]: trial for trial in body["trials"]}
+    for index in order:
+        table.add_row(*_row(trials[index]))
+    return table
+
+
+def _row(trial: Mapping[str, Any]) -> tuple[Text | str, ...]:
+    rate, limit, probability = trial["rate"], trial["minimum_detectable_rate"], trial["leak_probability"]
+    interval = ""
+    if rate and rate["per_hour_low"] is not None:
+        interval = f"{format_rate(rate['per_hour_low'], rate['unit'])} … {format_rate(rate['per_hour_high'], rate['unit'])}"
+    return (
+        Text(trial["name"]),
+        _verdict(trial),
+        format_rate(rate["per_hour"], rate["unit"]) if rate else "",
+        interval,
+        format_rate(limit["per_hour"], limit["unit"]) if limit else "",
+        format_probability(probability) if probability is not None else "",
+        Text(trial["layer"] or ""),
+    )
+
+
+def _verdict(trial: Mapping[str, Any]) -> Text:
+    verdict, control = trial["verdict"], trial["control"]
+    text = Text(verdict or "not run", style=STYLES.get(verdict or "", "dim"))
+    if verdict == "unstable":
+        text.append(f" ({trial['end_reason']})")
+    if control and control["passed"] is not None:
+        text.append(" ✓" if control["passed"] else f" ✗ had to be {control['expect']}", style="dim")
+    return text
