@@ -1,4 +1,4 @@
-"""The end of a run on a terminal: verdict, a table of trials, the smallest leak that would have been seen, where to look."""
+"""The end of a run on a terminal: verdict, a table of trials, the smallest leak it could have seen, where to look."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.units import format_probability, format_rate
+from reports.units import format_interval, format_probability, format_rate
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
@@ -45,7 +45,7 @@ def _row(trial: Mapping[str, Any]) -> tuple[Text | str, ...]:
     rate, limit, probability = trial["rate"], trial["minimum_detectable_rate"], trial["leak_probability"]
     interval = ""
     if rate and rate["per_hour_low"] is not None:
-        interval = f"{format_rate(rate['per_hour_low'], rate['unit'])} … {format_rate(rate['per_hour_high'], rate['unit'])}"
+        interval = format_interval(rate["per_hour_low"], rate["per_hour_high"], rate["unit"])
     return (
         Text(trial["name"]),
         _verdict(trial),

@@ -1,14 +1,118 @@
-"""One HTML file, no network, no script."""
+"""The report as one page: verdict first, then the evidence for each layer. No network, no script."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from monitors.model import LAYERS, Event, Finding
+from monitors.series import Series
+from reports import charts, units
 from reports.record import RunRecord
 
 SUFFIX = ".html"
 
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_FIRST = ("anonymous", "host_heap", "heap_held", "python_objects", "fds", "threads")
+"""Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
+_ROUTINE = ("ready", "started", "spawned", "ended", "judged")
+"""Events that every trial has; they are in the table, and not on the charts."""
+_WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "cannot tell",
+          "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
+_FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+
 
 def render(body: dict[str, Any], record: RunRecord) -> str:
-    """A page."""
-    return "<html></html>"
+    """The page, for any browser."""
+    return _environment().get_template("report.html.j2").render(
+        **body,
+        sections=[_section(pair, body, record) for pair in body["pairs"]],
+        words=_WORDS,
+        frameworks=_FRAMEWORKS,
+    )  # fmt: skip
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "value": units.format_value,
+        "rate": units.format_rate,
+        "duration": units.format_duration,
+        "probability": units.format_probability,
+        "per_step": units.format_per_step,
+        "clock": _clock,
+    }
+    return environment
+
+
+def _clock(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
+    """Trials side by side and, for each layer, their charts side by side."""
+    by_index = {trial["index"]: trial for trial in body["trials"]}
+    trials = [by_index[index] for index in pair["trials"]]
+    drawn = [_charts(trial, record, _longest(trials)) for trial in trials]
+    layers = [layer for layer in (*_FIRST, *LAYERS) if any(layer in one for one in drawn)]
+    shown = [layer for layer in dict.fromkeys(layers) if layer in _FIRST or _leaks(trials, layer)]
+    shown.sort(key=lambda layer: not _leaks(trials, layer))
+    folded = [layer for layer in dict.fromkeys(layers) if layer not in shown]
+    return {
+        "pair": pair["pair"],
+        "trials": trials,
+        "rows": [_row(layer, drawn) for layer in shown],
+        "folded": [_row(layer, drawn) for layer in folded],
+    }
+
+
+def _longest(trials: Sequence[Mapping[str, Any]]) -> float:
+    return max((trial["seconds"] or 0.0 for trial in trials), default=0.0)
+
+
+def _leaks(trials: Sequence[Mapping[str, Any]], layer: str) -> bool:
+    return any(trial["layer"] == layer for trial in trials)
+
+
+def _row(layer: str, drawn: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    cells = [one.get(layer) for one in drawn]
+    about = next(cell["help"] for cell in cells if cell)
+    return {"layer": layer, "about": about, "cells": cells}
+
+
+def _charts(trial: Mapping[str, Any], record: RunRecord, end: float) -> dict[str, dict[str, Any]]:
+    """One chart for each judged layer of a trial."""
+    findings = {finding.series: finding for finding in record.findings(trial["index"])}
+    events = [e for e in record.events() if e.trial == trial["index"] and e.kind not in _ROUTINE]
+    cells: dict[str, dict[str, Any]] = {}
+    for series in record.series(trial["index"]):
+        layer = series.metric.layer
+        if layer is not None and layer not in cells and series.metric.judged and len(series.t):
+            cells[layer] = _cell(series, findings.get(series.name), events, trial["framework"], end)
+    return cells
+
+
+def _cell(series: Series, finding: Finding | None, events: Sequence[Event], tone: str, end: float) -> dict[str, Any]:
+    return {
+        "help": series.metric.help,
+        "verdict": finding.verdict if finding else None,
+        "reason": finding.reason if finding else "not judged",
+        "limit": _limit(finding),
+        "svg": Markup(charts.chart(series, finding, events, tone, end)),  # noqa: S704  (escaped where it is made)
+    }
+
+
+def _limit(finding: Finding | None) -> str:
+    if finding is None or finding.minimum_detectable_rate_per_hour is None:
+        return ""
+    return units.format_rate(finding.minimum_detectable_rate_per_hour, finding.unit)

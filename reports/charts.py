@@ -1,0 +1,186 @@
+"""A series as an SVG: what was measured, the fitted growth, what was left out as burn-in, what happened meanwhile.
+
+Colours are CSS variables of the page. Drawn on the server: nothing runs in the browser.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from monitors.model import Event, Finding
+from monitors.series import Floats, Series
+from reports.units import format_duration, format_rate, format_value
+
+WIDTH, HEIGHT = 520, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 10, 24
+_BUCKETS = 220
+"""Stretches of time that a line is cut into; of each the first, lowest, highest and last value are drawn."""
+_LEAST_SPAN = {"bytes": 2.0**20, "count": 4.0, "seconds": 1e-3, "ratio": 0.01, "value": 1e-6}
+"""The smallest range of the vertical axis: noise must not look like a cliff."""
+_TIME_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where values and times lie in the picture."""
+
+    start: float
+    end: float
+    low: float
+    high: float
+
+    def x(self, t: float) -> float:
+        """Pixels from the left."""
+        return _LEFT + (t - self.start) / max(self.end - self.start, 1e-9) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        """Pixels from the top."""
+        return HEIGHT - _BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - _TOP - _BOTTOM)
+
+
+def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone: str, end: float) -> str:
+    """An SVG of WIDTH × HEIGHT units that scales with the page.
+
+    Args:
+        series: at least one sample.
+        finding: the judgement of the series, whose fit is drawn; None draws the series alone.
+        events: of the trial, marked on the axis of time.
+        tone: class of the line, `torch` or `tensorflow`.
+        end: seconds at which the axis of time ends, so that charts side by side compare.
+    """
+    thin = decimate(series.t, series.values)
+    frame = _frame(series, thin, end)
+    title = f"{series.name}: {format_value(series.values[0], series.metric.unit)} at first, " \
+            f"{format_value(series.values[-1], series.metric.unit)} at last"  # fmt: skip
+    parts = [
+        f'<svg class="chart {tone}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f"<title>{escape(title)}</title>",
+        *_burn_in(frame, finding),
+        *_axes(frame, series.metric.unit),
+        f'<path class="line" d="{_path(frame, thin, _longest_wait(series))}"/>',
+        *_fit(frame, series, finding),
+        *_marks(frame, events),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def decimate(t: Floats, values: Floats, buckets: int = _BUCKETS) -> tuple[Floats, Floats]:
+    """At most 4 · `buckets` points whose line covers the same pixels: of each bucket first, lowest, highest, last."""
+    if len(t) <= 4 * buckets:
+        return t, values
+    edges = np.searchsorted(t, np.linspace(t[0], t[-1], buckets + 1)[:-1], side="left")
+    starts = np.unique(edges)
+    ends = np.append(starts[1:], len(t))
+    kept = {0, len(t) - 1}
+    for first, after in zip(starts.tolist(), ends.tolist(), strict=True):
+        part = values[first:after]
+        kept |= {first, after - 1, first + int(part.argmin()), first + int(part.argmax())}
+    index = np.array(sorted(kept))
+    return t[index], values[index]
+
+
+def _frame(series: Series, thin: tuple[Floats, Floats], end: float) -> Frame:
+    low, high = float(thin[1].min()), float(thin[1].max())
+    least = max(_LEAST_SPAN[series.metric.unit], 0.002 * abs(high))
+    if high - low < least:
+        middle = (high + low) / 2
+        low, high = middle - least / 2, middle + least / 2
+        if series.values.min() >= 0 > low:
+            low, high = 0.0, least
+    margin = 0.06 * (high - low)
+    floor = 0.0 if low == 0.0 else low - margin
+    return Frame(0.0, max(end, float(series.t[-1])), floor, high + margin)
+
+
+def _longest_wait(series: Series) -> float:
+    """Seconds between two samples from which the line is broken."""
+    return math.inf if len(series.t) < 3 else 4 * float(np.median(np.diff(series.t)))
+
+
+def _path(frame: Frame, thin: tuple[Floats, Floats], longest: float) -> str:
+    t, values = thin
+    waits = np.diff(t, prepend=t[0])
+    # Decimated points stand apart by up to a bucket.
+    broken = waits > max(longest, 2.2 * float(t[-1] - t[0]) / _BUCKETS if len(t) > _BUCKETS else 0.0)
+    x = _LEFT + (t - frame.start) / max(frame.end - frame.start, 1e-9) * (WIDTH - _LEFT - _RIGHT)
+    y = HEIGHT - _BOTTOM - (values - frame.low) / (frame.high - frame.low) * (HEIGHT - _TOP - _BOTTOM)
+    points = zip(x.tolist(), y.tolist(), broken.tolist(), strict=True)
+    return "".join(f"{'M' if i == 0 or b else 'L'}{px:.1f} {py:.1f}" for i, (px, py, b) in enumerate(points))
+
+
+def _axes(frame: Frame, unit: str) -> list[str]:
+    parts = []
+    for value in value_ticks(frame.low, frame.high, unit):
+        y = frame.y(value)
+        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{format_value(value, unit)}</text>')
+    bottom = HEIGHT - _BOTTOM
+    for seconds in time_ticks(frame.end):
+        x = frame.x(seconds)
+        label = format_duration(seconds) if seconds else "0"
+        anchor = "end" if x > WIDTH - 40 else "middle"
+        parts.append(f'<path class="grid" d="M{x:.1f} {bottom}v4"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="{anchor}">{label}</text>')
+    parts.append(f'<path class="axis" d="M{_LEFT} {bottom}H{WIDTH - _RIGHT}"/>')
+    return parts
+
+
+def value_ticks(low: float, high: float, unit: str, most: int = 5) -> list[float]:
+    """Round values within the range: 1, 2 or 5 times a power of ten, of bytes times a power of 1024."""
+    span = (high - low) / most
+    base = 1024.0 ** max(0, math.floor(math.log(max(span, 1.0), 1024))) if unit == "bytes" else 1.0
+    size = 10.0 ** math.floor(math.log10(span / base))
+    step = next(s * size * base for s in (1, 2, 5, 10) if s * size * base >= span * 0.999)
+    if unit == "count":
+        step = max(1.0, round(step))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def time_ticks(end: float, most: int = 6) -> list[float]:
+    """Round times from 0 to `end` seconds."""
+    step = next((s for s in _TIME_STEPS if end / s <= most), 86400 * math.ceil(end / 86400 / most))
+    return [float(k * step) for k in range(int(end // step) + 1)]
+
+
+def _burn_in(frame: Frame, finding: Finding | None) -> list[str]:
+    if finding is None or not finding.judged_from:
+        return []
+    width = frame.x(finding.judged_from) - _LEFT
+    said = f"not judged: the first {format_duration(finding.judged_from)}"
+    return [
+        f'<rect class="burn-in" x="{_LEFT}" y="{_TOP}" width="{max(width, 0):.1f}" height="{HEIGHT - _TOP - _BOTTOM}">'
+        f"<title>{said}</title></rect>"
+    ]
+
+
+def _fit(frame: Frame, series: Series, finding: Finding | None) -> list[str]:
+    if finding is None or finding.rate_per_hour is None or finding.judged_from is None:
+        return []
+    judged = series.t >= finding.judged_from
+    if not judged.any():
+        return []
+    slope = finding.rate_per_hour / 3600
+    t = series.t[judged]
+    base = float(np.median(series.values[judged] - slope * t))
+    ends = [(float(at), base + slope * float(at)) for at in (t[0], t[-1])]
+    (x1, y1), (x2, y2) = [(frame.x(at), frame.y(min(max(v, frame.low), frame.high))) for at, v in ends]
+    said = format_rate(finding.rate_per_hour, finding.unit)
+    return [f'<path class="fit" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"><title>{said}</title></path>']
+
+
+def _marks(frame: Frame, events: Sequence[Event]) -> list[str]:
+    bottom = HEIGHT - _BOTTOM
+    return [
+        f'<path class="mark" d="M{frame.x(e.t):.1f} {bottom}l-4 -7h8z">'
+        f"<title>{escape(f'{format_duration(e.t)}: {e.kind}, {e.message}')}</title></path>"
+        for e in events
+        if frame.start <= e.t <= frame.end
+    ]
