@@ -20,6 +20,7 @@ ROUNDS, CLIPS = 15, 40
 
 
 def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -42,6 +43,7 @@ def measure(side: int) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Print the table."""
     torch_runtime.prepare(1, 0)
     print("| frame | stream, µs a frame | of the step's time |\n|---|---|---|")
     for side in (32, 64, 128, 224):

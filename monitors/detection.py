@@ -18,7 +18,7 @@ from monitors.series import Series
 GROUP = "soak.detectors"
 
 _CAUSES = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
-"""Layers that are counted, not measured. Up to so many bytes each, growing bytes are what growing numbers of them cost."""
+"""Layers that are counted, not measured. Up to so many bytes each, growing bytes are what their numbers cost."""
 
 _MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
 """Whose smallest rate speaks for a trial without a leak: the first of these that was judged."""
@@ -33,6 +33,10 @@ class JudgeSettings:
     """Of descriptors, threads and child processes."""
     min_rate_objects_per_hour: float = 1000.0
     """Of Python objects: about 100 kB an hour."""
+    least_growth_bytes: float = 262144.0
+    """Growth of less over all that is judged is none: a thread's cache of glibc's malloc fills up to 236 KiB, and
+    counts as live meanwhile."""
+    least_growth_objects: float = 500.0
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
@@ -44,6 +48,12 @@ class JudgeSettings:
         if series.metric.layer == "python_objects":
             return self.min_rate_objects_per_hour
         return self.min_rate_bytes_per_hour if series.metric.unit == "bytes" else self.min_rate_count_per_hour
+
+    def least_growth(self, series: Series) -> float:
+        """The tolerated growth over the judged part, in the series' unit."""
+        if series.metric.layer == "python_objects":
+            return self.least_growth_objects
+        return self.least_growth_bytes if series.metric.unit == "bytes" else 0.0
 
 
 class Detector(Protocol):
@@ -96,7 +106,7 @@ def conclude(findings: Sequence[Finding]) -> Detection:
     if leaks:
         return _leak(told, leaks, probability)
     speaker = _speaker(told)
-    verdict = _without_leak(told)
+    verdict = _without_leak(told, speaker)
     return Detection(
         told,
         verdict,
@@ -117,7 +127,7 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     cause = next((f for f in counted if f.layer != "python_objects" and _explains(f, measured)), None)
     head = cause or (measured or counted)[0]
     others = [f.layer or f.series for f in leaks if f is not head and f.layer != "python_objects"]
-    notes = [f"{head.layer or head.series} {head.reason}"]
+    notes = [f"{head.layer or head.series}: {head.reason}"]
     objects = next((f for f in counted if f.layer == "python_objects" and f is not head), None)
     if objects is not None:
         notes.append(f"Python objects grow along, {_each(objects)}: something in Python holds them")
@@ -150,7 +160,7 @@ def _each(finding: Finding) -> str:
 
 
 def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Held memory that grows while resident memory does not was live before: it is no loss, and must not count as one."""
+    """Held memory that grows while resident memory does not was live before: it is no loss."""
     if finding.layer != "heap_held" or finding.verdict != "leak":
         return finding
     rate = finding.rate_per_hour or 0.0
@@ -174,17 +184,20 @@ def _speaker(told: Sequence[Finding]) -> Finding | None:
     return told[0] if told else None
 
 
-def _without_leak(told: Sequence[Finding]) -> SeriesVerdict:
-    if not told or any(f.verdict == "inconclusive" for f in told):
+def _without_leak(told: Sequence[Finding], speaker: Finding | None) -> SeriesVerdict:
+    """A series of the second rank that was too short to be judged leaves the verdict to the others."""
+    if speaker is None or speaker.verdict == "inconclusive":
         return "inconclusive"
-    return "pass"
+    doubt = any(f.verdict == "inconclusive" and f.leak_probability is not None for f in told)
+    return "inconclusive" if doubt else "pass"
 
 
 def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None) -> str:
     if speaker is None:
         return "there is no series to judge"
     if verdict == "inconclusive":
-        unclear = min((f for f in told if f.verdict == "inconclusive"), key=_depth)
+        doubtful = [f for f in told if f.verdict == "inconclusive" and f.leak_probability is not None]
+        unclear = min(doubtful, key=_depth) if doubtful else speaker
         return f"{unclear.layer or unclear.series}: {unclear.reason}"
     heap = next((f for f in told if f.layer == "host_heap"), None)
     retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
@@ -217,7 +230,7 @@ def load(name: str) -> type[Detector]:
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
         return load(name)().judge(series, settings)
-    except Exception as error:  # a plug-in: its failure is a finding, not the end of the judgement
+    except Exception as error:  # noqa: BLE001  (a plug-in: its failure is a finding, not the end of the judgement)
         return Finding(
             detector=name, series=series.name, layer=series.metric.layer, unit=series.metric.unit,
             verdict="inconclusive", leak_probability=None, calibrated=False, rate_per_hour=None,

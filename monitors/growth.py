@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitors.shapes import Dictionary, Fits, colour, fit, parts
-from monitors.stats import Floats, future_minimum, student_quantile
+from monitors.stats import Floats, effective_rises, future_minimum, student_quantile
 
-GUARDS = ("evidence", "certainty", "materiality", "grain", "lasting", "jump", "kept")
+GUARDS = ("evidence", "certainty", "rate", "growth", "lasting", "jump", "kept", "rises")
 
 _EVIDENCE = 5.0
 """Nats of BIC by which growth must beat the best shape without: 1 : 150."""
@@ -26,15 +26,19 @@ _JUMP = 0.6
 """Share of the growth that may come in one jump."""
 _KEPT = 0.25
 """Share of the growth that must never be given back."""
-_GRAINS = 4.0
-"""Smallest growth, in units of the resolution."""
+_RISES = 5.5
+"""Rises that growth must consist of, counted as if equal: an allocator's high-water mark creeps up in a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What growth must exceed, in the series' unit and per unit of x. grain: resolution of the values, above 0."""
+    """What growth must exceed.
+
+    rate: per unit of x. growth: over the judged part, in the series' unit. grain: resolution of the values, above 0.
+    """
 
     rate: float
+    growth: float
     grain: float
     confidence: float
 
@@ -51,7 +55,7 @@ class Decisions:
     @property
     def leak(self) -> Floats:
         """1 where every guard holds, shape (k,)."""
-        return np.all(self.margins > 0, axis=1).astype(np.float64)
+        return np.asarray(np.all(self.margins > 0, axis=1), dtype=np.float64)
 
 
 def decide(book: Dictionary, series: Floats, limits: Limits) -> Decisions:
@@ -62,7 +66,7 @@ def decide(book: Dictionary, series: Floats, limits: Limits) -> Decisions:
     start = np.array([_start(book, g) for g in fits.growing])
     growth = fits.rate * (1 - start)
     trace = np.stack([_trace(book, fits, k, row, start[k]) for k, row in enumerate(series)])
-    lasting, jump, kept = trace.T
+    lasting, jump, kept, rises = trace.T
     # With little certainty, the last half says little of its own.
     slack = 1.3 * 2**1.5 / np.maximum(certain, 1e-9)
     margins = np.stack(
@@ -70,10 +74,11 @@ def decide(book: Dictionary, series: Floats, limits: Limits) -> Decisions:
             (fits.evidence - _EVIDENCE) / 2,
             certain - _CERTAINTY * beyond / 1.96,
             (fits.rate - beyond * fits.error - limits.rate) / fits.error,
-            np.log(np.maximum(growth, 1e-300) / (_GRAINS * limits.grain)) * 4,
+            np.log(np.maximum(growth, 1e-300) / limits.growth) * 4,
             (lasting + slack - _LASTING) * 10,
             (_JUMP - jump) * 10,
             (kept - _KEPT) * 10,
+            np.log(np.maximum(rises, 1e-300) / _RISES) * 5,
         ],
         axis=1,
     )
@@ -87,13 +92,14 @@ def _start(book: Dictionary, growing: int) -> float:
 
 
 def _trace(book: Dictionary, fits: Fits, k: int, y: Floats, start: float) -> Floats:
-    """Of one series: share of the rate that the last half keeps, share of the largest jump, share never given back."""
+    """Of one series: share of the rate that the last half keeps, share of the largest jump, share never given back,
+    number of rises."""
     shape = book.growing[int(fits.growing[k])]
     still, _ = parts(book, shape, int(fits.growing_noise[k]), y)
     judged = book.x >= start
     x, grown, raw = book.x[judged], (y - still)[judged], y[judged]
     if len(x) < 6:
-        return np.array([0.0, 1.0, 0.0])
+        return np.array([0.0, 1.0, 0.0, 0.0])
     half = len(x) // 2
     rate, growth = float(fits.rate[k]), max(float(fits.rate[k]) * (1 - start), 1e-300)
     lasting = _slope(x[half:], grown[half:]) / max(rate, 1e-300)
@@ -102,7 +108,7 @@ def _trace(book: Dictionary, fits: Fits, k: int, y: Floats, start: float) -> Flo
     jump = float(np.max(middle[3:] - middle[:-3])) / growth if len(middle) > 3 else 1.0
     floor = future_minimum(raw)
     kept = (floor[int(0.85 * len(x))] - floor[0]) / growth
-    return np.array([lasting, jump, kept])
+    return np.array([lasting, jump, kept, effective_rises(grown)])
 
 
 def _slope(x: Floats, y: Floats) -> float:
@@ -136,4 +142,4 @@ def smallest_seen(
     for _ in range(5 if high > low else 0):
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if seen(middle) else (middle, high)
-    return high
+    return float(high)

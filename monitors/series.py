@@ -36,12 +36,17 @@ class Series:
 
 
 def from_rounds(
-    metric: MetricSpec, label: str, t: Floats, values: Floats, steps: Floats | None = None, interval: float | None = None
+    metric: MetricSpec,
+    label: str,
+    t: Floats,
+    values: Floats,
+    steps: Floats | None = None,
+    interval: float | None = None,
 ) -> Series:
     """Make a series of raw rounds: NaN rows dropped, time made strictly increasing, gaps counted.
 
     A gap is a wait of more than 2.5 intervals; without an `interval` the median spacing of the known values serves.
-    `steps` holds NaN in rounds without a new beat: the count between two beats is interpolated, before the first it is 0.
+    `steps` holds NaN in rounds without a new beat: between two beats it is interpolated, before the first it is 0.
     """
     known = np.isfinite(values) & np.isfinite(t)
     order = np.flatnonzero(known)

@@ -17,7 +17,7 @@ import numpy as np
 from monitors.stats import Floats, Ints, orthonormal, whitener
 
 _NOISES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.93, 0.0), (0.985, 0.0), (0.985, 1.0))
-"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), nearly a random walk, and walk plus white."""
+"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white."""
 
 _DECAYS = (0.04, 0.08, 0.15, 0.25, 0.35)
 _LOGS = (0.01, 0.03, 0.1)
@@ -130,9 +130,7 @@ def _dictionary(grid: bytes) -> Dictionary:
     return Dictionary(x, still, tuple(shape for _, shape in pairs), extends, basis, extra, length)
 
 
-def _under_noise(
-    columns: list[Floats], growth: Floats, extends: Ints, whiten: Floats
-) -> tuple[Floats, Floats, Floats]:
+def _under_noise(columns: list[Floats], growth: Floats, extends: Ints, whiten: Floats) -> tuple[Floats, Floats, Floats]:
     """Basis, extra direction and its length under one kind of noise, folded with the whitening matrix."""
     whitened = [column @ whiten.T for column in columns]
     basis, _ = orthonormal(whitened)
@@ -194,7 +192,7 @@ def _parameters(shapes: tuple[Shape, ...]) -> Floats:
 
 
 def _best(bic: Floats) -> tuple[Ints, Ints]:
-    noises, shapes, k = bic.shape
+    _, shapes, k = bic.shape
     flat = np.argmin(bic.reshape(-1, k), axis=0)
     return flat // shapes, flat % shapes
 

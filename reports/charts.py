@@ -14,7 +14,7 @@ import numpy as np
 
 from monitors.model import Event, Finding
 from monitors.series import Floats, Series
-from reports.units import format_duration, format_rate, format_value
+from monitors.units import format_duration, format_rate, format_value
 
 WIDTH, HEIGHT = 520, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 10, 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.units import format_interval, format_probability, format_rate
+from monitors.units import format_interval, format_probability, format_rate
 
 Trial = Mapping[str, Any]
 

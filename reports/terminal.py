@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.units import format_interval, format_probability, format_rate
+from monitors.units import format_interval, format_probability, format_rate
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.units import format_duration, format_rate, format_value
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from monitors.units import format_duration, format_rate, format_value
 from soak.clock import Clock
 from soak.lifecycle import Ending
 from soak.plan import Trial

@@ -276,7 +276,8 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
-    told = ("MALLOC_", "PYTORCH_", "TF_CPP", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_")
+    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_",
+            "TF_CPP", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
     return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
 
 

@@ -144,7 +144,7 @@ class VideoTransformer(tf.Module):  # type: ignore[misc]
         return self.head(self.norm(seen[self.window :])), tokens[-self.window :]
 
 
-_MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
+_MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransformer}
 
 
 class Driven:
@@ -152,7 +152,7 @@ class Driven:
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
         weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
-        self._model: Any = _MODELS[architecture](weights, sizes)
+        self._model = _MODELS[architecture](weights, sizes)
         self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
         self._optimizer.build(self._model.trainable_variables)
         step = self._learn if setup.mode == "train" else self._infer

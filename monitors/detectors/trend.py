@@ -11,23 +11,33 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitors.detection import Detector, JudgeSettings
-from monitors.growth import Decisions, Limits, decide, smallest_seen
+from monitors.growth import GUARDS, Decisions, Limits, decide, smallest_seen
 from monitors.model import Finding, SeriesVerdict
 from monitors.series import Floats, Series
 from monitors.shapes import Dictionary, Shape, dictionary, parts
 from monitors.stats import (
-    Blocks, bootstrap_slopes, cut_blocks, resolution, roughness, student_quantile, theil_sen, without_spikes,
+    Blocks,
+    bootstrap_slopes,
+    cut_blocks,
+    resolution,
+    roughness,
+    student_quantile,
+    theil_sen,
+    without_spikes,
 )  # fmt: skip
+from monitors.units import format_duration, format_rate, format_value
 
 _MOST_BLOCKS, _FEWEST_BLOCKS = 64, 10
 _CUTS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _UNSETTLED = 5.0
-"""The burn-in goes on while what is left unexplained of the first quarter has so many times the variance of the rest."""
+"""Burn-in goes on while what is unexplained of the first quarter has so many times the variance of the rest."""
 _DOUBT = 2.0
 """Nats of evidence for growth from which a series that is no leak is no clear pass either."""
 _FADED = -2.0
 _DRAWS = 200
 _PAGE = 4096.0
+_GRAINS = 4.0
+"""Growth of fewer units of the series' resolution is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,8 @@ def _judged(series: Series, settings: JudgeSettings) -> _Judged:
     blocks, floors = _quietest(series)
     x = (blocks.t - origin) / span
     grain = _grain(series)
-    limits = Limits(settings.min_rate(series) * span / 3600.0, grain, settings.confidence)
+    least = max(_GRAINS * grain, settings.least_growth(series))
+    limits = Limits(settings.min_rate(series) * span / 3600.0, least, grain, settings.confidence)
     for cut in _CUTS:
         keep = x >= cut
         if keep.sum() < _FEWEST_BLOCKS - 3:
@@ -244,10 +255,62 @@ def _probability(judged: _Judged) -> float:
 def _verdict(
     judged: _Judged, rate: _Rate, smallest: float | None, settings: JudgeSettings
 ) -> tuple[SeriesVerdict, str]:
+    unit = judged.series.metric.unit
     if judged.decision.leak[0]:
-        return "leak", f"grows {rate.hour / 2**20:.3g} MiB/h"
+        since = f" since {format_duration(rate.start)}" if judged.grows.name == "late onset" else ""
+        low, high = (format_rate(bound, unit) for bound in rate.interval)
+        return "leak", f"growth of {format_rate(rate.hour, unit)}{since} ({low} to {high}) that lasts to the end"
     if smallest is None:
-        return "inconclusive", "no leak, however fast, would have been seen"
+        return "inconclusive", "too noisy and too short: no leak, however fast, would have been seen"
+    seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
+    if judged.evidence > _DOUBT and _immaterial(judged, rate):
+        least = format_value(judged.limits.growth, unit)
+        return "pass", f"grew {format_value(rate.growth, unit)} in all, less than the {least} that count; {seen}"
     if judged.evidence > _DOUBT:
-        return "inconclusive", f"growth not shown sustained {judged.decision.margins[0].round(1)}"
-    return "pass", f"{judged.still.name}"
+        return "inconclusive", f"growth of {format_rate(rate.hour, unit)} is not shown to last: {_weakness(judged)}"
+    return "pass", f"{_calm(judged)}; {seen}"
+
+
+def _immaterial(judged: _Judged, rate: _Rate) -> bool:
+    """Whether the growth is too little or too slow to count, its interval included."""
+    fastest = rate.interval[1] / judged.hour
+    return fastest < judged.limits.rate or fastest * (1 - float(judged.decision.start[0])) < judged.limits.growth
+
+
+_WEAKNESSES = {
+    "evidence": "a {still} would explain it about as well",
+    "certainty": "its rate is too uncertain",
+    "rate": "it may be slower than what counts",
+    "growth": "it comes to too little yet",
+    "lasting": "it fades towards the end",
+    "jump": "most of it came in one jump",
+    "kept": "most of it was given back",
+    "rises": "it came in a few steps, as an allocator's high-water mark does",
+}
+
+
+def _weakness(judged: _Judged) -> str:
+    worst = GUARDS[int(np.argmin(judged.decision.margins[0]))]
+    return _WEAKNESSES[worst].format(still=_NOUNS[judged.still.name])
+
+
+_NOUNS = {"flat": "noise that wanders", "warm-up": "warm-up", "saturating": "cache that fills", "periodic": "swing",
+          "step": "step or two"}  # fmt: skip
+
+
+def _calm(judged: _Judged) -> str:
+    """What the series does, which is no growth, in words."""
+    shape, unit = judged.still, judged.series.metric.unit
+    still, _ = parts(judged.book, shape, int(judged.decision.fits.still_noise[0]), judged.y)
+    change = float(still[-1] - still[0])
+    said = f"{'a rise' if change > 0 else 'a fall'} of {format_value(abs(change), unit)}"
+    if shape.name == "flat" or abs(change) < max(judged.limits.grain, 1e-6 * float(np.abs(judged.y).max())):
+        return "flat" if shape.name != "periodic" else "swings, without growing"
+    if shape.name == "step":
+        at = judged.origin + judged.span * float(shape.place or 0.0)
+        return f"a step of {format_value(change, unit)} at {format_duration(at)}, else flat"
+    if shape.name == "periodic":
+        return "swings, without growing"
+    if shape.name == "warm-up":
+        return f"{said} in its first {format_duration(judged.origin + judged.span * shape.settled)}, flat since"
+    return f"{said} that fades: what fills or settles, and no leak"

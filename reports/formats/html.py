@@ -11,9 +11,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.series import Series
-from reports import charts, units
+from reports import charts
 from reports.record import RunRecord
 
 SUFFIX = ".html"

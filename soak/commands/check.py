@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reports.units import format_duration
 from rich.console import Console
 from rich.table import Table
 
+from monitors.units import format_duration
 from soak import config, feasible
 from soak.plan import Trial, make_plan
 
