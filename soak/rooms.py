@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import monitors.catalog
+import monitors.detection
 import reports.catalog
 import workloads.catalog
 
@@ -27,11 +28,20 @@ def _formats() -> list[dict[str, Any]]:
     for name in reports.catalog.names():
         module = reports.catalog.load(name)
         about = (module.__doc__ or "").strip().partition("\n")[0]
-        rows.append({"name": name, "about": about, "file": f"report{module.SUFFIX}"})
+        rows.append({"name": name, "about": about, "file": module.FILE})
+    return rows
+
+
+def _detectors() -> list[dict[str, Any]]:
+    rows = []
+    for name in monitors.detection.names():
+        about = (monitors.detection.load(name).__doc__ or "").strip().partition("\n")[0]
+        rows.append({"name": name, "about": about})
     return rows
 
 
 ROOMS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "detectors": _detectors,
     "formats": _formats,
     "samplers": _samplers,
     "workloads": _workloads,

@@ -93,7 +93,9 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     """The verdict of a run: no better than its controls allow, then the worst of the trials under test."""
     failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
     if failed:
-        said = "; ".join(f"{t.name} had to be {t.expected} and was judged {t.verdict}" for t in failed)
+        said = "; ".join(f"{t.name} had to be {t.expected} and was judged {t.verdict}" for t in failed[:3])
+        if len(failed) > 3:
+            said += f"; and {len(failed) - 3} more"
         return Verdict("invalid", f"{_count(failed, 'control')} failed, so no verdict of this run holds: {said}")
     tested = [t for t in trials if t.control_passed is None]
     for verdict, said in _WORST_FIRST.items():

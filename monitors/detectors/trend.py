@@ -73,7 +73,7 @@ class _Judged:
 
 
 class Trend:
-    """Judges lasting growth."""
+    """Growth that lasts: its rate, since when, and the smallest leak that would have been seen."""
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
         """Judge one series; the cost is O(n) in its samples."""

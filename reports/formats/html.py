@@ -17,7 +17,7 @@ from monitors.series import Series
 from reports import charts
 from reports.record import RunRecord
 
-SUFFIX = ".html"
+FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 _FIRST = ("anonymous", "host_heap", "heap_held", "python_objects", "fds", "threads")

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.record import RunRecord
 
-SUFFIX = ".json"
+FILE = "report.json"
 
 
 def render(body: dict[str, Any], record: RunRecord) -> str:

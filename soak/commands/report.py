@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     written = []
     for name in formats:
         module = catalog.load(name)
-        written.append(folder / f"report{module.SUFFIX}")
+        written.append(folder / module.FILE)
         written[-1].write_text(module.render(body, record), encoding="utf-8")
     terminal.print_summary(body, Console(), written)
     return EXIT_CODES[record.run().verdict or "inconclusive"]

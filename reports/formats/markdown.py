@@ -1,0 +1,62 @@
+"""The report as Markdown, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitors.units import format_interval, format_probability, format_rate
+from reports.record import RunRecord
+
+FILE = "report.md"
+_ABSENT = "–"
+
+
+def render(body: dict[str, Any], record: RunRecord) -> str:
+    """Headline, table of trials, reasons, command."""
+    run = body["run"]
+    trials = {trial["index"]: trial for trial in body["trials"]}
+    order = [trials[index] for pair in body["pairs"] for index in pair["trials"]]
+    lines = [
+        f"### {_text(run['headline'])}",
+        "",
+        "| trial | verdict | growth | smallest leak seen | leak probability | layer |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+        *map(_row, order),
+        "",
+        *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
+        "",
+        f"`{run['command'].replace('`', chr(39))}` · soak {run['soak_version']} · seed {run['seed']}",
+    ]
+    if any(t["leak_probability"] is not None and not t["calibrated"] for t in order):
+        lines += ["", "Leak probabilities are uncalibrated: an order, not a frequency."]
+    return "\n".join(lines) + "\n"
+
+
+def _row(trial: Mapping[str, Any]) -> str:
+    limit, probability = trial["minimum_detectable_rate"], trial["leak_probability"]
+    cells = (
+        _text(trial["name"]),
+        f"**{trial['verdict']}**" if trial["verdict"] else "not run",
+        _growth(trial["rate"]),
+        format_rate(limit["per_hour"], limit["unit"]) if limit else _ABSENT,
+        _ABSENT if probability is None else format_probability(probability),
+        trial["layer"] or _ABSENT,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _growth(rate: Mapping[str, Any] | None) -> str:
+    if rate is None:
+        return _ABSENT
+    said = format_rate(rate["per_hour"], rate["unit"])
+    if rate["per_hour_low"] is None:
+        return said
+    return f"{said} ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
+
+
+def _text(text: str) -> str:
+    """Without anything that Markdown or its tables would take for markup."""
+    for mark in "\\|<>*_`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())

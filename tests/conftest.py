@@ -1,0 +1,125 @@
+"""What tests of several kinds share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitors.detection import JudgeSettings, judge
+from monitors.model import Event, Finding, MetricSpec
+from monitors.series import Series
+from reports.record import RunInfo, TrialInfo
+
+MIB = 2.0**20
+ANONYMOUS = MetricSpec("anonymous_bytes", "bytes", "Anonymous memory", "anonymous", judged=True)
+HEAP = MetricSpec("host_heap_bytes", "bytes", "Live heap", "host_heap", judged=True)
+FDS = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
+FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
+STREAM = MetricSpec("stream_seconds", "seconds", "Stream time", counter=True)
+
+
+@dataclass
+class MemoryRecord:
+    """A record in memory. Satisfies `reports.record.RunRecord`."""
+
+    info: RunInfo
+    trial_infos: list[TrialInfo] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
+    by_trial: dict[int, list[Series]] = field(default_factory=dict)
+    found: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
+
+    def run(self) -> RunInfo:
+        return self.info
+
+    def trials(self) -> Sequence[TrialInfo]:
+        return self.trial_infos
+
+    def events(self) -> Sequence[Event]:
+        return self.told
+
+    def findings(self, trial: int) -> Sequence[Finding]:
+        return self.found.get(trial, ())
+
+    def series(self, trial: int) -> Sequence[Series]:
+        return self.by_trial.get(trial, [])
+
+    def add(self, framework: str, leak_mib_per_second: float, **keys: Any) -> TrialInfo:
+        """A trial of 60 s at 4 Hz that was really judged."""
+        index = len(self.trial_infos)
+        t = np.arange(0.0, 60.0, 0.25)
+        noise = np.random.default_rng(index).normal(0, 0.05 * MIB, len(t))
+        heap = 100 * MIB + leak_mib_per_second * MIB * t + noise
+        series = [
+            Series(ANONYMOUS, "", t, np.round((heap + 150 * MIB) / 4096) * 4096, steps=50 * t),
+            Series(HEAP, "", t, np.round(heap), steps=50 * t),
+            Series(FDS, "", t, np.full(len(t), 12.0), steps=50 * t),
+            Series(FRAMES, "", t, 800 * t),
+            Series(STREAM, "", t, 32 * t),
+        ]
+        detection = judge(series, JudgeSettings())
+        info = TrialInfo(
+            index=index, name=f"recurrent-{framework}", workload="recurrent", framework=framework, mode="infer",
+            execution="eager", seed=1, pair="recurrent/infer/1", state="ended", started=1.7e9, seconds=60.0,
+            end_reason="finished", verdict=detection.verdict, reason=detection.reason,
+            leak_probability=detection.leak_probability, calibrated=False, layer=detection.layer,
+            settings={"threads": 1}, environment={"python": "3.11"},
+        )  # fmt: skip
+        self.trial_infos.append(replace(info, **keys))
+        self.by_trial[index], self.found[index] = series, detection.findings
+        return self.trial_infos[-1]
+
+
+@pytest.fixture
+def empty_record() -> Callable[..., MemoryRecord]:
+    """Makes a record without trials; keys replace what the run says of itself."""
+
+    def make(**keys: Any) -> MemoryRecord:
+        info = RunInfo(
+            run_id="demo-1", name="demo", soak_version="0.1", command="soak run demo.toml", config_path="demo.toml",
+            config_text="[run]\n", seed=1, started=1.7e9, ended=1.7e9 + 130, verdict="pass",
+            reason="none of 2 trials shows a leak", environment={"cpu": "a processor"},
+        )  # fmt: skip
+        return MemoryRecord(replace(info, **keys))
+
+    return make
+
+
+@pytest.fixture
+def calm(empty_record: Callable[..., MemoryRecord]) -> MemoryRecord:
+    """PyTorch and TensorFlow, neither with a leak."""
+    record = empty_record()
+    record.add("torch", 0.0)
+    record.add("tensorflow", 0.0)
+    return record
+
+
+@pytest.fixture
+def leaky(empty_record: Callable[..., MemoryRecord]) -> MemoryRecord:
+    """PyTorch leaks 1 MiB/s, TensorFlow hung, a third was never run; messages hold markup."""
+    record = empty_record(
+        verdict="leak", reason="1 trial of 3 leaked: recurrent-torch", environment={"cpu": "<b>x</b>"}
+    )
+    record.add("torch", 1.0)
+    record.add("tensorflow", 0.0, verdict="unstable", end_reason="hung", reason="hung: <script>alert(1)</script>")
+    record.trial_infos.append(
+        replace(
+            record.trial_infos[1],
+            index=2,
+            name="later",
+            state="planned",
+            started=None,
+            seconds=None,
+            end_reason="",
+            verdict=None,
+            reason="",
+            leak_probability=None,
+            pair="later/infer/1",
+            environment={},
+        )
+    )
+    record.told.append(Event(31.0, "stacks", "it hung <here>", 1, 1.7e9 + 31, {"stacks": 'File "x.py" <module>'}))
+    return record

@@ -1,0 +1,161 @@
+"""The body of a report and its formats: what was found is told, in order, escaped, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import numpy as np
+import pytest
+from rich.console import Console
+
+import reports
+from monitors.series import Series
+from reports import catalog, document, terminal
+
+
+@pytest.fixture(scope="module")
+def schema() -> jsonschema.Draft202012Validator:
+    text = (Path(reports.__file__).parent / "schema" / "soak.report-1.json").read_text()
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def test_every_report_is_valid(schema: jsonschema.Draft202012Validator, calm: Any, leaky: Any) -> None:
+    for record in (calm, leaky):
+        schema.validate(json.loads(catalog.load("json").render(document.build(record), record)))
+
+
+def test_the_schema_refuses_what_it_does_not_know(schema: jsonschema.Draft202012Validator, calm: Any) -> None:
+    body = document.build(calm)
+    body["trials"][0]["surprise"] = 1
+    assert not schema.is_valid(json.loads(json.dumps(body)))
+
+
+def test_numbers_of_a_leak_are_those_of_the_layer_that_leaks(leaky: Any) -> None:
+    body = document.build(leaky)
+    torch = body["trials"][0]
+    assert torch["layer"] == "host_heap"
+    assert torch["rate"]["series"] == "host_heap_bytes"
+    assert torch["rate"]["per_hour"] == pytest.approx(3600 * 2**20, rel=0.02)
+    assert torch["rate"]["per_hour_low"] < 3600 * 2**20 < torch["rate"]["per_hour_high"]
+    assert torch["rate"]["per_step"] == pytest.approx(2**20 / 50, rel=0.02)
+    assert torch["frames_per_second"] == pytest.approx(800)
+    assert torch["doses"]["stream_seconds"] == pytest.approx(32 * 59.75)
+    assert "Leak: 1 trial of 3 leaked" in body["run"]["headline"]
+    assert "recurrent-torch grows 3.5" in body["run"]["headline"]
+
+
+def test_without_a_leak_the_smallest_that_all_would_have_shown_is_told(calm: Any) -> None:
+    body = document.build(calm)
+    limits = [t["minimum_detectable_rate"]["per_hour"] for t in body["trials"]]
+    assert all(0 < limit < 100 * 2**20 for limit in limits)
+    assert "a leak of" in body["run"]["headline"]
+    assert "or more would have been seen in every one of them" in body["run"]["headline"]
+
+
+def test_what_is_unknown_is_null(leaky: Any) -> None:
+    later = document.build(leaky)["trials"][2]
+    unknown = ("verdict", "leak_probability", "rate", "minimum_detectable_rate", "seconds", "frames_per_second")
+    assert [later[name] for name in unknown] == [None] * 6
+    assert later["doses"] == {}
+
+
+def test_pairs_put_the_frameworks_side_by_side(leaky: Any) -> None:
+    pairs = {pair["pair"]: pair["trials"] for pair in document.build(leaky)["pairs"]}
+    assert pairs == {"recurrent/infer/1": [1, 0], "later/infer/1": [2]}
+
+
+def test_an_unfinished_run_says_so(empty_record: Callable[..., Any]) -> None:
+    record = empty_record(verdict=None, ended=None, reason="")
+    record.add("torch", 1.0)
+    body = document.build(record)
+    assert body["run"]["unfinished"] is True
+    assert body["run"]["headline"].startswith("Unfinished: ")
+    assert "recurrent-torch leaked" in body["run"]["headline"]
+    assert "This run is unfinished" in catalog.load("html").render(body, record)
+
+
+class Page(HTMLParser):
+    """Tags that could fetch or run something, and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_whole_escaped_and_fetches_nothing(leaky: Any) -> None:
+    body = document.build(leaky)
+    page = Page(catalog.load("html").render(body, leaky))
+    assert "script" not in page.tags
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert "<script>alert(1)</script>" in page.text, "shown, not run"
+    assert "<b>x</b>" in page.text
+    assert 'File "x.py" <module>' in page.text
+    assert body["run"]["headline"] in page.text
+    assert page.tags.count("svg") == 2 * 3
+    assert "uncalibrated" in page.text
+
+
+def test_leaking_layers_come_first(leaky: Any) -> None:
+    html = catalog.load("html").render(document.build(leaky), leaky)
+    assert html.index("host_heap</b>") < html.index("anonymous</b>")
+
+
+def test_markdown_holds_verdicts_and_breaks_no_table(leaky: Any) -> None:
+    text = catalog.load("markdown").render(document.build(leaky), leaky)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 3
+    assert {row.replace("\\|", "").count("|") for row in rows} == {7}
+    assert "**leak**" in text
+    assert "\\<script\\>" in text
+
+
+def test_junit_counts_what_failed(leaky: Any) -> None:
+    suite = ElementTree.fromstring(catalog.load("junit").render(document.build(leaky), leaky))
+    assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3", "failures": "2", "errors": "0", "skipped": "1",
+    }  # fmt: skip
+    assert [[child.tag for child in case] for case in suite] == [["failure"], ["failure"], ["skipped"]]
+
+
+@pytest.mark.parametrize(("passed", "failures"), [(True, "0"), (False, "1")])
+def test_a_control_passes_junit_if_it_was_judged_right(
+    empty_record: Callable[..., Any], passed: bool, failures: str
+) -> None:
+    record = empty_record()
+    record.add("torch", 1.0, expect="leak", control_passed=passed)
+    suite = ElementTree.fromstring(catalog.load("junit").render(document.build(record), record))
+    assert suite.get("failures") == failures
+
+
+def test_the_terminal_shows_every_trial_and_the_files(leaky: Any) -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    terminal.print_summary(document.build(leaky), console, [Path("runs/x/report.html")])
+    text = console.export_text()
+    for said in ("recurrent-torch", "unstable (hung)", "not run", "Leak: 1 trial of 3", "runs/x/report.html"):
+        assert said in text
+
+
+def test_a_long_record_makes_a_small_page(empty_record: Callable[..., Any]) -> None:
+    record = empty_record()
+    record.add("torch", 0.0)
+    t = np.arange(259_200.0)
+    spec = record.by_trial[0][0].metric
+    record.by_trial[0] = [Series(spec, "", t, 3e8 + 1e6 * np.random.default_rng(0).normal(size=len(t)))]
+    assert len(catalog.load("html").render(document.build(record), record)) < 100_000
