@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+import numpy as np
+
 from monitors import detectors
 from monitors.model import LAYERS, Finding, SeriesVerdict
 from monitors.series import Series
@@ -37,6 +39,9 @@ class JudgeSettings:
     """Growth of less over all that is judged is none: a thread's cache of glibc's malloc fills up to 236 KiB, and
     counts as live meanwhile."""
     least_growth_objects: float = 500.0
+    least_growth_share: float = 0.005
+    """Growth of less than this share of what is held is none either: an allocator's high-water mark moves by as much.
+    Over days that is nothing; over a minute it is what keeps a minute from telling more than it can. Not of counts."""
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
@@ -51,9 +56,10 @@ class JudgeSettings:
 
     def least_growth(self, series: Series) -> float:
         """The tolerated growth over the judged part, in the series' unit."""
-        if series.metric.layer == "python_objects":
-            return self.least_growth_objects
-        return self.least_growth_bytes if series.metric.unit == "bytes" else 0.0
+        if series.metric.layer != "python_objects" and series.metric.unit != "bytes":
+            return 0.0
+        least = self.least_growth_bytes if series.metric.unit == "bytes" else self.least_growth_objects
+        return max(least, self.least_growth_share * float(np.median(series.values)))
 
 
 class Detector(Protocol):

@@ -19,12 +19,13 @@ from monitors.stats import Floats, Ints, orthonormal, whitener
 _NOISES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.93, 0.0), (0.985, 0.0), (0.985, 1.0))
 """Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white."""
 
-_DECAYS = (0.04, 0.08, 0.15, 0.25, 0.35)
+_DECAYS = (0.04, 0.06, 0.09, 0.13, 0.18, 0.25, 0.35)
 _LOGS = (0.01, 0.03, 0.1)
-_HYPERBOLAS = (0.05, 0.15, 0.3)
+_HYPERBOLAS = (0.02, 0.035, 0.05, 0.08, 0.12, 0.2, 0.35)
 _STOPS = tuple(np.linspace(0.15, 0.9, 11).round(3))
 _ONSETS = tuple(np.linspace(0.2, 0.75, 12).round(3))
 _PERIODS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
+_LATE = 0.65
 _SETTLED = 0.35
 """A stop or decay before this share of the trial is a warm-up, a later one a cache that filled."""
 
@@ -55,14 +56,16 @@ def _still(x: Floats) -> Iterator[Shape]:
     for tau in _HYPERBOLAS:
         yield Shape("saturating", (x / (x + tau),), settled=1.0, parameters=3)
     for stop in _STOPS:
-        yield Shape(_named(stop), (np.minimum(x, stop),), place=stop, settled=stop, parameters=3)
+        # That growth should stop just before the trial does would be a coincidence, and costs a parameter.
+        cost = 3 if stop < _LATE else 4
+        yield Shape(_named(stop), (np.minimum(x, stop),), place=stop, settled=stop, parameters=cost)
     for period in _PERIODS:
         angle = 2 * np.pi * period * x
         yield Shape("periodic", (np.sin(angle), np.cos(angle)), parameters=4)
     for place in (x[1:] + x[:-1]) / 2:
         step = (x > place).astype(np.float64)
         yield Shape("step", (step,), place=place, parameters=3)
-        for tau in _DECAYS[:3]:
+        for tau in _DECAYS[:5:2]:
             yield Shape("step", (np.exp(-x / tau), step), place=place, settled=3 * tau, parameters=5)
     places = (x[1:] + x[:-1])[:: max(1, len(x) // 12)] / 2
     for i, place in enumerate(places):
