@@ -87,8 +87,11 @@ class Trend:
         """Judge one series; the cost is O(n) in its samples."""
         worked = _since_first_step(series)
         if len(worked.t) < settings.min_samples:
-            return _too_short(series, len(worked.t), settings)
+            few = f"{len(worked.t)} samples since the first step are too few to judge; {settings.min_samples} would do"
+            return _unjudged(series, few)
         judged = _judged(worked, settings)
+        if judged is None:
+            return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
         return _finding(judged, settings, len(series.t), series.gaps)
 
 
@@ -104,23 +107,24 @@ def _since_first_step(series: Series) -> Series:
     return replace(series, t=series.t[first:], values=series.values[first:], steps=steps[first:])
 
 
-def _too_short(series: Series, samples: int, settings: JudgeSettings) -> Finding:
+def _unjudged(series: Series, reason: str) -> Finding:
     return Finding(
         detector="trend", series=series.name, layer=series.metric.layer, unit=series.metric.unit,
         verdict="inconclusive", leak_probability=None, calibrated=False, rate_per_hour=None, rate_per_hour_ci95=None,
         rate_per_step=None, minimum_detectable_rate_per_hour=None, shape="unknown",
-        reason=f"{samples} samples since the first step are too few to judge; {settings.min_samples} would do",
+        reason=reason,
         samples=len(series.t), gaps=series.gaps,
     )  # fmt: skip
 
 
-def _judged(series: Series, settings: JudgeSettings) -> _Judged:
+def _judged(series: Series, settings: JudgeSettings) -> _Judged | None:
     origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
     blocks, floors = _quietest(series)
     x = (blocks.t - origin) / span
     grain = _grain(series)
     least = max(_GRAINS * grain, settings.least_growth(series))
     limits = Limits(settings.min_rate(series) * span / 3600.0, least, grain, settings.confidence)
+    judged = None
     for cut in _CUTS:
         keep = x >= cut
         if keep.sum() < _FEWEST_BLOCKS - 3:

@@ -1,0 +1,104 @@
+"""What findings of several layers mean together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitors import detection
+from monitors.detection import JudgeSettings, conclude, judge
+from monitors.model import Finding, MetricSpec
+from monitors.series import Series
+
+BASE = Finding(
+    detector="trend", series="", layer=None, unit="bytes", verdict="pass", leak_probability=0.01, calibrated=False,
+    rate_per_hour=0.0, rate_per_hour_ci95=(-1.0, 1.0), rate_per_step=None, minimum_detectable_rate_per_hour=1e6,
+    shape="flat", reason="flat", samples=100, gaps=0,
+)  # fmt: skip
+
+
+def finding(layer: str, verdict: str = "pass", **keys: Any) -> Finding:
+    unit = "count" if layer in ("fds", "threads", "children", "python_objects") else "bytes"
+    sure = {"leak": 0.99, "pass": 0.01, "inconclusive": 0.4}[verdict]
+    rate = 1e9 if verdict == "leak" else 0.0
+    known = {"leak_probability": sure, "rate_per_hour": rate, "unit": unit, **keys}
+    return replace(BASE, series=layer, layer=layer, verdict=verdict, **known)  # type: ignore[arg-type]
+
+
+def test_a_leak_lives_in_its_innermost_layer() -> None:
+    told = conclude([finding("anonymous", "leak"), finding("host_heap", "leak"), finding("fds")])
+    assert (told.verdict, told.layer) == ("leak", "host_heap")
+    assert "seen in anonymous too" in told.reason
+    assert told.leak_probability == 0.99, "layers nest: they are no independent witnesses"
+
+
+def test_growing_python_objects_are_the_cause_of_a_leak_in_bytes() -> None:
+    told = conclude([finding("python_objects", "leak", rate_per_step=3.0), finding("host_heap", "leak")])
+    assert told.layer == "host_heap"
+    assert "Python objects grow along, 3 per step" in told.reason
+
+
+def test_memory_that_threads_cost_is_a_leak_of_threads() -> None:
+    told = conclude([finding("threads", "leak", rate_per_hour=3600.0), finding("anonymous", "leak", rate_per_hour=1e8)])
+    assert told.layer == "threads"
+
+
+def test_memory_far_beyond_what_descriptors_cost_is_a_leak_of_memory() -> None:
+    told = conclude([finding("fds", "leak", rate_per_hour=10.0), finding("host_heap", "leak")])
+    assert told.layer == "host_heap"
+
+
+def test_held_memory_leaks_unless_resident_memory_says_no() -> None:
+    held = finding("heap_held", "leak")
+    assert conclude([held, finding("anonymous", "leak")]).layer == "heap_held"
+    told = conclude([held, finding("anonymous")])
+    assert told.verdict == "pass"
+    blind = finding("anonymous", minimum_detectable_rate_per_hour=1e12)
+    assert conclude([held, blind]).verdict == "leak", "what could not have been seen contradicts nothing"
+
+
+def test_doubt_in_any_layer_is_doubt_about_the_trial() -> None:
+    told = conclude([finding("anonymous"), finding("host_heap", "inconclusive", reason="it fades")])
+    assert told.verdict == "inconclusive"
+    assert told.reason == "host_heap: it fades"
+
+
+def test_a_second_layer_that_is_too_short_leaves_it_to_the_first() -> None:
+    short = finding("python_objects", "inconclusive", leak_probability=None)
+    assert conclude([finding("anonymous"), short]).verdict == "pass"
+    assert (
+        conclude([finding("fds"), finding("anonymous", "inconclusive", leak_probability=None)]).verdict
+        == "inconclusive"
+    )
+
+
+def test_without_a_leak_the_main_layer_speaks() -> None:
+    told = conclude([finding("fds", minimum_detectable_rate_per_hour=7.0), finding("anonymous")])
+    assert told.minimum_detectable_rate_per_hour == 1e6
+    assert told.layer is None
+
+
+def test_memory_that_settles_over_a_flat_heap_is_retained() -> None:
+    told = conclude([finding("anonymous", shape="step", reason="a step"), finding("host_heap")])
+    assert "freed memory that the allocator retains" in told.reason
+
+
+def test_nothing_to_judge_is_inconclusive() -> None:
+    assert judge([]).verdict == "inconclusive"
+    clock = MetricSpec("loss", "value", "Loss")
+    assert judge([Series(clock, "", np.arange(100.0), np.arange(100.0))]).findings == ()
+
+
+def test_a_detector_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def judge(self, series: Series, settings: JudgeSettings) -> Finding:
+            raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr(detection, "load", lambda name: Broken)
+    spec = MetricSpec("anonymous_bytes", "bytes", "Memory", "anonymous", judged=True)
+    told = judge([Series(spec, "", np.arange(100.0), np.ones(100))])
+    assert told.verdict == "inconclusive"
+    assert "ZeroDivisionError: by design" in told.findings[0].reason

@@ -1,0 +1,161 @@
+"""The detector, on series whose truth was planted: it says leak, and how fast, or says why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitors.detection import JudgeSettings
+from monitors.detectors.trend import Trend
+from monitors.model import Finding, MetricSpec
+from monitors.series import Floats, Series
+from monitors.simulation import BENIGN, LEAKS, MEMORY, simulate
+
+T = np.arange(0.0, 60, 0.25)
+MIB = 2.0**20
+
+
+def judge(series: Series, settings: JudgeSettings | None = None) -> Finding:
+    return Trend().judge(series, settings or JudgeSettings())
+
+
+def memory(values: Floats, t: Floats = T) -> Series:
+    return Series(MEMORY, "", t, np.round(values / 4096) * 4096, steps=50 * t)
+
+
+def noise(seed: int = 0, size: float = 0.1 * MIB) -> Floats:
+    return 300 * MIB + np.random.default_rng(seed).normal(0, size, len(T))
+
+
+@pytest.mark.parametrize("family", list(LEAKS))
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_family_of_leaks_is_found(family: str, seed: int) -> None:
+    growth = 400.0 if family == "under a sawtooth" else 100.0
+    found = judge(simulate(LEAKS[family](np.random.default_rng(seed), T, growth), T))
+    assert found.verdict == "leak"
+    assert found.leak_probability is not None
+    assert found.leak_probability > 0.5
+
+
+@pytest.mark.parametrize("family", list(BENIGN))
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_lookalike_is_called_a_leak(family: str, seed: int) -> None:
+    found = judge(simulate(BENIGN[family](np.random.default_rng(seed), T), T))
+    assert found.verdict != "leak"
+    assert found.leak_probability is not None
+    assert found.leak_probability < 0.5
+
+
+def test_rate_interval_and_steps_are_those_that_were_planted() -> None:
+    found = judge(memory(noise() + 0.5 * MIB * T))
+    assert found.rate_per_hour == pytest.approx(1800 * MIB, rel=0.02)
+    assert found.rate_per_hour_ci95 is not None
+    assert found.rate_per_hour_ci95[0] < 1800 * MIB < found.rate_per_hour_ci95[1]
+    assert found.rate_per_step == pytest.approx(0.01 * MIB, rel=0.02)
+    assert found.growth == pytest.approx(0.5 * MIB * (60 - (found.judged_from or 0)), rel=0.05)
+    assert found.reason.startswith("growth of 1.76 GiB/h (")
+    assert found.reason.endswith("that lasts to the end")
+
+
+def test_late_growth_is_dated_and_rated_after_its_onset() -> None:
+    found = judge(memory(noise() + 2 * MIB * np.maximum(T - 28, 0)))
+    assert (found.verdict, found.shape) == ("leak", "late onset")
+    assert found.onset == pytest.approx(28, abs=4)
+    assert found.rate_per_hour == pytest.approx(7200 * MIB, rel=0.1)
+    assert "since 2" in found.reason or "since 3" in found.reason
+
+
+def test_a_step_is_named_with_size_and_time() -> None:
+    found = judge(memory(noise() + 32 * MIB * (T > 24)))
+    assert (found.verdict, found.shape) == ("pass", "step")
+    assert "a step of 32" in found.reason or "a step of 31.9" in found.reason
+    assert "at 24 s" in found.reason or "at 23 s" in found.reason
+
+
+def test_warm_up_is_left_out() -> None:
+    warm = 40 * MIB * (1 - np.exp(-T / 3))
+    calm, leaky = judge(memory(noise() + warm)), judge(memory(noise() + warm + 0.5 * MIB * T))
+    assert calm.verdict == "pass"
+    assert leaky.verdict == "leak"
+    assert leaky.rate_per_hour == pytest.approx(1800 * MIB, rel=0.1)
+
+
+def test_a_flat_series_passes_and_says_what_it_would_have_seen() -> None:
+    found = judge(memory(np.full(len(T), 300 * MIB)))
+    assert (found.verdict, found.shape) == ("pass", "flat")
+    limit = found.minimum_detectable_rate_per_hour
+    assert limit is not None
+    assert judge(memory(300 * MIB + 1.1 * limit / 3600 * T)).verdict == "leak"
+    assert judge(memory(300 * MIB + 0.3 * limit / 3600 * T)).verdict == "pass"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_smallest_leak_said_to_be_seen_is_seen(seed: int) -> None:
+    limit = judge(memory(noise(seed))).minimum_detectable_rate_per_hour
+    assert limit is not None
+    assert judge(memory(noise(seed + 100) + 1.3 * limit / 3600 * T)).verdict == "leak"
+
+
+def test_slower_than_what_counts_is_no_leak() -> None:
+    series = memory(noise() + 0.5 * MIB * T)
+    assert judge(series, JudgeSettings(min_rate_bytes_per_hour=2000 * MIB)).verdict == "pass"
+    assert judge(series, JudgeSettings(min_rate_bytes_per_hour=1000 * MIB)).verdict == "leak"
+
+
+def test_an_allocator_that_creeps_in_few_steps_is_no_leak() -> None:
+    stairs = sum(2 * MIB * (at < T) for at in (14.0, 26.0, 41.0, 52.0))
+    found = judge(memory(300 * MIB + np.asarray(stairs)))
+    assert found.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("per_second", [0.5, 1.0, 2.0])
+def test_leaking_descriptors_are_counted(per_second: float) -> None:
+    spec = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
+    found = judge(Series(spec, "", T, 20 + np.floor(per_second * T), steps=50 * T))
+    assert found.verdict == "leak"
+    assert found.rate_per_hour == pytest.approx(3600 * per_second, rel=0.06)
+    assert judge(Series(spec, "", T, np.full(len(T), 20.0))).verdict == "pass"
+
+
+def test_python_objects_that_swing_with_the_collector_pass() -> None:
+    spec = MetricSpec("python_objects", "count", "Python objects", "python_objects", judged=True)
+    t = np.arange(0.0, 90, 1)
+    swing = 280_000 + 700 * (t % 7)
+    assert judge(Series(spec, "", t, swing)).verdict == "pass"
+    assert judge(Series(spec, "", t, swing + 500 * t)).verdict == "leak"
+
+
+def test_too_short_is_said_with_what_would_do() -> None:
+    found = judge(memory(noise()[:12], T[:12]))
+    assert (found.verdict, found.leak_probability) == ("inconclusive", None)
+    assert found.minimum_detectable_rate_per_hour is None
+    assert found.reason == "11 samples since the first step are too few to judge; 20 would do"
+
+
+def test_samples_that_leave_a_hole_are_not_judged() -> None:
+    t = np.concatenate((np.arange(20) * 0.01, np.arange(20) * 0.01 + 60))
+    found = judge(Series(MEMORY, "", t, 3e8 + 1e6 * t))
+    assert (found.verdict, found.leak_probability) == ("inconclusive", None)
+    assert "unseen" in found.reason
+
+
+def test_what_comes_before_the_first_step_is_no_steps_doing() -> None:
+    imports = np.where(T < 20, 10 * MIB * T, 200 * MIB)
+    steps = np.maximum(T - 20, 0) * 50
+    found = judge(replace(memory(imports + noise()), steps=steps))
+    assert found.verdict == "pass"
+
+
+def test_the_same_series_is_judged_the_same() -> None:
+    series = memory(noise() + 0.02 * MIB * T)
+    assert judge(series) == judge(series)
+
+
+def test_unit_of_time_and_memory_do_not_matter() -> None:
+    """A day at one sample in six minutes shows what a minute at 4 Hz shows, if the growth is the same."""
+    day = T / 60 * 86400
+    found = judge(memory(noise() + 30 * MIB * T / 60, day), JudgeSettings(min_rate_bytes_per_hour=1000))
+    assert found.verdict == "leak"
+    assert found.rate_per_hour == pytest.approx(30 * MIB / 24, rel=0.03)
