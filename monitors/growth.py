@@ -108,7 +108,7 @@ def _trace(book: Dictionary, fits: Fits, k: int, y: Floats, start: float) -> Flo
     jump = float(np.max(middle[3:] - middle[:-3])) / growth if len(middle) > 3 else 1.0
     floor = future_minimum(raw)
     kept = (floor[int(0.85 * len(x))] - floor[0]) / growth
-    return np.clip([lasting, jump, kept, effective_rises(grown)], -1e6, 1e6)
+    return np.asarray(np.clip([lasting, jump, kept, effective_rises(grown)], -1e6, 1e6), dtype=np.float64)
 
 
 def _slope(x: Floats, y: Floats) -> float:

@@ -15,12 +15,16 @@ from monitors.units import format_interval, format_probability, format_rate
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
 
+_COLUMNS = ("trial", "verdict", "growth", "interval", "smallest visible leak", "probability", "layer")
+_WIDE = 120
+"""Characters from which the table has room for the interval."""
+
 
 def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[Path]) -> None:
     """Print it; plain where the console is no terminal."""
     run = body["run"]
     console.print()
-    console.print(_table(body))
+    console.print(_table(body, console.width))
     console.print()
     console.print(Text(run["headline"], style=f"bold {STYLES.get(run['verdict'], 'yellow')}"), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
@@ -29,15 +33,17 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def _table(body: Mapping[str, Any]) -> Table:
+def _table(body: Mapping[str, Any], width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", "verdict", "growth", "interval", "smallest leak seen", "probability", "layer"):
-        right = heading in ("growth", "smallest leak seen", "probability")
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    headings = [heading for heading in _COLUMNS if width >= _WIDE or heading != "interval"]
+    for heading in headings:
+        right = heading in ("growth", "smallest visible leak", "probability")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=heading == "trial")
     order = [index for pair in body["pairs"] for index in pair["trials"]]
     trials = {trial["index"]: trial for trial in body["trials"]}
     for index in order:
-        table.add_row(*_row(trials[index]))
+        row = dict(zip(_COLUMNS, _row(trials[index]), strict=True))
+        table.add_row(*(row[heading] for heading in headings))
     return table
 
 

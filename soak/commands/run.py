@@ -57,11 +57,20 @@ def run(options: argparse.Namespace) -> int:
         _describe(store, loaded, folder, clock.wall())
         with Progress(console, clock, len(plan)) as progress:
             verdict = Supervisor(loaded, plan, folder, store, clock, progress).run()
-    report = [sys.executable, "-P", "-m", "soak", "report", str(folder.resolve())]
-    # A process of its own: the arrays of a long record must not stay in this one.
-    if subprocess.run(report, check=False).returncode == EXIT_CODES["error"] and verdict.verdict == "pass":
-        raise RecordError(f"{folder}: the run passed but its report could not be written")
+    _report(folder, verdict.verdict)
     return EXIT_CODES[verdict.verdict]
+
+
+def _report(folder: Path, verdict: str) -> None:
+    command = [sys.executable, "-P", "-m", "soak", "report", str(folder.resolve())]
+    try:
+        # A process of its own: the arrays of a long record must not stay in this one.
+        code = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        sys.stderr.write(f"soak: stopped before the report was written: soak report {folder} writes it\n")
+        return
+    if code == EXIT_CODES["error"] and verdict == "pass":
+        raise RecordError(f"{folder}: the run passed but its report could not be written")
 
 
 def _new_folder(parent: Path, name: str) -> Path:
