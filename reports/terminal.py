@@ -15,7 +15,7 @@ from monitors.units import format_interval, format_probability, format_rate
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
 
-_COLUMNS = ("trial", "verdict", "growth", "interval", "smallest visible leak", "probability", "layer")
+_COLUMNS = ("trial", "verdict", "growth", "interval", "visible from", "P(leak)")
 _WIDE = 120
 """Characters from which the table has room for the interval."""
 
@@ -34,11 +34,17 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
 
 
 def _table(body: Mapping[str, Any], width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(
+        box=None,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+        caption="visible from: the smallest leak that the trial would have shown",
+        caption_justify="left",
+    )
     headings = [heading for heading in _COLUMNS if width >= _WIDE or heading != "interval"]
     for heading in headings:
-        right = heading in ("growth", "smallest visible leak", "probability")
-        table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=heading == "trial")
+        right = heading in ("growth", "visible from", "P(leak)")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=heading != "verdict")
     order = [index for pair in body["pairs"] for index in pair["trials"]]
     trials = {trial["index"]: trial for trial in body["trials"]}
     for index in order:
@@ -59,13 +65,14 @@ def _row(trial: Mapping[str, Any]) -> tuple[Text | str, ...]:
         interval,
         format_rate(limit["per_hour"], limit["unit"]) if limit else "",
         format_probability(probability) if probability is not None else "",
-        Text(trial["layer"] or ""),
     )
 
 
 def _verdict(trial: Mapping[str, Any]) -> Text:
     verdict, control = trial["verdict"], trial["control"]
     text = Text(verdict or "not run", style=STYLES.get(verdict or "", "dim"))
+    if trial["layer"]:
+        text.append(f" in {trial['layer']}")
     if verdict == "unstable":
         text.append(f" ({trial['end_reason']})")
     if control and control["passed"] is not None:
