@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from monitors.model import Event, NoDataError, Sample, Sampler, Target
+from monitors.model import Event, MetricSpec, NoDataError, Sample, Sampler, Target
 
 Outcome = Literal["ok", "no_data", "failed"]
+
+SAMPLER_SECONDS = MetricSpec("sampler_seconds", "seconds", "Duration of a sampler's latest read")
+SAMPLER_FAILURES = MetricSpec("sampler_failures", "count", "Failed reads of all samplers so far", counter=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ class RoundResult:
     """`t` is the time of the round, as `take` was given it."""
     health: Mapping[str, Health]
     """Of every sampler that was read at least once, by name."""
+
+    def of_itself(self) -> Sequence[Sample]:
+        """What the round says of its samplers: how long each took, how often they failed."""
+        failures = sum(health.failures for health in self.health.values())
+        each = (Sample(SAMPLER_SECONDS, health.seconds, name) for name, health in self.health.items())
+        return (Sample(SAMPLER_FAILURES, float(failures)), *each)
 
 
 @dataclass

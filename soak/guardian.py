@@ -1,15 +1,18 @@
 """Ends the trials of a supervisor that was killed: run as its own small process, it outlives soak by a moment.
 
-It reads lines from standard input: `+PID` (a trial began, in a session of that id) and `-PID` (it ended). When the pipe
-closes, because the supervisor is gone however it went, it kills what is left of the sessions, then ends itself.
+It reads lines from standard input: `+PID CGROUP` (a trial began, in a session of that id, maybe in a cgroup of its
+own) and `-PID` (it ended). When the pipe closes, because the supervisor is gone however it went, it kills what is left
+of the sessions, removes their cgroups, and ends itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -27,9 +30,9 @@ class Guardian:
         """Of the guardian process."""
         return self._process.pid
 
-    def watch(self, session: int) -> None:
-        """End this session if soak dies."""
-        self._say(f"+{session}\n")
+    def watch(self, session: int, cgroup: Path | None) -> None:
+        """End this session, and remove its cgroup, if soak dies."""
+        self._say(f"+{session} {cgroup or ''}\n")
 
     def release(self, session: int) -> None:
         """The trial has ended; whatever is left of its session is killed now."""
@@ -75,20 +78,32 @@ def _kill(session: int) -> None:
             continue
 
 
+def _remove(cgroup: Path, patience: float = 2.0) -> None:
+    """The kernel keeps it while a killed process is still going."""
+    deadline = time.monotonic() + patience
+    while cgroup.is_dir() and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            cgroup.rmdir()
+        time.sleep(0.02)
+
+
 def main() -> None:
     """Follow the supervisor until it is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    watched: set[int] = set()
+    watched: dict[int, str] = {}
     for line in sys.stdin:
-        session = int(line[1:])
+        number, _, cgroup = line[1:].rstrip("\n").partition(" ")
+        session = int(number)
         if line[0] == "+":
-            watched.add(session)
+            watched[session] = cgroup
         else:
-            watched.discard(session)
+            watched.pop(session, None)
             _kill(session)
-    for session in watched:
+    for session, cgroup in watched.items():
         _kill(session)
+        if cgroup:
+            _remove(Path(cgroup))
 
 
 if __name__ == "__main__":

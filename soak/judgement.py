@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from monitors.detection import JudgeSettings, judge
-
 from reports.record import TrialInfo
 from soak.record import Record, open_record
 from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial

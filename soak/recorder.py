@@ -131,7 +131,7 @@ class Recorder:
             self.latest.put(feed.trial, result.samples)
             try:
                 if result.samples:
-                    self._store.add_round(feed.trial, now - feed.started, result.samples)
+                    self._store.add_round(feed.trial, now - feed.started, (*result.samples, *result.of_itself()))
                 for event in result.events:
                     self._add_event(feed, event.kind, event.message, event.data)
             except RecordError as error:

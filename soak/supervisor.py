@@ -163,7 +163,7 @@ class Supervisor:
             return
         if worker.cgroup is not None:
             self._cgroups.append(worker.cgroup)
-        self._guardian.watch(worker.pid)
+        self._guardian.watch(worker.pid, worker.cgroup.path if worker.cgroup else None)
         feed = Feed(trial.index, worker.pid, worker.cgroup.path if worker.cgroup else None, now)
         running = _Running(trial, worker, feed, spawned(now), now, wall)
         self._running[trial.index] = running

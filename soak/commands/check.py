@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitors.units import format_duration
-from soak import config, feasible
+from soak import config, feasible, samplers
 from soak.plan import Trial, make_plan
 
 
@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
         loaded = config.load(path, options.overrides)
         plan = make_plan(loaded)
         feasible.check(loaded, plan)
+        samplers.check()
         console.print(_table(path, plan, loaded.run.parallel))
     return 0
 

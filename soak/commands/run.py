@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soak import __version__, config, environment, feasible
+from soak import __version__, config, environment, feasible, samplers
 from soak.clock import SystemClock
 from soak.config import Config
 from soak.errors import RecordError, UsageError
@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     loaded = config.load(options.config, options.overrides, options.duration)
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
+    samplers.check()
     folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
     console = Console()
     clock = SystemClock()

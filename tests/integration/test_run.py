@@ -96,6 +96,7 @@ def test_kill_9_of_the_supervisor_leaves_no_process_and_a_readable_record(soak: 
     process.kill()
     process.wait()
     soak.wait_for(lambda: not session_members(pid), 10)
+    soak.wait_for(lambda: not list(Path("/sys/fs/cgroup").rglob(f"soak-{soak.run_folder().name}-*")), 10)
     assert rounds(soak) >= before
     code, output = soak.run("report", soak.run_folder())
     assert code == 3, output

@@ -171,6 +171,17 @@ def test_a_beat_is_read_once_and_a_silent_worker_leaves_a_gap(make: Callable[[Ro
     assert [len(each) for each in found] == [0, 1, 0, 1]
 
 
+def test_a_round_tells_how_long_its_samplers_took_and_how_often_they_failed() -> None:
+    ticks = iter((0.0, 0.25, 1.0, 1.5))
+    passes = Round({"good": Scripted([Sample(A, 1)]), "bad": Scripted(OSError("gone"))}, lambda: next(ticks))
+    told = passes.take(Target(), 0.0).of_itself()
+    assert {(s.metric.name, s.label): s.value for s in told} == {
+        ("sampler_seconds", "good"): 0.25,
+        ("sampler_seconds", "bad"): 0.5,
+        ("sampler_failures", ""): 1.0,
+    }
+
+
 def test_the_age_of_a_beat_is_known_while_the_worker_is_silent() -> None:
     passes = Round({"s": WorkerProgress(Roots())}, still)
     target = Target(beat={"steps": 7.0}, beat_number=1, beat_age=0.5)

@@ -1,0 +1,144 @@
+"""The command line as a user meets it: help that teaches, errors in one line, and no framework where none is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+
+
+def soak(*words: object, **keys: Any) -> tuple[int, str]:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=100,
+        check=False, **{"env": {**os.environ, "COLUMNS": "160"}, **keys},
+    )  # fmt: skip
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check", "report", "list"])
+def test_help_teaches_by_examples(command: str) -> None:
+    code, said = soak(command, "--help")
+    assert code == 0
+    assert "examples:" in said
+    assert f"\n  soak {command}" in said
+    assert len(said.splitlines()) > 12
+
+
+def test_help_names_every_command_and_no_argument_shows_it() -> None:
+    code, said = soak("--help")
+    assert code == 0
+    assert all(command in said for command in ("run", "check", "report", "list"))
+    assert soak()[0] == 2
+    assert soak("--version")[1].startswith("soak ")
+
+
+def test_list_shows_every_room() -> None:
+    code, said = soak("list", "--json")
+    assert code == 0
+    rooms = json.loads(said)
+    assert {"recurrent", "fault_native_heap"} <= {w["name"] for w in rooms["workloads"]}
+    assert {"html", "json", "junit", "markdown"} <= {f["name"] for f in rooms["formats"]}
+    assert [d["name"] for d in rooms["detectors"]] == ["trend"]
+    assert soak("list")[0] == 0
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_can_be_run_here(config: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("tensorflow")
+    code, said = soak("check", config)
+    assert code == 0, said
+    assert "recurrent" in said or "native-heap" in said
+
+
+RUN = '[run]\nduration = "5 s"\n'
+TRIAL = '[[trial]]\nworkload = "recurrent"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[run]\nduraton = "5 s"\n[[trial]]\nworkload = "recurrent"\n', "did you mean 'duration'"),
+        ('[run]\nduration = "5 parsecs"\n[[trial]]\nworkload = "recurrent"\n', "5 parsecs"),
+        ('[run]\nduration = "5 s"\nparallel = 0\n[[trial]]\nworkload = "recurrent"\n', "run.parallel = 0"),
+        ('[run]\nduration = "5 s"\nparallel = "two"\n[[trial]]\nworkload = "recurrent"\n', "run.parallel = 'two'"),
+        ('[run]\nduration = "5 s"\n[[trial]]\nworkload = "recurent"\n', "did you mean 'recurrent'"),
+        (RUN + TRIAL + "options = { hiden = 3 }\n", "did you mean 'hidden'"),
+        (RUN + "[stream]\nnoise = 99\n" + TRIAL, "noise = 99: expected 0 to 32"),
+        (RUN + '[stream]\nsource = "file"\npath = "/no.mp4"\n' + TRIAL, "/no.mp4"),
+        ("not toml", "not valid TOML"),
+    ],
+)  # fmt: skip
+def test_a_wrong_config_is_one_line_and_starts_nothing(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "bad.toml"
+    config.write_text(text)
+    for words in (("check", config), ("run", config, "--out", tmp_path / "runs")):
+        code, output = soak(*words)
+        assert code == 2
+        assert said in output
+        assert str(config) in output
+        assert output.count("\n") == 1, output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_wrong_names_and_folders_are_one_line() -> None:
+    assert soak("run", "configs/none.toml", cwd=ROOT)[0] == 2
+    assert "did you mean" in soak("run", "configs/quik.toml", cwd=ROOT)[1]
+    code, said = soak("report", "/nowhere")
+    assert (code, said.count("\n")) == (2, 1)
+    code, said = soak("run", "configs/quick.toml", "--trial", "nothing", cwd=ROOT)
+    assert code == 2
+    assert "recurrent-torch" in said
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> dict[str, str]:
+    """An environment that holds what soak depends on, and neither a framework nor what only extras bring."""
+    site = tmp_path / "site"
+    site.mkdir()
+    packages = Path(sysconfig.get_path("purelib"))
+    hidden = ("torch", "tensorflow", "keras", "av", "functorch", "jax")
+    for entry in packages.iterdir():
+        if not entry.name.startswith(hidden) and entry.suffix not in (".pth", ".dist-info"):
+            (site / entry.name).symlink_to(entry)
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "COLUMNS": "160"}
+
+
+def without_frameworks(environment: dict[str, str], *words: object) -> tuple[int, str]:
+    ran = subprocess.run(
+        [sys.executable, "-S", "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=100,
+        check=False, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_a_plain_install_shows_help_lists_and_checks(plain: dict[str, str]) -> None:
+    assert without_frameworks(plain, "--help")[0] == 0
+    code, said = without_frameworks(plain, "list", "--json")
+    assert (code, "recurrent" in said) == (0, True)
+    code, said = without_frameworks(plain, "check", "configs/quick.toml")
+    assert code == 2
+    assert "pip install 'soak[" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.framework
+def test_a_plain_install_reports_a_run_from_elsewhere(plain: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    config = tmp_path / "c.toml"
+    config.write_text('[run]\nduration = "3 s"\n[[trial]]\nworkload = "recurrent"\nframework = "torch"\n')
+    soak("run", config, "--out", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs").iterdir()
+    (folder / "report.html").unlink()
+    code, said = without_frameworks(plain, "report", folder)
+    assert code in (0, 3), said
+    assert (folder / "report.html").stat().st_size > 10_000
