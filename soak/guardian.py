@@ -93,8 +93,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     watched: dict[int, str] = {}
     for line in sys.stdin:
-        number, _, cgroup = line[1:].rstrip("\n").partition(" ")
-        session = int(number)
+        session_id, _, cgroup = line[1:].rstrip("\n").partition(" ")
+        session = int(session_id)
         if line[0] == "+":
             watched[session] = cgroup
         else:

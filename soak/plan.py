@@ -122,7 +122,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         steps=table.steps,
         beat_interval=min(1.0, float(config.run.sample_interval)),
         tracemalloc=table.tracemalloc,
-        count_objects_interval=max(1.0, 2.0 * float(config.run.sample_interval)),
+        count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
     )
 
 
