@@ -17,11 +17,12 @@ from monitors.series import Floats, Series
 from monitors.units import format_duration, format_rate, format_value
 
 WIDTH, HEIGHT = 520, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 10, 10, 24
 _BUCKETS = 220
 """Stretches of time that a line is cut into; of each the first, lowest, highest and last value are drawn."""
 _LEAST_SPAN = {"bytes": 2.0**20, "count": 4.0, "seconds": 1e-3, "ratio": 0.01, "value": 1e-6}
 """The smallest range of the vertical axis: noise must not look like a cliff."""
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _TIME_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800)
 
 
@@ -64,6 +65,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
         *_axes(frame, series.metric.unit),
         f'<path class="line" d="{_path(frame, thin, _longest_wait(series))}"/>',
         *_fit(frame, series, finding),
+        *_onset(frame, finding),
         *_marks(frame, events),
         "</svg>",
     ]
@@ -116,10 +118,11 @@ def _path(frame: Frame, thin: tuple[Floats, Floats], longest: float) -> str:
 
 def _axes(frame: Frame, unit: str) -> list[str]:
     parts = []
-    for value in value_ticks(frame.low, frame.high, unit):
+    ticks = value_ticks(frame.low, frame.high, unit)
+    for value, label in zip(ticks, value_labels(ticks, unit), strict=True):
         y = frame.y(value)
         parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{format_value(value, unit)}</text>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{label}</text>')
     bottom = HEIGHT - _BOTTOM
     for seconds in time_ticks(frame.end):
         x = frame.x(seconds)
@@ -134,7 +137,8 @@ def _axes(frame: Frame, unit: str) -> list[str]:
 def value_ticks(low: float, high: float, unit: str, most: int = 5) -> list[float]:
     """Round values within the range: 1, 2 or 5 times a power of ten, of bytes times a power of 1024."""
     span = (high - low) / most
-    base = 1024.0 ** max(0, math.floor(math.log(max(span, 1.0), 1024))) if unit == "bytes" else 1.0
+    # Round in the unit of the labels: of 250 MiB, ticks are 0.2 MiB apart and not 200 KiB.
+    base = 1024.0 ** _binary(max(abs(low), abs(high))) if unit == "bytes" else 1.0
     size = 10.0 ** math.floor(math.log10(span / base))
     step = next(s * size * base for s in (1, 2, 5, 10) if s * size * base >= span * 0.999)
     if unit == "count":
@@ -144,6 +148,25 @@ def value_ticks(low: float, high: float, unit: str, most: int = 5) -> list[float
     return [k * step for k in range(first, last + 1)]
 
 
+def value_labels(ticks: Sequence[float], unit: str) -> list[str]:
+    """A label for each tick, with as many decimals as it takes to tell them apart."""
+    labels = [format_value(tick, unit) for tick in ticks]
+    power = _binary(max(map(abs, ticks), default=0.0))
+    scale, name = {"bytes": (1024.0**power, f" {_BINARY[power]}"), "seconds": (1.0, " s"), "ratio": (0.01, " %")}.get(
+        unit, (1.0, "")
+    )
+    for decimals in range(10):
+        if len(set(labels)) == len(ticks):
+            break
+        labels = [f"{tick / scale:,.{decimals}f}{name}" for tick in ticks]
+    return labels
+
+
+def _binary(size: float) -> int:
+    """The power of 1024 that such a number of bytes is written in."""
+    return min(math.floor(math.log(max(size, 1.0), 1024)), len(_BINARY) - 1)
+
+
 def time_ticks(end: float, most: int = 6) -> list[float]:
     """Round times from 0 to `end` seconds."""
     step = next((s for s in _TIME_STEPS if end / s <= most), 86400 * math.ceil(end / 86400 / most))
@@ -151,7 +174,8 @@ def time_ticks(end: float, most: int = 6) -> list[float]:
 
 
 def _burn_in(frame: Frame, finding: Finding | None) -> list[str]:
-    if finding is None or not finding.judged_from:
+    if finding is None or not finding.judged_from or finding.onset is not None:
+        # What is before a late growth is evidence too, and was not left out.
         return []
     width = frame.x(finding.judged_from) - _LEFT
     said = f"not judged: the first {format_duration(finding.judged_from)}"
@@ -174,6 +198,18 @@ def _fit(frame: Frame, series: Series, finding: Finding | None) -> list[str]:
     (x1, y1), (x2, y2) = [(frame.x(at), frame.y(min(max(v, frame.low), frame.high))) for at, v in ends]
     said = format_rate(finding.rate_per_hour, finding.unit)
     return [f'<path class="fit" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"><title>{said}</title></path>']
+
+
+def _onset(frame: Frame, finding: Finding | None) -> list[str]:
+    if finding is None or finding.onset is None:
+        return []
+    x = frame.x(finding.onset)
+    side, anchor = (-6, "end") if x > WIDTH / 2 else (6, "start")
+    said = f"grows since {format_duration(finding.onset)}"
+    return [
+        f'<path class="onset" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}"><title>{said}</title></path>',
+        f'<text x="{x + side:.1f}" y="{_TOP + 10}" text-anchor="{anchor}">{said}</text>',
+    ]
 
 
 def _marks(frame: Frame, events: Sequence[Event]) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitors.model import Event, Finding, MetricSpec
 from monitors.series import Series
-from reports.charts import HEIGHT, WIDTH, chart, decimate, time_ticks, value_ticks
+from reports.charts import HEIGHT, WIDTH, chart, decimate, time_ticks, value_labels, value_ticks
 
 BYTES = MetricSpec("m_bytes", "bytes", "Memory", "anonymous", judged=True)
 
@@ -92,6 +92,29 @@ def test_fit_burn_in_and_events_are_marked() -> None:
     assert "50 s: stall, <slow>" in titles
     assert "not judged: the first 20 s" in titles
     assert "3.52 GiB/h" in titles
+
+
+def test_a_late_growth_is_marked_where_it_begins_and_nothing_is_called_left_out() -> None:
+    t = np.arange(100.0)
+    values = 1e8 + 2.0**20 * np.maximum(t - 60, 0)
+    picture = drawn(series(values), finding(judged_from=60.0, onset=60.0))
+    assert not [p for p in picture.iter() if p.get("class") == "burn-in"]
+    x = float(path_of(picture, "onset")[1:].split()[0])
+    bend = np.array(re.findall(r"[ML]([\d.]+) ", path_of(picture, "line")), dtype=float)[60]
+    assert x == pytest.approx(bend, abs=0.2)
+    assert "grows since 1 min" in [text.text for text in picture.iter("text")]
+
+
+def test_labels_tell_the_ticks_apart() -> None:
+    middle = 250 * 2.0**20
+    ticks = value_ticks(middle - 2.0**19, middle + 2.0**19, "bytes")
+    assert value_labels(ticks, "bytes") == ["249.6 MiB", "249.8 MiB", "250.0 MiB", "250.2 MiB", "250.4 MiB"]
+
+
+@given(st.floats(0, 2.0**42), st.sampled_from(("bytes", "count", "seconds", "ratio", "value")))
+def test_no_two_labels_of_an_axis_are_alike(low: float, unit: str) -> None:
+    ticks = value_ticks(low, low + max(0.002 * low, 4.0), unit)
+    assert len(set(value_labels(ticks, unit))) == len(ticks) >= 2
 
 
 @pytest.mark.parametrize("values", [[5.0], [0.0, 0.0], [1e-3, 2e-3], [-5.0, 5.0]])
