@@ -54,12 +54,12 @@ def rate_bare(framework: str, seconds: float) -> float:
     return float(ran.stdout.split()[-1])
 
 
-def rate_soaked(framework: str, seconds: float, folder: Path) -> tuple[float, float, float]:
-    """Frames a second under soak; soak's own resident memory in bytes and its CPU in cores."""
+def rate_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tuple[float, float, float]:
+    """Frames a second under soak, with so many frames of tracemalloc; soak's memory in bytes, its CPU in cores."""
     config = folder / "c.toml"
     config.write_text(
         f'[run]\nduration = "{WARM + seconds} s"\n[[trial]]\nworkload = "recurrent"\nframework = "{framework}"\n'
-        f'execution = "{execution(framework)}"\n'
+        f'execution = "{execution(framework)}"\ntracemalloc = {frames}\n'
     )
     out = folder / f"runs-{time.monotonic_ns()}"
     subprocess.run(
@@ -67,9 +67,9 @@ def rate_soaked(framework: str, seconds: float, folder: Path) -> tuple[float, fl
     )
     (run,) = out.iterdir()
     series = {one.metric.name: one for one in open_record(run).series(0)}
-    frames = series["frames"]
-    kept = frames.t >= frames.t[0] + WARM
-    t, values = frames.t[kept], frames.values[kept]
+    shown = series["frames"]
+    kept = shown.t >= shown.t[0] + WARM
+    t, values = shown.t[kept], shown.values[kept]
     cpu = series["tester_cpu_seconds"]
     return (
         float((values[-1] - values[0]) / (t[-1] - t[0])),
@@ -78,20 +78,20 @@ def rate_soaked(framework: str, seconds: float, folder: Path) -> tuple[float, fl
     )
 
 
-def measure(framework: str, pairs: int, seconds: float, folder: Path) -> str:
+def measure(framework: str, pairs: int, seconds: float, folder: Path, frames: int = 0) -> str:
     """One row of the table."""
     chance = random.Random(1)
     ratios, memory, cpu = [], [], []
     for _ in range(pairs):
         first = chance.random() < 0.5
         before = rate_bare(framework, seconds) if first else None
-        soaked, rss, share = rate_soaked(framework, seconds, folder)
+        soaked, rss, share = rate_soaked(framework, seconds, folder, frames)
         ratios.append(soaked / (before or rate_bare(framework, seconds)))
         memory.append(rss)
         cpu.append(share)
     spread = statistics.stdev(ratios) / len(ratios) ** 0.5
     return (
-        f"| {framework}, {execution(framework)} | {statistics.median(ratios):.3f} ± {spread:.3f} | "
+        f"| {framework}, {execution(framework)}{f', tracemalloc = {frames}' if frames else ''} | {statistics.median(ratios):.3f} ± {spread:.3f} | "
         f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cpu):.2%} |"
     )
 
@@ -111,6 +111,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for framework in ("torch", "tensorflow"):
             print(measure(framework, options.pairs, options.seconds, Path(folder)), flush=True)
+        for framework in ("torch", "tensorflow"):
+            print(measure(framework, 3, options.seconds, Path(folder), frames=5), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
+from typing import Any
 
 from soak.config import Config, TrialTable, as_tuple
 from soak.errors import ConfigError
@@ -30,6 +31,19 @@ class Trial:
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
+        spec = self.spec
+        return {
+            "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
+            "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": self.pair,
+            "expect": self.expect, "expect_layers": list(self.expect_layers),
+            "settings": {
+                **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
+                "env": dict(self.env), "expect_end": self.expect_end,
+            },
+        }  # fmt: skip
 
 
 def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:

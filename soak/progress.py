@@ -15,7 +15,7 @@ from monitors.units import format_duration, format_rate, format_value
 from soak.clock import Clock
 from soak.lifecycle import Ending
 from soak.plan import Trial
-from soak.supervisor import Status
+from soak.status import Status
 
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""
@@ -25,7 +25,7 @@ STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "ye
 
 
 class Progress:
-    """Satisfies `supervisor.Listener`."""
+    """Satisfies `status.Listener`."""
 
     def __init__(self, console: Console, clock: Clock, total: int) -> None:
         self._console, self._clock, self._total = console, clock, total

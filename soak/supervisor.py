@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import selectors
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from monitors.estimate import RunningRate
 from monitors.latest import Latest
-from monitors.model import Event
 from soak.cgroup import TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
-from soak.errors import RecordError, SoakError
+from soak.errors import SoakError
 from soak.guardian import Guardian
 from soak.judging import Judging
+from soak.ledger import Ledger
 from soak.lifecycle import Action, Deadlines, Ending, State, beaten, decide, ending, spawned, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
 from soak.samplers import make_round
+from soak.status import Listener, Status, share_done
 from soak.stopping import StopRequests
 from soak.store import Store
 from soak.verdict import Judged, Verdict, judge_run
@@ -34,43 +33,6 @@ MEMORY = "anonymous_bytes"
 """The series that progress shows and estimates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A running trial for the progress display; unknown values are None."""
-
-    trial: Trial
-    phase: str
-    elapsed: float
-    """Seconds since the spawn."""
-    done: float | None
-    """Share of the trial's limit reached, 0 to 1."""
-    time_left: float | None
-    stream_seconds: float | None
-    frames_per_second: float | None
-    memory_bytes: float | None
-    bytes_per_hour: float | None
-    """Estimate of the growth so far."""
-
-
-class Listener(Protocol):
-    """Who watches a run."""
-
-    def started(self, trial: Trial) -> None:
-        """A trial's worker was spawned."""
-
-    def ended(self, trial: Trial, end: Ending) -> None:
-        """A trial's worker is gone."""
-
-    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
-        """A trial has its verdict."""
-
-    def noted(self, message: str) -> None:
-        """Something the person at the terminal should know now."""
-
-    def tick(self, running: Sequence[Status], waiting: int) -> None:
-        """Called at every turn of the loop, at least once a second."""
-
-
 @dataclass
 class _Running:
     trial: Trial
@@ -79,7 +41,6 @@ class _Running:
     state: State
     started: float
     started_wall: float
-    environment: Mapping[str, str] = field(default_factory=dict)
     last_beat: wire.Beat | None = None
     rate: RunningRate = field(default_factory=RunningRate)
     done: wire.Done | None = None
@@ -101,10 +62,8 @@ class Supervisor:
         self._running: dict[int, _Running] = {}
         self._judging: dict[int, tuple[Trial, Judging]] = {}
         self._judged: dict[int, Judged] = {}
-        self._bodies: dict[int, dict[str, Any]] = {}
         self._cgroups: list[TrialCgroup] = []
-        self._began = clock.monotonic()
-        self._failure: RecordError | None = None
+        self._ledger = Ledger(store, clock, folder, listener.noted)
 
     def run(self) -> Verdict:
         """Run every trial, judge every trial, and close the record.
@@ -124,17 +83,17 @@ class Supervisor:
             finally:
                 self._abandon()
                 recorder.close()
-        if self._failure:
-            raise self._failure
+        if self._ledger.failure:
+            raise self._ledger.failure
         return self._conclude()
 
     def _prepare(self) -> None:
         for trial in self._plan:
-            self._put(trial, {"state": "planned"})
+            self._ledger.trial(trial, {"state": "planned"})
 
     def _loop(self) -> None:
         while self._waiting or self._running or self._judging:
-            stopping = self._stop.count > 0 or self._failure is not None
+            stopping = self._stop.count > 0 or self._ledger.failure is not None
             if stopping:
                 self._waiting.clear()
             while self._waiting and len(self._running) < self._config.run.parallel:
@@ -145,7 +104,7 @@ class Supervisor:
                 self._attend(running, stopping)
             self._collect()
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
-            self._failure = self._failure or self._recorder.failure
+            self._ledger.fail(self._recorder.failure)
 
     def _timeout(self) -> float:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
@@ -168,7 +127,7 @@ class Supervisor:
         running = _Running(trial, worker, feed, spawned(now), now, wall)
         self._running[trial.index] = running
         self._selector.register(worker.fd, selectors.EVENT_READ, running)
-        self._put(trial, {"state": "running", "started": wall})
+        self._ledger.trial(trial, {"state": "running", "started": wall})
         if worker.limited_by == "rlimit":
             self._tell(running, "memory_limit", "no cgroup is permitted here: the limit holds for each process apart")
         self._recorder.follow(feed)
@@ -176,7 +135,7 @@ class Supervisor:
 
     def _never_started(self, trial: Trial, error: SoakError, wall: float) -> None:
         end = Ending("broken", str(error))
-        self._put(
+        self._ledger.trial(
             trial,
             {"state": "ended", "started": wall, "seconds": 0.0, "end_reason": end.reason, "end_message": end.message},
         )
@@ -227,8 +186,7 @@ class Supervisor:
             running.feed.beat(message.values, now)
             running.last_beat = message
         elif isinstance(message, wire.Ready):
-            running.environment = dict(message.environment)
-            self._put(running.trial, {"state": "running", "started": running.started_wall}, running)
+            self._ledger.trial(running.trial, {"environment": dict(message.environment)})
             self._tell(running, "ready", "the workload is built and steps")
         elif isinstance(message, wire.Note):
             self._tell(running, message.kind, message.message, message.data)
@@ -253,13 +211,13 @@ class Supervisor:
             "state": "ended", "started": running.started_wall, "seconds": seconds,
             "end_reason": end.reason, "end_message": end.message,
         }  # fmt: skip
-        self._put(trial, body, running)
+        self._ledger.trial(trial, body)
         self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")
         if said is None and (tail := worker.log_tail()):
             self._tell(running, "last_words", "the end of the worker's output", {"log": tail})
         del self._running[trial.index]
         self._listener.ended(trial, end)
-        if self._failure is None:
+        if self._ledger.failure is None:
             self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
 
     def _collect(self) -> None:
@@ -268,8 +226,7 @@ class Supervisor:
             if body is None:
                 continue
             del self._judging[index]
-            with self._recording():
-                self._store.put_judgement(index, body)
+            self._ledger.judgement(index, body)
             self._judged[index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
             self._listener.judged(trial, body)
 
@@ -286,34 +243,11 @@ class Supervisor:
     def _conclude(self) -> Verdict:
         interrupted = len(self._judged) < len(self._plan) or self._stop.count > 0
         verdict = judge_run([self._judged[i] for i in sorted(self._judged)], interrupted)
-        self._store.put_meta("verdict", verdict.verdict)
-        self._store.put_meta("reason", verdict.reason)
-        self._store.put_meta("ended", self._clock.wall())
+        self._ledger.verdict(verdict)
         return verdict
 
-    def _put(self, trial: Trial, facts: Mapping[str, Any], running: _Running | None = None) -> None:
-        body = self._bodies.setdefault(trial.index, trial_body(trial))
-        body.update(facts)
-        if running is not None and running.environment:
-            body["environment"] = dict(running.environment)
-        with self._recording():
-            self._store.put_trial(trial.index, trial.name, body)
-
     def _tell(self, running: _Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
-        t = self._clock.monotonic() - running.started
-        with self._recording():
-            self._store.add_event(Event(t, kind, message, running.trial.index, self._clock.wall(), data or {}))
-
-    @contextlib.contextmanager
-    def _recording(self) -> Any:
-        """A store that cannot be written ends the run cleanly, not the loop in the middle."""
-        try:
-            yield
-        except RecordError as error:
-            if self._failure is None:
-                self._failure = error
-                free = shutil.disk_usage(self._folder).free
-                self._listener.noted(f"{error} ({free / 1e6:.0f} MB free): the run is ended")
+        self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)
 
     def _status(self, running: _Running) -> Status:
         now = self._clock.monotonic()
@@ -334,32 +268,6 @@ class Supervisor:
             memory_bytes=memory,
             bytes_per_hour=running.rate.per_hour(),
         )
-
-
-def share_done(trial: Trial, seconds: float, values: Mapping[str, float]) -> float | None:
-    """How much of a trial's nearest limit is reached, 0 to 1; None where it has none."""
-    spec = trial.spec
-    shares = [
-        seconds / spec.duration if spec.duration else None,
-        values.get("stream_seconds", 0.0) / spec.stream_time if spec.stream_time else None,
-        values.get("steps", 0.0) / spec.steps if spec.steps else None,
-    ]
-    known = [share for share in shares if share is not None]
-    return min(1.0, max(known)) if known else None
-
-
-def trial_body(trial: Trial) -> dict[str, Any]:
-    """What the record says of a trial before it runs; `reports.record.TrialInfo` is read from it."""
-    spec = trial.spec
-    return {
-        "index": trial.index, "name": trial.name, "workload": spec.workload, "framework": spec.framework,
-        "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": trial.pair,
-        "expect": trial.expect, "expect_layers": list(trial.expect_layers),
-        "settings": {
-            **dataclasses.asdict(spec), "python": trial.python, "memory_limit": trial.memory_limit,
-            "env": dict(trial.env), "expect_end": trial.expect_end,
-        },
-    }  # fmt: skip
 
 
 @contextlib.contextmanager

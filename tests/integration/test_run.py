@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import sysconfig
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +122,31 @@ def test_kill_9_of_a_worker_is_a_crash_of_its_trial_alone(soak: Any) -> None:
     assert process.returncode == 1
 
 
+def other_environment(folder: Path, *paths: str) -> Path:
+    """A virtual environment without soak, whose packages are those of these folders."""
+    venv.create(folder, with_pip=False)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    (site / "others.pth").write_text("\n".join(paths))
+    return folder / "bin" / "python"
+
+
 def test_a_trial_may_live_in_another_interpreter(soak: Any) -> None:
-    config = soak.config(BASE + trial("recurrent", steps=5, python="/no/such/python"))
+    python = other_environment(soak.folder / "other", sysconfig.get_path("purelib"))
+    found = subprocess.run([python, "-P", "-c", "import soak"], capture_output=True, check=False, cwd="/")
+    assert found.returncode != 0, "soak is not installed there"
+    config = soak.config(BASE + trial("recurrent", steps=100, python=str(python)))
     code, output = soak.run("run", config)
-    assert code == 2
-    assert "/no/such/python" in output
+    assert only_trial(soak.report())["end_reason"] == "finished", output
+    assert code in (0, 3)
+
+
+def test_an_interpreter_without_the_framework_starts_nothing(soak: Any) -> None:
+    python = other_environment(soak.folder / "other")
+    for path, said in ((str(python), "pip install 'soak[torch]'"), ("/no/such/python", "/no/such/python")):
+        config = soak.config(BASE + trial("recurrent", steps=5, python=path))
+        code, output = soak.run("run", config)
+        assert code == 2
+        assert said in output
     assert not (soak.folder / "runs").exists()
 
 

@@ -1,0 +1,67 @@
+"""What happens to the trials of a run, written into its record as it happens."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitors.model import Event
+from soak.clock import Clock
+from soak.errors import RecordError
+from soak.plan import Trial
+from soak.store import Store
+from soak.verdict import Verdict
+
+
+class Ledger:
+    """Writes; a store that can be written no longer is kept as `failure`, for the loop to end the run cleanly."""
+
+    def __init__(self, store: Store, clock: Clock, folder: Path, note: Callable[[str], None]) -> None:
+        self.failure: RecordError | None = None
+        """The first thing that could not be written."""
+        self._store, self._clock, self._folder, self._note = store, clock, folder, note
+        self._bodies: dict[int, dict[str, Any]] = {}
+
+    def trial(self, trial: Trial, facts: Mapping[str, Any]) -> None:
+        """Add facts to what is known of a trial."""
+        body = self._bodies.setdefault(trial.index, trial.facts())
+        body.update(facts)
+        with self._recording():
+            self._store.put_trial(trial.index, trial.name, body)
+
+    def event(self, trial: int, t: float, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        """Something happened to a trial, `t` seconds after it began."""
+        with self._recording():
+            self._store.add_event(Event(t, kind, message, trial, self._clock.wall(), data or {}))
+
+    def judgement(self, trial: int, body: Mapping[str, Any]) -> None:
+        """A trial was judged."""
+        with self._recording():
+            self._store.put_judgement(trial, body)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """The run is over.
+
+        Raises:
+            RecordError: it cannot be written.
+        """
+        self._store.put_meta("verdict", verdict.verdict)
+        self._store.put_meta("reason", verdict.reason)
+        self._store.put_meta("ended", self._clock.wall())
+
+    def fail(self, error: RecordError | None) -> None:
+        """Someone else could not write either."""
+        if self.failure is None and error is not None:
+            self.failure = error
+            free = shutil.disk_usage(self._folder).free
+            self._note(f"{error} ({free / 1e6:.0f} MB free): the run is ended")
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        try:
+            yield
+        except RecordError as error:
+            self.fail(error)

@@ -1,0 +1,88 @@
+"""The ledger keeps what is known of a trial together, and a store that fails ends the run instead of the loop."""
+
+from __future__ import annotations
+
+import selectors
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soak.errors import RecordError
+from soak.ledger import Ledger
+from soak.plan import Trial
+from soak.store import FILE, Store
+from soak.verdict import Verdict
+from workloads.trial import TrialSpec
+
+TRIAL = Trial(3, "recurrent-torch", "recurrent/infer/1", TrialSpec("recurrent", "torch"))
+
+
+class Noon:
+    """A clock that stands still."""
+
+    def monotonic(self) -> float:
+        return 10.0
+
+    def wall(self) -> float:
+        return 1.7e9
+
+    def wait(self, selector: selectors.BaseSelector, timeout: float) -> Sequence[Any]:
+        return []
+
+    def wait_event(self, event: threading.Event, timeout: float) -> bool:
+        return True
+
+
+class FullDisk:
+    """A store on a disk that is full."""
+
+    def _fail(self, *_: object) -> None:
+        raise RecordError("record.sqlite: the disk is full")
+
+    put_trial = add_event = put_judgement = put_meta = _fail
+
+
+def test_facts_of_a_trial_add_up(tmp_path: Path) -> None:
+    with Store.create(tmp_path / FILE) as store:
+        ledger = Ledger(store, Noon(), tmp_path, print)
+        ledger.trial(TRIAL, {"state": "planned"})
+        ledger.trial(TRIAL, {"state": "running", "started": 1.0})
+        ledger.trial(TRIAL, {"environment": {"torch": "2"}})
+        ledger.event(3, 2.5, "stacks", "it hung", {"stacks": "x"})
+        ledger.judgement(3, {"verdict": "pass"})
+        ledger.verdict(Verdict("pass", "none leaks"))
+        ((body, judged),) = store.trials()
+        (event,) = store.events()
+        meta: Mapping[str, Any] = store.meta()
+    assert (body["state"], body["started"], body["environment"]) == ("running", 1.0, {"torch": "2"})
+    assert (body["workload"], body["settings"]["threads"]) == ("recurrent", 1)
+    assert judged == {"verdict": "pass"}
+    assert (event.t, event.trial, event.wall, event.kind) == (2.5, 3, 1.7e9, "stacks")
+    assert (meta["verdict"], meta["ended"]) == ("pass", 1.7e9)
+
+
+def test_a_full_disk_is_told_once_and_kept(tmp_path: Path) -> None:
+    told: list[str] = []
+    ledger = Ledger(FullDisk(), Noon(), tmp_path, told.append)  # type: ignore[arg-type]
+    ledger.trial(TRIAL, {"state": "planned"})
+    ledger.event(3, 1.0, "ready", "")
+    ledger.judgement(3, {})
+    assert len(told) == 1
+    assert "the disk is full" in told[0]
+    assert "MB free" in told[0]
+    assert "the disk is full" in str(ledger.failure)
+    with pytest.raises(RecordError):
+        ledger.verdict(Verdict("pass", ""))
+
+
+def test_the_first_failure_is_the_one_that_counts(tmp_path: Path) -> None:
+    ledger = Ledger(FullDisk(), Noon(), tmp_path, lambda _: None)  # type: ignore[arg-type]
+    ledger.fail(None)
+    assert ledger.failure is None
+    first = RecordError("first")
+    ledger.fail(first)
+    ledger.fail(RecordError("second"))
+    assert ledger.failure is first
