@@ -90,8 +90,9 @@ def measure(framework: str, pairs: int, seconds: float, folder: Path, frames: in
         memory.append(rss)
         cpu.append(share)
     spread = statistics.stdev(ratios) / len(ratios) ** 0.5
+    traced = f", tracemalloc = {frames}" if frames else ""
     return (
-        f"| {framework}, {execution(framework)}{f', tracemalloc = {frames}' if frames else ''} | {statistics.median(ratios):.3f} ± {spread:.3f} | "
+        f"| {framework}, {execution(framework)}{traced} | {statistics.median(ratios):.3f} ± {spread:.3f} | "
         f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cpu):.2%} |"
     )
 
