@@ -194,15 +194,24 @@ def _without_leak(told: Sequence[Finding], speaker: Finding | None) -> SeriesVer
     """A series of the second rank that was too short to be judged leaves the verdict to the others."""
     if speaker is None or speaker.verdict == "inconclusive":
         return "inconclusive"
-    doubt = any(f.verdict == "inconclusive" and f.leak_probability is not None for f in told)
-    return "inconclusive" if doubt else "pass"
+    return "inconclusive" if _doubtful(told) else "pass"
+
+
+def _doubtful(told: Sequence[Finding]) -> list[Finding]:
+    """Layers whose growth may be a leak. Held memory is resident: where that does not grow, it is in no doubt."""
+    calm = any(f.layer == "anonymous" and f.verdict == "pass" for f in told)
+    return [
+        f
+        for f in told
+        if f.verdict == "inconclusive" and f.leak_probability is not None and not (calm and f.layer == "heap_held")
+    ]
 
 
 def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None) -> str:
     if speaker is None:
         return "there is no series to judge"
     if verdict == "inconclusive":
-        doubtful = [f for f in told if f.verdict == "inconclusive" and f.leak_probability is not None]
+        doubtful = _doubtful(told)
         unclear = min(doubtful, key=_depth) if doubtful else speaker
         return f"{unclear.layer or unclear.series}: {unclear.reason}"
     heap = next((f for f in told if f.layer == "host_heap"), None)

@@ -143,11 +143,11 @@ def _kept(blocks: Blocks, keep: np.ndarray) -> Blocks:
 
 
 def _grain(series: Series) -> float:
-    least = _PAGE if series.metric.unit == "bytes" else 1.0
-    seen = resolution(series.values)
-    if series.metric.unit == "count" or seen == 0.0:
-        seen = max(seen, least)
-    return max(seen, 1e-9 * float(np.abs(series.values).max()), 1e-12)
+    """What is below it cannot be seen: one of what is counted, a page, or what a finer source tells apart."""
+    coarsest = _PAGE if series.metric.unit == "bytes" else 1.0
+    seen = 1.0 if series.metric.unit == "count" else resolution(series.values)
+    finest = max(1e-9 * float(np.abs(series.values).max()), 1e-12)
+    return max(min(seen or coarsest, coarsest), finest)
 
 
 def _quietest(series: Series) -> tuple[Blocks, Floats]:

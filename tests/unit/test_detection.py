@@ -66,6 +66,12 @@ def test_doubt_in_any_layer_is_doubt_about_the_trial() -> None:
     assert told.reason == "host_heap: it fades"
 
 
+def test_doubt_about_held_memory_is_settled_by_resident_memory() -> None:
+    held = finding("heap_held", "inconclusive")
+    assert conclude([held, finding("anonymous")]).verdict == "pass"
+    assert conclude([held, finding("host_heap")]).verdict == "inconclusive"
+
+
 def test_a_second_layer_that_is_too_short_leaves_it_to_the_first() -> None:
     short = finding("python_objects", "inconclusive", leak_probability=None)
     assert conclude([finding("anonymous"), short]).verdict == "pass"

@@ -91,6 +91,14 @@ def test_a_flat_series_passes_and_says_what_it_would_have_seen() -> None:
     assert judge(memory(300 * MIB + 0.3 * limit / 3600 * T)).verdict == "pass"
 
 
+def test_a_warm_up_in_one_leap_does_not_blur_what_follows() -> None:
+    flat = np.full(len(T), 300 * MIB)
+    leap = np.where(T < 0.2, 50 * MIB, flat)
+    limits = [judge(memory(values)).minimum_detectable_rate_per_hour for values in (flat, leap)]
+    assert None not in limits
+    assert limits[1] == pytest.approx(limits[0], rel=0.1)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_smallest_leak_said_to_be_seen_is_seen(seed: int) -> None:
     limit = judge(memory(noise(seed))).minimum_detectable_rate_per_hour
