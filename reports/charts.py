@@ -188,6 +188,9 @@ def _burn_in(frame: Frame, finding: Finding | None) -> list[str]:
 def _fit(frame: Frame, series: Series, finding: Finding | None) -> list[str]:
     if finding is None or finding.rate_per_hour is None or finding.judged_from is None:
         return []
+    if finding.shape in ("warm-up", "saturating", "step", "periodic"):
+        # The rate is that of what the shape leaves; a line through the whole would lie.
+        return []
     judged = series.t >= finding.judged_from
     if not judged.any():
         return []
