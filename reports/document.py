@@ -79,7 +79,7 @@ def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding
         "rate": _rate(speaker),
         "minimum_detectable_rate": _detectable(speaker),
         "control": _control(info),
-        "doses": {name: float(by_name[name].values[-1]) for name in DOSES if _filled(by_name, name)},
+        "doses": _doses(info, by_name),
         "frames_per_second": _mean_rate(by_name, "frames"),
         "steps_per_second": _mean_rate(by_name, "steps"),
         "step_latency_seconds": _median(by_name, "step_latency_seconds"),
@@ -131,6 +131,11 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
     if info.expect is None:
         return None
     return {"expect": info.expect, "expect_layers": list(info.expect_layers), "passed": info.control_passed}
+
+
+def _doses(info: TrialInfo, by_name: Mapping[str, Series]) -> dict[str, float]:
+    sampled = {name: float(by_name[name].values[-1]) for name in DOSES if _filled(by_name, name)}
+    return sampled | {name: info.last_values[name] for name in DOSES if name in info.last_values}
 
 
 def _filled(by_name: Mapping[str, Series], name: str) -> bool:

@@ -72,6 +72,8 @@ class TrialInfo:
     """The trial as ordered: options, stream, limits, threads."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the child says of itself: versions, threads, allocator."""
+    last_values: Mapping[str, float] = field(default_factory=dict)
+    """Its last beat, by metric name: the final doses. It comes after the last round of samples."""
 
 
 class RunRecord(Protocol):

@@ -210,6 +210,7 @@ class Supervisor:
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,
             "end_reason": end.reason, "end_message": end.message,
+            "last_values": dict(running.last_beat.values) if running.last_beat else {},
         }  # fmt: skip
         self._ledger.trial(trial, body)
         self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")

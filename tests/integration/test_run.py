@@ -58,6 +58,7 @@ def test_every_end_is_a_recorded_result_and_the_run_goes_on(soak: Any) -> None:
         "clean-torch": "finished",
     }, output  # fmt: skip
     assert code in (0, 3, 4), output
+    assert trials["clean-torch"]["doses"]["steps"] == 20
     stacks = [e for e in report["events"] if e["kind"] == "stacks"]
     assert len(stacks) == 1
     assert "step" in stacks[0]["data"]["stacks"]

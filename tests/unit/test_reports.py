@@ -59,6 +59,13 @@ def test_without_a_leak_the_smallest_that_all_would_have_shown_is_told(calm: Any
     assert "or more would have been seen in every one of them" in body["run"]["headline"]
 
 
+def test_final_doses_are_those_of_the_last_beat(empty_record: Callable[..., Any]) -> None:
+    record = empty_record()
+    record.add("torch", 0.0, last_values={"frames": 48_000.0, "loss": 1.0})
+    doses = document.build(record)["trials"][0]["doses"]
+    assert doses == {"frames": 48_000.0, "stream_seconds": pytest.approx(32 * 59.75)}
+
+
 def test_what_is_unknown_is_null(leaky: Any) -> None:
     later = document.build(leaky)["trials"][2]
     unknown = ("verdict", "leak_probability", "rate", "minimum_detectable_rate", "seconds", "frames_per_second")
