@@ -55,7 +55,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
         end: seconds at which the axis of time ends, so that charts side by side compare.
     """
     thin = decimate(series.t, series.values)
-    frame = _frame(series, thin, end)
+    frame = _frame(series, _shown(thin, finding), end)
     title = f"{series.name}: {format_value(series.values[0], series.metric.unit)} at first, " \
             f"{format_value(series.values[-1], series.metric.unit)} at last"  # fmt: skip
     parts = [
@@ -87,8 +87,18 @@ def decimate(t: Floats, values: Floats, buckets: int = _BUCKETS) -> tuple[Floats
     return t[index], values[index]
 
 
-def _frame(series: Series, thin: tuple[Floats, Floats], end: float) -> Frame:
-    low, high = float(thin[1].min()), float(thin[1].max())
+def _shown(thin: tuple[Floats, Floats], finding: Finding | None) -> Floats:
+    """The values that set the vertical axis: imports and warm-up would squash what is judged into a line."""
+    t, values = thin
+    if finding is None or finding.judged_from is None:
+        return values
+    warm = finding.judged_from if finding.onset is None else min(finding.judged_from, 0.1 * float(t[-1]))
+    judged = values[t >= warm]
+    return judged if len(judged) else values
+
+
+def _frame(series: Series, shown: Floats, end: float) -> Frame:
+    low, high = float(shown.min()), float(shown.max())
     least = max(_LEAST_SPAN[series.metric.unit], 0.002 * abs(high))
     if high - low < least:
         middle = (high + low) / 2
@@ -111,7 +121,8 @@ def _path(frame: Frame, thin: tuple[Floats, Floats], longest: float) -> str:
     # Decimated points stand apart by up to a bucket.
     broken = waits > max(longest, 2.2 * float(t[-1] - t[0]) / _BUCKETS if len(t) > _BUCKETS else 0.0)
     x = _LEFT + (t - frame.start) / max(frame.end - frame.start, 1e-9) * (WIDTH - _LEFT - _RIGHT)
-    y = HEIGHT - _BOTTOM - (values - frame.low) / (frame.high - frame.low) * (HEIGHT - _TOP - _BOTTOM)
+    inside = np.clip(values, frame.low, frame.high)
+    y = HEIGHT - _BOTTOM - (inside - frame.low) / (frame.high - frame.low) * (HEIGHT - _TOP - _BOTTOM)
     points = zip(x.tolist(), y.tolist(), broken.tolist(), strict=True)
     return "".join(f"{'M' if i == 0 or b else 'L'}{px:.1f} {py:.1f}" for i, (px, py, b) in enumerate(points))
 

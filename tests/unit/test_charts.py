@@ -117,6 +117,15 @@ def test_no_two_labels_of_an_axis_are_alike(low: float, unit: str) -> None:
     assert len(set(value_labels(ticks, unit))) == len(ticks) >= 2
 
 
+def test_a_warm_up_does_not_squash_what_is_judged() -> None:
+    t = np.arange(200.0)
+    values = np.where(t < 10, 1e7 * t, 1e8 + 2.0**20 * t)
+    path = path_of(drawn(series(values), finding(judged_from=20.0)), "line")
+    points = np.array(re.findall(r"[ML]([\d.]+) ([\d.]+)", path), dtype=float)
+    assert np.ptp(points[20:, 1]) > 0.8 * np.ptp(points[:, 1])
+    assert points[:, 1].max() <= HEIGHT
+
+
 @pytest.mark.parametrize("values", [[5.0], [0.0, 0.0], [1e-3, 2e-3], [-5.0, 5.0]])
 def test_any_series_can_be_drawn(values: list[float]) -> None:
     drawn(series(np.array(values)))
