@@ -1,7 +1,8 @@
 """What being soaked costs a workload: `python benchmarks/overhead.py [--pairs 8] [--seconds 20]`.
 
 Each pair runs the same loop twice in turn, bare and under `soak run` at 1 Hz, in random order, in fresh processes; the
-result is the median over pairs of the ratio of their frame rates. Of soak itself: memory and CPU, as the record tells.
+result is the median over pairs of the ratio of their frames per second, and of their CPU time per frame, which other
+work on the machine disturbs less. Of soak itself: memory and CPU, as the record tells.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from monitors.series import Series
 from soak.record import open_record
 
 WARM = 4.0
@@ -22,7 +24,7 @@ WARM = 4.0
 
 
 def bare(framework: str, seconds: float) -> None:
-    """The loop without soak: print frames a second."""
+    """The loop without soak: print frames a second and CPU seconds a frame."""
     from workloads.child import runtime_of
     from workloads.stream import open_stream
     from workloads.streams import recurrent
@@ -37,9 +39,10 @@ def bare(framework: str, seconds: float) -> None:
     warm = False
     while (now := time.monotonic()) - began < WARM + seconds:
         if not warm and now - began >= WARM:
-            warm, counted, since = True, stream.doses()["frames"], now
+            warm, counted, since, cpu = True, stream.doses()["frames"], now, time.process_time()
         model.step(stream.next_clip())
-    print((stream.doses()["frames"] - counted) / (now - since))
+    frames = stream.doses()["frames"] - counted
+    print(frames / (now - since), (time.process_time() - cpu) / frames)
 
 
 def execution(framework: str) -> str:
@@ -47,15 +50,16 @@ def execution(framework: str) -> str:
     return "graph" if framework == "tensorflow" else "eager"
 
 
-def rate_bare(framework: str, seconds: float) -> float:
-    """Frames a second of the bare loop, in a process of its own."""
+def run_bare(framework: str, seconds: float) -> tuple[float, float]:
+    """Frames a second and CPU seconds a frame of the bare loop, in a process of its own."""
     command = [sys.executable, __file__, "--bare", framework, "--seconds", str(seconds)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(ran.stdout.split()[-1])
+    rate, cpu = map(float, ran.stdout.split()[-2:])
+    return rate, cpu
 
 
-def rate_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tuple[float, float, float]:
-    """Frames a second under soak, with so many frames of tracemalloc; soak's memory in bytes, its CPU in cores."""
+def run_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tuple[float, float, float, float]:
+    """Under soak: frames a second, CPU seconds a frame; soak's own memory in bytes, its CPU in cores."""
     config = folder / "c.toml"
     config.write_text(
         f'[run]\nduration = "{WARM + seconds} s"\n[[trial]]\nworkload = "recurrent"\nframework = "{framework}"\n'
@@ -67,34 +71,39 @@ def rate_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tu
     )
     (run,) = out.iterdir()
     series = {one.metric.name: one for one in open_record(run).series(0)}
-    shown = series["frames"]
-    kept = shown.t >= shown.t[0] + WARM
-    t, values = shown.t[kept], shown.values[kept]
-    cpu = series["tester_cpu_seconds"]
-    return (
-        float((values[-1] - values[0]) / (t[-1] - t[0])),
-        float(series["tester_rss_bytes"].values.max()),
-        float((cpu.values[-1] - cpu.values[0]) / (cpu.t[-1] - cpu.t[0])),
-    )
+    done, used = grown(series["frames"]), grown(series["child_cpu_seconds"])
+    return done, used / done, float(series["tester_rss_bytes"].values.max()), grown(series["tester_cpu_seconds"])
+
+
+def grown(counter: Series) -> float:
+    """Per second, after the warm-up."""
+    kept = counter.t >= counter.t[0] + WARM
+    t, values = counter.t[kept], counter.values[kept]
+    return float((values[-1] - values[0]) / (t[-1] - t[0]))
 
 
 def measure(framework: str, pairs: int, seconds: float, folder: Path, frames: int = 0) -> str:
-    """One row of the table."""
+    """One row of the table; `frames` are those that tracemalloc keeps."""
     chance = random.Random(1)
-    ratios, memory, cpu = [], [], []
+    rates, costs, memory, cores = [], [], [], []
     for _ in range(pairs):
-        first = chance.random() < 0.5
-        before = rate_bare(framework, seconds) if first else None
-        soaked, rss, share = rate_soaked(framework, seconds, folder, frames)
-        ratios.append(soaked / (before or rate_bare(framework, seconds)))
+        before = run_bare(framework, seconds) if chance.random() < 0.5 else None
+        rate, cost, rss, cpu = run_soaked(framework, seconds, folder, frames)
+        bare_rate, bare_cost = before or run_bare(framework, seconds)
+        rates.append(rate / bare_rate)
+        costs.append(cost / bare_cost)
         memory.append(rss)
-        cpu.append(share)
-    spread = statistics.stdev(ratios) / len(ratios) ** 0.5
+        cores.append(cpu)
     traced = f", tracemalloc = {frames}" if frames else ""
     return (
-        f"| {framework}, {execution(framework)}{traced} | {statistics.median(ratios):.3f} ± {spread:.3f} | "
-        f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cpu):.2%} |"
+        f"| {framework}, {execution(framework)}{traced} | {told(rates)} | {told(costs)} | "
+        f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cores):.2%} |"
     )
+
+
+def told(ratios: list[float]) -> str:
+    """Median and standard error."""
+    return f"{statistics.median(ratios):.3f} ± {statistics.stdev(ratios) / len(ratios) ** 0.5:.3f}"
 
 
 def main() -> None:
@@ -107,8 +116,8 @@ def main() -> None:
     if options.bare:
         bare(options.bare, options.seconds)
         return
-    print("| recurrent, infer, 1 Hz | throughput under soak / bare | soak's memory | soak's CPU, of one core |")
-    print("| --- | ---: | ---: | ---: |")
+    print("| under soak / bare, 1 Hz | frames a second | CPU a frame | soak's memory | soak's CPU, of one core |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
         for framework in ("torch", "tensorflow"):
             print(measure(framework, options.pairs, options.seconds, Path(folder)), flush=True)
