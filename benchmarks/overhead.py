@@ -2,7 +2,8 @@
 
 Each pair runs the same loop twice in turn, bare and under `soak run` at 1 Hz, in random order, in fresh processes; the
 result is the median over pairs of the ratio of their frames per second, and of their CPU time per frame, which other
-work on the machine disturbs less. Of soak itself: memory and CPU, as the record tells.
+work on the machine disturbs less. Beats are all that soak does within the loop, and are timed there. Of soak itself:
+memory and CPU, as the record tells.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def run_bare(framework: str, seconds: float) -> tuple[float, float]:
     return rate, cpu
 
 
-def run_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tuple[float, float, float, float]:
-    """Under soak: frames a second, CPU seconds a frame; soak's own memory in bytes, its CPU in cores."""
+def run_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tuple[float, float, float, float, float]:
+    """Under soak: frames a second, CPU seconds a frame, share of the loop's time that went into beats; soak's own
+    memory in bytes, its CPU in cores."""
     config = folder / "c.toml"
     config.write_text(
         f'[run]\nduration = "{WARM + seconds} s"\n[[trial]]\nworkload = "recurrent"\nframework = "{framework}"\n'
@@ -72,7 +74,8 @@ def run_soaked(framework: str, seconds: float, folder: Path, frames: int) -> tup
     (run,) = out.iterdir()
     series = {one.metric.name: one for one in open_record(run).series(0)}
     done, used = grown(series["frames"]), grown(series["child_cpu_seconds"])
-    return done, used / done, float(series["tester_rss_bytes"].values.max()), grown(series["tester_cpu_seconds"])
+    memory = float(series["tester_rss_bytes"].values.max())
+    return done, used / done, grown(series["beat_seconds"]), memory, grown(series["tester_cpu_seconds"])
 
 
 def grown(counter: Series) -> float:
@@ -85,18 +88,19 @@ def grown(counter: Series) -> float:
 def measure(framework: str, pairs: int, seconds: float, folder: Path, frames: int = 0) -> str:
     """One row of the table; `frames` are those that tracemalloc keeps."""
     chance = random.Random(1)
-    rates, costs, memory, cores = [], [], [], []
+    rates, costs, beats, memory, cores = [], [], [], [], []
     for _ in range(pairs):
         before = run_bare(framework, seconds) if chance.random() < 0.5 else None
-        rate, cost, rss, cpu = run_soaked(framework, seconds, folder, frames)
+        rate, cost, beat, rss, cpu = run_soaked(framework, seconds, folder, frames)
         bare_rate, bare_cost = before or run_bare(framework, seconds)
         rates.append(rate / bare_rate)
         costs.append(cost / bare_cost)
+        beats.append(beat)
         memory.append(rss)
         cores.append(cpu)
     traced = f", tracemalloc = {frames}" if frames else ""
     return (
-        f"| {framework}, {execution(framework)}{traced} | {told(rates)} | {told(costs)} | "
+        f"| {framework}, {execution(framework)}{traced} | {told(rates)} | {told(costs)} | {statistics.median(beats):.2%} | "
         f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cores):.2%} |"
     )
 
@@ -116,8 +120,10 @@ def main() -> None:
     if options.bare:
         bare(options.bare, options.seconds)
         return
-    print("| under soak / bare, 1 Hz | frames a second | CPU a frame | soak's memory | soak's CPU, of one core |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| under soak / bare, 1 Hz | frames a second | CPU a frame | time in beats | soak's memory | soak's CPU, of one core |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
         for framework in ("torch", "tensorflow"):
             print(measure(framework, options.pairs, options.seconds, Path(folder)), flush=True)

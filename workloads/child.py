@@ -144,6 +144,7 @@ class Drive:
         self._spec, self._stream, self._workload, self._pipe, self._stop = spec, stream, workload, pipe, stop
         self._steps = 0
         self._loss = math.nan
+        self._beat_seconds = 0.0
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
         self._began = self._beat_at = time.monotonic()
@@ -200,10 +201,12 @@ class Drive:
                 self._beat(now)
 
     def _beat(self, now: float, last: bool = False) -> None:
+        began = time.monotonic()
         if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
             self._pipe.send(note)
         self._pipe.send(wire.Beat(now - self._began, self._values(now)))
         self._beat_at = now
+        self._beat_seconds += time.monotonic() - began
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
 
@@ -212,6 +215,7 @@ class Drive:
         values = {"steps": float(self._steps), **doses, **self._workload.counters(), **heap.read()}
         values["loss"] = self._loss
         values["child_cpu_seconds"] = time.process_time()
+        values["beat_seconds"] = self._beat_seconds
         values["gc_collections"] = float(sum(generation["collections"] for generation in gc.get_stats()))
         values["gc_uncollectable"] = float(len(gc.garbage))
         if self._latency_steps:

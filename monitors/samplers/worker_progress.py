@@ -28,6 +28,7 @@ class WorkerProgress:
         MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
         MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
         MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
+        MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
         BEAT_AGE,
     )
     interval: float = 0.0
