@@ -100,8 +100,8 @@ def measure(framework: str, pairs: int, seconds: float, folder: Path, frames: in
         cores.append(cpu)
     traced = f", tracemalloc = {frames}" if frames else ""
     return (
-        f"| {framework}, {execution(framework)}{traced} | {told(rates)} | {told(costs)} | {statistics.median(beats):.2%} | "
-        f"{max(memory) / 2**20:.0f} MiB | {statistics.median(cores):.2%} |"
+        f"| {framework}, {execution(framework)}{traced} | {told(rates)} | {told(costs)} | "
+        f"{statistics.median(beats):.2%} | {max(memory) / 2**20:.0f} MiB | {statistics.median(cores):.2%} |"
     )
 
 
@@ -121,7 +121,7 @@ def main() -> None:
         bare(options.bare, options.seconds)
         return
     print(
-        "| under soak / bare, 1 Hz | frames a second | CPU a frame | time in beats | soak's memory | soak's CPU, of one core |"
+        "| under soak / bare, 1 Hz | frames a second | CPU a frame | time in beats | soak's memory | soak's CPU of a core |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
