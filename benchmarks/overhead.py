@@ -120,9 +120,7 @@ def main() -> None:
     if options.bare:
         bare(options.bare, options.seconds)
         return
-    print(
-        "| under soak / bare, 1 Hz | frames a second | CPU a frame | time in beats | soak's memory | soak's CPU of a core |"
-    )
+    print("| under soak / bare, 1 Hz | frames a second | CPU a frame | time in beats | soak: memory | CPU of a core |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
         for framework in ("torch", "tensorflow"):
