@@ -106,7 +106,7 @@ def conclude(findings: Sequence[Finding]) -> Detection:
     Layers nest: a heap leak shows in anonymous memory too, so the probabilities of layers are not independent and the
     largest one is the trial's. Freed memory that is held counts only while what is resident does not contradict it.
     """
-    told = tuple(_resident(finding, findings) for finding in findings)
+    told = tuple(_retained(_resident(finding, findings), findings) for finding in findings)
     leaks = sorted((f for f in told if f.verdict == "leak"), key=_depth)
     probability = max((f.leak_probability for f in told if f.leak_probability is not None), default=None)
     if leaks:
@@ -176,6 +176,20 @@ def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
             reason = f"{finding.reason}; yet resident memory does not grow: it was live memory before, and is reused"
             return replace(finding, verdict="pass", leak_probability=other.leak_probability, reason=reason)
     return finding
+
+
+def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """Doubt about resident memory, settled by a live heap in which so fast a leak would have been seen."""
+    if finding.layer != "anonymous" or finding.verdict != "inconclusive" or finding.leak_probability is None:
+        return finding
+    if any(f.layer == "python_objects" and f.verdict != "pass" for f in findings):
+        return finding
+    heap = next((f for f in findings if f.layer == "host_heap" and f.verdict == "pass"), None)
+    seen = heap.minimum_detectable_rate_per_hour if heap else None
+    if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
+        return finding
+    reason = f"{finding.reason}; the live heap does not grow along: freed memory that the allocator retains"
+    return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
 
 
 def _depth(finding: Finding) -> int:

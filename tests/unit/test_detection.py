@@ -72,6 +72,19 @@ def test_doubt_about_held_memory_is_settled_by_resident_memory() -> None:
     assert conclude([held, finding("host_heap")]).verdict == "inconclusive"
 
 
+def test_doubt_about_resident_memory_is_settled_by_a_live_heap_that_would_have_shown_it() -> None:
+    creeping = finding("anonymous", "inconclusive", rate_per_hour=5e6, reason="it came in a few steps")
+    told = conclude([creeping, finding("host_heap")])
+    assert told.verdict == "pass"
+    assert "it came in a few steps; the live heap does not grow along" in told.reason
+    blind = finding("host_heap", minimum_detectable_rate_per_hour=1e9)
+    assert conclude([creeping, blind]).verdict == "inconclusive"
+    objects = finding("python_objects", "inconclusive")
+    assert conclude([creeping, finding("host_heap"), objects]).verdict == "inconclusive"
+    leaking = finding("anonymous", "leak")
+    assert conclude([leaking, finding("host_heap")]).verdict == "leak", "what malloc does not know of can leak too"
+
+
 def test_a_second_layer_that_is_too_short_leaves_it_to_the_first() -> None:
     short = finding("python_objects", "inconclusive", leak_probability=None)
     assert conclude([finding("anonymous"), short]).verdict == "pass"
