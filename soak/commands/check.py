@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:
     table = Table(title=f"{path}: {len(plan)} trials, {_length(plan, parallel)}", title_justify="left", box=None)
     for heading in ("#", "trial", "pair", "seed", "until", "control"):
-        table.add_column(heading, justify="left")
+        table.add_column(heading, justify="left", overflow="fold")
     for trial in plan:
         control = f"must be {trial.expect}" if trial.expect else ""
         table.add_row(str(trial.index + 1), trial.name, trial.pair, str(trial.spec.seed), _until(trial), control)
