@@ -17,7 +17,9 @@ MODES = ("train", "infer")
 class Planted:
     """Runs the recurrent model and calls `after_step` after each of its steps. Satisfies `Workload`."""
 
-    def __init__(self, setup: Setup, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, setup: Setup, options: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options = options
+        self._hoard = Hoard()
         self._base: Workload = recurrent.build(setup, recurrent.Options())
         self._clock = clock
         self._began: float | None = None

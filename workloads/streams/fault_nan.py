@@ -20,10 +20,6 @@ class Options:
 
 
 class _Planted(Planted):
-    def __init__(self, setup: Setup, options: Options) -> None:
-        super().__init__(setup)
-        self._options = options
-
     def after_step(self, value: float, step: int, seconds: float) -> float:
         return value if seconds < self._options.after_seconds else math.nan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workloads.planted import FRAMEWORKS, MODES, Hoard, Planted
+from workloads.planted import FRAMEWORKS, MODES, Planted
 from workloads.workload import Setup
 
 __all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
@@ -21,11 +21,6 @@ class Options:
 
 
 class _Planted(Planted):
-    def __init__(self, setup: Setup, options: Options) -> None:
-        super().__init__(setup)
-        self._options = options
-        self._hoard = Hoard()
-
     def after_step(self, value: float, step: int, seconds: float) -> float:
         self._hoard.grow_to(self._options.mib_per_second * 2**20 * (seconds - self._options.after_seconds))
         return value

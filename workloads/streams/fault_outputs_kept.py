@@ -22,8 +22,7 @@ class Options:
 
 class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
-        super().__init__(setup)
-        self._options = options
+        super().__init__(setup, options)
         self._make = _ones(setup.framework)
         self._kept: list[Any] = []
 

@@ -21,8 +21,7 @@ class Options:
 
 class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
-        super().__init__(setup)
-        self._options = options
+        super().__init__(setup, options)
         self._never = threading.Event()
         self._kept: list[threading.Thread] = []
 

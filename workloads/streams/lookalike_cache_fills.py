@@ -23,8 +23,7 @@ class Options:
 
 class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
-        super().__init__(setup)
-        self._options = options
+        super().__init__(setup, options)
         self._random = random.Random(0)  # noqa: S311  (keys, not secrets)
         self._cache: dict[int, bytes] = {}
 
