@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +21,28 @@ HEAP = MetricSpec("host_heap_bytes", "bytes", "Live heap", "host_heap", judged=T
 FDS = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 STREAM = MetricSpec("stream_seconds", "seconds", "Stream time", counter=True)
+
+
+def _fail_if_skipped(report: Any) -> None:
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped under CI: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """A user's machine may lack a package, and skip; the machine that decides may not."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """The same for whole files."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
 
 
 @dataclass
