@@ -20,6 +20,9 @@ from soak.status import Status
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""
 
+_WIDE = 120
+"""Characters from which the table has room for a bar."""
+
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
 
@@ -75,7 +78,7 @@ class Progress:
     def tick(self, running: Sequence[Status], waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
         if self._live:
-            self._live.update(_table(running, waiting))
+            self._live.update(_table(running, waiting, self._console.width))
             return
         now = self._clock.monotonic()
         for status in running:
@@ -113,11 +116,25 @@ def _line(status: Status) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _table(running: Sequence[Status], waiting: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{waiting} trials waiting" if waiting else None)
-    for heading in ("trial", "", "stream", "frames/s", "memory", "growth so far", "elapsed", "left"):
-        table.add_column(heading, justify="left" if heading in ("trial", "") else "right", no_wrap=True)
+def _table(running: Sequence[Status], waiting: int, width: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=_caption(running, waiting), caption_justify="left")
+    wide = width >= _WIDE
+    headings = ("stream", "frames/s", "memory", "growth so far", "elapsed", "left")
+    shown = [i for i, heading in enumerate(headings) if wide or heading != "elapsed"]
+    if running:
+        table.add_column("trial", no_wrap=True)
+        if wide:
+            table.add_column("")
+        for i in shown:
+            table.add_column(headings[i], justify="right", no_wrap=True)
     for status in running:
         bar = ProgressBar(total=1.0, completed=status.done or 0.0, width=16, pulse=status.done is None)
-        table.add_row(status.trial.name, bar, *_cells(status))
+        cells = _cells(status)
+        table.add_row(status.trial.name, *((bar,) if wide else ()), *(cells[i] for i in shown))
     return table
+
+
+def _caption(running: Sequence[Status], waiting: int) -> str | None:
+    if waiting:
+        return f"{waiting} trials waiting"
+    return None if running else "judging"
