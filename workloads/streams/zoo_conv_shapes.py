@@ -1,0 +1,37 @@
+"""Zoo: a convolution over pictures of ever new sizes; oneDNN keeps a primitive for each, up to a limit of its own.
+
+Nothing leaks: the cache is bounded at 1,024 primitives, though what is resident creeps on.
+Reference: pytorch/pytorch issues 32037 and 27971.
+"""
+
+from __future__ import annotations
+
+from workloads.novelty import Novel, Options
+from workloads.workload import Setup
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+FRAMEWORKS = ("torch",)
+MODES = ("infer",)
+
+_SMALLEST, _SIDES = 16, 96
+
+
+class _Shapes(Novel):
+    def __init__(self, options: Options) -> None:
+        import torch
+
+        super().__init__(options)
+        self._torch = torch
+        self._conv = torch.nn.Conv2d(3, 8, 3)
+
+    def once(self, novelty: int) -> float:
+        height, width = divmod(novelty % _SIDES**2, _SIDES)
+        with self._torch.no_grad():
+            self.output = self._conv(self._torch.ones(1, 3, _SMALLEST + height, _SMALLEST + width))
+        return float(self.output.mean())
+
+
+def build(setup: Setup, options: Options) -> Novel:
+    """The loop over sizes."""
+    return _Shapes(options)
