@@ -54,8 +54,8 @@ class JudgeSettings:
             return self.min_rate_objects_per_hour
         return self.min_rate_bytes_per_hour if series.metric.unit == "bytes" else self.min_rate_count_per_hour
 
-    def least_growth(self, series: Series) -> float:
-        """The tolerated growth over the judged part, in the series' unit."""
+    def least_growth(self, series: Series, span: float) -> float:
+        """The tolerated growth over `span` seconds, in the series' unit."""
         if series.metric.layer != "python_objects" and series.metric.unit != "bytes":
             return 0.0
         least = self.least_growth_bytes if series.metric.unit == "bytes" else self.least_growth_objects

@@ -111,6 +111,14 @@ SeriesVerdict = Literal["leak", "pass", "inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)
+class RatePerDose:
+    """Growth for each unit of something consumed (a step, a trace, a frame), in the series' unit."""
+
+    rate: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One statement about one series, with its evidence. Rates are in the series' unit per hour."""
 
@@ -122,6 +130,7 @@ class Finding:
     leak_probability: float | None
     """None where the series is too short or too broken to say."""
     calibrated: bool
+    """Whether the probability was shown to mean what it says, on series like this one."""
     rate_per_hour: float | None
     rate_per_hour_ci95: tuple[float, float] | None
     rate_per_step: float | None
@@ -140,3 +149,12 @@ class Finding:
     """Seconds at which a late growth begins; None where it grows from the start."""
     noise: float | None = None
     """Standard deviation about the fit, in the series' unit."""
+    rate_per_step_ci95: tuple[float, float] | None = None
+    rate_per_dose: Mapping[str, RatePerDose] = field(default_factory=dict)
+    """By the name of the dose."""
+    restarts: int = 0
+    """How often the process was seen to start anew."""
+    hours_to_exhaustion: float | None = None
+    """Until the limit is reached at this rate; None where none is known or nothing grows."""
+    hours_to_exhaustion_ci95: tuple[float, float | None] | None = None
+    """The later end is None where the rate may be 0."""

@@ -1,31 +1,31 @@
-"""Which shape fits a series best: shapes without lasting growth against the same shapes with growth on top.
+"""The shapes that memory takes over a trial: those without lasting growth, and the same with growth on top.
 
-A shape is a linear model of the time x, 0 at the start of the trial and 1 at its end. All shapes, each under several
-kinds of correlated noise, are fitted at once by projection, to many series at once. Their Bayesian information criteria
-(BIC) say how strongly the series asks for lasting growth: that is what tells a leak from a cache that fills, a slow
-warm-up, a step or noise that wanders.
+A shape is a linear model of the time x, 0 at the start of the trial and 1 at its end. `dictionary` makes all of them,
+under every kind of noise, ready for `monitors.posterior`, which weighs them against each other.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitors.stats import Floats, Ints, orthonormal, whitener
 
-_NOISES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.93, 0.0), (0.985, 0.0), (0.985, 1.0))
+NOISES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.93, 0.0), (0.985, 0.0), (0.985, 1.0))
 """Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white."""
 
-_DECAYS = (0.04, 0.06, 0.09, 0.13, 0.18, 0.25, 0.35)
-_LOGS = (0.01, 0.03, 0.1)
-_HYPERBOLAS = (0.02, 0.035, 0.05, 0.08, 0.12, 0.2, 0.35)
-_STOPS = tuple(np.linspace(0.15, 0.9, 11).round(3))
-_ONSETS = tuple(np.linspace(0.2, 0.75, 12).round(3))
-_PERIODS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
-_LATE = 0.65
+_DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
+_LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)
+_HYPERBOLAS = tuple(np.geomspace(0.006, 0.4, 14))
+_STOPS = tuple(np.linspace(0.12, 0.9, 27))
+_ONSETS = tuple(np.linspace(0.16, 0.66, 33))
+_PERIODS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+_POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
+LATE = 2 / 3
+"""Where the last part of a trial begins, over which a rate is stated."""
 _SETTLED = 0.35
 """A stop or decay before this share of the trial is a warm-up, a later one a cache that filled."""
 
@@ -34,11 +34,13 @@ _SETTLED = 0.35
 class Shape:
     """One model: a constant, `columns` without lasting growth, and the column `growth` if it grows.
 
-    name: as in `Finding.shape`. place: x of its step, stop or onset. settled: x from which only growth is left to see.
-    parameters: fitted ones, places and time constants included.
+    name: as in `Finding.shape`. kind: shapes of one kind share the prior. place: x of its step, stop or onset.
+    settled: x from which only growth is left to see. parameters: weights that are fitted; places and time constants are
+    in the prior instead.
     """
 
     name: str
+    kind: str
     columns: tuple[Floats, ...] = ()
     growth: Floats | None = None
     place: float | None = None
@@ -47,31 +49,45 @@ class Shape:
 
 
 def _still(x: Floats) -> Iterator[Shape]:
-    """Every shape without lasting growth."""
-    yield Shape("flat")
+    """Every shape without lasting growth.
+
+    Beside a column whose place or time constant lies on a grid stands its derivative by that: together they reach what
+    lies between two points of the grid.
+    """
+    yield Shape("flat", "flat")
     for tau in _DECAYS:
-        yield Shape(_named(3 * tau), (np.exp(-x / tau),), settled=3 * tau, parameters=3)
+        yield Shape(_named(3 * tau), "decay", _decay(x, tau), settled=min(3 * tau, 1.0), parameters=3)
     for tau in _LOGS:
-        yield Shape("saturating", (np.log1p(x / tau),), settled=1.0, parameters=3)
+        yield Shape("saturating", "logarithm", (np.log1p(x / tau), 1 / (1 + x / tau)), settled=1.0, parameters=3)
     for tau in _HYPERBOLAS:
-        yield Shape("saturating", (x / (x + tau),), settled=1.0, parameters=3)
+        yield Shape("saturating", "hyperbola", (x / (x + tau), x / (x + tau) ** 2), settled=1.0, parameters=3)
     for stop in _STOPS:
-        # That growth should stop just before the trial does would be a coincidence, and costs a parameter.
-        cost = 3 if stop < _LATE else 4
-        yield Shape(_named(stop), (np.minimum(x, stop),), place=stop, settled=stop, parameters=cost)
+        yield Shape(
+            _named(stop), "stop", (np.minimum(x, stop), _after(x, stop)), place=stop, settled=stop, parameters=3
+        )
     for period in _PERIODS:
         angle = 2 * np.pi * period * x
-        yield Shape("periodic", (np.sin(angle), np.cos(angle)), parameters=4)
+        yield Shape("periodic", "periodic", (np.sin(angle), np.cos(angle)), parameters=3)
     for place in (x[1:] + x[:-1]) / 2:
-        step = (x > place).astype(np.float64)
-        yield Shape("step", (step,), place=place, parameters=3)
-        for tau in _DECAYS[:5:2]:
-            yield Shape("step", (np.exp(-x / tau), step), place=place, settled=3 * tau, parameters=5)
-    places = (x[1:] + x[:-1])[:: max(1, len(x) // 12)] / 2
-    for i, place in enumerate(places):
-        for later in places[i + 1 :]:
-            steps = (x > place).astype(np.float64), (x > later).astype(np.float64)
-            yield Shape("step", steps, place=place, parameters=5)
+        yield Shape("step", "step", (_after(x, place),), place=place, parameters=2)
+        for tau in _DECAYS[1::4]:
+            yield Shape(
+                "step",
+                "decay, step",
+                (*_decay(x, tau), _after(x, place)),
+                place=place,
+                settled=min(3 * tau, 1.0),
+                parameters=4,
+            )
+
+
+def _decay(x: Floats, tau: float) -> tuple[Floats, Floats]:
+    fall = np.exp(-x / tau)
+    return fall, x / tau * fall
+
+
+def _after(x: Floats, place: float) -> Floats:
+    return (x > place).astype(np.float64)
 
 
 def _named(settled: float) -> str:
@@ -81,15 +97,17 @@ def _named(settled: float) -> str:
 def _growing(x: Floats, still: tuple[Shape, ...]) -> Iterator[tuple[int, Shape]]:
     """Every shape with lasting growth, and the index of the shape that it extends."""
     for i, base in enumerate(still):
-        lasting = base.name == "saturating" or (base.name == "step" and len(base.columns) > 1 and base.settled == 0)
-        if not lasting or (base.place is not None and base.settled <= 0.5):
-            name = "linear" if base.name in ("flat", "warm-up", "saturating") else f"linear, {base.name}"
-            yield i, Shape(name, base.columns, x, base.place, base.settled, base.parameters + 1)
-        if base.name == "flat" or (base.name == "warm-up" and base.place is None):
-            for onset in _ONSETS:
+        if base.kind in ("logarithm", "hyperbola") or (base.kind == "stop" and base.settled > _SETTLED):
+            continue
+        growing = "linear" if base.kind in ("flat", "decay", "stop") else f"linear, {base.name}"
+        yield i, Shape(growing, base.kind, base.columns, x, base.place, base.settled, base.parameters + 1)
+        if base.kind == "flat" or (base.kind == "decay" and base.settled <= _SETTLED):
+            for onset in _ONSETS if base.kind == "flat" else _ONSETS[::3]:
                 column = np.maximum(x - onset, 0.0)
-                yield i, Shape("late onset", base.columns, column, onset, onset, base.parameters + 2)
-    yield 0, Shape("accelerating", (), x * x, parameters=2)
+                kind = f"late onset, {base.kind}"
+                yield i, Shape("late onset", kind, base.columns, column, onset, onset, base.parameters + 1)
+    for power in _POWERS:
+        yield 0, Shape("accelerating", "accelerating", (), x**power, parameters=2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +115,11 @@ class Dictionary:
     """Every shape over one grid of times, made ready for projection.
 
     still, growing: the shapes. extends: index in `still` of what each growing shape extends, shape (growing,).
-    basis: orthonormal whitened columns of the still shapes, shape (noises, still, 3, m). extra: the direction that
+    basis: orthonormal whitened columns of the still shapes, shape (noises, still, 4, m). extra: the direction that
     growth adds to each, shape (noises, growing, m), and its length before it was normed, shape (noises, growing).
+    late: mean slope of each growth column over the last third of the trial, shape (growing,).
+    whiten and its inverse unfold: shape (noises, m, m); basis and extra are folded with it, so that they apply to what
+    is not whitened. still_prior, growing_prior: log priors.
     """
 
     x: Floats
@@ -108,6 +129,11 @@ class Dictionary:
     basis: Floats
     extra: Floats
     length: Floats
+    late: Floats
+    whiten: Floats
+    unfold: Floats
+    still_prior: Floats
+    growing_prior: Floats
 
 
 def dictionary(x: Floats) -> Dictionary:
@@ -115,22 +141,50 @@ def dictionary(x: Floats) -> Dictionary:
     return _dictionary(x.tobytes())
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=16)
 def _dictionary(grid: bytes) -> Dictionary:
     x = np.frombuffer(grid)
     m = len(x)
     # A model must leave more to explain than it has parameters.
-    still = tuple(shape for shape in _still(x) if shape.parameters <= m / 3)
-    pairs = [(i, shape) for i, shape in _growing(x, still) if shape.parameters <= m / 3 + 1]
+    still = tuple(shape for shape in _still(x) if shape.parameters <= m / 4)
+    pairs = [(i, shape) for i, shape in _growing(x, still) if shape.parameters <= m / 4 + 1]
+    growing = tuple(shape for _, shape in pairs)
     extends = np.array([i for i, _ in pairs])
-    columns = [np.ones((len(still), m)), np.zeros((len(still), m)), np.zeros((len(still), m))]
+    columns = [np.ones((len(still), m)), *(np.zeros((len(still), m)) for _ in range(3))]
     for i, shape in enumerate(still):
         for k, column in enumerate(shape.columns):
             columns[k + 1][i] = column
-    growth = np.array([shape.growth for _, shape in pairs])
-    parts = [_under_noise(columns, growth, extends, whitener(m, *noise)) for noise in _NOISES]
+    growth = np.array([shape.growth for shape in growing])
+    whiten = np.stack([whitener(m, *noise) for noise in NOISES])
+    parts = [_under_noise(columns, growth, extends, each) for each in whiten]
     basis, extra, length = (np.ascontiguousarray(part) for part in map(np.stack, zip(*parts, strict=True)))
-    return Dictionary(x, still, tuple(shape for _, shape in pairs), extends, basis, extra, length)
+    late = np.array([_late_slope(x, column) for column in growth])
+    return Dictionary(
+        x,
+        still,
+        growing,
+        extends,
+        basis,
+        extra,
+        length,
+        late,
+        whiten,
+        np.asarray(np.linalg.inv(whiten), dtype=np.float64),
+        _prior(still),
+        _prior(growing),
+    )
+
+
+def _late_slope(x: Floats, column: Floats) -> float:
+    begin, end = LATE, float(x[-1])
+    return float(column[-1] - np.interp(begin, x, column)) / (end - begin)
+
+
+def _prior(shapes: tuple[Shape, ...]) -> Floats:
+    """Log prior: every kind equally likely, and every shape within its kind."""
+    kinds = [shape.kind for shape in shapes]
+    share = {kind: kinds.count(kind) for kind in kinds}
+    return np.asarray(-np.log([share[kind] * len(share) for kind in kinds]))
 
 
 def _under_noise(columns: list[Floats], growth: Floats, extends: Ints, whiten: Floats) -> tuple[Floats, Floats, Floats]:
@@ -140,78 +194,3 @@ def _under_noise(columns: list[Floats], growth: Floats, extends: Ints, whiten: F
     directions, lengths = orthonormal([*(b[extends] for b in basis), growth @ whiten.T])
     folded = np.stack([b @ whiten for b in basis], axis=1)
     return folded, directions[-1] @ whiten, lengths[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Fits:
-    """The best still and the best growing shape of each of k series, every array of shape (k,).
-
-    still, growing: index in the dictionary. still_noise, growing_noise: index of the noise.
-    evidence: half the difference of their BIC, in nats; above 0 the series asks for growth.
-    rate: of the growing shape, per unit of x. error: its standard error. freedom: degrees of freedom left.
-    """
-
-    still: Ints
-    still_noise: Ints
-    growing: Ints
-    growing_noise: Ints
-    evidence: Floats
-    rate: Floats
-    error: Floats
-    freedom: Floats
-
-
-def fit(book: Dictionary, series: Floats, grain: float) -> Fits:
-    """Fit every shape to every row of `series`, shape (k, m).
-
-    grain: standard deviation below which differences mean nothing (quantisation), in the series' unit, above 0.
-    """
-    y = (series - series[:, :1]).T
-    m, k = y.shape
-    noises, still, _, _ = book.basis.shape
-    power = np.stack([np.sum((whitener(m, *noise) @ y) ** 2, axis=0) for noise in _NOISES])
-    found = (book.basis.reshape(-1, m) @ y).reshape(noises, still, 3, k)
-    left = np.maximum(power[:, None, :] - np.sum(found**2, axis=2), 0.0)
-    # 1 and later columns were projected out; the first column is the constant.
-    gain = (book.extra.reshape(-1, m) @ y).reshape(noises, -1, k)
-    rest = np.maximum(left[:, book.extends] - gain**2, 0.0)
-    length = np.where(book.length > 0, book.length, np.inf)[:, :, None]
-    rate = gain / length
-    cost = np.log(m)
-    still_bic = m * np.log(left / m + grain**2) + cost * _parameters(book.still)[None, :, None]
-    grown_bic = m * np.log(rest / m + grain**2) + cost * _parameters(book.growing)[None, :, None]
-    grown_bic = np.where(rate > 0, grown_bic, np.inf)
-    j, s = _best(still_bic)
-    i, g = _best(grown_bic)
-    each = np.arange(k)
-    freedom = np.maximum(m - _parameters(book.growing)[g], 1.0)
-    error = np.sqrt(rest[i, g, each] / freedom + grain**2) / length[i, g, 0]
-    evidence = (still_bic[j, s, each] - grown_bic[i, g, each]) / 2
-    return Fits(s, j, g, i, evidence, rate[i, g, each], error, freedom)
-
-
-def _parameters(shapes: tuple[Shape, ...]) -> Floats:
-    return np.array([shape.parameters for shape in shapes], dtype=np.float64)
-
-
-def _best(bic: Floats) -> tuple[Ints, Ints]:
-    _, shapes, k = bic.shape
-    flat = np.argmin(bic.reshape(-1, k), axis=0)
-    return flat // shapes, flat % shapes
-
-
-def parts(book: Dictionary, shape: Shape, noise: int, y: Floats) -> tuple[Floats, Floats]:
-    """What the shape makes of one series: its still part without the constant, and its growth; each of shape (m,)."""
-    m = len(y)
-    columns = [np.ones(m), *shape.columns, *(() if shape.growth is None else (shape.growth,))]
-    whiten = whitener(m, *_NOISES[noise])
-    weights = np.linalg.lstsq(whiten @ np.stack(columns, axis=1), whiten @ (y - y[0]), rcond=None)[0]
-    amounts = [weight * column for weight, column in zip(weights, columns, strict=True)]
-    growth = amounts.pop() if shape.growth is not None else np.zeros(m)
-    return np.sum(amounts[1:], axis=0) if len(amounts) > 1 else np.zeros(m), growth
-
-
-def colour(book: Dictionary, noise: int, shuffle: Callable[[Floats], Floats], residuals: Floats) -> Floats:
-    """Residuals drawn anew: made white, shuffled, given their correlation back. Shape (m,)."""
-    whiten = whitener(len(book.x), *_NOISES[noise])
-    return np.asarray(np.linalg.solve(whiten, shuffle(whiten @ residuals)), dtype=np.float64)

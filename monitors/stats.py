@@ -1,6 +1,6 @@
-"""Robust statistics of a series: block floors, Theil-Sen, block bootstrap, correlated noise. NumPy alone, no state.
+"""Statistics of a series: blocks, roughness, spikes, correlated noise, the normal and Student's t. NumPy alone.
 
-Every method that is quadratic takes blocks, of which there are at most a few hundred; what takes raw samples is linear.
+Every method that is quadratic takes blocks, of which there are at most a few dozen; what takes raw samples is linear.
 """
 
 from __future__ import annotations
@@ -24,24 +24,32 @@ _STANDARD_NORMAL = NormalDist()
 class Blocks:
     """A series cut into stretches of equal duration; a stretch without a sample is left out.
 
-    t: middle of each stretch, shape (m,). floor and median of its values, shape (m,). start: index of its first sample.
+    t: middle of each stretch, shape (m,). floor, median and mean of its values, shape (m,). start: index of its first
+    sample.
     """
 
     t: Floats
     floor: Floats
     median: Floats
+    mean: Floats
     start: Ints
 
 
-def cut_blocks(t: Floats, values: Floats, count: int) -> Blocks:
-    """Cut by time into `count` stretches. Cost O(n)."""
+def cut_blocks(
+    t: Floats, values: Floats, count: int, floors: Floats | None = None, means: Floats | None = None
+) -> Blocks:
+    """Cut by time into `count` stretches. Cost O(n).
+
+    floors, means: where each value is the median of several samples, their least and mean, shape (n,).
+    """
     edges = np.linspace(t[0], t[-1], count + 1)
     bounds = np.concatenate(([0], np.searchsorted(t, edges[1:-1], side="right"), [len(t)]))
     full = np.flatnonzero(np.diff(bounds) > 0)
     start = bounds[full]
-    floor = np.minimum.reduceat(values, start)
+    floor = np.minimum.reduceat(values if floors is None else floors, start)
+    mean = np.add.reduceat(values if means is None else means, start) / np.diff(np.append(start, len(values)))
     median = np.array([_median(values[bounds[k] : bounds[k + 1]]) for k in full])
-    return Blocks(((edges[:-1] + edges[1:]) / 2)[full], floor, median, start)
+    return Blocks(((edges[:-1] + edges[1:]) / 2)[full], floor, median, mean, start)
 
 
 def _median(values: Floats) -> float:
@@ -90,69 +98,13 @@ def without_spikes(values: Floats, threshold: float = 5.0) -> Floats:
     return np.where(off > threshold * max(scale, spread, 1e-300), middle, values)
 
 
-def future_minimum(values: Floats) -> Floats:
-    """Running minimum of what is still to come, along the last axis: its growth is what was never given back."""
-    return np.minimum.accumulate(values[..., ::-1], axis=-1)[..., ::-1]
-
-
-def effective_rises(values: Floats) -> float:
-    """How many equal rises would make up the growth of a series as its own do: (Σ rise)² / Σ rise².
-
-    Rises are those of the isotonic fit, which noise does not multiply. A ramp has about as many as it has values, a
-    staircase as many as stairs. 0 where the fit does not rise.
-    References: Barlow et al. 1972 (pool adjacent violators); Kish 1965 (effective size).
-    """
-    levels: list[tuple[float, int]] = []
-    for value in values.tolist():
-        level, count = value, 1
-        while levels and levels[-1][0] >= level:
-            last, size = levels.pop()
-            level, count = (level * count + last * size) / (count + size), count + size
-        levels.append((level, count))
-    rises = np.diff([level for level, _ in levels])
-    squares = float(rises @ rises)
-    return float(rises.sum()) ** 2 / squares if squares > 0 else 0.0
-
-
-def theil_sen(x: Floats, y: Floats) -> float:
-    """Median of the slopes of all pairs of points: unmoved by up to 29 % of outliers.
-
-    x: shape (m,), any order, not all equal. y: shape (m,). Cost O(m²).
-    Returns NaN where no two points differ in x.
-    References: Theil 1950; Sen 1968.
-    """
-    first, second = _pairs(len(x))
-    run = x[second] - x[first]
-    apart = run != 0
-    if not apart.any():
-        return math.nan
-    return _median((y[second] - y[first])[apart] / run[apart])
-
-
-@functools.lru_cache(maxsize=64)
-def _pairs(m: int) -> tuple[Ints, Ints]:
-    first, second = np.triu_indices(m, 1)
-    return first.astype(np.int64), second.astype(np.int64)
-
-
-def bootstrap_slopes(x: Floats, y: Floats, slope: float, draws: int, seed: int) -> Floats:
-    """Theil-Sen slopes of `draws` copies of the series, its residuals resampled in moving blocks.
-
-    x, y: shape (m,). The blocks, m^(1/3) residuals or more, keep the correlation of neighbours.
-    Returns the slopes in rising order, shape (draws,). Cost O(draws · m²), so give it 60 blocks or fewer.
-    Reference: Künsch 1989.
-    """
-    m = len(x)
-    length = min(m, max(2, math.ceil(m ** (1 / 3))))
-    residuals = y - slope * x
-    residuals = residuals - np.median(residuals)
-    generator = np.random.default_rng(seed)
-    starts = generator.integers(0, m - length + 1, size=(draws, math.ceil(m / length)))
-    picked = (starts[:, :, None] + np.arange(length)).reshape(draws, -1)[:, :m]
-    first, second = _pairs(m)
-    drawn = residuals[picked]
-    slopes = (drawn[:, second] - drawn[:, first]) / (x[second] - x[first])
-    return np.sort(slope + np.median(slopes, axis=1))
+def normal_cdf(z: Floats) -> Floats:
+    """Of the standard normal, within 1.5e-7. Reference: Abramowitz and Stegun 7.1.26."""
+    a = np.abs(z) / math.sqrt(2)
+    t = 1 / (1 + 0.3275911 * a)
+    poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    tail = poly * np.exp(-np.minimum(a * a, 700.0)) / 2
+    return np.where(z > 0, 1 - tail, tail)
 
 
 def student_quantile(p: float, freedom: float) -> float:
@@ -166,11 +118,6 @@ def student_quantile(p: float, freedom: float) -> float:
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + first / n + second / n**2 + third / n**3
-
-
-def normal_quantiles(count: int) -> Floats:
-    """`count` values that stand for a standard normal variable: its quantiles at (k - 1/2) / count."""
-    return np.array([_STANDARD_NORMAL.inv_cdf((k + 0.5) / count) for k in range(count)])
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,98 +1,95 @@
-"""Lasting growth of one series: is there any, how fast, since when, and how slow a leak would still have been seen.
+"""Lasting growth of one series: how probable, how fast, since when, and how slow a leak would still have been seen.
 
-Blocks by time (floors or medians, whichever are quieter), burn-in left out as far as the data ask for it, the guarded
-decision of `monitors.growth`, a Theil-Sen rate with a block-bootstrap interval, and the verdict in words.
+Blocks by time (floors, medians or means, whichever are quietest), every shape under every noise weighed against each
+other, the calibrated probability, and the verdict in words. `docs/detection.md` says why.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from monitors import calibration
+from monitors.calibration import Calibration
 from monitors.detection import Detector, JudgeSettings
-from monitors.growth import GUARDS, Decisions, Limits, decide, smallest_seen
-from monitors.model import Finding, SeriesVerdict
+from monitors.jumps import find_jumps, joined
+from monitors.model import Finding, RatePerDose, SeriesVerdict
+from monitors.posterior import Fit, Posterior, Rate, fit, odds_of_planted, rate_of, weigh
 from monitors.series import Floats, Series
-from monitors.shapes import Dictionary, Shape, dictionary, parts
-from monitors.stats import (
-    Blocks,
-    bootstrap_slopes,
-    cut_blocks,
-    resolution,
-    roughness,
-    student_quantile,
-    theil_sen,
-    without_spikes,
-)  # fmt: skip
+from monitors.shapes import LATE, Shape, dictionary
+from monitors.stats import Blocks, cut_blocks, resolution, roughness, without_spikes
 from monitors.units import format_duration, format_rate, format_value
 
-_MOST_BLOCKS, _FEWEST_BLOCKS = 64, 10
-_CUTS = (0.1, 0.2, 0.3, 0.4, 0.5)
-_UNSETTLED = 5.0
-"""Burn-in goes on while what is unexplained of the first quarter has so many times the variance of the rest."""
-_DOUBT = 2.0
-"""Nats of evidence for growth from which a series that is no leak is no clear pass either."""
-_FADED = -2.0
-_DRAWS = 200
-_CHOSEN = 1.4
-"""Noise is taken for larger by this: the shape was chosen to fit, so it leaves less unexplained than the noise is.
-Measured by `benchmarks/judgement.py`."""
+_MOST_BLOCKS, _FEWEST_BLOCKS = 64, 12
 _PAGE = 4096.0
 _GRAINS = 4.0
 """Growth of fewer units of the series' resolution is not seen."""
+_SURE = 1.645
+"""Standard normal deviations below which one draw in twenty lies."""
+_FASTEST = 300.0
+"""Errors of a rate: growth this far beyond the noise is found, or none is."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The judged part of a series on its blocks; x runs from 0 at the first step to 1 at the end."""
+    """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
+
+    least: growth over the whole that counts, in the series' unit. longest_gap: share of x.
+    """
 
     series: Series
+    restarts: int
     origin: float
     span: float
-    blocks: Blocks
     y: Floats
-    x: Floats
-    book: Dictionary
-    limits: Limits
-    decision: Decisions
-
-    @property
-    def grows(self) -> Shape:
-        return self.book.growing[int(self.decision.fits.growing[0])]
-
-    @property
-    def still(self) -> Shape:
-        return self.book.still[int(self.decision.fits.still[0])]
-
-    @property
-    def evidence(self) -> float:
-        return float(self.decision.fits.evidence[0])
-
-    @property
-    def growth(self) -> float:
-        """Over the part where growth is seen alone, in the series' unit, if there is any."""
-        return float(self.decision.fits.rate[0] * (1 - self.decision.start[0]))
+    posterior: Posterior
+    rate: Rate
+    least: float
+    grain: float
+    calibration: Calibration
 
     @property
     def hour(self) -> float:
         """Turns per unit of x into per hour."""
         return 3600.0 / self.span
 
+    @property
+    def odds(self) -> float:
+        """Log odds of lasting growth."""
+        return float(self.posterior.odds[0])
+
+    @property
+    def probability(self) -> float:
+        """That it grows and keeps growing, faster than what counts."""
+        return float(np.clip(self.calibration.probability(self.odds) * self.rate.above, 0.0005, 0.9995))
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the verdict is a leak, unless the series is like none that was calibrated."""
+        return self.probability >= self.calibration.leak_from
+
+    def told(self) -> tuple[Shape, Fit]:
+        """The shape to speak of, growing or not, and its fit."""
+        grows = self.odds > 0
+        shape, noise = self.posterior.best_growing() if grows else self.posterior.best_still()
+        return shape, fit(self.posterior, shape, noise, self.y)
+
 
 class Trend:
-    """Growth that lasts: its rate, since when, and the smallest leak that would have been seen."""
+    """Growth that lasts: its probability, its rate, since when, and the smallest leak that would have been seen."""
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
         """Judge one series; the cost is O(n) in its samples."""
         worked = _since_first_step(series)
-        if len(worked.t) < settings.min_samples:
-            few = f"{len(worked.t)} samples since the first step are too few to judge; {settings.min_samples} would do"
+        if worked.size < settings.min_samples:
+            few = f"{worked.size} samples {_since(series)}are too few to judge; {settings.min_samples} would do"
             return _unjudged(series, few)
         judged = _judged(worked, settings)
         if judged is None:
             return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
-        return _finding(judged, settings, len(series.t), series.gaps)
+        return _finding(judged, settings, series)
 
 
 DETECTOR: type[Detector] = Trend
@@ -103,43 +100,34 @@ def _since_first_step(series: Series) -> Series:
     steps = series.steps
     if steps is None or not (steps > 0).any():
         return series
-    first = int(np.argmax(steps > 0))
-    return replace(series, t=series.t[first:], values=series.values[first:], steps=steps[first:])
+    return series.part(slice(int(np.argmax(steps > 0)), None))
+
+
+def _since(series: Series) -> str:
+    return "" if series.steps is None else "since the first step "
 
 
 def _unjudged(series: Series, reason: str) -> Finding:
     return Finding(
         detector="trend", series=series.name, layer=series.metric.layer, unit=series.metric.unit,
         verdict="inconclusive", leak_probability=None, calibrated=False, rate_per_hour=None, rate_per_hour_ci95=None,
-        rate_per_step=None, minimum_detectable_rate_per_hour=None, shape="unknown",
-        reason=reason,
-        samples=len(series.t), gaps=series.gaps,
+        rate_per_step=None, minimum_detectable_rate_per_hour=None, shape="unknown", reason=reason,
+        samples=series.size, gaps=series.gaps,
     )  # fmt: skip
 
 
-def _judged(series: Series, settings: JudgeSettings) -> _Judged | None:
+def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
+    series, restarts = joined(given)
     origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
-    blocks, floors = _quietest(series)
-    x = (blocks.t - origin) / span
+    blocks, y = _quietest(series)
+    if len(y) < _FEWEST_BLOCKS:
+        return None
     grain = _grain(series)
-    least = max(_GRAINS * grain, settings.least_growth(series))
-    limits = Limits(settings.min_rate(series) * span / 3600.0, least, grain, settings.confidence)
-    judged = None
-    for cut in _CUTS:
-        keep = x >= cut
-        if keep.sum() < _FEWEST_BLOCKS - 3:
-            break
-        y = floors[keep]
-        book = dictionary(np.ascontiguousarray(x[keep].round(9)))
-        decision = decide(book, y[None], limits)
-        judged = _Judged(series, origin, span, _kept(blocks, keep), y, book.x, book, limits, decision)
-        if _settled(judged):
-            break
-    return judged
-
-
-def _kept(blocks: Blocks, keep: np.ndarray) -> Blocks:
-    return Blocks(blocks.t[keep], blocks.floor[keep], blocks.median[keep], blocks.start[keep])
+    least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
+    book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
+    posterior = weigh(book, y[None], grain / np.sqrt(12), find_jumps(y))
+    rate = rate_of(posterior, settings.confidence, least)
+    return _Judged(series, restarts, origin, span, y, posterior, rate, least, grain, calibration.load())
 
 
 def _grain(series: Series) -> float:
@@ -151,9 +139,10 @@ def _grain(series: Series) -> float:
 
 
 def _quietest(series: Series) -> tuple[Blocks, Floats]:
-    """Blocks, and their floors or medians: the cut that tells a slope best, finer ones preferred.
+    """Blocks, and their floors or middles: the cut that tells a slope best, finer ones preferred.
 
-    Floors see through a sawtooth whose period is shorter than a block, medians through white noise.
+    Floors see through a sawtooth whose period is shorter than a block; medians through spikes; means where the values
+    are so coarse that most medians are equal.
     """
     most = min(_MOST_BLOCKS, len(series.t) // 2)
     best: tuple[float, Blocks, Floats] | None = None
@@ -161,8 +150,9 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
         count = most >> level
         if count < _FEWEST_BLOCKS and level:
             break
-        blocks = cut_blocks(series.t, series.values, count)
-        for values in (blocks.median, blocks.floor):
+        blocks = cut_blocks(series.t, series.values, count, series.floors, series.means)
+        coarse = len(np.unique(blocks.median)) < len(blocks.median) / 2
+        for values in (blocks.mean if coarse else blocks.median, blocks.floor):
             calm = without_spikes(values)
             score = roughness(calm) / np.sqrt(count) * 1.3**level
             if best is None or score < best[0]:
@@ -171,168 +161,152 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
     return best[1], best[2]
 
 
-def _settled(judged: _Judged) -> bool:
-    fits = judged.decision.fits
-    grows = judged.evidence > 0
-    shape, noise = (judged.grows, fits.growing_noise[0]) if grows else (judged.still, fits.still_noise[0])
-    still, growth = parts(judged.book, shape, int(noise), judged.y)
-    rest = np.diff(judged.y - still - growth)
-    early = max(2, len(rest) // 4)
-    floor = judged.limits.grain**2 / 6
-    return float(np.mean(rest[:early] ** 2)) <= _UNSETTLED * (float(np.mean(rest[early:] ** 2)) + floor)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """Per hour and per step, with what it was measured on."""
-
-    hour: float
-    interval: tuple[float, float]
-    step: float | None
-    start: float
-    growth: float
-    noise: float
-
-
-def _rate(judged: _Judged, grows: bool, settings: JudgeSettings) -> _Rate:
-    """Theil-Sen on the blocks without their still part; the interval is the wider of bootstrap and fit on each side."""
-    fits = judged.decision.fits
-    shape, noise = (judged.grows, fits.growing_noise[0]) if grows else (judged.still, fits.still_noise[0])
-    still, _ = parts(judged.book, shape, int(noise), judged.y)
-    start = float(judged.decision.start[0]) if grows else float(judged.x[0])
-    part = judged.x >= start
-    x, y = judged.x[part], (judged.y - still)[part]
-    slope = theil_sen(x, y)
-    drawn = bootstrap_slopes(x, y, slope, _DRAWS, settings.seed)
-    tail = (1 - settings.confidence) / 2
-    reach = student_quantile(1 - tail, float(fits.freedom[0])) * float(fits.error[0])
-    low = slope - _CHOSEN * max(slope - float(np.quantile(drawn, tail)), reach)
-    high = slope + _CHOSEN * max(float(np.quantile(drawn, 1 - tail)) - slope, reach)
-    residuals = y - slope * x
-    return _Rate(
-        slope * judged.hour,
-        (low * judged.hour, high * judged.hour),
-        _per_step(judged, part, y),
-        start * judged.span + judged.origin,
-        slope * (1 - start),
-        float(np.std(residuals)),
-    )
-
-
-def _per_step(judged: _Judged, part: np.ndarray, y: Floats) -> float | None:
-    if judged.series.steps is None:
-        return None
-    ends = np.append(judged.blocks.start[1:], len(judged.series.t)) - 1
-    middles = (judged.blocks.start + ends) // 2
-    steps = judged.series.steps[middles][part]
-    slope = theil_sen(steps, y)
-    return slope if np.isfinite(slope) else None
-
-
-def _smallest(judged: _Judged, settings: JudgeSettings) -> float | None:
-    """The smallest linear leak that would have been found in this noise over this time, per hour."""
-    fits = judged.decision.fits
-    grows = judged.evidence > 0
-    shape, noise = (judged.grows, fits.growing_noise[0]) if grows else (judged.still, fits.still_noise[0])
-    still, growth = parts(judged.book, shape, int(noise), judged.y)
-    rest = judged.y - still - growth
-    freedom = max(1.0, len(rest) - shape.parameters)
-    rest = (rest - rest.mean()) * (_CHOSEN * np.sqrt(len(rest) / freedom))
-    seen = smallest_seen(judged.book, still, rest, int(noise), judged.limits, settings.seed)
-    return None if seen is None else seen * judged.hour
-
-
-def _finding(judged: _Judged, settings: JudgeSettings, samples: int, gaps: int) -> Finding:
-    leak = bool(judged.decision.leak[0])
-    rate = _rate(judged, leak or judged.evidence > _DOUBT, settings)
-    smallest = _smallest(judged, settings)
-    verdict, reason = _verdict(judged, rate, smallest, settings)
-    shape = judged.grows if leak or judged.evidence > _DOUBT else judged.still
-    metric = judged.series.metric
+def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
+    smallest = _smallest(judged)
+    shape, fitted = judged.told()
+    strange = judged.calibration.unseen(traits(judged.posterior, fitted))
+    verdict, reason = _verdict(judged, shape, fitted, smallest, strange)
+    if judged.restarts:
+        reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
+    rate, metric, hour = judged.rate, judged.series.metric, judged.hour
+    onset = judged.origin + judged.span * (shape.place or 0.0) if shape.name == "late onset" else None
+    begins = onset if onset is not None else judged.origin + judged.span * min(shape.settled, 0.5)
+    per_dose = _per_dose(judged)
+    per_step = per_dose.pop("steps", None)
     return Finding(
-        detector="trend", series=judged.series.name, layer=metric.layer, unit=metric.unit, verdict=verdict,
-        leak_probability=_probability(judged), calibrated=False, rate_per_hour=rate.hour,
-        rate_per_hour_ci95=rate.interval, rate_per_step=rate.step, minimum_detectable_rate_per_hour=smallest,
-        shape=shape.name.split(",")[0], reason=reason, samples=samples, gaps=gaps, growth=rate.growth,
-        judged_from=rate.start,
-        onset=rate.start if leak and shape.name == "late onset" else None, noise=rate.noise,
+        detector="trend", series=given.name, layer=metric.layer, unit=metric.unit, verdict=verdict,
+        leak_probability=judged.probability, calibrated=strange is None, rate_per_hour=rate.rate * hour,
+        rate_per_hour_ci95=(rate.low * hour, rate.high * hour), rate_per_step=per_step.rate if per_step else None,
+        rate_per_step_ci95=per_step.ci95 if per_step else None, rate_per_dose=per_dose,
+        minimum_detectable_rate_per_hour=smallest, shape=shape.name.split(",")[0], reason=reason,
+        samples=given.size, gaps=given.gaps, restarts=judged.restarts,
+        growth=rate.rate * (1 - (begins - judged.origin) / judged.span), judged_from=begins,
+        onset=onset if verdict == "leak" else None, noise=float(np.std(fitted.rest)),
     )  # fmt: skip
 
 
-def _probability(judged: _Judged) -> float:
-    """A fixed logistic of the weakest guard's margin."""
-    return float(np.clip(1 / (1 + np.exp(-np.clip(judged.decision.margins.min(), -20, 20))), 0.001, 0.999))
+def traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
+    """What says how like the calibrated ones a series is, by name.
+
+    blocks: how many. largest: of what the best fit leaves over, in deviations. correlation: of neighbours in it.
+    """
+    white = fitted.white - fitted.white.mean()
+    power = max(float(white @ white), len(white) * posterior.grain**2)
+    return {
+        "blocks": float(len(white)),
+        "largest": float(np.abs(white).max() / np.sqrt(power / len(white))),
+        "correlation": float(white[1:] @ white[:-1] / power),
+    }
+
+
+def _per_dose(judged: _Judged) -> dict[str, RatePerDose]:
+    """The rate by what was consumed over the last third of the trial, over which it is stated."""
+    series, late = judged.series, judged.origin + LATE * judged.span
+    doses = dict(series.doses)
+    if series.steps is not None:
+        doses["steps"] = series.steps
+    out: dict[str, RatePerDose] = {}
+    for name, dose in doses.items():
+        taken = (float(dose[-1]) - float(np.interp(late, series.t, dose))) / (1 - LATE)
+        if taken >= 1:
+            rate = judged.rate
+            out[name] = RatePerDose(rate.rate / taken, (rate.low / taken, rate.high / taken))
+    return out
+
+
+def _smallest(judged: _Judged) -> float | None:
+    """The smallest linear leak that would have been found 19 times in 20, in this noise over this time, per hour."""
+    posterior = judged.posterior
+    grows = judged.odds > 0
+    shape, noise = posterior.best_growing() if grows else posterior.best_still()
+    fitted = fit(posterior, shape, noise, judged.y)
+    freedom = max(1.0, len(judged.y) - shape.parameters - len(posterior.jumps))
+    deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
+    line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
+    error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
+    rates = error * np.geomspace(1.0, _FASTEST, 28)
+    odds = odds_of_planted(posterior, noise, fitted.still, deviation, rates)
+    # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
+    scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
+    surely = odds - _SURE * scatter
+    found = surely >= judged.calibration.odds(judged.calibration.leak_from)
+    if not found[-1]:
+        return None
+    first = len(found) - int(np.argmin(found[::-1])) if not found.all() else 0
+    return float(max(rates[first], judged.least + 2 * _SURE * error)) * judged.hour
 
 
 def _verdict(
-    judged: _Judged, rate: _Rate, smallest: float | None, settings: JudgeSettings
+    judged: _Judged, shape: Shape, fitted: Fit, smallest: float | None, strange: str | None
 ) -> tuple[SeriesVerdict, str]:
-    unit = judged.series.metric.unit
-    if judged.decision.leak[0]:
-        since = f" since {format_duration(rate.start)}" if judged.grows.name == "late onset" else ""
-        low, high = (format_rate(bound, unit) for bound in rate.interval)
-        return "leak", f"growth of {format_rate(rate.hour, unit)}{since} ({low} to {high}) that lasts to the end"
+    unit, rate = judged.series.metric.unit, judged.rate
+    low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
+    if strange is not None:
+        said = f"{_STRANGE[strange]}, unlike all that the probability was calibrated on"
+        return "inconclusive", f"{said}; its rate would be {middle} ({low} to {high})"
+    if judged.leaks:
+        place = judged.origin + judged.span * (shape.place or 0.0)
+        since = f" since {format_duration(place)}" if shape.name == "late onset" else ""
+        return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
     if smallest is None:
         return "inconclusive", "too noisy and too short: no leak, however fast, would have been seen"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
-    if judged.evidence > _DOUBT and _immaterial(judged):
-        least = format_value(judged.limits.growth, unit)
-        return "pass", f"grew {format_value(judged.growth, unit)} in all, less than the {least} that count; {seen}"
-    if judged.evidence > _DOUBT:
-        return "inconclusive", f"growth of {format_rate(rate.hour, unit)} is not shown to last: {_weakness(judged)}"
-    if (late := _late_rise(judged)) > judged.limits.growth:
-        rise = format_value(late, unit)
-        return "inconclusive", f"it rose by {rise} in the last third, and whether it has stopped cannot be told yet"
-    return "pass", f"{_calm(judged)}; {seen}"
+    if judged.probability <= judged.calibration.pass_to:
+        return "pass", f"{_calm(judged, fitted)}; {seen}"
+    return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
 
 
-def _late_rise(judged: _Judged) -> float:
-    """What a shape that fades or stops still rose in the last third of the trial."""
-    if judged.still.name != "saturating":
-        return 0.0
-    still, _ = parts(judged.book, judged.still, int(judged.decision.fits.still_noise[0]), judged.y)
-    return float(still[-1] - np.interp(2 / 3, judged.x, still))
-
-
-def _immaterial(judged: _Judged) -> bool:
-    """Whether the growth is too little or too slow to count."""
-    return float(judged.decision.fits.rate[0]) < judged.limits.rate or judged.growth < judged.limits.growth
-
-
-_WEAKNESSES = {
-    "evidence": "a {still} would explain it about as well",
-    "certainty": "its rate is too uncertain",
-    "rate": "it may be slower than what counts",
-    "growth": "it comes to too little yet",
-    "lasting": "it fades towards the end",
-    "jump": "most of it came in one jump",
-    "kept": "most of it was given back",
-    "rises": "it came in a few steps, as an allocator's high-water mark does",
+_STRANGE = {
+    "blocks": "it is too short",
+    "largest": "single values stand far out of its course",
+    "correlation": "its course fits no shape",
 }
 
 
-def _weakness(judged: _Judged) -> str:
-    worst = GUARDS[int(np.argmin(judged.decision.margins[0]))]
-    return _WEAKNESSES[worst].format(still=_NOUNS[judged.still.name])
+def _doubt(judged: _Judged, growth: str) -> str:
+    """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
+    if judged.calibration.probability(judged.odds) >= judged.calibration.leak_from:
+        return f"{growth} may be less than the {_least(judged)} that count"
+    noun = _NOUNS[judged.posterior.best_still()[0].name]
+    needed = judged.calibration.odds(judged.calibration.leak_from)
+    longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
+    return (
+        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may tell"
+    )
 
 
-_NOUNS = {"flat": "noise that wanders", "warm-up": "warm-up", "saturating": "cache that fills", "periodic": "swing",
-          "step": "step or two"}  # fmt: skip
+_NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a cache that fills",
+          "periodic": "a swing", "step": "a step or two"}  # fmt: skip
 
 
-def _calm(judged: _Judged) -> str:
-    """What the series does, which is no growth, in words."""
-    shape, unit = judged.still, judged.series.metric.unit
-    still, _ = parts(judged.book, shape, int(judged.decision.fits.still_noise[0]), judged.y)
+def _least(judged: _Judged) -> str:
+    return format_value(judged.least, judged.series.metric.unit)
+
+
+def _calm(judged: _Judged, fitted: Fit) -> str:
+    """What the series does, which is no leak, in words."""
+    unit = judged.series.metric.unit
+    if judged.odds > 0:
+        rate = format_rate(judged.rate.rate * judged.hour, unit)
+        return f"growth of {rate} is less than the {_least(judged)} in all that count"
+    shape, _ = judged.posterior.best_still()
+    still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
-    said = f"{'a rise' if change > 0 else 'a fall'} of {format_value(abs(change), unit)}"
-    if shape.name == "flat" or abs(change) < max(judged.limits.grain, 1e-6 * float(np.abs(judged.y).max())):
-        return "flat" if shape.name != "periodic" else "swings, without growing"
-    if shape.name == "step":
-        at = judged.origin + judged.span * float(shape.place or 0.0)
-        return f"a step of {format_value(change, unit)} at {format_duration(at)}, else flat"
+    exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
+    if float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) and abs(change) > exact:
+        return (
+            f"a rise of {format_value(change, unit)} in a few steps, level between" if change > 0 else "falls in steps"
+        )
     if shape.name == "periodic":
         return "swings, without growing"
-    if shape.name == "warm-up":
-        return f"{said} in its first {format_duration(judged.origin + judged.span * shape.settled)}, flat since"
-    return f"{said} that fades: what fills or settles, and no leak"
+    if shape.name == "flat" or abs(change) <= exact:
+        return "flat"
+    if shape.name == "step" and not shape.settled:
+        at = judged.origin + judged.span * float(shape.place or 0.0)
+        return f"a step of {format_value(change, unit)} at {format_duration(at)}, else flat"
+    if change < 0:
+        return f"a fall of {format_value(-change, unit)}"
+    early = 3 * judged.hour * float(np.interp(1 / 3, x, still) - still[0])
+    late = 3 * judged.hour * float(still[-1] - np.interp(LATE, x, still))
+    faded = f"faded from {format_rate(early, unit)} to {format_rate(max(late, 0.0), unit)}"
+    return f"growth of {format_value(change, unit)} not sustained: {faded}"

@@ -21,7 +21,7 @@ class _Traces(Novel):
         import torch
 
         super().__init__(options)
-        self._torch = torch
+        self._torch: Any = torch
         self._model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4)))
         self._traced: dict[int, Any] = {}
 

@@ -1,0 +1,67 @@
+"""From log odds to a probability that means what it says, and where that has not been shown.
+
+The few fitted numbers lie in `calibration.json`, made by `python benchmarks/calibrate.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "soak.calibration/1"
+FILE = Path(__file__).with_name("calibration.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept))).
+
+    leak_from, pass_to: probabilities from which, and up to which, there is a verdict.
+    seen: of each trait of a series, the lowest and highest that the calibration has seen.
+    """
+
+    slope: float
+    intercept: float
+    softness: float
+    leak_from: float
+    pass_to: float
+    widening: float
+    seen: Mapping[str, tuple[float, float]]
+
+    def probability(self, odds: float) -> float:
+        """The calibrated probability for these log odds."""
+        score = self.slope * math.asinh(odds / self.softness) + self.intercept
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
+
+    def odds(self, probability: float) -> float:
+        """The log odds that this probability stands for."""
+        score = math.log(probability / (1 - probability))
+        return self.softness * math.sinh((score - self.intercept) / self.slope)
+
+    def unseen(self, traits: Mapping[str, float]) -> str | None:
+        """The first trait of a series that lies outside what was seen; None where all lie within."""
+        for name, value in traits.items():
+            low, high = self.seen.get(name, (-math.inf, math.inf))
+            if not low <= value <= high:
+                return name
+        return None
+
+
+@functools.cache
+def load(path: Path = FILE) -> Calibration:
+    """The shipped calibration.
+
+    Raises:
+        ValueError: the file is of another version.
+    """
+    body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if body.pop("schema") != SCHEMA:
+        raise ValueError(f"{path}: expected a calibration of schema {SCHEMA}")
+    seen = {name: (float(low), float(high)) for name, (low, high) in body["seen"].items()}
+    numbers = {name: float(body[name]) for name in Calibration.__dataclass_fields__ if name != "seen"}
+    return Calibration(**numbers, seen=seen)

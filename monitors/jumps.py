@@ -1,0 +1,116 @@
+"""Where the level of a series changes at once: jumps that stand alone, staircases, and restarts of the process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitors.series import Series
+from monitors.stats import Floats, Ints
+
+_APART = 5
+_MOST_RESTARTS = 2
+_DROP = 0.6
+_SHORTEST = 0.05
+
+
+def find_jumps(values: Floats, most: int = 6, threshold: float = 5.0) -> Ints:
+    """Indices before which the level jumps and stands: at most `most`; none where there are more.
+
+    values: blocks of a series, shape (m,). A place counts whose difference of medians, three blocks on each side,
+    exceeds those nearby by `threshold` robust deviations of such differences.
+    """
+    if len(values) < 20:
+        return np.empty(0, np.int64)
+    windows = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
+    change = windows[3:] - windows[:-3]
+    # A curve bends here as it does nearby; a jump stands out against both sides.
+    inner = change[_APART:-_APART]
+    excess = np.minimum(np.abs(inner - change[: -2 * _APART]), np.abs(inner - change[2 * _APART :]))
+    scale = 1.4826 * np.median(np.abs(change - np.median(change))) + 1e-9 * np.abs(values).max() + 1e-300
+    size = np.concatenate((np.zeros(_APART), excess / scale, np.zeros(_APART)))
+    found: list[int] = []
+    for i in np.argsort(-size).tolist():
+        if size[i] < threshold:
+            break
+        if all(abs(i - other) > 3 for other in found):
+            found.append(i)
+        if len(found) > most:
+            return np.empty(0, np.int64)
+    return np.unique(np.array([_edge(values, i + 3) for i in found], dtype=np.int64))
+
+
+def _edge(values: Floats, near: int) -> int:
+    """Index before which the largest single change lies, within two of `near`."""
+    low = max(1, near - 2)
+    return low + int(np.argmax(np.abs(np.diff(values[low - 1 : near + 3]))))
+
+
+def stairs_left(y: Floats, most: int) -> Floats:
+    """Least sum of squares about a staircase with 2, 3, … `most` jumps. y: shape (m, k). Returns shape (most - 1, k).
+
+    By dynamic programming, O(most · m² · k). Reference: Bellman 1961; Auger and Lawrence 1989 (segment neighbourhood).
+    """
+    m, k = y.shape
+    total = np.concatenate((np.zeros((1, k)), np.cumsum(y, axis=0)))
+    square = np.concatenate((np.zeros((1, k)), np.cumsum(y * y, axis=0)))
+    ends = np.arange(m + 1)
+    size = np.maximum(np.subtract.outer(ends, ends), 1)[:, :, None]
+    # cost[j, i]: of one level from i to j, the end not included.
+    cost = square[:, None] - square[None, :] - (total[:, None] - total[None, :]) ** 2 / size
+    cost = np.where(np.tri(m + 1, k=-1)[:, :, None] > 0, np.maximum(cost, 0.0), np.inf)
+    best, out = cost[:, 0], []
+    for jump in range(1, most + 1):
+        best = np.min(cost + best[None, :], axis=1)
+        if jump >= 2:
+            out.append(best[m])
+    return np.stack(out)
+
+
+def joined(series: Series) -> tuple[Series, int]:
+    """The series as if its process had never been restarted, and how often it was.
+
+    A restart shows in steps that begin anew, or, where none are known, in a rare drop that gives back most of what had
+    grown; what came before is put below what follows. More drops than a few are a sawtooth, and are left alone.
+    """
+    drops = _restarts(series)
+    if not len(drops):
+        return series, 0
+    lift = np.zeros(len(series.values))
+    steps = None if series.steps is None else series.steps.copy()
+    for drop in drops:
+        lift[drop:] += series.values[drop - 1] - series.values[drop]
+        if steps is not None and steps[drop] < steps[drop - 1]:
+            steps[drop:] += steps[drop - 1]
+    raised = series.raised(lift)
+    return (raised if steps is None else _with_steps(raised, steps)), len(drops)
+
+
+def _with_steps(series: Series, steps: Floats) -> Series:
+    return Series(
+        series.metric, series.label, series.t, series.values, steps, series.gaps, series.doses, series.floors,
+        series.means, series.samples,
+    )  # fmt: skip
+
+
+def _restarts(series: Series) -> Ints:
+    values, n = series.values, len(series.values)
+    if n < 40:
+        return np.empty(0, np.int64)
+    if series.steps is not None:
+        return np.flatnonzero(np.diff(series.steps) < 0) + 1
+    span = float(np.ptp(values))
+    change = np.diff(values)
+    drops = np.flatnonzero(change < -_DROP * span) + 1
+    kept = [d for d in drops.tolist() if _SHORTEST * n < d < (1 - _SHORTEST) * n and _stays(values, d, span)]
+    if len(kept) != len(drops) or not 0 < len(kept) <= _MOST_RESTARTS:
+        return np.empty(0, np.int64)
+    return np.array(kept, dtype=np.int64)
+
+
+def _stays(values: Floats, drop: int, span: float) -> bool:
+    """Whether what follows begins where the series began, and both sides rise: growth, a restart, growth."""
+    reach = max(5, len(values) // 50)
+    before, after, first = values[:drop], values[drop:], float(np.median(values[:reach]))
+    near = abs(float(np.median(after[:reach])) - first) < 0.25 * span
+    rises = [float(np.median(part[-reach:]) - np.median(part[:reach])) for part in (before, after)]
+    return near and rises[0] > 0.5 * span and rises[1] > 0.05 * span
