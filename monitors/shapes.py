@@ -12,10 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.stats import Floats, Ints, orthonormal, whitener
+from monitors.stats import SETTLING, Floats, Ints, orthonormal, whitener
 
-NOISES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.93, 0.0), (0.985, 0.0), (0.985, 1.0))
-"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white."""
+NOISES = (
+    (0.0, 0.0),
+    (0.5, 0.0),
+    (0.8, 0.0),
+    (0.93, 0.0),
+    (0.985, 0.0),
+    (0.985, 1.0),
+    (SETTLING, 0.3),
+    (SETTLING, 3.0),
+    (SETTLING, 30.0),
+)
+"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white; and
+walks that settle, as a high-water mark does or a cache whose entries come at random, plus white."""
 
 _DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
 _LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)

@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _STANDARD_NORMAL = NormalDist()
+SETTLING = -1.0
+_SETTLES = 0.005
+"""Share of a series after which a settling walk's steps begin to fade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +127,18 @@ def student_quantile(p: float, freedom: float) -> float:
 def whitener(m: int, memory: float, white: float = 0.0) -> Floats:
     """Matrix that turns correlated noise into white noise, scaled so that densities can be compared. Shape (m, m).
 
-    memory: correlation of neighbours (AR(1)), 0 to < 1. white: variance of white noise on top, in units of the
-    innovations' variance. The determinant is 1: log-likelihoods of differently whitened series differ by their sums of
-    squares alone.
+    memory: correlation of neighbours (AR(1)), 0 to < 1; or `SETTLING` for a walk whose steps fade as 1 / time.
+    white: variance of white noise on top, in units of the innovations' variance, of a settling walk's halfway. The
+    determinant is 1: log-likelihoods of differently whitened series differ by their sums of squares alone.
     """
     if memory == 0:
         return np.eye(m)
-    lag = np.abs(np.subtract.outer(np.arange(m), np.arange(m)))
-    covariance = memory**lag / (1 - memory**2) + white * np.eye(m)
+    if memory == SETTLING:
+        passed = np.log1p((np.arange(m) + 0.5) / (_SETTLES * m))
+        covariance = np.minimum.outer(passed, passed) + white * 2 / m * np.eye(m)
+    else:
+        lag = np.abs(np.subtract.outer(np.arange(m), np.arange(m)))
+        covariance = memory**lag / (1 - memory**2) + white * np.eye(m)
     root = np.linalg.cholesky(covariance)
     scale = math.exp(float(np.mean(np.log(np.diag(root)))))
     return np.asarray(np.linalg.solve(root / scale, np.eye(m)), dtype=np.float64)

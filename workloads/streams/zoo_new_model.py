@@ -1,6 +1,6 @@
-"""Zoo: a new Keras model is built, fitted and cleared away with `clear_session` in every step; part of each stays.
+"""Zoo: a new Keras model is built, trained and cleared away with `clear_session` in every step; part of each stays.
 
-`distinct` bounds how many models there are; they are fitted again and never cleared.
+`distinct` bounds how many models there are; they are trained again and never cleared.
 Reference: tensorflow/tensorflow issue 40171.
 """
 
@@ -31,9 +31,9 @@ class _Models(Novel):
         model = self._models.get(novelty) or self._new()
         if self._distinct:
             self._models[novelty] = model
-        history = model.fit(self._x, self._y, epochs=1, verbose=0)
+        loss = model.train_on_batch(self._x, self._y)
         self.output = model.trainable_variables[0]
-        return float(history.history["loss"][0])
+        return float(loss)
 
     def _new(self) -> Any:
         if not self._distinct:
