@@ -6,7 +6,7 @@ import functools
 import importlib
 import math
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -92,12 +92,34 @@ class Detection:
     """The verdict in one plain sentence."""
 
 
-def judge(series: Sequence[Series], settings: JudgeSettings | None = None) -> Detection:
-    """Judge the series of one trial; those whose metric is not `judged` are left out."""
+def judge(
+    series: Sequence[Series], settings: JudgeSettings | None = None, limits: Mapping[str, float] | None = None
+) -> Detection:
+    """Judge the series of one trial; those whose metric is not `judged` are left out.
+
+    limits: how much there is, by layer, or by unit for the layers that are not named: says when it will be used up.
+    """
     chosen = settings or JudgeSettings()
     judged = [one for one in series if one.metric.judged]
-    findings = [_contained(name, one, chosen) for one in judged for name in names()]
+    known = limits or {}
+    findings = [
+        exhausted(_contained(name, one, chosen), one, known.get(one.metric.layer or "", known.get(one.metric.unit)))
+        for one in judged
+        for name in names()
+    ]
     return conclude(findings)
+
+
+def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:
+    """The finding with the time until `limit` is reached at its rate, if it leaks."""
+    rate, interval = finding.rate_per_hour, finding.rate_per_hour_ci95
+    if limit is None or finding.verdict != "leak" or rate is None or interval is None or rate <= 0:
+        return finding
+    left = max(0.0, limit - float(np.median(series.values[-5:])))
+    latest = left / interval[0] if interval[0] > 0 else None
+    return replace(
+        finding, hours_to_exhaustion=left / rate, hours_to_exhaustion_ci95=(left / max(interval[1], rate), latest)
+    )
 
 
 def conclude(findings: Sequence[Finding]) -> Detection:

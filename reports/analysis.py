@@ -1,0 +1,108 @@
+"""What was found in a recorded trace: one JSON object, or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitors.detection import Detection
+from monitors.model import Finding
+from monitors.units import format_duration, format_interval, format_probability, format_rate
+from reports.terminal import STYLES
+
+SCHEMA = "soak.analysis/1"
+
+
+def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The object of one source. Rates are in the unit of their series, per hour; unknown is null."""
+    return {
+        "schema": SCHEMA,
+        "source": source,
+        "verdict": detection.verdict,
+        "leak_probability": detection.leak_probability,
+        "calibrated": detection.calibrated,
+        "layer": detection.layer,
+        "reason": detection.reason,
+        "rate_per_hour": detection.rate_per_hour,
+        "rate_per_hour_ci95": detection.rate_per_hour_ci95,
+        "minimum_detectable_rate_per_hour": detection.minimum_detectable_rate_per_hour,
+        "hours_to_exhaustion": min((h for f in detection.findings if (h := f.hours_to_exhaustion)), default=None),
+        "notes": list(notes),
+        "series": [_series(finding) for finding in detection.findings],
+    }
+
+
+def _series(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.series,
+        "layer": finding.layer,
+        "unit": finding.unit,
+        "verdict": finding.verdict,
+        "leak_probability": finding.leak_probability,
+        "calibrated": finding.calibrated,
+        "rate_per_hour": finding.rate_per_hour,
+        "rate_per_hour_ci95": finding.rate_per_hour_ci95,
+        "rate_per_step": finding.rate_per_step,
+        "rate_per_step_ci95": finding.rate_per_step_ci95,
+        "minimum_detectable_rate_per_hour": finding.minimum_detectable_rate_per_hour,
+        "shape": finding.shape,
+        "onset_seconds": finding.onset,
+        "hours_to_exhaustion": finding.hours_to_exhaustion,
+        "hours_to_exhaustion_ci95": finding.hours_to_exhaustion_ci95,
+        "samples": finding.samples,
+        "gaps": finding.gaps,
+        "restarts": finding.restarts,
+        "reason": finding.reason,
+    }
+
+
+def print_table(analysis: Mapping[str, Any], console: Console) -> None:
+    """The verdict of one source, and a line for each of its series."""
+    verdict = analysis["verdict"]
+    line = Text(f"{analysis['source']}: ").append(verdict, style=f"bold {STYLES[verdict]}")
+    console.print(line.append(f", {analysis['reason']}"), soft_wrap=True)
+    console.print(_table(analysis["series"], console.width))
+    for note in analysis["notes"]:
+        console.print(Text(f"  note: {note}"), soft_wrap=True)
+
+
+_HEADINGS = ("series", "verdict", "P(leak)", "growth", "95 % interval", "visible from", "shape", "full in")
+_NARROW = ("series", "verdict", "P(leak)", "growth", "visible from")
+_WIDE = 110
+"""Characters from which a table has room for every column."""
+
+
+def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
+    """The likeliest leak first."""
+    shown = _HEADINGS if width >= _WIDE else _NARROW
+    table = Table(box=None, padding=(0, 1, 0, 1))
+    for heading in shown:
+        left = heading in ("series", "verdict", "shape")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis")
+    for one in sorted(series, key=lambda s: -(s["leak_probability"] or 0.0)):
+        cells = dict(zip(_HEADINGS, _row(one), strict=True))
+        table.add_row(*(cells[heading] for heading in shown))
+    return table
+
+
+def _row(series: Mapping[str, Any]) -> list[str | Text]:
+    unit, interval, probability = series["unit"], series["rate_per_hour_ci95"], series["leak_probability"]
+
+    def rate(key: str) -> str:
+        return "–" if series[key] is None else format_rate(series[key], unit)
+
+    hours = series["hours_to_exhaustion"]
+    return [
+        series["name"],
+        Text(series["verdict"], style=STYLES[series["verdict"]]),
+        "–" if probability is None else format_probability(probability),
+        rate("rate_per_hour"),
+        format_interval(interval[0], interval[1], unit) if interval else "–",
+        rate("minimum_detectable_rate_per_hour"),
+        series["shape"],
+        format_duration(3600 * hours) if hours is not None else "–",
+    ]

@@ -1,0 +1,148 @@
+"""Judge recorded traces: do they leak, how probably, how fast, in which layer?
+
+Judges memory that was recorded by anyone with exactly the detectors that judge soak's own runs. A FILE is a CSV (also
+.csv.gz) or Parquet file whose first column is the time, `t` in seconds or `timestamp` (seconds since 1970 or ISO 8601),
+with, if there is one, a column `step`, and any columns of numbers, best named *_bytes or num_*; or a run folder. With
+--prometheus, what a Prometheus server has recorded. Samples may be irregular, with gaps, restarts and missing values.
+
+examples:
+  soak analyze trace.csv                        a readable table; exit code 0 pass, 1 leak, 3 inconclusive
+  soak analyze traces/*.csv.gz --json           one JSON object a line, for scripts
+  soak analyze runs/quick-…                     every trial of a run
+  soak analyze trace.csv --limit "16 GiB"       and how long until that is full
+  soak analyze --prometheus http://localhost:9090 --query 'process_resident_memory_bytes{job="serving"}' --range 72h
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from soak.errors import SoakError, UsageError
+from soak.quantity import parse_duration, parse_rate, parse_size
+
+_CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak analyze`."""
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="CSV or Parquet files, or run folders")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each file, on one line")
+    parser.add_argument("--limit", type=_quantity(parse_size), metavar="SIZE",
+                        help='memory there is, such as "16 GiB": says when it will be used up')  # fmt: skip
+    parser.add_argument("--min-rate", type=_quantity(parse_rate), metavar="RATE", default=0.0,
+                        help='bytes that grow slower are no leak: "1 MiB/h" (default: none is too slow)')  # fmt: skip
+    parser.add_argument("--column", action="append", metavar="NAME", default=None,
+                        help="judge this series only; may be given several times, with * and ?")  # fmt: skip
+    parser.add_argument("--prometheus", metavar="URL", help="judge what this Prometheus server has recorded")
+    parser.add_argument("--query", metavar="PROMQL", help="which series, with --prometheus")
+    parser.add_argument("--range", dest="span", type=_quantity(parse_duration), metavar="TIME", default=86400.0,
+                        help="how far back, with --prometheus (default: 24 h)")  # fmt: skip
+    parser.add_argument("--step", type=_quantity(parse_duration), metavar="TIME", default=60.0,
+                        help="time between two samples, with --prometheus (default: 60 s)")  # fmt: skip
+
+
+def _quantity(parse: Callable[[object], float]) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return convert
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge every source; the exit code is the worst: an error, then a leak, then what cannot be told."""
+    if bool(options.prometheus) != bool(options.query):
+        raise UsageError("--prometheus and --query: expected both or neither")
+    if not options.files and not options.prometheus:
+        raise UsageError("nothing to analyze: expected FILE… or --prometheus URL --query PROMQL")
+    codes = [0]
+    for source in _sources(options):
+        try:
+            for body in source():
+                _show(body, options.json)
+                codes.append(_CODES[body["verdict"]])
+        except SoakError as error:
+            print(f"soak: {error}", file=sys.stderr)  # noqa: T201
+            codes.append(error.exit_code)
+    return next((code for code in (4, 2, 1, 3) if code in codes), 0)
+
+
+Bodies = Iterator[dict[str, Any]]
+
+
+def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
+    for path in options.files:
+        yield functools.partial(_of_path, path, options)
+    if options.prometheus:
+        yield functools.partial(_of_prometheus, options)
+
+
+def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
+    from soak.traces import tables
+
+    if path.is_dir():
+        yield from _of_run(path, options)
+        return
+    trace = tables.read(path)
+    yield _judged(trace.source, trace.series, trace.notes, options)
+
+
+def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
+    from monitors.condense import condensed
+    from soak.record import open_record
+
+    record = open_record(folder)
+    for trial in record.trials():
+        if trial.started is not None:
+            series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
+            yield _judged(f"{folder}: {trial.name}", series, (), options)
+
+
+def _of_prometheus(options: argparse.Namespace) -> Bodies:
+    from soak.traces import prometheus
+
+    trace = prometheus.read(options.prometheus, options.query, options.span, options.step)
+    yield _judged(trace.source, trace.series, trace.notes, options)
+
+
+def _judged(source: str, series: Any, notes: Any, options: argparse.Namespace) -> dict[str, Any]:
+    from monitors.detection import JudgeSettings, judge
+    from reports import analysis
+
+    settings = JudgeSettings(
+        min_rate_bytes_per_hour=options.min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0
+    )
+    if options.column:
+        series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in options.column)]
+    limits = {"bytes": float(options.limit)} if options.limit else {}
+    return analysis.body(source, judge(series, settings, limits), notes)
+
+
+def _show(body: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False), flush=True)  # noqa: T201
+        return
+    from rich.console import Console
+
+    from reports import analysis
+
+    analysis.print_table(body, Console())
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,95 @@
+"""A range query of a Prometheus server: every time series that it returns is one series."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from monitors.condense import Condenser
+from monitors.model import MetricSpec
+from monitors.series import Series
+from soak.errors import UsageError
+from soak.traces.columns import Trace, metric_of
+
+_POINTS = 10_000
+"""Points of each series in one answer; a server refuses more than 11,000."""
+_TIMEOUT = 120.0
+
+
+def read(url: str, query: str, span: float, step: float, end: float | None = None) -> Trace:
+    """Ask for `span` seconds up to `end` (a Unix time; now by default), a sample every `step` seconds.
+
+    Raises:
+        UsageError: the server cannot be reached, refuses the query, or knows no such series.
+    """
+    until = time.time() if end is None else end
+    condensers: dict[str, tuple[MetricSpec, str, Condenser]] = {}
+    for begin, finish in _windows(until - span, until, step):
+        for result in _ask(url, query, begin, finish, step):
+            name, label = _named(result["metric"], query)
+            *_, condenser = condensers.setdefault(f"{name}{label}", (metric_of(name), label, Condenser()))
+            points = np.array([(float(t), float(v)) for t, v in result["values"]])
+            condenser.add(points[:, 0] - (until - span), points[:, 1])
+    if not condensers:
+        raise UsageError(f"{url}: the query {query!r} returns no series; expected at least one, such as "
+                         "process_resident_memory_bytes")  # fmt: skip
+    series: list[Series] = [condenser.series(spec, label) for spec, label, condenser in condensers.values()]
+    return Trace(f"{url} {query}", series)
+
+
+def _windows(begin: float, end: float, step: float) -> Iterator[tuple[float, float]]:
+    while begin <= end:
+        finish = min(end, begin + (_POINTS - 1) * step)
+        yield begin, finish
+        begin = finish + step
+
+
+def _ask(url: str, query: str, begin: float, end: float, step: float) -> list[dict[str, Any]]:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--prometheus {url}: expected a URL such as http://localhost:9090")
+    host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+    asked = urllib.parse.urlencode({"query": query, "start": begin, "end": end, "step": step})
+    request = urllib.request.Request(  # noqa: S310  (the scheme was checked)
+        f"{parts.scheme}://{host}{parts.path.rstrip('/')}/api/v1/query_range", asked.encode(), method="POST"
+    )
+    if parts.username is not None:
+        secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        request.add_header("Authorization", f"Basic {base64.b64encode(secret.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+            body = json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise UsageError(f"{url}: refused the query {query!r}: {_reason(error)}") from error
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise UsageError(f"{url}: no answer from a Prometheus server: {getattr(error, 'reason', error)}") from error
+    if body.get("status") != "success" or body["data"]["resultType"] != "matrix":
+        raise UsageError(f"{url}: no answer to a range query: {str(body)[:200]}")
+    found: list[dict[str, Any]] = body["data"]["result"]
+    return found
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, KeyError, OSError):
+        return f"HTTP {error.code}"
+
+
+def _named(metric: Mapping[str, str], query: str) -> tuple[str, str]:
+    """Name and labels of one result; one without a name is named by the query, if that is a plain one."""
+    labels = {key: value for key, value in metric.items() if key != "__name__"}
+    name = metric.get("__name__") or next((word for word in _words(query) if word.endswith("_bytes")), query)
+    return name, ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _words(query: str) -> list[str]:
+    return "".join(c if c.isalnum() or c in "_:" else " " for c in query).split()
