@@ -30,7 +30,6 @@ class Calibration:
     softness: float
     leak_from: float
     pass_to: float
-    widening: float
     seen: Mapping[str, tuple[float, float]]
 
     def probability(self, odds: float) -> float:

@@ -16,6 +16,8 @@ CAPACITY = 4096
 """Stretches kept at most; with as many samples or fewer, every sample is kept as it is."""
 
 _CHUNK = 65536
+_EXPECTED = 512
+"""Waits whose median is the interval that is expected."""
 
 
 class Condenser:
@@ -28,11 +30,13 @@ class Condenser:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._length = 1
-        # Rows: time, median, least, mean, steps (NaN without).
-        self._stretches = np.empty((5, 0))
-        self._open = np.empty((3, 0))
+        # Rows: time, median, least, mean, and steps if there are any.
+        self._stretches = np.empty((0, 0))
+        # Rows: time, value, and steps if there are any.
+        self._open = np.empty((0, 0))
         self._last = -np.inf
         self._waits = np.empty(0)
+        self._usual = np.inf
         self._gaps = 0
         self.samples = 0
         self.dropped = 0
@@ -45,64 +49,73 @@ class Condenser:
             self._add(t[part], values[part], None if steps is None else steps[part])
 
     def _add(self, t: Floats, values: Floats, steps: Floats | None) -> None:
-        rows = np.stack([t, values, np.full(len(t), np.nan) if steps is None else steps])
-        kept = rows[:, np.isfinite(t) & np.isfinite(values)]
-        if kept.shape[1]:
-            latest = np.maximum.accumulate(np.concatenate(([self._last], kept[0])))
-            kept = kept[:, kept[0] > latest[:-1]]
-        self.dropped += len(t) - kept.shape[1]
-        if not kept.shape[1]:
-            return
-        self._count_gaps(kept[0])
-        self.samples += kept.shape[1]
-        self._last = float(kept[0, -1])
-        self._open = np.concatenate((self._open, kept), axis=1)
+        rows = np.stack([t, values]) if steps is None else np.stack([t, values, steps])
+        waits = np.diff(t, prepend=self._last)
+        if not (np.isfinite(values).all() and (waits > 0).all() and np.isfinite(t[-1])):
+            rows = self._ordered(rows)
+            self.dropped += len(t) - rows.shape[1]
+            if not rows.shape[1]:
+                return
+            waits = np.diff(rows[0], prepend=self._last)
+        self._count_gaps(waits[np.isfinite(waits)])
+        self.samples += rows.shape[1]
+        self._last = float(rows[0, -1])
+        self._open = np.concatenate((self._open, rows), axis=1) if self._open.size else rows
         self._close_stretches()
 
-    def _count_gaps(self, t: Floats) -> None:
-        waits = np.diff(t) if self._last == -np.inf else np.diff(t, prepend=self._last)
-        if len(self._waits) < 64:
-            self._waits = np.concatenate((self._waits, waits))[:4096]
-        expected = np.median(self._waits) if len(self._waits) else np.inf
-        self._gaps += int(np.count_nonzero(waits > 2.5 * expected))
+    def _ordered(self, rows: Floats) -> Floats:
+        """Without what is not finite, and what does not come later than all before it."""
+        kept = rows[:, np.isfinite(rows[0]) & np.isfinite(rows[1])]
+        latest = np.maximum.accumulate(np.concatenate(([self._last], kept[0])))
+        return kept[:, kept[0] > latest[:-1]]
+
+    def _count_gaps(self, waits: Floats) -> None:
+        if len(self._waits) < _EXPECTED:
+            self._waits = np.concatenate((self._waits, waits[:_EXPECTED]))
+            self._usual = float(np.median(self._waits)) if len(self._waits) else np.inf
+        self._gaps += int(np.count_nonzero(waits > 2.5 * self._usual))
 
     def _close_stretches(self) -> None:
         count = self._open.shape[1] // self._length
         if count:
-            whole = self._open[:, : count * self._length].reshape(3, count, self._length)
+            whole = self._open[:, : count * self._length].reshape(len(self._open), count, self._length)
             self._open = self._open[:, count * self._length :]
-            self._stretches = np.concatenate((self._stretches, _reduced(whole)), axis=1)
+            closed = _reduced(whole)
+            self._stretches = np.concatenate((self._stretches, closed), axis=1) if self._stretches.size else closed
         while self._stretches.shape[1] > self._capacity:
             self._merge()
 
     def _merge(self) -> None:
         """Neighbours become one; a last one without a neighbour goes back to be filled up, as so many samples."""
         even = self._stretches.shape[1] // 2 * 2
-        pairs = self._stretches[:, :even].reshape(5, even // 2, 2)
-        rest = self._stretches[:, even:]
-        merged = np.stack([pairs[0].mean(1), pairs[1].mean(1), pairs[2].min(1), pairs[3].mean(1), pairs[4].mean(1)])
+        first, second, rest = self._stretches[:, :even:2], self._stretches[:, 1:even:2], self._stretches[:, even:]
+        merged = (first + second) / 2
+        merged[2] = np.minimum(first[2], second[2])
         if rest.shape[1]:
-            back = np.repeat(np.stack([rest[0], rest[1], rest[4]]), self._length, axis=1)
+            back = np.repeat(rest[[0, 1, 4] if len(rest) == 5 else [0, 1]], self._length, axis=1)
             self._open = np.concatenate((back, self._open), axis=1)
         self._stretches = merged
         self._length *= 2
 
     def series(self, metric: MetricSpec, label: str = "") -> Series:
         """What has come so far."""
-        stretches = self._stretches
-        if self._open.shape[1]:
-            stretches = np.concatenate((stretches, _reduced(self._open[:, None, :])), axis=1)
-        t, values, floors, means, steps = stretches
-        done = steps if len(steps) and np.isfinite(steps).all() else None
+        parts = [self._stretches, _reduced(self._open[:, None, :])] if self._open.size else [self._stretches]
+        whole = [part for part in parts if part.size]
+        stretches = np.concatenate(whole, axis=1) if whole else np.empty((4, 0))
+        t, values, floors, means, *steps = stretches
+        done = steps[0] if steps and np.isfinite(steps[0]).all() else None
         if self._length == 1:
             return Series(metric, label, t, values, done, self._gaps)
         return Series(metric, label, t, values, done, self._gaps, {}, floors, means, self.samples)
 
 
 def _reduced(whole: Floats) -> Floats:
-    """Shape (3, stretches, samples) → (5, stretches)."""
-    t, values, steps = whole
-    return np.stack([t.mean(1), np.median(values, axis=1), values.min(1), values.mean(1), steps.mean(1)])
+    """Shape (rows, stretches, samples) → (rows + 2, stretches)."""
+    t, values, *steps = whole
+    if whole.shape[2] == 1:
+        return np.stack([row[:, 0] for row in (t, values, values, values, *steps)])
+    median = np.median(values, axis=1)
+    return np.stack([t.mean(1), median, values.min(1), values.mean(1), *(row.mean(1) for row in steps)])
 
 
 def condensed(series: Iterable[Series]) -> list[Series]:

@@ -149,6 +149,10 @@ class Finding:
     """Seconds at which a late growth begins; None where it grows from the start."""
     noise: float | None = None
     """Standard deviation about the fit, in the series' unit."""
+    evidence: float | None = None
+    """Log odds of lasting growth before they were calibrated, in nats."""
+    traits: Mapping[str, float] = field(default_factory=dict)
+    """What says how like those the calibration has seen the series is, by name."""
     rate_per_step_ci95: tuple[float, float] | None = None
     rate_per_dose: Mapping[str, RatePerDose] = field(default_factory=dict)
     """By the name of the dose."""

@@ -164,7 +164,8 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
 def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
     smallest = _smallest(judged)
     shape, fitted = judged.told()
-    strange = judged.calibration.unseen(traits(judged.posterior, fitted))
+    seen = _traits(judged.posterior, fitted)
+    strange = judged.calibration.unseen(seen)
     verdict, reason = _verdict(judged, shape, fitted, smallest, strange)
     if judged.restarts:
         reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
@@ -179,13 +180,14 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
         rate_per_hour_ci95=(rate.low * hour, rate.high * hour), rate_per_step=per_step.rate if per_step else None,
         rate_per_step_ci95=per_step.ci95 if per_step else None, rate_per_dose=per_dose,
         minimum_detectable_rate_per_hour=smallest, shape=shape.name.split(",")[0], reason=reason,
-        samples=given.size, gaps=given.gaps, restarts=judged.restarts,
+        samples=given.size, gaps=given.gaps, restarts=judged.restarts, evidence=judged.odds,
+        traits=seen,
         growth=rate.rate * (1 - (begins - judged.origin) / judged.span), judged_from=begins,
         onset=onset if verdict == "leak" else None, noise=float(np.std(fitted.rest)),
     )  # fmt: skip
 
 
-def traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
+def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
     """What says how like the calibrated ones a series is, by name.
 
     blocks: how many. largest: of what the best fit leaves over, in deviations. correlation: of neighbours in it.

@@ -1,0 +1,279 @@
+"""Fit the calibration and show how well it holds on families it was not fitted on: `python benchmarks/calibrate.py`.
+
+Simulates the corpus (`benchmarks/corpus.py`), fits with each family left out in turn, and prints what the left-out
+families show: false alarms and recall by family, Brier score, calibration error, reliability, how often the interval
+holds the rate, and how often a leak at the limit of detection is found. --write fits on all and ships the result:
+`monitors/calibration.json`, and the plot `docs/reliability.svg`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.corpus import DEVIATION, SETTINGS, Case, cases, series_of
+from monitors.calibration import FILE, SCHEMA, Calibration
+from monitors.detectors.trend import Trend
+from monitors.model import Finding
+from monitors.simulation import bytes_of, draw
+
+SOFTNESS = 2.0
+LEAK_FROM, PASS_TO = 0.8, 0.2
+SPREAD = 0.0005
+"""Share of the corpus that may lie beyond either end of what counts as seen."""
+STRONG = 6.0
+"""Noise deviations of growth from which recall is asked for."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One trace of the corpus and what was found in it."""
+
+    case: Case
+    leaks: bool
+    rate: float
+    found: Finding
+
+
+def judge(case: Case) -> Judged:
+    """Judge one trace."""
+    trace, series = series_of(case)
+    return Judged(case, trace.leaks, trace.rate, Trend().judge(series, SETTINGS))
+
+
+def score(odds: np.ndarray) -> np.ndarray:
+    """What the logistic is linear in."""
+    return np.arcsinh(odds / SOFTNESS)
+
+
+def fit(odds: np.ndarray, leaks: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept, leaks and no leaks weighing the same."""
+    model = LogisticRegression(C=1e6, class_weight="balanced").fit(score(odds)[:, None], leaks)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
+
+
+def probability(odds: np.ndarray, slope: float, intercept: float) -> np.ndarray:
+    """Calibrated."""
+    return 1 / (1 + np.exp(-(slope * score(odds) + intercept)))
+
+
+def left_out(judged: Sequence[Judged]) -> np.ndarray:
+    """The probability of each trace by a calibration that never saw its family."""
+    odds = np.array([one.found.evidence for one in judged])
+    leaks = np.array([one.leaks for one in judged])
+    families = np.array([one.case.family for one in judged])
+    out = np.empty(len(judged))
+    for family in np.unique(families):
+        held = families == family
+        out[held] = probability(odds[held], *fit(odds[~held], leaks[~held]))
+    return out
+
+
+def share(values: Iterable[bool]) -> str:
+    """Per cent."""
+    listed = list(values)
+    return f"{np.mean(listed):.1%}" if listed else "–"
+
+
+def by_family(judged: Sequence[Judged], p: np.ndarray) -> None:
+    """False alarms of what is benign, recall of what leaks."""
+    groups: dict[tuple[bool, str], list[tuple[float, float]]] = defaultdict(list)
+    for one, value in zip(judged, p, strict=True):
+        groups[one.leaks, one.case.family].append((one.case.growth, value))
+    print("\n| family that does not leak, left out | leak | inconclusive | pass |\n| --- | ---: | ---: | ---: |")
+    for (leaks, family), rows in groups.items():
+        if not leaks:
+            values = [value for _, value in rows]
+            print(f"| {family} | {share(v >= LEAK_FROM for v in values)} | "
+                  f"{share(PASS_TO < v < LEAK_FROM for v in values)} | {share(v <= PASS_TO for v in values)} |")  # fmt: skip
+    growths = sorted({one.case.growth for one in judged if one.leaks})
+    print(f"\n| family that leaks, left out: found at | {' | '.join(f'{g:g} σ' for g in growths)} |")
+    print(f"| --- |{' ---: |' * len(growths)}")
+    for (leaks, family), rows in groups.items():
+        if leaks:
+            cells = [share(v >= LEAK_FROM for g, v in rows if g == growth) for growth in growths]
+            print(f"| {family} | {' | '.join(cells)} |")
+
+
+def by_condition(judged: Sequence[Judged], p: np.ndarray, name: str, key: Callable[[Judged], str]) -> None:
+    """Precision, recall, F1 and Brier score by a condition of the trace."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, one in enumerate(judged):
+        groups[key(one)].append(i)
+        groups["all"].append(i)
+    print(f"\n| {name} | traces | precision, ≥ {STRONG:g} σ | recall, ≥ {STRONG:g} σ | F1, < {STRONG:g} σ | Brier "
+          "| calibration error |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
+    for group, members in groups.items():
+        own = [judged[i] for i in members]
+        values = p[members]
+        strong = precision_recall(own, values, lambda one: not one.leaks or one.case.growth >= STRONG)
+        weak = precision_recall(own, values, lambda one: not one.leaks or one.case.growth < STRONG)
+        f1 = 2 * weak[0] * weak[1] / max(sum(weak), 1e-9)
+        brier = weighted(own, (values - np.array([one.leaks for one in own])) ** 2)
+        print(f"| {group} | {len(own)} | {strong[0]:.3f} | {strong[1]:.3f} | {f1:.3f} | {brier:.3f} | "
+              f"{calibration_error(own, values):.3f} |")  # fmt: skip
+
+
+def precision_recall(judged: Sequence[Judged], p: np.ndarray, chosen: Callable[[Judged], bool]) -> tuple[float, float]:
+    """Of the verdict `leak`, classes as they come."""
+    said = [(one.leaks, value >= LEAK_FROM) for one, value in zip(judged, p, strict=True) if chosen(one)]
+    hits = sum(leaks and found for leaks, found in said)
+    return hits / max(1, sum(found for _, found in said)), hits / max(1, sum(leaks for leaks, _ in said))
+
+
+def weights(judged: Sequence[Judged]) -> np.ndarray:
+    """Leaks and no leaks weigh the same: the probability is stated for even odds beforehand."""
+    leaks = np.array([one.leaks for one in judged])
+    return np.where(leaks, 0.5 / max(leaks.sum(), 1), 0.5 / max((~leaks).sum(), 1))
+
+
+def weighted(judged: Sequence[Judged], values: np.ndarray) -> float:
+    """Mean with those weights."""
+    w = weights(judged)
+    return float(w @ values / w.sum())
+
+
+def reliability(judged: Sequence[Judged], p: np.ndarray) -> list[tuple[float, float, float, int]]:
+    """Of each tenth of probability: mean of what was said, share that leaks, weight, traces."""
+    w, leaks = weights(judged), np.array([one.leaks for one in judged])
+    out = []
+    for tenth in range(10):
+        own = (p >= tenth / 10) & ((p < (tenth + 1) / 10) | (tenth == 9))
+        if own.any():
+            out.append((float(w[own] @ p[own] / w[own].sum()), float(w[own] @ leaks[own] / w[own].sum()),
+                        float(w[own].sum()), int(own.sum())))  # fmt: skip
+    return out
+
+
+def calibration_error(judged: Sequence[Judged], p: np.ndarray) -> float:
+    """Expected calibration error over tenths."""
+    rows = reliability(judged, p)
+    return sum(weight * abs(said - true) for said, true, weight, _ in rows) / sum(row[2] for row in rows)
+
+
+def show_reliability(judged: Sequence[Judged], p: np.ndarray) -> None:
+    """The reliability table."""
+    print("\n| said | leaks | traces |\n| ---: | ---: | ---: |")
+    for said, true, _, count in reliability(judged, p):
+        print(f"| {said:.3f} | {true:.3f} | {count} |")
+
+
+def rates(judged: Sequence[Judged], p: np.ndarray) -> None:
+    """Whether the interval holds the true rate, and how far off the rate is."""
+    groups: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for one, value in zip(judged, p, strict=True):
+        interval = one.found.rate_per_hour_ci95
+        if not one.leaks or value < LEAK_FROM or interval is None or one.found.rate_per_hour is None:
+            continue
+        true = one.rate * DEVIATION * 3600 / one.case.span
+        row = interval[0] <= true <= interval[1], abs(one.found.rate_per_hour / true - 1)
+        groups[one.case.family].append(row)
+        groups["all"].append(row)
+    print("\n| leaks found | interval holds the rate | median error of the rate |\n| --- | ---: | ---: |")
+    for family, rows in groups.items():
+        print(f"| {family} | {share(held for held, _ in rows)} | {np.median([e for _, e in rows]):.1%} |")
+
+
+def at_limit(job: tuple[Case, int]) -> tuple[float, bool] | None:
+    """Plant the smallest leak that a benign trace says it would have shown into another draw of it; was it found?"""
+    case, seed = job
+    limit = judge(case).found.minimum_detectable_rate_per_hour
+    if limit is None:
+        return None
+    trace = draw(case.family, case.noise, case.t, 0.0, case.seed + 50_000 + seed)
+    calm = bytes_of(trace, DEVIATION)
+    found = Trend().judge(calm.raised(limit / 3600 * (calm.t - calm.t[0])), SETTINGS)
+    return limit, found.verdict == "leak"
+
+
+def show_limit(pool: ProcessPoolExecutor, chosen: Sequence[Case]) -> None:
+    """How honest the limit of detection is."""
+    groups: dict[str, list[bool]] = defaultdict(list)
+    jobs = [(case, 0) for case in chosen if case.growth == 0]
+    for (case, _), result in zip(jobs, pool.map(at_limit, jobs, chunksize=8), strict=True):
+        if result is not None:
+            groups[case.family].append(result[1])
+            groups["all"].append(result[1])
+    print("\n| leak at the limit of detection, planted into | found |\n| --- | ---: |")
+    for family, rows in groups.items():
+        print(f"| {family} | {share(rows)} |")
+
+
+def shipped(judged: Sequence[Judged]) -> dict[str, object]:
+    """The calibration fitted on all, as it is written."""
+    odds = np.array([one.found.evidence for one in judged])
+    slope, intercept = fit(odds, np.array([one.leaks for one in judged]))
+    traits = {name: np.array([one.found.traits[name] for one in judged]) for name in judged[0].found.traits}
+    seen = {
+        name: [round(float(np.quantile(values, SPREAD)), 3), round(float(np.quantile(values, 1 - SPREAD)), 3)]
+        for name, values in traits.items()
+    }
+    return {
+        "schema": SCHEMA,
+        "fitted_by": "python benchmarks/calibrate.py --write",
+        "fitted_on": f"{len(judged)} simulated traces of {len({one.case.family for one in judged})} families",
+        "slope": round(slope, 4),
+        "intercept": round(intercept, 4),
+        "softness": SOFTNESS,
+        "leak_from": LEAK_FROM,
+        "pass_to": PASS_TO,
+        "seen": seen,
+    }
+
+
+def plot(rows: Sequence[tuple[float, float, float, int]]) -> str:
+    """The reliability diagram as SVG: said against true, the area of a dot its share of the traces."""
+    side, edge = 320, 40
+    dots = "".join(
+        f'<circle cx="{edge + side * said:.1f}" cy="{edge + side * (1 - true):.1f}" r="{3 + 12 * weight**0.5:.1f}" '
+        f'fill="#2a6fb0" fill-opacity=".7"><title>said {said:.2f}, true {true:.2f}, {count} traces</title></circle>'
+        for said, true, weight, count in rows
+    )
+    ticks = "".join(
+        f'<text x="{edge + side * k / 5:.0f}" y="{edge + side + 18}" text-anchor="middle">{k / 5:g}</text>'
+        f'<text x="{edge - 8}" y="{edge + side * (1 - k / 5) + 4:.0f}" text-anchor="end">{k / 5:g}</text>'
+        for k in range(6)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side + 2 * edge} {side + 2 * edge}" width="400" '
+        f'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+        f'<rect x="{edge}" y="{edge}" width="{side}" height="{side}" fill="none" stroke="#999"/>'
+        f'<path d="M{edge} {edge + side}L{edge + side} {edge}" stroke="#999" stroke-dasharray="4 4"/>{dots}{ticks}'
+        f'<text x="{edge + side / 2}" y="{2 * edge + side - 6}" text-anchor="middle">leak probability said</text>'
+        f'<text x="{edge}" y="{edge - 12}">share that leaks, families left out of the fit</text></svg>\n'
+    )
+
+
+def main() -> None:
+    """Print the tables; with --write, ship the calibration."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--series", type=int, default=24, help="traces of each family and length")
+    parser.add_argument("--write", action="store_true", help="write the calibration and its plot")
+    options = parser.parse_args()
+    chosen = list(cases(options.series))
+    with ProcessPoolExecutor() as pool:
+        judged = list(pool.map(judge, chosen, chunksize=16))
+        p = left_out(judged)
+        by_family(judged, p)
+        by_condition(judged, p, "length", lambda one: one.case.length)
+        by_condition(judged, p, "noise", lambda one: one.case.noise)
+        show_reliability(judged, p)
+        rates(judged, p)
+        if options.write:
+            FILE.write_text(json.dumps(shipped(judged), indent=2) + "\n", encoding="utf-8")
+            Path("docs/reliability.svg").write_text(plot(reliability(judged, p)), encoding="utf-8")
+        show_limit(pool, chosen[:: max(1, len(chosen) // 3000)])
+
+
+assert set(Calibration.__dataclass_fields__) <= {"slope", "intercept", "softness", "leak_from", "pass_to", "seen"}
+
+if __name__ == "__main__":
+    main()
