@@ -14,7 +14,7 @@ _SHORTEST = 0.05
 
 
 def find_jumps(values: Floats, most: int = 6, threshold: float = 5.0) -> Ints:
-    """Indices before which the level jumps and stands: at most `most`; none where there are more.
+    """Indices before which the level jumps and stands: at most `most`, few of them down; none where there are more.
 
     values: blocks of a series, shape (m,). A place counts whose difference of medians, three blocks on each side,
     exceeds those nearby by `threshold` robust deviations of such differences.
@@ -34,7 +34,7 @@ def find_jumps(values: Floats, most: int = 6, threshold: float = 5.0) -> Ints:
             break
         if all(abs(i - other) > 3 for other in found):
             found.append(i)
-        if len(found) > most:
+        if len(found) > most or sum(change[i] < 0 for i in found) > _MOST_RESTARTS:
             return np.empty(0, np.int64)
     return np.unique(np.array([_edge(values, i + 3) for i in found], dtype=np.int64))
 

@@ -171,32 +171,38 @@ def fit(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> Fit:
     return Fit(still, growth, rest, whiten @ rest)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rate:
-    """Per unit of x, with an interval of the asked confidence. above: probability that it exceeds what counts."""
+    """Per unit of x, with an interval of the asked confidence: a mixture of normals with these shares, centres, widths.
+
+    Each of shape (models,).
+    """
 
     rate: float
     low: float
     high: float
-    above: float
+    shares: Floats
+    centres: Floats
+    widths: Floats
+
+    def exceeds(self, least: float) -> float:
+        """Probability that the rate is above `least`."""
+        return 1.0 - float(self.shares @ normal_cdf((least - self.centres) / self.widths))
 
 
-def rate_of(posterior: Posterior, confidence: float, least: float) -> Rate:
-    """The rate averaged over all growing models of the first series, as a mixture of Student's t.
-
-    least: rate that counts, per unit of x.
-    """
+def rate_of(posterior: Posterior, confidence: float) -> Rate:
+    """The rate averaged over all growing models of the first series, as a mixture of Student's t."""
     weights = np.exp(posterior.growing[:, :, 0] - posterior.growing[:, :, 0].max())
     kept = weights > 1e-4
-    share = weights[kept] / weights[kept].sum()
-    rate, error = posterior.rate[:, :, 0][kept], posterior.error[:, :, 0][kept]
+    shares = weights[kept] / weights[kept].sum()
+    centres, error = posterior.rate[:, :, 0][kept], posterior.error[:, :, 0][kept]
     freedom = np.broadcast_to(posterior.freedom, weights.shape)[kept]
     # Student's t is stood in for by a normal that is as wide at the ends of the interval.
     edge = (1 + confidence) / 2
     heavier = {f: student_quantile(edge, f) / student_quantile(edge, 1e9) for f in np.unique(freedom).tolist()}
-    width = error * np.array([heavier[f] for f in freedom.tolist()])
-    low, middle, high = (_quantile(share, rate, width, p) for p in (1 - edge, 0.5, edge))
-    return Rate(middle, low, high, 1.0 - float(share @ normal_cdf((least - rate) / width)))
+    widths = error * np.array([heavier[f] for f in freedom.tolist()])
+    low, middle, high = (_quantile(shares, centres, widths, p) for p in (1 - edge, 0.5, edge))
+    return Rate(middle, low, high, shares, centres, widths)
 
 
 def _quantile(share: Floats, centre: Floats, width: Floats, p: float) -> float:

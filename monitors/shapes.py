@@ -15,6 +15,7 @@ import numpy as np
 from monitors.stats import SETTLING, Floats, Ints, orthonormal, whitener
 
 NOISES = (
+    (-0.5, 0.0),
     (0.0, 0.0),
     (0.5, 0.0),
     (0.8, 0.0),
@@ -25,8 +26,8 @@ NOISES = (
     (SETTLING, 3.0),
     (SETTLING, 30.0),
 )
-"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white; and
-walks that settle, as a high-water mark does or a cache whose entries come at random, plus white."""
+"""Correlation of neighbouring blocks, and white noise on top: alternating, white, AR(1), near a random walk, walk plus
+white; and walks that settle, as a high-water mark does or a cache whose entries come at random, plus white."""
 
 _DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
 _LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)
@@ -108,9 +109,10 @@ def _named(settled: float) -> str:
 def _growing(x: Floats, still: tuple[Shape, ...]) -> Iterator[tuple[int, Shape]]:
     """Every shape with lasting growth, and the index of the shape that it extends."""
     for i, base in enumerate(still):
-        if base.kind in ("logarithm", "hyperbola") or (base.kind == "stop" and base.settled > _SETTLED):
+        if base.kind == "logarithm" or (base.kind == "stop" and base.settled > LATE):
+            # Both grow on to the end, or nearly so: that they should leak besides could not be told.
             continue
-        growing = "linear" if base.kind in ("flat", "decay", "stop") else f"linear, {base.name}"
+        growing = "linear" if base.kind in ("flat", "decay", "stop", "hyperbola") else f"linear, {base.name}"
         yield i, Shape(growing, base.kind, base.columns, x, base.place, base.settled, base.parameters + 1)
         if base.kind == "flat" or (base.kind == "decay" and base.settled <= _SETTLED):
             for onset in _ONSETS if base.kind == "flat" else _ONSETS[::3]:

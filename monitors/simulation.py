@@ -50,15 +50,16 @@ def bytes_of(trace: Trace, deviation: float = 2.0**20, base: float = 2.0**29, gr
     return Series(MEMORY, "", trace.t, np.round((base + deviation * trace.values) / grain) * grain)
 
 
-def draw(family: str, noise: str, t: Floats, growth: float, seed: int) -> Trace:
+def draw(family: str, noise: str, t: Floats, growth: float, seed: int, noise_seed: int | None = None) -> Trace:
     """One trace of a family of `BENIGN` (then `growth` is ignored) or `LEAKS`.
 
     growth: over the whole trace, in deviations of all that stays beside it: noise, and swings that never end.
-    t: seconds, shape (n,), rising.
+    t: seconds, shape (n,), rising. noise_seed: draws the noise anew, and leaves the rest as it is.
     """
-    generator = np.random.default_rng([seed, zlib.crc32(family.encode()), zlib.crc32(noise.encode()), len(t)])
+    names = zlib.crc32(family.encode()), zlib.crc32(noise.encode()), len(t)
+    generator = np.random.default_rng([seed, *names])
     x = (t - t[0]) / (t[-1] - t[0])
-    rest = NOISES[noise](generator, len(t))
+    rest = NOISES[noise](np.random.default_rng([seed if noise_seed is None else noise_seed, 1, *names]), len(t))
     values, rate = rest, 0.0
     if family in BENIGN:
         values, growth = rest + BENIGN[family](generator, x), 0.0

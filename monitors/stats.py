@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _STANDARD_NORMAL = NormalDist()
-SETTLING = -1.0
+SETTLING = -2.0
 _SETTLES = 0.005
 """Share of a series after which a settling walk's steps begin to fade."""
 
@@ -127,7 +127,7 @@ def student_quantile(p: float, freedom: float) -> float:
 def whitener(m: int, memory: float, white: float = 0.0) -> Floats:
     """Matrix that turns correlated noise into white noise, scaled so that densities can be compared. Shape (m, m).
 
-    memory: correlation of neighbours (AR(1)), 0 to < 1; or `SETTLING` for a walk whose steps fade as 1 / time.
+    memory: correlation of neighbours (AR(1)), -1 to 1; or `SETTLING` for a walk whose steps fade as 1 / time.
     white: variance of white noise on top, in units of the innovations' variance, of a settling walk's halfway. The
     determinant is 1: log-likelihoods of differently whitened series differ by their sums of squares alone.
     """

@@ -28,6 +28,7 @@ _GRAINS = 4.0
 """Growth of fewer units of the series' resolution is not seen."""
 _SURE = 1.645
 """Standard normal deviations below which one draw in twenty lies."""
+_EVEN, _RARE = 0.5, 0.025
 _FASTEST = 300.0
 """Errors of a rate: growth this far beyond the noise is found, or none is."""
 
@@ -63,7 +64,7 @@ class _Judged:
     @property
     def probability(self) -> float:
         """That it grows and keeps growing, faster than what counts."""
-        return float(np.clip(self.calibration.probability(self.odds) * self.rate.above, 0.0005, 0.9995))
+        return float(np.clip(self.calibration.probability(self.odds) * self.rate.exceeds(self.least), 0.0005, 0.9995))
 
     @property
     def leaks(self) -> bool:
@@ -126,7 +127,7 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
     posterior = weigh(book, y[None], grain / np.sqrt(12), find_jumps(y))
-    rate = rate_of(posterior, settings.confidence, least)
+    rate = rate_of(posterior, settings.confidence)
     return _Judged(series, restarts, origin, span, y, posterior, rate, least, grain, calibration.load())
 
 
@@ -253,9 +254,17 @@ def _verdict(
     if smallest is None:
         return "inconclusive", "too noisy and too short: no leak, however fast, would have been seen"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
-    if judged.probability <= judged.calibration.pass_to:
+    if _passes(judged, smallest):
         return "pass", f"{_calm(judged, fitted)}; {seen}"
     return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
+
+
+def _passes(judged: _Judged, smallest: float) -> bool:
+    """Whether a leak is improbable; or whatever grows is very probably less than what would have been seen."""
+    if judged.probability <= judged.calibration.pass_to:
+        return True
+    faster = judged.calibration.probability(judged.odds) * judged.rate.exceeds(smallest / judged.hour)
+    return judged.probability < _EVEN and faster <= _RARE
 
 
 _STRANGE = {
