@@ -33,6 +33,7 @@ SOFTNESS = 2.0
 LEAK_FROM, PASS_TO = 0.8, 0.2
 SPREAD = 0.0005
 """Share of the corpus that may lie beyond either end of what counts as seen."""
+WIDENED = 1.25
 STRONG = 6.0
 """Noise deviations of growth from which recall is asked for."""
 
@@ -217,7 +218,9 @@ def shipped(judged: Sequence[Judged]) -> dict[str, object]:
     slope, intercept = fit(odds, np.array([one.leaks for one in judged]))
     traits = {name: np.array([one.found.traits[name] for one in judged]) for name in judged[0].found.traits}
     seen = {
-        name: [round(float(np.quantile(values, SPREAD)), 3), round(float(np.quantile(values, 1 - SPREAD)), 3)]
+        name: [round(float(WIDENED * np.quantile(values, end)), 3) for end in (SPREAD, 1 - SPREAD)]
+        if name != "blocks"
+        else [float(values.min()), float(values.max())]
         for name, values in traits.items()
     }
     return {

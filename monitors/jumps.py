@@ -13,11 +13,12 @@ _DROP = 0.6
 _SHORTEST = 0.05
 
 
-def find_jumps(values: Floats, most: int = 6, threshold: float = 5.0) -> Ints:
+def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = 5.0) -> Ints:
     """Indices before which the level jumps and stands: at most `most`, few of them down; none where there are more.
 
     values: blocks of a series, shape (m,). A place counts whose difference of medians, three blocks on each side,
-    exceeds those nearby by `threshold` robust deviations of such differences.
+    exceeds those nearby by `threshold` robust deviations of such differences, and of `grain`, below which they mean
+    nothing.
     """
     if len(values) < 20:
         return np.empty(0, np.int64)
@@ -26,7 +27,7 @@ def find_jumps(values: Floats, most: int = 6, threshold: float = 5.0) -> Ints:
     # A curve bends here as it does nearby; a jump stands out against both sides.
     inner = change[_APART:-_APART]
     excess = np.minimum(np.abs(inner - change[: -2 * _APART]), np.abs(inner - change[2 * _APART :]))
-    scale = 1.4826 * np.median(np.abs(change - np.median(change))) + 1e-9 * np.abs(values).max() + 1e-300
+    scale = 1.4826 * np.median(np.abs(change - np.median(change))) + grain
     size = np.concatenate((np.zeros(_APART), excess / scale, np.zeros(_APART)))
     found: list[int] = []
     for i in np.argsort(-size).tolist():

@@ -197,8 +197,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
     body = asdict(finding)
     for name in ("series", "layer", "unit", "samples", "gaps"):
         del body[name]
-    interval = body["rate_per_hour_ci95"]
-    body["rate_per_hour_ci95"] = list(interval) if interval else None
+    for name in ("rate_per_hour_ci95", "rate_per_step_ci95", "hours_to_exhaustion_ci95"):
+        body[name] = list(body[name]) if body[name] else None
+    body["rate_per_dose"] = {
+        dose: {"rate": r["rate"], "ci95": list(r["ci95"])} for dose, r in body["rate_per_dose"].items()
+    }
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in body.items()}
 
 

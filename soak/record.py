@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monitors.model import Event, Finding
+from monitors.model import Event, Finding, RatePerDose
 from monitors.series import Floats, Series, from_rounds
 from reports.record import RunInfo, TrialInfo
 from soak.errors import UsageError
@@ -100,5 +100,7 @@ def _table(store: Store, trial: int, width: int) -> tuple[Floats, Floats]:
 
 
 def _finding(body: Mapping[str, Any]) -> Finding:
-    interval = body.get("rate_per_hour_ci95")
-    return Finding(**{**body, "rate_per_hour_ci95": tuple(interval) if interval else None})
+    pairs = ("rate_per_hour_ci95", "rate_per_step_ci95", "hours_to_exhaustion_ci95")
+    read = {name: tuple(body[name]) if body.get(name) else None for name in pairs}
+    doses = {name: RatePerDose(r["rate"], tuple(r["ci95"])) for name, r in body.get("rate_per_dose", {}).items()}
+    return Finding(**{**body, **read, "rate_per_dose": doses})

@@ -7,7 +7,7 @@ other, the calibrated probability, and the verdict in words. `docs/detection.md`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ _GRAINS = 4.0
 """Growth of fewer units of the series' resolution is not seen."""
 _SURE = 1.645
 """Standard normal deviations below which one draw in twenty lies."""
+_UNDONE = 0.1
 _EVEN, _RARE = 0.5, 0.025
 _FASTEST = 300.0
 """Errors of a rate: growth this far beyond the noise is found, or none is."""
@@ -75,7 +76,20 @@ class _Judged:
         """The shape to speak of, growing or not, and its fit."""
         grows = self.odds > 0
         shape, noise = self.posterior.best_growing() if grows else self.posterior.best_still()
-        return shape, fit(self.posterior, shape, noise, self.y)
+        fitted = fit(self.posterior, shape, noise, self.y)
+        jumps = self.posterior.jumps
+        if shape.name == "flat" and len(jumps):
+            return replace(
+                shape, name="step", place=float(self.posterior.book.x[jumps[0] - 1 : jumps[0] + 1].mean())
+            ), fitted
+        if grows and shape.kind == "stop" and _undone(fitted) > _UNDONE:
+            return replace(shape, name="late onset"), fitted
+        return shape, fitted
+
+
+def _undone(fitted: Fit) -> float:
+    """Share of the growth that a fall beside it takes back: growth that begins where the fall ends is late growth."""
+    return float(fitted.still[0] - fitted.still[-1]) / max(float(np.ptp(fitted.growth)), 1e-12)
 
 
 class Trend:
@@ -126,7 +140,7 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
-    posterior = weigh(book, y[None], grain / np.sqrt(12), find_jumps(y))
+    posterior = weigh(book, y[None], grain / np.sqrt(12), find_jumps(y, grain))
     rate = rate_of(posterior, settings.confidence)
     return _Judged(series, restarts, origin, span, y, posterior, rate, least, grain, calibration.load())
 
@@ -155,7 +169,7 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
         coarse = len(np.unique(blocks.median)) < len(blocks.median) / 2
         for values in (blocks.mean if coarse else blocks.median, blocks.floor):
             calm = without_spikes(values)
-            score = roughness(calm) / np.sqrt(count) * 1.3**level
+            score = roughness(calm) / np.sqrt(count) * 1.6**level
             if best is None or score < best[0]:
                 best = score, blocks, calm
     assert best is not None
@@ -255,7 +269,7 @@ def _verdict(
         return "inconclusive", "too noisy and too short: no leak, however fast, would have been seen"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
     if _passes(judged, smallest):
-        return "pass", f"{_calm(judged, fitted)}; {seen}"
+        return "pass", f"{_calm(judged, shape, fitted)}; {seen}"
     return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
 
 
@@ -294,20 +308,19 @@ def _least(judged: _Judged) -> str:
     return format_value(judged.least, judged.series.metric.unit)
 
 
-def _calm(judged: _Judged, fitted: Fit) -> str:
+def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     """What the series does, which is no leak, in words."""
     unit = judged.series.metric.unit
     if judged.odds > 0:
         rate = format_rate(judged.rate.rate * judged.hour, unit)
         return f"growth of {rate} is less than the {_least(judged)} in all that count"
-    shape, _ = judged.posterior.best_still()
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
-    if float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) and abs(change) > exact:
-        return (
-            f"a rise of {format_value(change, unit)} in a few steps, level between" if change > 0 else "falls in steps"
-        )
+    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.posterior.jumps) > 1
+    if stairs and abs(change) > exact:
+        moved = "a rise" if change > 0 else "a fall"
+        return f"{moved} of {format_value(abs(change), unit)} in a few steps, level between"
     if shape.name == "periodic":
         return "swings, without growing"
     if shape.name == "flat" or abs(change) <= exact:

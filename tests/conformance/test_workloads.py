@@ -30,7 +30,9 @@ def test_it_says_what_it_is(name: str) -> None:
     assert module.FRAMEWORKS
     assert set(module.MODES) <= {"train", "infer"}
     assert module.MODES
-    kind = {"fault": "Planted fault: ", "lookalike": "Planted lookalike: "}.get(name.partition("_")[0], "")
+    kind = {"fault": "Planted fault: ", "lookalike": "Planted lookalike: ", "zoo": "Zoo: "}.get(
+        name.partition("_")[0], ""
+    )
     assert first.startswith(kind)
 
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from monitors.stats import (
-    bootstrap_slopes,
+    SETTLING,
     cut_blocks,
-    effective_rises,
-    future_minimum,
+    normal_cdf,
     orthonormal,
     resolution,
     roughness,
     student_quantile,
-    theil_sen,
     whitener,
     without_spikes,
-)  # fmt: skip
-
-
-def test_theil_sen_is_unmoved_by_a_quarter_of_outliers() -> None:
-    x = np.arange(40.0)
-    y = 3 * x + 7
-    y[::4] += 1e6 * np.random.default_rng(0).normal(size=10)
-    assert theil_sen(x, y) == pytest.approx(3, abs=0.05)
-    assert math.isnan(theil_sen(np.ones(5), np.arange(5.0)))
+)
 
 
 def test_blocks_are_cut_by_time_and_empty_ones_left_out() -> None:
@@ -39,31 +25,6 @@ def test_blocks_are_cut_by_time_and_empty_ones_left_out() -> None:
     assert blocks.floor.tolist() == [0.0, 62.0]
     assert blocks.median.tolist() == [9.0, 71.0]
     assert blocks.start.tolist() == [0, 10]
-
-
-@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=100))
-def test_future_minimum_is_the_least_still_to_come(values: list[float]) -> None:
-    floor = future_minimum(np.array(values))
-    assert floor.tolist() == [min(values[i:]) for i in range(len(values))]
-
-
-def test_rises_are_counted_as_if_they_were_equal() -> None:
-    assert effective_rises(np.repeat([0.0, 1, 2, 3, 4], 10)) == pytest.approx(4)
-    assert effective_rises(np.arange(31.0)) == pytest.approx(30)
-    assert effective_rises(np.repeat([0.0, 100, 101, 102], 10)) == pytest.approx(1.04, abs=0.01)
-    assert effective_rises(np.arange(10.0)[::-1]) == 0
-    noisy = np.repeat([0.0, 10, 20], 20) + np.random.default_rng(0).normal(0, 0.3, 60)
-    assert effective_rises(noisy) < 4
-
-
-def test_the_interval_of_a_slope_holds_it() -> None:
-    held = 0
-    x = np.linspace(0, 1, 40)
-    for seed in range(60):
-        y = 5 * x + np.random.default_rng(seed).normal(0, 0.2, 40)
-        drawn = bootstrap_slopes(x, y, theil_sen(x, y), 200, 0)
-        held += np.quantile(drawn, 0.025) <= 5 <= np.quantile(drawn, 0.975)
-    assert held >= 50
 
 
 def test_roughness_sees_noise_and_neither_trend_nor_step() -> None:
@@ -100,6 +61,19 @@ def test_whitening_leaves_no_correlation_and_keeps_density() -> None:
     white = whiten @ walk
     assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.15
     assert abs(np.corrcoef(walk[1:], walk[:-1])[0, 1]) > 0.7
+
+
+def test_a_settling_walk_is_white_once_whitened() -> None:
+    whiten = whitener(64, SETTLING, 0.3)
+    assert np.linalg.slogdet(whiten)[1] == pytest.approx(0, abs=1e-8)
+    drawn = np.linalg.solve(whiten, np.random.default_rng(4).normal(size=(64, 2000)))
+    steps = np.diff(drawn, axis=0).std(axis=1)
+    assert steps[0] > 3 * steps[-1], "its steps fade"
+
+
+def test_normal_probabilities() -> None:
+    known = {-1.96: 0.025, 0.0: 0.5, 1.0: 0.841345, 1.96: 0.975, 9.0: 1.0}
+    assert normal_cdf(np.array(list(known))) == pytest.approx(list(known.values()), abs=1e-4)
 
 
 def test_columns_become_orthonormal_and_spanned_ones_vanish() -> None:

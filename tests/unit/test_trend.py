@@ -11,7 +11,7 @@ from monitors.detection import JudgeSettings
 from monitors.detectors.trend import Trend
 from monitors.model import Finding, MetricSpec
 from monitors.series import Floats, Series
-from monitors.simulation import BENIGN, LEAKS, MEMORY, simulate
+from monitors.simulation import BENIGN, LEAKS, MEMORY, bytes_of, draw
 
 T = np.arange(0.0, 60, 0.25)
 MIB = 2.0**20
@@ -29,23 +29,26 @@ def noise(seed: int = 0, size: float = 0.1 * MIB) -> Floats:
     return 300 * MIB + np.random.default_rng(seed).normal(0, size, len(T))
 
 
+ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)
+
+
 @pytest.mark.parametrize("family", list(LEAKS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_family_of_leaks_is_found(family: str, seed: int) -> None:
-    growth = 400.0 if family == "under a sawtooth" else 100.0
-    found = judge(simulate(LEAKS[family](np.random.default_rng(seed), T, growth), T))
+    found = judge(bytes_of(draw(family, "white", T, 60.0, seed)), ANY)
     assert found.verdict == "leak"
     assert found.leak_probability is not None
-    assert found.leak_probability > 0.5
+    assert found.leak_probability > 0.8
 
 
-@pytest.mark.parametrize("family", list(BENIGN))
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_lookalike_is_called_a_leak(family: str, seed: int) -> None:
-    found = judge(simulate(BENIGN[family](np.random.default_rng(seed), T), T))
-    assert found.verdict != "leak"
-    assert found.leak_probability is not None
-    assert found.leak_probability < 0.5
+def test_lookalikes_are_hardly_ever_called_leaks() -> None:
+    called = [
+        (family, seed)
+        for family in BENIGN
+        for seed in range(4)
+        if judge(bytes_of(draw(family, "white", T, 0.0, seed)), ANY).verdict == "leak"
+    ]
+    assert len(called) <= 2, called
 
 
 def test_rate_interval_and_steps_are_those_that_were_planted() -> None:
@@ -54,6 +57,8 @@ def test_rate_interval_and_steps_are_those_that_were_planted() -> None:
     assert found.rate_per_hour_ci95 is not None
     assert found.rate_per_hour_ci95[0] < 1800 * MIB < found.rate_per_hour_ci95[1]
     assert found.rate_per_step == pytest.approx(0.01 * MIB, rel=0.02)
+    assert found.rate_per_step_ci95 is not None
+    assert found.rate_per_step_ci95[0] < 0.01 * MIB < found.rate_per_step_ci95[1]
     assert found.growth == pytest.approx(0.5 * MIB * (60 - (found.judged_from or 0)), rel=0.05)
     assert found.reason.startswith("growth of 1.76 GiB/h (")
     assert found.reason.endswith("that lasts to the end")
@@ -115,7 +120,8 @@ def test_slower_than_what_counts_is_no_leak() -> None:
 def test_an_allocator_that_creeps_in_few_steps_is_no_leak() -> None:
     stairs = sum(2 * MIB * (at < T) for at in (14.0, 26.0, 41.0, 52.0))
     found = judge(memory(300 * MIB + np.asarray(stairs)))
-    assert found.verdict == "inconclusive"
+    assert found.verdict == "pass"
+    assert "in a few steps, level between" in found.reason
 
 
 @pytest.mark.parametrize("per_second", [0.5, 1.0, 2.0])

@@ -1,4 +1,4 @@
-"""Zoo: `torch.compile` of a new model and `torch._dynamo.reset`, again and again; something of each compile stays.
+"""Zoo: `torch.compile` of a new model and a reset, again and again; something of each compile stays.
 
 `distinct` bounds how many models are compiled before they are only called.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a `tf.function` given a new shape in every step; each gets a graph of its own, kept as long as the function.
+"""Zoo: a `tf.function` given a new shape in every step keeps a graph for each.
 
 Reference: tensorflow/tensorflow issues 31842 and 124972.
 """
