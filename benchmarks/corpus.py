@@ -20,7 +20,7 @@ from monitors.detection import JudgeSettings
 from monitors.series import Floats, Series
 from monitors.simulation import BENIGN, LEAKS, NOISES, Trace, bytes_of, draw
 
-LENGTHS = {"5 min": (300, 1.0), "1 h": (1800, 2.0), "8 h": (5760, 5.0), "72 h": (17280, 15.0)}
+LENGTHS = {"1 min": (48, 1.25), "5 min": (300, 1.0), "1 h": (1800, 2.0), "8 h": (5760, 5.0), "72 h": (17280, 15.0)}
 """Samples, and seconds between two."""
 GROWTHS = (1.5, 3.0, 6.0, 12.0, 40.0)
 """Over the whole trace, in deviations of all that stays beside it."""

@@ -1,4 +1,4 @@
-"""Every detector over every judged series, and what their findings mean together: one verdict, one layer, one rate."""
+"""Every detector over every judged series of a trial."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from monitors import detectors
-from monitors.model import LAYERS, Finding, SeriesVerdict
+from monitors.conclusion import Detection, conclude
+from monitors.model import Finding
 from monitors.series import Series
 
 GROUP = "soak.detectors"
-
-_CAUSES = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
-"""Layers that are counted, not measured. Up to so many bytes each, growing bytes are what their numbers cost."""
-
-_MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
-"""Whose smallest rate speaks for a trial without a leak: the first of these that was judged."""
+_CREEPING = 600.0
+"""Seconds after which an allocator has mostly settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class JudgeSettings:
     least_growth_objects: float = 500.0
     least_growth_share: float = 0.005
     """Growth of less than this share of what is held is none either: an allocator's high-water mark moves by as much.
-    Over days that is nothing; over a minute it is what keeps a minute from telling more than it can. Not of counts."""
+    Holds for ten minutes, and fades with the root of the time beyond: allocators settle. Not of counts."""
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
@@ -59,7 +56,8 @@ class JudgeSettings:
         if series.metric.layer != "python_objects" and series.metric.unit != "bytes":
             return 0.0
         least = self.least_growth_bytes if series.metric.unit == "bytes" else self.least_growth_objects
-        return max(least, self.least_growth_share * float(np.median(series.values)))
+        share = self.least_growth_share * min(1.0, math.sqrt(_CREEPING / max(span, 1e-9)))
+        return max(least, share * float(np.median(series.values)))
 
 
 class Detector(Protocol):
@@ -72,24 +70,6 @@ class Detector(Protocol):
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
         """Judge one series, however short or broken; rates are in the series' unit per hour."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """What the findings of a trial mean together. Rates are in the unit of the series that speaks for the trial."""
-
-    findings: tuple[Finding, ...]
-    verdict: SeriesVerdict
-    leak_probability: float | None
-    calibrated: bool
-    layer: str | None
-    """The innermost layer that grows; None where none is shown to."""
-    rate_per_hour: float | None
-    rate_per_hour_ci95: tuple[float, float] | None
-    minimum_detectable_rate_per_hour: float | None
-    """Of the layer that leaks; without a leak, of the trial's main memory layer."""
-    reason: str
-    """The verdict in one plain sentence."""
 
 
 def judge(
@@ -120,140 +100,6 @@ def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:
     return replace(
         finding, hours_to_exhaustion=left / rate, hours_to_exhaustion_ci95=(left / max(interval[1], rate), latest)
     )
-
-
-def conclude(findings: Sequence[Finding]) -> Detection:
-    """What findings of one trial mean together.
-
-    Layers nest: a heap leak shows in anonymous memory too, so the probabilities of layers are not independent and the
-    largest one is the trial's. Freed memory that is held counts only while what is resident does not contradict it.
-    """
-    told = tuple(_retained(_resident(finding, findings), findings) for finding in findings)
-    leaks = sorted((f for f in told if f.verdict == "leak"), key=_depth)
-    probability = max((f.leak_probability for f in told if f.leak_probability is not None), default=None)
-    if leaks:
-        return _leak(told, leaks, probability)
-    speaker = _speaker(told)
-    verdict = _without_leak(told, speaker)
-    return Detection(
-        told,
-        verdict,
-        probability,
-        bool(told) and all(f.calibrated for f in told),
-        None,
-        speaker.rate_per_hour if speaker else None,
-        speaker.rate_per_hour_ci95 if speaker else None,
-        speaker.minimum_detectable_rate_per_hour if speaker else None,
-        _calm_reason(told, verdict, speaker),
-    )
-
-
-def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | None) -> Detection:
-    """The headline is the innermost layer of bytes that grows, unless growing numbers of something explain it."""
-    counted = [f for f in leaks if f.layer in _CAUSES]
-    measured = [f for f in leaks if f.layer not in _CAUSES]
-    cause = next((f for f in counted if f.layer != "python_objects" and _explains(f, measured)), None)
-    head = cause or (measured or counted)[0]
-    others = [f.layer or f.series for f in leaks if f is not head and f.layer != "python_objects"]
-    notes = [f"{head.layer or head.series}: {head.reason}"]
-    objects = next((f for f in counted if f.layer == "python_objects" and f is not head), None)
-    if objects is not None:
-        notes.append(f"Python objects grow along, {_each(objects)}: something in Python holds them")
-    if others:
-        notes.append(f"seen in {', '.join(dict.fromkeys(others))} too")
-    return Detection(
-        told,
-        "leak",
-        probability,
-        all(f.calibrated for f in leaks),
-        head.layer,
-        head.rate_per_hour,
-        head.rate_per_hour_ci95,
-        head.minimum_detectable_rate_per_hour,
-        "; ".join(notes),
-    )
-
-
-def _explains(counted: Finding, measured: list[Finding]) -> bool:
-    """Whether the bytes that grow are no more than what so many descriptors, threads or children cost."""
-    rate = counted.rate_per_hour or 0.0
-    fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
-    return fastest <= rate * _CAUSES[counted.layer or ""]
-
-
-def _each(finding: Finding) -> str:
-    if finding.rate_per_step is not None:
-        return f"{finding.rate_per_step:.2g} per step"
-    return f"{finding.rate_per_hour or 0:.3g} per hour"
-
-
-def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Held memory that grows while resident memory does not was live before: it is no loss."""
-    if finding.layer != "heap_held" or finding.verdict != "leak":
-        return finding
-    rate = finding.rate_per_hour or 0.0
-    for other in findings:
-        seen = other.minimum_detectable_rate_per_hour
-        if other.layer == "anonymous" and other.verdict == "pass" and seen is not None and seen < rate:
-            reason = f"{finding.reason}; yet resident memory does not grow: it was live memory before, and is reused"
-            return replace(finding, verdict="pass", leak_probability=other.leak_probability, reason=reason)
-    return finding
-
-
-def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Doubt about resident memory, settled by a live heap in which so fast a leak would have been seen."""
-    if finding.layer != "anonymous" or finding.verdict != "inconclusive" or finding.leak_probability is None:
-        return finding
-    if any(f.layer == "python_objects" and f.verdict != "pass" for f in findings):
-        return finding
-    heap = next((f for f in findings if f.layer == "host_heap" and f.verdict == "pass"), None)
-    seen = heap.minimum_detectable_rate_per_hour if heap else None
-    if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
-        return finding
-    reason = f"{finding.reason}; the live heap does not grow along: freed memory that the allocator retains"
-    return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
-
-
-def _depth(finding: Finding) -> int:
-    return LAYERS.index(finding.layer) if finding.layer in LAYERS else len(LAYERS)
-
-
-def _speaker(told: Sequence[Finding]) -> Finding | None:
-    for layer in _MAIN_LAYERS:
-        for finding in told:
-            if finding.layer == layer:
-                return finding
-    return told[0] if told else None
-
-
-def _without_leak(told: Sequence[Finding], speaker: Finding | None) -> SeriesVerdict:
-    """A series of the second rank that was too short to be judged leaves the verdict to the others."""
-    if speaker is None or speaker.verdict == "inconclusive":
-        return "inconclusive"
-    return "inconclusive" if _doubtful(told) else "pass"
-
-
-def _doubtful(told: Sequence[Finding]) -> list[Finding]:
-    """Layers whose growth may be a leak. Held memory is resident: where that does not grow, it is in no doubt."""
-    calm = any(f.layer == "anonymous" and f.verdict == "pass" for f in told)
-    return [
-        f
-        for f in told
-        if f.verdict == "inconclusive" and f.leak_probability is not None and not (calm and f.layer == "heap_held")
-    ]
-
-
-def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None) -> str:
-    if speaker is None:
-        return "there is no series to judge"
-    if verdict == "inconclusive":
-        doubtful = _doubtful(told)
-        unclear = min(doubtful, key=_depth) if doubtful else speaker
-        return f"{unclear.layer or unclear.series}: {unclear.reason}"
-    heap = next((f for f in told if f.layer == "host_heap"), None)
-    retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
-    note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""
-    return f"no layer keeps growing; {speaker.layer or speaker.series}: {speaker.reason}{note}"
 
 
 def names() -> tuple[str, ...]:

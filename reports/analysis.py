@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitors.detection import Detection
+from monitors.conclusion import Detection
 from monitors.model import Finding
 from monitors.units import format_duration, format_interval, format_probability, format_rate
 from reports.terminal import STYLES

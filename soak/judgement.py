@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from monitors.condense import condensed
 from monitors.detection import JudgeSettings, judge
 from reports.record import TrialInfo
 from soak.record import Record, open_record
@@ -20,8 +21,8 @@ from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, ju
 
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
     """Verdict, numbers and findings of one trial, as JSON values."""
-    series = [s for s in record.series(trial.index) if len(s.t)]
-    detection = judge(series, settings) if series else None
+    series = condensed(s for s in record.series(trial.index) if s.metric.judged and len(s.t))
+    detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
     shown = Shown(detection.verdict, detection.reason) if detection else None
     verdict = judge_trial(trial.end_reason, trial.end_message, shown)
     layer = detection.layer if detection and detection.verdict == "leak" else None
@@ -29,7 +30,7 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "leak_probability": detection.leak_probability if detection else None,
-        "calibrated": False,
+        "calibrated": bool(detection and detection.calibrated),
         "layer": layer,
         "control_passed": None,
         "findings": [asdict(finding) for finding in detection.findings] if detection else [],
@@ -38,6 +39,18 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
         body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
     return body
+
+
+def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
+    """How much there was for the trial, by layer: its own limit of memory, or the machine's; its open files."""
+    own = trial.settings.get("memory_limit")
+    machine = environment.get("memory", "").removesuffix(" kB")
+    limits: dict[str, float] = {}
+    if own or machine.isdigit():
+        memory = float(own) if own else 1024.0 * float(machine)
+        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "anonymous"), memory)
+    files = environment.get("open_files_limit", "")
+    return {**limits, "fds": float(files)} if files.isdigit() else limits
 
 
 def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:

@@ -29,6 +29,8 @@ _GRAINS = 4.0
 _SURE = 1.645
 """Standard normal deviations below which one draw in twenty lies."""
 _UNDONE = 0.1
+_CALM = -3.0
+"""Log odds below which a series passes even if it is like none that was calibrated."""
 _EVEN, _RARE = 0.5, 0.025
 _FASTEST = 300.0
 """Errors of a rate: growth this far beyond the noise is found, or none is."""
@@ -181,7 +183,7 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
     shape, fitted = judged.told()
     seen = _traits(judged.posterior, fitted)
     strange = judged.calibration.unseen(seen)
-    verdict, reason = _verdict(judged, shape, fitted, smallest, strange)
+    verdict, reason = _verdict(judged, shape, fitted, smallest, strange if judged.odds > _CALM else None)
     if judged.restarts:
         reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
     rate, metric, hour = judged.rate, judged.series.metric, judged.hour

@@ -23,10 +23,13 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soak.errors import SoakError, UsageError
 from soak.quantity import parse_duration, parse_rate, parse_size
+
+if TYPE_CHECKING:
+    from monitors.detection import JudgeSettings
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
 
@@ -116,16 +119,20 @@ def _of_prometheus(options: argparse.Namespace) -> Bodies:
 
 
 def _judged(source: str, series: Any, notes: Any, options: argparse.Namespace) -> dict[str, Any]:
-    from monitors.detection import JudgeSettings, judge
+    from monitors.detection import judge
     from reports import analysis
 
-    settings = JudgeSettings(
-        min_rate_bytes_per_hour=options.min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0
-    )
     if options.column:
         series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in options.column)]
     limits = {"bytes": float(options.limit)} if options.limit else {}
-    return analysis.body(source, judge(series, settings, limits), notes)
+    return analysis.body(source, judge(series, settings_of(options.min_rate), limits), notes)
+
+
+def settings_of(min_rate: float = 0.0) -> JudgeSettings:
+    """How recorded traces are judged: as runs are, but that nothing is too slow, unless asked for."""
+    from monitors.detection import JudgeSettings
+
+    return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
 
 
 def _show(body: dict[str, Any], as_json: bool) -> None:

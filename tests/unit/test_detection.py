@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from monitors import detection
-from monitors.detection import JudgeSettings, conclude, judge
+from monitors.conclusion import conclude
+from monitors.detection import JudgeSettings, judge
 from monitors.model import Finding, MetricSpec
 from monitors.series import Series
 
@@ -32,7 +33,27 @@ def test_a_leak_lives_in_its_innermost_layer() -> None:
     told = conclude([finding("anonymous", "leak"), finding("host_heap", "leak"), finding("fds")])
     assert (told.verdict, told.layer) == ("leak", "host_heap")
     assert "seen in anonymous too" in told.reason
-    assert told.leak_probability == 0.99, "layers nest: they are no independent witnesses"
+    alone = conclude([finding("anonymous", "leak"), finding("fds")])
+    assert told.leak_probability == alone.leak_probability, "layers nest: they are no independent witnesses"
+
+
+def test_one_series_among_many_has_to_be_surer_than_one_alone() -> None:
+    lucky = finding("fds", "leak", leak_probability=0.85)
+    assert conclude([lucky]).verdict == "leak"
+    others = [finding(layer) for layer in ("threads", "children", "shared", "file", "kernel", "anonymous")]
+    told = conclude([lucky, *others])
+    assert told.leak_probability is not None
+    assert told.leak_probability < 0.8
+    assert told.verdict == "inconclusive"
+    sure = finding("fds", "leak", leak_probability=0.999)
+    assert conclude([sure, *others]).verdict == "leak"
+
+
+def test_many_quiet_series_are_no_likelier_to_leak_than_one() -> None:
+    quiet = [finding(layer, leak_probability=0.1) for layer in ("fds", "threads", "children", "shared", "kernel")]
+    probability = conclude(quiet).leak_probability
+    assert probability is not None
+    assert probability < 0.11
 
 
 def test_growing_python_objects_are_the_cause_of_a_leak_in_bytes() -> None:
