@@ -1,4 +1,4 @@
-"""Fit the calibration and show how well it holds on families it was not fitted on: `python benchmarks/calibrate.py`.
+"""Fit the calibration and show how well it holds on families it was not fitted on: `python -m benchmarks.calibrate`.
 
 Simulates the corpus (`benchmarks/corpus.py`), fits with each family left out in turn, and prints what the left-out
 families show: false alarms and recall by family, Brier score, calibration error, reliability, how often the interval
@@ -24,7 +24,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.corpus import DEVIATION, SETTINGS, Case, cases, series_of
-from monitors.calibration import FILE, SCHEMA, Calibration
+from monitors.calibration import FILE, MOST_BLOCKS, SCHEMA
 from monitors.detectors.trend import Trend
 from monitors.model import Finding
 from monitors.simulation import bytes_of, draw
@@ -54,31 +54,33 @@ def judge(case: Case) -> Judged:
     return Judged(case, trace.leaks, trace.rate, Trend().judge(series, SETTINGS))
 
 
-def score(odds: np.ndarray) -> np.ndarray:
-    """What the logistic is linear in."""
-    return np.arcsinh(odds / SOFTNESS)
+def features(judged: Sequence[Judged]) -> np.ndarray:
+    """What the logistic is linear in: log odds, made softer, and how few blocks there were. Shape (n, 2)."""
+    odds = np.array([one.found.evidence for one in judged])
+    blocks = np.array([one.found.traits["blocks"] for one in judged])
+    return np.column_stack([np.arcsinh(odds / SOFTNESS), -np.log2(MOST_BLOCKS / blocks)])
 
 
-def fit(odds: np.ndarray, leaks: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept, leaks and no leaks weighing the same."""
-    model = LogisticRegression(C=1e6, class_weight="balanced").fit(score(odds)[:, None], leaks)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+def fit(given: np.ndarray, leaks: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights and intercept, leaks and no leaks weighing the same."""
+    model = LogisticRegression(C=1e6, class_weight="balanced").fit(given, leaks)
+    return model.coef_[0], float(model.intercept_[0])
 
 
-def probability(odds: np.ndarray, slope: float, intercept: float) -> np.ndarray:
+def probability(given: np.ndarray, fitted: tuple[np.ndarray, float]) -> np.ndarray:
     """Calibrated."""
-    return 1 / (1 + np.exp(-(slope * score(odds) + intercept)))
+    return 1 / (1 + np.exp(-(given @ fitted[0] + fitted[1])))
 
 
 def left_out(judged: Sequence[Judged]) -> np.ndarray:
     """The probability of each trace by a calibration that never saw its family."""
-    odds = np.array([one.found.evidence for one in judged])
+    given = features(judged)
     leaks = np.array([one.leaks for one in judged])
     families = np.array([one.case.family for one in judged])
     out = np.empty(len(judged))
     for family in np.unique(families):
         held = families == family
-        out[held] = probability(odds[held], *fit(odds[~held], leaks[~held]))
+        out[held] = probability(given[held], fit(given[~held], leaks[~held]))
     return out
 
 
@@ -214,8 +216,7 @@ def show_limit(pool: ProcessPoolExecutor, chosen: Sequence[Case]) -> None:
 
 def shipped(judged: Sequence[Judged]) -> dict[str, object]:
     """The calibration fitted on all, as it is written."""
-    odds = np.array([one.found.evidence for one in judged])
-    slope, intercept = fit(odds, np.array([one.leaks for one in judged]))
+    weight, intercept = fit(features(judged), np.array([one.leaks for one in judged]))
     traits = {name: np.array([one.found.traits[name] for one in judged]) for name in judged[0].found.traits}
     seen = {
         name: [round(float(WIDENED * np.quantile(values, end)), 3) for end in (SPREAD, 1 - SPREAD)]
@@ -225,10 +226,11 @@ def shipped(judged: Sequence[Judged]) -> dict[str, object]:
     }
     return {
         "schema": SCHEMA,
-        "fitted_by": "python benchmarks/calibrate.py --write",
+        "fitted_by": "python -m benchmarks.calibrate --write",
         "fitted_on": f"{len(judged)} simulated traces of {len({one.case.family for one in judged})} families",
-        "slope": round(slope, 4),
+        "slope": round(float(weight[0]), 4),
         "intercept": round(intercept, 4),
+        "brevity": round(float(weight[1]), 4),
         "softness": SOFTNESS,
         "leak_from": LEAK_FROM,
         "pass_to": PASS_TO,
@@ -279,8 +281,6 @@ def main() -> None:
             Path("docs/reliability.svg").write_text(plot(reliability(judged, p)), encoding="utf-8")
         show_limit(pool, chosen[:: max(1, len(chosen) // 3000)])
 
-
-assert set(Calibration.__dataclass_fields__) <= {"slope", "intercept", "softness", "leak_from", "pass_to", "seen"}
 
 if __name__ == "__main__":
     main()

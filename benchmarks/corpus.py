@@ -1,4 +1,4 @@
-"""The labelled corpus: `python benchmarks/corpus.py --out FOLDER` writes every simulated trace as CSV with its truth.
+"""The labelled corpus: `python -m benchmarks.corpus --out FOLDER` writes every simulated trace as CSV with its truth.
 
 Every family of `monitors.simulation`, over lengths from minutes to 72 h, every kind of noise, and growth from below
 the limit of detection upwards. Nothing is stored: the same cases make the same traces everywhere.

@@ -1,4 +1,4 @@
-"""Real traces with known truth: `python benchmarks/real_traces.py --run RUN…` exports them, without options judges them.
+"""Real traces with known truth: `python -m benchmarks.real_traces` judges them, with `--run RUN…` exports them anew.
 
 Recorded by soak itself: `configs/zoo.toml` (growth that real frameworks show, clean twins, bounded caches) and the
 planted leaks and lookalikes of `configs/selftest.toml`. What every trial must be judged is in its config, so a trace

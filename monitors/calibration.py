@@ -1,6 +1,6 @@
 """From log odds to a probability that means what it says, and where that has not been shown.
 
-The few fitted numbers lie in `calibration.json`, made by `python benchmarks/calibrate.py`.
+The few fitted numbers lie in `calibration.json`, made by `python -m benchmarks.calibrate`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = "soak.calibration/1"
+MOST_BLOCKS = 64
 FILE = Path(__file__).with_name("calibration.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept))).
+    """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept - brevity · log2(64 / blocks)))).
 
     leak_from, pass_to: probabilities from which, and up to which, there is a verdict.
     seen: of each trait of a series, the lowest and highest that the calibration has seen.
@@ -27,20 +28,24 @@ class Calibration:
 
     slope: float
     intercept: float
+    brevity: float
     softness: float
     leak_from: float
     pass_to: float
     seen: Mapping[str, tuple[float, float]]
 
-    def probability(self, odds: float) -> float:
-        """The calibrated probability for these log odds."""
-        score = self.slope * math.asinh(odds / self.softness) + self.intercept
+    def probability(self, odds: float, blocks: int) -> float:
+        """The calibrated probability for these log odds, of a series of so many blocks."""
+        score = self.slope * math.asinh(odds / self.softness) + self._offset(blocks)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
-    def odds(self, probability: float) -> float:
+    def odds(self, probability: float, blocks: int) -> float:
         """The log odds that this probability stands for."""
         score = math.log(probability / (1 - probability))
-        return self.softness * math.sinh((score - self.intercept) / self.slope)
+        return self.softness * math.sinh((score - self._offset(blocks)) / self.slope)
+
+    def _offset(self, blocks: int) -> float:
+        return self.intercept - self.brevity * math.log2(MOST_BLOCKS / blocks)
 
     def unseen(self, traits: Mapping[str, float]) -> str | None:
         """The first trait of a series that lies outside what was seen; None where all lie within."""

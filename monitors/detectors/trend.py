@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitors import calibration
-from monitors.calibration import Calibration
+from monitors.calibration import MOST_BLOCKS, Calibration
 from monitors.detection import Detector, JudgeSettings
 from monitors.jumps import find_jumps, joined
 from monitors.model import Finding, RatePerDose, SeriesVerdict
@@ -22,7 +22,7 @@ from monitors.shapes import LATE, Shape, dictionary
 from monitors.stats import Blocks, cut_blocks, resolution, roughness, without_spikes
 from monitors.units import format_duration, format_rate, format_value
 
-_MOST_BLOCKS, _FEWEST_BLOCKS = 64, 12
+_FEWEST_BLOCKS = 12
 _PAGE = 4096.0
 _GRAINS = 4.0
 """Growth of fewer units of the series' resolution is not seen."""
@@ -67,7 +67,11 @@ class _Judged:
     @property
     def probability(self) -> float:
         """That it grows and keeps growing, faster than what counts."""
-        return float(np.clip(self.calibration.probability(self.odds) * self.rate.exceeds(self.least), 0.0005, 0.9995))
+        return float(
+            np.clip(
+                self.calibration.probability(self.odds, len(self.y)) * self.rate.exceeds(self.least), 0.0005, 0.9995
+            )
+        )
 
     @property
     def leaks(self) -> bool:
@@ -161,7 +165,7 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
     Floors see through a sawtooth whose period is shorter than a block; medians through spikes; means where the values
     are so coarse that most medians are equal.
     """
-    most = min(_MOST_BLOCKS, len(series.t) // 2)
+    most = min(MOST_BLOCKS, len(series.t) // 2)
     best: tuple[float, Blocks, Floats] | None = None
     for level in range(4):
         count = most >> level
@@ -248,7 +252,7 @@ def _smallest(judged: _Judged) -> float | None:
     # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
     scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
     surely = odds - _SURE * scatter
-    found = surely >= judged.calibration.odds(judged.calibration.leak_from)
+    found = surely >= judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     if not found[-1]:
         return None
     first = len(found) - int(np.argmin(found[::-1])) if not found.all() else 0
@@ -279,7 +283,7 @@ def _passes(judged: _Judged, smallest: float) -> bool:
     """Whether a leak is improbable; or whatever grows is very probably less than what would have been seen."""
     if judged.probability <= judged.calibration.pass_to:
         return True
-    faster = judged.calibration.probability(judged.odds) * judged.rate.exceeds(smallest / judged.hour)
+    faster = judged.calibration.probability(judged.odds, len(judged.y)) * judged.rate.exceeds(smallest / judged.hour)
     return judged.probability < _EVEN and faster <= _RARE
 
 
@@ -292,10 +296,10 @@ _STRANGE = {
 
 def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
-    if judged.calibration.probability(judged.odds) >= judged.calibration.leak_from:
+    if judged.calibration.probability(judged.odds, len(judged.y)) >= judged.calibration.leak_from:
         return f"{growth} may be less than the {_least(judged)} that count"
     noun = _NOUNS[judged.posterior.best_still()[0].name]
-    needed = judged.calibration.odds(judged.calibration.leak_from)
+    needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     return (
         f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may tell"
