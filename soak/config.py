@@ -56,6 +56,10 @@ class JudgeTable:
 
     min_rate: Rate = Rate(1024.0 * 1024.0)
     """Growth slower than this is not called a leak."""
+    alarm: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.05
+    """Chance of a false alarm, over a whole trial, while it runs; 0 for no alarm."""
+    stop_on_leak: bool = False
+    """Whether an alarm ends its trial early."""
 
 
 @dataclasses.dataclass(frozen=True)

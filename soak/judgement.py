@@ -1,5 +1,7 @@
 """Judge one trial of a record, in a process of its own: `python -m soak.judgement FOLDER TRIAL` prints one JSON object.
 
+With a third argument, the chance of a false alarm, it looks at a trial that still runs: which series hold the evidence?
+
 The supervisor stays light and never imports numpy; this process lives for a moment and does.
 """
 
@@ -12,8 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from monitors.alarm import holding
 from monitors.condense import condensed
 from monitors.detection import JudgeSettings, judge
+from monitors.series import Series
 from reports.record import TrialInfo
 from soak.record import Record, open_record
 from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
@@ -21,7 +25,7 @@ from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, ju
 
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
     """Verdict, numbers and findings of one trial, as JSON values."""
-    series = condensed(s for s in record.series(trial.index) if s.metric.judged and len(s.t))
+    series = _judged_series(record, trial)
     detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
     shown = Shown(detection.verdict, detection.reason) if detection else None
     verdict = judge_trial(trial.end_reason, trial.end_message, shown)
@@ -39,6 +43,10 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
         body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
     return body
+
+
+def _judged_series(record: Record, trial: TrialInfo) -> list[Series]:
+    return condensed(s for s in record.series(trial.index) if s.metric.judged and len(s.t))
 
 
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
@@ -69,7 +77,12 @@ def main() -> None:
     folder, index = Path(sys.argv[1]), int(sys.argv[2])
     record = open_record(folder)
     trial = next(t for t in record.trials() if t.index == index)
-    json.dump(judge_one(record, trial, settings_of(record.judge_table())), sys.stdout)
+    settings = settings_of(record.judge_table())
+    if len(sys.argv) > 3:
+        found = holding(_judged_series(record, trial), float(sys.argv[3]), settings)
+        json.dump({"holds": [asdict(finding) for finding in found]}, sys.stdout)
+    else:
+        json.dump(judge_one(record, trial, settings), sys.stdout)
 
 
 if __name__ == "__main__":

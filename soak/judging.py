@@ -13,11 +13,11 @@ from typing import Any
 class Judging:
     """Started when a trial has ended; asked from time to time whether it is done."""
 
-    def __init__(self, folder: Path, trial: int) -> None:
+    def __init__(self, folder: Path, trial: int, *extra: str) -> None:
         self.trial = trial
         self._out = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the result)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-P", "-m", "soak.judgement", str(folder.resolve()), str(trial)]
+        command = [sys.executable, "-P", "-m", "soak.judgement", str(folder.resolve()), str(trial), *extra]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._errors)
 
     def result(self) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ class State:
     alive_at: float
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
-    """Why it is being ended: hung or interrupted; empty while it is not."""
+    """Why it is being ended: hung, interrupted or alarm; empty while it is not."""
     silent: float = 0.0
     """Seconds without a sign of life when it was blamed for a hang."""
 
@@ -69,19 +69,19 @@ def beaten(state: State, now: float) -> State:
     return replace(state, alive_at=now)
 
 
-def decide(state: State, now: float, deadlines: Deadlines, stop: bool = False) -> tuple[State, Action]:
+def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tuple[State, Action]:
     """The next action, and the state after it.
 
     Args:
         state: the worker now.
         now: the time.
         deadlines: what it is held to.
-        stop: the run is to end.
+        stop: why the trial is to end now: `interrupted`, or `alarm`; empty while it is not.
     """
     if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
         silent = now - state.alive_at
         if stop:
-            return State(Phase.STOPPING, now, state.alive_at, "interrupted"), Action.TERMINATE
+            return State(Phase.STOPPING, now, state.alive_at, stop), Action.TERMINATE
         if silent > (deadlines.start if state.phase is Phase.STARTING else deadlines.heartbeat):
             return State(Phase.DUMPING, now, state.alive_at, "hung", silent), Action.DUMP
     elif state.phase is Phase.DUMPING and now - state.since >= deadlines.dump:
@@ -123,6 +123,8 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
         return Ending("hung", f"no sign of life for {state.silent:.0f} s; its stacks are in the record")
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
+    if state.blame == "alarm":
+        return Ending("stopped", "the alarm was raised, and the trial was to stop at a leak")
     if state.blame:
         return Ending(state.blame, "stopped on request")
     if oom_kills:

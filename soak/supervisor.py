@@ -26,6 +26,7 @@ from soak.status import Listener, Status, share_done
 from soak.stopping import StopRequests
 from soak.store import Store
 from soak.verdict import Judged, Verdict, judge_run
+from soak.watch import Watch
 from soak.worker import Worker
 from workloads import wire
 
@@ -41,6 +42,7 @@ class _Running:
     state: State
     started: float
     started_wall: float
+    watch: Watch
     last_beat: wire.Beat | None = None
     rate: RunningRate = field(default_factory=RunningRate)
     done: wire.Done | None = None
@@ -124,7 +126,8 @@ class Supervisor:
             self._cgroups.append(worker.cgroup)
         self._guardian.watch(worker.pid, worker.cgroup.path if worker.cgroup else None)
         feed = Feed(trial.index, worker.pid, worker.cgroup.path if worker.cgroup else None, now)
-        running = _Running(trial, worker, feed, spawned(now), now, wall)
+        watch = Watch(self._folder, trial.index, self._config.judge.alarm)
+        running = _Running(trial, worker, feed, spawned(now), now, wall, watch)
         self._running[trial.index] = running
         self._selector.register(worker.fd, selectors.EVENT_READ, running)
         self._ledger.trial(trial, {"state": "running", "started": wall})
@@ -150,11 +153,23 @@ class Supervisor:
             self._end(running, code)
             return
         if self._stop.count > 1:
-            running.state, _ = decide(running.state, self._clock.monotonic(), self._deadlines, stop=True)
+            running.state, _ = decide(running.state, self._clock.monotonic(), self._deadlines, "interrupted")
             running.worker.kill()
             return
-        running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stopping)
+        self._heed(running)
+        stop = (
+            "interrupted" if stopping else "alarm" if running.watch.raised and self._config.judge.stop_on_leak else ""
+        )
+        running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
+
+    def _heed(self, running: _Running) -> None:
+        """Look at what has come so far, when it is time, and raise the alarm."""
+        beat = running.last_beat
+        share = share_done(running.trial, beat.t, beat.values) if beat else None
+        for said in running.watch.attend(self._clock.monotonic() - running.started, share):
+            self._tell(running, "alarm", f"{running.trial.name}: {said}")
+            self._listener.noted(f"alarm: {running.trial.name}: {said}")
 
     def _act(self, running: _Running, action: Action) -> None:
         if action is Action.DUMP:
@@ -203,6 +218,7 @@ class Supervisor:
         self._guardian.release(worker.pid)
         if running.piped:
             self._selector.unregister(worker.fd)
+        running.watch.close()
         kills = worker.close()
         said = (running.done.reason, running.done.message) if running.done else None
         end = ending(running.state, said, code, kills)
@@ -234,6 +250,7 @@ class Supervisor:
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""
         for running in list(self._running.values()):
+            running.watch.close()
             running.worker.kill()
             self._guardian.release(running.worker.pid)
         for _, judging in self._judging.values():

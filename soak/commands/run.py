@@ -99,7 +99,7 @@ def _describe(store: Store, loaded: Config, folder: Path, now: float) -> None:
         "seed": loaded.run.seed,
         "started": now,
         "environment": environment.machine(),
-        "judge": {"min_rate": float(loaded.judge.min_rate)},
+        "judge": {"min_rate": float(loaded.judge.min_rate), "alarm": loaded.judge.alarm},
         "sample_interval": float(loaded.run.sample_interval),
         "pid": os.getpid(),
     }

@@ -42,10 +42,10 @@ def test_a_hung_worker_that_wakes_up_is_still_a_hang() -> None:
 
 def test_a_stop_terminates_once_and_kills_after_the_grace() -> None:
     state = beaten(spawned(0), 1)
-    state, action = decide(state, 2, DEADLINES, stop=True)
+    state, action = decide(state, 2, DEADLINES, stop="interrupted")
     assert action is Action.TERMINATE
-    assert decide(state, 6.9, DEADLINES, stop=True)[1] is Action.NOTHING
-    assert decide(state, 7, DEADLINES, stop=True)[1] is Action.KILL
+    assert decide(state, 6.9, DEADLINES, stop="interrupted")[1] is Action.NOTHING
+    assert decide(state, 7, DEADLINES, stop="interrupted")[1] is Action.KILL
     assert ending(state, ("stopped", ""), 0, 0).reason == "interrupted"
 
 

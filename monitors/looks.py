@@ -1,0 +1,15 @@
+"""When a running trial is looked at. Pure Python: the supervisor asks, and stays light."""
+
+from __future__ import annotations
+
+import math
+
+FIRST = 0.25
+"""Share of a trial before which there is no look: until then every slow warm-up grows."""
+_RATIO = 1.06
+
+
+def looks() -> tuple[float, ...]:
+    """Shares of a trial at which it is looked at, each longer than the one before by the same factor, up to 1."""
+    count = math.ceil(math.log(1 / FIRST) / math.log(_RATIO))
+    return tuple(FIRST ** (1 - k / count) for k in range(count + 1))

@@ -1,0 +1,58 @@
+"""The online alarm of one trial as seen from the supervisor: when to look, and whether the evidence held twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitors.looks import looks
+from soak.judging import Judging
+
+_SPACING = 60.0
+"""Seconds between two looks at least: a trial of minutes is judged at its end, and not disturbed before."""
+
+
+class Watch:
+    """Looks at a running trial at a few shares of its length, each look in a process of its own.
+
+    alpha: chance of a false alarm over the whole trial; 0 for no alarm.
+    """
+
+    def __init__(self, folder: Path, trial: int, alpha: float) -> None:
+        self._folder, self._trial, self._alpha = folder, trial, alpha
+        self._due = list(looks()[:-1]) if alpha > 0 else []
+        self._next = _SPACING
+        self._looking: Judging | None = None
+        self._held: frozenset[str] = frozenset()
+        self.raised: frozenset[str] = frozenset()
+        """Series that an alarm was raised for."""
+
+    def attend(self, elapsed: float, share: float | None) -> list[str]:
+        """What grows: sentences, once, at the look that raises the alarm.
+
+        elapsed: seconds of the trial. share: of the trial that is done; None while that is not known.
+        """
+        if self._looking is not None:
+            return self._collect()
+        if share is not None and self._due and share >= self._due[0] and elapsed >= self._next:
+            self._next = elapsed + _SPACING
+            self._due = [look for look in self._due if look > share]
+            self._looking = Judging(self._folder, self._trial, str(self._alpha))
+        return []
+
+    def _collect(self) -> list[str]:
+        assert self._looking is not None
+        body = self._looking.result()
+        if body is None:
+            return []
+        self._looking = None
+        said = {found["series"]: f"{found['series']}: {found['reason']}" for found in body.get("holds", ())}
+        twice = (self._held & said.keys()) - self.raised
+        self._held = frozenset(said)
+        self.raised |= twice
+        return [said[name] for name in sorted(twice)]
+
+    def close(self) -> None:
+        """Give up a look that is under way."""
+        if self._looking is not None:
+            self._looking.kill()
+            self._looking = None
