@@ -70,9 +70,8 @@ def main() -> None:
             late = raised[~np.isnan(raised)]
             when = f"{np.median(late):.0%} of the trial" if len(late) else "–"
             print(f"| {family} | {len(late) / len(raised):.1%} | {when} |", flush=True)
-        print(
-            "\n| leak | growth | found | median alarm | asked once | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-        )
+        print("\n| leak | growth | found | median alarm | asked once | ratio |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for family in LEAKING:
             for growth in GROWTHS:
                 todo = jobs((family,), growth, options.series, options.alpha)

@@ -26,7 +26,7 @@ def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[s
         "leak_probability": detection.leak_probability,
         "calibrated": detection.calibrated,
         "layer": detection.layer,
-        "reason": detection.reason,
+        "reason": detection.reason if detection.findings or not notes else notes[0],
         "rate_per_hour": detection.rate_per_hour,
         "rate_per_hour_ci95": detection.rate_per_hour_ci95,
         "minimum_detectable_rate_per_hour": detection.minimum_detectable_rate_per_hour,

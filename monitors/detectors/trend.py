@@ -272,7 +272,8 @@ def _verdict(
         since = f" since {format_duration(place)}" if shape.name == "late onset" else ""
         return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
     if smallest is None:
-        return "inconclusive", "too noisy and too short: no leak, however fast, would have been seen"
+        longer = format_duration(judged.span)
+        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may tell"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
     if _passes(judged, smallest):
         return "pass", f"{_calm(judged, shape, fitted)}; {seen}"

@@ -15,13 +15,15 @@ import numpy as np
 
 from monitors.condense import Condenser
 from monitors.model import MetricSpec
-from monitors.series import Series
+from monitors.series import Floats, Series
 from soak.errors import UsageError
 from soak.traces.columns import Trace, metric_of
 
 _POINTS = 10_000
 """Points of each series in one answer; a server refuses more than 11,000."""
 _TIMEOUT = 120.0
+_LOOKBACK = 300.0
+"""Seconds for which a server repeats the last sample of a series, unless it is set up otherwise."""
 
 
 def read(url: str, query: str, span: float, step: float, end: float | None = None) -> Trace:
@@ -31,18 +33,40 @@ def read(url: str, query: str, span: float, step: float, end: float | None = Non
         UsageError: the server cannot be reached, refuses the query, or knows no such series.
     """
     until = time.time() if end is None else end
-    condensers: dict[str, tuple[MetricSpec, str, Condenser]] = {}
+    found: dict[tuple[str, str], _Points] = {}
     for begin, finish in _windows(until - span, until, step):
         for result in _ask(url, query, begin, finish, step):
-            name, label = _named(result["metric"], query)
-            *_, condenser = condensers.setdefault(f"{name}{label}", (metric_of(name), label, Condenser()))
-            points = np.array([(float(t), float(v)) for t, v in result["values"]])
-            condenser.add(points[:, 0] - (until - span), points[:, 1])
-    if not condensers:
+            points = np.array([(float(t) - (until - span), float(v)) for t, v in result["values"]]).T
+            found.setdefault(_named(result["metric"], query), _Points()).add(points)
+    if not found:
         raise UsageError(f"{url}: the query {query!r} returns no series; expected at least one, such as "
                          "process_resident_memory_bytes")  # fmt: skip
-    series: list[Series] = [condenser.series(spec, label) for spec, label, condenser in condensers.values()]
+    series = [points.series(metric_of(name), label, span - 2 * step) for (name, label), points in found.items()]
     return Trace(f"{url} {query}", series)
+
+
+class _Points:
+    """The points of one series, window by window; the last window is held back, as its end may be no sample."""
+
+    def __init__(self) -> None:
+        self._condenser = Condenser()
+        self._held = np.empty((2, 0))
+
+    def add(self, points: Floats) -> None:
+        """Take a window. points: times and values, shape (2, n)."""
+        self._condenser.add(*self._held)
+        self._held = points
+
+    def series(self, metric: MetricSpec, label: str, alive: float) -> Series:
+        """All of them. alive: time up to which a series lasts that has not ended."""
+        t, values = self._held
+        if t[-1] < alive:
+            # A server repeats the last sample of a series that has ended.
+            repeated = (values == values[-1]) & (t > t[-1] - _LOOKBACK)
+            first = len(t) - int(np.argmin(repeated[::-1])) if not repeated.all() else 0
+            t, values = t[: first + 1], values[: first + 1]
+        self._condenser.add(t, values)
+        return self._condenser.series(metric, label)
 
 
 def _windows(begin: float, end: float, step: float) -> Iterator[tuple[float, float]]:

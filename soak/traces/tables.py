@@ -102,24 +102,16 @@ def _number(cell: str) -> float:
 
 
 def _stream_csv(path: Path, header: list[str], numeric: list[int], reading: Reading, times_are_text: bool) -> None:
-    """The fast way, for files that are as they should be but for broken lines."""
+    """The fast way, for files that are as they should be."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     names = [str(i) for i in range(len(header))]
-    broken = 0
-
-    def skip(row: Any) -> str:
-        nonlocal broken
-        broken += 1
-        return "skip"
-
     types = {str(i): pa.float64() for i in numeric} | {"0": pa.string() if times_are_text else pa.float64()}
     try:
         batches = arrow_csv.open_csv(
             path,
             read_options=arrow_csv.ReadOptions(block_size=_BLOCK, column_names=names, skip_rows=1, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types, include_columns=["0", *(str(i) for i in numeric)], strings_can_be_null=False,
                 null_values=[*_EMPTY, *(word.upper() for word in _EMPTY), "NaN", "None"],
@@ -134,8 +126,6 @@ def _stream_csv(path: Path, header: list[str], numeric: list[int], reading: Read
             raise _MalformedError from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
-    if broken:
-        reading.notes.append(f"{broken} lines left out: not as many columns as the header")
 
 
 def _take(batch: pa.RecordBatch, reading: Reading, times_are_text: bool) -> None:
@@ -162,16 +152,19 @@ def _time(cell: str | None) -> float:
 
 
 def _walk_csv(path: Path, numeric: list[int], reading: Reading, size: int = 8192) -> None:
-    """The slow way: cell by cell; what is no number is absent."""
-    width = max(numeric, default=0) + 1
+    """The slow way: cell by cell; what is no number is absent, and so is a line that was cut short."""
+    width, cut = max(numeric, default=0) + 1, 0
     for rows in _chunked(path, size):
         whole = [row for row in rows if len(row) >= width]
+        cut += len(rows) - len(whole)
         if not whole:
             continue
         numbers = np.array([_number(row[0]) for row in whole])
         t = seconds_of(numbers) if np.isfinite(numbers).any() else _times([row[0] for row in whole])
         reading.add(t, [np.array([_number(row[i]) for row in whole]) for i in numeric])
-    reading.notes.append("cells that hold no numbers were left out")
+    reading.notes.append("some cells or lines are broken: what holds no number was left out")
+    if cut:
+        reading.notes.append(f"{cut} lines left out: too few columns")
 
 
 def _chunked(path: Path, size: int) -> Iterator[list[list[str]]]:

@@ -1,0 +1,62 @@
+"""The alarm: raised by a leak and late onset, not by what settles, and bounded in what it holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitors.alarm import Alarm
+from monitors.detection import JudgeSettings
+from monitors.looks import FIRST, looks
+from monitors.simulation import MEMORY, bytes_of, draw
+
+T = np.arange(0.0, 3601, 2.0)
+ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)
+
+
+def watched(family: str, growth: float, seed: int = 0) -> Alarm:
+    series = bytes_of(draw(family, "white", T, growth, seed))
+    alarm = Alarm(MEMORY, 3600.0, settings=ANY)
+    alarm.extend(series.t, series.values)
+    return alarm
+
+
+def test_looks_grow_by_a_factor_and_end_with_the_trial() -> None:
+    shares = np.array(looks())
+    assert shares[0] == pytest.approx(FIRST)
+    assert shares[-1] == 1
+    assert np.ptp(shares[1:] / shares[:-1]) < 1e-9
+
+
+def test_a_leak_raises_it_early() -> None:
+    raised = watched("linear", 40.0).raised
+    assert raised is not None
+    assert raised.t < 0.4 * 3600
+
+
+def test_a_late_leak_is_caught() -> None:
+    raised = watched("late onset", 40.0).raised
+    assert raised is not None
+
+
+@pytest.mark.parametrize("family", ["flat", "warm-up", "cache, hyperbola", "one step", "wave", "sawtooth", "spikes"])
+def test_what_settles_does_not(family: str) -> None:
+    assert watched(family, 0.0).raised is None
+
+
+def test_a_calm_trial_is_certified() -> None:
+    last = watched("flat", 0.0).last
+    assert last is not None
+    assert last.rate_below is not None
+    assert last.rate_below < 2 * 2**20, "two deviations an hour"
+
+
+def test_one_by_one_is_as_good_as_at_once_and_bounded() -> None:
+    series = bytes_of(draw("linear", "white", T, 40.0, 0))
+    alarm = Alarm(MEMORY, 3600.0, settings=ANY)
+    seen = [look for t, v in zip(series.t, series.values, strict=True) if (look := alarm.add(t, v))]
+    at_once = watched("linear", 40.0)
+    assert len(seen) == len(looks())
+    assert alarm.raised is not None
+    assert at_once.raised is not None
+    assert alarm.raised.t == at_once.raised.t

@@ -1,0 +1,65 @@
+"""Jumps that stand alone are found, curves and sawteeth are not, and a restart is told from a fall."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitors.jumps import find_jumps, joined, stairs_left
+from monitors.series import Floats, Series
+from monitors.simulation import MEMORY
+
+M = 64
+X = (np.arange(M) + 0.5) / M
+
+
+def noise(seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).normal(size=M)
+
+
+def test_jumps_are_found_where_they_are() -> None:
+    jumps = find_jumps(noise() + 30 * (X > 0.4) + 20 * (X > 0.7), 0.01)
+    assert [float(X[j]) for j in jumps] == pytest.approx([0.4, 0.7], abs=0.03)
+
+
+@pytest.mark.parametrize("values", [50 * X, 80 * -np.expm1(-X / 0.1), 80 * X / (X + 0.05), 20 * np.sin(12 * X), 0 * X])
+def test_what_bends_does_not_jump(values: Floats) -> None:
+    assert len(find_jumps(values + noise(), 0.01)) == 0
+
+
+def test_a_sawtooth_is_not_taken_apart() -> None:
+    assert len(find_jumps(noise() + 40 * (8 * X % 1), 0.01)) == 0
+
+
+def test_the_best_staircase_is_found() -> None:
+    y = (10 * (X > 0.3) + 5 * (X > 0.6) + 7 * (X > 0.8))[:, None]
+    left = stairs_left(y, 4)
+    assert left[0, 0] > 1
+    assert left[1, 0] == pytest.approx(0, abs=1e-6)
+
+
+T = np.arange(1000.0)
+
+
+def trace(values: Floats, steps: Floats | None = None) -> Series:
+    return Series(MEMORY, "", T, values + np.random.default_rng(1).normal(0, 1, len(T)), steps)
+
+
+def test_a_restart_between_two_climbs_is_joined() -> None:
+    climb = np.where(T < 600, T, T - 600)
+    whole, restarts = joined(trace(climb))
+    assert restarts == 1
+    assert np.polyfit(T, whole.values, 1)[0] == pytest.approx(1, rel=0.01)
+
+
+def test_steps_that_begin_anew_are_a_restart_for_certain() -> None:
+    steps = np.where(T < 600, 10 * T, 10 * (T - 600))
+    whole, restarts = joined(trace(np.where(T < 600, 300.0, 100.0), steps))
+    assert restarts == 1
+    assert whole.steps is not None
+    assert (np.diff(whole.steps) >= 0).all()
+
+
+@pytest.mark.parametrize("values", [np.where(T < 600, 300.0, 100.0), 100 * (T / 100 % 1), 0 * T, -T])
+def test_a_fall_or_many_teeth_are_left_alone(values: Floats) -> None:
+    assert joined(trace(values))[1] == 0

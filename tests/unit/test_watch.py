@@ -1,0 +1,70 @@
+"""When the supervisor looks, and that it takes two looks to raise an alarm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from soak import watch
+from soak.watch import Watch
+
+
+class Look:
+    """A look whose result is known beforehand."""
+
+    results: ClassVar[list[list[str]]] = []
+    asked: ClassVar[list[tuple[Any, ...]]] = []
+
+    def __init__(self, *asked: Any) -> None:
+        Look.asked.append(asked)
+
+    def result(self) -> dict[str, Any]:
+        return {"holds": [{"series": name, "reason": "grows"} for name in Look.results.pop(0)]}
+
+    def kill(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    monkeypatch.setattr(watch, "Judging", Look)
+    Look.results, Look.asked = [], []
+    return Watch(Path("run"), 3, 0.05)
+
+
+def look(watched: Watch, elapsed: float, share: float) -> list[str]:
+    assert watched.attend(elapsed, share) == []
+    return watched.attend(elapsed, share)
+
+
+def test_it_takes_two_looks_running_and_is_told_once(watched: Watch) -> None:
+    Look.results = [["heap"], ["heap", "fds"], ["heap", "fds"], []]
+    assert look(watched, 1000, 0.26) == []
+    assert look(watched, 1200, 0.31) == ["heap: grows"]
+    assert look(watched, 1400, 0.36) == ["fds: grows"]
+    assert watched.raised == {"heap", "fds"}
+
+
+def test_evidence_that_comes_and_goes_raises_nothing(watched: Watch) -> None:
+    Look.results = [["heap"], [], ["heap"], []]
+    assert not any(look(watched, 1000 + 200 * k, 0.26 + 0.06 * k) for k in range(4))
+
+
+def test_it_does_not_look_early_nor_often(watched: Watch) -> None:
+    assert watched.attend(1000, 0.2) == []
+    assert watched.attend(30, 0.9) == [], "a trial of seconds is judged at its end"
+    assert watched.attend(1000, None) == [], "how long it will be is not known yet"
+    assert Look.asked == []
+    Look.results = [[]]
+    look(watched, 1000, 0.3)
+    watched.attend(1030, 0.5)
+    assert len(Look.asked) == 1
+
+
+def test_no_alarm_is_asked_for_with_alpha_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "Judging", Look)
+    Look.asked = []
+    assert Watch(Path("run"), 0, 0.0).attend(1e6, 0.9) == []
+    assert Look.asked == []
