@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_SINGULAR = {"novelties": "novelty"}
 _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -30,6 +31,12 @@ def format_interval(low: float, high: float, unit: str) -> str:
 def format_per_step(value: float, unit: str) -> str:
     """Growth in each step."""
     return f"{_bytes(value) if unit == 'bytes' else _figures(value)} a step"
+
+
+def format_per_dose(value: float, unit: str, dose: str) -> str:
+    """Growth for each of something counted, by the name of the count: `traces` → a trace."""
+    one = _SINGULAR.get(dose, dose.removesuffix("s").replace("_", " "))
+    return f"{_bytes(value) if unit == 'bytes' else _figures(value)} a {one}"
 
 
 def format_duration(seconds: float) -> str:

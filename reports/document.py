@@ -113,6 +113,8 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
         "per_hour_low": low,
         "per_hour_high": high,
         "per_step": finding.rate_per_step,
+        "per_dose": {name: rate.rate for name, rate in finding.rate_per_dose.items()},
+        "hours_to_exhaustion": finding.hours_to_exhaustion,
         "onset_seconds": finding.onset,
     }
 

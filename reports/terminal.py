@@ -28,7 +28,9 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     console.print()
     console.print(Text(run["headline"], style=f"bold {STYLES.get(run['verdict'], 'yellow')}"), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
-        console.print("[dim]Leak probabilities are not calibrated yet: read them as an order, not as a frequency.[/]")
+        console.print(
+            "[dim]Some series are unlike all that the probabilities were calibrated on: read those as an order.[/]"
+        )
     for path in written:
         console.print(Text(str(path)), soft_wrap=True)
 

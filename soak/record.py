@@ -57,9 +57,10 @@ class Record:
         specs = self._store.series(trial)
         t, table = _table(self._store, trial, len(specs))
         names = [spec.name for spec, _ in specs]
-        steps = table[:, names.index("steps")] if "steps" in names else None
+        counts = {name: table[:, names.index(name)] for name in ("steps", *DOSES) if name in names}
+        steps = counts.pop("steps", None)
         return [
-            from_rounds(spec, label, t, table[:, i], None if spec.name == "steps" else steps)
+            from_rounds(spec, label, t, table[:, i], *((steps, None, counts) if spec.judged else ()))
             for i, (spec, label) in enumerate(specs)
         ]
 
@@ -73,6 +74,8 @@ class Record:
         self._judged[trial] = judgement
 
 
+DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
+"""What growth is stated for each of, besides steps."""
 JUDGED_FIELDS = ("verdict", "reason", "leak_probability", "calibrated", "layer", "control_passed")
 
 

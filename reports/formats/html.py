@@ -51,6 +51,7 @@ def _environment() -> Environment:
         "duration": units.format_duration,
         "probability": units.format_probability,
         "per_step": units.format_per_step,
+        "per_dose": units.format_per_dose,
         "clock": _clock,
     }
     return environment

@@ -29,7 +29,10 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         f"`{run['command'].replace('`', chr(39))}` · soak {run['soak_version']} · seed {run['seed']}",
     ]
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in order):
-        lines += ["", "Leak probabilities are uncalibrated: an order, not a frequency."]
+        lines += [
+            "",
+            "Some series are unlike all that was calibrated on: there, read probabilities as an order.",
+        ]
     return "\n".join(lines) + "\n"
 
 
