@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.corpus import DEVIATION, GROWTHS, LENGTHS, SETTINGS, Case
 from benchmarks.real_traces import TRACES
 from benchmarks.rivals import RULES
+from monitors import calibration
 from monitors.condense import condensed
 from monitors.detection import judge
 from monitors.detectors.trend import Trend
@@ -62,8 +63,8 @@ def chosen(count: int) -> list[Case]:
 
 
 def said_leak(name: str, value: float) -> bool:
-    """The verdict: ours needs 0.8."""
-    return value >= (0.8 if name == OURS else 0.5)
+    """The verdict."""
+    return value >= (calibration.load().leak_from if name == OURS else 0.5)
 
 
 def summary(cases: Sequence[Case], said: Sequence[dict[str, float]]) -> None:

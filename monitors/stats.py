@@ -86,14 +86,15 @@ def roughness(values: Floats, trimmed: float = 0.1) -> float:
     return float(np.sqrt(np.mean(kept**2) / 6))
 
 
-def without_spikes(values: Floats, threshold: float = 5.0) -> Floats:
-    """Replace blocks that stand alone by the median of the five around them (Hampel's filter). Steps stay.
+def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Floats:
+    """Replace blocks that stand alone by the median of the `width` around them (Hampel's filter). Steps stay.
 
     A block stands alone that differs from that median by `threshold` robust standard deviations of such differences.
+    What stands out for fewer than half of `width` blocks and comes back, up or down, goes.
     """
-    if len(values) < 5:
+    if len(values) < width:
         return values
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, width // 2, mode="edge"), width)
     middle = np.median(windows, axis=1)
     off = np.abs(values - middle)
     scale = 1.4826 * np.median(off)

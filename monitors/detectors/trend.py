@@ -28,6 +28,8 @@ _GRAINS = 4.0
 """Growth of fewer units of the series' resolution is not seen."""
 _SURE = 1.645
 """Standard normal deviations below which one draw in twenty lies."""
+_EXCURSION = 0.23
+"""Share of a trial: what leaves its course for less than half of it, and comes back, is left out."""
 _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
@@ -174,7 +176,7 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
         blocks = cut_blocks(series.t, series.values, count, series.floors, series.means)
         coarse = len(np.unique(blocks.median)) < len(blocks.median) / 2
         for values in (blocks.mean if coarse else blocks.median, blocks.floor):
-            calm = without_spikes(values)
+            calm = without_spikes(without_spikes(values), width=max(5, int(_EXCURSION * count) | 1))
             score = roughness(calm) / np.sqrt(count) * 1.6**level
             if best is None or score < best[0]:
                 best = score, blocks, calm
