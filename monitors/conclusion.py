@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from monitors import calibration
 from monitors.model import LAYERS, Finding, SeriesVerdict
 
-LEAK_FROM = calibration.load().leak_from
+LEAK_FROM, PASS_TO = calibration.load().leak_from, calibration.load().pass_to
 _NESTS = {
     "host": ("python_objects", "host_heap", "heap_held", "mmap", "anonymous"),
     "gpu": ("gpu_allocated", "gpu_reserved", "gpu_process", "gpu_device", "gpu_residual"),
@@ -182,11 +182,13 @@ def _without_leak(told: Sequence[Finding], speaker: Finding | None) -> SeriesVer
 def _doubtful(told: Sequence[Finding]) -> list[Finding]:
     """Layers whose growth may be a leak. Held memory is resident: where that does not grow, it is in no doubt."""
     calm = any(f.layer == "anonymous" and f.verdict == "pass" for f in told)
-    return [
-        f
-        for f in told
-        if f.verdict == "inconclusive" and f.leak_probability is not None and not (calm and f.layer == "heap_held")
-    ]
+    return [f for f in told if f.verdict == "inconclusive" and not _mute(f) and not (calm and f.layer == "heap_held")]
+
+
+def _mute(finding: Finding) -> bool:
+    """Whether a series is too short to say anything, and nothing in it speaks for a leak."""
+    said = finding.leak_probability
+    return said is None or (finding.minimum_detectable_rate_per_hour is None and said <= PASS_TO)
 
 
 def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None) -> str:

@@ -23,6 +23,7 @@ exit codes:
 examples:
   soak run configs/quick.toml            both frameworks side by side, three minutes, ends in a report
   soak check configs/72h.toml            is this config right, and what would it run?
+  soak analyze trace.csv                 does memory that was recorded elsewhere leak?
   soak list                              every workload, planted fault and sampler there is
   soak report runs/quick-…               make the report again, of a finished or unfinished run
 """

@@ -115,6 +115,14 @@ def test_a_second_layer_that_is_too_short_leaves_it_to_the_first() -> None:
     )
 
 
+def test_a_second_layer_too_short_to_show_any_leak_leaves_it_to_the_first() -> None:
+    mute = finding("python_objects", "inconclusive", leak_probability=0.01, minimum_detectable_rate_per_hour=None)
+    assert conclude([finding("anonymous"), mute]).verdict == "pass"
+    assert conclude([mute]).verdict == "inconclusive"
+    doubt = finding("python_objects", "inconclusive", leak_probability=0.5, minimum_detectable_rate_per_hour=None)
+    assert conclude([finding("anonymous"), doubt]).verdict == "inconclusive"
+
+
 def test_without_a_leak_the_main_layer_speaks() -> None:
     told = conclude([finding("fds", minimum_detectable_rate_per_hour=7.0), finding("anonymous")])
     assert told.minimum_detectable_rate_per_hour == 1e6
