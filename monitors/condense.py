@@ -93,6 +93,7 @@ class Condenser:
         merged[2] = np.minimum(first[2], second[2])
         if rest.shape[1]:
             back = np.repeat(rest[[0, 1, 4] if len(rest) == 5 else [0, 1]], self._length, axis=1)
+            back[1, 0] = rest[2, 0]  # its least is not lost
             self._open = np.concatenate((back, self._open), axis=1)
         self._stretches = merged
         self._length *= 2
