@@ -38,7 +38,7 @@ def test_a_leak_lives_in_its_innermost_layer() -> None:
 
 
 def test_one_series_among_many_has_to_be_surer_than_one_alone() -> None:
-    lucky = finding("fds", "leak", leak_probability=0.85)
+    lucky = finding("fds", "leak", leak_probability=0.93)
     assert conclude([lucky]).verdict == "leak"
     others = [finding(layer) for layer in ("threads", "children", "shared", "file", "kernel", "anonymous")]
     told = conclude([lucky, *others])
