@@ -36,28 +36,16 @@ def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[s
     }
 
 
+_FIELDS = (
+    "layer", "unit", "verdict", "leak_probability", "calibrated", "rate_per_hour", "rate_per_hour_ci95",
+    "rate_per_step", "rate_per_step_ci95", "minimum_detectable_rate_per_hour", "shape", "hours_to_exhaustion",
+    "hours_to_exhaustion_ci95", "samples", "gaps", "restarts", "reason",
+)  # fmt: skip
+
+
 def _series(finding: Finding) -> dict[str, Any]:
-    return {
-        "name": finding.series,
-        "layer": finding.layer,
-        "unit": finding.unit,
-        "verdict": finding.verdict,
-        "leak_probability": finding.leak_probability,
-        "calibrated": finding.calibrated,
-        "rate_per_hour": finding.rate_per_hour,
-        "rate_per_hour_ci95": finding.rate_per_hour_ci95,
-        "rate_per_step": finding.rate_per_step,
-        "rate_per_step_ci95": finding.rate_per_step_ci95,
-        "minimum_detectable_rate_per_hour": finding.minimum_detectable_rate_per_hour,
-        "shape": finding.shape,
-        "onset_seconds": finding.onset,
-        "hours_to_exhaustion": finding.hours_to_exhaustion,
-        "hours_to_exhaustion_ci95": finding.hours_to_exhaustion_ci95,
-        "samples": finding.samples,
-        "gaps": finding.gaps,
-        "restarts": finding.restarts,
-        "reason": finding.reason,
-    }
+    fields = {name: getattr(finding, name) for name in _FIELDS}
+    return {"name": finding.series, **fields, "onset_seconds": finding.onset}
 
 
 def print_table(analysis: Mapping[str, Any], console: Console) -> None:

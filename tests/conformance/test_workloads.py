@@ -40,7 +40,7 @@ def test_it_says_what_it_is(name: str) -> None:
 def test_its_options_are_frozen_documented_and_have_defaults(name: str) -> None:
     options = catalog.load(name).Options
     made = options()
-    source = inspect.getsource(options)
+    source = "".join(inspect.getsource(kind) for kind in options.__mro__ if kind is not object)
     for field in dataclasses.fields(options):
         assert field.default is not dataclasses.MISSING
         _, _, after = source.partition(f"    {field.name}: ")

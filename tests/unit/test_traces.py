@@ -137,10 +137,12 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
 def test_any_bytes_are_read_or_refused(tmp_path: Path, given_: bytes) -> None:
     path = tmp_path / "any.csv"
     path.write_bytes(b"t,rss_bytes\n" + given_)
+    refused = ""
     try:
         tables.read(path)
     except UsageError as error:
-        assert "any.csv" in str(error)  # noqa: PT017  (either is right)
+        refused = str(error)
+    assert not refused or "any.csv" in refused
 
 
 def test_the_unit_of_a_time_is_told_by_its_size() -> None:
