@@ -1,7 +1,7 @@
 """An alarm that may be looked at every second of a trial of days: it judges what has come so far, at few times.
 
 Looks are spaced by a constant factor of the trial's length, so each sees enough that is new; the evidence must hold at
-two looks running. No sample is kept but in condensed form: O(1) a sample, bounded memory.
+three looks running. No sample is kept but in condensed form: O(1) a sample, bounded memory.
 
 That nothing grows for ever can only be said relative to a trial's length. A look before a quarter of it would call
 every slow warm-up a leak, so there is none; what would exhaust the machine before that is another alarm's to tell.
@@ -18,7 +18,7 @@ import numpy as np
 from monitors.condense import Condenser
 from monitors.detection import JudgeSettings
 from monitors.detectors.trend import Trend
-from monitors.looks import looks
+from monitors.looks import RUNNING, looks
 from monitors.model import Finding, MetricSpec
 from monitors.series import Series
 
@@ -30,7 +30,7 @@ class Look:
     t: float
     finding: Finding
     alarm: bool
-    """Whether the evidence holds, at this look and the one before."""
+    """Whether the evidence holds, at this look and as many before as are asked for."""
     rate_below: float | None
     """Per hour: what the rate is below, at every look at once, with the confidence of the alarm."""
 
@@ -49,7 +49,7 @@ class Alarm:
         self._alpha = alpha
         self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._looks))
         self._condenser = Condenser()
-        self._held = False
+        self._held = 0
         self.last: Look | None = None
         self.raised: Look | None = None
         """The first look at which the alarm was raised."""
@@ -73,8 +73,8 @@ class Alarm:
         finding = Trend().judge(self._condenser.series(self._metric), self._settings)
         holds = holds_evidence(finding, self._alpha)
         interval = finding.rate_per_hour_ci95
-        self.last = Look(at, finding, holds and self._held, interval[1] if interval else None)
-        self._held = holds
+        self._held = self._held + 1 if holds else 0
+        self.last = Look(at, finding, self._held >= RUNNING, interval[1] if interval else None)
         if self.last.alarm and self.raised is None:
             self.raised = self.last
         return self.last

@@ -6,6 +6,8 @@ import math
 
 FIRST = 0.25
 """Share of a trial before which there is no look: until then every slow warm-up grows."""
+RUNNING = 3
+"""Looks running at which the evidence must hold: two let through more sawteeth and high-water marks, four come late."""
 _RATIO = 1.06
 
 

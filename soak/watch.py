@@ -1,10 +1,11 @@
-"""The online alarm of one trial as seen from the supervisor: when to look, and whether the evidence held twice."""
+"""The online alarm of one trial as seen from the supervisor: when to look, and whether the evidence kept holding."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from monitors.looks import looks
+from monitors.looks import RUNNING, looks
 from soak.judging import Judging
 
 _SPACING = 60.0
@@ -22,7 +23,8 @@ class Watch:
         self._due = list(looks()[:-1]) if alpha > 0 else []
         self._next = _SPACING
         self._looking: Judging | None = None
-        self._held: frozenset[str] = frozenset()
+        self._held: Mapping[str, int] = {}
+        """Looks running at which the evidence held, by series."""
         self.raised: frozenset[str] = frozenset()
         """Series that an alarm was raised for."""
 
@@ -46,10 +48,10 @@ class Watch:
             return []
         self._looking = None
         said = {found["series"]: f"{found['series']}: {found['reason']}" for found in body.get("holds", ())}
-        twice = (self._held & said.keys()) - self.raised
-        self._held = frozenset(said)
-        self.raised |= twice
-        return [said[name] for name in sorted(twice)]
+        self._held = {name: self._held.get(name, 0) + 1 for name in said}
+        grows = {name for name, times in self._held.items() if times >= RUNNING} - self.raised
+        self.raised |= grows
+        return [said[name] for name in sorted(grows)]
 
     def close(self) -> None:
         """Give up a look that is under way."""

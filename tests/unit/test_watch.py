@@ -1,4 +1,4 @@
-"""When the supervisor looks, and that it takes two looks to raise an alarm."""
+"""When the supervisor looks, and that it takes three looks to raise an alarm."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ def look(watched: Watch, elapsed: float, share: float) -> list[str]:
     return watched.attend(elapsed, share)
 
 
-def test_it_takes_two_looks_running_and_is_told_once(watched: Watch) -> None:
-    Look.results = [["heap"], ["heap", "fds"], ["heap", "fds"], []]
+def test_it_takes_three_looks_running_and_is_told_once(watched: Watch) -> None:
+    Look.results = [["heap"], ["heap", "fds"], ["heap", "fds"], ["heap", "fds"]]
     assert look(watched, 1000, 0.26) == []
-    assert look(watched, 1200, 0.31) == ["heap: grows"]
-    assert look(watched, 1400, 0.36) == ["fds: grows"]
+    assert look(watched, 1200, 0.31) == []
+    assert look(watched, 1400, 0.36) == ["heap: grows"]
+    assert look(watched, 1600, 0.41) == ["fds: grows"]
     assert watched.raised == {"heap", "fds"}
 
 
 def test_evidence_that_comes_and_goes_raises_nothing(watched: Watch) -> None:
-    Look.results = [["heap"], [], ["heap"], []]
-    assert not any(look(watched, 1000 + 200 * k, 0.26 + 0.06 * k) for k in range(4))
+    Look.results = [["heap"], ["heap"], [], ["heap"], ["heap"]]
+    assert not any(look(watched, 1000 + 200 * k, 0.26 + 0.06 * k) for k in range(5))
 
 
 def test_it_does_not_look_early_nor_often(watched: Watch) -> None:
