@@ -10,7 +10,6 @@ every slow warm-up a leak, so there is none; what would exhaust the machine befo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +19,6 @@ from monitors.detection import JudgeSettings
 from monitors.detectors.trend import Trend
 from monitors.looks import RUNNING, looks
 from monitors.model import Finding, MetricSpec
-from monitors.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +87,3 @@ def holds_evidence(finding: Finding, alpha: float) -> bool:
     """
     surely = finding.evidence is not None and finding.evidence >= math.log(1 / alpha)
     return surely and finding.verdict == "leak" and (not finding.restarts or finding.rate_per_step is not None)
-
-
-def holding(series: Sequence[Series], alpha: float, settings: JudgeSettings) -> list[Finding]:
-    """The findings of one look at a trial that are evidence enough; its series share the chance of a false alarm."""
-    judged = [one for one in series if one.metric.judged]
-    found = (Trend().judge(one, settings) for one in judged)
-    return [finding for finding in found if holds_evidence(finding, alpha / len(judged))]

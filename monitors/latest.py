@@ -1,4 +1,4 @@
-"""The last value of every series of every running trial, for those who look from another thread."""
+"""The last values of every running trial, and how its samplers do, for those who look from another thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from monitors.model import Sample
+from monitors.round import Health
 
 
 class Latest:
@@ -14,6 +15,7 @@ class Latest:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[int, dict[tuple[str, str], Sample]] = {}
+        self._health: dict[int, tuple[float, Mapping[str, Health]]] = {}
 
     def put(self, trial: int, samples: Iterable[Sample]) -> None:
         """Take over what a round found; series it did not find keep their last value."""
@@ -21,18 +23,29 @@ class Latest:
             values = self._values.setdefault(trial, {})
             values.update({(sample.metric.name, sample.label): sample for sample in samples})
 
+    def put_health(self, trial: int, now: float, health: Mapping[str, Health]) -> None:
+        """Take over how the samplers of a round did, taken at `now`."""
+        with self._lock:
+            self._health[trial] = now, health
+
+    def health(self, trial: int) -> tuple[float | None, Mapping[str, Health]]:
+        """When the last round was taken (None before the first), and how its samplers did."""
+        with self._lock:
+            return self._health.get(trial, (None, {}))
+
+    def samples(self, trial: int) -> tuple[Sample, ...]:
+        """The last value of every series of a trial."""
+        with self._lock:
+            return tuple(self._values.get(trial, {}).values())
+
     def value(self, trial: int, metric: str, label: str = "") -> float | None:
         """The last value of one series; None where none is known."""
         with self._lock:
             sample = self._values.get(trial, {}).get((metric, label))
         return None if sample is None else sample.value
 
-    def snapshot(self) -> Mapping[int, tuple[Sample, ...]]:
-        """All of it at one moment, by trial; later rounds do not change it."""
-        with self._lock:
-            return {trial: tuple(values.values()) for trial, values in self._values.items()}
-
     def forget(self, trial: int) -> None:
         """Drop a trial that has ended, so that its series disappear."""
         with self._lock:
             self._values.pop(trial, None)
+            self._health.pop(trial, None)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from soak.errors import ConfigError, missing_key
-from soak.quantity import Duration, Rate, Size, parse_duration, parse_rate, parse_size
+from soak.quantity import Duration, Rate, Size
+from soak.tables import convert, known_keys, read_toml
 from workloads.trial import MOST_NOISE, StreamSpec
 
 Framework = Literal["torch", "tensorflow"]
@@ -22,7 +21,6 @@ Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,28 +114,12 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None)
     Raises:
         ConfigError: it cannot be read or used.
     """
-    text = _read(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise missing_key(path, "", f"not valid TOML: {error}") from error
+    text, raw = read_toml(path)
     for override in overrides:
         _override(path, raw, override)
     if duration is not None:
         _limit_all(raw, duration)
     return _check(path, text, raw)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise missing_key(path, "", f"no such file{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise missing_key(path, "", f"cannot be read: {reason}") from error
 
 
 def _override(path: Path, raw: dict[str, Any], override: str) -> None:
@@ -178,10 +160,10 @@ def _limit_all(raw: dict[str, Any], duration: str) -> None:
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
-    _known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
-    run = _convert(path, "run", raw.get("run", {}), RunTable)
+    known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
+    run = convert(path, "run", raw.get("run", {}), RunTable)
     stream = _stream(path, "stream", raw.get("stream", {}))
-    judge = _convert(path, "judge", raw.get("judge", {}), JudgeTable)
+    judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
     tables = raw.get("trial")
     if not isinstance(tables, list) or not tables:
         raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
@@ -194,7 +176,7 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
 
 
 def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
-    trial = _convert(path, key, table, TrialTable)
+    trial = convert(path, key, table, TrialTable)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     if not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
@@ -204,7 +186,7 @@ def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
 
 
 def _stream(path: Path, key: str, table: object) -> StreamSpec:
-    spec = _convert(path, key, table, StreamSpec)
+    spec = convert(path, key, table, StreamSpec)
     for name, (holds, expected) in _STREAM_RULES.items():
         value = getattr(spec, name)
         if not holds(value):
@@ -247,60 +229,6 @@ _STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "resolution_every": _between(1, 10**9),
     "pace": _in("flat_out", "real_time"),
 }
-
-
-def _convert(path: Path, key: str, table: object, kind: type[T]) -> T:
-    if not isinstance(table, dict):
-        raise ConfigError(path, key, table, "expected a table")
-    _known_keys(path, key, table, [field.name for field in dataclasses.fields(kind)])  # type: ignore[arg-type]
-    try:
-        return msgspec.convert(table, kind, dec_hook=_quantity)
-    except msgspec.ValidationError as error:
-        raise _explain(path, key, table, kind, error) from error
-
-
-def _known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = list(known)
-    for name in table:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-            raise ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}")
-
-
-def _quantity(kind: type, value: object) -> object:
-    if kind is Duration:
-        return parse_duration(value)
-    if kind is Size:
-        return parse_size(value)
-    if kind is Rate:
-        return parse_rate(value)
-    raise NotImplementedError(kind)
-
-
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-
-
-def _explain(path: Path, key: str, table: Any, kind: type, error: msgspec.ValidationError) -> ConfigError:
-    """msgspec's message, with the file, the whole key and the value put in front."""
-    match = _AT.match(str(error))
-    what, where = (match["what"], match["where"] or "") if match else (str(error), "")
-    if missing := _MISSING.match(what):
-        return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), "this key is required")
-    if what.startswith("Invalid enum value"):
-        what = f"expected {' or '.join(map(repr, _choices(get_type_hints(kind)[re.split(r'[^a-z_]', where)[0]])))}"
-    value: Any = table
-    for part in re.findall(r"[^.\[\]]+", where):
-        value = value[int(part)] if isinstance(value, list) else value.get(part)
-    return ConfigError(path, f"{key}.{where}", value, what[:1].lower() + what[1:])
-
-
-def _choices(hint: Any) -> tuple[str, ...]:
-    """The words a Literal allows, wherever in a type it stands."""
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return tuple(dict.fromkeys(choice for inner in get_args(hint) for choice in _choices(inner)))
 
 
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:

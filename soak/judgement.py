@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from monitors.alarm import holding
+from monitors.alarm import holds_evidence
 from monitors.condense import condensed
 from monitors.detection import JudgeSettings, judge
 from monitors.series import Series
@@ -43,6 +43,25 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
         body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
     return body
+
+
+def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> dict[str, Any]:
+    """What a running trial looks like now, and which of its series hold evidence enough for an alarm.
+
+    alpha: chance of a false alarm over the whole trial, which its series share.
+    """
+    series = _judged_series(record, trial)
+    if not series:
+        return {"holds": []}
+    detection = judge(series, settings, limits_of(record.run().environment, trial))
+    return {
+        "verdict": detection.verdict,
+        "reason": detection.reason,
+        "leak_probability": detection.leak_probability,
+        "layer": detection.layer,
+        "findings": [asdict(finding) for finding in detection.findings],
+        "holds": [finding.series for finding in detection.findings if holds_evidence(finding, alpha / len(series))],
+    }
 
 
 def _judged_series(record: Record, trial: TrialInfo) -> list[Series]:
@@ -79,8 +98,7 @@ def main() -> None:
     trial = next(t for t in record.trials() if t.index == index)
     settings = settings_of(record.judge_table())
     if len(sys.argv) > 3:
-        found = holding(_judged_series(record, trial), float(sys.argv[3]), settings)
-        json.dump({"holds": [asdict(finding) for finding in found]}, sys.stdout)
+        json.dump(look(record, trial, float(sys.argv[3]), settings), sys.stdout)
     else:
         json.dump(judge_one(record, trial, settings), sys.stdout)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from soak.clock import Clock
 from soak.lifecycle import Ending
 from soak.plan import Trial
 from soak.status import Status
+from soak.verdict import Verdict
 
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""
@@ -30,9 +32,9 @@ STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "ye
 class Progress:
     """Satisfies `status.Listener`."""
 
-    def __init__(self, console: Console, clock: Clock, total: int) -> None:
-        self._console, self._clock, self._total = console, clock, total
-        self._begun = 0
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console, self._clock = console, clock
+        self._begun = self._total = 0
         self._said: dict[int, float] = {}
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
 
@@ -44,6 +46,13 @@ class Progress:
     def __exit__(self, *exc: object) -> None:
         if self._live:
             self._live.stop()
+
+    def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
+        """How many trials there will be."""
+        self._total = len(plan)
+
+    def concluded(self, verdict: Verdict) -> None:
+        """The report says it."""
 
     def started(self, trial: Trial) -> None:
         """Say which trial began."""

@@ -129,6 +129,7 @@ class Recorder:
                     return
             result = each.round.take(feed.target(now, self._pid), now)
             self.latest.put(feed.trial, result.samples)
+            self.latest.put_health(feed.trial, now, result.health)
             try:
                 if result.samples:
                     self._store.add_round(feed.trial, now - feed.started, (*result.samples, *result.of_itself()))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from monitors.model import Sample
+from monitors.round import Health
 from soak.lifecycle import Ending
 from soak.plan import Trial
+from soak.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,25 @@ class Status:
     memory_bytes: float | None
     bytes_per_hour: float | None
     """Estimate of the growth so far."""
+    samples: Sequence[Sample] = ()
+    """The last value of every series."""
+    counters: Mapping[str, float] = field(default_factory=dict)
+    """The worker's latest beat."""
+    health: Mapping[str, Health] = field(default_factory=dict)
+    """Of its samplers."""
+    sampled: float | None = None
+    """Seconds since the last round of samples; None before the first."""
+    seen: Mapping[str, Any] | None = None
+    """What the last look of the online alarm found."""
+    alarms: frozenset[str] = frozenset()
+    """Series that the alarm was raised for."""
 
 
 class Listener(Protocol):
     """Who watches a run."""
+
+    def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
+        """The run begins, recorded in `folder`."""
 
     def started(self, trial: Trial) -> None:
         """A trial's worker was spawned."""
@@ -45,6 +64,51 @@ class Listener(Protocol):
 
     def tick(self, running: Sequence[Status], waiting: int) -> None:
         """Called at every turn of the loop, at least once a second."""
+
+    def concluded(self, verdict: Verdict) -> None:
+        """The run has its verdict."""
+
+
+class Listeners:
+    """Several listeners as one."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.begun(folder, plan)
+
+    def started(self, trial: Trial) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.started(trial)
+
+    def ended(self, trial: Trial, end: Ending) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.ended(trial, end)
+
+    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.judged(trial, body)
+
+    def noted(self, message: str) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.noted(message)
+
+    def tick(self, running: Sequence[Status], waiting: int) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.tick(running, waiting)
+
+    def concluded(self, verdict: Verdict) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.concluded(verdict)
 
 
 def share_done(trial: Trial, seconds: float, values: Mapping[str, float]) -> float | None:

@@ -90,6 +90,7 @@ class Supervisor:
         return self._conclude()
 
     def _prepare(self) -> None:
+        self._listener.begun(self._folder, self._plan)
         for trial in self._plan:
             self._ledger.trial(trial, {"state": "planned"})
 
@@ -262,6 +263,7 @@ class Supervisor:
         interrupted = len(self._judged) < len(self._plan) or self._stop.count > 0
         verdict = judge_run([self._judged[i] for i in sorted(self._judged)], interrupted)
         self._ledger.verdict(verdict)
+        self._listener.concluded(verdict)
         return verdict
 
     def _tell(self, running: _Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
@@ -275,6 +277,7 @@ class Supervisor:
             running.rate.add(now - running.started, memory)
         beat_t = running.last_beat.t if running.last_beat else 0.0
         done = share_done(running.trial, beat_t, values)
+        sampled, health = self._recorder.latest.health(running.trial.index)
         return Status(
             trial=running.trial,
             phase=running.state.phase.value,
@@ -285,6 +288,12 @@ class Supervisor:
             frames_per_second=values["frames"] / beat_t if beat_t > 0 and "frames" in values else None,
             memory_bytes=memory,
             bytes_per_hour=running.rate.per_hour(),
+            samples=self._recorder.latest.samples(running.trial.index),
+            counters=values,
+            health=health,
+            sampled=None if sampled is None else now - sampled,
+            seen=running.watch.seen,
+            alarms=running.watch.raised,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from monitors.looks import RUNNING, looks
 from soak.judging import Judging
@@ -27,6 +28,8 @@ class Watch:
         """Looks running at which the evidence held, by series."""
         self.raised: frozenset[str] = frozenset()
         """Series that an alarm was raised for."""
+        self.seen: Mapping[str, Any] | None = None
+        """What `soak.judgement.look` found last; None before the first look."""
 
     def attend(self, elapsed: float, share: float | None) -> list[str]:
         """What grows: sentences, once, at the look that raises the alarm.
@@ -46,12 +49,11 @@ class Watch:
         body = self._looking.result()
         if body is None:
             return []
-        self._looking = None
-        said = {found["series"]: f"{found['series']}: {found['reason']}" for found in body.get("holds", ())}
-        self._held = {name: self._held.get(name, 0) + 1 for name in said}
+        self._looking, self.seen = None, body
+        self._held = {name: self._held.get(name, 0) + 1 for name in body.get("holds", ())}
         grows = {name for name, times in self._held.items() if times >= RUNNING} - self.raised
         self.raised |= grows
-        return [said[name] for name in sorted(grows)]
+        return [f"{f['series']}: {f['reason']}" for f in body.get("findings", ()) if f["series"] in grows]
 
     def close(self) -> None:
         """Give up a look that is under way."""

@@ -7,9 +7,11 @@ prints goes to the worker's log. Needs the standard library, numpy and the frame
 from __future__ import annotations
 
 import argparse
+import bisect
 import ctypes
 import faulthandler
 import gc
+import itertools
 import math
 import os
 import platform
@@ -147,6 +149,8 @@ class Drive:
         self._beat_seconds = 0.0
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
+        self._latency_total = 0.0
+        self._latency_counts = [0] * len(wire.LATENCY_BOUNDS)
         self._began = self._beat_at = time.monotonic()
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
@@ -174,6 +178,10 @@ class Drive:
         self._latency_steps += 1
         self._latency_sum += latency
         self._latency_max = max(self._latency_max, latency)
+        self._latency_total += latency
+        first = bisect.bisect_left(wire.LATENCY_BOUNDS, latency)
+        if first < len(self._latency_counts):
+            self._latency_counts[first] += 1
 
     def _ending(self, now: float) -> str:
         spec = self._spec
@@ -221,6 +229,9 @@ class Drive:
         if self._latency_steps:
             values["step_latency_seconds"] = self._latency_sum / self._latency_steps
             values["step_latency_max_seconds"] = self._latency_max
+        values["step_latency_total_seconds"] = self._latency_total
+        within = itertools.accumulate(self._latency_counts)
+        values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
         if self._spec.stream.pace == "real_time":
             values["behind_seconds"] = max(0.0, now - self._began - doses["stream_seconds"])
         if self._objects.due(now):

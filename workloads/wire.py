@@ -13,6 +13,13 @@ from typing import Any
 
 VERSION = 1
 MAX_LINE = 1 << 20
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds: upper bounds of the buckets that a beat counts steps in, by their latency."""
+
+
+def bucket(bound: float) -> str:
+    """The name in a beat of the number of steps that took at most `bound` seconds."""
+    return f"step_latency_le_{bound:g}"
 
 
 class WireError(ValueError):

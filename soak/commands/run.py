@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,11 +25,13 @@ from pathlib import Path
 from rich.console import Console
 
 from soak import __version__, config, environment, feasible, samplers
-from soak.clock import SystemClock
+from soak.clock import Clock, SystemClock
 from soak.config import Config
 from soak.errors import RecordError, UsageError
+from soak.live import Broadcast
 from soak.plan import make_plan
 from soak.progress import Progress
+from soak.status import Listener, Listeners
 from soak.store import FILE, Store
 from soak.supervisor import Supervisor
 from soak.verdict import EXIT_CODES
@@ -41,6 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="override a key of the config: run.parallel=1, trial.0.options.hidden=64")  # fmt: skip
+    parser.add_argument("--live", type=int, metavar="FD",
+                        help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
                         help="only the trials whose name begins so; may be given several times")  # fmt: skip
 
@@ -56,10 +61,16 @@ def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
     with Store.create(folder / FILE) as store:
         _describe(store, loaded, folder, clock.wall())
-        with Progress(console, clock, len(plan)) as progress:
-            verdict = Supervisor(loaded, plan, folder, store, clock, progress).run()
+        with Progress(console, clock) as progress:
+            listener = Listeners(progress, *_broadcast(options.live, clock))
+            verdict = Supervisor(loaded, plan, folder, store, clock, listener).run()
     _report(folder, verdict.verdict)
     return EXIT_CODES[verdict.verdict]
+
+
+def _broadcast(fd: int | None, clock: Clock) -> list[Listener]:
+    """Whoever started the run reads along; once it is gone, the run ends as if it had been asked to."""
+    return [] if fd is None else [Broadcast(fd, clock, lambda: os.kill(os.getpid(), signal.SIGTERM))]
 
 
 def _report(folder: Path, verdict: str) -> None:

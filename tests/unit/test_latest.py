@@ -30,15 +30,16 @@ def test_trials_are_apart_and_a_forgotten_one_disappears() -> None:
     latest.put(2, [Sample(RSS, 20.0)])
     latest.forget(1)
     latest.forget(7)
-    assert latest.snapshot() == {2: (Sample(RSS, 20.0),)}
+    assert latest.samples(1) == ()
+    assert latest.samples(2) == (Sample(RSS, 20.0),)
 
 
-def test_a_snapshot_is_of_one_moment() -> None:
+def test_what_was_read_is_of_one_moment() -> None:
     latest = Latest()
     latest.put(1, [Sample(RSS, 10.0)])
-    before = latest.snapshot()
+    before = latest.samples(1)
     latest.put(1, [Sample(RSS, 20.0), Sample(GPU, 1.0, "0")])
-    assert before == {1: (Sample(RSS, 10.0),)}
+    assert before == (Sample(RSS, 10.0),)
 
 
 def test_readers_see_whole_rounds_while_another_thread_writes() -> None:
@@ -54,6 +55,6 @@ def test_readers_see_whole_rounds_while_another_thread_writes() -> None:
     writer.start()
     torn = 0
     while writer.is_alive():
-        torn += len({sample.value for sample in latest.snapshot()[1]}) != 1
+        torn += len({sample.value for sample in latest.samples(1)}) != 1
     writer.join()
     assert torn == 0
