@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 MOUNT = Path("/sys/fs/cgroup")
+ROOM = "SOAK_CGROUP"
+"""Environment variable: the cgroup v2 directory below which trials may have theirs."""
 
 
 class TrialCgroup:
@@ -68,11 +70,11 @@ class TrialCgroup:
 
 def _own_cgroups(mount: Path, proc: Path) -> list[tuple[Path, int]]:
     """Where a child cgroup with memory accounting could be made, best first."""
+    found: list[tuple[Path, int]] = [(Path(os.environ[ROOM]), 2)] if os.environ.get(ROOM) else []
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()
     except OSError:
-        return []
-    found: list[tuple[Path, int]] = []
+        lines = []
     for line in lines:
         hierarchy, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(","):

@@ -84,6 +84,20 @@ class Store:
             raise RecordError(f"{path}: a record of version {version}; this soak reads version {VERSION}")
         return store
 
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Write on in a record whose writer is gone; no further rounds, only what was left open.
+
+        Raises:
+            RecordError: there is none, it is none of ours, or it cannot be written.
+        """
+        cls.open(path).close()
+        try:
+            db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise RecordError(f"{path}: the record cannot be written: {error}") from error
+        return cls(db, path)
+
     def close(self) -> None:
         """Fold the write-ahead log back into the file, so that the record is one file, and let go of it."""
         with self._lock:

@@ -1,0 +1,53 @@
+"""Close the record of a run whose supervisor was killed: `python -m soak.closing FOLDER`.
+
+Trials that ran are `lost`, and judged by what was sampled until then; the run gets its verdict. Nothing that was
+recorded is changed. Short-lived: judging needs numpy.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from soak.judgement import judge_one, judge_trials, settings_of
+from soak.record import Record
+from soak.store import FILE, Store
+
+
+def close(folder: Path, now: float) -> str:
+    """End what is still said to run; the verdict of the run.
+
+    Args:
+        folder: of a run that no process works on any more.
+        now: Unix time.
+
+    Raises:
+        RecordError: the record cannot be read or written.
+    """
+    with Store.reopen(folder / FILE) as store:
+        for body, _ in store.trials():
+            if body["state"] == "running":
+                store.put_trial(body["index"], body["name"], {**body, **_lost(body, now)})
+        record = Record(store)
+        settings = settings_of(record.judge_table())
+        for trial in record.trials():
+            if trial.state == "ended" and trial.verdict is None:
+                store.put_judgement(trial.index, judge_one(record, trial, settings))
+        verdict = judge_trials(list(record.trials()), interrupted=True)
+        for key, value in (("verdict", verdict.verdict), ("reason", verdict.reason), ("ended", now)):
+            store.put_meta(key, value)
+    return verdict.verdict
+
+
+def _lost(body: dict[str, Any], now: float) -> dict[str, Any]:
+    message = "soak was killed, or the machine went down, while it ran"
+    return {
+        "state": "ended", "end_reason": "lost", "end_message": message,
+        "seconds": max(0.0, now - float(body.get("started") or now)),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.stdout.write(close(Path(sys.argv[1]), time.time()) + "\n")

@@ -1,0 +1,32 @@
+"""Serve: run soaks by a schedule, and tell people and Prometheus how they go.
+
+Runs until it is asked to stop. SIGHUP reloads the config; one that is wrong is refused, and the one before stays in
+use. SIGTERM stops cleanly: what runs is recorded as interrupted.
+
+examples:
+  soak serve --config configs/service.toml
+  soak serve --config /etc/soak/soak.toml
+  soak check configs/service.toml          can this config be used?
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak serve`."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE",
+                        help="a TOML file; configs/service.toml shows every key")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve."""
+    from soak.service import config
+    from soak.service.journal import Journal
+    from soak.service.notify import Notify
+    from soak.service.server import Service
+
+    Service(config.load(options.config), Journal(), Notify()).run()
+    return 0

@@ -1,0 +1,131 @@
+"""What is known now: which runs wait, which run and how, what became of the last ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from soak import live
+from soak.service.curve import Curve
+
+PATIENCE = 60.0
+"""Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
+
+
+@dataclass
+class Waiting:
+    """A run that is due."""
+
+    schedule: str
+    device: str
+    since: float
+    """Unix time at which it was due."""
+    reason: str = ""
+    """Why it has not started."""
+
+
+@dataclass
+class Now:
+    """A run under way, as its messages tell."""
+
+    schedule: str
+    device: str
+    pid: int
+    started: float
+    """Unix time."""
+    heard: float
+    """Unix time of the last message."""
+    hello: live.Hello | None = None
+    tick: live.Tick = field(default_factory=lambda: live.Tick((), 0))
+    judged: list[live.Judged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    concluded: live.Concluded | None = None
+    stopping: str = ""
+    """Why it was asked to end."""
+    paused: bool = False
+    curves: dict[str, dict[str, Curve]] = field(default_factory=dict)
+    """By trial and layer."""
+
+    @property
+    def run(self) -> str:
+        """Its id, once it is known."""
+        return self.hello.run if self.hello else ""
+
+
+@dataclass
+class Counts:
+    """Since the service began."""
+
+    runs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By schedule and verdict."""
+    trials: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By schedule and verdict."""
+    alarms: Counter[str] = field(default_factory=Counter)
+    sampler_failures: Counter[str] = field(default_factory=Counter)
+    """Of trials that have ended, by sampler."""
+    reloads: Counter[str] = field(default_factory=Counter)
+    """By outcome: ok, refused."""
+
+
+class Board:
+    """Written by the runner, read by metrics, pages and the watchdog; all in one thread."""
+
+    def __init__(self, layers: dict[str, str]) -> None:
+        """Start empty; `layers` maps metrics to the layer whose bytes they are."""
+        self.waiting: list[Waiting] = []
+        self.now: dict[str, Now] = {}
+        """By schedule."""
+        self.last: dict[str, list[live.Judged]] = {}
+        """Trials of the last finished run of each schedule."""
+        self.counts = Counts()
+        self.config_error = ""
+        """Why the last reload was refused; empty where it was not."""
+        self._layers = layers
+
+    def hear(self, now: Now, message: live.Message, at: float) -> None:
+        """Take over what a run tells at Unix time `at`."""
+        now.heard = at
+        if isinstance(message, live.Hello):
+            now.hello = message
+        elif isinstance(message, live.Tick):
+            self._tick(now, message, at)
+        elif isinstance(message, live.Judged):
+            now.judged.append(message)
+            self.counts.trials[now.schedule, message.outlook.verdict] += 1
+        elif isinstance(message, live.Note):
+            now.notes = [*now.notes[-19:], message.message]
+            self.counts.alarms[now.schedule] += message.message.startswith("alarm: ")
+        elif isinstance(message, live.Concluded):
+            now.concluded = message
+
+    def _tick(self, now: Now, tick: live.Tick, at: float) -> None:
+        running = {trial.name for trial in tick.running}
+        for before in now.tick.running:
+            if before.name not in running:
+                now.curves.pop(before.name, None)
+                self.counts.sampler_failures.update({n: s.failures for n, s in before.samplers.items()})
+        for trial in tick.running:
+            curves = now.curves.setdefault(trial.name, {})
+            for metric, _, value in trial.samples:
+                if metric in self._layers:
+                    curves.setdefault(self._layers[metric], Curve()).add(trial.elapsed, value)
+        now.tick = tick
+
+    def finished(self, now: Now, verdict: str) -> None:
+        """A run has ended."""
+        self.now.pop(now.schedule, None)
+        self.last[now.schedule] = now.judged
+        self.counts.runs[now.schedule, verdict] += 1
+
+    def stale(self, at: float) -> str:
+        """What has been silent for too long at Unix time `at`; empty where all is fresh."""
+        for now in self.now.values():
+            if now.paused or now.concluded is not None:
+                continue
+            if at - now.heard > PATIENCE:
+                return f"the run of {now.schedule} has been silent for {at - now.heard:.0f} s"
+            for trial in now.tick.running:
+                age = trial.elapsed if trial.sampled is None else trial.sampled + at - now.heard
+                if age > PATIENCE:
+                    return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"
+        return ""

@@ -1,0 +1,209 @@
+"""`soak.toml` → checked values: what the service runs, when, under which conditions, and what it keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from soak import config
+from soak.errors import ConfigError, missing_key
+from soak.quantity import Duration, Size
+from soak.tables import convert, known_keys, read_toml
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_WHEN = ("cron", "every", "at", "back_to_back")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceTable:
+    """`[service]`: where it listens and where it keeps its state."""
+
+    listen: str = "127.0.0.1:9109"
+    """Address and port; `[::1]:9109` for IPv6. Beyond loopback, give a `web_config` too."""
+    state: str = ""
+    """Folder of runs, schedules and locks; empty: $STATE_DIRECTORY as systemd sets it, else `soak-state`."""
+    web_config: str = ""
+    """A file with TLS and basic auth, in the form that Prometheus exporters use; relative to this file."""
+    textfile: str = ""
+    """Where to write the metrics for node_exporter's textfile collector: a file that ends in .prom; empty: nowhere."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionsTable:
+    """`[conditions]`: what must hold before a run starts."""
+
+    free_disk: Size = Size(2 * 1024**3)
+    """At least so much room below the state folder."""
+    load: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    """Load of a minute, a core, below which a run may start; 0: any."""
+    gpu_idle: bool = True
+    """Wait until no other process computes on the device."""
+    patience: Duration = Duration(6 * 3600.0)
+    """How long a run that is due waits for this; then it is missed."""
+    yield_to_others: Literal["no", "pause", "end"] = "no"
+    """What a run does while another process computes on its device."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RetentionTable:
+    """`[retention]`: which finished runs are kept. The newest of each schedule always is."""
+
+    age: Duration = Duration(90 * 86400.0)
+    runs: Annotated[int, msgspec.Meta(ge=1)] = 500
+    size: Size = Size(20 * 1024**3)
+    failing: Annotated[float, msgspec.Meta(ge=1.0)] = 4.0
+    """A run that did not pass is kept so many times longer, and goes last when room is needed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleTable:
+    """`[[schedule]]`: one config, run again and again; one of `cron`, `every`, `at` and `back_to_back` says when."""
+
+    name: str
+    config: str
+    """The config of the runs; relative to this file."""
+    cron: str = ""
+    """Five fields: minute, hour, day, month, day of week; in the time zone of the machine."""
+    every: Duration | None = None
+    at: str = ""
+    """Once: an ISO 8601 time."""
+    back_to_back: bool = False
+    """Again as soon as the run before has ended."""
+    pause: Duration = Duration(10.0)
+    """Between two runs back to back."""
+    device: str = "cpu"
+    """What its runs keep to themselves: two runs never share one."""
+    duration: Duration | None = None
+    """Replaces the limits of every trial."""
+    trials: list[str] = dataclasses.field(default_factory=list)
+    """Only the trials whose name begins so."""
+    late: Duration | None = None
+    """How late a run may start that was due while the service was down or its device busy; unset: however late."""
+    overlap: Literal["skip", "queue"] = "skip"
+    """What becomes of a run that is due while one of its schedule waits or runs."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the schedule does."""
+        return f"{self.cron}|{self.every}|{self.at}|{self.back_to_back}"
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceConfig:
+    """A whole `soak.toml`, checked. Paths are resolved."""
+
+    path: Path
+    service: ServiceTable
+    conditions: ConditionsTable
+    retention: RetentionTable
+    schedules: tuple[ScheduleTable, ...]
+
+    def beside(self, name: str) -> Path:
+        """A file named in this config: relative names start at its folder."""
+        return (self.path.parent / name).resolve()
+
+    @property
+    def state(self) -> Path:
+        """Where the state is kept."""
+        given = self.service.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or "soak-state"
+        return Path(os.path.expandvars(given)).resolve()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        return address_of(self.service.listen)
+
+
+def load(path: Path) -> ServiceConfig:
+    """Read and check `soak.toml`, and the config of every schedule in it.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    _, raw = read_toml(path)
+    known_keys(path, "", raw, ("service", "conditions", "retention", "schedule"))
+    tables = raw.get("schedule", [])
+    if not isinstance(tables, list) or not tables:
+        raise missing_key(path, "schedule", "expected at least one [[schedule]] table with a name and a config")
+    loaded = ServiceConfig(
+        path.resolve(),
+        convert(path, "service", raw.get("service", {}), ServiceTable),
+        convert(path, "conditions", raw.get("conditions", {}), ConditionsTable),
+        convert(path, "retention", raw.get("retention", {}), RetentionTable),
+        tuple(_schedule(path, f"schedule[{i}]", table) for i, table in enumerate(tables)),
+    )
+    _check(path, loaded)
+    return loaded
+
+
+def _schedule(path: Path, key: str, table: Any) -> ScheduleTable:
+    if isinstance(table, dict) and isinstance(table.get("at"), datetime):
+        table = {**table, "at": table["at"].isoformat()}
+    schedule = convert(path, key, table, ScheduleTable)
+    if not NAME.fullmatch(schedule.name):
+        raise ConfigError(path, f"{key}.name", schedule.name, "expected at most 63 of a-z, 0-9, - and _")
+    given = [name for name in _WHEN if getattr(schedule, name)]
+    if len(given) != 1:
+        said = f"got {' and '.join(given)}" if given else "got none"
+        raise missing_key(path, key, f"schedule {schedule.name!r}: expected one of {', '.join(_WHEN)}; {said}")
+    _when(path, key, schedule)
+    return schedule
+
+
+def _when(path: Path, key: str, schedule: ScheduleTable) -> None:
+    from apscheduler.triggers.cron import CronTrigger
+
+    try:
+        if schedule.cron:
+            CronTrigger.from_crontab(schedule.cron)
+    except ValueError as error:
+        expected = f'expected five fields of cron such as "30 2 * * sat": {error}'
+        raise ConfigError(path, f"{key}.cron", schedule.cron, expected) from error
+    try:
+        if schedule.at:
+            datetime.fromisoformat(schedule.at)
+    except ValueError as error:
+        raise ConfigError(path, f"{key}.at", schedule.at, "expected a time such as 2027-01-31T02:00:00Z") from error
+
+
+def _check(path: Path, loaded: ServiceConfig) -> None:
+    try:
+        address_of(loaded.service.listen)
+    except ValueError as error:
+        raise ConfigError(path, "service.listen", loaded.service.listen, str(error)) from error
+    textfile = loaded.service.textfile
+    if textfile and not textfile.endswith(".prom"):
+        raise ConfigError(path, "service.textfile", textfile, "expected a file that ends in .prom")
+    seen: set[str] = set()
+    for i, schedule in enumerate(loaded.schedules):
+        if schedule.name in seen:
+            raise ConfigError(path, f"schedule[{i}].name", schedule.name, "another schedule has this name")
+        seen.add(schedule.name)
+        config.load(loaded.beside(schedule.config), duration=_text(schedule.duration))
+
+
+def _text(duration: Duration | None) -> str | None:
+    return None if duration is None else f"{float(duration)} s"
+
+
+def duration_of(schedule: ScheduleTable) -> str | None:
+    """The schedule's duration as `soak run --duration` takes it."""
+    return _text(schedule.duration)
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port.
+
+    Raises:
+        ValueError: it is no such pair.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535 or not host:
+        raise ValueError('expected address:port, such as "127.0.0.1:9109" or "[::]:9109"')
+    return host.strip("[]"), int(port)

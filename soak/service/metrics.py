@@ -1,0 +1,314 @@
+"""The board as Prometheus metrics: a collector that reads what is known and waits for nothing.
+
+Labels are bounded by the configs: schedule, trial, workload, framework, mode, device, layer. A trial's series go when
+it ends. `soak_<name>` is the metric of that name that a sampler takes; amounts of memory in a layer are one family,
+`soak_memory_bytes`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    StateSetMetricFamily,
+)
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from monitors.catalog import all_specs
+from monitors.model import MetricSpec
+from soak import __version__, live
+from soak.service.board import Board, Now
+from soak.service.history import History
+from workloads import wire
+
+TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
+PHASES = ("starting", "stepping", "dumping", "stopping", "killed")
+VERDICTS = ("pass", "leak", "unstable", "inconclusive", "invalid", "error")
+_NODE = ("host_", "tester_")
+"""Metrics that are the node's or the tester's, not a trial's: each is told once, without a trial's labels."""
+HOUR = 3600.0
+
+
+def layers_of(specs: Mapping[str, MetricSpec]) -> dict[str, str]:
+    """Metrics that are bytes of a layer → the layer."""
+    return {name: spec.layer for name, spec in specs.items() if spec.layer and spec.unit == "bytes"}
+
+
+def registry_of(*collectors: Collector) -> CollectorRegistry:
+    """These, and what the process says of itself."""
+    registry = CollectorRegistry(auto_describe=False)
+    for collector in (*collectors, PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+        registry.register(collector)
+    return registry
+
+
+class BoardCollector(Collector):
+    """Everything on the board, in the words of Prometheus."""
+
+    def __init__(
+        self, board: Board, history: History, next_runs: Callable[[], Mapping[str, float]],
+        schedules: Callable[[], Sequence[str]], wall: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """Read from these at every scrape; `wall` is Unix time."""
+        self._board, self._history, self._next_runs, self._schedules, self._wall = (
+            board, history, next_runs, schedules, wall,
+        )  # fmt: skip
+        self._specs = all_specs()
+
+    def describe(self) -> list[Metric]:
+        """Nothing: what there is depends on what runs."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        yield from self._service()
+        yield from self._schedule()
+        yield from self._runs()
+        trials = [(now, trial) for now in self._board.now.values() for trial in now.tick.running]
+        yield from _states(trials)
+        yield from _steps(trials)
+        yield from _samplers(trials, self._board, self._wall())
+        yield from self._samples(trials)
+        yield from _outlooks(trials)
+        yield from self._last()
+
+    def _service(self) -> Iterator[Metric]:
+        build = InfoMetricFamily("soak_build", "What soak is this")
+        build.add_metric([], {"version": __version__, "python": platform.python_version()})
+        yield build
+        yield _gauge("soak_up", "Whether soak serves: 1", 1.0)
+        fresh = 0.0 if self._board.stale(self._wall()) else 1.0
+        yield _gauge("soak_fresh", "Whether every run under way is heard of and sampled in time", fresh)
+        loaded = 0.0 if self._board.config_error else 1.0
+        yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
+
+    def _schedule(self) -> Iterator[Metric]:
+        names, nexts = self._schedules(), self._next_runs()
+        due = GaugeMetricFamily("soak_schedule_next_run_timestamp_seconds", "When a run is due next",
+                                labels=["schedule"])  # fmt: skip
+        success = GaugeMetricFamily("soak_schedule_last_success_timestamp_seconds", "End of the last run that passed",
+                                    labels=["schedule"])  # fmt: skip
+        ended = GaugeMetricFamily("soak_schedule_last_end_timestamp_seconds", "End of the last run",
+                                  labels=["schedule"])  # fmt: skip
+        missed = CounterMetricFamily("soak_schedule_missed_runs", "Runs that were due and did not take place",
+                                     labels=["schedule"])  # fmt: skip
+        waiting = GaugeMetricFamily("soak_schedule_waiting_seconds", "How long a run that is due has waited",
+                                    labels=["schedule"])  # fmt: skip
+        since = {one.schedule: one.since for one in reversed(self._board.waiting)}
+        for name in names:
+            past = self._history.of(name)
+            for family, value in ((due, nexts.get(name)), (success, past.last_success), (ended, past.last_end)):
+                if value is not None:
+                    family.add_metric([name], value)
+            missed.add_metric([name], past.missed)
+            waiting.add_metric([name], max(0.0, self._wall() - since[name]) if name in since else 0.0)
+        yield from (due, success, ended, missed, waiting)
+
+    def _runs(self) -> Iterator[Metric]:
+        state = StateSetMetricFamily("soak_run_state", "What a schedule's run does", labels=["schedule"])
+        info = InfoMetricFamily("soak_run", "The run under way", labels=["schedule"])
+        started = GaugeMetricFamily("soak_run_start_timestamp_seconds", "When the run under way began",
+                                    labels=["schedule"])  # fmt: skip
+        left = GaugeMetricFamily("soak_run_waiting_trials", "Trials of the run under way that have not begun",
+                                 labels=["schedule"])  # fmt: skip
+        for name in self._schedules():
+            now = self._board.now.get(name)
+            state.add_metric([name], _run_state(name, now, self._board))
+            if now is not None:
+                info.add_metric([name], {"run": now.run, "device": now.device})
+                started.add_metric([name], now.started)
+                left.add_metric([name], now.tick.waiting)
+        runs = CounterMetricFamily("soak_runs", "Runs that have ended, by verdict", labels=["schedule", "verdict"])
+        trials = CounterMetricFamily("soak_trials", "Trials that have ended, by verdict",
+                                     labels=["schedule", "verdict"])  # fmt: skip
+        alarms = CounterMetricFamily("soak_alarms", "Alarms that were raised while a trial ran", labels=["schedule"])
+        for name in self._schedules():
+            for verdict in VERDICTS:
+                runs.add_metric([name, verdict], self._board.counts.runs[name, verdict])
+                trials.add_metric([name, verdict], self._board.counts.trials[name, verdict])
+            alarms.add_metric([name], self._board.counts.alarms[name])
+        yield from (state, info, started, left, runs, trials, alarms)
+
+    def _samples(self, trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        told: set[str] = set()
+        for now, trial in trials:
+            for name, label, value in trial.samples:
+                spec = self._specs.get(name)
+                if spec is None:
+                    continue
+                node = name.startswith(_NODE)
+                if node and name in told:
+                    continue
+                told.add(name)
+                labels = [] if node else _labels(now, trial)
+                _sample(families, spec, labels, label, value, node)
+        yield from families.values()
+
+    def _last(self) -> Iterator[Metric]:
+        verdict = StateSetMetricFamily(
+            "soak_trial_last_verdict", "Verdict of a trial in the last finished run of its schedule", labels=list(TRIAL)
+        )
+        probability = GaugeMetricFamily("soak_trial_last_leak_probability_ratio",
+                                        "Leak probability of a trial in the last finished run",
+                                        labels=list(TRIAL))  # fmt: skip
+        passed = GaugeMetricFamily("soak_control_passed",
+                                   "Whether a control was judged as it had to be in the last finished run",
+                                   labels=[name for name in TRIAL if name != "control"])  # fmt: skip
+        for name in self._schedules():
+            for judged in self._board.last.get(name, ()):
+                labels = [name, judged.trial, judged.workload, judged.framework, judged.mode, judged.device]
+                control = "no" if judged.control_passed is None else "yes"
+                verdict.add_metric([*labels, control], {v: v == judged.outlook.verdict for v in VERDICTS})
+                if judged.outlook.leak_probability is not None:
+                    probability.add_metric([*labels, control], judged.outlook.leak_probability)
+                if judged.control_passed is not None:
+                    passed.add_metric(labels, float(judged.control_passed))
+        yield from (verdict, probability, passed)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _run_state(name: str, now: Now | None, board: Board) -> dict[str, bool]:
+    waits = any(waiting.schedule == name for waiting in board.waiting)
+    state = ("paused" if now.paused else "running") if now else "waiting" if waits else "idle"
+    return {known: known == state for known in ("idle", "waiting", "running", "paused")}
+
+
+def _labels(now: Now, trial: live.Running) -> list[str]:
+    control = "yes" if trial.control else "no"
+    return [now.schedule, trial.name, trial.workload, trial.framework, trial.mode, trial.device, control]
+
+
+def _states(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+    state = StateSetMetricFamily("soak_trial_state", "What a trial's worker does", labels=list(TRIAL))
+    elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Since the trial began", labels=list(TRIAL))
+    done = GaugeMetricFamily("soak_trial_done_ratio", "Share of the trial's limit that is reached", labels=list(TRIAL))
+    for now, trial in trials:
+        labels = _labels(now, trial)
+        state.add_metric(labels, {phase: phase == trial.phase for phase in PHASES})
+        elapsed.add_metric(labels, trial.elapsed)
+        if trial.done is not None:
+            done.add_metric(labels, trial.done)
+    yield from (state, elapsed, done)
+
+
+def _steps(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+    latency = HistogramMetricFamily("soak_step_latency_seconds", "Duration of steps", labels=list(TRIAL))
+    for now, trial in trials:
+        if trial.latency:
+            *within, steps, seconds = trial.latency
+            bounds = [f"{bound:g}" if bound % 1 else f"{bound:.1f}" for bound in wire.LATENCY_BOUNDS]
+            buckets = [*zip(bounds, within, strict=True), ("+Inf", steps)]
+            latency.add_metric(_labels(now, trial), buckets, seconds)
+    yield latency
+
+
+def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: float) -> Iterator[Metric]:
+    labels = ["schedule", "trial", "sampler"]
+    success = GaugeMetricFamily("soak_sampler_success", "Whether a sampler's last read did not fail", labels=labels)
+    seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last read", labels=labels)
+    failures = CounterMetricFamily("soak_sampler_failures", "Reads of a sampler that failed", labels=["sampler"])
+    last = GaugeMetricFamily("soak_last_sample_timestamp_seconds", "When a trial was last sampled", labels=labels[:2])
+    stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a trial has gone without samples for too long",
+                                labels=labels[:2])  # fmt: skip
+    failed = board.counts.sampler_failures.copy()
+    for now, trial in trials:
+        for name, sampling in sorted(trial.samplers.items()):
+            success.add_metric([now.schedule, trial.name, name], float(sampling.outcome != "failed"))
+            seconds.add_metric([now.schedule, trial.name, name], sampling.seconds)
+            failed[name] += sampling.failures
+        if trial.sampled is not None:
+            last.add_metric([now.schedule, trial.name], now.heard - trial.sampled)
+        stalled.add_metric([now.schedule, trial.name], float(bool(board.stale(wall))))
+    for name in sorted(failed):
+        failures.add_metric([name], failed[name])
+    yield from (success, seconds, failures, last, stalled)
+
+
+def _sample(
+    families: dict[str, Metric], spec: MetricSpec, labels: list[str], label: str, value: float, node: bool
+) -> None:
+    names = [] if node else list(TRIAL)
+    if spec.layer and spec.unit == "bytes":
+        memory = GaugeMetricFamily("soak_memory_bytes", "Memory that a trial holds, by layer", labels=[*names, "layer"])
+        family = families.setdefault("memory", memory)
+        family.add_metric([*labels, spec.layer], value)  # type: ignore[attr-defined]
+        return
+    if spec.name.startswith("step_latency"):
+        return
+    kind = CounterMetricFamily if spec.counter else GaugeMetricFamily
+    part = ["part"] if label else []
+    family = families.setdefault(spec.name, kind(f"soak_{spec.name}", spec.help, labels=[*names, *part]))
+    family.add_metric([*labels, *([label] if label else [])], value)  # type: ignore[attr-defined]
+
+
+def _outlooks(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+    labels = list(TRIAL)
+    whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, as of the last look",
+                              labels=labels)  # fmt: skip
+    raised = GaugeMetricFamily("soak_alarm_raised", "Whether the anytime-valid alarm was raised for a trial",
+                               labels=labels)  # fmt: skip
+    parts = [*labels, "layer"]
+    layer = GaugeMetricFamily("soak_layer_leak_probability_ratio", "Probability that a layer leaks", labels=parts)
+    rates = {
+        "rate_per_hour": GaugeMetricFamily("soak_leak_rate_bytes_per_second", "Growth of a layer", labels=parts),
+        "low": GaugeMetricFamily("soak_leak_rate_low_bytes_per_second", "Lower end of its 95 % interval", labels=parts),
+        "high": GaugeMetricFamily("soak_leak_rate_high_bytes_per_second", "Upper end of its 95 % interval",
+                                  labels=parts),
+        "minimum_detectable_rate_per_hour": GaugeMetricFamily(
+            "soak_minimum_detectable_rate_bytes_per_second", "The slowest leak that would have been seen so far",
+            labels=parts),
+    }  # fmt: skip
+    exhaustion = GaugeMetricFamily("soak_time_to_exhaustion_seconds", "Until a limit is reached at this rate",
+                                   labels=[*labels, "limit"])  # fmt: skip
+    for now, trial in trials:
+        own = _labels(now, trial)
+        raised.add_metric(own, float(bool(trial.alarms)))
+        if trial.outlook is None:
+            continue
+        if trial.outlook.leak_probability is not None:
+            whole.add_metric(own, trial.outlook.leak_probability)
+        for finding in trial.outlook.findings:
+            if finding.layer is None:
+                continue
+            if finding.leak_probability is not None:
+                layer.add_metric([*own, finding.layer], finding.leak_probability)
+            if finding.hours_to_exhaustion is not None:
+                exhaustion.add_metric([*own, finding.layer], finding.hours_to_exhaustion * HOUR)
+            if finding.unit == "bytes":
+                _rates(rates, [*own, finding.layer], finding)
+    yield from (whole, raised, layer, *rates.values(), exhaustion)
+
+
+def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding: live.Estimate) -> None:
+    low, high = finding.rate_per_hour_ci95 or (None, None)
+    known = {
+        "rate_per_hour": finding.rate_per_hour, "low": low, "high": high,
+        "minimum_detectable_rate_per_hour": finding.minimum_detectable_rate_per_hour,
+    }  # fmt: skip
+    for name, value in known.items():
+        if value is not None:
+            families[name].add_metric(labels, value / HOUR)
+
+
+def write_textfile(registry: CollectorRegistry, path: str) -> None:
+    """For node_exporter's textfile collector; replaced as a whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from prometheus_client import write_to_textfile
+
+    write_to_textfile(path, registry)
+    os.chmod(path, 0o644)  # noqa: PTH101  (node_exporter runs as another user)
