@@ -79,8 +79,8 @@ def main() -> None:
                 power = np.mean(list(pool.map(once, todo, chunksize=4)), axis=0)
                 fixed = next((t for t, p in zip(looks(), power, strict=True) if p >= 0.5), np.nan)
                 at = float(np.median(np.where(np.isnan(raised), np.inf, raised)))
-                print(f"| {family} | {growth:g} σ | {np.mean(~np.isnan(raised)):.0%} | {at:.0%} | {fixed:.0%} | "
-                      f"{at / fixed:.2f} |", flush=True)  # fmt: skip
+                late = f"{at:.0%} | {fixed:.0%} | {at / fixed:.2f}" if np.isfinite(at) else f"– | {fixed:.0%} | –"
+                print(f"| {family} | {growth:g} σ | {np.mean(~np.isnan(raised)):.0%} | {late} |", flush=True)
     n = 259_200
     alarm, values = Alarm(MEMORY, HORIZON), 3e8 + 1e5 * np.random.default_rng(0).normal(size=n)
     began = time.perf_counter()

@@ -7,6 +7,7 @@ it all takes.
 examples:
   soak check configs/quick.toml
   soak check my.toml --set run.parallel=2
+  soak check /etc/soak/soak.toml          what the service would run
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.table import Table
 from monitors.units import format_duration
 from soak import config, feasible, samplers
 from soak.plan import Trial, make_plan
+from soak.tables import read_toml
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +35,31 @@ def run(options: argparse.Namespace) -> int:
     """Check every file; the first that is wrong ends it."""
     console = Console()
     for path in options.config:
+        if _is_service(path):
+            _check_service(path, console)
+            continue
         loaded = config.load(path, options.overrides)
         plan = make_plan(loaded)
         feasible.check(loaded, plan)
         samplers.check()
         console.print(_table(path, plan, loaded.run.parallel))
     return 0
+
+
+def _is_service(path: Path) -> bool:
+    _, raw = read_toml(path)
+    return "schedule" in raw or "service" in raw
+
+
+def _check_service(path: Path, console: Console) -> None:
+    from soak.service import config as service_config
+
+    loaded = service_config.load(path)
+    for schedule in loaded.schedules:
+        inner = config.load(loaded.beside(schedule.config), duration=service_config.duration_of(schedule))
+        feasible.check(inner, make_plan(inner, tuple(schedule.trials)))
+    samplers.check()
+    console.print(f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}")
 
 
 def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:

@@ -1,0 +1,71 @@
+"""Install the service: render the systemd unit for this virtual environment, enable it, start it.
+
+Writes the unit, a user of its own (sysusers), /etc/soak/soak.toml and the configs it names; what is there already of
+/etc/soak stays. Needs root. `soak uninstall` takes it away again.
+
+examples:
+  soak install --dry-run                    what would be written and run
+  sudo /opt/soak/bin/soak install
+  sudo /opt/soak/bin/soak install --config my.toml --no-start
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from soak.errors import SoakError, UsageError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak install`."""
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="becomes /etc/soak/soak.toml (default: the one there, or the example)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be written and run")
+    parser.add_argument("--no-start", action="store_true", help="neither enable nor start the service")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files, run the commands."""
+    from soak.service import installation
+
+    # Not resolved: the link inside the environment is what makes it that environment.
+    python = Path(sys.executable)
+    if hindrance := installation.unreachable(python):
+        if not options.dry_run:
+            raise UsageError(hindrance)
+        sys.stdout.write(f"would be refused: {hindrance}\n")
+    plan = installation.plan(python, options.config, start=not options.no_start)
+    if not options.dry_run and os.geteuid() != 0:
+        raise UsageError("soak install writes below /etc: run it as root; --dry-run shows what it would do")
+    for file in plan.files:
+        kept = file.keep and file.path.exists()
+        sys.stdout.write(f"{'keep ' if kept else 'write'} {file.path}\n")
+        if options.dry_run and not kept:
+            sys.stdout.write("".join(f"    {line}\n" for line in file.text.splitlines()))
+        elif not kept:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.write_text(file.text, encoding="utf-8")
+    for command in plan.commands:
+        sys.stdout.write(f"run   {' '.join(command)}\n")
+        if not options.dry_run:
+            execute(command)
+    return 0
+
+
+def execute(command: tuple[str, ...]) -> None:
+    """Run it, or say why it failed.
+
+    Raises:
+        SoakError: it failed.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise SoakError(f"{command[0]}: {error.strerror}: is systemd on this machine?") from error
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise SoakError(f"{' '.join(command)} failed with status {done.returncode}: {said}")

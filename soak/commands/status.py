@@ -1,0 +1,119 @@
+"""Status of a running service: what runs, what waits, what is due, what came of the last runs.
+
+examples:
+  soak status
+  soak status --json | jq .running
+  soak status --url https://node7:9109 --user me --ca ca.pem     asks for the password, or reads $SOAK_PASSWORD
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import getpass
+import json
+import os
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitors.units import format_duration, format_probability, format_value
+from soak.errors import SoakError, UsageError
+from soak.progress import STYLES
+
+URL = "http://127.0.0.1:9109"
+_PATIENCE = 10.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak status`."""
+    parser.add_argument("--url", default=URL, help=f"where the service listens (default: {URL})")
+    parser.add_argument("--user", help="for basic auth")
+    parser.add_argument("--ca", metavar="FILE", help="certificate authority of the service")
+    parser.add_argument("--json", action="store_true", help="as JSON, all of it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, and say."""
+    status = _ask(options)
+    if options.json:
+        json.dump(status, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return 0
+    _print(status, Console())
+    return 0
+
+
+def _ask(options: argparse.Namespace) -> dict[str, Any]:
+    url = options.url.rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--url {options.url}: expected http://host:port or https://host:port")
+    headers = {}
+    if options.user:
+        password = os.environ.get("SOAK_PASSWORD") or getpass.getpass(f"password of {options.user}: ")
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{options.user}:{password}".encode()).decode()
+    request = urllib.request.Request(f"{url}/api/v1/status", headers=headers)  # noqa: S310  (the scheme was checked)
+    try:
+        context = ssl.create_default_context(cafile=options.ca) if url.startswith("https") else None
+        with urllib.request.urlopen(request, timeout=_PATIENCE, context=context) as answer:  # noqa: S310
+            body: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        hint = "; give --user" if error.code == 401 else ""
+        raise SoakError(f"{url}: the service answers {error.code} {error.reason}{hint}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise SoakError(f"{url}: no soak service answers there: {reason}; soak serve starts one") from error
+    return body
+
+
+def _print(status: Mapping[str, Any], console: Console) -> None:
+    now = status["now"]
+    if status["problem"]:
+        console.print(Text(f"problem: {status['problem']}", style="red"))
+    for run in status["running"]:
+        since = f"{_when(run['started'], now)}{', paused' if run['paused'] else ''}"
+        console.print(f"running: {run['run'] or run['schedule']} on {run['device']}, begun {since}")
+        for trial in run["running"]:
+            console.print(Text(f"    {_trial(trial)}"))
+    for waiting in status["waiting"]:
+        console.print(f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")
+    if not status["running"] and not status["waiting"]:
+        console.print("idle")
+    console.print(_schedules(status["schedules"], now))
+
+
+def _trial(trial: Mapping[str, Any]) -> str:
+    parts = [f"{trial['name']} {trial['phase']}", f"{format_duration(trial['elapsed'])}"]
+    if trial["time_left"] is not None:
+        parts.append(f"{format_duration(trial['time_left'])} left")
+    if "anonymous" in trial["memory"]:
+        parts.append(f"memory {format_value(trial['memory']['anonymous'], 'bytes')}")
+    if trial["leak_probability"] is not None:
+        parts.append(f"P(leak) {format_probability(trial['leak_probability'])}")
+    if trial["alarms"]:
+        parts.append(f"alarm: {trial['reason']}")
+    return ", ".join(parts)
+
+
+def _schedules(schedules: list[Mapping[str, Any]], now: float) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("schedule", "when", "next run", "last run", "last pass", "missed"):
+        table.add_column(heading, overflow="fold")
+    for one in schedules:
+        verdict = Text(one["last_verdict"] or "–", style=STYLES.get(one["last_verdict"], ""))
+        table.add_row(one["name"], one["when"], _when(one["next_run"], now), verdict, _when(one["last_success"], now),
+                      str(one["missed"]))  # fmt: skip
+    return table
+
+
+def _when(then: float | None, now: float) -> str:
+    if then is None:
+        return "–"
+    return f"in {format_duration(then - now)}" if then >= now else f"{format_duration(now - then)} ago"
