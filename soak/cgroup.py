@@ -55,12 +55,7 @@ class TrialCgroup:
 
     def oom_kills(self) -> int:
         """Processes of the trial that the kernel's OOM killer ended."""
-        file = self.path / ("memory.events" if self.version == 2 else "memory.oom_control")
-        try:
-            fields = dict(line.split() for line in file.read_text().splitlines())
-        except (OSError, ValueError):
-            return 0
-        return int(fields.get("oom_kill", 0))
+        return _oom_kills(self.path, self.version)
 
     def remove(self) -> None:
         """Give it back; the kernel keeps it while a process is left in it."""
@@ -68,9 +63,29 @@ class TrialCgroup:
             self.path.rmdir()
 
 
+def oom_kills_around(mount: Path = MOUNT, proc: Path = Path("/proc")) -> int:
+    """Kills so far in the cgroup that soak itself is in: a trial without one of its own shares it."""
+    return sum(_oom_kills(path, version) for path, version in _memory_cgroups(mount, proc))
+
+
+def _oom_kills(path: Path, version: int) -> int:
+    try:
+        text = (path / ("memory.events" if version == 2 else "memory.oom_control")).read_text()
+        return int(dict(line.split() for line in text.splitlines()).get("oom_kill", 0))
+    except (OSError, ValueError):
+        return 0
+
+
 def _own_cgroups(mount: Path, proc: Path) -> list[tuple[Path, int]]:
     """Where a child cgroup with memory accounting could be made, best first."""
-    found: list[tuple[Path, int]] = [(Path(os.environ[ROOM]), 2)] if os.environ.get(ROOM) else []
+    given = [(Path(os.environ[ROOM]), 2)] if os.environ.get(ROOM) else []
+    found = [*given, *_memory_cgroups(mount, proc)]
+    return [(path, version) for path, version in found if path.is_dir() and os.access(path, os.W_OK)]
+
+
+def _memory_cgroups(mount: Path, proc: Path) -> list[tuple[Path, int]]:
+    """Soak's own, by version."""
+    found: list[tuple[Path, int]] = []
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()
     except OSError:
@@ -81,7 +96,7 @@ def _own_cgroups(mount: Path, proc: Path) -> list[tuple[Path, int]]:
             found.append((mount / "memory" / path.lstrip("/"), 1))
         elif hierarchy == "0":
             found.append((mount / path.lstrip("/"), 2))
-    return [(path, version) for path, version in found if path.is_dir() and os.access(path, os.W_OK)]
+    return found
 
 
 def limit_process(pid: int, limit: int) -> None:

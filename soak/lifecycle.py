@@ -128,7 +128,7 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
     if state.blame:
         return Ending(state.blame, "stopped on request")
     if oom_kills:
-        return Ending("oom", "killed by the kernel: the trial's memory limit was reached")
+        return Ending("oom", "killed by the kernel: the memory limit was reached")
     return Ending("crashed", _death(returncode))
 
 

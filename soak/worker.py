@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import workloads
-from soak.cgroup import TrialCgroup, limit_process
+from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
 from soak.plan import Trial
 from workloads import wire
@@ -40,6 +40,7 @@ class Worker:
         self.limited_by = ""
         """What holds the memory limit: cgroup, rlimit, or empty without a limit."""
         self._buffer = b""
+        self._killed_before = oom_kills_around()
         folder.mkdir(parents=True, exist_ok=True)
         log = os.open(folder / "worker.log", _OPEN, 0o644)
         stacks = os.open(folder / "stacks.txt", _OPEN, 0o644)
@@ -108,6 +109,7 @@ class Worker:
         if len(self._buffer) > wire.MAX_LINE:
             messages.append(wire.WireError(f"a message longer than {wire.MAX_LINE} bytes was dropped"))
             self._buffer = b""
+        self._killed_before = oom_kills_around()
         for line in lines:
             try:
                 messages.append(wire.decode(line))
@@ -145,6 +147,11 @@ class Worker:
         return (self.folder / "worker.log").read_text(errors="replace")[-characters:].strip()
 
     def close(self) -> int:
-        """Let go of the pipe and the cgroup; the number of OOM kills in the trial's cgroup."""
+        """Let go of the pipe; the number of OOM kills in the trial's cgroup.
+
+        Without one, of those in soak's own that may have been this trial's.
+        """
         os.close(self.fd)
-        return self.cgroup.oom_kills() if self.cgroup else 0
+        if self.cgroup is not None:
+            return self.cgroup.oom_kills()
+        return oom_kills_around() - self._killed_before if self.returncode() == -signal.SIGKILL else 0

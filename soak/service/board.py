@@ -78,6 +78,8 @@ class Board:
         self.last: dict[str, list[live.Judged]] = {}
         """Trials of the last finished run of each schedule."""
         self.counts = Counts()
+        self.devices: dict[str, bool] = {}
+        """Whether each device that a schedule uses is there."""
         self.config_error = ""
         """Why the last reload was refused; empty where it was not."""
         self._layers = layers
@@ -125,7 +127,11 @@ class Board:
             if at - now.heard > PATIENCE:
                 return f"the run of {now.schedule} has been silent for {at - now.heard:.0f} s"
             for trial in now.tick.running:
-                age = trial.elapsed if trial.sampled is None else trial.sampled + at - now.heard
-                if age > PATIENCE:
+                if (age := unsampled(now, trial, at)) > PATIENCE:
                     return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"
         return ""
+
+
+def unsampled(now: Now, trial: live.Running, at: float) -> float:
+    """Seconds at Unix time `at` since the last sample of a trial; since its spawn, before the first."""
+    return (trial.elapsed if trial.sampled is None else trial.sampled) + at - now.heard

@@ -68,6 +68,18 @@ def computing(device: str) -> list[int]:
     return [int(line) for line in answer.stdout.split() if line.isdigit()]
 
 
+def present(device: str) -> bool:
+    """Whether the driver lists a device; the processor is always there."""
+    if not device.startswith("cuda"):
+        return True
+    index = device.partition(":")[2] or "0"
+    command = ["nvidia-smi", f"--id={index}", "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def descends(pid: int, ancestor: int, proc: Path = Path("/proc")) -> bool:
     """Whether a process is a child of the ancestor, or a child's child."""
     while pid > 1 and pid != ancestor:

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from monitors.catalog import all_specs
 from monitors.model import MetricSpec
 from soak import __version__, live
-from soak.service.board import Board, Now
+from soak.service.board import PATIENCE, Board, Now, unsampled
 from soak.service.history import History
 from workloads import wire
 
@@ -87,6 +87,11 @@ class BoardCollector(Collector):
         yield _gauge("soak_up", "Whether soak serves: 1", 1.0)
         fresh = 0.0 if self._board.stale(self._wall()) else 1.0
         yield _gauge("soak_fresh", "Whether every run under way is heard of and sampled in time", fresh)
+        devices = GaugeMetricFamily("soak_device_up", "Whether a device that a schedule uses is there",
+                                    labels=["device"])  # fmt: skip
+        for device, up in self._board.devices.items():
+            devices.add_metric([device], float(up))
+        yield devices
         loaded = 0.0 if self._board.config_error else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
 
@@ -230,7 +235,7 @@ def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: fl
             failed[name] += sampling.failures
         if trial.sampled is not None:
             last.add_metric([now.schedule, trial.name], now.heard - trial.sampled)
-        stalled.add_metric([now.schedule, trial.name], float(bool(board.stale(wall))))
+        stalled.add_metric([now.schedule, trial.name], float(not now.paused and unsampled(now, trial, wall) > PATIENCE))
     for name in sorted(failed):
         failures.add_metric([name], failed[name])
     yield from (success, seconds, failures, last, stalled)

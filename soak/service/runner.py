@@ -26,6 +26,7 @@ from soak.verdict import EXIT_CODES
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at conditions, and at processes of others."""
+_SEE_EVERY = 60.0
 _LONGEST_LINE = 1 << 22
 
 
@@ -42,6 +43,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._closing = False
+        self._seen = -_SEE_EVERY
         self._busy: dict[str, str] = {}
         """Schedule whose run holds each device."""
 
@@ -70,6 +72,7 @@ class Runner:
         """Recover what was cut off, then start what waits, until cancelled."""
         await self._recover()
         while True:
+            await self._see_devices()
             await self._start_waiting()
             await self._yield()
             self._wake.clear()
@@ -86,6 +89,14 @@ class Runner:
             await asyncio.wait(self._tasks)
 
     # ---- starting
+
+    async def _see_devices(self) -> None:
+        """Every minute, since a driver that hangs takes its time."""
+        if time.monotonic() - self._seen < _SEE_EVERY:
+            return
+        self._seen = time.monotonic()
+        devices = {schedule.device for schedule in self.config.schedules}
+        self._board.devices = {d: await asyncio.to_thread(conditions.present, d) for d in sorted(devices)}
 
     async def _start_waiting(self) -> None:
         for waiting in list(self._board.waiting):
