@@ -44,6 +44,10 @@ class RunTable:
     """Imports, building and the first step may take this long."""
     stop_grace: Duration = Duration(15.0)
     """Between TERM and KILL."""
+    low_disk: Size = Size(512 * 1024**2)
+    """With less room than this, every tenth sample is taken."""
+    least_disk: Size = Size(128 * 1024**2)
+    """With less room than this, the run ends as invalid; what was recorded stays whole."""
     out: str = "runs"
     """Folder that run folders are made in, relative to the working directory."""
 

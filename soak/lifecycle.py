@@ -52,7 +52,7 @@ class State:
     alive_at: float
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
-    """Why it is being ended: hung, interrupted or alarm; empty while it is not."""
+    """Why it is being ended: hung, interrupted, alarm or low_disk; empty while it is not."""
     silent: float = 0.0
     """Seconds without a sign of life when it was blamed for a hang."""
 
@@ -69,6 +69,11 @@ def beaten(state: State, now: float) -> State:
     return replace(state, alive_at=now)
 
 
+def resumed(state: State, now: float) -> State:
+    """A worker that was paused goes on: it was silent with good reason."""
+    return replace(state, alive_at=now, since=now)
+
+
 def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tuple[State, Action]:
     """The next action, and the state after it.
 
@@ -76,7 +81,7 @@ def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tu
         state: the worker now.
         now: the time.
         deadlines: what it is held to.
-        stop: why the trial is to end now: `interrupted`, or `alarm`; empty while it is not.
+        stop: why the trial is to end now: `interrupted`, `alarm` or `low_disk`; empty while it is not.
     """
     if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
         silent = now - state.alive_at
@@ -110,6 +115,13 @@ class Ending:
     message: str
 
 
+_WORDS = {
+    "interrupted": "stopped on request",
+    "alarm": "the alarm was raised, and the trial was to stop at a leak",
+    "low_disk": "the disk was filling up",
+}
+
+
 def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int) -> Ending:
     """Why a worker is gone, from every sign there is.
 
@@ -124,9 +136,9 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
     if state.blame == "alarm":
-        return Ending("stopped", "the alarm was raised, and the trial was to stop at a leak")
+        return Ending("stopped", _WORDS["alarm"])
     if state.blame:
-        return Ending(state.blame, "stopped on request")
+        return Ending(state.blame, _WORDS.get(state.blame, ""))
     if oom_kills:
         return Ending("oom", "killed by the kernel: the memory limit was reached")
     return Ending("crashed", _death(returncode))

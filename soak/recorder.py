@@ -74,6 +74,10 @@ class Recorder:
         self.latest = latest
         self.failure: RecordError | None = None
         """Why the store can no longer be written; None while it can."""
+        self.stretch = 1.0
+        """Times the interval between two rounds."""
+        self.paused = False
+        """Whether rounds are left out: what is paused would only look flat."""
         self._store, self._clock, self._interval, self._make_round = store, clock, interval, make_round
         self._followed: dict[int, _Followed] = {}
         self._lock = threading.Lock()
@@ -112,13 +116,14 @@ class Recorder:
             with self._lock:
                 followed = list(self._followed.values())
             self._watch_clock(now, followed)
-            for each in followed:
+            for each in () if self.paused else followed:
                 self._sample(each)
-            due += self._interval
+            interval = self._interval * self.stretch
+            due += interval
             late = self._clock.monotonic() - due
-            if late > self._interval:
-                missed = math.ceil(late / self._interval)
-                due += missed * self._interval
+            if late > interval:
+                missed = math.ceil(late / interval)
+                due += missed * interval
                 self._tell_all(followed, "gap", f"{missed} rounds missed: sampling was {late:.1f} s late")
 
     def _sample(self, each: _Followed) -> None:

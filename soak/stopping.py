@@ -1,4 +1,4 @@
-"""Requests to stop, by signal: the first asks for a clean end, the second for an end now."""
+"""Requests by signal: to stop (the first asks for a clean end, the second for an end now), to pause and to go on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PAUSE, RESUME = signal.SIGUSR1, signal.SIGUSR2
 
 
 class StopRequests:
@@ -15,11 +16,15 @@ class StopRequests:
 
     def __init__(self) -> None:
         self.count = 0
+        self.paused = False
         self.fd, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._before: dict[signal.Signals, object] = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
+        if number in (PAUSE, RESUME):
+            self.paused = number == PAUSE
+        else:
+            self.count += 1
         os.write(self._write, b"!")
 
     def drain(self) -> None:
@@ -30,7 +35,7 @@ class StopRequests:
             return
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        for number in (*SIGNALS, PAUSE, RESUME):
             self._before[number] = signal.signal(number, self._handle)
         return self
 

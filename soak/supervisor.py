@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import selectors
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from monitors.latest import Latest
 from soak.cgroup import TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
+from soak.disk import SAID, STRETCH, Room, room
 from soak.errors import SoakError
 from soak.guardian import Guardian
 from soak.judging import Judging
 from soak.ledger import Ledger
-from soak.lifecycle import Action, Deadlines, Ending, State, beaten, decide, ending, spawned, wake_at
+from soak.lifecycle import Action, Deadlines, Ending, State, beaten, decide, ending, resumed, spawned, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
 from soak.samplers import make_round
@@ -32,6 +34,8 @@ from workloads import wire
 
 MEMORY = "anonymous_bytes"
 """The series that progress shows and estimates."""
+DISK_EVERY = 5.0
+"""Seconds between two looks at the room on the disk."""
 
 
 @dataclass
@@ -54,10 +58,12 @@ class Supervisor:
     """Runs a plan into a record."""
 
     def __init__(
-        self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener
-    ) -> None:
+        self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:  # fmt: skip
         run = config.run
         self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
+        self._free = free
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
         self._waiting = list(plan)
@@ -66,6 +72,9 @@ class Supervisor:
         self._judged: dict[int, Judged] = {}
         self._cgroups: list[TrialCgroup] = []
         self._ledger = Ledger(store, clock, folder, listener.noted)
+        self._paused = False
+        self._room = Room.ENOUGH
+        self._looked = -DISK_EVERY
 
     def run(self) -> Verdict:
         """Run every trial, judge every trial, and close the record.
@@ -96,10 +105,12 @@ class Supervisor:
 
     def _loop(self) -> None:
         while self._waiting or self._running or self._judging:
-            stopping = self._stop.count > 0 or self._ledger.failure is not None
+            self._heed_disk()
+            stopping = self._stopping()
+            self._heed_pause(self._stop.paused and not stopping)
             if stopping:
                 self._waiting.clear()
-            while self._waiting and len(self._running) < self._config.run.parallel:
+            while self._waiting and not self._paused and len(self._running) < self._config.run.parallel:
                 self._start(self._waiting.pop(0))
             self._clock.wait(self._selector, self._timeout())
             self._stop.drain()
@@ -109,10 +120,44 @@ class Supervisor:
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
+    def _stopping(self) -> str:
+        """Why everything is to end; empty while it is not."""
+        if self._stop.count > 0 or self._ledger.failure is not None:
+            return "interrupted"
+        return "low_disk" if self._room is Room.NONE else ""
+
+    def _heed_disk(self) -> None:
+        """Take fewer samples while room is short; stop before there is none."""
+        if self._clock.monotonic() - self._looked < DISK_EVERY:
+            return
+        self._looked = self._clock.monotonic()
+        free, run = self._free(self._folder), self._config.run
+        before, self._room = self._room, room(free, self._room, run.low_disk, run.least_disk)
+        self._recorder.stretch = 1.0 if self._room is Room.ENOUGH else STRETCH
+        if self._room is not before:
+            said = f"{SAID[self._room]}: {free / 1e6:,.0f} MB free"
+            self._listener.noted(said)
+            for running in self._running.values():
+                self._tell(running, "low_disk", said, {"free": free})
+
+    def _heed_pause(self, paused: bool) -> None:
+        """Hold every worker where it is, and take no samples meanwhile; or let them go on."""
+        if paused == self._paused:
+            return
+        self._paused = self._recorder.paused = paused
+        for running in self._running.values():
+            if paused:
+                running.worker.pause()
+            else:
+                running.worker.resume()
+                running.state = resumed(running.state, self._clock.monotonic())
+            self._tell(running, "paused" if paused else "resumed", "the run was asked to")
+        self._listener.noted("paused" if paused else "goes on")
+
     def _timeout(self) -> float:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
         now = self._clock.monotonic()
-        due = [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
+        due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
         return max(0.0, min([*due, 0.1 if self._judging else 1.0]))
 
     def _start(self, trial: Trial) -> None:
@@ -146,7 +191,7 @@ class Supervisor:
         self._listener.ended(trial, end)
         self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
 
-    def _attend(self, running: _Running, stopping: bool) -> None:
+    def _attend(self, running: _Running, stopping: str) -> None:
         self._hear(running)
         code = running.worker.returncode()
         if code is not None:
@@ -157,10 +202,10 @@ class Supervisor:
             running.state, _ = decide(running.state, self._clock.monotonic(), self._deadlines, "interrupted")
             running.worker.kill()
             return
+        if self._paused:
+            return
         self._heed(running)
-        stop = (
-            "interrupted" if stopping else "alarm" if running.watch.raised and self._config.judge.stop_on_leak else ""
-        )
+        stop = stopping or ("alarm" if running.watch.raised and self._config.judge.stop_on_leak else "")
         running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
 
@@ -260,8 +305,10 @@ class Supervisor:
             cgroup.remove()
 
     def _conclude(self) -> Verdict:
-        interrupted = len(self._judged) < len(self._plan) or self._stop.count > 0
+        interrupted = len(self._judged) < len(self._plan) or bool(self._stopping())
         verdict = judge_run([self._judged[i] for i in sorted(self._judged)], interrupted)
+        if self._room is Room.NONE and verdict.verdict in ("pass", "inconclusive"):
+            verdict = Verdict("invalid", "the disk was filling up, so the run was ended")
         self._ledger.verdict(verdict)
         self._listener.concluded(verdict)
         return verdict

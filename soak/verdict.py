@@ -10,6 +10,7 @@ EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid":
 _UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom")
 _BROKEN_ENDS = ("broken",)
 _CUT_ENDS = ("interrupted", "stopped", "lost")
+_INVALID_ENDS = ("low_disk",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None) -> Verdi
         if shown is not None and leaks:
             return Verdict("leak" if end_reason == "oom" else "unstable", f"{said}; before that: {shown.reason}")
         return Verdict("unstable", said)
+    if end_reason in _INVALID_ENDS:
+        return Verdict("invalid", f"the environment broke: {end_message}")
     if shown is None:
         return Verdict("inconclusive", "no sample was taken")
     if end_reason in _CUT_ENDS and not leaks:

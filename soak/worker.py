@@ -125,10 +125,21 @@ class Worker:
         """Ask it to finish its step and end."""
         self._signal(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """Hold every process of its group where it is."""
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._signal_group(signal.SIGCONT)
+
     def kill(self) -> None:
         """End its whole process group now."""
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, number)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

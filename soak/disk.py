@@ -1,0 +1,40 @@
+"""What to do when the disk fills up: take fewer samples, then stop while the record can still be closed. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+EASED = 1.2
+"""Sampling is as before once there is so many times more room than where it thinned out."""
+STRETCH = 10.0
+"""Times the interval of samples, while room is short."""
+
+
+class Room(Enum):
+    """How much room there is."""
+
+    ENOUGH = "enough"
+    SHORT = "short"
+    NONE = "none"
+
+
+SAID = {
+    Room.ENOUGH: "there is room on the disk again",
+    Room.SHORT: "room on the disk is short, so fewer samples are taken",
+    Room.NONE: "the disk is filling up, so the run is ended",
+}
+"""In words."""
+
+
+def room(free: float, before: Room, low: float, least: float) -> Room:
+    """How much room `free` bytes are.
+
+    Args:
+        free: bytes.
+        before: what was said last; short room stays short until it has eased.
+        low: bytes below which room is short.
+        least: bytes below which there is none.
+    """
+    if free < least or before is Room.NONE:
+        return Room.NONE
+    return Room.SHORT if free < (low if before is Room.ENOUGH else low * EASED) else Room.ENOUGH

@@ -1,0 +1,150 @@
+"""What a run tells: every kind of message comes back as it was sent, and a slow or absent reader costs nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitors.model import MetricSpec, Sample
+from monitors.round import Health
+from soak import live
+from soak.config import load
+from soak.lifecycle import Ending
+from soak.live import Broadcast
+from soak.plan import Trial, make_plan
+from soak.status import Status
+from soak.verdict import Verdict
+from workloads import wire
+
+CONFIG = """
+[run]
+duration = "1 min"
+[[trial]]
+workload = "recurrent"
+framework = "torch"
+"""
+BODY = {
+    "verdict": "leak", "reason": "it grows", "leak_probability": 0.98, "layer": "host_heap", "control_passed": None,
+    "findings": [{"series": "host_heap_bytes", "layer": "host_heap", "unit": "bytes", "leak_probability": 0.98,
+                  "rate_per_hour": 1e6, "rate_per_hour_ci95": [9e5, 1.1e6], "shape": "linear"}],
+}  # fmt: skip
+
+
+class Still:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Pipe:
+    """A pipe with a broadcast at one end."""
+
+    def __init__(self) -> None:
+        self.read, self.write = os.pipe()
+        os.set_blocking(self.read, False)
+        self.clock, self.gone = Still(), 0
+        self.broadcast = Broadcast(self.write, self.clock, self._lost)  # type: ignore[arg-type]
+
+    def _lost(self) -> None:
+        self.gone += 1
+
+    def messages(self) -> list[live.Message]:
+        try:
+            return [live.decode(line) for line in os.read(self.read, 1 << 20).splitlines()]
+        except BlockingIOError:
+            return []
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    os.close(pipe.write)
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    path = tmp_path / "c.toml"
+    path.write_text(CONFIG)
+    return make_plan(load(path))[0]
+
+
+def status(trial: Trial) -> Status:
+    heap = MetricSpec("host_heap_bytes", "bytes", "Live", "host_heap")
+    counters = {"steps": 7.0, "step_latency_total_seconds": 0.7, wire.bucket(0.1): 5.0, wire.bucket(10.0): 7.0}
+    return Status(
+        trial, "stepping", 12.0, 0.2, 48.0, 3.0, 25.0, 1e8, 1e6, (Sample(heap, 5e7),), counters,
+        {"worker_heap": Health("ok", 0.001, 12, 0, 11.0)}, 0.5, BODY, frozenset({"host_heap_bytes"}),
+    )  # fmt: skip
+
+
+def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) -> None:
+    told = pipe.broadcast
+    told.begun(tmp_path / "run-1", [trial])
+    told.tick([status(trial)], 3)
+    told.noted("look here")
+    told.ended(trial, Ending("oom", "killed"))
+    told.judged(trial, BODY)
+    told.concluded(Verdict("leak", "1 trial leaked"))
+    hello, tick, note, ended, judged, concluded = pipe.messages()
+    assert isinstance(hello, live.Hello)
+    assert (hello.run, hello.trials) == ("run-1", 1)
+    assert isinstance(tick, live.Tick)
+    running = tick.running[0]
+    assert running.samples == (("host_heap_bytes", "", 5e7),)
+    assert running.latency[-2:] == (7.0, 0.7)
+    assert running.latency[wire.LATENCY_BOUNDS.index(0.1)] == 5.0
+    assert running.outlook is not None
+    assert running.outlook.findings[0].rate_per_hour_ci95 == (9e5, 1.1e6)
+    assert running.alarms == ("host_heap_bytes",)
+    assert note == live.Note("look here")
+    assert ended == live.Ended(trial.name, "oom", "killed")
+    assert isinstance(judged, live.Judged)
+    assert judged.outlook.layer == "host_heap"
+    assert concluded == live.Concluded("leak", "1 trial leaked")
+
+
+def test_it_ticks_once_a_second_at_most(pipe: Pipe) -> None:
+    for _ in range(5):
+        pipe.broadcast.tick([], 0)
+    pipe.clock.now += live.EVERY
+    pipe.broadcast.tick([], 0)
+    assert len(pipe.messages()) == 2
+
+
+def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> None:
+    for _ in range(500):
+        pipe.clock.now += live.EVERY
+        pipe.broadcast.tick([status(trial)] * 8, 0)
+    pipe.broadcast.judged(trial, BODY)
+    received = b""
+    for _ in range(200):
+        try:
+            received += os.read(pipe.read, 1 << 16)
+        except BlockingIOError:
+            break
+        pipe.broadcast.tick([], 0)
+    kinds = [type(live.decode(line)).__name__ for line in received.splitlines()]
+    assert "Judged" in kinds
+    assert kinds.count("Tick") < 500
+
+
+def test_a_reader_that_is_gone_is_told_once(pipe: Pipe) -> None:
+    os.close(pipe.read)
+    pipe.broadcast.noted("anyone?")
+    pipe.broadcast.noted("anyone?")
+    assert pipe.gone == 1
+
+
+def test_what_is_no_message_is_refused() -> None:
+    for line in (b"{}", b'{"type":"tick"}', b"nonsense", b'{"type":"other"}'):
+        with pytest.raises(msgspec.MsgspecError):
+            live.decode(line)
