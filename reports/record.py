@@ -54,7 +54,7 @@ class TrialInfo:
     seconds: float | None = None
     """How long it ran, spawn to end; None before the end."""
     end_reason: str = ""
-    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, broken, exhausted, lost or low_disk; or empty."""
+    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, broken, exhausted, lost, low_disk; or empty."""
     end_message: str = ""
     verdict: str | None = None
     reason: str = ""

@@ -12,6 +12,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 
@@ -28,5 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from soak.service.notify import Notify
     from soak.service.server import Service
 
-    Service(config.load(options.config), Journal(), Notify()).run()
+    loaded = config.load(options.config)
+    with contextlib.closing(Journal()) as journal, contextlib.closing(Notify()) as notify:
+        Service(loaded, journal, notify).run()
     return 0

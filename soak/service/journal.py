@@ -38,6 +38,11 @@ class Journal:
         """To be acted on."""
         self._say(_ERROR, message, fields)
 
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None:
+            self._socket.close()
+
     def _say(self, priority: int, message: str, fields: dict[str, str]) -> None:
         if self._socket is not None:
             try:

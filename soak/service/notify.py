@@ -40,6 +40,11 @@ class Notify:
         """A line for `systemctl status`."""
         self._say(f"STATUS={line}")
 
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None:
+            self._socket.close()
+
     def _say(self, text: str) -> None:
         if self._socket is not None:
             try:

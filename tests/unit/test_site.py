@@ -1,0 +1,246 @@
+"""Pages, metrics and API over a real board, without a socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import bcrypt
+import jsonschema
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as plain
+from starlette.testclient import TestClient
+
+from monitors.catalog import all_specs
+from soak import live
+from soak.service import metrics
+from soak.service.archive import Archive
+from soak.service.board import Board, Now, Waiting
+from soak.service.config import ScheduleTable
+from soak.service.history import History
+from soak.service.web import Site
+from soak.service.web_config import Guard
+from soak.store import FILE, Store
+from workloads import wire
+
+RUN = "night-20260101T000000Z"
+OUTLOOK = live.Outlook(
+    "leak", "host_heap: <b>growth</b>", 0.97, "host_heap",
+    (live.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
+)  # fmt: skip
+TRIAL = live.Running(
+    "leaky-torch", "fault_native_heap", "torch", "infer", "eager", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, 0.5,
+    (("host_heap_bytes", "", 5e7), ("steps", "", 100.0), ("tester_rss_bytes", "", 3e7), ("fds", "", 9.0)),
+    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": live.Sampling("failed", 0.01, 5, 2)}, OUTLOOK,
+    ("host_heap_bytes",),
+)  # fmt: skip
+
+
+class Stage:
+    """A site with one run under way and one in the archive."""
+
+    def __init__(self, folder: Path) -> None:
+        layers = metrics.layers_of(all_specs())
+        self.board, self.archive, self.history = Board(layers), Archive(folder / "runs"), History(folder)
+        self.schedules = (
+            ScheduleTable("night", "n.toml", cron="0 3 * * *"),
+            ScheduleTable("day", "d.toml", every=None),
+        )
+        self.unready = ""
+        self.wall = 1000.0
+        registry = metrics.registry_of(
+            metrics.BoardCollector(self.board, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall)
+        )
+        self.site = Site(self.board, self.archive, self.history, registry, layers, lambda: self.schedules, self.nexts,
+                         lambda: self.unready)  # fmt: skip
+        folder = self.archive.folder / RUN
+        folder.mkdir(parents=True)
+        with Store.create(folder / FILE) as store:
+            for key, value in {"started": 5.0, "ended": 9.0, "verdict": "pass", "reason": "fine"}.items():
+                store.put_meta(key, value)
+        (folder / "report.html").write_text("<p>report")
+        (folder / "report.json").write_text('{"schema": "soak.report/1"}')
+
+    def nexts(self) -> dict[str, float]:
+        return {"night": 2000.0}
+
+    def runs(self, *trials: live.Running) -> Now:
+        now = self.board.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
+        self.board.hear(now, live.Hello(1, "night-20260102T000000Z", "/x", 1, 2), 1000.0)
+        self.board.hear(now, live.Tick(trials, 1), 1000.0)
+        self.board.hear(now, live.Tick(trials, 1), 1000.0)
+        return now
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[TestClient]:
+    with TestClient(stage.site.app(None), raise_server_exceptions=False) as client:
+        yield client
+
+
+def values(text: str) -> dict[tuple[str, str], float]:
+    """By name, and the label that tells most."""
+    told = ("layer", "verdict", "sampler", "schedule", "device")
+    found = {}
+    for family in plain(text):
+        for sample in family.samples:
+            label = next((sample.labels[name] for name in told if name in sample.labels), "")
+            found[sample.name, label] = sample.value
+    return found
+
+
+def test_what_runs_is_told_in_full(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    found = values(client.get("/metrics").text)
+    assert found["soak_memory_bytes", "host_heap"] == 5e7
+    assert found["soak_leak_probability_ratio", "night"] == 0.97
+    assert found["soak_leak_rate_bytes_per_second", "host_heap"] == 1.0
+    assert found["soak_leak_rate_low_bytes_per_second", "host_heap"] == 0.5
+    assert found["soak_leak_rate_high_bytes_per_second", "host_heap"] == 2.0
+    assert found["soak_minimum_detectable_rate_bytes_per_second", "host_heap"] == 0.1
+    assert found["soak_time_to_exhaustion_seconds", "night"] == 5 * 3600
+    assert found["soak_alarm_raised", "night"] == 1
+    assert found["soak_steps_total", "night"] == 100
+    assert found["soak_step_latency_seconds_count", "night"] == 100
+    assert found["soak_step_latency_seconds_sum", "night"] == 2.5
+    assert found["soak_sampler_success", "host"] == 0
+    assert found["soak_sampler_failures_total", "host"] == 2
+    assert found["soak_tester_rss_bytes", ""] == 3e7
+    assert found["soak_fresh", ""] == 1
+    stage.wall = 2000.0
+    assert stage.board.stale(stage.wall)
+
+
+def test_a_trial_that_ends_leaves_no_series_but_its_verdict(stage: Stage, client: TestClient) -> None:
+    now = stage.runs(TRIAL)
+    stage.board.hear(now, live.Tick((), 0), 1001.0)
+    stage.board.hear(now, live.Judged("leaky-torch", "w", "torch", "infer", "cpu", False, OUTLOOK), 1001.0)
+    stage.board.hear(now, live.Concluded("invalid", "a control failed"), 1001.0)
+    stage.board.finished(now, "invalid")
+    text = client.get("/metrics").text
+    assert "soak_memory_bytes{" not in text
+    assert "soak_trial_state{" not in text
+    found = values(text)
+    assert found["soak_control_passed", "night"] == 0
+    assert 'soak_runs_total{schedule="night",verdict="invalid"} 1.0' in text
+    assert 'soak_trials_total{schedule="night",verdict="leak"} 1.0' in text
+    assert found["soak_sampler_failures_total", "host"] == 2, "counted on after its trial is gone"
+
+
+def test_openmetrics_is_spoken_when_asked_for(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    answer = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    names = {family.name for family in openmetrics(answer.text)}
+    assert {"soak_memory_bytes", "soak_runs", "soak_build", "process_resident_memory_bytes"} <= names
+
+
+def test_labels_are_bounded(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    for family in plain(client.get("/metrics").text):
+        for sample in family.samples:
+            assert not {"pid", "time", "seed"} & sample.labels.keys()
+            assert "run" not in sample.labels or sample.name == "soak_run_info"
+
+
+def test_healthy_is_the_process_and_ready_the_schedule(stage: Stage, client: TestClient) -> None:
+    assert client.get("/-/healthy").status_code == 200
+    assert client.get("/-/ready").status_code == 200
+    stage.unready = "the schedule does not run"
+    assert client.get("/-/healthy").status_code == 200
+    assert client.get("/-/ready").status_code == 503
+
+
+def test_every_answer_of_the_api_is_as_described(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    stage.board.waiting.append(Waiting("day", "cpu", 990.0, "the disk is full"))
+    document = client.get("/api/v1/openapi.json").json()
+    for path, methods in document["paths"].items():
+        schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        answer = client.get(path.replace("{run}", RUN))
+        assert answer.status_code == 200
+        jsonschema.validate(answer.json(), {**schema, "components": document["components"]})
+    running = client.get("/api/v1/status").json()["running"][0]
+    assert running["running"][0]["memory"] == {"host_heap": 5e7}
+    assert client.get("/api/v1/curves").json() == {"night": {"leaky-torch": {"host_heap": [[30.0, 5e7], [30.0, 5e7]]}}}
+
+
+def test_runs_can_be_chosen(client: TestClient) -> None:
+    assert [run["id"] for run in client.get("/api/v1/runs?schedule=night&limit=1").json()] == [RUN]
+    assert client.get("/api/v1/runs?schedule=none").json() == []
+    for limit in ("0", "-1", "x", "1001", "9" * 5000, "²"):
+        answer = client.get("/api/v1/runs", params={"limit": limit})
+        assert answer.status_code == 400
+        assert "expected a number from 1 to 1000" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/../../etc/passwd", "/reports/%2e%2e/%2e%2e/etc/passwd", f"/reports/{RUN}/record.sqlite",
+        f"/reports/{RUN}/..%2f..%2fhistory.json", "/reports/none/report.html", f"/reports/{RUN}/report.md",
+        "/api/v1/runs/none", "/api/v1/runs/..%2f..", "/static/../web.py", "/static/%2e%2e/web.py", "/nothing",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_given_out(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_it_is_read_only(client: TestClient) -> None:
+    for path in ("/", "/metrics", "/api/v1/status", f"/reports/{RUN}/"):
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert client.request(method, path).status_code == 405
+
+
+def test_pages_say_what_there_is_and_escape_it(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    page = client.get("/")
+    assert "leaky-torch" in page.text
+    assert "&lt;b&gt;growth&lt;/b&gt;" in page.text
+    assert "<b>growth</b>" not in page.text
+    assert '<path class="line"' in page.text
+    assert RUN in client.get("/reports/").text
+    report = client.get(f"/reports/{RUN}/")
+    assert report.text == "<p>report"
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_without_credentials_there_is_nothing_but_401(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "web.yml"
+    path.write_text(f"basic_auth_users: {{ann: {bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}}}")
+    with TestClient(stage.site.app(Guard(path))) as client:
+        for asked in (
+            "/",
+            "/metrics",
+            "/-/healthy",
+            "/api/v1/status",
+            "/static/style.css",
+            "/nothing",
+            "/reports/../x",
+        ):
+            answer = client.get(asked)
+            assert answer.status_code == 401
+            assert answer.text == "Unauthorized\n"
+            assert client.get(asked, auth=("ann", "wrong")).status_code == 401
+        assert client.get("/metrics", auth=("ann", "secret")).status_code == 200
+
+
+def test_the_textfile_is_what_a_scrape_is(stage: Stage, tmp_path: Path, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    path = tmp_path / "soak.prom"
+    metrics.write_textfile(stage.site._registry, str(path))
+    names = {family.name for family in plain(path.read_text())}
+    assert {"soak_memory_bytes", "soak_up"} <= names
+    assert path.stat().st_mode & 0o004
+
+
+def test_json_is_json(client: TestClient) -> None:
+    assert json.loads(client.get(f"/api/v1/runs/{RUN}/report").text) == {"schema": "soak.report/1"}
