@@ -10,7 +10,7 @@ import msgspec
 from soak import __version__, live
 from soak.service.archive import RunEntry
 from soak.service.board import Board
-from soak.service.config import ScheduleTable
+from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
 
 
@@ -126,7 +126,7 @@ class Problem(msgspec.Struct):
     error: str
 
 
-Curves = dict[str, dict[str, dict[str, list[tuple[float, float]]]]]
+Curves = dict[str, dict[str, dict[str, list[list[float]]]]]
 """By schedule, trial and layer: seconds since the trial began, and bytes."""
 
 
@@ -196,7 +196,8 @@ def curves(board: Board) -> Curves:
     """The course of memory of every trial that runs."""
     return {
         name: {
-            trial: {layer: curve.points() for layer, curve in layers.items()} for trial, layers in now.curves.items()
+            trial: {layer: [[t, value] for t, value in curve.points()] for layer, curve in layers.items()}
+            for trial, layers in now.curves.items()
         }
         for name, now in board.now.items()
     }
@@ -211,7 +212,7 @@ def openapi() -> dict[str, Any]:
     limit = {"name": "limit", "in": "query", "description": "at most so many, newest first",
              "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}}  # fmt: skip
     which = {"name": "schedule", "in": "query", "description": "only of this schedule",
-             "schema": {"type": "string", "maxLength": 63}}  # fmt: skip
+             "schema": {"type": "string", "pattern": f"^{NAME.pattern}$"}}  # fmt: skip
     by_id = {"name": "run", "in": "path", "required": True, "description": "id of a run",
              "schema": {"type": "string"}}  # fmt: skip
     paths = {

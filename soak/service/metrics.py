@@ -150,7 +150,7 @@ class BoardCollector(Collector):
                 spec = self._specs.get(name)
                 if spec is None:
                     continue
-                node = name.startswith(_NODE)
+                node = spec.layer is None and name.startswith(_NODE)
                 if node and name in told:
                     continue
                 told.add(name)

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from soak.service import api
 from soak.service.archive import Archive, RunEntry
 from soak.service.board import Board
-from soak.service.config import ScheduleTable
+from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
 from soak.service.pages import Pages, charts
 from soak.service.web_config import Guard
@@ -106,6 +106,8 @@ class Site:
         limit, which = request.query_params.get("limit", "100"), request.query_params.get("schedule")
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= 1000):
             raise HTTPException(400, f"limit = {limit[:40]!r}: expected a number from 1 to 1000")
+        if which is not None and not NAME.fullmatch(which):
+            raise HTTPException(400, f"schedule = {which[:40]!r}: expected at most 63 of a-z, 0-9, - and _")
         chosen = [run for run in await self._entries() if which is None or run.schedule == which]
         return _json([api.run_of(run) for run in chosen[: int(limit)]])
 

@@ -99,7 +99,12 @@ def values(text: str) -> dict[tuple[str, str], float]:
 def test_what_runs_is_told_in_full(stage: Stage, client: TestClient) -> None:
     stage.runs(TRIAL)
     found = values(client.get("/metrics").text)
-    assert found["soak_memory_bytes", "host_heap"] == 5e7
+    heap = next(s for f in plain(client.get("/metrics").text) for s in f.samples if s.name == "soak_memory_bytes")
+    assert heap.value == 5e7
+    assert heap.labels == {
+        "schedule": "night", "trial": "leaky-torch", "workload": "fault_native_heap", "framework": "torch",
+        "mode": "infer", "device": "cpu", "control": "no", "layer": "host_heap",
+    }  # fmt: skip
     assert found["soak_leak_probability_ratio", "night"] == 0.97
     assert found["soak_leak_rate_bytes_per_second", "host_heap"] == 1.0
     assert found["soak_leak_rate_low_bytes_per_second", "host_heap"] == 0.5
