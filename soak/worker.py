@@ -109,7 +109,6 @@ class Worker:
         if len(self._buffer) > wire.MAX_LINE:
             messages.append(wire.WireError(f"a message longer than {wire.MAX_LINE} bytes was dropped"))
             self._buffer = b""
-        self._killed_before = oom_kills_around()
         for line in lines:
             try:
                 messages.append(wire.decode(line))
