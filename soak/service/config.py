@@ -16,6 +16,7 @@ from soak.errors import ConfigError, missing_key
 from soak.quantity import Duration, Size
 from soak.tables import convert, known_keys, read_toml
 
+DEVICE = re.compile(r"cpu|cuda:\d{1,3}")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _WHEN = ("cron", "every", "at", "back_to_back")
 
@@ -148,6 +149,8 @@ def _schedule(path: Path, key: str, table: Any) -> ScheduleTable:
     schedule = convert(path, key, table, ScheduleTable)
     if not NAME.fullmatch(schedule.name):
         raise ConfigError(path, f"{key}.name", schedule.name, "expected at most 63 of a-z, 0-9, - and _")
+    if not DEVICE.fullmatch(schedule.device):
+        raise ConfigError(path, f"{key}.device", schedule.device, 'expected "cpu" or "cuda:N"')
     given = [name for name in _WHEN if getattr(schedule, name)]
     if len(given) != 1:
         said = f"got {' and '.join(given)}" if given else "got none"

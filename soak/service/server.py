@@ -33,6 +33,8 @@ from soak.service.web_config import Guard, renewing
 BEAT = 5.0
 """Seconds between two looks at whether all is fresh, unless the watchdog asks for more."""
 TEXTFILE_EVERY = 15.0
+AFTER_ERROR = 60.0
+"""Seconds between two runs back to back, at least, when the first could not run."""
 _MOST_REQUESTS = 200
 
 
@@ -123,7 +125,9 @@ class Service:
 
     def _run_ended(self, schedule: ScheduleTable) -> None:
         if schedule.back_to_back and not self._stop.is_set():
-            self._timetable.again(schedule)
+            # What cannot run at all is not tried every moment.
+            broke = self._history.of(schedule.name).last_verdict == "error"
+            self._timetable.again(schedule, max(float(schedule.pause), AFTER_ERROR if broke else 0.0))
 
     def _reload(self) -> None:
         """SIGHUP: another config, if it is a good one. What runs goes on."""

@@ -67,9 +67,9 @@ class Timetable:
             elif self._scheduler.get_job(schedule.name) is not None:
                 self._scheduler.modify_job(schedule.name, misfire_grace_time=_grace(schedule))
 
-    def again(self, schedule: ScheduleTable) -> None:
-        """A run back to back has ended: the next is due after the pause."""
-        self._add(schedule, DateTrigger(datetime.now(UTC) + timedelta(seconds=float(schedule.pause))))
+    def again(self, schedule: ScheduleTable, pause: float) -> None:
+        """A run back to back has ended: the next is due after so many seconds."""
+        self._add(schedule, DateTrigger(datetime.now(UTC) + timedelta(seconds=pause)))
 
     def next_runs(self) -> dict[str, float]:
         """Unix time at which each schedule is due next; those that are never due again are left out."""

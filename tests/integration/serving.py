@@ -62,12 +62,12 @@ class Served:
         """Write `NAME.toml`."""
         (self.folder / f"{name}.toml").write_text(RUN.format(name=name, workload=workload, seconds=seconds))
 
-    def config(self, schedules: str, service: str = "") -> Path:
+    def config(self, schedules: str, service: str = "", conditions: str = "") -> Path:
         """Write `soak.toml`."""
         path = self.folder / "soak.toml"
         path.write_text(
             f'[service]\nlisten = "127.0.0.1:{self.port}"\nstate = "{self.state}"\n{service}\n'
-            f'[conditions]\nfree_disk = "1 MiB"\n{schedules}'
+            f'[conditions]\nfree_disk = "1 MiB"\n{conditions}\n{schedules}'
         )
         return path
 

@@ -90,6 +90,35 @@ def test_ctrl_c_twice_ends_now(soak: Any) -> None:
     assert process.wait(timeout=20) == 3
 
 
+def test_a_disk_that_fills_up_thins_samples_then_ends_the_run_as_invalid(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="6 s"))
+    code, output = soak.run("run", config, "--set", 'run.low_disk="900 TiB"', "--set", 'run.least_disk="1 B"')
+    assert "room on the disk is short" in output
+    assert code in (0, 3), output
+    assert 2 <= rounds(soak) < 12, "a tenth of the samples"
+    soak.folder.joinpath("runs").rename(soak.folder / "before")
+    code, output = soak.run("run", config, "--set", 'run.least_disk="900 TiB"')
+    assert code == 4, output
+    assert soak.report()["run"]["verdict"] == "invalid"
+    assert "the disk was filling up" in output
+
+
+def test_a_paused_run_is_not_taken_for_hung(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="10 s"))
+    process = soak.start("run", config, "--set", 'run.heartbeat_deadline="3 s"')
+    soak.wait_for(lambda: events(soak, "ready"))
+    process.send_signal(signal.SIGUSR1)
+    soak.wait_for(lambda: events(soak, "paused"))
+    time.sleep(0.5)  # a round may be under way
+    before = rounds(soak)
+    time.sleep(5)
+    assert rounds(soak) == before, "what is paused would only look flat"
+    process.send_signal(signal.SIGUSR2)
+    output, _ = process.communicate(timeout=60)
+    assert only_trial(soak.report())["end_reason"] == "finished", output
+    assert [e["kind"] for e in soak.report()["events"] if e["kind"] in ("paused", "resumed")] == ["paused", "resumed"]
+
+
 def test_kill_9_of_the_supervisor_leaves_no_process_and_a_readable_record(soak: Any) -> None:
     config = soak.config(BASE + trial("recurrent", duration="10 min"))
     process = soak.start("run", config)
