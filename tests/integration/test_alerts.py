@@ -121,17 +121,17 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     control = (
         '[[trial]]\nname = "planted"\nworkload = "fault_fd"\nframework = "torch"\nexpect = "leak"\nduration = "25 s"\n'
     )
-    (stage.folder / "leaky.toml").write_text(
-        text.replace("stop_grace", "parallel = 2\nstop_grace") + f'{control}duration = "25 s"\n'
-    )
+    (stage.folder / "leaky.toml").write_text(text.replace("stop_grace", "parallel = 2\nstop_grace") + control)
     stage.service.config(
         '[[schedule]]\nname = "clean"\nconfig = "clean.toml"\nat = 2020-01-01T00:00:00Z\n'
         '[[schedule]]\nname = "leaky"\nconfig = "leaky.toml"\nat = 2020-01-01T00:00:00Z\n'
         '[[schedule]]\nname = "next"\nconfig = "clean.toml"\ncron = "0 3 1 1 *"\n'
     )
-    stage.start()
-    yield stage
-    stage.close()
+    try:
+        stage.start()
+        yield stage
+    finally:
+        stage.close()
 
 
 def test_the_page_while_it_runs(watched: Watched) -> None:
