@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from soak import live
 from soak.errors import RecordError
 from soak.store import FILE, Store
 
@@ -52,6 +55,14 @@ class Archive:
         """Runs without a verdict."""
         return [entry for entry in self.runs() if entry.verdict is None]
 
+    def last_judged(self, schedule: str) -> list[live.Judged]:
+        """The trials of the last finished run of a schedule: what was known before a restart is known after it."""
+        last = next((run for run in self.runs() if run.schedule == schedule and run.verdict is not None), None)
+        if last is None:
+            return []
+        with Store.open(self.folder / last.id / FILE) as store:
+            return [_judged(body, judgement) for body, judgement in store.trials() if judgement]
+
     def report(self, run: str, file: str) -> Path | None:
         """The path of a report; None where there is no such run or file. Names never leave the archive."""
         if not _ID.fullmatch(run) or file not in REPORTS:
@@ -89,3 +100,10 @@ class Archive:
         if entry.verdict is not None and "report.html" in entry.reports:
             self._ended[entry.id] = entry
         return entry
+
+
+def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> live.Judged:
+    return live.Judged(
+        body["name"], body["workload"], body["framework"], body["mode"], str(body.get("device", "cpu")), judgement.get("control_passed"),
+        live.outlook_of(judgement),
+    )  # fmt: skip

@@ -63,8 +63,6 @@ class Counts:
     alarms: Counter[str] = field(default_factory=Counter)
     sampler_failures: Counter[str] = field(default_factory=Counter)
     """Of trials that have ended, by sampler."""
-    reloads: Counter[str] = field(default_factory=Counter)
-    """By outcome: ok, refused."""
 
 
 class Board:

@@ -61,6 +61,8 @@ class Service:
         self._guard = Guard(config.beside(config.service.web_config)) if config.service.web_config else None
         self._site = Site(self._board, self._archive, self._history, self._registry, layers,
                           lambda: self._config.schedules, self._timetable.next_runs, self._unready)  # fmt: skip
+        for name in self._names():
+            self._board.last[name] = self._archive.last_judged(name)
         self._ready = False
         self._stop = asyncio.Event()
 
@@ -124,7 +126,7 @@ class Service:
         return self._history.of(schedule.name).done == schedule.fingerprint
 
     def _run_ended(self, schedule: ScheduleTable) -> None:
-        if schedule.back_to_back and not self._stop.is_set():
+        if schedule in self._config.schedules and schedule.back_to_back and not self._stop.is_set():
             # What cannot run at all is not tried every moment.
             broke = self._history.of(schedule.name).last_verdict == "error"
             self._timetable.again(schedule, max(float(schedule.pause), AFTER_ERROR if broke else 0.0))

@@ -154,6 +154,21 @@ def test_the_archive_knows_its_runs_and_gives_out_nothing_else(tmp_path: Path) -
     assert (tmp_path / "secret.txt").exists()
 
 
+def test_what_the_last_run_showed_outlives_a_restart(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    assert archive.last_judged("night") == []
+    body = {"name": "t", "workload": "w", "framework": "torch", "mode": "infer"}
+    for day, verdict in ((1, "pass"), (2, "leak")):
+        folder = tmp_path / f"night-2026010{day}T000000Z"
+        record(folder, verdict=verdict, started=float(day))
+        with Store.reopen(folder / FILE) as store:
+            store.put_trial(0, "t", body)
+            store.put_trial(1, "never ran", {**body, "name": "never ran"})
+            store.put_judgement(0, {"verdict": verdict, "reason": "so", "findings": [], "control_passed": False})
+    (judged,) = archive.last_judged("night")
+    assert (judged.trial, judged.outlook.verdict, judged.control_passed) == ("t", "leak", False)
+
+
 def test_silence_is_not_fresh() -> None:
     board = Board(metrics.layers_of(all_specs()))
     now = Now("s", "cpu", 1, 0.0, 100.0)
