@@ -103,7 +103,7 @@ class Archive:
 
 
 def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> live.Judged:
+    device, passed = str(body.get("device", "cpu")), judgement.get("control_passed")
     return live.Judged(
-        body["name"], body["workload"], body["framework"], body["mode"], str(body.get("device", "cpu")), judgement.get("control_passed"),
-        live.outlook_of(judgement),
-    )  # fmt: skip
+        body["name"], body["workload"], body["framework"], body["mode"], device, passed, live.outlook_of(judgement)
+    )
