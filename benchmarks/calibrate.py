@@ -23,11 +23,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.corpus import DEVIATION, SETTINGS, Case, cases, series_of
+from benchmarks.corpus import DEVIATION, LENGTHS, SETTINGS, Case, cases, series_of
 from monitors.calibration import FILE, MOST_BLOCKS, SCHEMA
 from monitors.detectors.trend import Trend
 from monitors.model import Finding
-from monitors.simulation import bytes_of, draw
+from monitors.simulation import NOISES, bytes_of, draw
 
 SOFTNESS = 2.0
 LEAK_FROM, PASS_TO = 0.9, 0.2
@@ -128,6 +128,21 @@ def by_condition(judged: Sequence[Judged], p: np.ndarray, name: str, key: Callab
         brier = weighted(own, (values - np.array([one.leaks for one in own])) ** 2)
         print(f"| {group} | {len(own)} | {strong[0]:.3f} | {strong[1]:.3f} | {f1:.3f} | {brier:.3f} | "
               f"{calibration_error(own, values):.3f} |")  # fmt: skip
+
+
+def recall_by_noise_and_length(judged: Sequence[Judged], p: np.ndarray) -> None:
+    """Where strong leaks are missed: the share found of those of at least `STRONG`."""
+    print(f"\n| leaks of {STRONG:g} σ and more, found | {' | '.join(LENGTHS)} |\n| --- |{' ---: |' * len(LENGTHS)}")
+    for noise in NOISES:
+        cells = [
+            share(
+                value >= LEAK_FROM
+                for one, value in zip(judged, p, strict=True)
+                if (one.case.noise, one.case.length) == (noise, length) and one.case.growth >= STRONG
+            )
+            for length in LENGTHS
+        ]
+        print(f"| {noise} | {' | '.join(cells)} |")
 
 
 def precision_recall(judged: Sequence[Judged], p: np.ndarray, chosen: Callable[[Judged], bool]) -> tuple[float, float]:
@@ -275,6 +290,7 @@ def main() -> None:
         by_family(judged, p)
         by_condition(judged, p, "length", lambda one: one.case.length)
         by_condition(judged, p, "noise", lambda one: one.case.noise)
+        recall_by_noise_and_length(judged, p)
         show_reliability(judged, p)
         rates(judged, p)
         if options.write:
