@@ -87,7 +87,7 @@ class ScheduleTable:
     late: Duration | None = None
     """How late a run may start that was due while the service was down or its device busy; unset: however late."""
     overlap: Literal["skip", "queue"] = "skip"
-    """What becomes of a run that is due while one of its schedule waits or runs."""
+    """What becomes of a run that is due while the one before runs; one may wait, never two."""
 
     @property
     def fingerprint(self) -> str:

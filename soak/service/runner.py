@@ -44,6 +44,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._closing = False
         self._seen = -_SEE_EVERY
+        self._failure: BaseException | None = None
         self._busy: dict[str, str] = {}
         """Schedule whose run holds each device."""
 
@@ -52,8 +53,8 @@ class Runner:
         schedule = self._schedule(name)
         if schedule is None or self._closing:
             return
-        under_way = name in self._board.now or any(waiting.schedule == name for waiting in self._board.waiting)
-        if under_way and schedule.overlap == "skip":
+        waits = any(waiting.schedule == name for waiting in self._board.waiting)
+        if waits or (name in self._board.now and schedule.overlap == "skip"):
             self.missed(name, "the run before has not ended")
             return
         self._board.waiting.append(Waiting(name, schedule.device, time.time()))
@@ -71,13 +72,14 @@ class Runner:
     async def work(self) -> None:
         """Recover what was cut off, then start what waits, until cancelled."""
         await self._recover()
-        while True:
+        while self._failure is None:
+            self._wake.clear()
             await self._see_devices()
             await self._start_waiting()
             await self._yield()
-            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+        raise self._failure
 
     async def close(self) -> None:
         """Ask every run to end, and wait until it has: the running trial is recorded as interrupted."""
@@ -141,7 +143,14 @@ class Runner:
         self._journal.info(f"a run of {schedule.name} begins", SOAK_SCHEDULE=schedule.name)
         task = asyncio.create_task(self._follow(schedule, now, process, read))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._followed)
+
+    def _followed(self, task: asyncio.Task[None]) -> None:
+        """Whatever broke ends the service, which is then started anew and recovers: half a runner helps nobody."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+        self._wake.set()
 
     def _command(self, schedule: ScheduleTable, fd: int) -> list[str]:
         command = [sys.executable, "-P", "-m", "soak", "run", str(self.config.beside(schedule.config))]
@@ -167,7 +176,6 @@ class Runner:
             transport.close()
         self._finish(schedule, now, code)
         await self._tidy()
-        self._wake.set()
 
     def _hear(self, now: Now, line: bytes) -> None:
         try:
