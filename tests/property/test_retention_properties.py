@@ -16,7 +16,7 @@ VERDICTS = st.sampled_from(["pass", "leak", "unstable", "inconclusive", None])
 
 @st.composite
 def archives(draw: st.DrawFn) -> list[RunEntry]:
-    ages = draw(st.lists(st.floats(1, 1e7), max_size=30, unique=True))
+    ages = draw(st.lists(st.integers(1, 10**7), max_size=30, unique=True))
     return [
         RunEntry(
             f"r{i}", draw(st.sampled_from("ab")), NOW - age, NOW, draw(VERDICTS), "", draw(st.integers(1, 100)), ()
