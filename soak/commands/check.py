@@ -52,6 +52,9 @@ def _is_service(path: Path) -> bool:
 
 
 def _check_service(path: Path, console: Console) -> None:
+    from soak import service
+
+    service.require()
     from soak.service import config as service_config
 
     loaded = service_config.load(path)

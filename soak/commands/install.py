@@ -30,6 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the files, run the commands."""
+    from soak import service
+
+    service.require()
     from soak.service import installation
 
     # Not resolved: the link inside the environment is what makes it that environment.

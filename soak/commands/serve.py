@@ -24,6 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve."""
+    from soak import service
+
+    service.require()
     from soak.service import config
     from soak.service.journal import Journal
     from soak.service.notify import Notify

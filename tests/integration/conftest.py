@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+CGROUPS = Path("/sys/fs/cgroup")
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -71,3 +75,20 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
     tool = Soak(tmp_path)
     yield tool
     tool.close()
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[Path]:
+    """A virtual environment that another user can enter, with soak as a user would install it."""
+    if os.geteuid() != 0 or not Path("/lib/systemd/systemd").exists() or not list(CGROUPS.glob("*/cgroup.procs")):
+        pytest.skip("needs root, systemd, and a machine whose cgroups may be written")
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/opt"))
+    folder.chmod(0o755)
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    subprocess.run([python, "-m", "venv", folder / "venv"], check=True)
+    subprocess.run(
+        [folder / "venv/bin/pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt",
+         f"{ROOT}[service,torch]"], check=True,
+    )  # fmt: skip
+    yield folder / "venv"
+    shutil.rmtree(folder, ignore_errors=True)

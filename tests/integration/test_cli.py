@@ -106,7 +106,7 @@ def plain(tmp_path: Path) -> dict[str, str]:
     site = tmp_path / "site"
     site.mkdir()
     packages = Path(sysconfig.get_path("purelib"))
-    hidden = ("torch", "tensorflow", "keras", "av", "functorch", "jax")
+    hidden = ("torch", "tensorflow", "keras", "av", "functorch", "jax", "apscheduler", "uvicorn")
     for entry in packages.iterdir():
         if not entry.name.startswith(hidden) and entry.suffix not in (".pth", ".dist-info"):
             (site / entry.name).symlink_to(entry)
@@ -129,6 +129,12 @@ def test_a_plain_install_shows_help_lists_and_checks(plain: dict[str, str]) -> N
     assert code == 2
     assert "pip install 'soak[" in said
     assert said.count("\n") == 1
+    code, said = without_frameworks(plain, "serve", "--config", "configs/service.toml")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "pip install 'soak[service]'" in said
+    code, said = without_frameworks(plain, "status", "--url", "http://127.0.0.1:1")
+    assert (code, said.count("\n")) == (4, 1)
+    assert "no soak service answers there" in said
 
 
 @pytest.mark.framework

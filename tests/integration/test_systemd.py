@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from tests.integration.serving import LEAK, Served, wait_for
 
 pytestmark = pytest.mark.framework
 CGROUPS = Path("/sys/fs/cgroup")
-ROOT = Path(__file__).parents[2]
 
 
 class Box:
@@ -77,23 +74,6 @@ class Box:
             for folder in sorted((p for p in tree.rglob("*") if p.is_dir()), reverse=True):
                 folder.rmdir()
             tree.rmdir()
-
-
-@pytest.fixture(scope="module")
-def environment() -> Iterator[Path]:
-    """A virtual environment that another user can enter, with soak as a user would install it."""
-    if os.geteuid() != 0 or not Path("/lib/systemd/systemd").exists() or not list(CGROUPS.glob("*/cgroup.procs")):
-        pytest.skip("needs root, systemd, and a machine whose cgroups may be written")
-    folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/opt"))
-    folder.chmod(0o755)
-    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
-    subprocess.run([python, "-m", "venv", folder / "venv"], check=True)
-    subprocess.run(
-        [folder / "venv/bin/pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt",
-         f"{ROOT}[service,torch]"], check=True,
-    )  # fmt: skip
-    yield folder / "venv"
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
