@@ -39,7 +39,7 @@ mkdir -p /etc/sysusers.d /etc/tmpfiles.d
 unit=/sys/fs/cgroup/system.slice/soak.service
 for _ in $(seq 200); do
   sleep 2
-  for trial in $unit/soak-*; do [ ! -s $trial/cgroup.procs ] || echo "limit $(cat $trial/memory.max)"; done
+  for trial in $unit/soak-*; do [ -z "$(cat $trial/cgroup.procs)" ] || echo "limit $(cat $trial/memory.max)"; done
   journalctl -u soak --no-pager | grep -q "a run of greedy ended" && break
 done
 echo "controllers $(cat $unit/cgroup.subtree_control)"
