@@ -197,8 +197,7 @@ class Runner:
                                   SOAK_TRIAL=message.trial)  # fmt: skip
 
     def _finish(self, schedule: ScheduleTable, now: Now, code: int) -> None:
-        verdict = now.concluded.verdict if now.concluded else "error"
-        reason = now.concluded.reason if now.concluded else f"soak run ended with status {code}"
+        verdict, reason = _outcome(now, code)
         self._board.finished(now, verdict)
         self._busy.pop(schedule.device, None)
         past = self._history.of(schedule.name)
@@ -286,3 +285,12 @@ def _lock(path: Path) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def _outcome(now: Now, code: int) -> tuple[str, str]:
+    """Verdict and reason of a run that is over, whether it lived to tell them or not."""
+    if now.concluded is not None:
+        return now.concluded.verdict, now.concluded.reason
+    if now.stopping:
+        return "inconclusive", f"ended before it had begun: {now.stopping}"
+    return "error", f"soak run ended with status {code}"

@@ -83,7 +83,7 @@ def test_a_run_from_due_to_report_and_a_clean_stop(served: Served) -> None:
     )  # fmt: skip
     assert "again" in said.stdout
     assert "back to back" in said.stdout
-    wait_for(lambda: served.json("/api/v1/status")["running"], 20)
+    wait_for(lambda: [r for r in served.json("/api/v1/status")["running"] if r["running"]], 20)
     assert served.stop() == 0
     folders = sorted((served.state / "runs").iterdir())
     assert len(folders) == 2
