@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from monitors.jumps import stairs_left
-from monitors.shapes import NOISES, Dictionary, Shape
+from monitors.shapes import LATE, NOISES, Dictionary, Shape
 from monitors.stats import Floats, Ints, normal_cdf, student_quantile, whitener
 
 _INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
 _MOST_STAIRS = 8
+_FADED = 0.6
+"""Share of its mean pace below which growth over the last third has faded: 0.5 is what the slowest logarithm keeps."""
+_UNFADED = 6.0
+"""Nats that a shape of fading growth loses where its growth has not faded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +77,8 @@ def weigh(
     jumps = np.empty(0, np.int64) if jumps is None else jumps
     grain = float(np.hypot(grain, _INEXACT * np.min(np.ptp(y, axis=0))))
     white = book.whiten @ y
-    left = np.sum(white**2, axis=1)[:, None, :] - np.sum((book.basis @ y) ** 2, axis=2)
+    seen = book.basis @ y
+    left = np.sum(white**2, axis=1)[:, None, :] - np.sum(seen**2, axis=2)
     gain, length = book.extra @ y, book.length
     if len(jumps):
         left, gain, length = _with_jumps(book, white, left, gain, jumps)
@@ -84,6 +90,8 @@ def weigh(
     length = np.where(length > 0, length, 1e12)[:, :, None]
     still_size, growing_size = _parameters(book.still) + len(jumps), _parameters(book.growing) + len(jumps)
     still = _weight(left, still_size, grain, m) + book.still_prior[:, None]
+    if not len(jumps):
+        still -= _UNFADED * _goes_on(book, seen)
     growing = _weight(rest, growing_size, grain, m) + book.growing_prior[:, None]
     stairs = _stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
     freedom = np.maximum(m - growing_size, 1.0)
@@ -93,6 +101,16 @@ def weigh(
     odds = _log_sum(positive) - np.logaddexp(_log_sum(still), stairs)
     late = book.late[:, None]
     return Posterior(book, odds, still, growing, stairs, rate * late, error * late, freedom, grain, jumps)
+
+
+def _goes_on(book: Dictionary, seen: Floats) -> npt.NDArray[np.bool_]:
+    """Whether what is fitted as growth that fades does not fade: shape (noises, still, k).
+
+    Two columns of such a shape can together be a line. What rises over the last third at nearly its mean pace is no
+    cache that fills, whatever its name.
+    """
+    whole, late = np.moveaxis(np.einsum("nsjd,nsjk->nskd", book.rise, seen), -1, 0)
+    return np.asarray(book.fading[None, :, None] & (whole > 0) & (late / (1 - LATE) > _FADED * whole))
 
 
 def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from monitors.stats import SETTLING, Floats, Ints, orthonormal, whitener
 
@@ -38,6 +39,7 @@ _PERIODS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 LATE = 2 / 3
 """Where the last part of a trial begins, over which a rate is stated."""
+_FADING = ("decay", "logarithm", "hyperbola", "stop")
 _SETTLED = 0.35
 """A stop or decay before this share of the trial is a warm-up, a later one a cache that filled."""
 
@@ -131,6 +133,8 @@ class Dictionary:
     basis: orthonormal whitened columns of the still shapes, shape (noises, still, 4, m). extra: the direction that
     growth adds to each, shape (noises, growing, m), and its length before it was normed, shape (noises, growing).
     late: mean slope of each growth column over the last third of the trial, shape (growing,).
+    rise: what each direction of the basis adds to the rise of a fitted shape over the whole, and over the last third,
+    shape (noises, still, 4, 2). fading: whether a shape is one of growth that fades, shape (still,).
     whiten and its inverse unfold: shape (noises, m, m); basis and extra are folded with it, so that they apply to what
     is not whitened. still_prior, growing_prior: log priors.
     """
@@ -143,6 +147,8 @@ class Dictionary:
     extra: Floats
     length: Floats
     late: Floats
+    rise: Floats
+    fading: npt.NDArray[np.bool_]
     whiten: Floats
     unfold: Floats
     still_prior: Floats
@@ -172,6 +178,7 @@ def _dictionary(grid: bytes) -> Dictionary:
     parts = [_under_noise(columns, growth, extends, each) for each in whiten]
     basis, extra, length = (np.ascontiguousarray(part) for part in map(np.stack, zip(*parts, strict=True)))
     late = np.array([_late_slope(x, column) for column in growth])
+    unfold = np.asarray(np.linalg.inv(whiten), dtype=np.float64)
     return Dictionary(
         x,
         still,
@@ -181,11 +188,19 @@ def _dictionary(grid: bytes) -> Dictionary:
         extra,
         length,
         late,
+        _rise(x, basis, unfold),
+        np.array([shape.kind in _FADING for shape in still]),
         whiten,
-        np.asarray(np.linalg.inv(whiten), dtype=np.float64),
+        unfold,
         _prior(still),
         _prior(growing),
     )
+
+
+def _rise(x: Floats, basis: Floats, unfold: Floats) -> Floats:
+    third = int(np.searchsorted(x, LATE))
+    moves = np.stack([unfold[:, -1] - unfold[:, 0], unfold[:, -1] - unfold[:, third]], axis=-1)
+    return np.asarray(basis @ (unfold @ moves)[:, None])
 
 
 def _late_slope(x: Floats, column: Floats) -> float:
