@@ -18,7 +18,10 @@ class Judging:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the result)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         command = [sys.executable, "-P", "-m", "soak.judgement", str(folder.resolve()), str(trial), *extra]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._errors)
+        # A session of its own: Ctrl-C goes to every process of a terminal, and is meant for the trials.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._errors, start_new_session=True
+        )
 
     def result(self) -> dict[str, Any] | None:
         """The judgement; None while it is being made. One that could not be made is itself a verdict: `error`."""

@@ -129,6 +129,8 @@ class Runner:
         read, write = os.pipe()
         process = await asyncio.create_subprocess_exec(
             *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, lock),
+            # Ctrl-C is for the service, which passes it on once; twice would end the run without a report.
+            start_new_session=True,
             stdout=asyncio.subprocess.DEVNULL, cwd=self.config.path.parent,
         )  # fmt: skip
         os.close(write)

@@ -37,7 +37,7 @@ class Soak:
         command = [sys.executable, "-P", "-m", "soak", *map(str, words)]
         process = subprocess.Popen(
             command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, "COLUMNS": "200"},
+            env={**os.environ, "COLUMNS": "200"}, start_new_session=True,
         )  # fmt: skip
         self.processes.append(process)
         return process

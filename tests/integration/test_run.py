@@ -78,6 +78,15 @@ def test_ctrl_c_once_ends_cleanly_with_a_report(soak: Any) -> None:
     assert (soak.run_folder() / "report.html").stat().st_size > 5000
 
 
+def test_ctrl_c_of_a_terminal_spares_the_judgement(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="5 s"))
+    process = soak.start("run", config)
+    soak.wait_for(lambda: events(soak, "finished"))
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert only_trial(soak.report())["verdict"] in ("pass", "inconclusive"), output
+
+
 def test_ctrl_c_twice_ends_now(soak: Any) -> None:
     config = soak.config(BASE + trial("fault_hang", duration="10 min"))
     process = soak.start("run", config, "--set", 'run.stop_grace="60 s"', "--set", 'run.heartbeat_deadline="10 min"')
