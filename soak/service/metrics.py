@@ -7,9 +7,9 @@ it ends. `soak_<name>` is the metric of that name that a sampler takes; amounts 
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.core import (
@@ -35,6 +35,7 @@ VERDICTS = ("pass", "leak", "unstable", "inconclusive", "invalid", "error")
 _NODE = ("host_", "tester_")
 """Metrics that are the node's or the tester's, not a trial's: each is told once, without a trial's labels."""
 HOUR = 3600.0
+Amounts = GaugeMetricFamily | CounterMetricFamily
 
 
 def layers_of(specs: Mapping[str, MetricSpec]) -> dict[str, str]:
@@ -143,7 +144,7 @@ class BoardCollector(Collector):
         yield from (state, info, started, left, runs, trials, alarms)
 
     def _samples(self, trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
-        families: dict[str, Metric] = {}
+        families: dict[str, Amounts] = {}
         told: set[str] = set()
         for now, trial in trials:
             for name, label, value in trial.samples:
@@ -242,20 +243,20 @@ def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: fl
 
 
 def _sample(
-    families: dict[str, Metric], spec: MetricSpec, labels: list[str], label: str, value: float, node: bool
+    families: dict[str, Amounts], spec: MetricSpec, labels: list[str], label: str, value: float, node: bool
 ) -> None:
     names = [] if node else list(TRIAL)
     if spec.layer and spec.unit == "bytes":
         memory = GaugeMetricFamily("soak_memory_bytes", "Memory that a trial holds, by layer", labels=[*names, "layer"])
         family = families.setdefault("memory", memory)
-        family.add_metric([*labels, spec.layer], value)  # type: ignore[attr-defined]
+        family.add_metric([*labels, spec.layer], value)
         return
     if spec.name.startswith("step_latency"):
         return
     kind = CounterMetricFamily if spec.counter else GaugeMetricFamily
     part = ["part"] if label else []
     family = families.setdefault(spec.name, kind(f"soak_{spec.name}", spec.help, labels=[*names, *part]))
-    family.add_metric([*labels, *([label] if label else [])], value)  # type: ignore[attr-defined]
+    family.add_metric([*labels, *([label] if label else [])], value)
 
 
 def _outlooks(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
@@ -316,4 +317,4 @@ def write_textfile(registry: CollectorRegistry, path: str) -> None:
     from prometheus_client import write_to_textfile
 
     write_to_textfile(path, registry)
-    os.chmod(path, 0o644)  # noqa: PTH101  (node_exporter runs as another user)
+    Path(path).chmod(0o644)  # node_exporter runs as another user

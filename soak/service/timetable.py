@@ -22,7 +22,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 from soak.service.config import ScheduleTable
 
 FILE = "jobs.sqlite"
-_due: Callable[[str], None] = lambda name: None  # noqa: E731  (a job in a file can only name a function of a module)
+
+
+def _nobody(name: str) -> None:
+    """Before there is a timetable."""
+
+
+_due: Callable[[str], None] = _nobody
+"""Told of what is due: a job in a file can only name a function of a module."""
 
 
 async def fire(name: str, fingerprint: str) -> None:

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.serving import wait_for
 
 ROOT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
@@ -55,13 +56,7 @@ class Soak:
         body: dict[str, Any] = json.loads((self.run_folder() / "report.json").read_text())
         return body
 
-    def wait_for(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"did not come true within {seconds} s")
+    wait_for = staticmethod(wait_for)
 
     def close(self) -> None:
         for process in self.processes:
