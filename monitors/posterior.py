@@ -91,7 +91,7 @@ def weigh(
     still_size, growing_size = _parameters(book.still) + len(jumps), _parameters(book.growing) + len(jumps)
     still = _weight(left, still_size, grain, m) + book.still_prior[:, None]
     if not len(jumps):
-        still -= _UNFADED * _goes_on(book, seen)
+        still[:, book.fading] -= _UNFADED * _goes_on(book, seen[:, book.fading])
     growing = _weight(rest, growing_size, grain, m) + book.growing_prior[:, None]
     stairs = _stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
     freedom = np.maximum(m - growing_size, 1.0)
@@ -104,13 +104,14 @@ def weigh(
 
 
 def _goes_on(book: Dictionary, seen: Floats) -> npt.NDArray[np.bool_]:
-    """Whether what is fitted as growth that fades does not fade: shape (noises, still, k).
+    """Whether what is fitted as growth that fades does not fade: shape (noises, fading, k).
 
     Two columns of such a shape can together be a line. What rises over the last third at nearly its mean pace is no
     cache that fills, whatever its name.
     """
-    whole, late = np.moveaxis(np.einsum("nsjd,nsjk->nskd", book.rise, seen), -1, 0)
-    return np.asarray(book.fading[None, :, None] & (whole > 0) & (late / (1 - LATE) > _FADED * whole))
+    rise = book.rise[:, book.fading, :, :, None]
+    whole, late = ((rise[:, :, :, part] * seen).sum(axis=2) for part in (0, 1))
+    return np.asarray((whole > 0) & (late / (1 - LATE) > _FADED * whole))
 
 
 def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:

@@ -145,6 +145,7 @@ def test_a_run_gives_way_to_others_on_its_device_and_goes_on(
     wait_for(lambda: 'soak_run_state{schedule="gpu",soak_run_state="running"} 1.0' in served.get("/metrics"), 20)
     (run,) = wait_for(served.runs, 60)
     assert run["verdict"] in ("pass", "inconclusive"), "a pause is no hang"
+    wait_for(lambda: served.runs()[0]["reports"], 30)
     kinds = [event["kind"] for event in served.json(f"/api/v1/runs/{run['id']}/report")["events"]]
     assert kinds.index("paused") < kinds.index("resumed")
 
