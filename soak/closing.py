@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from soak.errors import SoakError
 from soak.judgement import judge_one, judge_trials, settings_of
 from soak.record import Record
 from soak.store import FILE, Store
@@ -49,5 +50,15 @@ def _lost(body: dict[str, Any], now: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def main() -> int:
+    """Close the folder named on the command line; the exit code."""
+    try:
+        close(Path(sys.argv[1]), time.time())
+    except SoakError as error:
+        sys.stderr.write(f"soak: {error}\n")
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(close(Path(sys.argv[1]), time.time()) + "\n")
+    sys.exit(main())

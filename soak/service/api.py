@@ -137,7 +137,7 @@ def status(
     """Everything at Unix time `now`."""
     stale = board.stale(now)
     return ServiceStatus(
-        __version__, now, not stale, board.config_error or stale,
+        __version__, now, not stale, board.config_error or board.web_error or stale,
         [WaitingRun(w.schedule, w.device, w.since, w.reason) for w in board.waiting],
         [_run(each, layers) for each in board.now.values()],
         [schedule_of(each, history, next_runs) for each in schedules],

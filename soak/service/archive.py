@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from soak import live
 from soak.errors import RecordError
 from soak.store import FILE, Store
@@ -60,8 +62,11 @@ class Archive:
         last = next((run for run in self.runs() if run.schedule == schedule and run.verdict is not None), None)
         if last is None:
             return []
-        with Store.open(self.folder / last.id / FILE) as store:
-            return [_judged(body, judgement) for body, judgement in store.trials() if judgement]
+        try:
+            with Store.open(self.folder / last.id / FILE) as store:
+                return [_judged(body, judgement) for body, judgement in store.trials() if judgement]
+        except (RecordError, KeyError, msgspec.ValidationError):
+            return []  # of an older version, or damaged: no reason not to serve
 
     def report(self, run: str, file: str) -> Path | None:
         """The path of a report; None where there is no such run or file. Names never leave the archive."""
@@ -91,7 +96,7 @@ class Archive:
                 meta = store.meta()
         except RecordError:
             return None
-        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        size = sum(map(_size, path.rglob("*")))
         entry = RunEntry(
             path.name, matched["schedule"] if matched else "", float(meta.get("started", 0.0)), meta.get("ended"),
             meta.get("verdict"), str(meta.get("reason", "")), size,
@@ -100,6 +105,14 @@ class Archive:
         if entry.verdict is not None and "report.html" in entry.reports:
             self._ended[entry.id] = entry
         return entry
+
+
+def _size(path: Path) -> int:
+    """0 where it went meanwhile: a run under way makes and removes files."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> live.Judged:

@@ -20,6 +20,8 @@ class Waiting:
     device: str
     since: float
     """Unix time at which it was due."""
+    free: float
+    """Unix time since which its device is free: patience with other conditions begins there."""
     reason: str = ""
     """Why it has not started."""
 
@@ -80,6 +82,8 @@ class Board:
         """Whether each device that a schedule uses is there."""
         self.config_error = ""
         """Why the last reload was refused; empty where it was not."""
+        self.web_error = ""
+        """Why the web config as it is now is not in use; empty where it is."""
         self._layers = layers
 
     def hear(self, now: Now, message: live.Message, at: float) -> None:
@@ -94,7 +98,6 @@ class Board:
             self.counts.trials[now.schedule, message.outlook.verdict] += 1
         elif isinstance(message, live.Note):
             now.notes = [*now.notes[-19:], message.message]
-            self.counts.alarms[now.schedule] += message.message.startswith("alarm: ")
         elif isinstance(message, live.Concluded):
             now.concluded = message
 
@@ -104,7 +107,9 @@ class Board:
             if before.name not in running:
                 now.curves.pop(before.name, None)
                 self.counts.sampler_failures.update({n: s.failures for n, s in before.samplers.items()})
+        raised = {before.name: set(before.alarms) for before in now.tick.running}
         for trial in tick.running:
+            self.counts.alarms[now.schedule] += len(set(trial.alarms) - raised.get(trial.name, set()))
             curves = now.curves.setdefault(trial.name, {})
             for metric, _, value in trial.samples:
                 if metric in self._layers:

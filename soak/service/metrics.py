@@ -11,7 +11,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, write_to_textfile
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -93,7 +93,7 @@ class BoardCollector(Collector):
         for device, up in self._board.devices.items():
             devices.add_metric([device], float(up))
         yield devices
-        loaded = 0.0 if self._board.config_error else 1.0
+        loaded = 0.0 if self._board.config_error or self._board.web_error else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
 
     def _schedule(self) -> Iterator[Metric]:
@@ -308,13 +308,15 @@ def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding
             families[name].add_metric(labels, value / HOUR)
 
 
-def write_textfile(registry: CollectorRegistry, path: str) -> None:
+def write_textfile(collector: Collector, path: str) -> None:
     """For node_exporter's textfile collector; replaced as a whole.
+
+    Without what the process says of itself: node_exporter tells the same of its own, and refuses a second one.
 
     Raises:
         OSError: it cannot be written.
     """
-    from prometheus_client import write_to_textfile
-
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
     write_to_textfile(path, registry)
     Path(path).chmod(0o644)  # node_exporter runs as another user

@@ -57,7 +57,7 @@ class Runner:
         if waits or (name in self._board.now and schedule.overlap == "skip"):
             self.missed(name, "the run before has not ended")
             return
-        self._board.waiting.append(Waiting(name, schedule.device, time.time()))
+        self._board.waiting.append(Waiting(name, schedule.device, time.time(), time.time()))
         self._wake.set()
 
     def missed(self, name: str, reason: str = "it was due too long ago") -> None:
@@ -106,11 +106,13 @@ class Runner:
             if schedule is None:
                 self._board.waiting.remove(waiting)
                 continue
+            if schedule.device in self._busy:
+                waiting.free = time.time()
             waiting.reason, lock = await self._hindrance(schedule)
             if lock is not None:
                 self._board.waiting.remove(waiting)
                 await self._start(schedule, lock)
-            elif time.time() - waiting.since > self.config.conditions.patience and schedule.device not in self._busy:
+            elif time.time() - waiting.free > self.config.conditions.patience:
                 self._board.waiting.remove(waiting)
                 self.missed(schedule.name, waiting.reason)
 

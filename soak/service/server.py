@@ -55,11 +55,14 @@ class Service:
         self._history = History(config.state)
         self._runner = Runner(config, self._board, self._archive, self._history, journal, self._run_ended)
         self._timetable = Timetable(config.state, self._runner.due, self._runner.missed)
-        self._registry = metrics.registry_of(
-            metrics.BoardCollector(self._board, self._history, self._timetable.next_runs, self._names, time.time)
+        if self._timetable.damaged:
+            journal.error(f"{self._timetable.damaged}: the schedule's jobs cannot be read: put aside, all begin anew")
+        self._collector = metrics.BoardCollector(
+            self._board, self._history, self._timetable.next_runs, self._names, time.time
         )
+        registry = metrics.registry_of(self._collector)
         self._guard = Guard(config.beside(config.service.web_config)) if config.service.web_config else None
-        self._site = Site(self._board, self._archive, self._history, self._registry, layers,
+        self._site = Site(self._board, self._archive, self._history, registry, layers,
                           lambda: self._config.schedules, self._timetable.next_runs, self._unready)  # fmt: skip
         for name in self._names():
             self._board.last[name] = self._archive.last_judged(name)
@@ -162,12 +165,19 @@ class Service:
                 self._journal.error(stale)
             said = stale
             self._notify.status(stale or self._line())
-            if self._guard is not None:
-                self._guard.refresh()
+            self._see_web_config()
             if self._config.service.textfile and time.monotonic() - written >= TEXTFILE_EVERY:
                 written = time.monotonic()
                 await asyncio.to_thread(self._textfile)
             await asyncio.sleep(every)
+
+    def _see_web_config(self) -> None:
+        if self._guard is None:
+            return
+        self._guard.refresh()
+        if self._guard.problem and self._guard.problem != self._board.web_error:
+            self._journal.error(f"the web config was not taken, the one before stays in use: {self._guard.problem}")
+        self._board.web_error = self._guard.problem
 
     def _line(self) -> str:
         if self._board.now:
@@ -176,7 +186,7 @@ class Service:
 
     def _textfile(self) -> None:
         try:
-            metrics.write_textfile(self._registry, self._config.service.textfile)
+            metrics.write_textfile(self._collector, self._config.service.textfile)
         except OSError as error:
             self._journal.warning(f"{self._config.service.textfile}: cannot be written: {error.strerror}")
 

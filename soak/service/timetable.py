@@ -50,7 +50,8 @@ class Timetable:
         """
         global _due
         _due = due
-        _check(state / FILE)
+        self.damaged = _put_aside(state / FILE)
+        """The file of jobs, where it could not be read and was put aside; else None."""
         self._store = SQLAlchemyJobStore(url=f"sqlite:///{state / FILE}")
         self._scheduler = AsyncIOScheduler(jobstores={"default": self._store})
         self._scheduler.add_listener(lambda event: missed(_name(event)), EVENT_JOB_MISSED)
@@ -112,14 +113,13 @@ def _name(event: JobEvent) -> str:
     return str(event.job_id)
 
 
-def _check(path: Path) -> None:
-    """A file that is damaged is put aside: schedules begin anew, and the service lives."""
+def _put_aside(path: Path) -> Path | None:
+    """A file that is damaged makes room: schedules begin anew, and the service lives."""
     if not path.exists():
-        return
+        return None
     try:
         with sqlite3.connect(path) as db:
             sound = db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
     except sqlite3.DatabaseError:
         sound = False
-    if not sound:
-        path.replace(path.with_suffix(".damaged"))
+    return None if sound else path.replace(path.with_suffix(".damaged"))

@@ -9,9 +9,9 @@ import base64
 import binascii
 import dataclasses
 import hashlib
-import hmac
 import re
 import ssl
+import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
@@ -137,7 +137,9 @@ class Guard:
         self._stamp = self._look()
         self._config = load(path)
         self._context = context_of(path, self._config.tls) if self._config.tls else None
-        self._passed: OrderedDict[bytes, bool] = OrderedDict()
+        self._passed: OrderedDict[bytes, None] = OrderedDict()
+        """Digests of credentials that were right: bcrypt is slow, and asked from several threads."""
+        self._lock = threading.Lock()
         self.problem = ""
         """Why the file as it is now is not in use; empty where it is."""
 
@@ -160,13 +162,24 @@ class Guard:
         self._stamp = stamp
         try:
             fresh = load(self._path)
-            if fresh.tls:
+            self._unprotected(fresh)
+            if fresh.tls and self._config.tls:
                 self._context = context_of(self._path, fresh.tls)
         except ConfigError as error:
             self.problem = str(error)
             return
         self._config, self.problem = fresh, ""
-        self._passed.clear()
+        with self._lock:
+            self._passed.clear()
+
+    def _unprotected(self, fresh: WebConfig) -> None:
+        """A file that is half written must not open the door: protection is taken away by a restart only."""
+        for key, before, after in (
+            ("tls_server_config", self._config.tls, fresh.tls),
+            ("basic_auth_users", self._config.users, fresh.users),
+        ):
+            if bool(before) != bool(after):
+                raise ConfigError(self._path, key, after or {}, "is taken on or off with the next start only")
 
     def _look(self) -> tuple[Any, ...]:
         named = self._config.tls if hasattr(self, "_config") else None
@@ -181,12 +194,16 @@ class Guard:
         user, password = _credentials(authorization)
         hashed = self._config.users.get(user)
         key = hashlib.sha256(f"{user}\0{hashed}\0{password}".encode()).digest()
-        if key not in self._passed:
-            right = bcrypt.checkpw(password.encode()[:72], hashed.encode() if hashed else _DUMMY) and bool(hashed)
-            self._passed[key] = right
-            while len(self._passed) > _REMEMBERED:
-                self._passed.popitem(last=False)
-        return hmac.compare_digest(b"1" if self._passed[key] else b"0", b"1")
+        with self._lock:
+            if key in self._passed:
+                return True
+        right = bcrypt.checkpw(password.encode()[:72], hashed.encode() if hashed else _DUMMY) and hashed is not None
+        if right:
+            with self._lock:
+                self._passed[key] = None
+                while len(self._passed) > _REMEMBERED:
+                    self._passed.popitem(last=False)
+        return right
 
 
 def _stamp(path: Path) -> tuple[int, int]:

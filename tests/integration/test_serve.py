@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from soak.service.timetable import FILE
-from tests.integration.serving import CLEAN, LEAK, Served, wait_for
+from tests.integration.serving import CLEAN, LEAK, Served, free_port, wait_for
 
 pytestmark = pytest.mark.framework
 NEVER = '[[schedule]]\nname = "never"\nconfig = "clean.toml"\nat = 2099-01-01T00:00:00Z\n'
@@ -92,6 +92,38 @@ def test_a_run_from_due_to_report_and_a_clean_stop(served: Served) -> None:
     assert verdict == '"inconclusive"'
     assert "interrupted" in served.log()
     assert "soak_up 1.0" in (served.folder / "soak.prom").read_text()
+
+
+def test_a_real_node_exporter_takes_the_textfile(served: Served, tmp_path: Path) -> None:
+    exporter = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
+    if exporter is None:
+        pytest.skip("node_exporter is not installed: apt-get install prometheus-node-exporter")
+    (tmp_path / "textfiles").mkdir()
+    served.config(NEVER, service=f'textfile = "{tmp_path}/textfiles/soak.prom"')
+    served.start()
+    wait_for((tmp_path / "textfiles" / "soak.prom").exists, 20)
+    port = free_port()
+    process = subprocess.Popen(
+        [exporter, "--collector.disable-defaults", "--collector.textfile", f"--web.listen-address=127.0.0.1:{port}",
+         f"--collector.textfile.directory={tmp_path}/textfiles"], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def scraped() -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                body: bytes = answer.read()
+        except urllib.error.URLError:
+            return ""
+        return body.decode()
+
+    try:
+        text = wait_for(scraped, 20)
+    finally:
+        process.kill()
+        process.wait()
+    assert "soak_up 1" in text
+    assert "node_textfile_scrape_error 0" in text
+    assert text.count("# TYPE process_resident_memory_bytes") == 1
 
 
 def test_after_a_crash_the_record_is_closed_and_the_schedule_goes_on(served: Served) -> None:

@@ -20,6 +20,7 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
+from soak.service.timetable import _put_aside
 from soak.shipped import shipped
 from soak.store import FILE, Store
 
@@ -167,6 +168,23 @@ def test_what_the_last_run_showed_outlives_a_restart(tmp_path: Path) -> None:
             store.put_judgement(0, {"verdict": verdict, "reason": "so", "findings": [], "control_passed": False})
     (judged,) = archive.last_judged("night")
     assert (judged.trial, judged.outlook.verdict, judged.control_passed) == ("t", "leak", False)
+
+
+def test_a_record_of_another_time_keeps_nobody_from_serving(tmp_path: Path) -> None:
+    folder = tmp_path / "night-20260101T000000Z"
+    record(folder, verdict="leak")
+    with Store.reopen(folder / FILE) as store:
+        store.put_trial(0, "t", {"name": "t"})
+        store.put_judgement(0, {"verdict": "leak", "reason": "so"})
+    assert Archive(tmp_path).last_judged("night") == []
+
+
+def test_a_damaged_file_of_jobs_is_put_aside_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    assert _put_aside(path) == tmp_path / "jobs.damaged"
+    assert not path.exists()
+    assert _put_aside(path) is None
 
 
 def test_silence_is_not_fresh() -> None:

@@ -50,9 +50,10 @@ class Stage:
         )
         self.unready = ""
         self.wall = 1000.0
-        registry = metrics.registry_of(
-            metrics.BoardCollector(self.board, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall)
+        self.collector = metrics.BoardCollector(
+            self.board, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall
         )
+        registry = metrics.registry_of(self.collector)
         self.site = Site(self.board, self.archive, self.history, registry, layers, lambda: self.schedules, self.nexts,
                          lambda: self.unready)  # fmt: skip
         folder = self.archive.folder / RUN
@@ -147,6 +148,11 @@ def test_openmetrics_is_spoken_when_asked_for(stage: Stage, client: TestClient) 
     assert {"soak_memory_bytes", "soak_runs", "soak_build", "process_resident_memory_bytes"} <= names
 
 
+def test_an_alarm_counts_once(stage: Stage, client: TestClient) -> None:
+    stage.runs(TRIAL)
+    assert 'soak_alarms_total{schedule="night"} 1.0' in client.get("/metrics").text
+
+
 def test_labels_are_bounded(stage: Stage, client: TestClient) -> None:
     stage.runs(TRIAL)
     for family in plain(client.get("/metrics").text):
@@ -165,7 +171,7 @@ def test_healthy_is_the_process_and_ready_the_schedule(stage: Stage, client: Tes
 
 def test_every_answer_of_the_api_is_as_described(stage: Stage, client: TestClient) -> None:
     stage.runs(TRIAL)
-    stage.board.waiting.append(Waiting("day", "cpu", 990.0, "the disk is full"))
+    stage.board.waiting.append(Waiting("day", "cpu", 990.0, 990.0, "the disk is full"))
     document = client.get("/api/v1/openapi.json").json()
     for path, methods in document["paths"].items():
         schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
@@ -241,9 +247,10 @@ def test_without_credentials_there_is_nothing_but_401(stage: Stage, tmp_path: Pa
 def test_the_textfile_is_what_a_scrape_is(stage: Stage, tmp_path: Path, client: TestClient) -> None:
     stage.runs(TRIAL)
     path = tmp_path / "soak.prom"
-    metrics.write_textfile(stage.site._registry, str(path))
+    metrics.write_textfile(stage.collector, str(path))
     names = {family.name for family in plain(path.read_text())}
     assert {"soak_memory_bytes", "soak_up"} <= names
+    assert not any(name.startswith(("process_", "python_")) for name in names), "node_exporter tells its own"
     assert path.stat().st_mode & 0o004
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import bcrypt
@@ -50,6 +51,22 @@ def test_a_changed_file_counts_and_a_broken_one_does_not(tmp_path: Path) -> None
     write(tmp_path, "basic_auth_users: {ann: plain}")
     assert guard.admits(basic("ann", "fresh")), "the last good one stays"
     assert "expected a bcrypt hash" in guard.problem
+
+
+def test_a_half_written_file_opens_no_door(tmp_path: Path) -> None:
+    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    for text in ("", "basic_auth_users:\n", "basic_auth_users: {}"):
+        write(tmp_path, text)
+        assert not guard.admits("")
+        assert guard.admits(basic("ann", "secret"))
+        assert "is taken on or off with the next start only" in guard.problem
+
+
+def test_many_at_once_are_told_right_from_wrong(tmp_path: Path) -> None:
+    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    asked = [basic("ann", "secret" if n % 3 == 0 else f"wrong{n}") for n in range(300)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(guard.admits, asked)) == [n % 3 == 0 for n in range(300)]
 
 
 @pytest.mark.parametrize(
