@@ -42,8 +42,6 @@ class JudgeSettings:
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
-    seed: int = 0
-    """Of the bootstrap and of the planted leaks: the same series is always judged the same."""
 
     def min_rate(self, series: Series) -> float:
         """The tolerated rate of one series, in its unit per hour."""

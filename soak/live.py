@@ -21,7 +21,6 @@ from soak.status import Status
 from soak.verdict import Verdict
 from workloads import wire
 
-VERSION = 1
 EVERY = 1.0
 """Seconds between two ticks, at least."""
 
@@ -55,7 +54,6 @@ class Sampling(msgspec.Struct, frozen=True):
     outcome: str
     """ok, no_data or failed."""
     seconds: float
-    reads: int
     failures: int
 
 
@@ -66,7 +64,6 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     workload: str
     framework: str
     mode: str
-    execution: str
     device: str
     control: bool
     phase: str
@@ -90,11 +87,8 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """A run begins."""
 
-    version: int
     run: str
     """Its id: the name of its folder."""
-    folder: str
-    pid: int
     trials: int
 
 
@@ -146,7 +140,7 @@ def decode(line: bytes) -> Message:
     """One line.
 
     Raises:
-        msgspec.MsgspecError: it is no message of this version.
+        msgspec.MsgspecError: it is no message.
     """
     message: Message = _DECODER.decode(line)
     return message
@@ -172,7 +166,7 @@ class Broadcast:
 
     def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
         """Say hello."""
-        self._say(Hello(VERSION, folder.name, str(folder.resolve()), os.getpid(), len(plan)))
+        self._say(Hello(folder.name, len(plan)))
 
     def concluded(self, verdict: Verdict) -> None:
         """The last message."""
@@ -248,11 +242,11 @@ def outlook_of(body: Mapping[str, Any]) -> Outlook:
 def _running(status: Status) -> Running:
     trial, seen, spec = status.trial, status.seen, status.trial.spec
     return Running(
-        name=trial.name, workload=spec.workload, framework=spec.framework, mode=spec.mode, execution=spec.execution,
+        name=trial.name, workload=spec.workload, framework=spec.framework, mode=spec.mode,
         device=device_of(trial), control=trial.expect is not None, phase=status.phase, elapsed=status.elapsed,
         done=status.done, time_left=status.time_left, bytes_per_hour=status.bytes_per_hour, sampled=status.sampled,
         samples=tuple((s.metric.name, s.label, s.value) for s in status.samples), latency=_latency(status.counters),
-        samplers={n: Sampling(h.outcome, h.seconds, h.reads, h.failures) for n, h in status.health.items()},
+        samplers={n: Sampling(h.outcome, h.seconds, h.failures) for n, h in status.health.items()},
         outlook=outlook_of(seen) if seen and "verdict" in seen else None, alarms=tuple(sorted(status.alarms)),
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ class ScheduleTable:
     pause: Duration = Duration(10.0)
     """Between two runs back to back."""
     device: str = "cpu"
-    """What its runs keep to themselves: two runs never share one."""
+    """What its runs keep to themselves: two runs never share one. It only reserves."""
     duration: Duration | None = None
     """Replaces the limits of every trial."""
     trials: list[str] = dataclasses.field(default_factory=list)

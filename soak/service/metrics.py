@@ -311,7 +311,7 @@ def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding
 def write_textfile(collector: Collector, path: str) -> None:
     """For node_exporter's textfile collector; replaced as a whole.
 
-    Without what the process says of itself: node_exporter tells the same of its own, and refuses a second one.
+    Without what the process says of itself: node_exporter tells the same names of its own, and keeps those.
 
     Raises:
         OSError: it cannot be written.

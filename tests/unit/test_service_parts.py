@@ -191,7 +191,7 @@ def test_silence_is_not_fresh() -> None:
     board = Board(metrics.layers_of(all_specs()))
     now = Now("s", "cpu", 1, 0.0, 100.0)
     board.now["s"] = now
-    running = live.Running("t", "w", "torch", "infer", "eager", "cpu", False, "stepping", 50.0, sampled=1.0)
+    running = live.Running("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
     board.hear(now, live.Tick((running,), 0), 100.0)
     assert board.stale(100.0 + PATIENCE - 2) == ""
     assert "trial t of s has not been sampled" in board.stale(100.0 + PATIENCE - 0.5)

@@ -31,9 +31,9 @@ OUTLOOK = live.Outlook(
     (live.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
 )  # fmt: skip
 TRIAL = live.Running(
-    "leaky-torch", "fault_native_heap", "torch", "infer", "eager", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, 0.5,
+    "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, 0.5,
     (("host_heap_bytes", "", 5e7), ("steps", "", 100.0), ("tester_rss_bytes", "", 3e7), ("fds", "", 9.0)),
-    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": live.Sampling("failed", 0.01, 5, 2)}, OUTLOOK,
+    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": live.Sampling("failed", 0.01, 2)}, OUTLOOK,
     ("host_heap_bytes",),
 )  # fmt: skip
 
@@ -69,7 +69,7 @@ class Stage:
 
     def runs(self, *trials: live.Running) -> Now:
         now = self.board.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
-        self.board.hear(now, live.Hello(1, "night-20260102T000000Z", "/x", 1, 2), 1000.0)
+        self.board.hear(now, live.Hello("night-20260102T000000Z", 2), 1000.0)
         self.board.hear(now, live.Tick(trials, 1), 1000.0)
         self.board.hear(now, live.Tick(trials, 1), 1000.0)
         return now

@@ -32,6 +32,13 @@ def noise(seed: int = 0, size: float = 0.1 * MIB) -> Floats:
 ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)
 
 
+@pytest.mark.parametrize("seed", [1, 7])
+def test_steady_growth_is_no_cache_that_fills(seed: int) -> None:
+    """Two columns of a cache can together be a line: they were believed until they had to fade."""
+    hour = np.arange(0.0, 3600, 2.0)
+    assert judge(bytes_of(draw("with fragmentation", "white", hour, 12.0, seed)), ANY).verdict == "leak"
+
+
 @pytest.mark.parametrize("family", list(LEAKS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_family_of_leaks_is_found(family: str, seed: int) -> None:
