@@ -52,6 +52,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run, report, and answer with the exit code of the verdict."""
+    if options.live is not None and not _is_open(options.live):
+        raise UsageError(f"--live {options.live}: expected a descriptor that whoever started this has opened")
     loaded = config.load(options.config, options.overrides, options.duration)
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
@@ -71,6 +73,14 @@ def run(options: argparse.Namespace) -> int:
 def _broadcast(fd: int | None, clock: Clock) -> list[Listener]:
     """Whoever started the run reads along; once it is gone, the run ends as if it had been asked to."""
     return [] if fd is None else [Broadcast(fd, clock, lambda: os.kill(os.getpid(), signal.SIGTERM))]
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
 
 
 def _report(folder: Path, verdict: str) -> None:

@@ -95,6 +95,8 @@ def test_wrong_names_and_folders_are_one_line() -> None:
     assert "did you mean" in soak("run", "configs/quik.toml", cwd=ROOT)[1]
     code, said = soak("report", "/nowhere")
     assert (code, said.count("\n")) == (2, 1)
+    code, said = soak("run", "configs/quick.toml", "--live", "77", cwd=ROOT)
+    assert (code, said.count("\n")) == (2, 1)
     code, said = soak("run", "configs/quick.toml", "--trial", "nothing", cwd=ROOT)
     assert code == 2
     assert "recurrent-torch" in said
