@@ -1,7 +1,8 @@
 """How probable lasting growth is, and how fast it is, averaged over every shape and noise of a dictionary.
 
 No single model is believed: each is weighed by its likelihood (by the Bayesian information criterion) and prior, and
-what is said of growth is the sum over all. References: Schwarz 1978; Hoeting et al. 1999 (model averaging).
+what is said of growth is the sum over all. References: Schwarz 1978; McQuarrie 1999 (few values); Hoeting et al.
+1999 (model averaging).
 """
 
 from __future__ import annotations
@@ -9,17 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from monitors.jumps import stairs_left
-from monitors.shapes import LATE, NOISES, Dictionary, Shape
+from monitors.shapes import NOISES, Dictionary, Shape
 from monitors.stats import Floats, Ints, normal_cdf, student_quantile, whitener
 
 _INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
 _MOST_STAIRS = 8
-_FADED = 0.6
-"""Share of its mean pace below which growth over the last third has faded: 0.5 is what the slowest logarithm keeps."""
 _UNFADED = 6.0
 """Nats that a shape of fading growth loses where its growth has not faded."""
 
@@ -80,8 +78,9 @@ def weigh(
     seen = book.basis @ y
     left = np.sum(white**2, axis=1)[:, None, :] - np.sum(seen**2, axis=2)
     gain, length = book.extra @ y, book.length
+    moves = book.rise.transpose(0, 1, 3, 2) @ seen[:, book.fading]
     if len(jumps):
-        left, gain, length = _with_jumps(book, white, left, gain, jumps)
+        left, gain, length, moves = _with_jumps(book, white, left, gain, moves, jumps)
     left = np.maximum(left, 0.0)
     rest = np.maximum(left[:, book.extends] - gain**2, 0.0)
     if power is not None:
@@ -90,8 +89,8 @@ def weigh(
     length = np.where(length > 0, length, 1e12)[:, :, None]
     still_size, growing_size = _parameters(book.still) + len(jumps), _parameters(book.growing) + len(jumps)
     still = _weight(left, still_size, grain, m) + book.still_prior[:, None]
-    if not len(jumps):
-        still[:, book.fading] -= _UNFADED * _goes_on(book, seen[:, book.fading])
+    # What rises over the last third at nearly its mean pace is no cache that fills, whatever its name.
+    still[:, book.fading] -= _UNFADED * np.all(moves > 0, axis=2)
     growing = _weight(rest, growing_size, grain, m) + book.growing_prior[:, None]
     stairs = _stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
     freedom = np.maximum(m - growing_size, 1.0)
@@ -103,19 +102,10 @@ def weigh(
     return Posterior(book, odds, still, growing, stairs, rate * late, error * late, freedom, grain, jumps)
 
 
-def _goes_on(book: Dictionary, seen: Floats) -> npt.NDArray[np.bool_]:
-    """Whether what is fitted as growth that fades does not fade: shape (noises, fading, k).
-
-    Two columns of such a shape can together be a line. What rises over the last third at nearly its mean pace is no
-    cache that fills, whatever its name.
-    """
-    rise = book.rise[:, book.fading, :, :, None]
-    whole, late = ((rise[:, :, :, part] * seen).sum(axis=2) for part in (0, 1))
-    return np.asarray((whole > 0) & (late / (1 - LATE) > _FADED * whole))
-
-
 def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:
-    return np.asarray(-(m * np.log(left / m + grain**2) + np.log(m) * size[:, None]) / 2)
+    """By Schwarz's criterion, with McQuarrie's correction for few values."""
+    cost = np.log(m) * size * m / np.maximum(m - size - 2, 1.0)
+    return np.asarray(-(m * np.log(left / m + grain**2) + cost[:, None]) / 2)
 
 
 def _stairs_weight(y: Floats, grain: float, power: float) -> Floats:
@@ -129,27 +119,42 @@ def _stairs_weight(y: Floats, grain: float, power: float) -> Floats:
 
 
 def _with_jumps(
-    book: Dictionary, white: Floats, left: Floats, gain: Floats, jumps: Ints
-) -> tuple[Floats, Floats, Floats]:
-    """Sums of squares, gains and lengths once the level may change at each of `jumps`."""
+    book: Dictionary, white: Floats, left: Floats, gain: Floats, moves: Floats, jumps: Ints
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Sums of squares, gains, lengths and moves (`Dictionary.rise`) once the level may change at each of `jumps`."""
     m = len(book.x)
     whitened = book.whiten @ (np.arange(m)[:, None] >= jumps).astype(np.float64)
-    left, gain, length = left.copy(), gain.copy(), book.length.copy()
+    left, gain, length, moves = left.copy(), gain.copy(), book.length.copy(), moves.copy()
     for noise, inverse in enumerate(book.unfold):
         basis, extra = book.basis[noise] @ inverse, book.extra[noise] @ inverse
         rest = np.broadcast_to(whitened[noise].T, (len(basis), len(jumps), m))
-        rest = rest - (rest @ basis.transpose(0, 2, 1)) @ basis
-        frame = np.linalg.qr(rest.transpose(0, 2, 1))[0].transpose(0, 2, 1)
+        inside = rest @ basis.transpose(0, 2, 1)
+        columns, triangle = np.linalg.qr((rest - inside @ basis).transpose(0, 2, 1))
+        frame = columns.transpose(0, 2, 1)
         frame = frame - (frame @ basis.transpose(0, 2, 1)) @ basis
         seen = frame @ white[noise]
         left[noise] -= np.sum(seen**2, axis=1)
+        own = inside[book.fading] @ book.rise[noise]
+        moves[noise] -= _moved(triangle[book.fading], own, seen[book.fading])
         overlap = (frame[book.extends] @ extra[:, :, None])[:, :, 0]
         free = np.sqrt(np.maximum(1 - np.sum(overlap**2, axis=1), 0.0))
         free = np.where(free > 1e-4, free, 0.0)
         bare = gain[noise] - np.einsum("gj,gjk->gk", overlap, seen[book.extends])
         gain[noise] = np.where(free[:, None] > 0, bare / np.where(free > 0, free, 1.0)[:, None], 0.0)
         length[noise] *= free
-    return left, gain, length
+    return left, gain, length, moves
+
+
+def _moved(triangle: Floats, inside: Floats, seen: Floats) -> Floats:
+    """What the jumps themselves moved, as far as the shapes took it for their own: shape (fading, 2, k).
+
+    triangle: of the jumps beside each shape, shape (fading, jumps, jumps). inside: what a shape moves that stands for
+    a jump of 1, shape (fading, jumps, 2). seen: of the series, along each jump's direction, shape (fading, jumps, k).
+    """
+    # A jump that a shape has already says nothing of it.
+    known = np.abs(np.diagonal(triangle, axis1=1, axis2=2)) < 1e-6
+    triangle = triangle + 1e12 * known[:, :, None] * np.eye(triangle.shape[1])
+    return np.asarray(inside.transpose(0, 2, 1) @ np.linalg.solve(triangle, seen))
 
 
 def _parameters(shapes: tuple[Shape, ...]) -> Floats:

@@ -39,7 +39,10 @@ _PERIODS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 LATE = 2 / 3
 """Where the last part of a trial begins, over which a rate is stated."""
-_FADING = ("decay", "logarithm", "hyperbola", "stop")
+_FADING = ("decay", "decay, step", "logarithm", "hyperbola", "stop")
+_KEPT = 0.2, 0.6
+"""Bounds of the share of its mean pace that growth which fades may keep over the last third: what noise alone may leave
+of a course that has ended, and what the slowest logarithm keeps, and a little."""
 _SETTLED = 0.35
 """A stop or decay before this share of the trial is a warm-up, a later one a cache that filled."""
 
@@ -133,8 +136,9 @@ class Dictionary:
     basis: orthonormal whitened columns of the still shapes, shape (noises, still, 4, m). extra: the direction that
     growth adds to each, shape (noises, growing, m), and its length before it was normed, shape (noises, growing).
     late: mean slope of each growth column over the last third of the trial, shape (growing,).
-    rise: what each direction of the basis adds to the rise of a fitted shape over the whole, and over the last third,
-    shape (noises, still, 4, 2). fading: whether a shape is one of growth that fades, shape (still,).
+    fading: whether a shape is one of growth that fades, shape (still,). rise: what each direction of the basis adds to
+    what such a shape rises over the whole, steps left out, and to how much faster it rises over the last third than
+    `_keeps` allows, shape (noises, fading, 4, 2).
     whiten and its inverse unfold: shape (noises, m, m); basis and extra are folded with it, so that they apply to what
     is not whitened. still_prior, growing_prior: log priors.
     """
@@ -147,8 +151,8 @@ class Dictionary:
     extra: Floats
     length: Floats
     late: Floats
-    rise: Floats
     fading: npt.NDArray[np.bool_]
+    rise: Floats
     whiten: Floats
     unfold: Floats
     still_prior: Floats
@@ -179,6 +183,7 @@ def _dictionary(grid: bytes) -> Dictionary:
     basis, extra, length = (np.ascontiguousarray(part) for part in map(np.stack, zip(*parts, strict=True)))
     late = np.array([_late_slope(x, column) for column in growth])
     unfold = np.asarray(np.linalg.inv(whiten), dtype=np.float64)
+    fading = np.array([shape.kind in _FADING for shape in still])
     return Dictionary(
         x,
         still,
@@ -188,8 +193,8 @@ def _dictionary(grid: bytes) -> Dictionary:
         extra,
         length,
         late,
-        _rise(x, basis, unfold),
-        np.array([shape.kind in _FADING for shape in still]),
+        fading,
+        _rise(x, [shape for shape in still if shape.kind in _FADING], basis[:, fading]),
         whiten,
         unfold,
         _prior(still),
@@ -197,10 +202,36 @@ def _dictionary(grid: bytes) -> Dictionary:
     )
 
 
-def _rise(x: Floats, basis: Floats, unfold: Floats) -> Floats:
+def _rise(x: Floats, fading: list[Shape], basis: Floats) -> Floats:
+    """See `Dictionary`. Of a basis, shape (noises, fading, 4, m), by the weights of the columns that it was made of."""
     third = int(np.searchsorted(x, LATE))
-    moves = np.stack([unfold[:, -1] - unfold[:, 0], unfold[:, -1] - unfold[:, third]], axis=-1)
-    return np.asarray(basis @ (unfold @ moves)[:, None])
+    columns = np.zeros((len(fading), 4, len(x)))
+    moves = np.zeros((len(fading), 4, 2))
+    for i, shape in enumerate(fading):
+        columns[i, : len(shape.columns) + 1] = (np.ones(len(x)), *shape.columns)
+        # The step beside a decay is no growth, and may stand in its last third.
+        growth = np.stack(shape.columns[:2])
+        moves[i, 1:3] = growth[:, -1:] - growth[:, [0, third]]
+    moves[:, :, 1] = moves[:, :, 1] / (1 - LATE) - _keeps(x, fading)[:, None] * moves[:, :, 0]
+    weights = np.linalg.pinv(basis @ columns.transpose(0, 2, 1), rcond=1e-7)
+    return np.asarray(weights.transpose(0, 1, 3, 2) @ moves)
+
+
+def _keeps(x: Floats, fading: list[Shape]) -> Floats:
+    """Share of its mean pace that each shape may keep over the last third, shape (fading,).
+
+    It is what the next slower shape of its kind keeps: two columns of a shape can together be a line, but are there to
+    reach what lies between two points of the grid. The slowest stands for all that is slower, up to the bound.
+    """
+    third = int(np.searchsorted(x, LATE))
+    courses = np.array([shape.columns[0] for shape in fading])
+    own = (courses[:, -1] - courses[:, third]) / (courses[:, -1] - courses[:, 0]) / (1 - LATE)
+    own, kinds = own.round(9), np.array([shape.kind for shape in fading])
+    kept = np.empty(len(fading))
+    for kind in set(kinds.tolist()):
+        grid = np.unique(own[kinds == kind])
+        kept[kinds == kind] = np.append(grid, _KEPT[1])[np.searchsorted(grid, own[kinds == kind]) + 1]
+    return np.clip(kept, *_KEPT)
 
 
 def _late_slope(x: Floats, column: Floats) -> float:

@@ -39,6 +39,16 @@ def test_steady_growth_is_no_cache_that_fills(seed: int) -> None:
     assert judge(bytes_of(draw("with fragmentation", "white", hour, 12.0, seed)), ANY).verdict == "leak"
 
 
+@pytest.mark.parametrize(("family", "noise", "growth", "seed"), [
+    ("under phases", "coarse", 40.0, 1004),
+    ("with a step", "AR 0.6", 6.0, 1002),
+])  # fmt: skip
+def test_growth_beside_steps_is_no_cache_that_fills(family: str, noise: str, growth: float, seed: int) -> None:
+    """A decay beside a step, and every shape beside a jump, was believed without being asked to fade."""
+    hour = np.arange(0.0, 3600, 2.0)
+    assert judge(bytes_of(draw(family, noise, hour, growth, seed)), ANY).verdict == "leak"
+
+
 @pytest.mark.parametrize("family", list(LEAKS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_family_of_leaks_is_found(family: str, seed: int) -> None:
