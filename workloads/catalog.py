@@ -17,6 +17,7 @@ from typing import Any
 from workloads import streams
 
 GROUP = "soak.workloads"
+DEVICES = ("cpu", "cuda")
 _PARTS = ("FRAMEWORKS", "MODES", "Options", "build")
 
 
@@ -84,14 +85,20 @@ def _fits(value: object, default: object) -> bool:
     return isinstance(value, type(default))
 
 
+def devices_of(module: Any) -> tuple[str, ...]:
+    """The devices that a workload's module runs on: all, where it does not say."""
+    return tuple(getattr(module, "DEVICES", DEVICES))
+
+
 def describe(name: str) -> dict[str, Any]:
-    """Name, purpose, frameworks, modes and options of a workload, for people."""
+    """Name, purpose, frameworks, modes, devices and options of a workload, for people."""
     module = load(name)
     return {
         "name": name,
         "about": (module.__doc__ or "").strip().partition("\n")[0],
         "frameworks": list(module.FRAMEWORKS),
         "modes": list(module.MODES),
+        "devices": list(devices_of(module)),
         "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
     }
 

@@ -94,8 +94,9 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
     """Build and drive a workload; why it ended."""
     try:
         runtime = runtime_of(spec.framework)
-        runtime.prepare(spec.threads, spec.seed)
+        runtime.prepare(spec.threads, spec.seed, spec.device)
         module = catalog.load(spec.workload)
+        require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
         from workloads.stream import open_stream
 
@@ -108,12 +109,13 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
             seed=spec.seed,
             channels=spec.stream.channels,
             threads=spec.threads,
+            device=spec.device,
             options=spec.options,
         )
         workload: Workload = module.build(setup, options)
     except Exception as error:  # noqa: BLE001  (a workload is contained here)
         return _ended("broken", error)
-    pipe.send(wire.Ready({**environment(), **runtime.environment()}))
+    pipe.send(wire.Ready({**environment(), "device": spec.device, **runtime.environment()}))
     drive = Drive(spec, stream, workload, pipe, stop)
     try:
         return drive.run()
@@ -132,6 +134,22 @@ def runtime_of(framework: str) -> Any:
     else:
         from workloads import tf_runtime as runtime  # type: ignore[no-redef]
     return runtime
+
+
+def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
+    """Hold the order to the devices that the workload runs on and the framework can reach.
+
+    Raises:
+        WorkloadError: the workload does not run on that device.
+        DeviceError: the framework cannot use it.
+    """
+    known = catalog.devices_of(module)
+    if spec.device not in known:
+        raise catalog.WorkloadError(
+            f"workload {spec.workload!r} does not run on device {spec.device!r}: expected {' or '.join(known)}"
+        )
+    if getattr(module, "FRAMEWORK_DEVICE", True):
+        runtime.require(spec.device)
 
 
 def _ended(reason: str, error: Exception) -> wire.Done:
@@ -291,8 +309,8 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
-    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_",
-            "TF_CPP", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
+    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_",
+            "TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
     return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
 
 

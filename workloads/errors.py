@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 
+class DeviceError(Exception):
+    """A device that the framework cannot use; the message names both, why, and what to do."""
+
+
 class StreamError(Exception):
     """A stream that cannot be made or read; the message names what is wrong and what was expected."""

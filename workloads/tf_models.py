@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from workloads.architecture import Sizes, shapes
+from workloads.tf_runtime import place
 from workloads.weights import Weights, initial
 from workloads.workload import Clip, Setup
 
@@ -151,10 +152,14 @@ class Driven:
     """A model driven by a stream, its state carried from clip to clip. Satisfies `Workload`."""
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
+        self._place = place(setup.device)
         weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
-        self._model = _MODELS[architecture](weights, sizes)
-        self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
-        self._optimizer.build(self._model.trainable_variables)
+        rows = sizes.window if architecture == "transformer" else 1
+        with self._place:
+            self._model = _MODELS[architecture](weights, sizes)
+            self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
+            self._optimizer.build(self._model.trainable_variables)
+            self._state = tf.zeros((rows, sizes.hidden))
         step = self._learn if setup.mode == "train" else self._infer
         self._traced = tf.function(step) if setup.execution == "graph" else None
         self._step = self._traced or step
@@ -162,14 +167,13 @@ class Driven:
         self._tape = tf.GradientTape(persistent=True) if keep_graph else None
         if self._tape is not None:
             self._tape.__enter__()
-        rows = sizes.window if architecture == "transformer" else 1
-        self._state = tf.zeros((rows, sizes.hidden))
         self.output: Any = None
 
     def step(self, clip: Clip) -> float:
         """Run one clip; the loss when training, the mean of the output when inferring."""
-        self.output, self._state, value = self._step(tf.constant(clip.frames), self._state)
-        return float(value)
+        with self._place:
+            self.output, self._state, value = self._step(tf.constant(clip.frames), self._state)
+            return float(value)
 
     def _infer(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         output, state = self._model(tf.cast(frames, tf.float32) / 255.0, state)

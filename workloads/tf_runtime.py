@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
+from typing import Any
+
+from workloads.errors import DeviceError
 
 
-def prepare(threads: int, seed: int) -> None:
+def prepare(threads: int, seed: int, device: str = "cpu") -> None:
     """Import TensorFlow with this number of compute threads, seeded. Call it before anything else imports it."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,22 +19,69 @@ def prepare(threads: int, seed: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    for device in tf.config.list_physical_devices("GPU"):
+    if device == "cpu":
+        # Otherwise it would take a GPU for every operation that has a kernel there.
+        tf.config.set_visible_devices([], "GPU")
+    else:
+        # float32 means float32, in both frameworks: here all products are rounded to TensorFloat-32 by default.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in tf.config.list_physical_devices("GPU"):
         # Otherwise TensorFlow takes the whole device at once, and nothing can be seen to grow.
-        tf.config.experimental.set_memory_growth(device, True)
+        tf.config.experimental.set_memory_growth(gpu, True)
     tf.random.set_seed(seed)
 
 
+def require(device: str) -> None:
+    """See that TensorFlow can use the device; on a GPU that takes its context, as any use would.
+
+    Raises:
+        DeviceError: it cannot; the message says why and what to do.
+    """
+    import tensorflow as tf
+
+    if device == "cpu":
+        return
+    said = f"TensorFlow {tf.__version__} cannot use device {device!r}"
+    if not tf.test.is_built_with_cuda():
+        raise DeviceError(
+            f"{said}: this build has no CUDA; pip install 'tensorflow[and-cuda]', or name a `python` that has it"
+        )
+    if not tf.config.list_physical_devices("GPU"):
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise DeviceError(
+            f"{said}: it sees no device (CUDA_VISIBLE_DEVICES {seen}); check that nvidia-smi lists one and that the"
+            ' CUDA libraries are found: the worker\'s log names those that are not (TF_CPP_MIN_LOG_LEVEL = "0")'
+        )
+    try:
+        with place(device):
+            tf.ones(1).numpy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise DeviceError(f"{said}: it is seen but does not run: {error}".partition("\n")[0]) from error
+
+
+def place(device: str) -> Any:
+    """A context in which operations run on the device. With cpu nothing need be said, as the GPUs are hidden."""
+    if device == "cpu":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.device("/GPU:0")
+
+
 def environment() -> Mapping[str, str]:
-    """Version and settings that bear on memory."""
+    """Versions and settings that bear on memory; of the device only where one is visible."""
     import tensorflow as tf
 
     facts = {
         "tensorflow": tf.__version__,
         "tensorflow_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
     }
-    for device in tf.config.list_physical_devices("GPU"):
-        facts["gpu"] = str(tf.config.experimental.get_device_details(device).get("device_name", device.name))
+    for gpu in tf.config.get_visible_devices("GPU")[:1]:
+        build = tf.sysconfig.get_build_info()
+        facts["gpu"] = str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+        facts["cuda"] = str(build.get("cuda_version", "unknown"))
+        facts["cudnn"] = str(build.get("cudnn_version", "unknown"))
+        facts["tensorflow_memory_growth"] = str(tf.config.experimental.get_memory_growth(gpu)).lower()
     return facts
 
 

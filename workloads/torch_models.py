@@ -100,7 +100,7 @@ class Driven:
     """A model driven by a stream, its state carried from clip to clip. Satisfies `Workload`."""
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = torch.device(setup.device)
         self._model: nn.Module = _MODELS[architecture](setup.channels, sizes)
         weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         self._model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from workloads.errors import DeviceError
 
-def prepare(threads: int, seed: int) -> None:
+
+def prepare(threads: int, seed: int, device: str = "cpu") -> None:
     """Import torch with this number of compute threads, seeded. Call it before anything else imports it."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     import torch
@@ -14,10 +16,42 @@ def prepare(threads: int, seed: int) -> None:
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.manual_seed(seed)
+    if device == "cuda":
+        # float32 means float32, in both frameworks: here convolutions are rounded to TensorFloat-32 by default.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def require(device: str) -> None:
+    """See that torch can use the device; on a GPU that takes its context, as any use would.
+
+    Raises:
+        DeviceError: it cannot; the message says why and what to do.
+    """
+    import torch
+
+    if device == "cpu":
+        return
+    said = f"PyTorch {torch.__version__} cannot use device {device!r}"
+    if torch.version.cuda is None:
+        raise DeviceError(
+            f"{said}: this build has no CUDA; install a CUDA build of torch, or name a `python` that has one"
+        )
+    if not torch.cuda.is_available():
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise DeviceError(
+            f"{said}: it sees no device (CUDA {torch.version.cuda}, CUDA_VISIBLE_DEVICES {seen}); check that"
+            " nvidia-smi lists one and that the driver is new enough for this CUDA"
+        )
+    try:
+        torch.ones(1, device=device).cpu()
+    except RuntimeError as error:
+        name = torch.cuda.get_device_name()
+        raise DeviceError(f"{said}: {name} is seen but does not run: {error}".partition("\n")[0]) from error
 
 
 def environment() -> Mapping[str, str]:
-    """Version and settings that bear on memory."""
+    """Versions and settings that bear on memory; of the device only where torch already uses one."""
     import torch
 
     facts = {
@@ -25,9 +59,13 @@ def environment() -> Mapping[str, str]:
         "torch_threads": str(torch.get_num_threads()),
         "torch_cpu": torch.backends.cpu.get_cpu_capability(),
     }
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        properties = torch.cuda.get_device_properties(0)
+        facts["gpu"] = properties.name
+        facts["gpu_memory_bytes"] = str(properties.total_memory)
         facts["cuda"] = str(torch.version.cuda)
-        facts["gpu"] = torch.cuda.get_device_name()
+        facts["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+        facts["torch_allocator"] = torch.cuda.get_allocator_backend()
     return facts
 
 

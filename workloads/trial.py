@@ -52,6 +52,8 @@ class TrialSpec:
     execution: str = "eager"
     seed: int = 0
     threads: int = 1
+    device: str = "cpu"
+    """cpu, or cuda: the first device that CUDA_VISIBLE_DEVICES leaves the worker."""
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: StreamSpec = field(default_factory=StreamSpec)
     duration: float | None = None

@@ -41,6 +41,8 @@ class Setup:
     """Channels of a frame; its height and width may change from clip to clip."""
     threads: int = 1
     """Compute threads of the framework."""
+    device: str = "cpu"
+    """cpu, or cuda: the first device that the process sees. The framework was seen to reach it before."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The workload's own options, checked against its `Options` before."""
 
@@ -54,7 +56,9 @@ class Workload(Protocol):
     - `FRAMEWORKS: tuple[str, ...]`, of torch and tensorflow;
     - `MODES: tuple[str, ...]`, of train and infer;
     - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
-    - `build(setup: Setup, options: Options) -> Workload`.
+    - `build(setup: Setup, options: Options) -> Workload`;
+    - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
+    - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
     """
 
     output: Any

@@ -73,3 +73,11 @@ def test_an_unknown_name_or_option_names_the_nearest() -> None:
         catalog.options_of("fault_native_heap", {"mib_per_second": "fast"})
     with pytest.raises(catalog.WorkloadError, match="heads = 3: expected a divisor"):
         catalog.options_of("transformer", {"heads": 3})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_which_devices_it_runs_on(name: str) -> None:
+    devices = catalog.devices_of(catalog.load(name))
+    assert devices
+    assert set(devices) <= {"cpu", "cuda"}
+    assert catalog.describe(name)["devices"] == list(devices)

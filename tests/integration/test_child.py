@@ -81,6 +81,8 @@ def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
     assert isinstance(ready, Ready)
     assert ready.environment[framework]
     assert ready.environment["allocator"]
+    assert ready.environment["device"] == "cpu"
+    assert "gpu" not in ready.environment, "a trial on the CPU leaves the GPU alone"
     assert isinstance(last, Beat)
     assert last.values["steps"] == 150
     assert last.values["frames"] == 150 * 16
@@ -143,6 +145,27 @@ def test_what_cannot_be_built_is_told_with_its_traceback(start: Callable[..., Ch
     assert done.reason == "broken"
     assert "unknown workload 'no_such_workload'" in done.message
     assert "Traceback" in done.traceback
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_device_that_the_framework_cannot_use_is_told_with_what_to_do(
+    start: Callable[..., Child], framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = start("recurrent", framework, device="cuda").until(Done)
+    assert isinstance(done, Done)
+    assert done.reason == "broken"
+    name = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
+    assert done.message.startswith(f"DeviceError: {name} ")
+    assert "cannot use device 'cuda'" in done.message
+    assert "this build has no CUDA; " in done.message or "it sees no device (" in done.message
+
+
+def test_a_device_that_the_workload_does_not_run_on_is_refused(start: Callable[..., Child]) -> None:
+    done = start("zoo_loader_fds", device="cuda").until(Done)
+    assert isinstance(done, Done)
+    assert done.reason == "broken"
+    assert "'zoo_loader_fds' does not run on device 'cuda': expected cpu" in done.message
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])

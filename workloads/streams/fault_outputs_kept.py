@@ -23,7 +23,7 @@ class Options:
 class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
         super().__init__(setup, options)
-        self._make = _ones(setup.framework)
+        self._make = _ones(setup)
         self._kept: list[Any] = []
 
     def after_step(self, value: float, step: int, seconds: float) -> float:
@@ -31,15 +31,21 @@ class _Planted(Planted):
         return value
 
 
-def _ones(framework: str) -> Callable[[int], Any]:
-    """Makes tensors of n float32 ones."""
-    if framework == "torch":
+def _ones(setup: Setup) -> Callable[[int], Any]:
+    """Makes tensors of n float32 ones, on the device."""
+    if setup.framework == "torch":
         import torch
 
-        return torch.ones
+        return lambda count: torch.ones(count, device=setup.device)
     import tensorflow as tf
 
-    return lambda count: tf.ones((count,))
+    from workloads import tf_runtime
+
+    def ones(count: int) -> Any:
+        with tf_runtime.place(setup.device):
+            return tf.ones((count,))
+
+    return ones
 
 
 def build(setup: Setup, options: Options) -> Planted:

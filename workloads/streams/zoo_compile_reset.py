@@ -17,15 +17,16 @@ MODES = ("infer",)
 
 
 class _Compiles(Novel):
-    def __init__(self, options: Options) -> None:
+    def __init__(self, setup: Setup, options: Options) -> None:
         import torch
 
         super().__init__(options)
         self._torch = torch
+        self._device = setup.device
         self._compiled: dict[int, Any] = {}
 
     def once(self, novelty: int) -> float:
-        given = self._torch.ones(2, 8)
+        given = self._torch.ones(2, 8, device=self._device)
         compiled = self._compiled.get(novelty) or self._new()
         if self._distinct:
             self._compiled[novelty] = compiled
@@ -37,9 +38,9 @@ class _Compiles(Novel):
         if not self._distinct:
             self._torch._dynamo.reset()
         model = self._torch.nn.Sequential(self._torch.nn.Linear(8, 8), self._torch.nn.ReLU())
-        return self._torch.compile(model, backend="aot_eager")
+        return self._torch.compile(model.to(self._device), backend="aot_eager")
 
 
 def build(setup: Setup, options: Options) -> Novel:
     """The loop over models."""
-    return _Compiles(options)
+    return _Compiles(setup, options)

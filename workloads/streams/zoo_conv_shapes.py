@@ -9,10 +9,11 @@ from __future__ import annotations
 from workloads.novelty import Novel, Options
 from workloads.workload import Setup
 
-__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("torch",)
 MODES = ("infer",)
+DEVICES = ("cpu",)
 
 _SMALLEST, _SIDES = 16, 96
 _STRIDE = 3571

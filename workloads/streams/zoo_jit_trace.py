@@ -17,16 +17,17 @@ MODES = ("infer",)
 
 
 class _Traces(Novel):
-    def __init__(self, options: Options) -> None:
+    def __init__(self, setup: Setup, options: Options) -> None:
         import torch
 
         super().__init__(options)
         self._torch: Any = torch
-        self._model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4)))
+        self._model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4))).to(setup.device)
+        self._device = setup.device
         self._traced: dict[int, Any] = {}
 
     def once(self, novelty: int) -> float:
-        given = self._torch.ones(1, 8)
+        given = self._torch.ones(1, 8, device=self._device)
         traced = self._traced.get(novelty) or self._torch.jit.trace(self._model, given)
         if self._distinct:
             self._traced[novelty] = traced
@@ -36,4 +37,4 @@ class _Traces(Novel):
 
 def build(setup: Setup, options: Options) -> Novel:
     """The loop over traces."""
-    return _Traces(options)
+    return _Traces(setup, options)

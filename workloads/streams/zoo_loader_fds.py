@@ -12,10 +12,11 @@ from typing import Any
 from workloads.novelty import Novel, Options
 from workloads.workload import Setup
 
-__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("torch",)
 MODES = ("infer",)
+DEVICES = ("cpu",)
 
 
 class _Batches(Novel):
