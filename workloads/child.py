@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from workloads import catalog, heap, wire
+from workloads import allocators, catalog, heap, wire
 from workloads.trial import TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
 
@@ -238,7 +238,7 @@ class Drive:
 
     def _values(self, now: float) -> dict[str, float]:
         doses: Mapping[str, float] = self._stream.doses()
-        values = {"steps": float(self._steps), **doses, **self._workload.counters(), **heap.read()}
+        values = {"steps": float(self._steps), **doses, **self._workload.counters(), **heap.read(), **allocators.read()}
         values["loss"] = self._loss
         values["child_cpu_seconds"] = time.process_time()
         values["beat_seconds"] = self._beat_seconds
