@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+REPLAY_TOLERANCE = 1e-5
+"""Of a model in float32, as a part of the largest value: sums in another order differ by some 1e-6, damage by more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:

@@ -20,15 +20,18 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workloads import allocators, catalog, heap, wire
+from workloads.every import Every
+from workloads.tracer import Tracer
 from workloads.trial import TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
 
+if TYPE_CHECKING:
+    from workloads.golden import Golden
+
 PR_SET_PDEATHSIG = 1
-TRACE_EVERY = 60.0
-"""Seconds between two notes of tracemalloc's growing lines."""
 SLICE = 0.5
 """Longest sleep of a paced stream, in seconds, so that beats and signals are not held up."""
 
@@ -172,9 +175,14 @@ class Drive:
         self._began = self._beat_at = time.monotonic()
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
+        self._golden: Golden | None = None
 
     def run(self) -> wire.Done:
         """Until the first limit."""
+        # Like the stream it needs NumPy, which may be missing: what is, is told by the building before.
+        from workloads.golden import golden_of
+
+        self._golden = golden_of(self._workload, self._spec)
         self._began = self._beat_at = time.monotonic()
         while True:
             clip: Clip = self._stream.next_clip()
@@ -183,13 +191,11 @@ class Drive:
             self._loss = self._workload.step(clip)
             now = time.monotonic()
             self._count(now - began)
-            reason = self._ending(now)
-            if reason or now - self._beat_at >= self._spec.beat_interval:
-                self._beat(now, last=bool(reason))
-            if reason == "nan":
-                return wire.Done("nan", f"the result of step {self._steps} is {self._loss}")
-            if reason:
-                return wire.Done(reason)
+            ended = self._ended(now)
+            if ended or now - self._beat_at >= self._spec.beat_interval:
+                self._beat(now, last=ended is not None)
+            if ended:
+                return ended
 
     def _count(self, latency: float) -> None:
         self._steps += 1
@@ -201,12 +207,21 @@ class Drive:
         if first < len(self._latency_counts):
             self._latency_counts[first] += 1
 
-    def _ending(self, now: float) -> str:
-        spec = self._spec
+    def _ended(self, now: float) -> wire.Done | None:
         if not math.isfinite(self._loss):
-            return "nan"
+            return wire.Done("nan", f"the result of step {self._steps} is {self._loss}")
         if self._stop.asked:
-            return "stopped"
+            return wire.Done("stopped")
+        limit = self._limit(now)
+        # A trial that reached its limit is looked at once more, so that the shortest has been looked at once.
+        if self._golden is not None and (limit or self._golden.due(now)):
+            changed = self._golden.changed(self._steps)
+            if changed:
+                return wire.Done("corrupted", changed)
+        return wire.Done(limit) if limit else None
+
+    def _limit(self, now: float) -> str:
+        spec = self._spec
         if spec.duration is not None and now - self._began >= spec.duration:
             return "finished"
         if spec.steps is not None and self._steps >= spec.steps:
@@ -255,52 +270,11 @@ class Drive:
         if self._objects.due(now):
             # On this thread, between two steps: a count from another thread has crashed TensorFlow.
             values["python_objects"] = float(len(gc.get_objects()))
+        if self._golden is not None:
+            values["golden_replays"] = float(self._golden.replays)
         if self._tracer is not None:
             values["tracemalloc_bytes"] = self._tracer.traced()
         return values
-
-
-class Every:
-    """True at most once an interval."""
-
-    def __init__(self, interval: float, now: float) -> None:
-        self._interval, self._next = interval, now
-
-    def due(self, now: float) -> bool:
-        """Whether the interval has passed since it last was."""
-        if now < self._next:
-            return False
-        self._next = now + self._interval
-        return True
-
-
-class Tracer:
-    """tracemalloc, opt-in: the lines of Python whose live memory grew most since the first look."""
-
-    def __init__(self, frames: int, now: float, top: int = 10) -> None:
-        import tracemalloc
-
-        self._module = tracemalloc
-        self._top = top
-        self._baseline: Any = None
-        self._every = Every(TRACE_EVERY, now)
-        tracemalloc.start(frames)
-
-    def traced(self) -> float:
-        """Live bytes that it knows of."""
-        return float(self._module.get_traced_memory()[0])
-
-    def note(self, now: float, last: bool) -> wire.Note | None:
-        """The growing lines, when it is time to tell them; the first call only looks."""
-        if not (self._every.due(now) or last):
-            return None
-        taken = self._module.take_snapshot()
-        if self._baseline is None:
-            self._baseline = taken
-            return None
-        grown = [d for d in taken.compare_to(self._baseline, "lineno") if d.size_diff > 0][: self._top]
-        lines = {str(d.traceback): d.size_diff for d in grown}
-        return wire.Note("tracemalloc", "lines whose live memory grew most since the first look", {"lines": lines})
 
 
 def environment() -> dict[str, str]:

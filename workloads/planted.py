@@ -5,25 +5,30 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workloads.streams import recurrent
-from workloads.workload import Clip, Setup, Workload
+from workloads.workload import Clip, Model, Setup
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FRAMEWORKS = ("torch", "tensorflow")
 MODES = ("train", "infer")
 
 
 class Planted:
-    """Runs the recurrent model and calls `after_step` after each of its steps. Satisfies `Workload`."""
+    """Runs the recurrent model and calls `after_step` after each of its steps. Satisfies `Replayed`."""
 
     def __init__(self, setup: Setup, options: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
         self._hoard = Hoard()
-        self._base: Workload = recurrent.build(setup, recurrent.Options())
+        self._base: Model = recurrent.build(setup, recurrent.Options())
         self._clock = clock
         self._began: float | None = None
         self._steps = 0
+        self.replay_tolerance = self._base.replay_tolerance
 
     @property
     def output(self) -> Any:
@@ -41,6 +46,10 @@ class Planted:
     def after_step(self, value: float, step: int, seconds: float) -> float:
         """Do what was planted; `seconds` have passed since the first step began. Returns the value of the step."""
         raise NotImplementedError
+
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        """The model's."""
+        return self._base.replay(clip)
 
     def counters(self) -> Mapping[str, float]:
         """Those of the model."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from workloads.architecture import Sizes, shapes
+from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.tf_runtime import place
 from workloads.weights import Weights, initial
 from workloads.workload import Clip, Setup
@@ -149,7 +151,9 @@ _MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransf
 
 
 class Driven:
-    """A model driven by a stream, its state carried from clip to clip. Satisfies `Workload`."""
+    """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
+
+    replay_tolerance = REPLAY_TOLERANCE
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
         self._place = place(setup.device)
@@ -159,10 +163,14 @@ class Driven:
             self._model = _MODELS[architecture](weights, sizes)
             self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
             self._optimizer.build(self._model.trainable_variables)
-            self._state = tf.zeros((rows, sizes.hidden))
-        step = self._learn if setup.mode == "train" else self._infer
-        self._traced = tf.function(step) if setup.execution == "graph" else None
-        self._step = self._traced or step
+            self._state = self._zero = tf.zeros((rows, sizes.hidden))
+            # What a replay runs: in training a copy, whose weights stay what they were at first.
+            self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self._model
+        graph = setup.execution == "graph"
+        self._answer = tf.function(self._infer) if graph else self._infer
+        learn = tf.function(self._learn) if graph else self._learn
+        self._step = learn if setup.mode == "train" else self._answer
+        self._traced: Any = self._step if graph else None
         # A tape that nobody closes holds every tensor that came after it.
         self._tape = tf.GradientTape(persistent=True) if keep_graph else None
         if self._tape is not None:
@@ -176,7 +184,8 @@ class Driven:
             return float(value)
 
     def _infer(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output, state = self._model(tf.cast(frames, tf.float32) / 255.0, state)
+        # In inference, frozen and model are one.
+        output, state = self._frozen(tf.cast(frames, tf.float32) / 255.0, state)
         return output, state, tf.reduce_mean(output)
 
     def _learn(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -187,6 +196,19 @@ class Driven:
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return output, state, loss
+
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        """Run the initial weights over a clip, from the zero state. Returns shape (T, channels)."""
+        unseen = self._tape.stop_recording() if self._tape is not None else contextlib.nullcontext()
+        with self._place, unseen:
+            answer, _, _ = self._answer(tf.constant(clip.frames), self._zero)
+            numbers: npt.NDArray[np.float32] = tf.cast(answer, tf.float32).numpy()
+        return numbers
+
+    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+        """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""
+        kernel = self._model.head.kernel
+        kernel.assign(tf.cast(change(tf.cast(kernel, tf.float32).numpy().T).T, kernel.dtype))
 
     def counters(self) -> Mapping[str, float]:
         """`traces`: graphs that were made so far; nothing when eager."""

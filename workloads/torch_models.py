@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.architecture import Sizes, shapes
+from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.weights import initial
 from workloads.workload import Clip, Setup
 
@@ -97,7 +100,9 @@ _MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
 
 
 class Driven:
-    """A model driven by a stream, its state carried from clip to clip. Satisfies `Workload`."""
+    """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
+
+    replay_tolerance = REPLAY_TOLERANCE
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
         self._device = torch.device(setup.device)
@@ -107,14 +112,19 @@ class Driven:
         self._model.to(self._device)
         self._train, self._keep_graph = setup.mode == "train", keep_graph
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=sizes.learning_rate, momentum=0.9)
+        # What a replay runs: in training a copy, whose weights stay what they were at first.
+        self._frozen = copy.deepcopy(self._model).requires_grad_(False) if self._train else self._model
         rows = sizes.window if architecture == "transformer" else 1
-        self._state = torch.zeros(rows, sizes.hidden, device=self._device)
+        self._state = self._zero = torch.zeros(rows, sizes.hidden, device=self._device)
         self.output: Any = None
 
     def step(self, clip: Clip) -> float:
         """Run one clip; the loss when training, the mean of the output when inferring."""
-        frames = torch.tensor(clip.frames, device=self._device).permute(0, 3, 1, 2).float() / 255
+        frames = self._frames(clip)
         return self._learn(frames) if self._train else self._infer(frames)
+
+    def _frames(self, clip: Clip) -> Tensor:
+        return torch.tensor(clip.frames, device=self._device).permute(0, 3, 1, 2).float() / 255
 
     def _infer(self, frames: Tensor) -> float:
         with torch.set_grad_enabled(self._keep_graph):
@@ -131,8 +141,20 @@ class Driven:
         self.output = self.output.detach()
         return float(loss.detach())
 
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        """Run the initial weights over a clip, from the zero state. Returns shape (T, channels)."""
+        with torch.no_grad():
+            answer, _ = self._frozen(self._frames(clip), self._zero)
+        numbers: npt.NDArray[np.float32] = answer.float().cpu().numpy()
+        return numbers
+
+    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+        """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""
+        weight = self._model.get_parameter("head.weight").detach()
+        weight.copy_(torch.tensor(change(weight.float().cpu().numpy())))
+
     def counters(self) -> Mapping[str, float]:
-        """There are none on a CPU."""
+        """There are none."""
         return {}
 
     def close(self) -> None:

@@ -67,6 +67,8 @@ class TrialSpec:
     """Frames of traceback that tracemalloc keeps; 0 leaves it off. It costs a factor: see docs/benchmarks.md."""
     count_objects_interval: float = 5.0
     """Seconds between two counts of Python objects, at least; the count walks every object."""
+    golden_interval: float = 60.0
+    """Seconds between two replays of the golden clip, at least; 0 for none. See `workloads.golden`."""
 
 
 def to_json(spec: TrialSpec) -> str:

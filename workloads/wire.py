@@ -64,7 +64,8 @@ class Done:
     """The last message of an orderly end.
 
     reason: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted` (a bounded source
-    ended), `failed` (an exception in a step) or `broken` (it could not be built).
+    ended), `corrupted` (the golden clip's answer changed), `failed` (an exception in a step) or `broken`
+    (it could not be built).
     """
 
     reason: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -59,6 +59,9 @@ class Workload(Protocol):
     - `build(setup: Setup, options: Options) -> Workload`;
     - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
     - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
+
+    A workload may offer more: what `Replayed` has beyond it lets the child see that the model still computes what it
+    computed at first.
     """
 
     output: Any
@@ -74,4 +77,31 @@ class Workload(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
+        ...
+
+
+class Replayed(Workload, Protocol):
+    """A workload that can answer one clip again and again, beside its steps."""
+
+    replay_tolerance: float
+    """Largest difference between two answers, as a part of the largest value, that is still the same answer."""
+
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        """Run the *initial* weights over a clip, from the zero state.
+
+        The same device, precision and code (in graph mode the same graph) as in a step, without gradients, and without
+        touching the workload's own state, weights or output. In training, the weights are a frozen copy made when it
+        was built; in inference they are those of the model itself, so that damage to them shows.
+
+        Returns:
+            The output for every frame, shape (frames of all lanes, outputs).
+        """
+        ...
+
+
+class Model(Replayed, Protocol):
+    """What the two architectures build. Planted faults run one, and may do something to it."""
+
+    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+        """Replace the weights of the last layer by what `change` makes of them."""
         ...

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.serving import wait_for
+from workloads import tf_runtime, torch_runtime
 
 ROOT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
@@ -70,6 +71,15 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
     tool = Soak(tmp_path)
     yield tool
     tool.close()
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> None:
+    """Both frameworks in this process, made ready once: later would be too late."""
+    pytest.importorskip("torch")
+    pytest.importorskip("tensorflow")
+    torch_runtime.prepare(1, 0)
+    tf_runtime.prepare(1, 0)
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,29 @@ def test_bad_ends_are_told(start: Callable[..., Child], workload: str, reason: s
     assert (done.reason, said in done.message) == (reason, True)
 
 
+def test_a_flipped_bit_ends_the_trial_as_corrupted(start: Callable[..., Child]) -> None:
+    child = start("fault_bit_flip", options={"after_steps": 20}, golden_interval=0.01, beat_interval=0.05)
+    *messages, done = child.messages()
+    assert isinstance(done, Done)
+    assert done.reason == "corrupted"
+    assert done.message.startswith("the golden clip's answer changed at step ")
+    last = messages[-1]
+    assert isinstance(last, Beat)
+    assert f"at step {last.values['steps']:.0f}:" in done.message
+    assert last.values["steps"] >= 20
+    assert last.values["golden_replays"] >= 2, "those before were as at first"
+
+
+@pytest.mark.parametrize(("interval", "replays"), [(0.0, None), (1000.0, 1.0)])
+def test_a_trial_is_looked_at_when_it_ends_if_at_all(
+    start: Callable[..., Child], interval: float, replays: float | None
+) -> None:
+    *_, last, done = start("recurrent", golden_interval=interval, steps=20, beat_interval=1000.0).messages()
+    assert done == Done("finished")
+    assert isinstance(last, Beat)
+    assert last.values.get("golden_replays") == replays
+
+
 def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None:
     child = start("fault_crash", options={"after_seconds": 0.2})
     assert not any(isinstance(m, Done) for m in child.messages())

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads import catalog, tf_runtime, torch_runtime
+from workloads import catalog
 from workloads.stream import open_stream
 from workloads.trial import StreamSpec
 from workloads.workload import Setup
 
-pytestmark = pytest.mark.framework
+pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 OUTPUT_TOLERANCE = 2e-5
 """Largest difference of an output, which is of the order of 0.1 to 1."""
@@ -23,14 +23,6 @@ LOSS_TOLERANCE = 2e-4
 """Largest relative difference of a loss within the first 20 training steps."""
 CLIPS = 20
 OTHERS = [("tensorflow", "eager"), ("tensorflow", "graph")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def frameworks() -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
-    torch_runtime.prepare(1, 0)
-    tf_runtime.prepare(1, 0)
 
 
 def drive(architecture: str, framework: str, mode: str, execution: str, seed: int = 5) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workloads.architecture import Sizes
-from workloads.workload import Setup, Workload
+from workloads.workload import Model, Setup
 
 FRAMEWORKS = ("torch", "tensorflow")
 MODES = ("train", "infer")
@@ -27,7 +27,7 @@ class Options:
             raise ValueError("options stem and hidden: expected 1 or more")
 
 
-def build(setup: Setup, options: Options, keep_graph: bool = False) -> Workload:
+def build(setup: Setup, options: Options, keep_graph: bool = False) -> Model:
     """The model of this framework. `keep_graph` is the fault of never cutting the history of the carried state."""
     sizes = Sizes(stem=options.stem, hidden=options.hidden, learning_rate=options.learning_rate)
     if setup.framework == "torch":

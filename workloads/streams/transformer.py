@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from workloads.architecture import Sizes
-from workloads.workload import Setup, Workload
+from workloads.workload import Model, Setup
 
 FRAMEWORKS = ("torch", "tensorflow")
 MODES = ("train", "infer")
@@ -35,7 +35,7 @@ class Options:
             raise ValueError(f"option heads = {self.heads}: expected a divisor of hidden = {self.hidden}")
 
 
-def build(setup: Setup, options: Options) -> Workload:
+def build(setup: Setup, options: Options) -> Model:
     """The model of this framework."""
     sizes = Sizes(**asdict(options))
     if setup.framework == "torch":

@@ -1,0 +1,74 @@
+"""Real models answer the golden clip the same for ever, whatever they learn; and not once a bit has flipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workloads import catalog
+from workloads.golden import distance, golden_clip
+from workloads.stream import open_stream
+from workloads.trial import StreamSpec, TrialSpec
+from workloads.workload import Setup
+
+pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
+
+SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec(clip_length="set", clip_frames=(5, 8)))
+WAYS = [("torch", "eager"), ("tensorflow", "eager"), ("tensorflow", "graph")]
+
+
+def built(name: str, framework: str, mode: str, execution: str, **options: Any) -> Any:
+    setup = Setup(name, framework, mode, execution, 5, 3)
+    return catalog.load(name).build(setup, catalog.options_of(name, options))
+
+
+@pytest.mark.parametrize("architecture", ["recurrent", "transformer"])
+@pytest.mark.parametrize("mode", ["train", "infer"])
+@pytest.mark.parametrize(("framework", "execution"), WAYS)
+def test_replays_never_differ_and_never_disturb(architecture: str, mode: str, framework: str, execution: str) -> None:
+    watched, alone = (built(architecture, framework, mode, execution) for _ in range(2))
+    clip = golden_clip(SPEC)
+    first = watched.replay(clip)
+    assert first.dtype == np.float32
+    assert first.shape == (len(clip.frames), 3)
+    stream, again = (open_stream(SPEC.stream, 1) for _ in range(2))
+    for _ in range(30):
+        assert watched.step(stream.next_clip()) == alone.step(again.next_clip())
+        difference, largest = distance(first, watched.replay(clip))
+        assert difference <= watched.replay_tolerance * largest
+    assert np.array_equal(np.asarray(watched.output), np.asarray(alone.output))
+
+
+@pytest.mark.parametrize(("framework", "execution"), WAYS)
+def test_both_modes_and_a_fresh_step_give_the_same_answer(framework: str, execution: str) -> None:
+    clip = golden_clip(SPEC)
+    infers, trains = (built("recurrent", framework, mode, execution) for mode in ("infer", "train"))
+    infers.step(clip)
+    trains.step(clip)
+    assert np.array_equal(infers.replay(clip), np.asarray(infers.output))
+    assert np.array_equal(trains.replay(clip), infers.replay(clip))
+
+
+def test_a_replay_uses_the_graph_of_the_steps() -> None:
+    model = built("recurrent", "tensorflow", "infer", "graph")
+    model.replay(golden_clip(SPEC))
+    model.step(golden_clip(SPEC))
+    assert model.counters() == {"traces": 1}
+
+
+@pytest.mark.parametrize(("framework", "execution"), WAYS)
+def test_a_flipped_bit_shows(framework: str, execution: str) -> None:
+    model = built("fault_bit_flip", framework, "infer", execution, after_steps=3)
+    clip = golden_clip(SPEC)
+    first = model.replay(clip)
+    stream = open_stream(SPEC.stream, 1)
+    distances = []
+    for _ in range(4):
+        assert np.isfinite(model.step(stream.next_clip()))
+        difference, largest = distance(first, model.replay(clip))
+        distances.append(difference / largest)
+    assert max(distances[:2]) <= model.replay_tolerance
+    assert min(distances[2:]) > 100 * model.replay_tolerance
+    assert np.isfinite(distances).all()

@@ -1,0 +1,88 @@
+"""What the golden clip's answer may do, and what it may not."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from workloads.golden import Golden, golden_clip, golden_of
+from workloads.stream import open_stream
+from workloads.trial import StreamSpec, TrialSpec
+from workloads.workload import Clip
+
+ANSWER = np.array([[0.5, -2.0], [1.0, 0.25]], np.float32)
+
+
+class Answers:
+    """A workload that gives these answers in turn, the last for ever."""
+
+    replay_tolerance = 1e-5
+
+    def __init__(self, *answers: npt.NDArray[np.float32]) -> None:
+        self._answers = itertools.chain(answers, itertools.repeat(answers[-1]))
+
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        return next(self._answers)
+
+
+def looked(*answers: npt.NDArray[np.float32]) -> str:
+    workload: Any = Answers(*answers)
+    golden = Golden(workload, golden_clip(TrialSpec("recurrent", "torch")), 1.0)
+    said = golden.changed(7)
+    assert golden.replays == 1
+    return said
+
+
+def test_the_same_answer_and_one_of_another_order_of_sums_are_no_change() -> None:
+    assert looked(ANSWER) == ""
+    assert looked(ANSWER, ANSWER + np.float32(1.9e-5)) == ""
+
+
+def test_a_larger_difference_is_told_with_its_step_and_size() -> None:
+    other = ANSWER.copy()
+    other[0, 0] = 0.75
+    assert looked(ANSWER, other) == (
+        "the golden clip's answer changed at step 7: it differs by 0.25, where the largest value is 2"
+    )
+    assert looked(ANSWER, ANSWER + np.float32(2.1e-5)) != ""
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_a_change_whenever_it_comes(value: float) -> None:
+    other = ANSWER.copy()
+    other[1, 1] = value
+    assert looked(ANSWER, other) != ""
+    assert looked(other, other) != ""
+
+
+def test_it_is_due_an_interval_after_the_start() -> None:
+    workload: Any = Answers(ANSWER)
+    golden = Golden(workload, golden_clip(TrialSpec("recurrent", "torch")), 1e6)
+    assert not golden.due(0.0)
+    assert golden.due(1e15)
+
+
+def test_the_clip_is_the_streams_first_and_the_stream_does_not_lose_it() -> None:
+    spec = TrialSpec("recurrent", "torch", seed=3, stream=StreamSpec(clip_length="set", clip_frames=(5, 8)))
+    clip = golden_clip(spec)
+    stream = open_stream(spec.stream, spec.seed)
+    assert np.array_equal(stream.next_clip().frames, clip.frames)
+    other = golden_clip(TrialSpec("recurrent", "torch", seed=4, stream=spec.stream))
+    assert not np.array_equal(other.frames, clip.frames)
+
+
+def test_of_a_video_file_it_is_a_synthetic_clip_of_the_same_shape() -> None:
+    spec = StreamSpec(source="file", path="none.mp4", height=24, width=40, clip_frames=(6,), channels=1)
+    assert golden_clip(TrialSpec("recurrent", "torch", stream=spec)).frames.shape == (6, 24, 40, 1)
+
+
+def test_there_is_none_where_nothing_can_be_replayed_or_nobody_wants_it() -> None:
+    workload: Any = Answers(ANSWER)
+    assert golden_of(workload, TrialSpec("recurrent", "torch", golden_interval=0.0)) is None
+    nothing: Any = object()
+    assert golden_of(nothing, TrialSpec("recurrent", "torch")) is None
+    assert golden_of(workload, TrialSpec("recurrent", "torch")) is not None
