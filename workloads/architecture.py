@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REPLAY_TOLERANCE = 1e-5
-"""Of a model in float32, as a part of the largest value: sums in another order differ by some 1e-6, damage by more."""
+REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 0.02}
+"""By precision, as a part of the largest value: sums in another order differ by some 1e-6 in float32, and by a few of
+the steps of 2**-8 that bfloat16 has; damage by more."""
+PRECISIONS = tuple(REPLAY_TOLERANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,24 @@ class Sizes:
     layers: int = 2
     heads: int = 2
     learning_rate: float = 0.01
+    batch: int = 1
+    """Lanes: the clip, and as many copies of it as are missing, each shifted sideways by another distance."""
+    precision: str = "float32"
+    """Of weights, state and arithmetic: float32 or bfloat16."""
+
+    def check(self) -> None:
+        """Refuse what no model can be built from.
+
+        Raises:
+            ValueError: it names the option, its value and what was expected.
+        """
+        for name in ("stem", "hidden", "window", "layers", "heads", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"option {name} = {getattr(self, name)}: expected 1 or more")
+        if self.hidden % self.heads:
+            raise ValueError(f"option heads = {self.heads}: expected a divisor of hidden = {self.hidden}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"option precision = {self.precision!r}: expected {' or '.join(PRECISIONS)}")
 
 
 def shapes(architecture: str, channels: int, sizes: Sizes) -> dict[str, tuple[int, ...]]:

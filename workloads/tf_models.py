@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
+from workloads.lanes import columns
 from workloads.tf_runtime import place
 from workloads.weights import Weights, initial
 from workloads.workload import Clip, Setup
@@ -42,8 +43,10 @@ class Norm(tf.Module):  # type: ignore[misc]
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: shape (n, hidden)."""
-        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        return tf.nn.batch_normalization(x, mean, variance, self.bias, self.scale, 1e-5)
+        wide = to(x, tf.float32)
+        mean, variance = tf.nn.moments(wide, axes=[-1], keepdims=True)
+        scale, bias = to(self.scale, tf.float32), to(self.bias, tf.float32)
+        return to(tf.nn.batch_normalization(wide, mean, variance, bias, scale, 1e-5), x.dtype)
 
 
 class Conv(tf.Module):  # type: ignore[misc]
@@ -55,7 +58,7 @@ class Conv(tf.Module):  # type: ignore[misc]
         self.bias = tf.Variable(weights[f"{name}.bias"])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: shape (T, height, width, in)."""
+        """x: shape (n, height, width, in)."""
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, self.kernel, 2, "VALID"), self.bias))
 
 
@@ -69,12 +72,13 @@ class Stem(tf.Module):  # type: ignore[misc]
         self.project = Linear(weights, "stem.project")
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """frames: shape (T, height, width, channels), 0 to 1. Returns shape (T, hidden)."""
-        return self.project(tf.reduce_mean(self.conv2(self.conv1(frames)), axis=(1, 2)))
+        """frames: shape (n, height, width, channels), 0 to 1. Returns shape (n, hidden)."""
+        features = to(self.conv2(self.conv1(frames)), tf.float32)
+        return self.project(to(tf.reduce_mean(features, axis=(1, 2)), frames.dtype))
 
 
 class Recurrent(tf.Module):  # type: ignore[misc]
-    """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector."""
+    """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector of each lane."""
 
     def __init__(self, weights: Weights, sizes: Sizes) -> None:
         super().__init__()
@@ -86,11 +90,19 @@ class Recurrent(tf.Module):  # type: ignore[misc]
         self.head = Linear(weights, "head")
 
     def __call__(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns a prediction for each frame, shape (T, channels), and the state, shape (1, hidden)."""
+        """Run one clip.
+
+        Args:
+            frames: shape (T · lanes, height, width, channels), the lanes of a frame side by side.
+            state: shape (lanes, hidden).
+
+        Returns:
+            A prediction for each frame, shape (T · lanes, channels), and the state.
+        """
         given = tf.nn.bias_add(tf.matmul(self.stem(frames), self.input_kernel), self.input_bias)
         hidden = []
         # A clip has few frames: unrolled, they cost a quarter of a loop in the graph, at one trace for each length.
-        for now in tf.split(given, frames.shape[0]):
+        for now in tf.split(given, frames.shape[0] // state.shape[0]):
             reset_in, update_in, new_in = tf.split(now, 3, axis=1)
             reset, update, new = tf.split(tf.nn.bias_add(tf.matmul(state, self.kernel), self.bias), 3, axis=1)
             keep = tf.sigmoid(update_in + update)
@@ -114,18 +126,18 @@ class Layer(tf.Module):  # type: ignore[misc]
         self.narrow = Linear(weights, f"{name}.narrow")
 
     def __call__(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """tokens: shape (n, hidden). bias: shape (n, n), added to the scores."""
-        hidden = tokens.shape[1]
-        parts = tf.reshape(self.attend(self.norm1(tokens)), (-1, 3, self.heads, hidden // self.heads))
-        query, key, value = tf.unstack(tf.transpose(parts, (1, 2, 0, 3)))
+        """tokens: shape (lanes · n, hidden). bias: shape (n, n), added to the scores."""
+        count, hidden = bias.shape[0], tokens.shape[1]
+        parts = tf.reshape(self.attend(self.norm1(tokens)), (-1, count, 3, self.heads, hidden // self.heads))
+        query, key, value = tf.unstack(tf.transpose(parts, (2, 0, 3, 1, 4)))
         scores = tf.matmul(query, key, transpose_b=True) * (hidden // self.heads) ** -0.5 + bias
-        seen = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (1, 0, 2))
+        seen = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (0, 2, 1, 3))
         tokens = tokens + self.merge(tf.reshape(seen, (-1, hidden)))
         return tokens + self.narrow(tf.nn.gelu(self.widen(self.norm2(tokens)), approximate=True))
 
 
 class VideoTransformer(tf.Module):  # type: ignore[misc]
-    """Stem, transformer over a sliding window of frames, linear head. The state is the window of features."""
+    """Stem, transformer over a sliding window of frames, linear head. The state is each lane's window of features."""
 
     def __init__(self, weights: Weights, sizes: Sizes) -> None:
         super().__init__()
@@ -136,15 +148,27 @@ class VideoTransformer(tf.Module):  # type: ignore[misc]
         self.head = Linear(weights, "head")
 
     def __call__(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns a prediction for each frame, shape (T, channels), and the state, shape (window, hidden)."""
-        tokens = tf.concat((state, self.stem(frames)), axis=0)
-        place = tf.range(tf.shape(tokens)[0])
+        """Run one clip.
+
+        Args:
+            frames: shape (T · lanes, height, width, channels), the lanes of a frame side by side.
+            state: shape (lanes, window, hidden).
+
+        Returns:
+            A prediction for each frame, shape (T · lanes, channels), and the state.
+        """
+        lanes, _, hidden = state.shape
+        fresh = tf.transpose(tf.reshape(self.stem(frames), (-1, lanes, hidden)), (1, 0, 2))
+        tokens = tf.concat((state, fresh), axis=1)
+        place = tf.range(tokens.shape[1])
         back = place[:, None] - place[None, :]
         bias = tf.where((back < 0) | (back >= self.window), -np.inf, -tf.cast(back, tf.float32) / self.window)
-        seen = tokens
+        seen = tf.reshape(tokens, (-1, hidden))
         for layer in self.layers:
-            seen = layer(seen, bias)
-        return self.head(self.norm(seen[self.window :])), tokens[-self.window :]
+            seen = layer(seen, to(bias, seen.dtype))
+        seen = tf.reshape(seen, (lanes, -1, hidden))[:, self.window :]
+        new = tf.reshape(tf.transpose(seen, (1, 0, 2)), (-1, hidden))
+        return self.head(self.norm(new)), tokens[:, -self.window :]
 
 
 _MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransformer}
@@ -153,17 +177,18 @@ _MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransf
 class Driven:
     """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
 
-    replay_tolerance = REPLAY_TOLERANCE
-
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
-        self._place = place(setup.device)
-        weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
-        rows = sizes.window if architecture == "transformer" else 1
+        self._place, self._dtype = place(setup.device), tf.as_dtype(sizes.precision)
+        self._batch = sizes.batch
+        self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
+        drawn = initial(setup.seed, shapes(architecture, setup.channels, sizes))
+        weights = {name: value.astype(self._dtype.as_numpy_dtype) for name, value in drawn.items()}
+        rows = (sizes.window,) if architecture == "transformer" else ()
         with self._place:
             self._model = _MODELS[architecture](weights, sizes)
             self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
             self._optimizer.build(self._model.trainable_variables)
-            self._state = self._zero = tf.zeros((rows, sizes.hidden))
+            self._state = self._zero = tf.zeros((sizes.batch, *rows, sizes.hidden), self._dtype)
             # What a replay runs: in training a copy, whose weights stay what they were at first.
             self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self._model
         graph = setup.execution == "graph"
@@ -185,20 +210,31 @@ class Driven:
 
     def _infer(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # In inference, frozen and model are one.
-        output, state = self._frozen(tf.cast(frames, tf.float32) / 255.0, state)
-        return output, state, tf.reduce_mean(output)
+        output, state = self._frozen(self._batched(tf.cast(frames, tf.float32) / 255.0), state)
+        return output, state, tf.reduce_mean(to(output, tf.float32))
+
+    def _batched(self, frames: Tensor) -> Tensor:
+        """In the model's precision, once for each lane: shape (T · lanes, height, width, channels)."""
+        frames = to(frames, self._dtype)
+        if self._batch == 1:
+            return frames
+        count, height, width, channels = frames.shape
+        lanes = tf.transpose(tf.gather(frames, columns(self._batch, width), axis=2), (0, 2, 1, 3, 4))
+        return tf.reshape(lanes, (count * self._batch, height, width, channels))
 
     def _learn(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         frames = tf.cast(frames, tf.float32) / 255.0
         with tf.GradientTape() as tape:
-            output, state = self._model(frames, state)
-            loss = tf.reduce_mean(tf.math.squared_difference(output, following(frames)))
+            output, state = self._model(self._batched(frames), state)
+            # A shifted picture has the same mean colour: every lane is told the same.
+            wanted = following(frames) if self._batch == 1 else tf.repeat(following(frames), self._batch, axis=0)
+            loss = tf.reduce_mean(tf.math.squared_difference(to(output, tf.float32), wanted))
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return output, state, loss
 
     def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the zero state. Returns shape (T, channels)."""
+        """Run the initial weights over a clip, from the zero state. Returns shape (T · lanes, channels)."""
         unseen = self._tape.stop_recording() if self._tape is not None else contextlib.nullcontext()
         with self._place, unseen:
             answer, _, _ = self._answer(tf.constant(clip.frames), self._zero)
@@ -219,6 +255,11 @@ class Driven:
     def close(self) -> None:
         """Let go of the model."""
         self.output = None
+
+
+def to(x: Tensor, dtype: Any) -> Tensor:
+    """The same in another type of numbers; itself where it is of that type, which `tf.cast` takes longer to find."""
+    return x if x.dtype == dtype else tf.cast(x, dtype)
 
 
 def following(frames: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
+from workloads.lanes import columns
 from workloads.weights import initial
 from workloads.workload import Clip, Setup
 
@@ -27,14 +28,14 @@ class Stem(nn.Module):
         self.project = nn.Linear(2 * sizes.stem, sizes.hidden)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """frames: shape (T, channels, height, width), 0 to 1. Returns shape (T, hidden)."""
+        """frames: shape (n, channels, height, width), 0 to 1. Returns shape (n, hidden)."""
         features = functional.relu(self.conv2(functional.relu(self.conv1(frames))))
         projected: Tensor = self.project(features.mean(dim=(2, 3)))
         return projected
 
 
 class Recurrent(nn.Module):
-    """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector."""
+    """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector of each lane."""
 
     def __init__(self, channels: int, sizes: Sizes) -> None:
         super().__init__()
@@ -43,9 +44,18 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(sizes.hidden, channels)
 
     def forward(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns a prediction for each frame, shape (T, channels), and the state, shape (1, hidden)."""
-        hidden, state = self.gru(self.stem(frames), state)
-        return self.head(hidden), state
+        """Run one clip.
+
+        Args:
+            frames: shape (T · lanes, channels, height, width), the lanes of a frame side by side.
+            state: shape (lanes, hidden).
+
+        Returns:
+            A prediction for each frame, shape (T · lanes, channels), and the state.
+        """
+        lanes, size = state.shape
+        hidden, last = self.gru(self.stem(frames).reshape(-1, lanes, size), state[None])
+        return self.head(hidden.reshape(-1, size)), last[0]
 
 
 class Layer(nn.Module):
@@ -62,19 +72,20 @@ class Layer(nn.Module):
         self.narrow = nn.Linear(4 * sizes.hidden, sizes.hidden)
 
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """tokens: shape (n, hidden). bias: shape (n, n), added to the scores."""
-        count, hidden = tokens.shape
-        parts = self.attend(self.norm1(tokens)).reshape(count, 3, self.heads, hidden // self.heads)
-        query, key, value = parts.permute(1, 2, 0, 3)
+        """tokens: shape (lanes · n, hidden). bias: shape (n, n), added to the scores."""
+        count, hidden = len(bias), tokens.shape[1]
+        parts = self.attend(self.norm1(tokens)).reshape(-1, count, 3, self.heads, hidden // self.heads)
+        # One lane alone goes without that dimension, as one would write it.
+        query, key, value = parts.permute(2, 0, 3, 1, 4).squeeze(1)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        tokens = tokens + self.merge(seen.transpose(0, 1).reshape(count, hidden))
+        tokens = tokens + self.merge(seen.transpose(-3, -2).reshape(-1, hidden))
         widened = functional.gelu(self.widen(self.norm2(tokens)), approximate="tanh")
         narrowed: Tensor = self.narrow(widened)
         return tokens + narrowed
 
 
 class VideoTransformer(nn.Module):
-    """Stem, transformer over a sliding window of frames, linear head. The state is the window of features."""
+    """Stem, transformer over a sliding window of frames, linear head. The state is each lane's window of features."""
 
     def __init__(self, channels: int, sizes: Sizes) -> None:
         super().__init__()
@@ -85,15 +96,25 @@ class VideoTransformer(nn.Module):
         self.head = nn.Linear(sizes.hidden, channels)
 
     def forward(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns a prediction for each frame, shape (T, channels), and the state, shape (window, hidden)."""
-        tokens = torch.cat((state, self.stem(frames)))
-        place = torch.arange(len(tokens), device=tokens.device)
+        """Run one clip.
+
+        Args:
+            frames: shape (T · lanes, channels, height, width), the lanes of a frame side by side.
+            state: shape (lanes, window, hidden).
+
+        Returns:
+            A prediction for each frame, shape (T · lanes, channels), and the state.
+        """
+        lanes, _, hidden = state.shape
+        tokens = torch.cat((state, self.stem(frames).reshape(-1, lanes, hidden).transpose(0, 1)), dim=1)
+        place = torch.arange(tokens.shape[1], device=tokens.device)
         back = place[:, None] - place[None, :]
-        bias = (-back / self.window).masked_fill((back < 0) | (back >= self.window), -torch.inf)
-        seen = tokens
+        bias = (-back / self.window).masked_fill((back < 0) | (back >= self.window), -torch.inf).to(tokens.dtype)
+        seen = tokens.reshape(-1, hidden)
         for layer in self.layers:
             seen = layer(seen, bias)
-        return self.head(self.norm(seen[self.window :])), tokens[-self.window :]
+        new = seen.reshape(lanes, -1, hidden)[:, self.window :].transpose(0, 1).reshape(-1, hidden)
+        return self.head(self.norm(new)), tokens[:, -self.window :]
 
 
 _MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
@@ -102,20 +123,21 @@ _MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
 class Driven:
     """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
 
-    replay_tolerance = REPLAY_TOLERANCE
-
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
-        self._device = torch.device(setup.device)
+        self._device, self._dtype = torch.device(setup.device), getattr(torch, sizes.precision)
+        self._batch = sizes.batch
+        self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
         self._model: nn.Module = _MODELS[architecture](setup.channels, sizes)
         weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         self._model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
-        self._model.to(self._device)
+        self._model.to(self._device, self._dtype)
         self._train, self._keep_graph = setup.mode == "train", keep_graph
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=sizes.learning_rate, momentum=0.9)
         # What a replay runs: in training a copy, whose weights stay what they were at first.
         self._frozen = copy.deepcopy(self._model).requires_grad_(False) if self._train else self._model
-        rows = sizes.window if architecture == "transformer" else 1
-        self._state = self._zero = torch.zeros(rows, sizes.hidden, device=self._device)
+        rows = (sizes.window,) if architecture == "transformer" else ()
+        shape = (sizes.batch, *rows, sizes.hidden)
+        self._state = self._zero = torch.zeros(shape, device=self._device, dtype=self._dtype)
         self.output: Any = None
 
     def step(self, clip: Clip) -> float:
@@ -124,17 +146,30 @@ class Driven:
         return self._learn(frames) if self._train else self._infer(frames)
 
     def _frames(self, clip: Clip) -> Tensor:
+        """Shape (T, channels, height, width), 0 to 1."""
         return torch.tensor(clip.frames, device=self._device).permute(0, 3, 1, 2).float() / 255
+
+    def _batched(self, frames: Tensor) -> Tensor:
+        """In the model's precision, once for each lane: shape (T · lanes, channels, height, width)."""
+        frames = frames.to(self._dtype)
+        if self._batch == 1:
+            return frames
+        count, channels, height, width = frames.shape
+        index = torch.tensor(columns(self._batch, width), device=self._device)
+        lanes = frames.permute(0, 2, 3, 1)[:, :, index].transpose(1, 2)
+        return lanes.reshape(count * self._batch, height, width, channels).permute(0, 3, 1, 2)
 
     def _infer(self, frames: Tensor) -> float:
         with torch.set_grad_enabled(self._keep_graph):
-            self.output, self._state = self._model(frames, self._state)
-            return float(self.output.detach().mean())
+            self.output, self._state = self._model(self._batched(frames), self._state)
+            return float(self.output.detach().float().mean())
 
     def _learn(self, frames: Tensor) -> float:
         self._optimizer.zero_grad()
-        self.output, state = self._model(frames, self._state)
-        loss = functional.mse_loss(self.output, following(frames))
+        self.output, state = self._model(self._batched(frames), self._state)
+        # A shifted picture has the same mean colour: every lane is told the same.
+        wanted = following(frames) if self._batch == 1 else following(frames).repeat_interleave(self._batch, 0)
+        loss = functional.mse_loss(self.output.float(), wanted)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._state = state.detach()
@@ -142,9 +177,9 @@ class Driven:
         return float(loss.detach())
 
     def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the zero state. Returns shape (T, channels)."""
+        """Run the initial weights over a clip, from the zero state. Returns shape (T · lanes, channels)."""
         with torch.no_grad():
-            answer, _ = self._frozen(self._frames(clip), self._zero)
+            answer, _ = self._frozen(self._batched(self._frames(clip)), self._zero)
         numbers: npt.NDArray[np.float32] = answer.float().cpu().numpy()
         return numbers
 

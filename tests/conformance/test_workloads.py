@@ -73,6 +73,10 @@ def test_an_unknown_name_or_option_names_the_nearest() -> None:
         catalog.options_of("fault_native_heap", {"mib_per_second": "fast"})
     with pytest.raises(catalog.WorkloadError, match="heads = 3: expected a divisor"):
         catalog.options_of("transformer", {"heads": 3})
+    with pytest.raises(catalog.WorkloadError, match="batch = 0: expected 1 or more"):
+        catalog.options_of("recurrent", {"batch": 0})
+    with pytest.raises(catalog.WorkloadError, match="precision = 'half': expected float32 or bfloat16"):
+        catalog.options_of("recurrent", {"precision": "half"})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -41,6 +41,21 @@ def test_replays_never_differ_and_never_disturb(architecture: str, mode: str, fr
     assert np.array_equal(np.asarray(watched.output), np.asarray(alone.output))
 
 
+@pytest.mark.parametrize("architecture", ["recurrent", "transformer"])
+@pytest.mark.parametrize(("framework", "execution"), WAYS)
+def test_so_do_batches_and_a_coarser_precision(architecture: str, framework: str, execution: str) -> None:
+    model = built(architecture, framework, "train", execution, batch=3, precision="bfloat16")
+    clip = golden_clip(SPEC)
+    first = model.replay(clip)
+    assert first.dtype == np.float32
+    assert first.shape == (3 * len(clip.frames), 3)
+    stream = open_stream(SPEC.stream, 1)
+    for _ in range(10):
+        model.step(stream.next_clip())
+        difference, largest = distance(first, model.replay(clip))
+        assert difference <= model.replay_tolerance * largest
+
+
 @pytest.mark.parametrize(("framework", "execution"), WAYS)
 def test_both_modes_and_a_fresh_step_give_the_same_answer(framework: str, execution: str) -> None:
     clip = golden_clip(SPEC)

@@ -21,20 +21,30 @@ OUTPUT_TOLERANCE = 2e-5
 """Largest difference of an output, which is of the order of 0.1 to 1."""
 LOSS_TOLERANCE = 2e-4
 """Largest relative difference of a loss within the first 20 training steps."""
+COARSE_OUTPUT_TOLERANCE = 0.02
+COARSE_LOSS_TOLERANCE = 0.08
+"""The same in bfloat16, whose numbers are 2**-8 apart, as a part of them; of a loss, as a part of the mean loss."""
 CLIPS = 20
 OTHERS = [("tensorflow", "eager"), ("tensorflow", "graph")]
 
 
-def drive(architecture: str, framework: str, mode: str, execution: str, seed: int = 5) -> tuple[Any, Any]:
+def drive(
+    architecture: str, framework: str, mode: str, execution: str, seed: int = 5, **options: Any
+) -> tuple[Any, Any]:
     """Outputs and values of every step."""
     module = catalog.load(architecture)
-    workload = module.build(Setup(architecture, framework, mode, execution, seed, 3), module.Options())
+    workload = module.build(Setup(architecture, framework, mode, execution, seed, 3), module.Options(**options))
     stream = open_stream(StreamSpec(clip_length="set", clip_frames=(5, 8), scene_seconds=1.0), 1)
     outputs, values = [], []
     for _ in range(CLIPS):
         values.append(workload.step(stream.next_clip()))
-        outputs.append(np.asarray(workload.output))
+        outputs.append(numbers(workload.output))
     return np.concatenate(outputs), np.array(values)
+
+
+def numbers(output: Any) -> Any:
+    """As float32, which NumPy knows."""
+    return np.asarray(output.float() if hasattr(output, "float") else output).astype(np.float32)
 
 
 @pytest.mark.parametrize("architecture", ["recurrent", "transformer"])
@@ -53,6 +63,41 @@ def test_losses_agree_over_training(architecture: str, framework: str, execution
     _, losses = drive(architecture, "torch", "train", "eager")
     _, others = drive(architecture, framework, "train", execution)
     assert np.abs(others / losses - 1).max() < LOSS_TOLERANCE
+    assert losses[-5:].mean() < 0.5 * losses[:5].mean(), "it learns"
+
+
+@pytest.mark.parametrize("architecture", ["recurrent", "transformer"])
+@pytest.mark.parametrize(("framework", "execution"), OTHERS)
+def test_batches_agree_and_their_first_lane_is_the_clip_alone(
+    architecture: str, framework: str, execution: str
+) -> None:
+    outputs, _ = drive(architecture, "torch", "infer", "eager", batch=3)
+    others, _ = drive(architecture, framework, "infer", execution, batch=3)
+    assert np.abs(outputs - others).max() < OUTPUT_TOLERANCE
+    alone, _ = drive(architecture, "torch", "infer", "eager")
+    assert np.abs(outputs[0::3] - alone).max() < OUTPUT_TOLERANCE
+    assert np.abs(outputs[1::3] - alone).max() > 10 * OUTPUT_TOLERANCE, "a shifted picture is another"
+    assert np.abs(outputs[2::3] - outputs[1::3]).max() > 10 * OUTPUT_TOLERANCE
+    _, losses = drive(architecture, "torch", "train", "eager", batch=3)
+    _, other_losses = drive(architecture, framework, "train", execution, batch=3)
+    assert np.abs(other_losses / losses - 1).max() < LOSS_TOLERANCE
+
+
+@pytest.mark.parametrize("architecture", ["recurrent", "transformer"])
+@pytest.mark.parametrize(("framework", "execution"), OTHERS)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_coarser_precision_agrees_as_far_as_it_goes(
+    architecture: str, framework: str, execution: str, batch: int
+) -> None:
+    options = {"precision": "bfloat16", "batch": batch}
+    outputs, _ = drive(architecture, "torch", "infer", "eager", **options)
+    others, _ = drive(architecture, framework, "infer", execution, **options)
+    assert np.abs(outputs - others).max() < COARSE_OUTPUT_TOLERANCE
+    exact, _ = drive(architecture, "torch", "infer", "eager", batch=batch)
+    assert 1e-4 < np.abs(outputs - exact).max() < COARSE_OUTPUT_TOLERANCE, "it is coarser, and the same model"
+    _, losses = drive(architecture, "torch", "train", "eager", **options)
+    _, other_losses = drive(architecture, framework, "train", execution, **options)
+    assert np.abs(other_losses - losses).max() < COARSE_LOSS_TOLERANCE * losses.mean()
     assert losses[-5:].mean() < 0.5 * losses[:5].mean(), "it learns"
 
 

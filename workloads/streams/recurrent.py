@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from workloads.architecture import Sizes
 from workloads.workload import Model, Setup
@@ -21,17 +21,24 @@ class Options:
     """Features of a frame and of the state."""
     learning_rate: float = 0.01
     """Of SGD with momentum 0.9."""
+    batch: int = 1
+    """Lanes; each runs the clip shifted sideways by another distance, and has a state of its own."""
+    precision: str = "float32"
+    """Of weights, state and arithmetic: float32 or bfloat16."""
 
     def __post_init__(self) -> None:
-        if min(self.stem, self.hidden) < 1:
-            raise ValueError("options stem and hidden: expected 1 or more")
+        self.sizes().check()
+
+    def sizes(self) -> Sizes:
+        """Of the model that these options ask for."""
+        # It has no attention, whose heads must share `hidden`.
+        return Sizes(**asdict(self), heads=1)
 
 
 def build(setup: Setup, options: Options, keep_graph: bool = False) -> Model:
     """The model of this framework. `keep_graph` is the fault of never cutting the history of the carried state."""
-    sizes = Sizes(stem=options.stem, hidden=options.hidden, learning_rate=options.learning_rate)
     if setup.framework == "torch":
         from workloads.torch_models import Driven
     else:
         from workloads.tf_models import Driven  # type: ignore[assignment]
-    return Driven("recurrent", setup, sizes, keep_graph)
+    return Driven("recurrent", setup, options.sizes(), keep_graph)

@@ -27,12 +27,13 @@ class Options:
     """Attention heads; they share `hidden` equally."""
     learning_rate: float = 0.01
     """Of SGD with momentum 0.9."""
+    batch: int = 1
+    """Lanes; each runs the clip shifted sideways by another distance, and has a state of its own."""
+    precision: str = "float32"
+    """Of weights, state and arithmetic: float32 or bfloat16."""
 
     def __post_init__(self) -> None:
-        if min(self.stem, self.hidden, self.window, self.layers, self.heads) < 1:
-            raise ValueError("options stem, hidden, window, layers and heads: expected 1 or more")
-        if self.hidden % self.heads:
-            raise ValueError(f"option heads = {self.heads}: expected a divisor of hidden = {self.hidden}")
+        Sizes(**asdict(self)).check()
 
 
 def build(setup: Setup, options: Options) -> Model:
