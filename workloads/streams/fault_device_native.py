@@ -1,0 +1,57 @@
+"""Planted fault: device memory is taken from the CUDA driver, and no framework's allocator knows of it.
+
+As a library of its own kernels does that never frees. Nothing of the framework is run, so that it is planted the same
+where the framework cannot use the device.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workloads.cuda_driver import Driver
+from workloads.workload import Clip, Setup
+
+FRAMEWORKS = ("torch", "tensorflow")
+MODES = ("train", "infer")
+DEVICES = ("cuda",)
+FRAMEWORK_DEVICE = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """How fast."""
+
+    mib_per_second: float = 8.0
+    """Leaked, in blocks of 2 MiB or more; 0 for the clean twin."""
+
+
+class Native:
+    """Steps without a model; the device's memory grows beside. Satisfies `Workload`."""
+
+    def __init__(self, options: Options, driver: Driver, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options, self._driver, self._clock = options, driver, clock
+        self._began: float | None = None
+        self.output: Any = None
+
+    def step(self, clip: Clip) -> float:
+        """Take what is due; the mean of the frames, 0 to 1."""
+        now = self._clock()
+        self._began = now if self._began is None else self._began
+        self._driver.grow_to(self._options.mib_per_second * 2**20 * (now - self._began))
+        self.output = clip.frames.mean() / 255
+        return float(self.output)
+
+    def counters(self) -> Mapping[str, float]:
+        """There are none."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing: what was leaked stays leaked."""
+
+
+def build(setup: Setup, options: Options) -> Native:
+    """The loop, with the driver's context made."""
+    return Native(options, Driver.open())
