@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -127,18 +126,23 @@ class Driven:
         self._device, self._dtype = torch.device(setup.device), getattr(torch, sizes.precision)
         self._batch = sizes.batch
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
-        self._model: nn.Module = _MODELS[architecture](setup.channels, sizes)
-        weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
-        self._model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
-        self._model.to(self._device, self._dtype)
+        self._model = self._built(architecture, setup, sizes)
         self._train, self._keep_graph = setup.mode == "train", keep_graph
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=sizes.learning_rate, momentum=0.9)
-        # What a replay runs: in training a copy, whose weights stay what they were at first.
-        self._frozen = copy.deepcopy(self._model).requires_grad_(False) if self._train else self._model
+        # What a replay runs: in training another, whose weights stay what they were at first. A deep copy would lose
+        # the order in memory that cuDNN wants the weights of a GRU in.
+        self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if self._train else self._model
         rows = (sizes.window,) if architecture == "transformer" else ()
         shape = (sizes.batch, *rows, sizes.hidden)
         self._state = self._zero = torch.zeros(shape, device=self._device, dtype=self._dtype)
         self.output: Any = None
+
+    def _built(self, architecture: str, setup: Setup, sizes: Sizes) -> nn.Module:
+        """The model with its initial weights, on the device."""
+        model: nn.Module = _MODELS[architecture](setup.channels, sizes)
+        weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
+        model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+        return model.to(self._device, self._dtype)
 
     def step(self, clip: Clip) -> float:
         """Run one clip; the loss when training, the mean of the output when inferring."""
