@@ -42,11 +42,11 @@ class Driver:
         self.size = 0
         """Bytes held."""
         device, context = ctypes.c_int(), ctypes.c_void_p()
-        self._call("cuInit", ctypes.c_uint(0))
-        self._call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        _call(self._library, "cuInit", ctypes.c_uint(0))
+        _call(self._library, "cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
+        _call(self._library, "cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
         self._device, self._context = device, context
-        self._call("cuCtxSetCurrent", context)
+        _call(self._library, "cuCtxSetCurrent", context)
 
     @classmethod
     def open(cls) -> Driver:
@@ -55,10 +55,7 @@ class Driver:
         Raises:
             DriverError: there is none, or it has no device.
         """
-        try:
-            return cls(ctypes.CDLL(LIBRARY))
-        except OSError as error:
-            raise DriverError(f"{LIBRARY} cannot be loaded: no NVIDIA driver is installed here: {error}") from error
+        return cls(_load())
 
     def take(self, size: int) -> None:
         """Take one block of `size` bytes.
@@ -68,8 +65,8 @@ class Driver:
         """
         pointer = ctypes.c_uint64()
         # Another library may have made a context of its own current on this thread.
-        self._call("cuCtxSetCurrent", self._context)
-        self._call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(size))
+        _call(self._library, "cuCtxSetCurrent", self._context)
+        _call(self._library, "cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(size))
         self._blocks.append(pointer.value)
         self.size += size
 
@@ -81,27 +78,50 @@ class Driver:
 
     def free(self) -> None:
         """Give every block back; the context stays."""
-        self._call("cuCtxSetCurrent", self._context)
+        _call(self._library, "cuCtxSetCurrent", self._context)
         while self._blocks:
-            self._call("cuMemFree_v2", ctypes.c_uint64(self._blocks.pop()))
+            _call(self._library, "cuMemFree_v2", ctypes.c_uint64(self._blocks.pop()))
         self.size = 0
 
     def close(self) -> None:
         """Give back the blocks and the context, which lives on where a framework shares it."""
         self.free()
-        self._call("cuDevicePrimaryCtxRelease_v2", self._device)
+        _call(self._library, "cuDevicePrimaryCtxRelease_v2", self._device)
 
-    def _call(self, name: str, *arguments: Any) -> None:
-        code: int = getattr(self._library, name)(*arguments)
-        if code:
-            kind = DriverMemoryError if code == _OUT_OF_MEMORY else DriverError
-            raise kind(f"{name} failed: {self._error_name(code)}")
 
-    def _error_name(self, code: int) -> str:
-        text = ctypes.c_char_p()
-        if self._library.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) or not text.value:
-            return f"CUresult {code}"
-        return text.value.decode()
+def visible_memory(library: Any = None) -> int:
+    """Bytes of memory that the first visible device has. Makes no context.
+
+    Raises:
+        DriverError: there is no driver, or no device.
+    """
+    library = library if library is not None else _load()
+    device, size = ctypes.c_int(), ctypes.c_size_t()
+    _call(library, "cuInit", ctypes.c_uint(0))
+    _call(library, "cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
+    _call(library, "cuDeviceTotalMem_v2", ctypes.byref(size), device)
+    return size.value
+
+
+def _load() -> Any:
+    try:
+        return ctypes.CDLL(LIBRARY)
+    except OSError as error:
+        raise DriverError(f"{LIBRARY} cannot be loaded: no NVIDIA driver is installed here: {error}") from error
+
+
+def _call(library: Any, name: str, *arguments: Any) -> None:
+    code: int = getattr(library, name)(*arguments)
+    if code:
+        kind = DriverMemoryError if code == _OUT_OF_MEMORY else DriverError
+        raise kind(f"{name} failed: {_error_name(library, code)}")
+
+
+def _error_name(library: Any, code: int) -> str:
+    text = ctypes.c_char_p()
+    if library.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) or not text.value:
+        return f"CUresult {code}"
+    return text.value.decode()
 
 
 def hold(size: int) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from workloads.cuda_driver import DriverError, visible_memory
 from workloads.errors import DeviceError
 
 
@@ -81,6 +82,8 @@ def environment() -> Mapping[str, str]:
         facts["gpu"] = str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
         facts["cuda"] = str(build.get("cuda_version", "unknown"))
         facts["cudnn"] = str(build.get("cudnn_version", "unknown"))
+        with contextlib.suppress(DriverError):
+            facts["gpu_memory_bytes"] = str(visible_memory())
         facts["tensorflow_memory_growth"] = str(tf.config.experimental.get_memory_growth(gpu)).lower()
     return facts
 

@@ -46,8 +46,7 @@ def require(device: str) -> None:
     try:
         torch.ones(1, device=device).cpu()
     except RuntimeError as error:
-        name = torch.cuda.get_device_name()
-        raise DeviceError(f"{said}: {name} is seen but does not run: {error}".partition("\n")[0]) from error
+        raise DeviceError(f"{said}: it is seen but does not run: {error}".partition("\n")[0]) from error
 
 
 def environment() -> Mapping[str, str]:
@@ -75,4 +74,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate" in str(error)
+    # Neither plain memory of the host nor page-locked memory has an error of its own.
+    told = ("DefaultCPUAllocator: can't allocate", "CUDA error: out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in told)

@@ -44,6 +44,10 @@ class FakeDriver:
         self.blocks[pointer._obj.value] = size.value
         return 0
 
+    def cuDeviceTotalMem_v2(self, size: Any, device: Any) -> int:  # noqa: N802
+        size._obj.value = 80 * 2**30
+        return 0
+
     def cuMemFree_v2(self, pointer: Any) -> int:  # noqa: N802
         del self.blocks[pointer.value]
         return 0
@@ -65,6 +69,12 @@ def test_a_driver_makes_its_context_before_it_takes_anything() -> None:
     driver.close()
     assert (library.blocks, driver.size) == ({}, 0)
     assert library.calls[-1] == "cuDevicePrimaryCtxRelease_v2"
+
+
+def test_the_size_of_a_device_is_told_without_a_context() -> None:
+    library = FakeDriver()
+    assert cuda_driver.visible_memory(library) == 80 * 2**30
+    assert library.calls == ["cuInit", "cuDeviceGet"]
 
 
 def test_it_grows_by_whole_grains() -> None:
