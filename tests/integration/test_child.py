@@ -184,6 +184,17 @@ def test_a_device_that_the_framework_cannot_use_is_told_with_what_to_do(
     assert "this build has no CUDA; " in done.message or "it sees no device (" in done.message
 
 
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_what_goes_past_the_framework_does_not_ask_it(
+    start: Callable[..., Child], framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = start("fault_device_native", framework, device="cuda").until(Done)
+    assert isinstance(done, Done)
+    assert done.reason == "broken"
+    assert done.message.startswith("DriverError: "), "the driver's own word, not the framework's"
+
+
 def test_a_device_that_the_workload_does_not_run_on_is_refused(start: Callable[..., Child]) -> None:
     done = start("zoo_loader_fds", device="cuda").until(Done)
     assert isinstance(done, Done)
