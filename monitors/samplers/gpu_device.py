@@ -1,0 +1,71 @@
+"""The GPU that a trial has to itself, as its driver tells: memory in use, load, heat, clocks, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.gpu import THROTTLES
+from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.sources.sight import SightReader
+
+USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by whomever", "gpu_device")
+UNATTRIBUTED = MetricSpec(
+    "gpu_unattributed_bytes",
+    "bytes",
+    "Memory in use on the device, where the driver's processes cannot be told apart",
+    "gpu_device",
+    judged=True,
+)
+THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are held down, by reason: 1 or 0")
+REMAPPED = MetricSpec("gpu_rows_remapped", "count", "Rows of memory that were remapped, by cause; pending and failed")
+_PLAIN = (
+    MetricSpec("gpu_driver_reserved_bytes", "bytes", "Memory that the driver keeps for itself"),
+    MetricSpec("gpu_utilisation_ratio", "ratio", "Share of the time in which some kernel ran"),
+    MetricSpec("gpu_memory_utilisation_ratio", "ratio", "Share of the time in which memory was read or written"),
+    MetricSpec("gpu_temperature_celsius", "value", "Temperature of the chip"),
+    MetricSpec("gpu_power_watts", "value", "Power drawn"),
+    MetricSpec("gpu_sm_clock_hertz", "value", "Clock of the multiprocessors"),
+    MetricSpec("gpu_memory_clock_hertz", "value", "Clock of the memory"),
+    MetricSpec("gpu_ecc_corrected", "count", "ECC errors that were corrected, since the driver was loaded",
+               counter=True),
+    MetricSpec("gpu_ecc_uncorrected", "count", "ECC errors that could not be corrected, since the driver was loaded",
+               counter=True),
+    MetricSpec("gpu_pcie_replays", "count", "Transfers over PCIe that had to be repeated", counter=True),
+    MetricSpec("gpu_bar1_bytes", "bytes", "Device memory mapped for the host (BAR1)"),
+)  # fmt: skip
+HOLDERS = MetricSpec("gpu_holders", "count", "Processes that hold memory on the device")
+
+
+class GpuDevice:
+    """Yields what the last reading holds; a trial on the processor has nothing here."""
+
+    specs: tuple[MetricSpec, ...] = (USED, UNATTRIBUTED, THROTTLED, REMAPPED, HOLDERS, *_PLAIN)
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._sight = SightReader()
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now.
+
+        Raises:
+            LookupError: the device gave no answer, or cannot be read.
+        """
+        sight = self._sight.read(target)
+        if sight is None:
+            return
+        reading, used = sight.reading, USED if sight.scope == "process" else UNATTRIBUTED
+        values = reading.values
+        if USED.name in values:
+            yield Sample(used, values[USED.name])
+        yield from (Sample(spec, values[spec.name]) for spec in _PLAIN if spec.name in values)
+        for spec, labels in ((THROTTLED, THROTTLES), (REMAPPED, ("corrected", "uncorrected", "pending", "failed"))):
+            for label in labels:
+                value = values.get(f"{spec.name}{{{label}}}")
+                if value is not None:
+                    yield Sample(spec, value, label)
+        if reading.holders is not None:
+            yield Sample(HOLDERS, len(reading.holders))
+
+
+SAMPLER: type[Sampler] = GpuDevice

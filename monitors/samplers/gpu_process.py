@@ -1,0 +1,62 @@
+"""What the trial's own processes hold on their GPU, and what of it no allocator of the framework knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.gpu import held_by
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.sources.process_tree import TreeReader
+from monitors.sources.procfs import namespace_pids
+from monitors.sources.sight import SightReader
+
+PROCESS = MetricSpec(
+    "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as the driver tells", "gpu_process",
+    judged=True,
+)  # fmt: skip
+RESIDUAL = MetricSpec(
+    "gpu_residual_bytes",
+    "bytes",
+    "Device memory past the framework's allocator: context, cuDNN, NCCL, modules, graphs",
+    "gpu_residual",
+    judged=True,
+)
+
+
+class GpuProcess:
+    """Sums the driver's amounts over the process tree. Where they cannot be attributed, nothing is said."""
+
+    specs: tuple[MetricSpec, ...] = (PROCESS, RESIDUAL)
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._proc = roots.proc
+        self._tree = TreeReader(roots)
+        self._sight = SightReader()
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now.
+
+        Raises:
+            NoDataError: the driver lists no processes, or none that can be told to be the trial's.
+            LookupError: the device gave no answer, or cannot be read.
+        """
+        sight = self._sight.read(target)
+        if sight is None:
+            return
+        if sight.scope == "device":
+            raise NoDataError("scope=device: the driver's processes cannot be told to be the trial's")
+        if sight.reading.holders is None:
+            raise NoDataError("the driver does not list who holds memory")
+        pids = frozenset().union(*(namespace_pids(self._proc, pid) for pid in self._tree.read(target).living))
+        held = held_by(sight.reading.holders, pids)
+        if held is None:
+            # No context yet: the driver lists a process from its first allocation on.
+            return
+        yield Sample(PROCESS, held)
+        reserved = target.beat.get("gpu_reserved_bytes")
+        if reserved is not None and held >= reserved:
+            yield Sample(RESIDUAL, held - reserved)
+
+
+SAMPLER: type[Sampler] = GpuProcess

@@ -1,0 +1,52 @@
+"""The framework's own account of device memory and pinned host memory, as the worker's beat tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.sources.beat import BeatReader
+
+ALLOCATED = MetricSpec(
+    "gpu_allocated_bytes", "bytes", "Device memory in live tensors", "gpu_allocated", judged=True
+)  # fmt: skip
+RESERVED = MetricSpec(
+    "gpu_reserved_bytes", "bytes", "Device memory that the framework's allocator has taken", "gpu_reserved", judged=True
+)
+FRAGMENTATION = MetricSpec(
+    "gpu_fragmentation_bytes", "bytes", "Device memory that the allocator has taken and no tensor uses"
+)
+
+
+class WorkerGpu:
+    """Names what the beat says of the allocators; a framework without a device says nothing."""
+
+    specs: tuple[MetricSpec, ...] = (
+        ALLOCATED,
+        RESERVED,
+        FRAGMENTATION,
+        MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
+        MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
+        MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
+        MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
+        MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
+        MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
+        MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
+        MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
+        MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
+    )
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._beat = BeatReader()
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read the beat, if it is a new one."""
+        samples = self._beat.samples(target, self.specs)
+        yield from samples
+        known = {sample.metric: sample.value for sample in samples}
+        if ALLOCATED in known and RESERVED in known:
+            yield Sample(FRAGMENTATION, known[RESERVED] - known[ALLOCATED])
+
+
+SAMPLER: type[Sampler] = WorkerGpu

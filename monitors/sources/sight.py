@@ -1,0 +1,31 @@
+"""The last reading of a trial's GPU as a source: it counts once, in the first round that sees it."""
+
+from __future__ import annotations
+
+from monitors.gpu import Sight
+from monitors.model import Target
+
+
+class SightReader:
+    """Tells a new reading from one that was seen before. A driver that falls silent leaves a gap, not a flat line."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def read(self, target: Target) -> Sight | None:
+        """A new reading; None where none has come since the last call, or the trial has no device.
+
+        Raises:
+            LookupError: the driver gives no answer, or an error.
+        """
+        if not target.device:
+            return None
+        if target.gpu_stalled:
+            raise LookupError(f"{target.gpu_stalled}")
+        sight = target.gpu
+        if sight is None or sight.number == self._last:
+            return None
+        self._last = sight.number
+        if sight.reading.error:
+            raise LookupError(sight.reading.error)
+        return sight

@@ -1,0 +1,64 @@
+"""What a framework says of GPUs, asked in a process of its own: soak itself imports none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+_PATIENCE = 120.0
+"""Seconds for an import: TensorFlow with CUDA takes up to a minute from a cold disk."""
+_ASK = {
+    "torch": """
+import json, torch
+seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+built = torch.version.cuda or torch.version.hip or ""
+print(json.dumps({"version": torch.__version__, "built": built, "devices": seen}))
+""",
+    "tensorflow": """
+import json, tensorflow as tf
+built = str(tf.sysconfig.get_build_info().get("cuda_version", "")) if tf.test.is_built_with_cuda() else ""
+print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.config.list_physical_devices("GPU"))}))
+""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One framework in one interpreter. built: the CUDA it was built for; empty for none."""
+
+    name: str
+    version: str = ""
+    built: str = ""
+    devices: int = 0
+    """GPUs that it sees."""
+    problem: str = ""
+    """Why it cannot be asked."""
+
+
+def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -> Framework:
+    """Import it in an interpreter (soak's own by default) and ask. Takes seconds."""
+    command = [python or sys.executable, "-P", "-c", _ASK[name]]
+    env = {**(os.environ if environ is None else environ), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=env)
+    except subprocess.TimeoutExpired:
+        return Framework(name, problem=f"no answer within {_PATIENCE:.0f} s")
+    except OSError as error:
+        return Framework(name, problem=f"{command[0]}: {error.strerror}")
+    try:
+        body = json.loads(answer.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        words = answer.stderr.strip().splitlines()
+        return Framework(name, problem=words[-1] if words else f"exit status {answer.returncode}")
+    return Framework(name, **body)
+
+
+@cache
+def sees_gpu(name: str, python: str = "") -> bool:
+    """Whether it sees any; asked once."""
+    return ask(name, python).devices > 0

@@ -1,0 +1,152 @@
+"""The GPUs of this machine as soak sees them: the last reading of each, what happened to them, and who is silent.
+
+The reader is a child that may hang in the driver. It is then killed, and another one started; the run goes on without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import IO
+
+import msgspec
+
+from monitors.gpu import Change, Device, Reading, changes
+from soak.clock import Clock
+from soak.gpu.pipe import Hello
+
+HELLO = 20.0
+"""Seconds for the driver to be opened; a card without persistence takes some to wake."""
+STALLED = 5.0
+"""Seconds without a reading, at least, after which a device is called silent."""
+AGAIN = 30.0
+"""Seconds between two starts of the reader."""
+_COMMAND = (sys.executable, "-P", "-m", "soak.gpu.reader")
+_READING = msgspec.json.Decoder(Reading)
+_HELLO = msgspec.json.Decoder(Hello)
+
+
+@dataclass
+class _Seen:
+    number: int = 0
+    last: Reading | None = None
+    heard: float = 0.0
+    silent: bool = False
+
+
+class GpuWatch:
+    """Thread-safe: the sampling thread looks while a thread of its own listens to the reader."""
+
+    def __init__(self, clock: Clock, interval: float) -> None:
+        self.hello = Hello(problem="not opened")
+        self._clock, self._interval = clock, interval
+        self._patience = max(STALLED, 3 * interval)
+        self._lock = threading.Lock()
+        self._changes: list[tuple[str, Change]] = []
+        self._seen: dict[str, _Seen] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._greeted = threading.Event()
+        self.starts = 0
+        """How often a reader was started."""
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Those that trials may have, numbered from 0."""
+        return self.hello.devices
+
+    def open(self) -> Hello:
+        """Start to read; waits for the driver for a while."""
+        self._start()
+        if not self._greeted.wait(HELLO):
+            self.hello = Hello(problem=f"NVML gave no answer within {HELLO:.0f} s: the driver hangs")
+        now = self._clock.monotonic()
+        with self._lock:
+            for device in self.devices:
+                self._seen.setdefault(device.uuid, _Seen()).heard = now
+        return self.hello
+
+    def _start(self) -> None:
+        self._started = self._clock.monotonic()
+        self.starts += 1
+        # A session of its own: Ctrl-C is meant for the trials.
+        self._process = subprocess.Popen(
+            [*_COMMAND, str(self._interval)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        threading.Thread(target=self._listen, args=(self._process.stdout,), name="gpu", daemon=True).start()
+
+    def _listen(self, pipe: IO[bytes]) -> None:
+        with contextlib.suppress(ValueError, OSError), pipe:
+            first = pipe.readline()
+            if not first:
+                return
+            self._greet(_HELLO.decode(first))
+            for line in pipe:
+                self._hear(_READING.decode(line))
+
+    def _greet(self, hello: Hello) -> None:
+        if not self._greeted.is_set():
+            self.hello = hello
+            self._greeted.set()
+        elif hello.problem:
+            now = self._clock.monotonic()
+            for device in self.devices:
+                self._hear(Reading(device.uuid, now, code=hello.code, error=hello.problem))
+
+    def _hear(self, reading: Reading) -> None:
+        with self._lock:
+            seen = self._seen.setdefault(reading.uuid, _Seen())
+            self._changes += [(reading.uuid, change) for change in changes(seen.last, reading)]
+            if seen.silent:
+                self._changes.append((reading.uuid, Change("gpu_heard", "the driver answers again", breaks=False)))
+            seen.number, seen.last, seen.heard, seen.silent = seen.number + 1, reading, reading.t, False
+
+    def reading(self, uuid: str) -> tuple[Reading | None, int]:
+        """The last one of a device, and how many there were."""
+        with self._lock:
+            seen = self._seen.get(uuid, _Seen())
+            return seen.last, seen.number
+
+    def stalled(self, uuid: str) -> str:
+        """What is wrong where the driver gives no answer on a device; empty while it does."""
+        with self._lock:
+            seen = self._seen.get(uuid)
+            silent = 0.0 if seen is None else self._clock.monotonic() - seen.heard
+        return f"no answer from the driver for {silent:.0f} s" if silent > self._patience else ""
+
+    def attend(self) -> list[tuple[str, Change]]:
+        """What happened since the last call, by UUID; and a new reader where the last is gone or stuck."""
+        now = self._clock.monotonic()
+        with self._lock:
+            for uuid, seen in self._seen.items():
+                if not seen.silent and now - seen.heard > self._patience:
+                    seen.silent = True
+                    said = f"no answer from the driver for {now - seen.heard:.0f} s"
+                    self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))
+            found, self._changes = self._changes, []
+            silent = bool(self._seen) and all(seen.silent for seen in self._seen.values())
+        if silent and self._process is not None and now - self._started > AGAIN:
+            self._kill()
+            self._start()
+        return found
+
+    def _kill(self) -> None:
+        """Without waiting: a process that is stuck in the driver dies when it comes back."""
+        if self._process is None:
+            return
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process = None
+
+    def close(self) -> None:
+        """End the reader; one that is stuck is left behind."""
+        process = self._process
+        self._kill()
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=2.0)
