@@ -11,8 +11,8 @@ from monitors.model import LAYERS, Finding, SeriesVerdict
 
 LEAK_FROM, PASS_TO = calibration.load().leak_from, calibration.load().pass_to
 _NESTS = {
-    "host": ("python_objects", "host_heap", "heap_held", "mmap", "anonymous"),
-    "gpu": ("gpu_allocated", "gpu_reserved", "gpu_process", "gpu_device", "gpu_residual"),
+    "host": ("python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous"),
+    "gpu": ("gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device"),
 }
 """Layers of which each outer one holds the inner ones."""
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from monitors.gpu import Sight
+
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.
-    "python_objects", "host_heap", "heap_held", "mmap", "anonymous", "shared", "file", "kernel", "fds", "threads",
-    "children", "gpu_allocated", "gpu_reserved", "gpu_process", "gpu_device", "gpu_residual", "pinned",
+    "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "fds",
+    "threads", "children", "gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device",
 )  # fmt: skip
 
 
@@ -65,6 +67,12 @@ class Target:
     """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
     tester_pid: int | None = None
     """soak's own process."""
+    device: str = ""
+    """UUID of the GPU that the trial has to itself; empty on the processor."""
+    gpu: Sight | None = None
+    """What was last read of that GPU; None before the first reading."""
+    gpu_stalled: str = ""
+    """What is wrong where its driver gives no answer; empty while it does."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """What the sources of one round read once for several samplers. Dies with the target: one target, one round."""
 

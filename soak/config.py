@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from soak.errors import ConfigError, missing_key
+from soak.gpu import placement
 from soak.quantity import Duration, Rate, Size
 from soak.tables import convert, known_keys, read_toml
 from workloads.trial import MOST_NOISE, StreamSpec
@@ -34,7 +35,11 @@ class RunTable:
     repeats: Count = 1
     """Trials of every combination, each with a seed of its own."""
     parallel: Count = 1
-    """Trials that run at the same time."""
+    """Trials that run at the same time; on GPUs, one on each at most."""
+    device: str = "auto"
+    """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
+    golden_interval: Duration = Duration(60.0)
+    """Between two replays of the golden clip, whose answer is known; 0 s for none."""
     order: Literal["shuffled", "listed"] = "shuffled"
     """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
     sample_interval: Duration = Duration(1.0)
@@ -78,6 +83,8 @@ class TrialTable:
     steps: Count | None = None
     repeats: Count | None = None
     threads: Count = 1
+    device: str = ""
+    """As `run.device`, for this trial."""
     python: str = ""
     """Interpreter of another environment that holds the framework."""
     memory_limit: Size | None = None
@@ -107,13 +114,14 @@ class Config:
     """The stream of each trial table: `[stream]` with the trial's overrides."""
 
 
-def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None) -> Config:
+def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
     """Read and check a config.
 
     Args:
         path: a TOML file.
         overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
         duration: replaces every limit of every trial.
+        device: replaces that of every trial.
 
     Raises:
         ConfigError: it cannot be read or used.
@@ -123,6 +131,8 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None)
         _override(path, raw, override)
     if duration is not None:
         _limit_all(raw, duration)
+    if device is not None:
+        _place_all(raw, device)
     return _check(path, text, raw)
 
 
@@ -163,9 +173,19 @@ def _limit_all(raw: dict[str, Any], duration: str) -> None:
                 trial.pop(key, None)
 
 
+def _place_all(raw: dict[str, Any], device: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["device"] = device
+    for trial in raw.get("trial", ()):
+        if isinstance(trial, dict):
+            trial.pop("device", None)
+
+
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
     run = convert(path, "run", raw.get("run", {}), RunTable)
+    _wish(path, "run.device", run.device)
     stream = _stream(path, "stream", raw.get("stream", {}))
     judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
     tables = raw.get("trial")
@@ -181,12 +201,19 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
 
 def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
+    if trial.device:
+        _wish(path, f"{key}.device", trial.device)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     if not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial
+
+
+def _wish(path: Path, key: str, value: str) -> None:
+    if not placement.WISH.fullmatch(value):
+        raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
 def _stream(path: Path, key: str, table: object) -> StreamSpec:

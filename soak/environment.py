@@ -8,6 +8,7 @@ import resource
 from pathlib import Path
 
 from soak import __version__
+from soak.gpu.pipe import Hello
 
 
 def machine(root: Path = Path("/")) -> dict[str, str]:
@@ -29,6 +30,14 @@ def machine(root: Path = Path("/")) -> dict[str, str]:
         "host": platform.node(),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def gpus(hello: Hello) -> dict[str, str]:
+    """Driver and devices, as NVML tells them; nothing without any."""
+    if not hello.devices:
+        return {}
+    shown = {d.name: f"{d.model}, {(d.total or 0.0) / 2**30:.0f} GiB, {d.uuid}" for d in hello.devices}
+    return {"driver": hello.driver, "driver_cuda": hello.cuda, **shown}
 
 
 def _text(path: Path) -> str:

@@ -11,6 +11,9 @@ from functools import cache
 
 from soak.config import Config
 from soak.errors import ConfigError
+from soak.gpu.frameworks import sees_gpu
+from soak.gpu.placement import Asked, PlacementError
+from soak.gpu.pool import GpuPool
 from soak.plan import Trial
 from workloads import catalog
 from workloads.catalog import WorkloadError
@@ -29,6 +32,25 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
         _stream(config, trial)
         _interpreter(config, trial)
         _framework(config, trial)
+
+
+def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
+    """Find the GPUs of this machine, and give them out.
+
+    Raises:
+        ConfigError: a trial asks for one that is not there.
+    """
+    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec.workload)) for t in plan]
+    try:
+        pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
+    except PlacementError as error:
+        trial = next(t for t in plan if t.index == error.index)
+        problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
+        raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
+
+
+def _needs_gpu(workload: str) -> bool:
+    return "cpu" not in catalog.devices_of(catalog.load(workload))
 
 
 def _workload(config: Config, trial: Trial) -> None:

@@ -8,6 +8,7 @@ The supervisor stays light and never imports numpy; this process lives for a mom
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,7 +18,9 @@ from typing import Any
 from monitors.alarm import holds_evidence
 from monitors.condense import condensed
 from monitors.detection import JudgeSettings, judge
+from monitors.model import LAYERS, Event
 from monitors.series import Series
+from monitors.units import format_duration
 from reports.record import TrialInfo
 from soak.record import Record, open_record
 from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
@@ -25,10 +28,12 @@ from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, ju
 
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
     """Verdict, numbers and findings of one trial, as JSON values."""
-    series = _judged_series(record, trial)
+    broke = _broke(record, trial)
+    series = _judged_series(record, trial, broke)
     detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
     shown = Shown(detection.verdict, detection.reason) if detection else None
-    verdict = judge_trial(trial.end_reason, trial.end_message, shown)
+    said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
+    verdict = judge_trial(trial.end_reason, trial.end_message, shown, said)
     layer = detection.layer if detection and detection.verdict == "leak" else None
     body: dict[str, Any] = {
         "verdict": verdict.verdict,
@@ -50,7 +55,7 @@ def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings
 
     alpha: chance of a false alarm over the whole trial, which its series share.
     """
-    series = _judged_series(record, trial)
+    series = _judged_series(record, trial, _broke(record, trial))
     if not series:
         return {"holds": []}
     detection = judge(series, settings, limits_of(record.run().environment, trial))
@@ -64,18 +69,29 @@ def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings
     }
 
 
-def _judged_series(record: Record, trial: TrialInfo) -> list[Series]:
-    return condensed(s for s in record.series(trial.index) if s.metric.judged and len(s.t))
+def _broke(record: Record, trial: TrialInfo) -> Event | None:
+    """The first thing that happened to the trial's device after which its samples say nothing any more."""
+    return next((e for e in record.events() if e.trial == trial.index and e.data.get("breaks")), None)
+
+
+def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> list[Series]:
+    """What is judged: what was sampled before the device broke."""
+    end = broke.t if broke else math.inf
+    known = (s.part(slice(0, int(s.t.searchsorted(end)))) for s in record.series(trial.index) if s.metric.judged)
+    return condensed(s for s in known if len(s.t))
 
 
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
-    """How much there was for the trial, by layer: its own limit of memory, or the machine's; its open files."""
+    """How much there was for the trial, by layer: its limit of memory, or the machine's; its GPU; its open files."""
     own = trial.settings.get("memory_limit")
     machine = environment.get("memory", "").removesuffix(" kB")
     limits: dict[str, float] = {}
     if own or machine.isdigit():
         memory = float(own) if own else 1024.0 * float(machine)
-        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "anonymous"), memory)
+        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "pinned", "anonymous"), memory)
+    total = (trial.settings.get("gpu") or {}).get("total")
+    if total:
+        limits |= dict.fromkeys((layer for layer in LAYERS if layer.startswith("gpu_")), float(total))
     files = environment.get("open_files_limit", "")
     return {**limits, "fds": float(files)} if files.isdigit() else limits
 

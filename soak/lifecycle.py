@@ -52,7 +52,7 @@ class State:
     alive_at: float
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
-    """Why it is being ended: hung, interrupted, alarm or low_disk; empty while it is not."""
+    """Why it is being ended: hung, interrupted, alarm, low_disk or device_lost; empty while it is not."""
     silent: float = 0.0
     """Seconds without a sign of life when it was blamed for a hang."""
 
@@ -81,7 +81,7 @@ def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tu
         state: the worker now.
         now: the time.
         deadlines: what it is held to.
-        stop: why the trial is to end now: `interrupted`, `alarm` or `low_disk`; empty while it is not.
+        stop: why the trial is to end now: `interrupted`, `alarm`, `low_disk` or `device_lost`; empty while it is not.
     """
     if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
         silent = now - state.alive_at
@@ -119,6 +119,7 @@ _WORDS = {
     "interrupted": "stopped on request",
     "alarm": "the alarm was raised, and the trial was to stop at a leak",
     "low_disk": "the disk was filling up",
+    "device_lost": "its device was lost",
 }
 
 

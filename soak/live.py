@@ -224,8 +224,8 @@ class Broadcast:
 
 
 def device_of(trial: Trial) -> str:
-    """What a trial runs on."""
-    return "cpu"
+    """What a trial runs on: cpu, or cuda:N."""
+    return trial.seat.name if trial.seat else "cpu"
 
 
 def outlook_of(body: Mapping[str, Any]) -> Outlook:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from monitors.gpu import Device
 from soak.config import Config, TrialTable, as_tuple
 from soak.errors import ConfigError
 from workloads.trial import TrialSpec
@@ -25,6 +26,10 @@ class Trial:
     pair: str
     """Trials of equal pair share workload, mode, seed and stream: a fair comparison."""
     spec: TrialSpec
+    device: str = "auto"
+    """What it asks for."""
+    seat: Device | None = None
+    """The GPU that it has; None on the processor, and before it begins."""
     python: str = ""
     memory_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -38,12 +43,19 @@ class Trial:
         return {
             "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
             "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": self.pair,
+            "device": self.seat.name if self.seat else "cpu",
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
                 **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
                 "env": dict(self.env), "expect_end": self.expect_end,
+                "gpu": asdict(self.seat) if self.seat else None,
             },
         }  # fmt: skip
+
+    def seated(self, device: Device | None, environ: Mapping[str, str]) -> Trial:
+        """It, on a GPU or on the processor. environ: what makes its worker see that device alone."""
+        spec = replace(self.spec, device="cuda" if device else "cpu")
+        return replace(self, spec=spec, seat=device, env={**self.env, **environ})
 
 
 def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
@@ -83,6 +95,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
                     name=f"{name}-{repeat + 1}" if (table.repeats or run.repeats) > 1 else name,
                     pair=f"{table.name or table.workload}/{mode}/{repeat + 1}",
                     spec=_spec(config, number, framework, mode, execution, run.seed + repeat),
+                    device=table.device or run.device,
                     python=table.python,
                     memory_limit=table.memory_limit,
                     env=table.env,
@@ -137,6 +150,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         beat_interval=min(1.0, float(config.run.sample_interval)),
         tracemalloc=table.tracemalloc,
         count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
+        golden_interval=float(config.run.golden_interval),
     )
 
 
@@ -161,6 +175,4 @@ def _shuffled(trials: list[Trial], seed: int) -> list[Trial]:
 
 
 def _numbered(trial: Trial, index: int) -> Trial:
-    from dataclasses import replace
-
     return replace(trial, index=index)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitors.gpu import Sight
 from monitors.latest import Latest
 from monitors.model import Event, Target
 from monitors.round import Round
@@ -28,8 +29,22 @@ JUMP = 1.0
 class Feed:
     """What is known of one running trial, handed from the supervisor's thread to the recorder's."""
 
-    def __init__(self, trial: int, pid: int, cgroup: Path | None, started: float) -> None:
+    def __init__(
+        self, trial: int, pid: int, cgroup: Path | None, started: float,
+        device: str = "", look: Callable[[str], tuple[Sight | None, str]] | None = None,
+    ) -> None:  # fmt: skip
+        """Begin one.
+
+        Args:
+            trial: its index.
+            pid: root of its process tree.
+            cgroup: its own, if it has one.
+            started: monotonic time of the spawn.
+            device: UUID of its GPU; empty on the processor.
+            look: the last reading of a device, and what is wrong where there is no new one.
+        """
         self.trial = trial
+        self._device, self._look = device, look
         self.started = started
         """Monotonic time of the spawn: t = 0 of the trial's samples."""
         self._pid = pid
@@ -47,6 +62,7 @@ class Feed:
 
     def target(self, now: float, tester_pid: int) -> Target:
         """What may be sampled now."""
+        sight, stalled = self._look(self._device) if self._look and self._device else (None, "")
         with self._lock:
             return Target(
                 pid=self._pid,
@@ -55,6 +71,9 @@ class Feed:
                 beat_age=None if self._beat_at is None else now - self._beat_at,
                 cgroup=self._cgroup,
                 tester_pid=tester_pid,
+                device=self._device,
+                gpu=sight,
+                gpu_stalled=stalled,
             )
 
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from monitors.estimate import RunningRate
+from monitors.gpu import Device
 from monitors.latest import Latest
 from soak.cgroup import TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
 from soak.disk import SAID, STRETCH, Room, room
 from soak.errors import SoakError
+from soak.gpu.attribution import pinned
+from soak.gpu.pool import GpuPool, News
 from soak.guardian import Guardian
 from soak.judging import Judging
 from soak.ledger import Ledger
@@ -52,6 +55,8 @@ class _Running:
     done: wire.Done | None = None
     piped: bool = True
     """Whether the pipe is still open."""
+    lost: bool = False
+    """Whether its device is gone."""
 
 
 class Supervisor:
@@ -59,11 +64,12 @@ class Supervisor:
 
     def __init__(
         self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener,
-        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        pool: GpuPool, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:  # fmt: skip
         run = config.run
         self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
-        self._free = free
+        self._pool, self._free = pool, free
+        self._began = clock.wall()
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
         self._waiting = list(plan)
@@ -71,6 +77,7 @@ class Supervisor:
         self._judging: dict[int, tuple[Trial, Judging]] = {}
         self._judged: dict[int, Judged] = {}
         self._cgroups: list[TrialCgroup] = []
+        self._starts: dict[int, float] = {}
         self._ledger = Ledger(store, clock, folder, listener.noted)
         self._paused = False
         self._room = Room.ENOUGH
@@ -102,20 +109,24 @@ class Supervisor:
         self._listener.begun(self._folder, self._plan)
         for trial in self._plan:
             self._ledger.trial(trial, {"state": "planned"})
+        for change in self._pool.said:
+            self._hear_of_device(News(None, change))
 
     def _loop(self) -> None:
-        while self._waiting or self._running or self._judging:
+        while self._waiting or self._running or self._judging or self._pool.settling:
             self._heed_disk()
             stopping = self._stopping()
             self._heed_pause(self._stop.paused and not stopping)
             if stopping:
                 self._waiting.clear()
-            while self._waiting and not self._paused and len(self._running) < self._config.run.parallel:
-                self._start(self._waiting.pop(0))
+            if not self._paused:
+                self._fill()
             self._clock.wait(self._selector, self._timeout())
             self._stop.drain()
             for running in list(self._running.values()):
                 self._attend(running, stopping)
+            for news in self._pool.attend():
+                self._hear_of_device(news)
             self._collect()
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
@@ -160,18 +171,54 @@ class Supervisor:
         due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
         return max(0.0, min([*due, 0.1 if self._judging else 1.0]))
 
+    def _fill(self) -> None:
+        """Start what there is room for; a trial whose device is busy lets the next one pass."""
+        for trial in list(self._waiting):
+            if len(self._running) >= self._config.run.parallel:
+                return
+            seat = self._pool.take(trial.index, trial.pair)
+            if seat is not None:
+                self._waiting.remove(trial)
+                device = seat if isinstance(seat, Device) else None
+                self._start(trial.seated(device, pinned(device)))
+            elif self._pool.hopeless(trial.index, trial.pair):
+                self._waiting.remove(trial)
+                end = Ending("device_lost", "its device was lost before it began")
+                self._never_started(trial, end, self._clock.wall())
+
+    def _hear_of_device(self, news: News) -> None:
+        """Something happened to a GPU: it belongs to the trial that had it, or to the run."""
+        change = news.change
+        data = {**change.data, "breaks": change.breaks}
+        running = self._running.get(news.trial) if news.trial is not None else None
+        if running is not None:
+            self._tell(running, change.kind, change.message, data)
+            running.lost = running.lost or change.kind == "device_lost"
+        elif news.trial is not None:
+            self._ledger.event(news.trial, self._clock.wall() - self._starts[news.trial], change.kind, change.message,
+                               {**data, "breaks": False})  # fmt: skip
+        else:
+            self._ledger.told(self._began, change.kind, change.message, data)
+        if change.kind != "unsupported":
+            self._listener.noted(change.message)
+
     def _start(self, trial: Trial) -> None:
+        self._starts[trial.index] = self._clock.wall()
         cgroup = TrialCgroup.create(f"soak-{self._folder.name}-{trial.index}", trial.memory_limit)
         now, wall = self._clock.monotonic(), self._clock.wall()
         try:
             worker = Worker(trial, self._folder / "trials" / trial.name, cgroup)
         except SoakError as error:
-            self._never_started(trial, error, wall)
+            self._never_started(trial, Ending("broken", str(error)), wall)
+            if trial.seat is not None:
+                self._pool.leave(trial.index, trial.seat)
             return
         if worker.cgroup is not None:
             self._cgroups.append(worker.cgroup)
         self._guardian.watch(worker.pid, worker.cgroup.path if worker.cgroup else None)
-        feed = Feed(trial.index, worker.pid, worker.cgroup.path if worker.cgroup else None, now)
+        device = trial.seat.uuid if trial.seat else ""
+        path = worker.cgroup.path if worker.cgroup else None
+        feed = Feed(trial.index, worker.pid, path, now, device, self._pool.sight)
         watch = Watch(self._folder, trial.index, self._config.judge.alarm)
         running = _Running(trial, worker, feed, spawned(now), now, wall, watch)
         self._running[trial.index] = running
@@ -182,8 +229,7 @@ class Supervisor:
         self._recorder.follow(feed)
         self._listener.started(trial)
 
-    def _never_started(self, trial: Trial, error: SoakError, wall: float) -> None:
-        end = Ending("broken", str(error))
+    def _never_started(self, trial: Trial, end: Ending, wall: float) -> None:
         self._ledger.trial(
             trial,
             {"state": "ended", "started": wall, "seconds": 0.0, "end_reason": end.reason, "end_message": end.message},
@@ -205,7 +251,8 @@ class Supervisor:
         if self._paused:
             return
         self._heed(running)
-        stop = stopping or ("alarm" if running.watch.raised and self._config.judge.stop_on_leak else "")
+        alarmed = running.watch.raised and self._config.judge.stop_on_leak
+        stop = stopping or ("device_lost" if running.lost else "alarm" if alarmed else "")
         running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
 
@@ -279,6 +326,8 @@ class Supervisor:
         if said is None and (tail := worker.log_tail()):
             self._tell(running, "last_words", "the end of the worker's output", {"log": tail})
         del self._running[trial.index]
+        if trial.seat is not None:
+            self._pool.leave(trial.index, trial.seat)
         self._listener.ended(trial, end)
         if self._ledger.failure is None:
             self._judging[trial.index] = (trial, Judging(self._folder, trial.index))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
 
-_UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom")
+_UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
 _BROKEN_ENDS = ("broken",)
 _CUT_ENDS = ("interrupted", "stopped", "lost")
-_INVALID_ENDS = ("low_disk",)
+_INVALID_ENDS = ("low_disk", "device_lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,15 @@ class Verdict:
     reason: str
 
 
-def judge_trial(end_reason: str, end_message: str, shown: Shown | None) -> Verdict:
+def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: str = "") -> Verdict:
     """The verdict of one trial.
 
     A trial that broke off by its own fault is `unstable`, but for one: memory that grew until the trial was killed
-    for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one.
+    for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one. Where
+    its device broke under it (broke: what happened, and when), nothing is said: a device in trouble explains anything.
     """
+    if broke:
+        return Verdict("invalid", f"the device broke: {broke}" + (f"; until then: {shown.reason}" if shown else ""))
     leaks = shown is not None and shown.verdict == "leak"
     if end_reason in _BROKEN_ENDS:
         return Verdict("error", f"the workload could not be built: {end_message}")
@@ -58,6 +61,7 @@ _ENDED = {
     "nan": "the loss is not a number",
     "failed": "a step failed",
     "oom": "out of memory",
+    "corrupted": "silent corruption",
     "interrupted": "interrupted",
     "stopped": "stopped",
     "lost": "lost when soak was killed",

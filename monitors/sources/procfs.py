@@ -19,6 +19,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 _STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
 _STATUS = re.compile(pattern_of(_STATUS_KEYS, ":").encode(), re.M)
+_NSPID = re.compile(rb"^NSpid:((?:\s+\d+)+)$", re.M)
 _THREADS = re.compile(pattern_of(["Threads"], ":").encode(), re.M)
 _ROLLUP = re.compile(pattern_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":").encode(), re.M)
 _MEMINFO = re.compile(pattern_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":").encode(), re.M)
@@ -100,6 +101,13 @@ def read_status(proc: Path, pid: int) -> Status | None:
         virtual=amounts.get(b"VmSize"),
         threads=threads[b"Threads"],
     )
+
+
+def namespace_pids(proc: Path, pid: int) -> frozenset[int]:
+    """The pids of one process in our pid namespace and in those below it: a driver may tell any of them."""
+    content = read(f"{proc}/{pid}/status") or b""
+    found = _NSPID.search(content)
+    return frozenset((pid, *(int(each) for each in found[1].split()))) if found else frozenset((pid,))
 
 
 def read_stat(proc: Path, pid: int) -> Stat | None:

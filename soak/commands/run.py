@@ -28,6 +28,8 @@ from soak import __version__, config, environment, feasible, samplers
 from soak.clock import Clock, SystemClock
 from soak.config import Config
 from soak.errors import RecordError, UsageError
+from soak.gpu.pipe import Hello
+from soak.gpu.pool import GpuPool
 from soak.live import Broadcast
 from soak.plan import make_plan
 from soak.progress import Progress
@@ -46,6 +48,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help="override a key of the config: run.parallel=1, trial.0.options.hidden=64")  # fmt: skip
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
+    parser.add_argument("--device", metavar="DEVICE",
+                        help="what every trial runs on: auto, cpu, cuda:N or a UUID; see `soak doctor`")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
                         help="only the trials whose name begins so; may be given several times")  # fmt: skip
 
@@ -54,18 +58,19 @@ def run(options: argparse.Namespace) -> int:
     """Run, report, and answer with the exit code of the verdict."""
     if options.live is not None and not _is_open(options.live):
         raise UsageError(f"--live {options.live}: expected a descriptor that whoever started this has opened")
-    loaded = config.load(options.config, options.overrides, options.duration)
+    loaded = config.load(options.config, options.overrides, options.duration, options.device)
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
     samplers.check()
-    folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
-    console = Console()
-    clock = SystemClock()
-    with Store.create(folder / FILE) as store:
-        _describe(store, loaded, folder, clock.wall())
-        with Progress(console, clock) as progress:
-            listener = Listeners(progress, *_broadcast(options.live, clock))
-            verdict = Supervisor(loaded, plan, folder, store, clock, listener).run()
+    console, clock = Console(), SystemClock()
+    with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
+        feasible.seat(loaded, plan, pool)
+        folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
+        with Store.create(folder / FILE) as store:
+            _describe(store, loaded, folder, clock.wall(), pool.hello)
+            with Progress(console, clock) as progress:
+                listener = Listeners(progress, *_broadcast(options.live, clock))
+                verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool).run()
     _report(folder, verdict.verdict)
     return EXIT_CODES[verdict.verdict]
 
@@ -109,7 +114,7 @@ def _new_folder(parent: Path, name: str) -> Path:
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 
 
-def _describe(store: Store, loaded: Config, folder: Path, now: float) -> None:
+def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: Hello) -> None:
     facts = {
         "run_id": folder.name,
         "name": loaded.run.name,
@@ -119,7 +124,7 @@ def _describe(store: Store, loaded: Config, folder: Path, now: float) -> None:
         "config_text": loaded.text,
         "seed": loaded.run.seed,
         "started": now,
-        "environment": environment.machine(),
+        "environment": environment.machine() | environment.gpus(gpus),
         "judge": {"min_rate": float(loaded.judge.min_rate), "alarm": loaded.judge.alarm},
         "sample_interval": float(loaded.run.sample_interval),
         "pid": os.getpid(),

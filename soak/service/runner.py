@@ -157,7 +157,8 @@ class Runner:
         self._wake.set()
 
     def _command(self, schedule: ScheduleTable, fd: int) -> list[str]:
-        command = [sys.executable, "-P", "-m", "soak", "run", str(self.config.beside(schedule.config))]
+        command = [sys.executable, "-P", "-m", "soak", "run", str(self.config.beside(schedule.config)),
+                   "--device", schedule.device]  # fmt: skip
         command += ["--out", str(self._archive.folder), "--live", str(fd), "--set", f'run.name="{schedule.name}"']
         if duration := duration_of(schedule):
             command += ["--duration", duration]
