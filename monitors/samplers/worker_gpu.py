@@ -42,7 +42,7 @@ class WorkerGpu:
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one."""
-        samples = self._beat.samples(target, self.specs)
+        samples = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
         yield from samples
         known = {sample.metric: sample.value for sample in samples}
         if ALLOCATED in known and RESERVED in known:

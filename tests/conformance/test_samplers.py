@@ -14,6 +14,7 @@ import pytest
 
 from monitors import catalog
 from monitors.catalog import CatalogError
+from monitors.gpu import Holder, Reading, Scope, Sight
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -22,6 +23,14 @@ TRIAL = FIXTURES / "cgroup_v2/sys/fs/cgroup/system.slice/soak.service/trial-1"
 NAMES = catalog.names()
 NO_PID = 1 << 22
 """Above the largest pid that Linux gives."""
+
+
+def whole(sampler: type[Sampler], scope: Scope) -> Target:
+    """A trial of which everything is known: its processes, its group, its beat, and its device."""
+    told = {spec.name: 1.0 for spec in sampler.specs} | {"gpu_reserved_bytes": 1.0}
+    values = {**told, "gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0}
+    reading = Reading("GPU-1", 1.0, values, holders=(Holder(4100, 4.0),))
+    return Target(4100, told, 1, 0.5, TRIAL, 4109, "GPU-1", Sight(reading, 1, scope))
 
 
 def descriptors() -> list[str]:
@@ -83,9 +92,7 @@ def test_nothing_known_gives_nothing_of_a_trial(sampler: type[Sampler]) -> None:
 
 
 def test_samples_are_declared_and_once_each(sampler: type[Sampler]) -> None:
-    beat = {spec.name: 1.0 for spec in sampler.specs}
-    target = Target(4100, beat, 1, 0.5, TRIAL, 4109)
-    taken = take(sampler(RECORDED), target)
+    taken = take(sampler(RECORDED), whole(sampler, "process"))
     assert taken, "the recorded trees hold something for every sampler"
     assert all(sample.metric in sampler.specs for sample in taken)
     keys = Counter((sample.metric.name, sample.label) for sample in taken)
@@ -94,8 +101,8 @@ def test_samples_are_declared_and_once_each(sampler: type[Sampler]) -> None:
 
 def test_the_whole_contract_is_met_by_what_is_sampled(sampler: type[Sampler]) -> None:
     """Every declared metric can really be had: a name that is never sampled would be an empty promise."""
-    beat = {spec.name: 1.0 for spec in sampler.specs}
-    taken = take(sampler(RECORDED), Target(4100, beat, 1, 0.5, TRIAL, 4109))
+    scopes: tuple[Scope, ...] = ("process", "device")
+    taken = [sample for scope in scopes for sample in take(sampler(RECORDED), whole(sampler, scope))]
     assert {sample.metric.name for sample in taken} == {spec.name for spec in sampler.specs}
 
 
