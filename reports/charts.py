@@ -66,6 +66,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
         f'<path class="line" d="{_path(frame, thin, _longest_wait(series))}"/>',
         *_fit(frame, series, finding),
         *_onset(frame, finding),
+        *_broken(frame, events),
         *_marks(frame, events),
         "</svg>",
     ]
@@ -223,6 +224,21 @@ def _onset(frame: Frame, finding: Finding | None) -> list[str]:
     return [
         f'<path class="onset" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}"><title>{said}</title></path>',
         f'<text x="{x + side:.1f}" y="{_TOP + 10}" text-anchor="{anchor}">{said}</text>',
+    ]
+
+
+def _broken(frame: Frame, events: Sequence[Event]) -> list[str]:
+    """From where on the samples say nothing any more, since the device broke."""
+    broke = next((e for e in events if e.data.get("breaks") and frame.start <= e.t <= frame.end), None)
+    if broke is None:
+        return []
+    x = frame.x(broke.t)
+    side, anchor = (-6, "end") if x > WIDTH / 2 else (6, "start")
+    said = escape(f"{broke.kind.replace('_', ' ')}: not judged from here")
+    return [
+        f'<path class="after" d="M{x:.1f} {_TOP}H{WIDTH - _RIGHT}V{HEIGHT - _BOTTOM}H{x:.1f}z"/>',
+        f'<path class="broke" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}"><title>{escape(broke.message)}</title></path>',
+        f'<text x="{x + side:.1f}" y="{HEIGHT - _BOTTOM - 12}" text-anchor="{anchor}">{said}</text>',
     ]
 
 

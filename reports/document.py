@@ -12,7 +12,7 @@ from typing import Any
 
 from monitors.model import Event, Finding
 from monitors.series import Series
-from reports import headline
+from reports import gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -66,6 +66,7 @@ def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding
         "execution": info.execution,
         "seed": info.seed,
         "pair": info.pair,
+        "device": info.device,
         "state": info.state,
         "started": info.started,
         "seconds": info.seconds,
@@ -84,6 +85,7 @@ def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding
         "steps_per_second": _mean_rate(by_name, "steps"),
         "step_latency_seconds": _median(by_name, "step_latency_seconds"),
         "tester": _tester(by_name),
+        "gpu": gpu_ledger.of_trial(info, by_name),
         "series": _series(series, findings),
         "settings": dict(info.settings),
         "environment": dict(info.environment),

@@ -49,12 +49,15 @@ class TrialInfo:
     """Trials of equal `pair` differ in framework (and execution) only; the comparison is made within it."""
     state: str
     """planned, running or ended."""
+    device: str = "cpu"
+    """The GPU that it had, cuda:N, or cpu."""
     started: float | None = None
     """Unix time."""
     seconds: float | None = None
     """How long it ran, spawn to end; None before the end."""
     end_reason: str = ""
-    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, broken, exhausted, lost, low_disk; or empty."""
+    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, corrupted, broken, exhausted, lost, low_disk,
+    device_lost; or empty."""
     end_message: str = ""
     verdict: str | None = None
     reason: str = ""

@@ -39,7 +39,7 @@ class RunTable:
     device: str = "auto"
     """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
     golden_interval: Duration = Duration(60.0)
-    """Between two replays of the golden clip, whose answer is known; 0 s for none."""
+    """Between two replays of the golden clip, whose answer is known."""
     order: Literal["shuffled", "listed"] = "shuffled"
     """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
     sample_interval: Duration = Duration(1.0)

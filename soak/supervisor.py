@@ -199,7 +199,7 @@ class Supervisor:
                                {**data, "breaks": False})  # fmt: skip
         else:
             self._ledger.told(self._began, change.kind, change.message, data)
-        if change.kind != "unsupported":
+        if change.kind != "unsupported" and change.data.get("scope") != "process":
             self._listener.noted(change.message)
 
     def _start(self, trial: Trial) -> None:

@@ -1,0 +1,49 @@
+"""Where the bytes of a trial's GPU are: what the framework uses, what it keeps, what its processes hold, what is in use.
+
+Each account holds the one before it: allocated ≤ reserved ≤ process ≤ device. What lies between two of them has a name
+of its own: fragmentation (kept and not used) and residual (held past the framework's allocator).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from monitors.series import Series
+from reports.record import TrialInfo
+
+ACCOUNTS = (
+    "gpu_allocated_bytes", "gpu_reserved_bytes", "gpu_process_bytes", "gpu_device_bytes", "gpu_unattributed_bytes",
+    "gpu_fragmentation_bytes", "gpu_residual_bytes", "pinned_bytes",
+)  # fmt: skip
+"""Innermost first, then what lies between, then the host's part."""
+
+
+def of_trial(info: TrialInfo, by_name: Mapping[str, Series]) -> dict[str, Any] | None:
+    """The device and its accounts; None for a trial on the processor."""
+    seat = info.settings.get("gpu")
+    if not seat:
+        return None
+    filled = [by_name[name] for name in ACCOUNTS if name in by_name and len(by_name[name].t)]
+    return {
+        "uuid": seat["uuid"],
+        "model": seat["model"],
+        "total_bytes": seat["total"],
+        "scope": "device" if "gpu_unattributed_bytes" in by_name else "process",
+        "accounts": [_account(one) for one in filled],
+    }
+
+
+def _account(series: Series) -> dict[str, Any]:
+    """Early is the middle of the second tenth of the samples, since the first is the start; late, of the last tenth."""
+    tenth = max(1, len(series.values) // 10)
+    early, late = series.values[tenth : 2 * tenth], series.values[-tenth:]
+    return {
+        "metric": series.metric.name,
+        "help": series.metric.help,
+        "early": float(np.median(early if len(early) else series.values)),
+        "late": float(np.median(late)),
+        "highest": float(series.values.max()),
+    }
