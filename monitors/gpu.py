@@ -93,7 +93,9 @@ class Change:
 def changes(before: Reading | None, after: Reading) -> list[Change]:
     """What happened to a device between two looks; of the first, only what is wrong already."""
     if after.error:
-        return [] if before is not None and before.error else [_failure(after)]
+        failure = _failure(after)
+        told = before is not None and before.error and _failure(before).kind == failure.kind
+        return [] if told else [failure]
     found = [Change("unsupported", f"the card does not tell: {', '.join(after.unsupported)}", breaks=False)]
     found = found if after.unsupported else []
     return [*found, *_ecc(before, after), *_throttling(before, after), *_rows(before, after)]

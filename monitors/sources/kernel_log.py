@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KMSG = Path("/dev/kmsg")
-_XID = re.compile(
-    r"NVRM: Xid \((?:PCI:)?(?P<bus>[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2})(?:\.[0-9a-f])?\): (?P<xid>\d+)(?P<rest>.*)",
-    re.I,
-)
-_PID = re.compile(r"\bpid='?(\d+)")
-_GONE = re.compile(r"NVRM: .*?(?P<bus>[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2})(?:\.[0-9a-f])?.*fallen off the bus", re.I)
+_BUS = r"(?P<bus>[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2})(?:\.[0-9a-fA-F])?"
+_XID = re.compile(rf"NVRM: Xid \((?:PCI:)?{_BUS}\): (?P<xid>[0-9]{{1,5}})(?![0-9])(?P<rest>.*)")
+_PID = re.compile(r"\bpid='?([0-9]{1,10})\b")
+_GONE = re.compile(rf"NVRM: .*?{_BUS}.*fallen off the bus")
 _RECORD = 8192
 """The longest record that the kernel gives."""
 

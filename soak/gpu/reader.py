@@ -50,18 +50,32 @@ def _read(nvml: object, device: Device, interval: float) -> None:
 
 
 def visible(devices: Sequence[Device], said: str | None) -> list[Device]:
-    """Those that a program started here would see, numbered anew. said: CUDA_VISIBLE_DEVICES, where it is set."""
+    """Those that a program started here would see, numbered anew. said: CUDA_VISIBLE_DEVICES, where it is set.
+
+    As CUDA reads it: what comes after the first entry that names no device is not seen, and nothing at all where one
+    comes twice. Unlike there, a card that is split stands for all of its parts.
+    """
     if said is None:
         return list(devices)
-    cards = list(dict.fromkeys(device.parent or device.uuid for device in devices))
     found: list[Device] = []
-    for each in filter(None, map(str.strip, said.split(","))):
-        if each.isdigit():
-            card = cards[int(each)] if int(each) < len(cards) else ""
-            found += [device for device in devices if card and card in (device.uuid, device.parent)]
-        else:
-            found += [device for device in devices if device.uuid.startswith(each)]
-    return [replace(device, name=f"cuda:{number}") for number, device in enumerate(dict.fromkeys(found))]
+    for entry in map(str.strip, said.split(",")):
+        named = _named(entry, devices)
+        if len(named) != 1:
+            break
+        parts = [device for device in devices if named[0] in (device.uuid, device.parent)]
+        if any(part in found for part in parts):
+            return []
+        found += parts
+    return [replace(device, name=f"cuda:{number}") for number, device in enumerate(found)]
+
+
+def _named(entry: str, devices: Sequence[Device]) -> list[str]:
+    """UUIDs of the cards and parts of cards that an index or the beginning of a UUID names."""
+    cards = list(dict.fromkeys(device.parent or device.uuid for device in devices))
+    if entry.isascii() and entry.isdigit():
+        return cards[int(entry) :][:1] if len(entry) < 10 else []
+    known = dict.fromkeys([*cards, *(device.uuid for device in devices)])
+    return [uuid for uuid in known if entry.startswith(("GPU-", "MIG-")) and uuid.startswith(entry)]
 
 
 def _say(message: object) -> None:
