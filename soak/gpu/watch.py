@@ -9,8 +9,9 @@ import contextlib
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
@@ -29,6 +30,33 @@ _READING = msgspec.json.Decoder(Reading)
 _HELLO = msgspec.json.Decoder(Hello)
 
 
+class Reader(Protocol):
+    """A process that writes a `Hello` and then every `Reading`, until its standard input ends."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Its end is what ends the process."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What it writes."""
+
+    def kill(self) -> None:
+        """At once, unless it is stuck in the driver."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """For its end; raises `subprocess.TimeoutExpired`."""
+        ...
+
+
+def start_reader(interval: float) -> Reader:
+    """A reader of all devices, each read every `interval` seconds."""
+    # A session of its own: Ctrl-C is meant for the trials.
+    return subprocess.Popen(
+        [*_COMMAND, str(interval)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
 @dataclass
 class _Seen:
     number: int = 0
@@ -40,14 +68,15 @@ class _Seen:
 class GpuWatch:
     """Thread-safe: the sampling thread looks while a thread of its own listens to the reader."""
 
-    def __init__(self, clock: Clock, interval: float) -> None:
+    def __init__(self, clock: Clock, interval: float, start: Callable[[float], Reader] = start_reader) -> None:
         self.hello = Hello(problem="not opened")
-        self._clock, self._interval = clock, interval
+        self._clock, self._interval, self._start_reader = clock, interval, start
         self._patience = max(STALLED, 3 * interval)
         self._lock = threading.Lock()
         self._changes: list[tuple[str, Change]] = []
         self._seen: dict[str, _Seen] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Reader | None = None
+        self._listener: threading.Thread | None = None
         self._started = 0.0
         self._greeted = threading.Event()
         self.starts = 0
@@ -72,38 +101,47 @@ class GpuWatch:
     def _start(self) -> None:
         self._started = self._clock.monotonic()
         self.starts += 1
-        # A session of its own: Ctrl-C is meant for the trials.
-        self._process = subprocess.Popen(
-            [*_COMMAND, str(self._interval)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-        assert self._process.stdout is not None
-        threading.Thread(target=self._listen, args=(self._process.stdout,), name="gpu", daemon=True).start()
+        self._process = self._start_reader(self._interval)
+        self._listener = threading.Thread(target=self._listen, args=(self._process.stdout,), name="gpu", daemon=True)
+        self._listener.start()
 
     def _listen(self, pipe: IO[bytes]) -> None:
-        with contextlib.suppress(ValueError, OSError), pipe:
-            first = pipe.readline()
-            if not first:
-                return
-            self._greet(_HELLO.decode(first))
+        with contextlib.suppress(OSError), pipe:
+            try:
+                self._greet(_HELLO.decode(pipe.readline()))
+            except ValueError:
+                self._greet_first(Hello(problem="the reader of GPUs ended, or said what cannot be read"))
             for line in pipe:
-                self._hear(_READING.decode(line))
+                self.hear(line)
+
+    def _greet_first(self, hello: Hello) -> bool:
+        """Whether nobody has greeted before."""
+        if self._greeted.is_set():
+            return False
+        self.hello = hello
+        self._greeted.set()
+        return True
 
     def _greet(self, hello: Hello) -> None:
-        if not self._greeted.is_set():
-            self.hello = hello
-            self._greeted.set()
-        elif hello.problem:
+        if not self._greet_first(hello) and hello.problem:
             now = self._clock.monotonic()
             for device in self.devices:
                 self._hear(Reading(device.uuid, now, code=hello.code, error=hello.problem))
 
+    def hear(self, line: bytes) -> None:
+        """Take in one line of a reader; one that broke off, or is no reading, is none."""
+        with contextlib.suppress(ValueError):
+            self._hear(_READING.decode(line))
+
     def _hear(self, reading: Reading) -> None:
+        # Not the time of the reading, which is that of its begin: it may have hung since.
+        now = self._clock.monotonic()
         with self._lock:
             seen = self._seen.setdefault(reading.uuid, _Seen())
             self._changes += [(reading.uuid, change) for change in changes(seen.last, reading)]
             if seen.silent:
                 self._changes.append((reading.uuid, Change("gpu_heard", "the driver answers again", breaks=False)))
-            seen.number, seen.last, seen.heard, seen.silent = seen.number + 1, reading, reading.t, False
+            seen.number, seen.last, seen.heard, seen.silent = seen.number + 1, reading, now, False
 
     def reading(self, uuid: str) -> tuple[Reading | None, int]:
         """The last one of a device, and how many there were."""
@@ -129,9 +167,11 @@ class GpuWatch:
                     self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))
             found, self._changes = self._changes, []
             silent = bool(self._seen) and all(seen.silent for seen in self._seen.values())
-        if silent and self._process is not None and now - self._started > AGAIN:
+        if silent and now - self._started > AGAIN:
             self._kill()
-            self._start()
+            # Out of processes or memory: tried again later.
+            with contextlib.suppress(OSError):
+                self._start()
         return found
 
     def _kill(self) -> None:
@@ -144,9 +184,10 @@ class GpuWatch:
         self._process = None
 
     def close(self) -> None:
-        """End the reader; one that is stuck is left behind."""
+        """End the reader, and hear what it said until then; one that is stuck is left behind."""
         process = self._process
         self._kill()
-        if process is not None:
+        if process is not None and self._listener is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=2.0)
+                self._listener.join(timeout=2.0)
