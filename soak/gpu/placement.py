@@ -41,7 +41,8 @@ def named(wish: str, devices: Sequence[Device]) -> Device:
     Raises:
         PlacementError: there is none, or several.
     """
-    found = [device for device in devices if wish == device.name or device.uuid.startswith(wish)]
+    exact = [device for device in devices if wish in (device.name, device.uuid)]
+    found = exact or [device for device in devices if device.uuid.startswith(wish)]
     if len(found) == 1:
         return found[0]
     there = ", ".join(f"{device.name} ({device.model}, {device.uuid})" for device in devices) or "no GPU"
@@ -123,7 +124,7 @@ class Seats:
         if not free:
             return None
         self.busy[free[0].uuid] = index
-        self._pairs.setdefault(pair, free[0].uuid)
+        self._pairs[pair] = free[0].uuid
         return free[0]
 
     def free(self, uuid: str) -> None:

@@ -17,12 +17,15 @@ from soak.clock import Clock
 from soak.gpu.attribution import Attribution, attribute
 from soak.gpu.pipe import Hello
 from soak.gpu.placement import Asked, Seats, resolve
-from soak.gpu.watch import GpuWatch
+from soak.gpu.watch import GpuWatch, Reader, start_reader
 
 TOLERANCE = 64 * 2**20
 """Bytes that a device may hold more after a trial than before it."""
 SETTLE = 10.0
 """Seconds that a device has to return to its level; the driver takes down a context in its own time."""
+
+TryOut = Callable[[Device, GpuWatch, Clock], Attribution]
+"""Finds out what the memory of a device can be put down to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,12 @@ class _Leaving:
 class GpuPool:
     """Everything that a run has to do with GPUs, in one place; nothing at all where no trial asks for one."""
 
-    def __init__(self, clock: Clock, interval: float, kmsg: Path = KMSG) -> None:
-        self._clock, self._kmsg = clock, kmsg
-        self._watch = GpuWatch(clock, interval)
+    def __init__(
+        self, clock: Clock, interval: float, kmsg: Path = KMSG,
+        start: Callable[[float], Reader] = start_reader, try_out: TryOut = attribute,
+    ) -> None:  # fmt: skip
+        self._clock, self._kmsg, self._try_out = clock, kmsg, try_out
+        self._watch = GpuWatch(clock, interval, start)
         self._seats = Seats((), {})
         self._scopes: dict[str, Scope] = {}
         self._levels: dict[str, float | None] = {}
@@ -86,7 +92,7 @@ class GpuPool:
             said = f"{self._kmsg}: {error.strerror}: Xid errors cannot be seen (CAP_SYSLOG, or kernel.dmesg_restrict=0)"
             self.said.append(Change("no_kernel_log", said, breaks=False))
         for device in self.used():
-            found = attribute(device, self._watch, self._clock)
+            found = self._try_out(device, self._watch, self._clock)
             self._scopes[device.uuid] = found.scope
             self.said.append(_attributed(device, found))
 
@@ -142,11 +148,12 @@ class GpuPool:
 
     def _complained(self, complaint: Complaint) -> Iterable[News]:
         """An Xid counts for every part of its card; one that names no card of ours is for the record alone."""
-        for device in self._seats.devices:
-            if device.bus_id != complaint.bus:
-                continue
+        data: Mapping[str, object] = {"xid": complaint.xid, "pid": complaint.pid}
+        parts = [device for device in self._seats.devices if device.bus_id == complaint.bus]
+        if not parts:
+            yield News(None, Change("xid", f"of a card that no trial can have: {complaint.text}", False, data))
+        for device in parts:
             kind = "device_lost" if complaint.xid in (None, 79) else "xid"
-            data: Mapping[str, object] = {"xid": complaint.xid, "pid": complaint.pid}
             change = self._noted(device.uuid, Change(kind, complaint.text, breaks=True, data=data))
             yield News(self._seats.busy.get(device.uuid), change)
 

@@ -1,0 +1,203 @@
+"""Which trial gets which device, and when."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitors.gpu import Device
+from soak.gpu.placement import Asked, PlacementError, Seats, named, resolve
+
+DEVICES = tuple(Device(f"cuda:{n}", f"GPU-{n}{n}{n}", "H200", f"0000:0{n}:00") for n in range(4))
+PART = Device("cuda:4", "MIG-5", "H200 MIG", "0000:05:00", parent="GPU-555")
+PAIRS = st.integers(0, 4).map("pair-{}".format)
+
+
+def trial(
+    index: int = 0, wish: str = "auto", framework: str = "torch", pair: str = "p", needs_gpu: bool = False
+) -> Asked:
+    return Asked(index, pair, wish, framework, needs_gpu=needs_gpu)
+
+
+def every(asked: Asked) -> bool:
+    return True
+
+
+def torch_only(asked: Asked) -> bool:
+    return asked.framework == "torch"
+
+
+def not_asked(asked: Asked) -> bool:
+    raise AssertionError("importing a framework takes seconds")
+
+
+@pytest.mark.parametrize(
+    ("wish", "found"),
+    [("cuda:0", 0), ("cuda:3", 3), ("GPU-222", 2), ("GPU-1", 1)],
+)
+def test_a_device_is_found_by_its_name_or_the_beginning_of_its_uuid(wish: str, found: int) -> None:
+    assert named(wish, DEVICES) is DEVICES[found]
+
+
+def test_a_part_of_a_card_is_found_by_its_own_uuid() -> None:
+    assert named("MIG-5", [*DEVICES, PART]) is PART
+
+
+@pytest.mark.parametrize("wish", ["cuda:4", "cuda:00", "GPU-9", "MIG-5", "GPU-0000"])
+def test_a_device_that_is_not_there_is_answered_by_those_that_are(wish: str) -> None:
+    with pytest.raises(PlacementError, match=r"no such device.*cuda:0 \(H200, GPU-000\), cuda:1"):
+        named(wish, DEVICES)
+
+
+def test_a_machine_without_a_gpu_says_so() -> None:
+    with pytest.raises(PlacementError, match="this machine has no GPU"):
+        named("cuda:0", ())
+
+
+def test_the_beginning_of_several_uuids_names_none() -> None:
+    with pytest.raises(PlacementError, match="several are"):
+        named("GPU-", DEVICES)
+
+
+def test_a_whole_uuid_names_its_device_though_another_begins_alike() -> None:
+    longer = Device("cuda:9", "GPU-0001", "H200", "0000:09:00")
+    assert named("GPU-000", [longer, DEVICES[0]]) is DEVICES[0]
+
+
+def test_auto_is_a_gpu_where_the_framework_sees_one() -> None:
+    asked = [trial(0, pair="a"), trial(1, framework="tensorflow", pair="b")]
+    assert resolve(asked, DEVICES, torch_only) == {0: "any", 1: "cpu"}
+
+
+def test_without_devices_auto_is_the_cpu_and_no_framework_is_asked() -> None:
+    assert resolve([trial()], (), not_asked) == {0: "cpu"}
+
+
+def test_no_framework_is_asked_of_a_device_that_is_named() -> None:
+    asked = [trial(0, "cpu"), trial(1, "cuda:1"), trial(2, "GPU-2")]
+    assert resolve(asked, DEVICES, not_asked) == {0: "cpu", 1: DEVICES[1], 2: DEVICES[2]}
+
+
+def test_a_pair_goes_to_the_cpu_together() -> None:
+    for asked in ([trial(0), trial(1, framework="tensorflow")], [trial(0, framework="tensorflow"), trial(1)]):
+        assert resolve(asked, DEVICES, torch_only) == {0: "cpu", 1: "cpu"}
+
+
+def test_a_workload_that_needs_a_gpu_does_not_follow_its_pair_to_the_cpu() -> None:
+    asked = [trial(0, needs_gpu=True), trial(1, framework="tensorflow")]
+    assert resolve(asked, DEVICES, torch_only) == {0: "any", 1: "cpu"}
+
+
+@pytest.mark.parametrize("bad", [trial(7, "cuda:9"), trial(7, "GPU-9"), trial(7, "cpu", needs_gpu=True)])
+def test_an_error_names_its_trial(bad: Asked) -> None:
+    with pytest.raises(PlacementError) as caught:
+        resolve([trial(3), bad], DEVICES, every)
+    assert caught.value.index == 7
+
+
+def test_a_workload_that_needs_a_gpu_is_refused_where_there_is_none() -> None:
+    with pytest.raises(PlacementError, match="needs a GPU") as caught:
+        resolve([trial(2, needs_gpu=True)], (), every)
+    assert caught.value.index == 2
+
+
+ASKED = st.lists(st.tuples(PAIRS, st.sampled_from(["torch", "tensorflow"]), st.booleans()), max_size=8)
+
+
+@given(ASKED, st.booleans(), st.booleans())
+def test_a_pair_on_auto_is_on_gpus_or_on_the_cpu_as_a_whole(
+    drawn: list[tuple[str, str, bool]], torch: bool, tensorflow: bool
+) -> None:
+    sees = {"torch": torch, "tensorflow": tensorflow}
+    asked = [trial(n, framework=framework, pair=pair) for n, (pair, framework, _) in enumerate(drawn)]
+    given_out = resolve(asked, DEVICES, lambda one: sees[one.framework])
+    assert given_out.keys() == set(range(len(asked)))
+    for pair in {one.pair for one in asked}:
+        members = [one for one in asked if one.pair == pair]
+        expected = "any" if all(sees[one.framework] for one in members) else "cpu"
+        assert {given_out[one.index] for one in members} == {expected}
+
+
+PLACES = st.sampled_from(["cpu", "any", *DEVICES])
+PAIRED = st.lists(st.tuples(PAIRS, PLACES), min_size=1, max_size=8)
+MOVES = st.lists(st.tuples(st.sampled_from(["take", "leave", "lose"]), st.integers(0, 7)), max_size=40)
+
+
+class Played:
+    """Trials that come and go, and devices that are lost, checked at every move. A pair asks for one thing."""
+
+    def __init__(self, trials: list[tuple[str, Device | str]], devices: int) -> None:
+        wishes = dict(trials)
+        self.pairs = [pair for pair, _ in trials]
+        self.seats = Seats(DEVICES[:devices], {n: wishes[pair] for n, pair in enumerate(self.pairs)})
+        self.sitting: dict[int, str] = {}
+        self.had: dict[str, set[str]] = {}
+
+    def play(self, moves: list[tuple[str, int]]) -> None:
+        for move, which in moves:
+            if move == "take":
+                self.take(which % len(self.pairs))
+            elif move == "leave" and which in self.sitting:
+                self.seats.free(self.sitting.pop(which))
+            elif move == "lose":
+                self.seats.lost.add(DEVICES[which % len(DEVICES)].uuid)
+
+    def take(self, index: int) -> None:
+        pair, wish = self.pairs[index], self.seats.given[index]
+        if index in self.sitting:
+            return
+        hopeless = self.seats.hopeless(index, pair)
+        assert hopeless is (wish != "cpu" and not self.seats.candidates(index, pair))
+        seat = self.seats.take(index, pair)
+        assert (seat == "cpu") is (wish == "cpu"), "the cpu never waits, and is for nobody else"
+        if hopeless:
+            assert seat is None
+        if isinstance(seat, Device):
+            self.sat(index, seat)
+        elif seat is None and not hopeless:
+            candidates = {device.uuid for device in self.seats.candidates(index, pair)}
+            assert candidates <= set(self.sitting.values()), "a trial waits only for devices that are busy"
+
+    def sat(self, index: int, seat: Device) -> None:
+        pair, wish = self.pairs[index], self.seats.given[index]
+        assert seat.uuid not in self.seats.lost, "a lost device is never given"
+        assert seat.uuid not in self.sitting.values(), "never two trials on one device"
+        assert wish in ("any", seat)
+        before = self.had.setdefault(pair, set()) - self.seats.lost
+        assert before <= {seat.uuid}, "a pair has the same device, as long as there is it"
+        self.had[pair].add(seat.uuid)
+        self.sitting[index] = seat.uuid
+
+
+@given(PAIRED, st.integers(0, 4), MOVES)
+def test_devices_are_given_to_one_trial_at_a_time_and_to_pairs_together(
+    trials: list[tuple[str, Device | str]], devices: int, moves: list[tuple[str, int]]
+) -> None:
+    Played(trials, devices).play(moves)
+
+
+def test_a_pair_waits_for_its_device_though_another_is_free() -> None:
+    seats = Seats(DEVICES[:2], {0: "any", 1: "any", 2: "any"})
+    assert seats.take(0, "p") is DEVICES[0]
+    assert seats.take(1, "p") is None
+    assert seats.take(2, "q") is DEVICES[1]
+    seats.free(DEVICES[0].uuid)
+    assert seats.take(1, "p") is DEVICES[0]
+
+
+def test_a_pair_whose_device_is_lost_stays_together_on_another() -> None:
+    seats = Seats(DEVICES[:3], {0: "any", 1: "any", 2: "any", 3: "any"})
+    seats.take(0, "p")
+    seats.lost.add(DEVICES[0].uuid)
+    assert seats.take(1, "p") is DEVICES[1]
+    assert seats.take(2, "p") is None
+    assert seats.take(3, "q") is DEVICES[2]
+
+
+def test_a_trial_whose_device_is_lost_is_hopeless_and_one_that_waits_is_not() -> None:
+    seats = Seats(DEVICES[:2], {0: DEVICES[0], 1: DEVICES[0], 2: "any", 3: "cpu"})
+    seats.take(0, "p")
+    assert not seats.hopeless(1, "q")
+    seats.lost.add(DEVICES[0].uuid)
+    assert [seats.hopeless(n, f"pair {n}") for n in range(4)] == [True, True, False, False]
