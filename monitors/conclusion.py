@@ -19,6 +19,12 @@ _NESTS = {
 _CAUSES = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
 """Layers that are counted, not measured. Up to so many bytes each, growing bytes are what their numbers cost."""
 
+_MEANINGS = {
+    "gpu_reserved": "the framework's allocator takes more while its tensors do not: fragmentation, or blocks kept",
+    "gpu_residual": "outside the framework's allocator: contexts, modules, cuDNN, NCCL, graphs",
+}
+"""What growth means where a layer is the innermost that grows, and its name does not say so."""
+
 _MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
 """Whose smallest rate speaks for a trial without a leak: the first of these that was judged."""
 
@@ -102,6 +108,8 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     head = cause or (measured or counted)[0]
     others = [f.layer or f.series for f in leaks if f is not head and f.layer != "python_objects"]
     notes = [f"{head.layer or head.series}: {head.reason}"]
+    if head.layer in _MEANINGS:
+        notes.append(_MEANINGS[head.layer])
     objects = next((f for f in counted if f.layer == "python_objects" and f is not head), None)
     if objects is not None:
         notes.append(f"Python objects grow along, {_each(objects)}: something in Python holds them")

@@ -12,7 +12,10 @@ from monitors import detection
 from monitors.conclusion import conclude
 from monitors.detection import JudgeSettings, judge
 from monitors.model import Finding, MetricSpec
-from monitors.series import Series
+from monitors.samplers.gpu_device import UNATTRIBUTED
+from monitors.samplers.gpu_process import PROCESS, RESIDUAL
+from monitors.samplers.worker_gpu import ALLOCATED, RESERVED
+from monitors.series import Floats, Series
 
 BASE = Finding(
     detector="trend", series="", layer=None, unit="bytes", verdict="pass", leak_probability=0.01, calibrated=False,
@@ -150,3 +153,80 @@ def test_a_detector_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> 
     told = judge([Series(spec, "", np.arange(100.0), np.ones(100))])
     assert told.verdict == "inconclusive"
     assert "ZeroDivisionError: by design" in told.findings[0].reason
+
+
+def test_growth_of_reserved_memory_alone_is_of_the_allocator() -> None:
+    told = conclude([finding("gpu_allocated"), finding("gpu_reserved", "leak"), finding("gpu_process", "leak")])
+    assert told.layer == "gpu_reserved"
+    assert "takes more while its tensors do not: fragmentation" in told.reason
+
+
+def test_growth_past_what_is_reserved_is_outside_the_frameworks_allocator() -> None:
+    layers = [finding("gpu_allocated"), finding("gpu_reserved"), finding("gpu_residual", "leak")]
+    told = conclude([*layers, finding("gpu_process", "leak")])
+    assert told.layer == "gpu_residual"
+    assert "outside the framework's allocator" in told.reason
+    assert "seen in gpu_process too" in told.reason
+
+
+def test_growth_of_live_tensors_is_the_cause_of_all_that_grows_around_them() -> None:
+    grows = [finding(layer, "leak") for layer in ("gpu_process", "gpu_reserved", "gpu_allocated")]
+    told = conclude([*grows, finding("gpu_residual")])
+    assert told.layer == "gpu_allocated"
+    assert "seen in gpu_reserved, gpu_process too" in told.reason
+    assert "allocator" not in told.reason
+
+
+def test_layers_of_a_gpu_are_one_witness_and_the_host_is_another() -> None:
+    alone = conclude([finding("gpu_allocated", "leak")])
+    nested = conclude([finding(layer, "leak") for layer in ("gpu_allocated", "gpu_reserved", "gpu_process")])
+    assert nested.leak_probability == alone.leak_probability
+    host = conclude([finding("gpu_allocated", "leak"), finding("anonymous")])
+    assert host.leak_probability != alone.leak_probability
+
+
+GPU_T = np.arange(0.0, 600.0, 1.0)
+MIB = 2.0**20
+
+
+def gpu_trial(allocated: Floats, reserved: Floats, residual: Floats | float) -> list[Series]:
+    """Series of the samplers' own metrics; amounts in MiB."""
+    amounts = {ALLOCATED: allocated, RESERVED: reserved, PROCESS: reserved + residual, RESIDUAL: residual + 0 * GPU_T}
+    return [Series(spec, "", GPU_T, np.round(values * MIB), steps=50 * GPU_T) for spec, values in amounts.items()]
+
+
+def growing(base: float) -> Floats:
+    """By 2 MiB at a time, as allocators take it."""
+    return base + 2 * np.floor(GPU_T / 2)
+
+
+LIVE = 60 + 20 * ((GPU_T * 3.7) % 1)
+"""What live tensors hold at whatever moment of a step."""
+DOUBLINGS = 128 * 2.0 ** np.searchsorted([10.0, 30.0, 60.0, 120.0], GPU_T)
+
+
+@pytest.mark.parametrize(
+    ("series", "layer"),
+    [
+        (gpu_trial(growing(60.0) + LIVE, growing(300.0), 500.0), "gpu_allocated"),
+        (gpu_trial(LIVE, growing(300.0), 500.0), "gpu_reserved"),
+        (gpu_trial(LIVE, 0 * GPU_T + 300, growing(500.0)), "gpu_residual"),
+    ],
+)
+def test_device_memory_that_grows_is_a_leak_of_its_innermost_layer(series: list[Series], layer: str) -> None:
+    told = judge(series)
+    assert (told.verdict, told.layer) == ("leak", layer)
+    assert told.rate_per_hour == pytest.approx(3600 * MIB, rel=0.05)
+
+
+def test_an_allocator_that_doubles_its_memory_and_stops_is_no_leak() -> None:
+    told = judge(gpu_trial(LIVE, DOUBLINGS, 500.0))
+    assert told.verdict == "pass"
+    (reserved,) = (f for f in told.findings if f.series == "gpu_reserved_bytes")
+    assert "GiB in a few steps, level between" in reserved.reason
+
+
+def test_a_device_whose_processes_cannot_be_told_apart_leaks_as_a_whole() -> None:
+    whole = Series(UNATTRIBUTED, "", GPU_T, growing(900.0) * MIB, steps=50 * GPU_T)
+    told = judge([*gpu_trial(LIVE, 0 * GPU_T + 300, 0.0)[:2], whole])
+    assert (told.verdict, told.layer) == ("leak", "gpu_device")
