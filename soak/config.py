@@ -12,7 +12,7 @@ import msgspec
 
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
-from soak.quantity import Duration, Rate, Size
+from soak.quantity import Duration, Interval, Rate, Size
 from soak.tables import convert, known_keys, read_toml
 from workloads.trial import MOST_NOISE, StreamSpec
 
@@ -38,8 +38,8 @@ class RunTable:
     """Trials that run at the same time; on GPUs, one on each at most."""
     device: str = "auto"
     """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
-    golden_interval: Duration = Duration(60.0)
-    """Between two replays of the golden clip, whose answer is known."""
+    golden_interval: Interval = Interval(60.0)
+    """Between two replays of the golden clip, whose answer is known; 0 for none."""
     order: Literal["shuffled", "listed"] = "shuffled"
     """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
     sample_interval: Duration = Duration(1.0)

@@ -17,6 +17,10 @@ class Duration(float):
     """Seconds."""
 
 
+class Interval(float):
+    """Seconds between two of something; 0 for none at all."""
+
+
 class Size(int):
     """Bytes."""
 
@@ -38,6 +42,22 @@ def parse_duration(value: object) -> Duration:
     if not (math.isfinite(seconds) and seconds > 0):
         raise ValueError('expected a positive duration such as "90 s", "1 h 30 min" or "3 d"')
     return Duration(seconds)
+
+
+def parse_interval(value: object) -> Interval:
+    """Seconds from what a duration is written as, or from 0 with or without a unit.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    text = value if isinstance(value, str) else ""
+    nothing = value == 0 and not isinstance(value, bool)
+    if nothing or (_PART.fullmatch(text.rstrip()) and sum(n * _factor(u, _SECONDS) for n, u in _parts(text)) == 0):
+        return Interval(0.0)
+    try:
+        return Interval(parse_duration(value))
+    except ValueError as error:
+        raise ValueError(f"{error}, or 0 for none") from None
 
 
 def parse_size(value: object) -> Size:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from soak.errors import ConfigError, missing_key
-from soak.quantity import Duration, Rate, Size, parse_duration, parse_rate, parse_size
+from soak.quantity import Duration, Interval, Rate, Size, parse_duration, parse_interval, parse_rate, parse_size
 
 T = TypeVar("T")
 
@@ -75,6 +75,8 @@ def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[s
 def _quantity(kind: type, value: object) -> object:
     if kind is Duration:
         return parse_duration(value)
+    if kind is Interval:
+        return parse_interval(value)
     if kind is Size:
         return parse_size(value)
     if kind is Rate:

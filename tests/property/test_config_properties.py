@@ -16,10 +16,33 @@ from soak.errors import ConfigError
 from soak.plan import make_plan
 
 KEYS = {
-    "run": ("name", "seed", "duration", "repeats", "parallel", "order", "sample_interval", "stop_grace", "dration"),
+    "run": (
+        "name",
+        "seed",
+        "duration",
+        "repeats",
+        "parallel",
+        "order",
+        "sample_interval",
+        "stop_grace",
+        "dration",
+        "device",
+        "golden_interval",
+    ),
     "stream": ("source", "fps", "height", "channels", "noise", "clip_length", "clip_frames", "resolutions", "pace"),
     "judge": ("min_rate", "max_rate"),
-    "trial": ("workload", "framework", "mode", "execution", "duration", "steps", "memory_limit", "options", "expect"),
+    "trial": (
+        "workload",
+        "framework",
+        "mode",
+        "execution",
+        "duration",
+        "steps",
+        "memory_limit",
+        "options",
+        "expect",
+        "device",
+    ),
 }
 values = st.one_of(
     st.booleans(),

@@ -47,6 +47,16 @@ def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
         (["trial.0.stream={fsp=3}"], "trial[0].stream.fsp", "did you mean 'fps'"),
         (['trial.0.expect_layer="fds"'], "trial[0].expect", "verdict"),
         (['judge.min_rate="fast"'], "judge.min_rate", "1 MiB/h"),
+        (['run.device="gpu"'], "run.device = 'gpu'", 'expected "auto", "cpu", "cuda:N", or the UUID of a device'),
+        (['run.device="cuda"'], "run.device = 'cuda'", "cuda:N"),
+        (['run.device="cuda:-1"'], "run.device = 'cuda:-1'", "cuda:N"),
+        (['run.device=""'], "run.device = ''", "cuda:N"),
+        (["run.device=0"], "run.device = 0", "expected `str`"),
+        (['trial.0.device="cuda:0,1"'], "trial[0].device = 'cuda:0,1'", "cuda:N"),
+        (["trial.0.device=[]"], "trial[0].device = []", "expected `str`"),
+        (['run.golden_interval="often"'], "run.golden_interval = 'often'", "or 0 for none"),
+        (["run.golden_interval=-1"], "run.golden_interval = -1", "or 0 for none"),
+        (["trial.0.golden_interval=5"], "trial[0].golden_interval = 5", "unknown key"),
         (["trial=[]"], "trial", "at least one"),
         (["trial=[{}]"], "trial[0].workload", "required"),
     ],
@@ -60,6 +70,27 @@ def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, overrides: list[str]
     assert said in message
     assert "\n" not in message
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda:0", "cuda:12", "GPU-5a", "MIG-GPU-5a/1/0"])
+def test_a_device_is_the_runs_unless_a_trial_has_its_own(tmp_path: Path, device: str) -> None:
+    path = write(tmp_path, GOOD)
+    assert {t.device for t in make_plan(config.load(path, [f"run.device={device}"]))} == {device}
+    own = config.load(path, ["run.device=cuda:7", f"trial.0.device={device}"])
+    assert {t.device for t in make_plan(own)} == {device}
+
+
+def test_a_device_of_the_command_line_replaces_those_of_all_trials(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, GOOD), ["run.device=cuda:7", "trial.0.device=cuda:8"], device="cpu")
+    assert {t.device for t in make_plan(loaded)} == {"cpu"}
+    with pytest.raises(ConfigError, match=r"run\.device = 'gpu'"):
+        config.load(write(tmp_path, GOOD), device="gpu")
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("0", 0.0), ("'0 s'", 0.0), ("'2 min'", 120.0), ("5", 5.0)])
+def test_the_golden_clip_is_replayed_now_and_then_or_never(tmp_path: Path, said: str, seconds: float) -> None:
+    plan = make_plan(config.load(write(tmp_path, GOOD), [f"run.golden_interval={said}"]))
+    assert {t.spec.golden_interval for t in plan} == {seconds}
 
 
 def test_a_trial_without_any_limit_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from soak.quantity import parse_duration, parse_rate, parse_size
+from soak.quantity import parse_duration, parse_interval, parse_rate, parse_size
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,17 @@ def test_a_duration_is_read_as_people_write_it(text: object, seconds: float) -> 
 def test_what_is_no_positive_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"expected|unknown unit"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90 s", 90), (5, 5), (0, 0), (0.0, 0), ("0 s", 0), ("0h ", 0)])
+def test_an_interval_is_a_duration_or_nothing(text: object, seconds: float) -> None:
+    assert parse_interval(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0 parsecs", "-1 s", -1, False, None, float("nan"), [], "90"])
+def test_what_is_neither_a_duration_nor_nothing_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"expected|unknown unit"):
+        parse_interval(text)
 
 
 @pytest.mark.parametrize(("text", "size"), [("512 MiB", 512 * 1024**2), ("1 GB", 10**9), (7, 7), ("0.5KiB", 512)])
