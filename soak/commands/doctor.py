@@ -1,0 +1,136 @@
+"""Look at this node: what it offers to a soak, and what to do about what it lacks.
+
+GPUs and their driver, whether memory in use can be put down to processes, what each framework sees, kernel log,
+cgroups, limits, disk, and what in the environment changes what memory means. Nothing is changed on the node. Takes some
+seconds, as the frameworks are imported and a block of 64 MiB is taken on every GPU for a moment; --quick does neither.
+
+marks: ✓ ok   · note   ! warning (changes what a soak shows, or may end it)   – missing   ✗ broken
+
+exit codes:
+  0 a soak can run here, if only on the processor   4 something that is there does not work, such as a lost GPU
+
+examples:
+  soak doctor
+  soak doctor --quick                       a second, for a health check; look at the exit code
+  soak doctor --python ~/venv/bin/python    the frameworks of another environment
+  soak doctor --json | jq '.findings[] | select(.status != "ok")'
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import signal
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from soak.clock import SystemClock
+from soak.doctor.examination import Examination, Say, Wishes, examine
+from soak.doctor.finding import GROUPS, ORDER, Finding, Status, exit_code
+from soak.errors import UsageError
+
+MARKS: Mapping[Status, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "note": ("·", "cyan"),
+    "warning": ("!", "yellow"),
+    "missing": ("–", "yellow"),
+    "broken": ("✗", "red"),
+}
+"""Mark and style. The word stands beside every mark that is not ok: colour alone tells nothing."""
+_PLURALS = {"note": "notes", "warning": "warnings"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak doctor`."""
+    parser.add_argument("--json", action="store_true", help="as one JSON object, schema soak.doctor/1")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: frameworks, attribution")
+    parser.add_argument("--python", default="", metavar="PATH",
+                        help="ask the frameworks of another interpreter (default: soak's own)")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
+                        help="where runs are kept, whose disk is looked at (default: runs)")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine, and say what was found."""
+    if options.python and shutil.which(options.python) is None:
+        raise UsageError(f"--python {options.python}: expected the path of an interpreter that may be executed")
+    with _ended_by_signals(), _progress() as say:
+        found = examine(Wishes(options.quick, options.python, options.out), SystemClock(), say)
+    if options.json:
+        json.dump(found.body(), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        _print(found, Console())
+    return exit_code(found.findings)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Say]:
+    """What is looked at now, for a person at a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("looking at this node") as status:
+        yield lambda what: status.update(Text(what))
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does, so that every child is ended too."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print(found: Examination, console: Console) -> None:
+    for group in GROUPS:
+        inside = [finding for finding in found.findings if finding.group == group]
+        if inside:
+            console.print(Text(group, style="bold"))
+            for finding in inside:
+                _print_finding(finding, console)
+    console.print(_summary(found))
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    mark, style = MARKS[finding.status]
+    begin = f"{mark} " if finding.status == "ok" else f"{mark} {finding.status}: "
+    said = Text("\n".join(_wrapped(begin + finding.message, "  ", "    ", console.width)))
+    said.stylize(style, 2, 2 + len(begin))
+    console.print(said)
+    if finding.advice:
+        console.print(Text("\n".join(_wrapped(f"→ {finding.advice}", "    ", "      ", console.width)), style="dim"))
+
+
+def _wrapped(text: str, first: str, then: str, width: int) -> list[str]:
+    """Lines of whole words, so that a path or a command can be copied from them."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=then, break_long_words=False,
+                         break_on_hyphens=False)  # fmt: skip
+
+
+def _summary(found: Examination) -> Text:
+    counts = {status: sum(each.status == status for each in found.findings) for status in ORDER}
+    parts = [
+        f"{count} {_PLURALS.get(status, status) if count > 1 else status}" for status, count in counts.items() if count
+    ]
+    where = ", ".join(look.device.name for look in found.looks) or "the processor"
+    verdict = f"a soak can run here, on {where}"
+    if exit_code(found.findings):
+        verdict = "something that is there does not work: see ✗"
+    return Text(f"{', '.join(parts)}; {verdict}", style="bold")

@@ -1,0 +1,59 @@
+"""Variables of the environment that trials inherit, and that change what their memory means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from soak.doctor.finding import Finding, Status
+
+_ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
+_CACHING = "changes what PyTorch reserves and when it gives it back"
+_MEANT: Mapping[str, str] = {
+    "PYTORCH_CUDA_ALLOC_CONF": _CACHING,
+    "PYTORCH_ALLOC_CONF": _CACHING,
+    "PYTORCH_NO_CUDA_MEMORY_CACHING": "switches off PyTorch's caching of device memory: slow; reserved is allocated",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
+    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters tell",
+    "MALLOC_CONF": "tunes jemalloc: when freed memory is returned",
+    "MALLOC_ARENA_MAX": "bounds the arenas of glibc: less held memory with many threads",
+    "MALLOC_TRIM_THRESHOLD_": "changes when glibc returns freed memory",
+    "MALLOC_MMAP_THRESHOLD_": "changes which blocks glibc takes from its heap",
+    "CUDA_LAUNCH_BLOCKING": "makes every kernel wait: fewer steps in the same time",
+    "CUDA_MPS_PIPE_DIRECTORY": "CUDA programs share the GPU through an MPS server",
+}
+
+
+def findings(environ: Mapping[str, str]) -> list[Finding]:
+    """What is set, and what it does."""
+    found = [*_visible(environ), *_preloaded(environ)]
+    for name, meaning in _MEANT.items():
+        if name in environ:
+            found.append(_note(name, f"{name}={environ[name]}: {meaning}", f"meant? else `unset {name}`"))
+    return found or [Finding("environment", "variables", "ok", "no variable that changes what memory means is set")]
+
+
+def _note(name: str, said: str, advice: str, status: Status = "note") -> Finding:
+    return Finding("environment", name, status, said, advice)
+
+
+def _visible(environ: Mapping[str, str]) -> Iterable[Finding]:
+    name = "CUDA_VISIBLE_DEVICES"
+    said = environ.get(name)
+    if said is None:
+        return
+    if said.strip() in ("", "-1"):
+        yield _note(name, f'{name}="{said}" hides every GPU from soak and its trials', f"`unset {name}`", "warning")
+    else:
+        yield _note(
+            name, f"{name}={said}: only these are seen, and numbered from cuda:0", f"meant? else `unset {name}`"
+        )
+
+
+def _preloaded(environ: Mapping[str, str]) -> Iterable[Finding]:
+    said = environ.get("LD_PRELOAD", "")
+    other = next((name for name in _ALLOCATORS if name in said), "")
+    if other:
+        what = f"LD_PRELOAD={said}: {other} replaces malloc, and glibc's account of the live heap misses it"
+        yield _note("LD_PRELOAD", what, "compare only with trials under the same malloc", "warning")
+    elif said:
+        yield _note("LD_PRELOAD", f"LD_PRELOAD={said} is loaded into every trial", "meant? else `unset LD_PRELOAD`")

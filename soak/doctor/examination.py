@@ -1,0 +1,151 @@
+"""All checks of this node, one after another, and what they come to as one JSON object."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from monitors.sources import procfs
+from monitors.sources.files import ParseError
+from soak import __version__
+from soak.clock import Clock
+from soak.doctor import devices, driver, environment, frameworks, system
+from soak.doctor.devices import Look
+from soak.doctor.finding import Finding, worst
+from soak.environment import machine
+from soak.gpu.attribution import attribute
+from soak.gpu.frameworks import Framework, ask
+from soak.gpu.pipe import Hello
+from soak.gpu.watch import GpuWatch
+
+SCHEMA = "soak.doctor/1"
+_INTERVAL = 0.2
+"""Seconds between two looks at a device: the self-test of attribution waits for one."""
+_PATIENCE = 10.0
+"""Seconds for the first look at a device."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is to be looked at. quick: neither frameworks nor attribution, which take seconds."""
+
+    quick: bool = False
+    python: str = ""
+    """The interpreter whose frameworks are asked; soak's own where it is empty."""
+    runs: Path = Path("runs")
+    """Where runs are kept, or would be."""
+    root: Path = Path("/")
+    """Where the machine is read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found."""
+
+    hello: Hello
+    looks: Sequence[Look]
+    frameworks: Sequence[Framework]
+    findings: Sequence[Finding]
+
+    def body(self) -> dict[str, object]:
+        """As JSON; what is unknown is absent."""
+        return {
+            "schema": SCHEMA,
+            "soak": __version__,
+            "status": worst(self.findings),
+            "host": machine(),
+            "driver": _known({"version": self.hello.driver, "cuda": self.hello.cuda, "problem": self.hello.problem,
+                              "code": self.hello.code}),
+            "devices": [_device(look) for look in self.looks],
+            "frameworks": [_framework(each) for each in self.frameworks],
+            "findings": [_known(asdict(finding)) for finding in self.findings],
+        }  # fmt: skip
+
+
+def _known(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value not in (None, "", 0)}
+
+
+def _device(look: Look) -> dict[str, object]:
+    device, reading = look.device, look.reading
+    values = {} if reading is None else reading.values
+    said = {"name": device.name, "uuid": device.uuid, "model": device.model, "bus_id": device.bus_id,
+            "parent": device.parent, "total_bytes": device.total}  # fmt: skip
+    used = {"used_bytes": values["gpu_device_bytes"]} if "gpu_device_bytes" in values else {}
+    scope = {"scope": look.attribution.scope} if look.attribution else {}
+    return {**_known(said), **used, **scope}
+
+
+def _framework(framework: Framework) -> dict[str, object]:
+    if framework.problem:
+        return {"name": framework.name, "problem": framework.problem}
+    said: dict[str, object] = {"name": framework.name, "version": framework.version, "devices": framework.devices}
+    return said | ({"built": framework.built} if framework.built else {})
+
+
+def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
+    """Look at everything. say: told what is looked at now. Leaves no process behind, however it ends."""
+    hello, looks = _gpus(wishes, clock, say)
+    asked = []
+    for name in () if wishes.quick else frameworks.NAMES:
+        say(f"asking {name}, which takes some seconds")
+        asked.append(ask(name, wishes.python))
+    say("looking at the node")
+    found = [
+        *driver.findings(hello, os.environ, wishes.root),
+        *devices.findings(looks, lambda pid: _command(wishes.root / "proc", pid)),
+        *devices.mps(_processes(wishes.root / "proc")),
+        *(frameworks.finding(each, hello) for each in asked),
+        *system.findings(wishes.root, wishes.runs),
+        *environment.findings(os.environ),
+    ]
+    return Examination(hello, looks, asked, found)
+
+
+def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[Hello, list[Look]]:
+    say("opening the driver")
+    watch = GpuWatch(clock, _INTERVAL)
+    try:
+        hello = watch.open()
+        looks = _looks(watch, clock)
+        if not wishes.quick:
+            looks = [_attributed(look, watch, clock, say) for look in looks]
+    finally:
+        watch.close()
+    return hello, looks
+
+
+def _looks(watch: GpuWatch, clock: Clock) -> list[Look]:
+    """The first reading of every device; waits for the slowest."""
+    began = clock.monotonic()
+    with selectors.DefaultSelector() as nothing:
+        while clock.monotonic() - began < _PATIENCE and not all(watch.reading(d.uuid)[1] for d in watch.devices):
+            clock.wait(nothing, 0.02)
+    readings = {device.uuid: watch.reading(device.uuid)[0] for device in watch.devices}
+    untold = {uuid: change.message for uuid, change in watch.attend() if change.kind == "unsupported"}
+    return [Look(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]
+
+
+def _attributed(look: Look, watch: GpuWatch, clock: Clock, say: Say) -> Look:
+    if look.reading is None or look.reading.error:
+        return look
+    say(f"taking a block of memory on {look.device.name}, to see whether the driver shows whose it is")
+    return Look(look.device, look.reading, look.untold, attribute(look.device, watch, clock))
+
+
+def _processes(proc: Path) -> Iterator[tuple[int, str]]:
+    for pid in procfs.all_pids(proc):
+        yield pid, _command(proc, pid)
+
+
+def _command(proc: Path, pid: int) -> str:
+    with contextlib.suppress(OSError, ParseError):
+        stat = procfs.read_stat(proc, pid)
+        return "" if stat is None else stat.command
+    return ""

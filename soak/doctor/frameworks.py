@@ -1,0 +1,78 @@
+"""What each framework can do with this node, and why it does not see what the driver shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from soak.doctor.finding import Finding
+from soak.gpu.frameworks import Framework
+from soak.gpu.pipe import Hello
+
+NAMES = ("torch", "tensorflow")
+_CUDA_BUILD: Mapping[str, str] = {
+    "torch": "`pip install --force-reinstall torch` with the index that pytorch.org names under Get Started for CUDA",
+    "tensorflow": "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`",
+}
+
+
+def finding(framework: Framework, hello: Hello) -> Finding:
+    """One sentence on a framework. hello: what the driver shows."""
+    if framework.problem:
+        return _problem(framework)
+    if framework.devices == 0 and hello.devices:
+        return _blind(framework, hello)
+    said = f"{_described(framework)}{_sees(framework, hello)}"
+    fewer = framework.devices < len(hello.devices) and not any(device.parent for device in hello.devices)
+    return Finding("frameworks", framework.name, "warning" if fewer else "ok", said)
+
+
+def _described(framework: Framework) -> str:
+    if not framework.built:
+        return f"{framework.name} {framework.version}, built for the processor alone"
+    kind = "ROCm" if "rocm" in framework.version else "CUDA"
+    return f"{framework.name} {framework.version}, built for {kind} {framework.built}"
+
+
+def _sees(framework: Framework, hello: Hello) -> str:
+    if not framework.devices:
+        return ""
+    if any(device.parent for device in hello.devices):
+        return f", sees {_gpus(framework.devices)}: a process has one MIG instance at a time"
+    return f", sees {framework.devices} of {_gpus(len(hello.devices))}"
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'' if count == 1 else 's'}"
+
+
+def _problem(framework: Framework) -> Finding:
+    name, problem = framework.name, framework.problem
+    if f"No module named '{name}'" in problem:
+        said = f"{name} is not installed: its trials cannot run"
+        return Finding("frameworks", name, "missing", said, f"`pip install 'soak[{name}]'`")
+    advice = f"`python -c 'import {name}'` shows all of it; `--python PATH` asks another interpreter"
+    return Finding("frameworks", name, "broken", f"{name} cannot be used: {problem}", advice)
+
+
+def _blind(framework: Framework, hello: Hello) -> Finding:
+    name, shows = framework.name, f"the driver shows {_gpus(len(hello.devices))} and {framework.name} sees none"
+    if not framework.built:
+        said = f"{shows}: {framework.version} is a CPU build"
+        return Finding("frameworks", name, "warning", said, _CUDA_BUILD[name])
+    if "rocm" in framework.version:
+        return Finding("frameworks", name, "warning", f"{shows}: it is a build for ROCm", _CUDA_BUILD[name])
+    if newer(framework.built, hello.cuda):
+        said = f"{shows}: it was built for CUDA {framework.built}, and the driver runs up to {hello.cuda}"
+        advice = f"update the driver, or install a build for CUDA {hello.cuda.partition('.')[0]}: {_CUDA_BUILD[name]}"
+        return Finding("frameworks", name, "warning", said, advice)
+    advice = {
+        "torch": "`python -c 'import torch; torch.zeros(1).cuda()'` says why; often /dev/nvidia-uvm or a library",
+        "tensorflow": "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`",
+    }[name]
+    return Finding("frameworks", name, "warning", f"{shows}, although it was built for CUDA {framework.built}", advice)
+
+
+def newer(built: str, runs: str) -> bool:
+    """Whether a build wants a newer major version of CUDA than the driver runs; minor ones are compatible."""
+    major, most = built.partition(".")[0], runs.partition(".")[0]
+    return major.isdigit() and most.isdigit() and int(major) > int(most)
