@@ -25,6 +25,7 @@ examples:
   soak check configs/72h.toml            is this config right, and what would it run?
   soak analyze trace.csv                 does memory that was recorded elsewhere leak?
   soak serve --config configs/service.toml   run soaks by a schedule, with a status page and metrics
+  soak doctor                            what does this node offer, and what is wrong with it?
   soak list                              every workload, planted fault and sampler there is
   soak report runs/quick-…               make the report again, of a finished or unfinished run
 """

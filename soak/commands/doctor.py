@@ -90,7 +90,9 @@ def _ended_by_signals() -> Iterator[None]:
     def end(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # What is ignored, as SIGHUP under nohup, stays so.
+    heeded = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in heeded}
     try:
         yield
     finally:
@@ -129,8 +131,20 @@ def _summary(found: Examination) -> Text:
     parts = [
         f"{count} {_PLURALS.get(status, status) if count > 1 else status}" for status, count in counts.items() if count
     ]
-    where = ", ".join(look.device.name for look in found.looks) or "the processor"
-    verdict = f"a soak can run here, on {where}"
-    if exit_code(found.findings):
-        verdict = "something that is there does not work: see ✗"
+    verdict = "something that is there does not work: see ✗" if exit_code(found.findings) else _where(found)
     return Text(f"{', '.join(parts)}; {verdict}", style="bold")
+
+
+def _where(found: Examination) -> str:
+    """On what a soak can run: a GPU is of use to whichever framework sees it."""
+    names = ", ".join(look.device.name for look in found.looks)
+    if found.frameworks and all(each.problem for each in found.frameworks):
+        return "no framework is here to be soaked; --python asks another environment"
+    if not found.frameworks and names:
+        return f"a soak can run here; GPUs: {names} (what frameworks see was not asked)"
+    able = [each.name for each in found.frameworks if each.devices]
+    return (
+        f"a soak can run here, on {names} with {' and '.join(able)}"
+        if able
+        else "a soak can run here, on the processor"
+    )

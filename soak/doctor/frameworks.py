@@ -49,7 +49,9 @@ def _problem(framework: Framework) -> Finding:
     name, problem = framework.name, framework.problem
     if f"No module named '{name}'" in problem:
         said = f"{name} is not installed: its trials cannot run"
-        return Finding("frameworks", name, "missing", said, f"`pip install 'soak[{name}]'`")
+        return Finding(
+            "frameworks", name, "missing", said, f"`pip install {name}`; `--python PATH` asks another environment"
+        )
     advice = f"`python -c 'import {name}'` shows all of it; `--python PATH` asks another interpreter"
     return Finding("frameworks", name, "broken", f"{name} cannot be used: {problem}", advice)
 

@@ -163,6 +163,17 @@ def test_people_read_words_beside_every_mark(gpu_stub: GpuStub, doctor: Doctor) 
     assert "something that is there does not work" in said.stdout.splitlines()[-1]
 
 
+def test_the_last_line_says_who_can_use_what(doctor: Doctor, tmp_path: Path) -> None:
+    def last(*words: str) -> str:
+        env = {**os.environ, "COLUMNS": "200"}
+        said = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
+        return said.stdout.splitlines()[-1]
+
+    assert last("--python", interpreter(tmp_path, "13.0", 1)).endswith("on cuda:0 with torch and tensorflow")
+    assert last("--python", interpreter(tmp_path, "", 0)).endswith("a soak can run here, on the processor")
+    assert "GPUs: cuda:0 (what frameworks see was not asked)" in last("--quick")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_its_children(gpu_stub: GpuStub, doctor: Doctor, tmp_path: Path, number: int) -> None:
     hangs, told = tmp_path / "python", tmp_path / "pid"
@@ -177,5 +188,5 @@ def test_a_signal_ends_it_and_its_children(gpu_stub: GpuStub, doctor: Doctor, tm
         process.send_signal(number)
         process.communicate(timeout=30)
     assert process.returncode == (130 if number == signal.SIGINT else 128 + number)
-    with open(child) as ended:
+    with os.fdopen(child) as ended:
         assert select.select([ended], [], [], 10)[0], "the child lives on"
