@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,8 +129,10 @@ def test_a_card_that_cannot_be_opened_is_broken_unless_it_was_hidden(tmp_path: P
 
 
 def test_instances_of_one_card_are_one_card(tmp_path: Path) -> None:
-    split = Hello("580.1", "13.0", (PART, PART), 1)
+    split = Hello("580.1", "13.0", (PART, replace(PART, uuid="MIG-b")), 1)
     assert "devices" not in statuses(driver.findings(split, {}, tmp_path))
+    found = only(driver.findings(Hello("580.1", "13.0", split.devices, 2), {}, tmp_path), "devices")
+    assert "counts 2 cards, and 1 can be opened" in found.message
 
 
 def test_device_files_that_open_are_fine(tmp_path: Path) -> None:
