@@ -27,8 +27,9 @@ class Ledger:
 
     def trial(self, trial: Trial, facts: Mapping[str, Any]) -> None:
         """Add facts to what is known of a trial."""
-        body = self._bodies.setdefault(trial.index, trial.facts())
-        body.update(facts)
+        body = self._bodies.setdefault(trial.index, {})
+        # Its own facts anew: a trial learns only at its start which device it has.
+        body.update({**trial.facts(), **facts})
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 

@@ -6,11 +6,9 @@ import contextlib
 import selectors
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitors.estimate import RunningRate
 from monitors.gpu import Device
 from monitors.latest import Latest
 from soak.cgroup import TrialCgroup
@@ -23,9 +21,10 @@ from soak.gpu.pool import GpuPool, News
 from soak.guardian import Guardian
 from soak.judging import Judging
 from soak.ledger import Ledger
-from soak.lifecycle import Action, Deadlines, Ending, State, beaten, decide, ending, resumed, spawned, wake_at
+from soak.lifecycle import Action, Deadlines, Ending, beaten, decide, ending, resumed, spawned, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
+from soak.running import Running
 from soak.samplers import make_round
 from soak.status import Listener, Status, share_done
 from soak.stopping import StopRequests
@@ -35,28 +34,8 @@ from soak.watch import Watch
 from soak.worker import Worker
 from workloads import wire
 
-MEMORY = "anonymous_bytes"
-"""The series that progress shows and estimates."""
 DISK_EVERY = 5.0
 """Seconds between two looks at the room on the disk."""
-
-
-@dataclass
-class _Running:
-    trial: Trial
-    worker: Worker
-    feed: Feed
-    state: State
-    started: float
-    started_wall: float
-    watch: Watch
-    last_beat: wire.Beat | None = None
-    rate: RunningRate = field(default_factory=RunningRate)
-    done: wire.Done | None = None
-    piped: bool = True
-    """Whether the pipe is still open."""
-    lost: bool = False
-    """Whether its device is gone."""
 
 
 class Supervisor:
@@ -73,7 +52,9 @@ class Supervisor:
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
         self._waiting = list(plan)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
+        self._ended: dict[int, tuple[Trial, Ending]] = {}
+        """Not judged yet: what happened to its device may still be heard of."""
         self._judging: dict[int, tuple[Trial, Judging]] = {}
         self._judged: dict[int, Judged] = {}
         self._cgroups: list[TrialCgroup] = []
@@ -113,7 +94,7 @@ class Supervisor:
             self._hear_of_device(News(None, change))
 
     def _loop(self) -> None:
-        while self._waiting or self._running or self._judging or self._pool.settling:
+        while self._waiting or self._running or self._ended or self._judging:
             self._heed_disk()
             stopping = self._stopping()
             self._heed_pause(self._stop.paused and not stopping)
@@ -127,6 +108,7 @@ class Supervisor:
                 self._attend(running, stopping)
             for news in self._pool.attend():
                 self._hear_of_device(news)
+            self._begin_judging()
             self._collect()
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
@@ -169,7 +151,7 @@ class Supervisor:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
         now = self._clock.monotonic()
         due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
-        return max(0.0, min([*due, 0.1 if self._judging else 1.0]))
+        return max(0.0, min([*due, 0.1 if self._judging or self._ended else 1.0]))
 
     def _fill(self) -> None:
         """Start what there is room for; a trial whose device is busy lets the next one pass."""
@@ -194,9 +176,12 @@ class Supervisor:
         if running is not None:
             self._tell(running, change.kind, change.message, data)
             running.lost = running.lost or change.kind == "device_lost"
-        elif news.trial is not None:
-            self._ledger.event(news.trial, self._clock.wall() - self._starts[news.trial], change.kind, change.message,
-                               {**data, "breaks": False})  # fmt: skip
+        elif news.trial in self._ended:
+            # A worker may fail of it before the driver tells; one that finished did not notice.
+            trial, end = self._ended[news.trial]
+            data["breaks"] = change.breaks and end.reason != "finished"
+            t = self._clock.wall() - self._starts[trial.index]
+            self._ledger.event(trial.index, t, change.kind, change.message, data)
         else:
             self._ledger.told(self._began, change.kind, change.message, data)
         if change.kind != "unsupported" and change.data.get("scope") != "process":
@@ -220,7 +205,7 @@ class Supervisor:
         path = worker.cgroup.path if worker.cgroup else None
         feed = Feed(trial.index, worker.pid, path, now, device, self._pool.sight)
         watch = Watch(self._folder, trial.index, self._config.judge.alarm)
-        running = _Running(trial, worker, feed, spawned(now), now, wall, watch)
+        running = Running(trial, worker, feed, spawned(now), now, wall, watch)
         self._running[trial.index] = running
         self._selector.register(worker.fd, selectors.EVENT_READ, running)
         self._ledger.trial(trial, {"state": "running", "started": wall})
@@ -235,9 +220,9 @@ class Supervisor:
             {"state": "ended", "started": wall, "seconds": 0.0, "end_reason": end.reason, "end_message": end.message},
         )
         self._listener.ended(trial, end)
-        self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
+        self._ended[trial.index] = (trial, end)
 
-    def _attend(self, running: _Running, stopping: str) -> None:
+    def _attend(self, running: Running, stopping: str) -> None:
         self._hear(running)
         code = running.worker.returncode()
         if code is not None:
@@ -256,7 +241,7 @@ class Supervisor:
         running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
 
-    def _heed(self, running: _Running) -> None:
+    def _heed(self, running: Running) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
         beat = running.last_beat
         share = share_done(running.trial, beat.t, beat.values) if beat else None
@@ -264,7 +249,7 @@ class Supervisor:
             self._tell(running, "alarm", f"{running.trial.name}: {said}")
             self._listener.noted(f"alarm: {running.trial.name}: {said}")
 
-    def _act(self, running: _Running, action: Action) -> None:
+    def _act(self, running: Running, action: Action) -> None:
         if action is Action.DUMP:
             silent = f"no sign of life for {running.state.silent:.0f} s"
             self._tell(running, "no_heartbeat", f"{silent}: its stacks are asked for, then it is ended")
@@ -277,7 +262,7 @@ class Supervisor:
             self._tell(running, "killed", f"did not end within {self._deadlines.grace:.0f} s of TERM")
             running.worker.kill()
 
-    def _hear(self, running: _Running) -> None:
+    def _hear(self, running: Running) -> None:
         if not running.piped:
             return
         messages, ended = running.worker.read()
@@ -287,7 +272,7 @@ class Supervisor:
             running.piped = False
             self._selector.unregister(running.worker.fd)
 
-    def _heard(self, running: _Running, message: wire.Message | wire.WireError) -> None:
+    def _heard(self, running: Running, message: wire.Message | wire.WireError) -> None:
         now = self._clock.monotonic()
         if isinstance(message, wire.Beat):
             running.state = beaten(running.state, now)
@@ -305,7 +290,7 @@ class Supervisor:
         elif isinstance(message, wire.WireError):
             self._tell(running, "garbled", str(message))
 
-    def _end(self, running: _Running, code: int) -> None:
+    def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker
         self._recorder.leave(trial.index)
         self._guardian.release(worker.pid)
@@ -329,8 +314,15 @@ class Supervisor:
         if trial.seat is not None:
             self._pool.leave(trial.index, trial.seat)
         self._listener.ended(trial, end)
-        if self._ledger.failure is None:
-            self._judging[trial.index] = (trial, Judging(self._folder, trial.index))
+        self._ended[trial.index] = (trial, end)
+
+    def _begin_judging(self) -> None:
+        """Of the trials that have ended, once their devices are as they were, or will not be."""
+        for index, (trial, _) in list(self._ended.items()):
+            if index not in self._pool.settling:
+                del self._ended[index]
+                if self._ledger.failure is None:
+                    self._judging[index] = (trial, Judging(self._folder, index))
 
     def _collect(self) -> None:
         for index, (trial, judging) in list(self._judging.items()):
@@ -362,35 +354,11 @@ class Supervisor:
         self._listener.concluded(verdict)
         return verdict
 
-    def _tell(self, running: _Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
-        self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)
+    def _status(self, running: Running) -> Status:
+        return running.status(self._recorder.latest, self._clock.monotonic())
 
-    def _status(self, running: _Running) -> Status:
-        now = self._clock.monotonic()
-        values = running.last_beat.values if running.last_beat else {}
-        memory = self._recorder.latest.value(running.trial.index, MEMORY)
-        if memory is not None:
-            running.rate.add(now - running.started, memory)
-        beat_t = running.last_beat.t if running.last_beat else 0.0
-        done = share_done(running.trial, beat_t, values)
-        sampled, health = self._recorder.latest.health(running.trial.index)
-        return Status(
-            trial=running.trial,
-            phase=running.state.phase.value,
-            elapsed=now - running.started,
-            done=done,
-            time_left=beat_t * (1 - done) / done if done else None,
-            stream_seconds=values.get("stream_seconds"),
-            frames_per_second=values["frames"] / beat_t if beat_t > 0 and "frames" in values else None,
-            memory_bytes=memory,
-            bytes_per_hour=running.rate.per_hour(),
-            samples=self._recorder.latest.samples(running.trial.index),
-            counters=values,
-            health=health,
-            sampled=None if sampled is None else now - sampled,
-            seen=running.watch.seen,
-            alarms=running.watch.raised,
-        )
+    def _tell(self, running: Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)
 
 
 @contextlib.contextmanager

@@ -162,7 +162,8 @@ class GpuPool:
             reading, number = self._watch.reading(uuid)
             held = reading.values.get("gpu_device_bytes") if reading and number > leaving.number else None
             calm = held is not None and leaving.before is not None and held <= leaving.before + TOLERANCE
-            if not (calm or leaving.before is None or self._clock.monotonic() > leaving.until):
+            hopeless = leaving.before is None or uuid in self._seats.lost
+            if not (calm or hopeless or self._clock.monotonic() > leaving.until):
                 continue
             del self._leaving[uuid]
             self._seats.free(uuid)
@@ -170,9 +171,9 @@ class GpuPool:
                 yield News(leaving.trial, _left(leaving.device, held - leaving.before, reading.holders))
 
     @property
-    def settling(self) -> bool:
-        """Whether a device is still waited for."""
-        return bool(self._leaving)
+    def settling(self) -> frozenset[int]:
+        """Trials that have ended, and whose devices are still waited for."""
+        return frozenset(leaving.trial for leaving in self._leaving.values())
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,65 @@
+"""A trial that runs: its worker, and everything that is known of it meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitors.estimate import RunningRate
+from monitors.latest import Latest
+from soak.lifecycle import State
+from soak.plan import Trial
+from soak.recorder import Feed
+from soak.status import Status, share_done
+from soak.watch import Watch
+from soak.worker import Worker
+from workloads import wire
+
+MEMORY = "anonymous_bytes"
+"""The series that progress shows and estimates."""
+
+
+@dataclass
+class Running:
+    """Times are monotonic seconds, except where `wall` says otherwise."""
+
+    trial: Trial
+    worker: Worker
+    feed: Feed
+    state: State
+    started: float
+    started_wall: float
+    watch: Watch
+    last_beat: wire.Beat | None = None
+    rate: RunningRate = field(default_factory=RunningRate)
+    done: wire.Done | None = None
+    piped: bool = True
+    """Whether the pipe is still open."""
+    lost: bool = False
+    """Whether its device is gone."""
+
+    def status(self, latest: Latest, now: float) -> Status:
+        """For who watches the run. latest: the samples of all trials."""
+        values = self.last_beat.values if self.last_beat else {}
+        memory = latest.value(self.trial.index, MEMORY)
+        if memory is not None:
+            self.rate.add(now - self.started, memory)
+        beat_t = self.last_beat.t if self.last_beat else 0.0
+        done = share_done(self.trial, beat_t, values)
+        sampled, health = latest.health(self.trial.index)
+        return Status(
+            trial=self.trial,
+            phase=self.state.phase.value,
+            elapsed=now - self.started,
+            done=done,
+            time_left=beat_t * (1 - done) / done if done else None,
+            stream_seconds=values.get("stream_seconds"),
+            frames_per_second=values["frames"] / beat_t if beat_t > 0 and "frames" in values else None,
+            memory_bytes=memory,
+            bytes_per_hour=self.rate.per_hour(),
+            samples=latest.samples(self.trial.index),
+            counters=values,
+            health=health,
+            sampled=None if sampled is None else now - sampled,
+            seen=self.watch.seen,
+            alarms=self.watch.raised,
+        )
