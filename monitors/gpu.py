@@ -50,6 +50,8 @@ class Holder:
 
     pid: int
     memory: float | None = None
+    draws: bool = False
+    """Whether it draws alone: a display, which every desktop has, and which computes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

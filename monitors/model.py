@@ -81,6 +81,10 @@ class NoDataError(Exception):
     """The source does not exist here (no cgroup, no swap, an old kernel). Not a failure: the value is absent."""
 
 
+class StalledError(Exception):
+    """The source gives no answer, and may again later. A failure, told apart from those that end at once."""
+
+
 class Sampler(Protocol):
     """Reads one source and yields samples.
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from monitors.model import Event, MetricSpec, NoDataError, Sample, Sampler, Target
+from monitors.model import Event, MetricSpec, NoDataError, Sample, Sampler, StalledError, Target
 
-Outcome = Literal["ok", "no_data", "failed"]
+Outcome = Literal["ok", "no_data", "failed", "stalled"]
+FAILURES = ("failed", "stalled")
+"""Outcomes after which there is a gap that should not be there."""
 
 SAMPLER_SECONDS = MetricSpec("sampler_seconds", "seconds", "Duration of a sampler's latest read")
 SAMPLER_FAILURES = MetricSpec("sampler_failures", "count", "Failed reads of all samplers so far", counter=True)
@@ -99,11 +101,11 @@ class Round:
             outcome = "no_data"
             self._absent(name, str(absence), now, events)
         except Exception as error:  # noqa: BLE001 - the one place where a sampler is contained
-            outcome = "failed"
+            outcome = "stalled" if isinstance(error, StalledError) else "failed"
             self._failed(name, error, now, events)
         seconds = self._clock() - began
         state.reads += 1
-        if outcome != "failed":
+        if outcome not in FAILURES:
             self._succeeded(name, now, events)
         # Rounds come a little early or late; without slack a read due just now would wait for the next one.
         state.due = now + sampler.interval - min(0.1, sampler.interval / 10)

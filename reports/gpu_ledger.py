@@ -1,4 +1,4 @@
-"""Where the bytes of a trial's GPU are: what the framework uses, what it keeps, what its processes hold, what is in use.
+"""Where the bytes of a trial's GPU are: what the framework uses and keeps, what its processes hold, what is in use.
 
 Each account holds the one before it: allocated ≤ reserved ≤ process ≤ device. What lies between two of them has a name
 of its own: fragmentation (kept and not used) and residual (held past the framework's allocator).

@@ -285,6 +285,8 @@ class Supervisor:
             self._tell(running, message.kind, message.message, message.data)
         elif isinstance(message, wire.Done):
             running.done = message
+            # It ends now, and a device that is empty by then would look like a fall.
+            self._recorder.leave(running.trial.index)
             if message.traceback:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):

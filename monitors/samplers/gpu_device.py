@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from monitors.gpu import THROTTLES
 from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.sources.process_tree import TreeReader
 from monitors.sources.sight import SightReader
 
 USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by whomever", "gpu_device")
@@ -44,17 +45,23 @@ class GpuDevice:
 
     def __init__(self, roots: Roots) -> None:
         self._sight = SightReader()
+        self._tree = TreeReader(roots)
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read now.
 
         Raises:
-            LookupError: the device gave no answer, or cannot be read.
+            NoDataError: only the device as a whole can be told, and the trial's process has let go of it.
+            StalledError: the driver gives no answer.
+            LookupError: the device cannot be read.
         """
         sight = self._sight.read(target)
         if sight is None:
             return
-        reading, used = sight.reading, USED if sight.scope == "process" else UNATTRIBUTED
+        reading, used = sight.reading, USED
+        if sight.scope == "device":
+            used = UNATTRIBUTED
+            self._tree.read(target).statuses()
         values = reading.values
         if USED.name in values:
             yield Sample(used, values[USED.name])

@@ -39,7 +39,8 @@ class GpuProcess:
 
         Raises:
             NoDataError: the driver lists no processes, or none that can be told to be the trial's.
-            LookupError: the device gave no answer, or cannot be read.
+            StalledError: the driver gives no answer.
+            LookupError: the device cannot be read.
         """
         sight = self._sight.read(target)
         if sight is None:

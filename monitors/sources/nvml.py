@@ -228,7 +228,11 @@ _GROUPS: Mapping[str, Callable[[Any], Values]] = {
 
 def _holders(handle: Any) -> Iterable[Holder]:
     """Processes that compute or draw on the device; one that does both is listed once."""
-    listed = {p.pid: p.usedGpuMemory for p in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
+    computes = {p.pid: p.usedGpuMemory for p in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
+    draws = {}
     with contextlib.suppress(pynvml.NVMLError):
-        listed |= {p.pid: p.usedGpuMemory for p in pynvml.nvmlDeviceGetGraphicsRunningProcesses(handle)}
-    return [Holder(pid, None if memory is None else float(memory)) for pid, memory in sorted(listed.items())]
+        draws = {p.pid: p.usedGpuMemory for p in pynvml.nvmlDeviceGetGraphicsRunningProcesses(handle)}
+    return [
+        Holder(pid, None if memory is None else float(memory), draws=pid not in computes)
+        for pid, memory in sorted({**computes, **draws}.items())
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitors.gpu import Sight
-from monitors.model import Target
+from monitors.model import StalledError, Target
 
 
 class SightReader:
@@ -16,12 +16,13 @@ class SightReader:
         """A new reading; None where none has come since the last call, or the trial has no device.
 
         Raises:
-            LookupError: the driver gives no answer, or an error.
+            StalledError: the driver gives no answer.
+            LookupError: the driver answers with an error.
         """
         if not target.device:
             return None
         if target.gpu_stalled:
-            raise LookupError(f"{target.gpu_stalled}")
+            raise StalledError(target.gpu_stalled)
         sight = target.gpu
         if sight is None or sight.number == self._last:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,7 +112,7 @@ def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[Hello, list[Look]]:
     watch = GpuWatch(clock, _INTERVAL)
     try:
         hello = watch.open()
-        looks = _looks(watch, clock)
+        looks = _looks(watch)
         if not wishes.quick:
             looks = [_attributed(look, watch, clock, say) for look in looks]
     finally:
@@ -121,12 +120,9 @@ def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[Hello, list[Look]]:
     return hello, looks
 
 
-def _looks(watch: GpuWatch, clock: Clock) -> list[Look]:
+def _looks(watch: GpuWatch) -> list[Look]:
     """The first reading of every device; waits for the slowest."""
-    began = clock.monotonic()
-    with selectors.DefaultSelector() as nothing:
-        while clock.monotonic() - began < _PATIENCE and not all(watch.reading(d.uuid)[1] for d in watch.devices):
-            clock.wait(nothing, 0.02)
+    watch.wait(_PATIENCE)
     readings = {device.uuid: watch.reading(device.uuid)[0] for device in watch.devices}
     untold = {uuid: change.message for uuid, change in watch.attend() if change.kind == "unsupported"}
     return [Look(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]

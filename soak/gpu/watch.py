@@ -6,6 +6,7 @@ The reader is a child that may hang in the driver. It is then killed, and anothe
 from __future__ import annotations
 
 import contextlib
+import selectors
 import subprocess
 import sys
 import threading
@@ -142,6 +143,13 @@ class GpuWatch:
             if seen.silent:
                 self._changes.append((reading.uuid, Change("gpu_heard", "the driver answers again", breaks=False)))
             seen.number, seen.last, seen.heard, seen.silent = seen.number + 1, reading, now, False
+
+    def wait(self, seconds: float) -> None:
+        """Until every device was read once, or so many seconds have passed."""
+        until = self._clock.monotonic() + seconds
+        with selectors.DefaultSelector() as nothing:
+            while self._clock.monotonic() < until and not all(self.reading(d.uuid)[1] for d in self.devices):
+                self._clock.wait(nothing, 0.02)
 
     def reading(self, uuid: str) -> tuple[Reading | None, int]:
         """The last one of a device, and how many there were."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitors.gpu import Reading
 from monitors.sources import procfs
 from monitors.units import format_value
+from soak.clock import SystemClock
+from soak.gpu.watch import GpuWatch
 from soak.service.config import ConditionsTable
 
 _PATIENCE = 10.0
-"""Seconds for nvidia-smi: a driver that hangs must not hang the service."""
+"""Seconds for the driver: one that hangs must not hang the service."""
+Gpus = Mapping[str, Reading]
+"""The last reading of each device that can be read, by name (cuda:N)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +49,38 @@ def _processes(pids: Sequence[int]) -> str:
     return f"process{'es' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
 
 
-def facts(state: Path, device: str) -> Facts:
-    """Ask the machine; may take seconds.
+def gpus() -> Gpus:
+    """Look at every GPU once; may take seconds. What is opened for it is closed again, so that the cards can sleep."""
+    watch = GpuWatch(SystemClock(), interval=_PATIENCE)
+    try:
+        watch.open()
+        watch.wait(_PATIENCE)
+        read = ((device.name, watch.reading(device.uuid)[0]) for device in watch.devices)
+        return {name: reading for name, reading in read if reading is not None and not reading.error}
+    finally:
+        watch.close()
 
-    Args:
-        state: where the runs are written.
-        device: cpu, or cuda:N.
-    """
-    others = [pid for pid in computing(device) if not descends(pid, os.getpid())] if device.startswith("cuda") else []
+
+def facts(state: Path, others: Sequence[int] = ()) -> Facts:
+    """Ask the machine. state: where the runs are written; others: foreign processes that compute on the device."""
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     return Facts(shutil.disk_usage(state).free, load, others)
 
 
-def computing(device: str) -> list[int]:
-    """Pids that compute on a GPU, as nvidia-smi tells; empty where there is none, or it does not answer."""
-    index = device.partition(":")[2] or "0"
-    command = ["nvidia-smi", f"--id={index}", "--query-compute-apps=pid", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [int(line) for line in answer.stdout.split() if line.isdigit()]
+def computing(gpus: Gpus, device: str, running: bool, proc: Path = Path("/proc")) -> list[int]:
+    """Pids of foreign processes that compute on a device; empty where it cannot be read.
 
-
-def present(device: str) -> bool:
-    """Whether the driver lists a device; the processor is always there."""
-    if not device.startswith("cuda"):
-        return True
-    index = device.partition(":")[2] or "0"
-    command = ["nvidia-smi", f"--id={index}", "--query-gpu=uuid", "--format=csv,noheader"]
-    try:
-        return subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    Args:
+        gpus: a look at all of them.
+        device: cpu, or cuda:N.
+        running: whether a run of ours is on it. Then a pid that is not in our /proc may be ours, by its name in another
+            namespace, and does not count.
+        proc: where the processes of this machine are.
+    """
+    reading = gpus.get(device)
+    holders = (reading.holders or ()) if reading else ()
+    strangers = [holder.pid for holder in holders if not holder.draws and not descends(holder.pid, os.getpid(), proc)]
+    return [pid for pid in strangers if not running or (proc / str(pid)).exists()]
 
 
 def descends(pid: int, ancestor: int, proc: Path = Path("/proc")) -> bool:

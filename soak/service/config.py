@@ -79,7 +79,7 @@ class ScheduleTable:
     pause: Duration = Duration(10.0)
     """Between two runs back to back."""
     device: str = "cpu"
-    """What its runs keep to themselves: two runs never share one. It only reserves."""
+    """What its trials run on, whatever their config says, and its runs keep to themselves: cpu, or cuda:N."""
     duration: Duration | None = None
     """Replaces the limits of every trial."""
     trials: list[str] = dataclasses.field(default_factory=list)

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitors.catalog import all_specs
 from monitors.model import MetricSpec
+from monitors.round import FAILURES
 from soak import __version__, live
 from soak.service.board import PATIENCE, Board, Now, unsampled
 from soak.service.history import History
@@ -226,17 +227,19 @@ def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: fl
     seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last read", labels=labels)
     failures = CounterMetricFamily("soak_sampler_failures", "Reads of a sampler that failed", labels=["sampler"])
     last = GaugeMetricFamily("soak_last_sample_timestamp_seconds", "When a trial was last sampled", labels=labels[:2])
-    stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a trial has gone without samples for too long",
-                                labels=labels[:2])  # fmt: skip
+    stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a sampler waits for a source that hangs; without a "
+                                "sampler, whether the whole trial goes without samples", labels=labels)  # fmt: skip
     failed = board.counts.sampler_failures.copy()
     for now, trial in trials:
         for name, sampling in sorted(trial.samplers.items()):
-            success.add_metric([now.schedule, trial.name, name], float(sampling.outcome != "failed"))
+            success.add_metric([now.schedule, trial.name, name], float(sampling.outcome not in FAILURES))
+            stalled.add_metric([now.schedule, trial.name, name], float(sampling.outcome == "stalled"))
             seconds.add_metric([now.schedule, trial.name, name], sampling.seconds)
             failed[name] += sampling.failures
         if trial.sampled is not None:
             last.add_metric([now.schedule, trial.name], now.heard - trial.sampled)
-        stalled.add_metric([now.schedule, trial.name], float(not now.paused and unsampled(now, trial, wall) > PATIENCE))
+        silent = not now.paused and unsampled(now, trial, wall) > PATIENCE
+        stalled.add_metric([now.schedule, trial.name, ""], float(silent))
     for name in sorted(failed):
         failures.add_metric([name], failed[name])
     yield from (success, seconds, failures, last, stalled)

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -98,7 +98,13 @@ class Runner:
             return
         self._seen = time.monotonic()
         devices = {schedule.device for schedule in self.config.schedules}
-        self._board.devices = {d: await asyncio.to_thread(conditions.present, d) for d in sorted(devices)}
+        seen = await self._gpus(devices)
+        self._board.devices = {device: device == "cpu" or device in seen for device in sorted(devices)}
+
+    @staticmethod
+    async def _gpus(devices: Iterable[str]) -> conditions.Gpus:
+        """A look at all GPUs, where any of these is one."""
+        return await asyncio.to_thread(conditions.gpus) if any(device != "cpu" for device in devices) else {}
 
     async def _start_waiting(self) -> None:
         for waiting in list(self._board.waiting):
@@ -120,7 +126,10 @@ class Runner:
         """Why it may not start now, or the lock of its device."""
         if schedule.device in self._busy:
             return f"{schedule.device} is used by the run of {self._busy[schedule.device]}", None
-        facts = await asyncio.to_thread(conditions.facts, self.config.state, schedule.device)
+        others: list[int] = []
+        if self.config.conditions.gpu_idle:
+            others = conditions.computing(await self._gpus([schedule.device]), schedule.device, running=False)
+        facts = conditions.facts(self.config.state, others)
         reason = conditions.hindrance(facts, self.config.conditions)
         if reason:
             return reason, None
@@ -230,13 +239,15 @@ class Runner:
     async def _yield(self) -> None:
         """Pause or end runs whose device another process uses, if that is asked for."""
         manner = self.config.conditions.yield_to_others
-        for now in list(self._board.now.values()) if manner != "no" else ():
-            facts = await asyncio.to_thread(conditions.facts, self.config.state, now.device)
-            if facts.others and manner == "end":
-                self._journal.warning(f"{now.schedule}: process {facts.others[0]} uses {now.device}: the run is ended")
+        running = list(self._board.now.values()) if manner != "no" else []
+        seen = await self._gpus(now.device for now in running)
+        for now in running:
+            others = conditions.computing(seen, now.device, running=True)
+            if others and manner == "end":
+                self._journal.warning(f"{now.schedule}: process {others[0]} uses {now.device}: the run is ended")
                 self._stop(now, "another process uses the device")
-            elif bool(facts.others) != now.paused and not now.stopping:
-                now.paused = bool(facts.others)
+            elif bool(others) != now.paused and not now.stopping:
+                now.paused = bool(others)
                 self._signal(now, signal.SIGUSR1 if now.paused else signal.SIGUSR2)
                 self._journal.info(f"{now.schedule}: the run {'is paused' if now.paused else 'goes on'}")
 

@@ -1,4 +1,4 @@
-"""`soak run` on cards that answer what a scenario says, through the real nvidia-ml-py, a real worker and a real report."""
+"""`soak run` on cards that answer what a scenario says, through the real nvidia-ml-py, to a real report."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import os
 import re
 import shutil
 import signal
@@ -151,35 +150,6 @@ def test_a_schedule_too_late_is_missed_and_one_that_overlaps_skipped(served: Ser
     wait_for(lambda: 'soak_schedule_missed_runs_total{schedule="never"} 1.0' in served.get("/metrics"), 20)
     wait_for(lambda: re.search(r'missed_runs_total{schedule="often"} [1-9]', served.get("/metrics")), 30)
     assert len(served.json("/api/v1/status")["running"]) == 1, "no two runs on one device"
-
-
-def test_a_run_gives_way_to_others_on_its_device_and_goes_on(
-    served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    tool, others = tmp_path / "nvidia-smi", tmp_path / "others"
-    tool.write_text(f"#!/bin/sh\n[ -e {others} ] && cat {others}\nexit 0\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    others.write_text("1\n")
-    served.config(
-        '[[schedule]]\nname = "gpu"\nconfig = "clean.toml"\nat = 2020-01-01T00:00:00Z\ndevice = "cuda:0"\n',
-        conditions='yield_to_others = "pause"',
-    )
-    served.start()
-    waiting = wait_for(lambda: served.json("/api/v1/status")["waiting"])
-    wait_for(lambda: served.json("/api/v1/status")["waiting"][0]["reason"] == "the device is used by process 1")
-    assert waiting[0]["device"] == "cuda:0"
-    others.unlink()
-    wait_for(lambda: 'layer="anonymous"' in served.get("/metrics"), 40)
-    others.write_text("1\n")
-    wait_for(lambda: 'soak_run_state{schedule="gpu",soak_run_state="paused"} 1.0' in served.get("/metrics"), 20)
-    others.unlink()
-    wait_for(lambda: 'soak_run_state{schedule="gpu",soak_run_state="running"} 1.0' in served.get("/metrics"), 20)
-    (run,) = wait_for(served.runs, 60)
-    assert run["verdict"] in ("pass", "inconclusive"), "a pause is no hang"
-    wait_for(lambda: served.runs()[0]["reports"], 30)
-    kinds = [event["kind"] for event in served.json(f"/api/v1/runs/{run['id']}/report")["events"]]
-    assert kinds.index("paused") < kinds.index("resumed")
 
 
 def test_a_reload_takes_what_is_right_and_refuses_what_is_wrong(served: Served) -> None:

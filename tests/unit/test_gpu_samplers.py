@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.gpu import THROTTLES, Holder, Reading, Scope, Sight
-from monitors.model import NoDataError, Roots, Sampler, Target
+from monitors.model import NoDataError, Roots, Sampler, StalledError, Target
 from monitors.round import Round
 from monitors.samplers.gpu_device import GpuDevice
 from monitors.samplers.gpu_process import GpuProcess
@@ -64,7 +64,7 @@ def test_one_reading_gives_one_sample(of_the_driver: Sampler) -> None:
 
 
 def test_a_silent_driver_leaves_a_gap(of_the_driver: Sampler) -> None:
-    with pytest.raises(LookupError, match="no answer for 9 s"):
+    with pytest.raises(StalledError, match="no answer for 9 s"):
         read(of_the_driver, target(held((ROOT, 5.0)), gpu_stalled="no answer for 9 s"))
     assert read(of_the_driver, target(held((ROOT, 5.0), number=2))), "and it is read again when it answers"
 
@@ -183,3 +183,10 @@ def test_a_framework_that_tells_one_amount_has_no_fragmentation() -> None:
 def test_a_silent_driver_does_not_hide_what_the_framework_says() -> None:
     beat = {"gpu_allocated_bytes": 3.0}
     assert read(WorkerGpu(RECORDED), target(beat=beat, beat_number=1, gpu_stalled="no answer")) == beat
+
+
+def test_a_device_as_a_whole_says_nothing_of_a_trial_that_has_ended() -> None:
+    gone = Target(pid=999_999, device="GPU-a", gpu=look(scope="device"))
+    with pytest.raises(NoDataError, match="has ended"):
+        read(GpuDevice(RECORDED), gone)
+    assert read(GpuDevice(RECORDED), Target(pid=999_999, device="GPU-a", gpu=look())) == {"gpu_device_bytes": 900.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from monitors.catalog import all_specs
+from monitors.gpu import Holder, Reading
 from soak import live
 from soak.service import config, installation, metrics
 from soak.service.archive import Archive
 from soak.service.board import PATIENCE, Board, Now
-from soak.service.conditions import Facts, computing, descends, hindrance, present
+from soak.service.conditions import Facts, computing, descends, hindrance
 from soak.service.config import ConditionsTable
 from soak.service.curve import Curve
 from soak.service.history import History
@@ -66,17 +68,16 @@ def test_conditions_can_be_waived() -> None:
     assert hindrance(busy, ConditionsTable(load=0.0, gpu_idle=False)) == ""
 
 
-def test_who_computes_is_asked_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert computing("cuda:1") == []
-    assert not present("cuda:1")
-    assert present("cpu")
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text('#!/bin/sh\n[ "$1" = --id=1 ] || exit 6\necho 4711; echo 4712\n')
-    tool.chmod(0o755)
-    assert computing("cuda:1") == [4711, 4712]
-    assert present("cuda:1")
-    assert not present("cuda:0")
+def test_who_computes_on_a_device_is_no_child_of_ours_and_no_display(tmp_path: Path) -> None:
+    for pid, parent in ((os.getpid(), 1), (50, os.getpid()), (60, 1), (70, 1)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (x) S {parent} {' '.join(['0'] * 48)}\n")
+    holders = (Holder(50, 1.0), Holder(60, 1.0), Holder(70, 1.0, draws=True), Holder(3_000_000, None))
+    gpus = {"cuda:1": Reading("GPU-b", 1.0, holders=holders), "cuda:2": Reading("GPU-c", 1.0)}
+    assert computing(gpus, "cuda:1", running=False, proc=tmp_path) == [60, 3_000_000]
+    assert computing(gpus, "cuda:1", running=True, proc=tmp_path) == [60], "3000000 may be ours, by another name"
+    assert computing(gpus, "cuda:2", running=False, proc=tmp_path) == []
+    assert computing(gpus, "cuda:0", running=False, proc=tmp_path) == []
 
 
 def test_own_processes_are_told_by_their_parents(tmp_path: Path) -> None:
