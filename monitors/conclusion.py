@@ -19,6 +19,8 @@ _NESTS = {
 _CAUSES = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
 """Layers that are counted, not measured. Up to so many bytes each, growing bytes are what their numbers cost."""
 
+_SIDE_EFFECT = 0.1
+"""Of the fastest growth: so much less is its side effect."""
 _MEANINGS = {
     "gpu_reserved": "the framework's allocator takes more while its tensors do not: fragmentation, or blocks kept",
     "gpu_residual": "outside the framework's allocator: contexts, modules, cuDNN, NCCL, graphs",
@@ -101,11 +103,16 @@ def _calibrated(findings: Sequence[Finding]) -> bool:
 
 
 def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | None) -> Detection:
-    """The headline is the innermost layer of bytes that grows, unless growing numbers of something explain it."""
+    """The headline is the innermost layer of bytes that grows, unless growing numbers of something explain it.
+
+    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing.
+    """
     counted = [f for f in leaks if f.layer in _CAUSES]
     measured = [f for f in leaks if f.layer not in _CAUSES]
     cause = next((f for f in counted if f.layer != "python_objects" and _explains(f, measured)), None)
-    head = cause or (measured or counted)[0]
+    fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
+    weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
+    head = cause or (weighty or counted)[0]
     others = [f.layer or f.series for f in leaks if f is not head and f.layer != "python_objects"]
     notes = [f"{head.layer or head.series}: {head.reason}"]
     if head.layer in _MEANINGS:

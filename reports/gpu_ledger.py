@@ -27,23 +27,26 @@ def of_trial(info: TrialInfo, by_name: Mapping[str, Series]) -> dict[str, Any] |
     if not seat:
         return None
     filled = [by_name[name] for name in ACCOUNTS if name in by_name and len(by_name[name].t)]
+    # Each account holds the one before it only where both are looked at at the same time.
+    begins = max((one.t[0] for one in filled), default=0.0)
     return {
         "uuid": seat["uuid"],
         "model": seat["model"],
         "total_bytes": seat["total"],
         "scope": "device" if "gpu_unattributed_bytes" in by_name else "process",
-        "accounts": [_account(one) for one in filled],
+        "accounts": [_account(one.part(slice(int(one.t.searchsorted(begins)), None)), one) for one in filled],
     }
 
 
-def _account(series: Series) -> dict[str, Any]:
+def _account(common: Series, series: Series) -> dict[str, Any]:
     """Early is the middle of the second tenth of the samples, since the first is the start; late, of the last tenth."""
-    tenth = max(1, len(series.values) // 10)
-    early, late = series.values[tenth : 2 * tenth], series.values[-tenth:]
+    values = common.values if len(common.values) else series.values
+    tenth = max(1, len(values) // 10)
+    early, late = values[tenth : 2 * tenth], values[-tenth:]
     return {
         "metric": series.metric.name,
         "help": series.metric.help,
-        "early": float(np.median(early if len(early) else series.values)),
+        "early": float(np.median(early if len(early) else values)),
         "late": float(np.median(late)),
         "highest": float(series.values.max()),
     }

@@ -13,7 +13,7 @@ import tensorflow as tf
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.lanes import columns
 from workloads.tf_runtime import place
-from workloads.weights import Weights, initial
+from workloads.weights import Weights, first_state, initial
 from workloads.workload import Clip, Setup
 
 Tensor = Any
@@ -183,12 +183,11 @@ class Driven:
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
         drawn = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         weights = {name: value.astype(self._dtype.as_numpy_dtype) for name, value in drawn.items()}
-        rows = (sizes.window,) if architecture == "transformer" else ()
         with self._place:
             self._model = _MODELS[architecture](weights, sizes)
             self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
             self._optimizer.build(self._model.trainable_variables)
-            self._state = self._zero = tf.zeros((sizes.batch, *rows, sizes.hidden), self._dtype)
+            self._state = self._first = tf.constant(first_state(architecture, sizes), self._dtype)
             # What a replay runs: in training a copy, whose weights stay what they were at first.
             self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self._model
         graph = setup.execution == "graph"
@@ -234,10 +233,10 @@ class Driven:
         return output, state, loss
 
     def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the zero state. Returns shape (T · lanes, channels)."""
+        """Run the initial weights over a clip, from the first state. Returns shape (T · lanes, channels)."""
         unseen = self._tape.stop_recording() if self._tape is not None else contextlib.nullcontext()
         with self._place, unseen:
-            answer, _, _ = self._answer(tf.constant(clip.frames), self._zero)
+            answer, _, _ = self._answer(tf.constant(clip.frames), self._first)
             numbers: npt.NDArray[np.float32] = tf.cast(answer, tf.float32).numpy()
         return numbers
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.lanes import columns
-from workloads.weights import initial
+from workloads.weights import first_state, initial
 from workloads.workload import Clip, Setup
 
 
@@ -132,9 +132,8 @@ class Driven:
         # What a replay runs: in training another, whose weights stay what they were at first. A deep copy would lose
         # the order in memory that cuDNN wants the weights of a GRU in.
         self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if self._train else self._model
-        rows = (sizes.window,) if architecture == "transformer" else ()
-        shape = (sizes.batch, *rows, sizes.hidden)
-        self._state = self._zero = torch.zeros(shape, device=self._device, dtype=self._dtype)
+        first = torch.tensor(first_state(architecture, sizes))
+        self._state = self._first = first.to(self._device, self._dtype)
         self.output: Any = None
 
     def _built(self, architecture: str, setup: Setup, sizes: Sizes) -> nn.Module:
@@ -181,9 +180,9 @@ class Driven:
         return float(loss.detach())
 
     def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the zero state. Returns shape (T · lanes, channels)."""
+        """Run the initial weights over a clip, from the first state. Returns shape (T · lanes, channels)."""
         with torch.no_grad():
-            answer, _ = self._frozen(self._batched(self._frames(clip)), self._zero)
+            answer, _ = self._frozen(self._batched(self._frames(clip)), self._first)
         numbers: npt.NDArray[np.float32] = answer.float().cpu().numpy()
         return numbers
 

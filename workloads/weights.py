@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from workloads.architecture import Sizes
 from workloads.random_bits import many
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -34,3 +35,14 @@ def _one(seed: int, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32
     drawn = (many(seed, zlib.crc32(name.encode()), 0, math.prod(shape)) >> np.uint64(40)).astype(np.float32)
     reach = np.float32(1 / math.sqrt(math.prod(shape[1:])))
     return ((drawn * np.float32(2.0**-23) - np.float32(1)) * reach).reshape(shape)
+
+
+def first_state(architecture: str, sizes: Sizes) -> npt.NDArray[np.float32]:
+    """What a stream starts from: shape (lanes, hidden) of a recurrent model, (lanes, window, hidden) of a transformer.
+
+    The window holds a token of cosines: zeros have no spread, which every norm of a layer would divide a gradient by.
+    """
+    if architecture == "recurrent":
+        return np.zeros((sizes.batch, sizes.hidden), np.float32)
+    token = np.cos(np.arange(sizes.hidden)).astype(np.float32)
+    return np.broadcast_to(token, (sizes.batch, sizes.window, sizes.hidden)).copy()
