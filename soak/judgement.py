@@ -44,7 +44,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         "control_passed": None,
         "findings": [asdict(finding) for finding in detection.findings] if detection else [],
     }
-    if trial.expect is not None:
+    # What an environment that broke did to a control says nothing of the detector.
+    if trial.expect is not None and verdict.verdict != "invalid":
         expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
         body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
     return body
