@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py accounts                 # on a real card: soak's readings against nvidia-smi's
     python benchmarks/gpu.py cost [--stub 8]          # CPU of reading and recording every GPU once a second
+    python benchmarks/gpu.py hours REPORT.json        # hours of video that an hour of the card soaked in that run
 
 `accounts` takes known blocks, straight from the driver, and prints what each tells of them. `cost` counts the CPU time
 of the reader's process and of the rounds that record what it read, for every device as if a trial ran on it; with
@@ -11,6 +12,7 @@ of the reader's process and of the rounds that record what it read, for every de
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +34,8 @@ from workloads import cuda_driver
 MIB = 2**20
 BLOCKS = (64, 256, 1024, 8192)
 """MiB."""
+FPS = 25
+"""Of the video whose hours are counted."""
 SAMPLERS = ("gpu_device", "gpu_process", "worker_gpu")
 
 
@@ -108,6 +112,18 @@ def cost(seconds: int, stub: int) -> None:
     print(f"| {len(devices)} | {series} | " + " | ".join(f"{share:.2f} %" for share in shares) + " |")
 
 
+def hours(report: Path) -> None:
+    """Of every trial under test: frames a second, and what they are in hours of video of 25 frames a second."""
+    print("| | frames a second, each in all lanes | lanes | hours of video, one lane | hours of video, all lanes |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for trial in json.loads(report.read_text())["trials"]:
+        options, rate = trial["settings"]["options"], trial["frames_per_second"]
+        if trial["control"] is None and rate:
+            lanes = options.get("batch", 1)
+            what = f"{trial['workload']}, {trial['framework']}, {trial['mode']}, {options.get('precision', 'float32')}"
+            print(f"| {what} | {rate:,.0f} | {lanes} | {rate / FPS:,.0f} | {rate * lanes / FPS:,.0f} |")
+
+
 def children() -> float:
     """CPU seconds of the processes that this one has started."""
     total = 0
@@ -130,12 +146,17 @@ def stub_cards(count: int, folder: Path) -> Mapping[str, str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accounts", "cost"))
+    parser.add_argument("what", choices=("accounts", "cost", "hours"))
+    parser.add_argument("report", nargs="?", type=Path, metavar="REPORT", help="a run's report.json, for hours")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--stub", type=int, default=0, metavar="N")
     options = parser.parse_args(arguments)
+    if (options.what == "hours") != (options.report is not None):
+        parser.error("hours, and nothing else, takes a REPORT.json")
     if options.what == "accounts":
         accounts()
+    elif options.what == "hours":
+        hours(options.report)
     else:
         cost(options.seconds, options.stub)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,12 @@ HEAP = MetricSpec("host_heap_bytes", "bytes", "Live heap", "host_heap", judged=T
 FDS = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 STREAM = MetricSpec("stream_seconds", "seconds", "Stream time", counter=True)
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C, and so would every child that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail_if_skipped(report: Any) -> None:

@@ -1,17 +1,19 @@
 """Planted fault: device memory is taken from the CUDA driver, and no framework's allocator knows of it.
 
-As a library of its own kernels does that never frees. Nothing of the framework is run, so that it is planted the same
-where the framework cannot use the device.
+As a library of its own kernels does that never frees. The framework only touches the device once, where it can: then
+its allocator speaks, and what grows shows as the residual beside what it has reserved.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workloads.cuda_driver import Driver
+from workloads.errors import DeviceError
 from workloads.workload import Clip, Setup
 
 FRAMEWORKS = ("torch", "tensorflow")
@@ -53,5 +55,19 @@ class Native:
 
 
 def build(setup: Setup, options: Options) -> Native:
-    """The loop, with the driver's context made."""
-    return Native(options, Driver.open())
+    """The loop, with the driver's context made, and the framework's where it can use the device."""
+    driver = Driver.open()
+    with contextlib.suppress(DeviceError):
+        _touch(setup)
+    return Native(options, driver)
+
+
+def _touch(setup: Setup) -> None:
+    if setup.framework == "torch":
+        from workloads import torch_runtime
+
+        torch_runtime.require(setup.device)
+    else:
+        from workloads import tf_runtime
+
+        tf_runtime.require(setup.device)
