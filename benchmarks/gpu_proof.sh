@@ -12,7 +12,7 @@ python=${PYTHON:-python3}
 cd "$(dirname "$0")/.."
 failed=()
 
-doctor() { "$python" -m soak doctor; local code=$?; "$python" -m soak doctor --json >"$folder/doctor.json"; return $code; }
+doctor() { "$python" -m soak doctor && "$python" -m soak doctor --json >"$folder/doctor.json"; }
 accounts() { nvidia-smi; "$python" -m benchmarks.gpu accounts; }
 cost() { "$python" -m benchmarks.gpu cost --seconds 30; }
 overhead() { "$python" -m benchmarks.overhead --device cuda --frameworks torch --pairs 3 --seconds 12; }
@@ -36,12 +36,14 @@ zoo() {  # what real code meets, each with its clean twin, for 40 s instead of m
     --trial graph-retained-torch
 }
 
-for part in "${@:-doctor accounts cost planted overhead zoo}"; do
-  for name in $part; do
-    case $name in doctor | accounts | cost | planted | overhead | zoo) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
-    echo "== $name"
-    "$name" 2>&1 | tee "$folder/$name.txt" || failed+=("$name")
-  done
+parts=(doctor accounts cost planted overhead zoo)
+[ $# -eq 0 ] || parts=("$@")
+for name in "${parts[@]}"; do
+  case $name in doctor | accounts | cost | planted | overhead | zoo) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
+done
+for name in "${parts[@]}"; do
+  echo "== $name"
+  "$name" 2>&1 | tee "$folder/$name.txt" || failed+=("$name")
 done
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}"; exit 1; }
 echo "all that was asked for holds; see $folder"
