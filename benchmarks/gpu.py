@@ -43,7 +43,11 @@ def accounts() -> None:
     """Known blocks on the first device: what NVML tells soak, and what nvidia-smi tells people."""
     clock = SystemClock()
     watch = GpuWatch(clock, 0.2)
-    device = watch.open().devices[0]
+    devices = watch.open().devices
+    if not devices:
+        watch.close()
+        sys.exit("the driver shows no GPU here")
+    device = devices[0]
     print(f"{device.model}, driver {watch.hello.driver}\n")
     print(
         "| block | device: soak | device: nvidia-smi | process: soak | process: nvidia-smi | process, less the first |"
