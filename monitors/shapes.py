@@ -13,22 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitors.stats import SETTLING, Floats, Ints, orthonormal, whitener
+from monitors.stats import FILLING, SETTLING, Floats, Ints, orthonormal, whitener
 
 NOISES = (
-    (-0.5, 0.0),
     (0.0, 0.0),
     (0.5, 0.0),
     (0.8, 0.0),
     (0.93, 0.0),
     (0.985, 0.0),
     (0.985, 1.0),
-    (SETTLING, 0.3),
-    (SETTLING, 3.0),
     (SETTLING, 30.0),
+    (FILLING, 0.01),
+    (FILLING, 0.2),
 )
-"""Correlation of neighbouring blocks, and white noise on top: alternating, white, AR(1), near a random walk, walk plus
-white; and walks that settle, as a high-water mark does or a cache whose entries come at random, plus white."""
+"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white; and
+walks that end, plus white: one that settles ever more slowly, as a high-water mark does, and one that fills, as a cache
+whose entries are asked for at random."""
 
 _DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
 _LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)

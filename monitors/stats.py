@@ -18,9 +18,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _STANDARD_NORMAL = NormalDist()
-SETTLING = -2.0
-_SETTLES = 0.005
-"""Share of a series after which a settling walk's steps begin to fade."""
+SETTLING, FILLING = -2.0, -3.0
+_SETTLES, _FILLS = 0.005, 0.08
+"""Share of a series after which a settling walk's steps begin to fade, and over which those of a filling one do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +128,20 @@ def student_quantile(p: float, freedom: float) -> float:
 def whitener(m: int, memory: float, white: float = 0.0) -> Floats:
     """Matrix that turns correlated noise into white noise, scaled so that densities can be compared. Shape (m, m).
 
-    memory: correlation of neighbours (AR(1)), -1 to 1; or `SETTLING` for a walk whose steps fade as 1 / time.
-    white: variance of white noise on top, in units of the innovations' variance, of a settling walk's halfway. The
-    determinant is 1: log-likelihoods of differently whitened series differ by their sums of squares alone.
+    memory: correlation of neighbours (AR(1)), -1 to 1; or `SETTLING` for a walk whose steps fade as 1 / time, `FILLING`
+    for one whose steps fade exponentially. white: variance of white noise on top, in units of the innovations'
+    variance, of a settling walk's halfway, of all of a filling one's. The determinant is 1: log-likelihoods of
+    differently whitened series differ by their sums of squares alone.
     """
     if memory == 0:
         return np.eye(m)
+    passed = (np.arange(m) + 0.5) / m
     if memory == SETTLING:
-        passed = np.log1p((np.arange(m) + 0.5) / (_SETTLES * m))
+        passed = np.log1p(passed / _SETTLES)
         covariance = np.minimum.outer(passed, passed) + white * 2 / m * np.eye(m)
+    elif memory == FILLING:
+        passed = -np.expm1(-passed / _FILLS)
+        covariance = np.minimum.outer(passed, passed) + white * np.eye(m)
     else:
         lag = np.abs(np.subtract.outer(np.arange(m), np.arange(m)))
         covariance = memory**lag / (1 - memory**2) + white * np.eye(m)
