@@ -39,9 +39,26 @@ def test_a_late_leak_is_caught() -> None:
     assert raised is not None
 
 
-@pytest.mark.parametrize("family", ["flat", "warm-up", "cache, hyperbola", "one step", "wave", "sawtooth", "spikes"])
+SETTLES = "flat", "warm-up", "cache, hyperbola", "one step", "wave", "sawtooth", "spikes", "phases"
+
+
+@pytest.mark.parametrize("family", SETTLES)
 def test_what_settles_does_not(family: str) -> None:
     assert watched(family, 0.0).raised is None
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("family", ["slow warm-up", "cache, entries", "cache, logarithm"])
+def test_what_fills_slowly_does_not(family: str, seed: int) -> None:
+    assert watched(family, 0.0, seed).raised is None
+
+
+@pytest.mark.parametrize("family", ["linear", "late onset", "after a warm-up"])
+@pytest.mark.parametrize("growth", [12.0, 40.0])
+def test_growth_does_also_where_it_is_slow(family: str, growth: float) -> None:
+    alarm = watched(family, growth)
+    assert alarm.raised is not None
+    assert alarm.raised.finding.verdict == "leak"
 
 
 def test_a_calm_trial_is_certified() -> None:
