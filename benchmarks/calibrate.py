@@ -24,14 +24,15 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.corpus import DEVIATION, LENGTHS, SETTINGS, Case, cases, series_of
+from monitors import calibration
 from monitors.calibration import FILE, MOST_BLOCKS, SCHEMA
 from monitors.detectors.trend import Trend
 from monitors.model import Finding
 from monitors.simulation import NOISES, bytes_of, draw
 
 SOFTNESS = 2.0
-LEAK_FROM, PASS_TO = 0.9, 0.2
-"""Verdicts. From 0.9 on, the mean of what is said is 0.98: so often the verdict `leak` is right."""
+LEAK_FROM, PASS_TO = 0.92, 0.2
+"""Verdicts. From 0.92 on, 98 of 100 verdicts `leak` are right, of families left out."""
 SPREAD = 0.0005
 """Share of the corpus that may lie beyond either end of what counts as seen."""
 WIDENED = 1.25
@@ -191,20 +192,39 @@ def show_reliability(judged: Sequence[Judged], p: np.ndarray) -> None:
         print(f"| {said:.3f} | {true:.3f} | {count} |")
 
 
+def needed(one: Judged) -> float:
+    """How many times as wide as it comes out of the models an interval must be to hold the true rate."""
+    said, interval = one.found.rate_per_hour, one.found.rate_per_hour_ci95
+    assert said is not None
+    assert interval is not None
+    off = one.rate * DEVIATION * 3600 / one.case.span - said
+    reach = interval[1] - said if off > 0 else said - interval[0]
+    return calibration.load().widening * abs(off) / max(reach, 1e-300)
+
+
+def widening(needs: Sequence[float]) -> float:
+    """What makes an interval of 95 % hold the rate so often."""
+    return max(1.0, round(float(np.quantile(needs, SETTINGS.confidence)), 2))
+
+
 def rates(judged: Sequence[Judged], p: np.ndarray) -> None:
-    """Whether the interval holds the true rate, and how far off the rate is."""
-    groups: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    """Whether the interval, widened as the other families ask for, holds the true rate, and how far off the rate is."""
+    groups: dict[str, list[Judged]] = defaultdict(list)
     for one, value in zip(judged, p, strict=True):
-        interval = one.found.rate_per_hour_ci95
-        if not one.leaks or value < LEAK_FROM or interval is None or one.found.rate_per_hour is None:
-            continue
-        true = one.rate * DEVIATION * 3600 / one.case.span
-        row = interval[0] <= true <= interval[1], abs(one.found.rate_per_hour / true - 1)
-        groups[one.case.family].append(row)
-        groups["all"].append(row)
+        if one.leaks and value >= LEAK_FROM:
+            groups[one.case.family].append(one)
+    needs = {family: [needed(one) for one in own] for family, own in groups.items()}
+    rows: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for family, own in groups.items():
+        wide = widening([need for other, each in needs.items() if other != family for need in each])
+        for one, need in zip(own, needs[family], strict=True):
+            true = one.rate * DEVIATION * 3600 / one.case.span
+            row = need <= wide, abs((one.found.rate_per_hour or 0.0) / true - 1)
+            rows[family].append(row)
+            rows["all"].append(row)
     print("\n| leaks found | interval holds the rate | median error of the rate |\n| --- | ---: | ---: |")
-    for family, rows in groups.items():
-        print(f"| {family} | {share(held for held, _ in rows)} | {np.median([e for _, e in rows]):.1%} |")
+    for family, each in rows.items():
+        print(f"| {family} | {share(held for held, _ in each)} | {np.median([e for _, e in each]):.1%} |")
 
 
 def at_limit(job: tuple[Case, int]) -> tuple[float, bool] | None:
@@ -232,8 +252,8 @@ def show_limit(pool: ProcessPoolExecutor, chosen: Sequence[Case]) -> None:
         print(f"| {family} | {share(rows)} |")
 
 
-def shipped(judged: Sequence[Judged]) -> dict[str, object]:
-    """The calibration fitted on all, as it is written."""
+def shipped(judged: Sequence[Judged], p: np.ndarray) -> dict[str, object]:
+    """The calibration fitted on all, as it is written; its interval on the leaks that are found."""
     weight, intercept = fit(features(judged), np.array([one.leaks for one in judged]))
     traits = {name: np.array([one.found.traits[name] for one in judged]) for name in judged[0].found.traits}
     seen = {
@@ -250,6 +270,7 @@ def shipped(judged: Sequence[Judged]) -> dict[str, object]:
         "intercept": round(intercept, 4),
         "brevity": round(float(weight[1]), 4),
         "softness": SOFTNESS,
+        "widening": widening([needed(j) for j, q in zip(judged, p, strict=True) if j.leaks and q >= LEAK_FROM]),
         "leak_from": LEAK_FROM,
         "pass_to": PASS_TO,
         "seen": seen,
@@ -296,7 +317,7 @@ def main() -> None:
         show_reliability(judged, p)
         rates(judged, p)
         if options.write:
-            FILE.write_text(json.dumps(shipped(judged), indent=2) + "\n", encoding="utf-8")
+            FILE.write_text(json.dumps(shipped(judged, p), indent=2) + "\n", encoding="utf-8")
             Path("docs/reliability.svg").write_text(plot(reliability(judged, p)), encoding="utf-8")
         show_limit(pool, chosen[:: max(1, len(chosen) // 3000)])
 

@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("calibration.json")
 class Calibration:
     """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept - brevity · log2(64 / blocks)))).
 
-    leak_from, pass_to: probabilities from which, and up to which, there is a verdict.
+    widening: of the rate's interval. leak_from, pass_to: probabilities from which, and up to which, there is a verdict.
     seen: of each trait of a series, the lowest and highest that the calibration has seen.
     """
 
@@ -30,6 +30,7 @@ class Calibration:
     intercept: float
     brevity: float
     softness: float
+    widening: float
     leak_from: float
     pass_to: float
     seen: Mapping[str, tuple[float, float]]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from monitors.series import Series
 from monitors.stats import Floats, Ints
 
+_FEWEST = 20
+"""Blocks from which jumps and load can be told."""
 _APART = 5
 _MOST_RESTARTS = 2
 _DROP = 0.6
 _SHORTEST = 0.05
+_TURNS = 3
+_CLEAR = 4.0
+_MOST = 0.95
+"""Share of blocks that load is asked to fit: some hold both of its states."""
+_ROUNDS = 6
 
 
 def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = 5.0) -> Ints:
@@ -20,7 +28,7 @@ def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = 5
     exceeds those nearby by `threshold` robust deviations of such differences, and of `grain`, below which they mean
     nothing.
     """
-    if len(values) < 20:
+    if len(values) < _FEWEST:
         return np.empty(0, np.int64)
     windows = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
     change = windows[3:] - windows[:-3]
@@ -44,6 +52,43 @@ def _edge(values: Floats, near: int) -> int:
     """Index before which the largest single change lies, within two of `near`."""
     low = max(1, near - 2)
     return low + int(np.argmax(np.abs(np.diff(values[low - 1 : near + 3]))))
+
+
+def find_load(values: Floats, grain: float, threshold: float = 5.0) -> Floats | None:
+    """Load that is on or off in turn, beside a line: what it adds to each block, shape (m,); None where there is none.
+
+    values: blocks of a series, shape (m,). A change between two blocks counts that exceeds the usual one by `threshold`
+    robust deviations of all, and of `grain`. There are at least three, up and down, and load is `_CLEAR` times what
+    stays beside it.
+    """
+    m, change = len(values), np.diff(values)
+    if m < _FEWEST:
+        return None
+    off = np.abs(change - np.median(change))
+    large = off > threshold * (1.4826 * np.median(off) + grain)
+    if np.count_nonzero(large) < _TURNS:
+        return None
+    first = int(np.argmax(large))
+    last = np.maximum.accumulate(np.where(large, np.arange(m - 1), first))
+    on = np.concatenate(([change[first] < 0], change[last] > 0))
+    on[: first + 1] = change[first] < 0
+    for _ in range(_ROUNDS):
+        line, amount = _line_and(on, values)
+        on = np.abs(values - line - amount) < np.abs(values - line)
+    line, amount = _line_and(on, values)
+    turns = np.flatnonzero(np.diff(on))
+    alike = (np.sign(change[turns]) == np.sign(np.diff(on.astype(int))[turns])).all()
+    left = np.sort(np.abs(values - line - amount * on))[: int(_MOST * m)]
+    clear = amount > _CLEAR * float(np.sqrt(np.mean(left**2)))
+    return amount * on if clear and alike and _TURNS <= len(turns) <= m // 3 else None
+
+
+def _line_and(on: npt.NDArray[np.bool_], values: Floats) -> tuple[Floats, float]:
+    """The line beside what is on or off, and what being on adds."""
+    m = len(values)
+    columns = np.stack([np.ones(m), np.arange(m) / m, on], axis=1)
+    weights = np.linalg.lstsq(columns, values, rcond=None)[0]
+    return columns[:, :2] @ weights[:2], float(weights[2])
 
 
 def stairs_left(y: Floats, most: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from monitors.jumps import stairs_left
 from monitors.shapes import NOISES, Dictionary, Shape
-from monitors.stats import Floats, Ints, normal_cdf, student_quantile, whitener
+from monitors.stats import Floats, normal_cdf, student_quantile, whitener
 
 _INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
@@ -30,7 +30,8 @@ class Posterior:
     still, growing: log weights of the models, of one common scale, shape (noises, shapes, k); of growing models before
     it is asked that growth be positive. stairs: of all staircases together, shape (k,).
     rate, error: of each growing model over the last third of the trial, per unit of x, shape (noises, growing, k).
-    freedom: of each growing model, shape (growing,). grain: what counted as exact.
+    freedom: of each growing model, shape (growing,). grain: what counted as exact. beside: columns that every model may
+    use, shape (m, columns).
     """
 
     book: Dictionary
@@ -42,7 +43,7 @@ class Posterior:
     error: Floats
     freedom: Floats
     grain: float
-    jumps: Ints
+    beside: Floats
 
     def best_still(self, k: int = 0) -> tuple[Shape, int]:
         """The most probable shape without growth, and the index of its noise."""
@@ -61,33 +62,33 @@ def _largest(weights: Floats) -> tuple[int, int]:
 
 
 def weigh(
-    book: Dictionary, series: Floats, grain: float, jumps: Ints | None = None, power: Floats | None = None
+    book: Dictionary, series: Floats, grain: float, beside: Floats | None = None, power: Floats | None = None
 ) -> Posterior:
     """Weigh every model on every row of `series`, shape (k, m).
 
     grain: standard deviation below which differences mean nothing (quantisation), in the series' unit, above 0.
-    jumps: indices before which the level may have changed once, for reasons of its own; every model may use them.
+    beside: columns that every model may use, such as jumps of the level for reasons of their own, shape (m, columns).
     power: squares that noise would add to those left over under each kind of noise, and by itself, shape
         (noises + 1,): weighs a series without noise as if it had some.
     """
     y = (series - series[:, :1]).T
     m = len(y)
-    jumps = np.empty(0, np.int64) if jumps is None else jumps
+    beside = np.empty((m, 0)) if beside is None else beside
     grain = float(np.hypot(grain, _INEXACT * np.min(np.ptp(y, axis=0))))
     white = book.whiten @ y
     seen = book.basis @ y
     left = np.sum(white**2, axis=1)[:, None, :] - np.sum(seen**2, axis=2)
     gain, length = book.extra @ y, book.length
     moves = book.rise.transpose(0, 1, 3, 2) @ seen[:, book.fading]
-    if len(jumps):
-        left, gain, length, moves = _with_jumps(book, white, left, gain, moves, jumps)
+    if beside.shape[1]:
+        left, gain, length, moves = _with_columns(book, white, left, gain, moves, beside)
     left = np.maximum(left, 0.0)
     rest = np.maximum(left[:, book.extends] - gain**2, 0.0)
     if power is not None:
         left, rest = left + power[:-1, None, None], rest + power[:-1, None, None]
     # A model of nothing, whose growth the rest spans, has none.
     length = np.where(length > 0, length, 1e12)[:, :, None]
-    still_size, growing_size = _parameters(book.still) + len(jumps), _parameters(book.growing) + len(jumps)
+    still_size, growing_size = _parameters(book.still) + beside.shape[1], _parameters(book.growing) + beside.shape[1]
     still = _weight(left, still_size, grain, m) + book.still_prior[:, None]
     # What rises over the last third at nearly its mean pace is no cache that fills, whatever its name.
     still[:, book.fading] -= _UNFADED * np.all(moves > 0, axis=2)
@@ -99,7 +100,7 @@ def weigh(
     positive = growing - np.where(rate > 0, 0.0, (rate / error) ** 2 / 2)
     odds = _log_sum(positive) - np.logaddexp(_log_sum(still), stairs)
     late = book.late[:, None]
-    return Posterior(book, odds, still, growing, stairs, rate * late, error * late, freedom, grain, jumps)
+    return Posterior(book, odds, still, growing, stairs, rate * late, error * late, freedom, grain, beside)
 
 
 def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:
@@ -118,16 +119,16 @@ def _stairs_weight(y: Floats, grain: float, power: float) -> Floats:
     return np.asarray(np.logaddexp.reduce(weights, axis=0) - np.log(10 * len(jumps)))
 
 
-def _with_jumps(
-    book: Dictionary, white: Floats, left: Floats, gain: Floats, moves: Floats, jumps: Ints
+def _with_columns(
+    book: Dictionary, white: Floats, left: Floats, gain: Floats, moves: Floats, beside: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Sums of squares, gains, lengths and moves (`Dictionary.rise`) once the level may change at each of `jumps`."""
+    """Sums of squares, gains, lengths and moves (`Dictionary.rise`) with the columns `beside` every model."""
     m = len(book.x)
-    whitened = book.whiten @ (np.arange(m)[:, None] >= jumps).astype(np.float64)
+    whitened = book.whiten @ beside
     left, gain, length, moves = left.copy(), gain.copy(), book.length.copy(), moves.copy()
     for noise, inverse in enumerate(book.unfold):
         basis, extra = book.basis[noise] @ inverse, book.extra[noise] @ inverse
-        rest = np.broadcast_to(whitened[noise].T, (len(basis), len(jumps), m))
+        rest = np.broadcast_to(whitened[noise].T, (len(basis), beside.shape[1], m))
         inside = rest @ basis.transpose(0, 2, 1)
         columns, triangle = np.linalg.qr((rest - inside @ basis).transpose(0, 2, 1))
         frame = columns.transpose(0, 2, 1)
@@ -184,8 +185,7 @@ class Fit:
 def fit(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> Fit:
     """What one shape makes of the series `y`, shape (m,)."""
     m = len(y)
-    steps = [(np.arange(m) >= jump).astype(np.float64) for jump in posterior.jumps]
-    columns = [np.ones(m), *steps, *shape.columns, *(() if shape.growth is None else (shape.growth,))]
+    columns = [np.ones(m), *posterior.beside.T, *shape.columns, *(() if shape.growth is None else (shape.growth,))]
     whiten = posterior.book.whiten[noise]
     weights = np.linalg.lstsq(whiten @ np.stack(columns, axis=1), whiten @ (y - y[0]), rcond=None)[0]
     amounts = [weight * column for weight, column in zip(weights, columns, strict=True)]
@@ -214,8 +214,11 @@ class Rate:
         return 1.0 - float(self.shares @ normal_cdf((least - self.centres) / self.widths))
 
 
-def rate_of(posterior: Posterior, confidence: float) -> Rate:
-    """The rate averaged over all growing models of the first series, as a mixture of Student's t."""
+def rate_of(posterior: Posterior, confidence: float, widening: float = 1.0) -> Rate:
+    """The rate averaged over all growing models of the first series, as a mixture of Student's t.
+
+    widening: how many times as wide as the mixture says the interval is made, for growth that no model follows exactly.
+    """
     weights = np.exp(posterior.growing[:, :, 0] - posterior.growing[:, :, 0].max())
     kept = weights > 1e-4
     shares = weights[kept] / weights[kept].sum()
@@ -226,6 +229,7 @@ def rate_of(posterior: Posterior, confidence: float) -> Rate:
     heavier = {f: student_quantile(edge, f) / student_quantile(edge, 1e9) for f in np.unique(freedom).tolist()}
     widths = error * np.array([heavier[f] for f in freedom.tolist()])
     low, middle, high = (_quantile(shares, centres, widths, p) for p in (1 - edge, 0.5, edge))
+    low, high = middle - widening * (middle - low), middle + widening * (high - middle)
     return Rate(middle, low, high, shares, centres, widths)
 
 
@@ -246,7 +250,7 @@ def odds_of_planted(posterior: Posterior, noise: int, still: Floats, deviation: 
     """
     book = posterior.book
     series = still + rates[:, None] * (book.x - book.x[0])
-    return weigh(book, series, posterior.grain, posterior.jumps, deviation**2 * _powers(len(book.x), noise)).odds
+    return weigh(book, series, posterior.grain, posterior.beside, deviation**2 * _powers(len(book.x), noise)).odds
 
 
 def _powers(m: int, noise: int) -> Floats:

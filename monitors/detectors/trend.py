@@ -14,12 +14,12 @@ import numpy as np
 from monitors import calibration
 from monitors.calibration import MOST_BLOCKS, Calibration
 from monitors.detection import Detector, JudgeSettings
-from monitors.jumps import find_jumps, joined
+from monitors.jumps import find_jumps, find_load, joined
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.posterior import Fit, Posterior, Rate, fit, odds_of_planted, rate_of, weigh
 from monitors.series import Floats, Series
 from monitors.shapes import LATE, Shape, dictionary
-from monitors.stats import Blocks, cut_blocks, resolution, roughness, without_spikes
+from monitors.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
 from monitors.units import format_duration, format_rate, format_value
 
 _FEWEST_BLOCKS = 12
@@ -51,6 +51,7 @@ class _Judged:
     span: float
     y: Floats
     posterior: Posterior
+    jumps: Ints
     rate: Rate
     least: float
     grain: float
@@ -85,7 +86,7 @@ class _Judged:
         grows = self.odds > 0
         shape, noise = self.posterior.best_growing() if grows else self.posterior.best_still()
         fitted = fit(self.posterior, shape, noise, self.y)
-        jumps = self.posterior.jumps
+        jumps = self.jumps
         if shape.name == "flat" and len(jumps):
             return replace(
                 shape, name="step", place=float(self.posterior.book.x[jumps[0] - 1 : jumps[0] + 1].mean())
@@ -148,9 +149,20 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
-    posterior = weigh(book, y[None], grain / np.sqrt(12), find_jumps(y, grain))
-    rate = rate_of(posterior, settings.confidence)
-    return _Judged(series, restarts, origin, span, y, posterior, rate, least, grain, calibration.load())
+    jumps, columns = _beside(y, grain)
+    posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
+    fitted = calibration.load()
+    rate = rate_of(posterior, settings.confidence, fitted.widening)
+    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
+
+
+def _beside(y: Floats, grain: float) -> tuple[Ints, Floats]:
+    """Indices of jumps, and the columns that every model may use: the jumps, and load that is on or off in turn."""
+    load = find_load(y, grain)
+    calm = y if load is None else y - load
+    jumps = find_jumps(calm, grain)
+    columns = (np.arange(len(y))[:, None] >= jumps).astype(np.float64)
+    return jumps, columns if load is None else np.column_stack([load / np.ptp(load), columns])
 
 
 def _grain(series: Series) -> float:
@@ -167,7 +179,7 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
     Floors see through a sawtooth whose period is shorter than a block; medians through spikes; means where the values
     are so coarse that most medians are equal.
     """
-    most = min(MOST_BLOCKS, len(series.t) // 2)
+    most = min(MOST_BLOCKS, len(series.t))
     best: tuple[float, Blocks, Floats] | None = None
     for level in range(4):
         count = most >> level
@@ -245,7 +257,7 @@ def _smallest(judged: _Judged) -> float | None:
     grows = judged.odds > 0
     shape, noise = posterior.best_growing() if grows else posterior.best_still()
     fitted = fit(posterior, shape, noise, judged.y)
-    freedom = max(1.0, len(judged.y) - shape.parameters - len(posterior.jumps))
+    freedom = max(1.0, len(judged.y) - shape.parameters - posterior.beside.shape[1])
     deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
     line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
     error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
@@ -326,7 +338,7 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
-    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.posterior.jumps) > 1
+    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.jumps) > 1
     if stairs and abs(change) > exact:
         moved = "a rise" if change > 0 else "a fall"
         return f"{moved} of {format_value(abs(change), unit)} in a few steps, level between"

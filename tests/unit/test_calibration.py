@@ -35,6 +35,7 @@ def test_it_says_what_it_was_fitted_on_and_how() -> None:
     assert "families" in body["fitted_on"]
     assert 0.5 < body["leak_from"] < 1
     assert body["pass_to"] < 0.5
+    assert 1 <= body["widening"] < 1.5
 
 
 def test_a_series_like_none_that_was_seen_is_named() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitors.jumps import find_jumps, joined, stairs_left
+from monitors.jumps import find_jumps, find_load, joined, stairs_left
 from monitors.series import Floats, Series
 from monitors.simulation import MEMORY
 
@@ -29,6 +29,23 @@ def test_what_bends_does_not_jump(values: Floats) -> None:
 
 def test_a_sawtooth_is_not_taken_apart() -> None:
     assert len(find_jumps(noise() + 40 * (8 * X % 1), 0.01)) == 0
+
+
+ON = np.isin((X * 9).astype(int), (1, 4, 7))
+
+
+@pytest.mark.parametrize("slope", [0.0, 40.0, -40.0])
+def test_load_that_comes_and_goes_is_found_beside_a_line(slope: float) -> None:
+    load = find_load(noise() + slope * X + 30 * ON, 0.01)
+    assert load is not None
+    assert ((load > 0) == ON).all()
+    assert load.max() == pytest.approx(30, rel=0.1)
+
+
+@pytest.mark.parametrize("values", [0 * X, 50 * X, 30 * (X > 0.5), np.floor(6 * X) * 20, 20 * np.sin(12 * X),
+                                    60 * (np.abs(X - 0.5) < 0.1), 40 * (8 * X % 1)])  # fmt: skip
+def test_what_does_not_come_and_go_is_no_load(values: Floats) -> None:
+    assert find_load(values + noise(), 0.01) is None
 
 
 def test_the_best_staircase_is_found() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from monitors.stats import (
+    FILLING,
     SETTLING,
     cut_blocks,
     normal_cdf,
@@ -63,8 +64,9 @@ def test_whitening_leaves_no_correlation_and_keeps_density() -> None:
     assert abs(np.corrcoef(walk[1:], walk[:-1])[0, 1]) > 0.7
 
 
-def test_a_settling_walk_is_white_once_whitened() -> None:
-    whiten = whitener(64, SETTLING, 0.3)
+@pytest.mark.parametrize(("kind", "white"), [(SETTLING, 0.3), (FILLING, 1e-4)])
+def test_a_walk_that_ends_is_white_once_whitened(kind: float, white: float) -> None:
+    whiten = whitener(64, kind, white)
     assert np.linalg.slogdet(whiten)[1] == pytest.approx(0, abs=1e-8)
     drawn = np.linalg.solve(whiten, np.random.default_rng(4).normal(size=(64, 2000)))
     steps = np.diff(drawn, axis=0).std(axis=1)
