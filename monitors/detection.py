@@ -79,11 +79,11 @@ def judge(
     """
     chosen = settings or JudgeSettings()
     judged = [one for one in series if one.metric.judged]
-    known = limits or {}
+    known, asked = limits or {}, names()
     findings = [
         exhausted(_contained(name, one, chosen), one, known.get(one.metric.layer or "", known.get(one.metric.unit)))
         for one in judged
-        for name in names()
+        for name in asked
     ]
     return conclude(findings)
 
