@@ -17,8 +17,10 @@ import numpy as np
 from monitors.condense import Condenser
 from monitors.detection import JudgeSettings
 from monitors.detectors.trend import Trend
+from monitors.jumps import gave_back
 from monitors.looks import RUNNING, looks
 from monitors.model import Finding, MetricSpec
+from monitors.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ class Alarm:
         return seen
 
     def _look(self, at: float) -> Look:
-        finding = Trend().judge(self._condenser.series(self._metric), self._settings)
-        holds = holds_evidence(finding, self._alpha)
+        series = self._condenser.series(self._metric)
+        finding = Trend().judge(series, self._settings)
+        holds = holds_evidence(finding, self._alpha, series)
         interval = finding.rate_per_hour_ci95
         self._held = self._held + 1 if holds else 0
         self.last = Look(at, finding, self._held >= RUNNING, interval[1] if interval else None)
@@ -78,12 +81,14 @@ class Alarm:
         return self.last
 
 
-def holds_evidence(finding: Finding, alpha: float) -> bool:
-    """Whether a finding is evidence enough for an alarm.
+def holds_evidence(finding: Finding, alpha: float, series: Series) -> bool:
+    """Whether a finding about `series` is evidence enough for an alarm.
 
     The odds are a Bayes factor: that one ever exceeds 1 / alpha, where nothing grows, has a chance of alpha at most
     (Ville 1939), as far as the shapes without growth hold what there is. `python -m benchmarks.alarm` shows how far.
-    What only grows if a restart is assumed does not count: it may be a sawtooth of few teeth.
+    What only grows if a restart is assumed does not count, nor what fell and has not come as far again: it may be a
+    sawtooth of few teeth.
     """
     surely = finding.evidence is not None and finding.evidence >= math.log(1 / alpha)
-    return surely and finding.verdict == "leak" and (not finding.restarts or finding.rate_per_step is not None)
+    begun_anew = finding.restarts > 0 and finding.rate_per_step is None
+    return surely and finding.verdict == "leak" and not begun_anew and (finding.restarts > 0 or not gave_back(series))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitors.series import Series
-from monitors.stats import Floats, Ints
+from monitors.stats import Floats, Ints, cut_blocks
 
 _FEWEST = 20
 """Blocks from which jumps and load can be told."""
@@ -14,6 +14,9 @@ _APART = 5
 _MOST_RESTARTS = 2
 _DROP = 0.6
 _SHORTEST = 0.05
+_BLOCKS = 64
+_STANDS_OUT = 5.0
+"""Robust deviations of changes from which one is no noise."""
 _TURNS = 3
 _CLEAR = 4.0
 _MOST = 0.95
@@ -21,7 +24,7 @@ _MOST = 0.95
 _ROUNDS = 6
 
 
-def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = 5.0) -> Ints:
+def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = _STANDS_OUT) -> Ints:
     """Indices before which the level jumps and stands: at most `most`, few of them down; none where there are more.
 
     values: blocks of a series, shape (m,). A place counts whose difference of medians, three blocks on each side,
@@ -54,7 +57,7 @@ def _edge(values: Floats, near: int) -> int:
     return low + int(np.argmax(np.abs(np.diff(values[low - 1 : near + 3]))))
 
 
-def find_load(values: Floats, grain: float, threshold: float = 5.0) -> Floats | None:
+def find_load(values: Floats, grain: float, threshold: float = _STANDS_OUT) -> Floats | None:
     """Load that is on or off in turn, beside a line: what it adds to each block, shape (m,); None where there is none.
 
     values: blocks of a series, shape (m,). A change between two blocks counts that exceeds the usual one by `threshold`
@@ -160,3 +163,14 @@ def _stays(values: Floats, drop: int, span: float) -> bool:
     near = abs(float(np.median(after[:reach])) - first) < 0.25 * span
     rises = [float(np.median(part[-reach:]) - np.median(part[:reach])) for part in (before, after)]
     return near and rises[0] > 0.5 * span and rises[1] > 0.05 * span
+
+
+def gave_back(series: Series) -> bool:
+    """Whether a sudden fall gave back most of what there was, and what followed has not grown to as much again."""
+    level = cut_blocks(series.t, series.values, _BLOCKS, means=series.means).mean
+    if len(level) < _FEWEST:
+        return False
+    calm = np.median(np.lib.stride_tricks.sliding_window_view(level, 3), axis=1)
+    falls = calm[:-3] - calm[3:]
+    at, usual = int(np.argmax(falls)), 1.4826 * float(np.median(np.abs(falls - np.median(falls))))
+    return bool(falls[at] > max(_DROP * np.ptp(calm), _STANDS_OUT * usual) and calm[-1] <= calm[at])

@@ -60,13 +60,16 @@ def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings
     if not series:
         return {"holds": []}
     detection = judge(series, settings, limits_of(record.run().environment, trial))
+    named, share = {one.name: one for one in series}, alpha / len(series)
     return {
         "verdict": detection.verdict,
         "reason": detection.reason,
         "leak_probability": detection.leak_probability,
         "layer": detection.layer,
         "findings": [asdict(finding) for finding in detection.findings],
-        "holds": [finding.series for finding in detection.findings if holds_evidence(finding, alpha / len(series))],
+        "holds": [
+            finding.series for finding in detection.findings if holds_evidence(finding, share, named[finding.series])
+        ],
     }
 
 

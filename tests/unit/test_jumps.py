@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitors.jumps import find_jumps, find_load, joined, stairs_left
+from monitors.jumps import find_jumps, find_load, gave_back, joined, stairs_left
 from monitors.series import Floats, Series
 from monitors.simulation import MEMORY
 
@@ -80,3 +80,11 @@ def test_steps_that_begin_anew_are_a_restart_for_certain() -> None:
 @pytest.mark.parametrize("values", [np.where(T < 600, 300.0, 100.0), 100 * (T / 100 % 1), 0 * T, -T])
 def test_a_fall_or_many_teeth_are_left_alone(values: Floats) -> None:
     assert joined(trace(values))[1] == 0
+
+
+def test_a_fall_counts_until_its_height_is_reached_again() -> None:
+    climb = np.where(T < 400, T, T - 400)
+    assert gave_back(trace(climb).part(slice(0, 700)))
+    assert not gave_back(trace(climb))
+    assert not gave_back(trace(T))
+    assert not gave_back(trace(0 * T))
