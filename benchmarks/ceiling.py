@@ -23,7 +23,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from benchmarks.calibrate import Judged, by_condition, judge, left_out
 from benchmarks.corpus import Case, cases, series_of
 from monitors.calibration import MOST_BLOCKS
-from monitors.jumps import find_jumps
+from monitors.jumps import beside
 from monitors.posterior import Posterior, weigh
 from monitors.series import Floats
 from monitors.shapes import dictionary
@@ -42,15 +42,15 @@ def fresh(count: int, seed: int) -> list[Case]:
 def see(case: Case) -> tuple[bool, Floats]:
     """Whether it leaks, and what the trees see, shape (features,). Blocks that a short trace lacks are NaN."""
     trace, series = series_of(case)
-    blocks = cut_blocks(series.t, series.values, min(MOST_BLOCKS, len(series.t) // 2), series.floors, series.means)
+    blocks = cut_blocks(series.t, series.values, min(MOST_BLOCKS, len(series.t)), series.floors, series.means)
     scale = max(float(np.ptp(blocks.median)), _PAGE)
     course = np.full((3, MOST_BLOCKS), np.nan)
     course[:, : len(blocks.t)] = (np.stack([blocks.median, blocks.floor, blocks.mean]) - blocks.median[0]) / scale
     rough = [roughness(row[: len(blocks.t)]) for row in course]
     rough.append(float(np.median(np.abs(np.diff(series.values)))) / scale)
     x = np.ascontiguousarray(((blocks.t - series.t[0]) / (series.t[-1] - series.t[0])).round(9))
-    posterior = weigh(dictionary(x), blocks.median[None], _PAGE / 12**0.5, find_jumps(blocks.median, _PAGE))
-    size = [len(x), len(posterior.jumps), np.log(scale)]
+    posterior = weigh(dictionary(x), blocks.median[None], _PAGE / 12**0.5, beside(blocks.median, _PAGE)[1])
+    size = [len(x), posterior.beside.shape[1], np.log(scale)]
     parts = course.ravel(), np.diff(course[0]), rough, size, shares(posterior)
     return trace.leaks, np.concatenate([np.asarray(part, np.float64) for part in parts])
 

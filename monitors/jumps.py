@@ -24,6 +24,17 @@ _MOST = 0.95
 _ROUNDS = 6
 
 
+def beside(values: Floats, grain: float) -> tuple[Ints, Floats]:
+    """Indices of jumps, and what every model may use beside its shape: load, if it comes and goes, and the jumps.
+
+    values: blocks of a series, shape (m,). Returns shapes (jumps,) and (m, columns).
+    """
+    load = find_load(values, grain)
+    jumps = find_jumps(values if load is None else values - load, grain)
+    columns = (np.arange(len(values))[:, None] >= jumps).astype(np.float64)
+    return jumps, columns if load is None else np.column_stack([load / np.ptp(load), columns])
+
+
 def find_jumps(values: Floats, grain: float, most: int = 6, threshold: float = _STANDS_OUT) -> Ints:
     """Indices before which the level jumps and stands: at most `most`, few of them down; none where there are more.
 

@@ -14,7 +14,7 @@ import numpy as np
 from monitors import calibration
 from monitors.calibration import MOST_BLOCKS, Calibration
 from monitors.detection import Detector, JudgeSettings
-from monitors.jumps import find_jumps, find_load, joined
+from monitors.jumps import beside, joined
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.posterior import Fit, Posterior, Rate, fit, odds_of_planted, rate_of, weigh
 from monitors.series import Floats, Series
@@ -149,20 +149,11 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
-    jumps, columns = _beside(y, grain)
+    jumps, columns = beside(y, grain)
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
     return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
-
-
-def _beside(y: Floats, grain: float) -> tuple[Ints, Floats]:
-    """Indices of jumps, and the columns that every model may use: the jumps, and load that is on or off in turn."""
-    load = find_load(y, grain)
-    calm = y if load is None else y - load
-    jumps = find_jumps(calm, grain)
-    columns = (np.arange(len(y))[:, None] >= jumps).astype(np.float64)
-    return jumps, columns if load is None else np.column_stack([load / np.ptp(load), columns])
 
 
 def _grain(series: Series) -> float:
