@@ -304,9 +304,10 @@ def main() -> None:
     """Print the tables; with --write, ship the calibration."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=24, help="traces of each family and length")
+    parser.add_argument("--first-seed", type=int, default=0, help="another, such as 50000, draws other traces")
     parser.add_argument("--write", action="store_true", help="write the calibration and its plot")
     options = parser.parse_args()
-    chosen = list(cases(options.series))
+    chosen = list(cases(options.series, options.first_seed))
     with ProcessPoolExecutor() as pool:
         judged = list(pool.map(judge, chosen, chunksize=16))
         p = left_out(judged)

@@ -12,7 +12,6 @@ import argparse
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 
 # One process for each core: threads of the linear algebra would only get in their way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,11 +31,6 @@ from monitors.stats import cut_blocks, roughness
 _SEED, _HELD_SEED = 100_000, 50_000
 """First seeds of what is learned from and of what is judged, far from each other and from those of the corpus."""
 _PAGE = 4096.0
-
-
-def fresh(count: int, seed: int) -> list[Case]:
-    """`count` traces of each family and length, drawn as the corpus is."""
-    return [replace(case, seed=case.seed + seed) for case in cases(count)]
 
 
 def see(case: Case) -> tuple[bool, Floats]:
@@ -88,11 +82,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=190, help="traces of each family and length to learn from")
     options = parser.parse_args()
-    held = fresh(40, _HELD_SEED)
+    held = list(cases(40, _HELD_SEED))
     with ProcessPoolExecutor() as pool:
         judged: list[Judged] = list(pool.map(judge, held, chunksize=16))
         by_condition(judged, left_out(judged), "soak, families left out", lambda one: one.case.length)
-        seen = list(pool.map(see, fresh(options.series, _SEED), chunksize=32))
+        seen = list(pool.map(see, cases(options.series, _SEED), chunksize=32))
         p = learned(seen, list(pool.map(see, held, chunksize=32)))
     by_condition(judged, p, "trees that saw every family", lambda one: one.case.length)
 

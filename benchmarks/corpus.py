@@ -52,15 +52,18 @@ class Case:
         return float(self.t[-1])
 
 
-def cases(series: int) -> Iterator[Case]:
-    """`series` traces of each family and length, their noise drawn at random, their growth evenly."""
+def cases(series: int, first_seed: int = 0) -> Iterator[Case]:
+    """`series` traces of each family and length, their noise drawn at random, their growth evenly.
+
+    Another `first_seed`, as far off as there are traces, draws others of the same kinds.
+    """
     generator = np.random.default_rng(20260101)
     noises = list(NOISES)
     for family in (*BENIGN, *LEAKS):
         for length in LENGTHS:
             for seed in range(series):
                 growth = 0.0 if family in BENIGN else GROWTHS[seed % len(GROWTHS)]
-                yield Case(family, str(generator.choice(noises)), length, growth, seed)
+                yield Case(family, str(generator.choice(noises)), length, growth, first_seed + seed)
 
 
 def series_of(case: Case) -> tuple[Trace, Series]:

@@ -30,10 +30,10 @@ planted() {  # both models, and leaks of every layer whose truth is known: the r
     "$python" -m benchmarks.gpu hours "$folder/planted-runs/report.json"
 }
 
-zoo() {  # what real code meets, each with its clean twin, for 40 s instead of minutes
+zoo() {  # what real code meets, each with its clean twin, for 40 s instead of minutes. Two may leak: then the run says 1
   soaked "$folder/zoo-runs" configs/gpu.toml --duration "40 s" --set 'run.sample_interval="0.25 s"' \
     --set 'run.order="listed"' --trial cudnn-plans --trial graph-capture --trial compiled-kept --trial fragments \
-    --trial graph-retained-torch
+    --trial graph-retained-torch || [ $? -eq 1 ]
 }
 
 parts=(doctor accounts cost planted overhead zoo)
