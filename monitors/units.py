@@ -64,7 +64,8 @@ def format_probability(value: float) -> str:
 
 
 def _bytes(value: float) -> str:
-    size, unit = abs(value), 0
+    # A thousandth of a byte is what is left over by arithmetic.
+    size, unit = abs(value) if abs(value) >= 1e-3 else 0.0, 0
     while size >= 1023.5 and unit < len(_BINARY) - 1:
         size, unit = size / 1024, unit + 1
     sign = "-" if value < 0 and size >= 0.05 else ""

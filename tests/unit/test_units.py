@@ -35,6 +35,7 @@ def test_durations(seconds: float, said: str) -> None:
 
 def test_rates_and_probabilities() -> None:
     assert format_rate(12.4 * 2**20, "bytes") == "12.4 MiB/h"
+    assert format_rate(2.9e-5, "bytes") == "0 B/h"
     assert format_rate(3600, "count") == "3,600/h"
     assert format_rate(-110.4 * 2**20, "bytes") == "-110 MiB/h"
     assert format_per_step(21_000, "bytes") == "20.5 KiB a step"
