@@ -26,9 +26,8 @@ ODD = (None, True, 0, -1, 1e308, "NaN", "+Inf", "-Inf", "1e999", "", "x", "0x1f"
        "\x1b[31m", "[bold]", "\u202e", 2**70, {"a": {"b": 1}}, "１２")  # fmt: skip
 
 
-def body(rnd: random.Random, leaks: bool) -> dict[str, Any]:
-    """An answer as Prometheus gives it: one or several series, values as texts."""
-    now = time.time()
+def body(rnd: random.Random, now: float, leaks: bool) -> dict[str, Any]:
+    """An answer as Prometheus gives it: one or several series that end now, values as texts."""
     results = []
     for i in range(rnd.choice((1, 1, 2, 5))):
         grows = _GROWTH if leaks and i == 0 else 0.0
@@ -190,11 +189,11 @@ def respond(data: bytes, rnd: random.Random, how: str) -> bytes:
 WAYS = ("a status", "a length", "compressed", "chunked", "moved", "no head", "garbage", "a long head")
 
 
-def draw(rnd: random.Random) -> tuple[bytes, str, bool]:
+def draw(rnd: random.Random, now: float) -> tuple[bytes, str, bool]:
     """An answer, what is wrong with it, and whether it shows a leak that nothing hides."""
     leaks = rnd.random() < 0.5
     change = rnd.choice(_DRAWN)
-    data = json.dumps(CHANGES[change](body(rnd, leaks), rnd)).encode()
+    data = json.dumps(CHANGES[change](body(rnd, now, leaks), rnd)).encode()
     damage = rnd.choice(list(BYTES)) if rnd.random() < 0.25 else ""
     way = rnd.choice(WAYS) if rnd.random() < 0.25 else ""
     if damage:
@@ -241,7 +240,7 @@ def one(seed: int, n: int, folder: Path) -> Case:
     """Draw an answer, and have it judged."""
     rnd = random.Random(f"{CAMPAIGN}:{seed}:{n}")
     server = _server()
-    server.answer, what, leaks = draw(rnd)
+    server.answer, what, leaks = draw(rnd, time.time())
     (folder / "answer").write_bytes(server.answer)
     case = Case(CAMPAIGN, seed, n, what)
     said = calls.call("analyze", "--prometheus", server.url, "--query", "process_resident_memory_bytes",

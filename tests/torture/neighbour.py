@@ -16,7 +16,9 @@ ALLOWED = 2.0
 """Times the interval."""
 SECONDS = 30
 ACTS = (("flood", 20), ("fork_bomb", 200), ("log", 256))
-"""A flood of the pipe for 20 s, a bomb of 200 processes, a log of so many MiB."""
+"""A flood of the pipe for 20 s, a bomb of 200 processes, a log of so many MiB and then a crash."""
+MOST_MEMORY = 128.0
+"""MiB of the supervisor, whatever a worker does."""
 FULL_LOG = 3072
 GOOD = runs.called("good")
 
@@ -49,6 +51,8 @@ def _follow(case: Case, run: runs.Run) -> None:
         peak = max(peak, _resident(run.process.pid))
     code = run.process.returncode
     case.facts = {"code": code, "supervisor_peak_mib": round(peak / 1024)}
+    if peak / 1024 > MOST_MEMORY:
+        case.fault("memory", f"the supervisor took {peak / 1024:.0f} MiB")
     if code is None:
         case.fault("hang", f"not over after {PATIENCE:.0f} s")
         return
