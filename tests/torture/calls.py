@@ -66,11 +66,11 @@ def call(*words: str) -> Said:
 def told(folder: Path) -> Told | None:
     """What the report in a folder says; None where there is none that can be read."""
     try:
-        text = (folder / "report.json").read_text()
-        body: dict[str, Any] = json.loads(text)
+        body: dict[str, Any] = json.loads((folder / "report.json").read_text())
         trials = {str(trial["name"]): trial["verdict"] for trial in body["trials"]}
         samples = sum(series["samples"] for trial in body["trials"] for series in trial["series"])
-        return Told(body["run"]["verdict"], bool(body["run"]["unfinished"]), trials, samples, text)
+        damage = tuple(body["run"].get("damage", ()))
+        return Told(body["run"]["verdict"], bool(body["run"]["unfinished"]), trials, samples, damage)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.torture import base_records, calls, damage, rules
 from tests.torture.results import Case
@@ -24,10 +26,10 @@ def one(seed: int, n: int, folder: Path) -> Case:
     shutil.copytree(_bases(folder.parent)[base], run)
     damage.apply(kind, run / "record.sqlite", rnd)
     case = Case(CAMPAIGN, seed, n, f"{kind}, of a record {base}")
-    before, _ = _undamaged(folder.parent, base)
+    before, analyzed = _undamaged(folder.parent, base)
     if n % 8 == 7:
         said = calls.call("analyze", str(run), "--json")
-        case.faults = _analyzed(said, before)
+        case.faults = _analyzed(said, analyzed)
         case.facts = {"kind": kind, "outcome": "analyzed" if said.code in (0, 1, 3) else "refused"}
         return case
     said = calls.call("report", str(run), "--out", str(run / "out"))
@@ -54,8 +56,15 @@ def _analyzed(said: Said, before: Told) -> list[str]:
         bodies = calls.last_json(said)
     except ValueError:
         return [*faults, f"no JSON: {said.out[:200]!r}"]
+    if said.code not in (0, 1, 3):
+        return [*faults, *rules.refused_in_one_line(said)]
+    now = _of_analysis(bodies)
+    return [*faults, *rules.no_false_verdict(before, now), *rules.no_silent_loss(before, now, said)]
+
+
+def _of_analysis(bodies: Sequence[Mapping[str, Any]]) -> Told:
     trials = {str(body["source"]).rpartition(": ")[2]: body["verdict"] for body in bodies}
-    return [*faults, *rules.no_false_verdict(before, Told(trials=trials))]
+    return Told(trials=trials, samples=sum(series["samples"] for body in bodies for series in body["series"]))
 
 
 def _outcome(before: Told, now: Told | None) -> str:
@@ -81,13 +90,15 @@ def _bases(folder: Path) -> dict[str, Path]:
 
 
 @cache
-def _undamaged(folder: Path, kind: str) -> tuple[Told, int | None]:
+def _undamaged(folder: Path, kind: str) -> tuple[Told, Told]:
+    """What `soak report` and `soak analyze` say of the twin."""
     base = _bases(folder)[kind]
     run = folder / f"undamaged-{base.name}-{os.getpid()}"
     shutil.copytree(base, run)
     said = calls.call("report", str(run), "--out", str(run / "out"))
     told = calls.told(run / "out")
+    analyzed = calls.last_json(calls.call("analyze", str(run), "--json"))
     shutil.rmtree(run)
-    if told is None:
-        raise AssertionError(f"the undamaged record cannot be read: {said}")
-    return told, said.code
+    if told is None or told.damage or not analyzed:
+        raise AssertionError(f"the undamaged record cannot be read: {said}, {told}")
+    return told, _of_analysis(analyzed)

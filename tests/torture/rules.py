@@ -15,6 +15,8 @@ MOST_LOST = 1.0
 
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TRACEBACK = "Traceback (most recent call last)"
+_INTERNAL = "internal error"
+"""How soak ends where it would have ended with a traceback: no input may bring it there."""
 _SAID = re.compile(r"\b(lost|missing|damaged|unread|unreadable|corrupt\w*|cannot be read|left out|unseen)\b", re.I)
 
 
@@ -38,8 +40,8 @@ class Told:
     trials: Mapping[str, str | None] = field(default_factory=dict)
     """Verdict of each trial by its name."""
     samples: int = 0
-    text: str = ""
-    """All that it says, for words about losses."""
+    damage: tuple[str, ...] = ()
+    """What it says is damaged."""
 
 
 def spoken(said: Said) -> list[str]:
@@ -48,6 +50,7 @@ def spoken(said: Said) -> list[str]:
     if said.raised:
         faults.append(f"traceback: {_tail(said.raised)}")
     faults += [f"traceback: printed: {_tail(text)}" for text in (said.out, said.err) if _TRACEBACK in text]
+    faults += [f"internal error: {_tail(text)}" for text in (said.out, said.err) if _INTERNAL in text]
     if found := _UNFIT.search(said.err) or _UNFIT.search(said.out):
         faults.append(f"control character: {found[0]!r} was printed")
     return faults
@@ -83,10 +86,9 @@ def no_silent_loss(before: Told, now: Told, said: Said) -> list[str]:
     """Where samples or trials are fewer than there were, something is said of it."""
     lost = before.samples - now.samples
     gone = sorted(set(before.trials) - set(now.trials))
-    if lost <= 0 and not gone:
+    if (lost <= 0 and not gone) or now.damage or _SAID.search(said.err):
         return []
-    new = len(_SAID.findall(now.text)) > len(_SAID.findall(before.text)) or _SAID.search(said.err)
-    return [] if new else [f"silent loss: {lost} of {before.samples} samples, trials {gone}, and not a word"]
+    return [f"silent loss: {lost} of {before.samples} samples, trials {gone}, and not a word"]
 
 
 def code_of_verdict(code: int | None, verdict: str | None) -> list[str]:

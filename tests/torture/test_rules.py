@@ -7,7 +7,7 @@ import pytest
 from tests.torture import rules
 from tests.torture.rules import Said, Told
 
-BEFORE = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 1000, "all is well")
+BEFORE = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 1000)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ BEFORE = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 1000, "all is we
         (Said(4, raised="ValueError: x"), "traceback"),
         (Said(1, err="Traceback (most recent call last):\n  File x"), "traceback"),
         (Said(1, out="Traceback (most recent call last):\n  File x"), "traceback"),
+        (Said(4, err="soak: internal error: KeyError: 'x'; SOAK_TRACEBACK=1 shows the traceback"), "internal error"),
         (Said(2, err="soak: \x1b[31mred"), "control character"),
         (Said(0, out="a\x00b"), "control character"),
     ],
@@ -47,9 +48,9 @@ def test_a_verdict_may_be_lost_but_not_turned() -> None:
 
 
 def test_a_loss_must_be_said() -> None:
-    less = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 990, "all is well")
-    said = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 990, "all is well, but 10 samples are missing")
-    gone = Told("leak", False, {"leaks": "leak"}, 1000, "all is well")
+    less = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 990)
+    said = Told("leak", False, {"leaks": "leak", "flat": "pass"}, 990, ("10 of 1,000 rounds",))
+    gone = Told("leak", False, {"leaks": "leak"}, 1000)
     assert rules.no_silent_loss(BEFORE, BEFORE, Said(1)) == []
     assert rules.no_silent_loss(BEFORE, said, Said(1)) == []
     assert rules.no_silent_loss(BEFORE, less, Said(1, err="soak: 10 rounds were lost")) == []
