@@ -9,10 +9,18 @@ module: who prints with Rich wraps text in `rich.text.Text`.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MOST = 4000
 """Characters of a message that are kept."""
+
+_DEEPEST = 32
+"""Levels of tables and lists in one another."""
+_LONGEST = 1_000_000
+"""Characters of a text in JSON: of a config or the stacks of many threads."""
 
 _UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
@@ -56,3 +64,32 @@ def file_name(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def json_value(value: object, finite: bool = True, depth: int = _DEEPEST) -> Any:
+    """What JSON can hold of anything: texts and keys printable, no number that a reader chokes on.
+
+    What is deeper than 32 levels is told as text.
+
+    finite: whether what is no finite number is null, as JSON knows neither NaN nor infinity; Python reads both.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return printable(value, _LONGEST)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else _as_float(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) or not finite else None
+    if depth and isinstance(value, Mapping):
+        return {printable(key, _LONGEST): json_value(item, finite, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [json_value(item, finite, depth - 1) for item in value]
+    return printable(value)
+
+
+def _as_float(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None

@@ -12,6 +12,7 @@ from typing import Any
 
 from monitors.model import Event, Finding
 from monitors.series import Series
+from monitors.text import json_value
 from reports import gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
@@ -25,13 +26,14 @@ def build(record: RunRecord) -> dict[str, Any]:
     """The whole report of a run, finished or not."""
     run, infos, events = record.run(), record.trials(), record.events()
     trials = [_trial(info, record.series(info.index), record.findings(info.index)) for info in infos]
-    return {
+    body: dict[str, Any] = json_value({
         "schema": SCHEMA,
         "run": _run(run, trials),
         "trials": trials,
         "pairs": _pairs(infos),
         "events": [_event(event) for event in events],
-    }
+    })  # fmt: skip
+    return body
 
 
 def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -139,11 +139,10 @@ def _show(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False), flush=True)  # noqa: T201
         return
-    from rich.console import Console
-
     from reports import analysis
+    from reports.console import console
 
-    analysis.print_table(body, Console())
+    analysis.print_table(body, console())
 
 
 def _finite(value: Any) -> Any:

@@ -22,8 +22,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
+from reports.console import console
 from soak import __version__, config, environment, feasible, samplers
 from soak.clock import Clock, SystemClock
 from soak.config import Config
@@ -62,13 +61,13 @@ def run(options: argparse.Namespace) -> int:
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
     samplers.check()
-    console, clock = Console(), SystemClock()
+    clock = SystemClock()
     with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
         feasible.seat(loaded, plan, pool)
         folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
         with Store.create(folder / FILE) as store:
             _describe(store, loaded, folder, clock.wall(), pool.hello)
-            with Progress(console, clock) as progress:
+            with Progress(console(), clock) as progress:
                 listener = Listeners(progress, *_broadcast(options.live, clock))
                 verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool).run()
     _report(folder, verdict.verdict)
