@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST = 4000
@@ -66,26 +66,34 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def json_value(value: object, finite: bool = True, depth: int = _DEEPEST) -> Any:
+def long_text(text: object) -> str:
+    """The same of a text that may be long: a config, the stacks of many threads."""
+    return printable(text, _LONGEST)
+
+
+def json_value(
+    value: object, finite: bool = True, clean: Callable[[str], str] = long_text, depth: int = _DEEPEST
+) -> Any:
     """What JSON can hold of anything: texts and keys printable, no number that a reader chokes on.
 
     What is deeper than 32 levels is told as text.
 
     finite: whether what is no finite number is null, as JSON knows neither NaN nor infinity; Python reads both.
+    clean: what every text and key goes through.
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return printable(value, _LONGEST)
+        return clean(value)
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else _as_float(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) or not finite else None
     if depth and isinstance(value, Mapping):
-        return {printable(key, _LONGEST): json_value(item, finite, depth - 1) for key, item in value.items()}
+        return {clean(str(key)): json_value(item, finite, clean, depth - 1) for key, item in value.items()}
     if depth and isinstance(value, list | tuple):
-        return [json_value(item, finite, depth - 1) for item in value]
-    return printable(value)
+        return [json_value(item, finite, clean, depth - 1) for item in value]
+    return clean(printable(value))
 
 
 def _as_float(value: int) -> float | None:

@@ -238,7 +238,8 @@ def _broken(frame: Frame, events: Sequence[Event]) -> list[str]:
     said = escape(printable(f"{broke.kind.replace('_', ' ')}: not judged from here"))
     return [
         f'<path class="after" d="M{x:.1f} {_TOP}H{WIDTH - _RIGHT}V{HEIGHT - _BOTTOM}H{x:.1f}z"/>',
-        f'<path class="broke" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}"><title>{escape(printable(broke.message))}</title></path>',
+        f'<path class="broke" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}">'
+        f"<title>{escape(printable(broke.message))}</title></path>",
         f'<text x="{x + side:.1f}" y="{HEIGHT - _BOTTOM - 12}" text-anchor="{anchor}">{said}</text>',
     ]
 

@@ -31,6 +31,8 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike all that the probabilities were calibrated on: read those as an order."
         console.print(Text(said, "dim"))
+    for said in run["damage"]:
+        console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
     for path in written:
         console.print(words(path), soft_wrap=True)
 

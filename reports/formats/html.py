@@ -14,7 +14,7 @@ from markupsafe import Markup
 from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.series import Series
-from monitors.text import printable
+from monitors.text import long_text
 from reports import charts
 from reports.record import RunRecord
 
@@ -38,6 +38,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         sections=[_section(pair, body, record) for pair in body["pairs"]],
         words=_WORDS,
         frameworks=_FRAMEWORKS,
+        names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def _clock(wall: float) -> str:
 
 def _fit(value: object) -> object:
     """Texts that do not come from the body (names and reasons of series) are as fit for the page as those that do."""
-    return printable(value, 1_000_000) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
         *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
         "",
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",
