@@ -168,7 +168,7 @@ def is_folder(path: Path) -> bool:
     """Whether it is one; not where it may not be asked for, or has an impossible name."""
     try:
         return path.is_dir()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -118,6 +118,8 @@ class Rows:
         for query in ("mode=ro", "mode=ro&immutable=1"):
             try:
                 db = sqlite3.connect(f"{quoted}?{query}", uri=True, check_same_thread=False, isolation_level=None)
+                # So that a file that was cut short is read as far as it goes; nothing is written here.
+                db.execute("PRAGMA writable_schema=ON")
                 columns = [row[1] for name in ("meta", "round") for row in db.execute(f"PRAGMA table_info({name})")]
             except sqlite3.Error as error:
                 failure = str(error)
@@ -145,6 +147,11 @@ class Rows:
     def close(self) -> None:
         """Fold the write-ahead log back into the file, so that the record is one file, and let go of it."""
         with self._lock:
+            if self.writes:
+                # Where nobody else reads: then no reader makes a log of its own beside it any more either.
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA busy_timeout=0")
+                    self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.close()
 
     def vanished(self) -> bool:
@@ -215,7 +222,7 @@ def is_file(path: Path) -> bool:
     """Whether there is a regular file; not where it may not be asked for, or has an impossible name."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
