@@ -22,6 +22,14 @@ class UsageError(SoakError):
     exit_code = 2
 
 
+class InterruptedEarlyError(SoakError):
+    """Asked to end before there was anything to record."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("interrupted before the run began; nothing was recorded")
+        self.exit_code = 128 + number
+
+
 class ConfigError(UsageError):
     """A config that cannot be used."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import bisect
-import ctypes
 import faulthandler
 import gc
 import itertools
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from workloads import allocators, catalog, heap, wire
 from workloads.every import Every
+from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
 from workloads.trial import TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
@@ -31,7 +31,6 @@ from workloads.workload import Clip, Setup, Workload
 if TYPE_CHECKING:
     from workloads.golden import Golden
 
-PR_SET_PDEATHSIG = 1
 SLICE = 0.5
 """Longest sleep of a paced stream, in seconds, so that beats and signals are not held up."""
 
@@ -59,14 +58,6 @@ def main() -> int:
     sys.stdout.flush()
     # Frameworks can hang in their own exit handlers; everything worth keeping has been sent.
     os._exit(0)
-
-
-def die_with_parent() -> None:
-    """Be killed when the process that started this one dies, however it dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
-        os._exit(1)
 
 
 class StopFlag:
