@@ -50,6 +50,21 @@ def one_line(text: object, most: int = 500) -> str:
     return _SPACE.sub(" ", printable(text, most)).strip()
 
 
+HIDDEN = "***"
+"""Stands where something secret stood."""
+_USER = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)(?:[^\s/@'\"<>]*|[^\s/@:'\"<>]*:[^\s'\"<>]*)@", re.IGNORECASE)
+_SECRETS = "token|key|secret|passw|pwd|auth|sig|credential|session"
+_PARAMETER = re.compile(rf"([?&;#][\w.%-]*(?:{_SECRETS})[\w.%-]*=)[^&;#\s'\"<>]+", re.IGNORECASE)
+_HEADER = re.compile(r"\b(bearer|basic)\s+(?=[a-z+/._~-]*[0-9=])[a-z0-9+/=._~-]{8,}", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """A text whose URLs name neither user nor password nor token."""
+    if "://" in text:
+        text = _PARAMETER.sub(rf"\1{HIDDEN}", _USER.sub(rf"\1{HIDDEN}@", text))
+    return _HEADER.sub(rf"\1 {HIDDEN}", text)
+
+
 def file_name(text: str) -> str:
     """A name of one file or folder for any text, different for different texts.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitors.text import one_line
+from monitors.text import one_line, printable, without_credentials
 
 
 class SoakError(Exception):
@@ -13,7 +13,7 @@ class SoakError(Exception):
     exit_code = 4
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(one_line(message, 2000))
+        super().__init__(one_line(without_credentials(printable(message)), 2000))
 
 
 class UsageError(SoakError):

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from monitors.gpu import Device
+from soak import redaction
 from soak.config import Config, TrialTable, as_tuple
 from soak.errors import ConfigError, missing_key
 from workloads.trial import TrialSpec
@@ -49,7 +50,7 @@ class Trial:
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
                 **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
-                "env": dict(self.env), "expect_end": self.expect_end,
+                "env": redaction.environment(self.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.seat) if self.seat else None,
             },
         }  # fmt: skip

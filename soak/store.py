@@ -22,7 +22,7 @@ from typing import Any, Self
 import msgspec
 
 from monitors.model import Event, Loss, MetricSpec, Sample
-from monitors.text import json_value, long_text
+from monitors.text import json_value, long_text, without_credentials
 from soak.damage import Damage
 from soak.errors import RecordError
 from soak.rows import VERSION, Put, Rows
@@ -48,7 +48,7 @@ class Store:
         self._judged: set[int] = set()
         self._last = {"trial": -1, "series": 0, "round": 0, "event": 0}
         """The last id of each table."""
-        self._conceal: Callable[[str], str] = str
+        self._conceal: Callable[[str], str] = without_credentials
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -151,7 +151,7 @@ class Store:
 
     def put_trial(self, index: int, name: str, body: Mapping[str, Any]) -> None:
         """Write what is known of a trial; a second body replaces the first."""
-        self._rows.write(("trial", index, self._clean(name), self._json(body)))
+        self._rows.write(("trial", index, self.fit(name), self._json(body)))
         self._last["trial"] = max(self._last["trial"], index)
 
     def put_judgement(self, index: int, judgement: Mapping[str, Any]) -> None:
@@ -177,7 +177,7 @@ class Store:
             if key not in positions:
                 positions[key] = len(positions)
                 spec = self._json(_spec_body(sample.metric))
-                number, (metric, label) = self._last["series"] + len(rows) + 1, map(self._clean, key)
+                number, (metric, label) = self._last["series"] + len(rows) + 1, map(self.fit, key)
                 rows.append(("series", number, trial, positions[key], metric, label, spec))
         values = array("d", [float("nan")]) * len(positions)
         for sample in samples:
@@ -213,7 +213,7 @@ class Store:
 
     def add_event(self, event: Event) -> None:
         """Write something that happened."""
-        told = (self._clean(event.kind), self._clean(event.message), self._json(dict(event.data)))
+        told = (self.fit(event.kind), self.fit(event.message), self._json(dict(event.data)))
         with self._numbering:
             number = self._last["event"] + 1
             self._rows.write(("event", number, event.trial, _stored(event.t), _stored(event.wall), *told))
@@ -229,11 +229,12 @@ class Store:
         self.damage.events = max(self._told().get("events", 0), max(found, default=0)) - len(found)
         return [found[number] for number in sorted(found)]
 
-    def _clean(self, text: object) -> str:
+    def fit(self, text: object) -> str:
+        """A text as it is written: without what is secret, every character fit for every sink."""
         return long_text(self._conceal(str(text)))
 
     def _json(self, value: object) -> str:
-        return json.dumps(json_value(value, finite=False, clean=self._clean))
+        return json.dumps(json_value(value, finite=False, clean=self.fit))
 
 
 _UNREADABLE = object()
