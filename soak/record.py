@@ -12,6 +12,7 @@ import numpy as np
 
 from monitors.model import Event, Finding, Loss
 from monitors.series import Floats, Series, from_rounds
+from monitors.text import json_value
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
 from soak.rows import is_file
@@ -57,7 +58,7 @@ class Record:
         if self._store.damage.facts or "meta" in self._store.damage.torn:
             lost |= dict.fromkeys(_TEXTS, _DAMAGED)
             if "verdict" not in known and self._was_closed():
-                lost |= {"verdict": "inconclusive", "reason": _NO_VERDICT}
+                known |= {"verdict": "inconclusive", "reason": _NO_VERDICT}
         try:
             return msgspec.convert({**lost, **known}, RunInfo)
         except msgspec.ValidationError as error:
@@ -146,7 +147,8 @@ class Record:
 
     def adopt(self, trial: int, judgement: Mapping[str, Any]) -> None:
         """Use a judgement that the record itself does not hold (the run ended before it could be written)."""
-        self._adopted[trial] = msgspec.convert(judgement, Judgement)
+        # As if it had been written: numbers of NumPy are none to msgspec.
+        self._adopted[trial] = msgspec.convert(json_value(judgement, finite=False), Judgement)
 
 
 JUDGED_FIELDS = ("verdict", "reason", "leak_probability", "calibrated", "layer", "control_passed")
