@@ -25,7 +25,7 @@ from workloads import allocators, catalog, heap, wire
 from workloads.every import Every
 from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
-from workloads.trial import TrialSpec, from_json
+from workloads.trial import TOLD, TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
 
 if TYPE_CHECKING:
@@ -274,9 +274,7 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
-    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_",
-            "TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
+    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
 
 
 def allocator() -> str:

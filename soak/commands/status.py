@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_duration, format_probability, format_value
+from reports.console import console
 from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         json.dump(status, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    _print(status, Console())
+    _print(status, console())
     return 0
 
 
