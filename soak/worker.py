@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import workloads
+from soak import confinement
 from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
 from soak.plan import Trial
@@ -55,7 +56,7 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=(write, stacks),
-                env={**os.environ, **trial.env},
+                env=confinement.environ(trial, folder),
             )
         except OSError as error:
             os.close(self.fd)
