@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from monitors.catalog import all_specs
+from monitors.text import one_line
 from soak.errors import ConfigError, SoakError, UsageError
 from soak.service import config as service_config
 from soak.service import metrics
@@ -173,7 +174,7 @@ class Service:
         """Of requests, now and then."""
         if time.monotonic() - self._said >= _SAY_EVERY:
             self._said = time.monotonic()
-            self._journal.warning(text)
+            self._journal.warning(one_line(text))
 
     def _unready(self) -> str:
         return "" if self._ready and not self._stop.is_set() else "the schedule does not run"

@@ -19,7 +19,6 @@ from soak.service import metrics
 from soak.service.archive import Archive
 from soak.service.board import Board, Now, Waiting
 from soak.service.config import ScheduleTable
-from soak.service.door import Door
 from soak.service.guard import Guard
 from soak.service.history import History
 from soak.service.web import Site
