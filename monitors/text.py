@@ -8,7 +8,6 @@ module: who prints with Rich wraps text in `rich.text.Text`.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -73,6 +72,8 @@ def file_name(text: str) -> str:
     plain = _ODD.sub("_", printable(text)).lstrip(".-").encode()[:_LONGEST_NAME].decode(errors="ignore")
     if plain and plain == text:
         return plain
+    import hashlib  # of four megabytes, for names that are rare
+
     return f"{plain or 'unnamed'}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 

@@ -64,6 +64,8 @@ class RunTable:
     """Imports, building and the first step may take this long."""
     stop_grace: Duration = Duration(15.0)
     """Between TERM and KILL."""
+    sandbox: bool = True
+    """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)
     """With less room than this, every tenth sample is taken."""
     least_disk: Size = Size(128 * 1024**2)

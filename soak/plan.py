@@ -36,6 +36,8 @@ class Trial:
     python: str = ""
     memory_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    sandbox: bool = True
+    """Whether its worker is held to what it may write and read."""
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
@@ -111,6 +113,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
                     python=table.python,
                     memory_limit=table.memory_limit,
                     env=table.env,
+                    sandbox=run.sandbox,
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,

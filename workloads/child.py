@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workloads import allocators, catalog, heap, wire
+from workloads import allocators, catalog, heap, sandbox, wire
 from workloads.every import Every
 from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
@@ -50,6 +50,8 @@ def main() -> int:
     try:
         pipe.send(wire.Hello(os.getpid(), platform.python_version()))
         text = sys.stdin.readline()
+        if sandbox.said().startswith("none"):
+            pipe.send(wire.Note("sandbox", f"the trial is held by no sandbox: {sandbox.said()}"))
         if text:
             pipe.send(soak(from_json(text), pipe, stop))
     except BrokenPipeError:
@@ -274,6 +276,7 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
+    facts["sandbox"] = sandbox.said()
     return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
 
 
