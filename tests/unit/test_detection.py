@@ -28,7 +28,9 @@ def finding(layer: str, verdict: str = "pass", **keys: Any) -> Finding:
     unit = "count" if layer in ("fds", "threads", "children", "python_objects") else "bytes"
     sure = {"leak": 0.99, "pass": 0.01, "inconclusive": 0.4}[verdict]
     rate = 1e9 if verdict == "leak" else 0.0
-    known = {"leak_probability": sure, "rate_per_hour": rate, "unit": unit, **keys}
+    limit = 7.0 if unit == "count" else 1e6
+    known = {"leak_probability": sure, "rate_per_hour": rate, "minimum_detectable_rate_per_hour": limit, "unit": unit}
+    known |= keys
     return replace(BASE, series=layer, layer=layer, verdict=verdict, **known)  # type: ignore[arg-type]
 
 
