@@ -234,7 +234,8 @@ def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None)
         return "there is no series to judge"
     if verdict == "inconclusive":
         doubtful = [f for f in told if f.verdict == "leak"] or _doubtful(told)
-        unclear = min(doubtful, key=_depth) if doubtful else speaker
+        lost = speaker.verdict == "inconclusive" and speaker.unseen_seconds > 0
+        unclear = speaker if lost or not doubtful else min(doubtful, key=_depth)
         return f"{unclear.layer or unclear.series}: {unclear.reason}"
     heap = next((f for f in told if f.layer == "host_heap"), None)
     retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
