@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,6 +65,7 @@ class Reading:
         self._waiting: list[tuple[Floats, Sequence[Floats]]] = []
         self._cells = 0
         self._origin: float | None = None
+        self._end = -np.inf
 
     def add(self, t: Floats, columns: Sequence[Floats]) -> None:
         """Take rows. t: seconds, shape (n,). columns: one of shape (n,) for each name."""
@@ -80,6 +81,7 @@ class Reading:
         if self._origin is None and np.isfinite(t).any():
             self._origin = float(t[np.isfinite(t)][0])
         t = t - (self._origin or 0.0)
+        self._end = max(self._end, float(t[np.isfinite(t)].max(initial=-np.inf)))
         values = [np.concatenate([columns[i] for _, columns in self._waiting]) for i in range(len(self.columns))]
         self._waiting, self._cells = [], 0
         steps = None if self._steps is None else values[self._steps]
@@ -88,10 +90,10 @@ class Reading:
                 condenser.add(t, values[i], steps)
 
     def trace(self) -> Trace:
-        """What was read."""
+        """What was read. Each column is held against the last row that has a time."""
         self._flush()
         series = [
-            condenser.series(metric_of(name))
+            _counting(condenser.series(metric_of(name))).until(self._end)
             for i, (name, condenser) in enumerate(zip(self.columns, self._condensers, strict=True))
             if i != self._steps
         ]
@@ -99,6 +101,11 @@ class Reading:
         if dropped:
             self.notes.append(f"{dropped} samples left out: no number, or no later than the one before")
         return Trace(self.source, series, tuple(self.notes))
+
+
+def _counting(series: Series) -> Series:
+    """A column of steps in which none is ever counted says nothing of a start-up."""
+    return series if series.steps is None or (series.steps > 0).any() else replace(series, steps=None)
 
 
 def seconds_of(t: Floats) -> Floats:

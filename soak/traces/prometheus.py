@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,23 @@ def read(url: str, query: str, span: float, step: float, end: float | None = Non
         raise UsageError(f"{url}: the query {query!r} returns no series; expected at least one, such as "
                          "process_resident_memory_bytes")  # fmt: skip
     series = [points.series(metric_of(name), label, span - 2 * step) for (name, label), points in found.items()]
-    return Trace(f"{url} {query}", series)
+    return Trace(f"{url} {query}", _to_the_end(series))
+
+
+def _to_the_end(series: Sequence[Series]) -> list[Series]:
+    """Each held against the last point of the answer, but for those whose process another one has replaced.
+
+    A series of the same name takes the place of one in whose later half, or after which, it begins, and that it
+    outlives: a pod that was started anew has other labels.
+    """
+    end = max((float(one.t[-1]) for one in series if len(one.t)), default=0.0)
+    return [one if any(_replaces(other, one) for other in series) else one.until(end) for one in series]
+
+
+def _replaces(new: Series, old: Series) -> bool:
+    if new.metric.name != old.metric.name or not len(new.t) or not len(old.t):
+        return False
+    return bool(new.t[0] >= (old.t[0] + old.t[-1]) / 2 and new.t[-1] > old.t[-1])
 
 
 class _Points:

@@ -100,3 +100,8 @@ def test_a_worker_that_sends_what_is_no_message_is_believed_in_nothing() -> None
     assert action is Action.TERMINATE
     end = ending(state, ("finished", ""), 0, 0, "not JSON: b'junk'")
     assert (end.reason, end.message) == ("garbled", "not JSON: b'junk'")
+
+
+def test_a_program_that_is_no_worker_is_told_as_that() -> None:
+    assert ending(spawned(0), None, 0, 0, greeted=False).reason == "broken"
+    assert ending(spawned(0), None, -9, 0, greeted=False).reason == "crashed"
