@@ -1,9 +1,14 @@
 """Judge recorded traces: do they leak, how probably, how fast, in which layer?
 
 Judges memory that was recorded by anyone with exactly the detectors that judge soak's own runs. A FILE is a CSV (also
-.csv.gz) or Parquet file whose first column is the time, `t` in seconds or `timestamp` (seconds since 1970 or ISO 8601),
-with, if there is one, a column `step`, and any columns of numbers, best named *_bytes or num_*; or a run folder. With
---prometheus, what a Prometheus server has recorded. Samples may be irregular, with gaps, restarts and missing values.
+packed by gzip) whose first column is the time, or a Parquet file with a column of times: `t` in seconds or `timestamp`
+(seconds since 1970, ISO 8601, or the types that Parquet has for it), with, if there is one, a column `step`, and any
+columns of numbers, best named *_bytes or num_*; or a run folder. With --prometheus, what a Prometheus server has
+recorded. Samples may be irregular, with gaps, restarts and missing values. What cannot be read is counted and told;
+where that is more than a tenth of a series, no verdict rests on it. A damaged file is refused.
+
+The exit code is the worst of all sources: 4 an error of soak's own, 2 a source that cannot be read, 1 leak, 3
+inconclusive, 0 pass.
 
 examples:
   soak analyze trace.csv                        a readable table; exit code 0 pass, 1 leak, 3 inconclusive
@@ -19,17 +24,20 @@ import argparse
 import fnmatch
 import functools
 import json
-import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitors.text import one_line
 from soak.errors import SoakError, UsageError
 from soak.quantity import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from monitors.detection import JudgeSettings
+    from monitors.series import Series
+    from soak.traces.columns import Trace
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
 
@@ -68,14 +76,15 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--prometheus and --query: expected both or neither")
     if not options.files and not options.prometheus:
         raise UsageError("nothing to analyze: expected FILE… or --prometheus URL --query PROMQL")
-    codes = [0]
+    codes: list[int] = []
+    out = _Output()
     for source in _sources(options):
         try:
             for body in source():
-                _show(body, options.json)
                 codes.append(_CODES[body["verdict"]])
+                out.show(body, options.json)
         except SoakError as error:
-            print(f"soak: {error}", file=sys.stderr)  # noqa: T201
+            print(f"soak: {one_line(error)}", file=sys.stderr)  # noqa: T201
             codes.append(error.exit_code)
     return next((code for code in (4, 2, 1, 3) if code in codes), 0)
 
@@ -91,13 +100,12 @@ def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
 
 
 def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
-    from soak.traces import tables
-
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (never raises, whatever the path)
         yield from _of_run(path, options)
         return
-    trace = tables.read(path)
-    yield _judged(trace.source, trace.series, trace.notes, options)
+    from soak.traces import tables
+
+    yield _of_trace(tables.read(path), options)
 
 
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
@@ -105,27 +113,40 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     from soak.record import open_record
 
     record = open_record(folder)
-    for trial in record.trials():
-        if trial.started is not None:
-            series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-            yield _judged(f"{folder}: {trial.name}", series, (), options)
+    trials = [trial for trial in record.trials() if trial.started is not None]
+    if not trials:
+        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
+    for trial in trials:
+        series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
+        yield _judged(f"{folder}: {trial.name}", series, options)
 
 
 def _of_prometheus(options: argparse.Namespace) -> Bodies:
     from soak.traces import prometheus
 
-    trace = prometheus.read(options.prometheus, options.query, options.span, options.step)
-    yield _judged(trace.source, trace.series, trace.notes, options)
+    yield _of_trace(prometheus.read(options.prometheus, options.query, options.span, options.step), options)
 
 
-def _judged(source: str, series: Any, notes: Any, options: argparse.Namespace) -> dict[str, Any]:
+def _of_trace(trace: Trace, options: argparse.Namespace) -> dict[str, Any]:
+    return _judged(trace.source, trace.series, options, trace.notes, trace.lost)
+
+
+def _judged(
+    source: str,
+    series: Sequence[Series],
+    options: argparse.Namespace,
+    notes: Sequence[str] = (),
+    lost: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     from monitors.detection import judge
     from reports import analysis
+    from soak.traces.losses import weighed
 
     if options.column:
         series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in options.column)]
     limits = {"bytes": float(options.limit)} if options.limit else {}
-    return analysis.body(source, judge(series, settings_of(options.min_rate), limits), notes)
+    detection = judge(series, settings_of(options.min_rate), limits)
+    return analysis.body(source, weighed(detection, lost or {}), notes)
 
 
 def settings_of(min_rate: float = 0.0) -> JudgeSettings:
@@ -135,21 +156,40 @@ def settings_of(min_rate: float = 0.0) -> JudgeSettings:
     return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
 
 
-def _show(body: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False), flush=True)  # noqa: T201
-        return
+class _Output:
+    """Standard output. When nobody takes it any more, that is said once, and judging goes on: the exit code counts."""
+
+    def __init__(self) -> None:
+        self._open = True
+
+    def show(self, body: Mapping[str, Any], as_json: bool) -> None:
+        """Print what was found in one source."""
+        if not self._open:
+            return
+        try:
+            if as_json:
+                ascii_only = (getattr(sys.stdout, "encoding", None) or "").lower() not in ("utf-8", "utf8")
+                print(json.dumps(body, ensure_ascii=ascii_only, allow_nan=False), flush=True)  # noqa: T201
+            else:
+                _print_table(body)
+        except OSError as error:
+            self._open = False
+            _discard_output()
+            print(f"soak: standard output: {error.strerror}; what comes is not shown", file=sys.stderr)  # noqa: T201
+
+
+def _print_table(body: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     from reports import analysis
 
-    analysis.print_table(body, Console())
+    console = Console()
+    with console.capture() as captured:
+        analysis.print_table(body, console)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(captured.get().encode(encoding, "replace").decode(encoding), end="", flush=True)  # noqa: T201
 
 
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _discard_output() -> None:
+    """What is still held back must not fail again when the interpreter ends."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (until the end)
