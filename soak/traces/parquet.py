@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from soak.traces.reading import Reading
 
 _ROWS = 65536
 _FEWEST_ROWS = 512
-_CELLS = 4_000_000
+_CELLS = 1_000_000
 """Cells of one batch, at most."""
 _BUFFERS = 32 << 20
-"""Bytes read ahead, of all columns together."""
+"""Bytes read ahead, of all columns together, but for the least of each."""
+_LEAST_BUFFER = 4096
 _TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _DAY = 86400.0
 
@@ -38,26 +40,18 @@ def read(path: Path) -> Trace:
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
-    # Time zones of timestamps are read at once, and only here: what they are called does not matter.
+    source = _open(path)
+    time, clocks, asked = _asked(source)
+    first = _peek(source, time, asked)
     with _damage(path):
-        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
-        fields = [(field.name, field.type) for field in file.schema_arrow]
-    names = [name for name, _ in fields]
-    check_names(str(path), names)
-    time = _time(path, fields)
-    clocks = second_clocks(names, time)
-    asked = [i for i in range(len(fields)) if i != time and i not in clocks and _may_hold_numbers(*fields[i])]
-    first = _peek(path, file, fields, [time, *asked])
-    chosen = [i for i in asked if _is_judged(names[i], first[i])]
-    left = [names[i] for i in range(len(names)) if i != time and i not in clocks and i not in set(chosen)]
-    notes = [f"columns that hold no numbers: {listed(left)}"] if left else []
-    if clocks:
-        notes.append(f"columns that are times or steps too, not judged: {listed(names[i] for i in sorted(clocks))}")
-    if all(is_step(names[i]) for i in chosen):
+        chosen = [i for i in asked if _is_judged(source.names[i], first[i])]
+        seconds = _seconds(source, time, first[time])
+    if all(is_step(source.names[i]) for i in chosen):
         raise UsageError(f"{path}: no column but the time holds numbers; expected at least one, such as rss_bytes")
-    reading = Reading(str(path), [names[i] or f"column {i + 1}" for i in chosen], notes)
-    seconds = _seconds(path, names[time], fields[time][1], first[time])
-    for columns in _batches(path, file, fields, [time, *chosen]):
+    reading = Reading(
+        str(path), [source.names[i] or f"column {i + 1}" for i in chosen], _set_aside(source, time, clocks, chosen)
+    )
+    for columns in _batches(source, [time, *chosen]):
         with _damage(path):
             values = [_numbers(columns[i]) for i in chosen]
             t = seconds(columns[time])
@@ -65,54 +59,90 @@ def read(path: Path) -> Trace:
     return reading.trace()
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, and the names and types of its columns."""
+
+    path: Path
+    file: parquet.ParquetFile
+    names: Sequence[str]
+    types: Sequence[Any]
+
+
+def _open(path: Path) -> _Source:
+    with _damage(path):
+        buffer = max(_LEAST_BUFFER, _BUFFERS // max(parquet.read_metadata(path).num_columns, 1))
+        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=buffer, page_checksum_verification=True)
+        source = _Source(path, file, file.schema_arrow.names, file.schema_arrow.types)
+    check_names(str(path), source.names)
+    return source
+
+
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
     try:
         yield
+    except UsageError:
+        raise
     except Exception as error:  # a library on damaged bytes: it may raise anything
         said = one_line(error, 200) or type(error).__name__
         raise UsageError(f"{path}: damaged, or cannot be read as Parquet: {said}") from error
 
 
-def _time(path: Path, fields: Sequence[tuple[str, Any]]) -> int:
-    """Which column is the time: by its name, or the only one of timestamps."""
-    named = [i for i, (name, _) in enumerate(fields) if times.is_time(name)]
-    stamps = [i for i, (_, kind) in enumerate(fields) if kinds.is_timestamp(kind)]
+def _asked(source: _Source) -> tuple[int, set[int], list[int]]:
+    """The column of times, by its name or as the only one of timestamps; others of times; those that may be judged."""
+    named = [i for i, name in enumerate(source.names) if times.is_time(name)]
+    stamps = [i for i, kind in enumerate(source.types) if kinds.is_timestamp(kind)]
     if not named and len(stamps) != 1:
-        raise UsageError(f"{path}: no column is the time; expected one of {', '.join(times.NAMES[:3])}, …")
-    return (named or stamps)[0]
+        raise UsageError(f"{source.path}: no column is the time; expected one of {', '.join(times.NAMES[:3])}, …")
+    time = (named or stamps)[0]
+    clocks = second_clocks(source.names, time)
+    fields = enumerate(zip(source.names, source.types, strict=True))
+    asked = [i for i, field in fields if i != time and i not in clocks and _may_hold_numbers(*field)]
+    return time, clocks, asked
 
 
-def _batches(
-    path: Path, file: parquet.ParquetFile, fields: Sequence[tuple[str, Any]], wanted: Sequence[int]
-) -> Iterator[dict[int, Any]]:
+def _set_aside(source: _Source, time: int, clocks: set[int], chosen: Sequence[int]) -> list[str]:
+    known = {time, *clocks, *chosen}
+    left = [name for i, name in enumerate(source.names) if i not in known]
+    notes = [f"columns that hold no numbers: {listed(left)}"] if left else []
+    if clocks:
+        twins = listed(source.names[i] for i in sorted(clocks))
+        notes.append(f"columns that are times or steps too, not judged: {twins}")
+    return notes
+
+
+def _batches(source: _Source, wanted: Sequence[int]) -> Iterator[dict[int, Any]]:
     """The wanted columns by their place, in batches."""
-    size = min(_ROWS, max(_FEWEST_ROWS, _CELLS // len(fields)))
+    size = min(_ROWS, max(_FEWEST_ROWS, _CELLS // len(source.names)))
+    order, promised = sorted(wanted), source.file.metadata.num_rows
     # A dot in a name, and columns within columns, look alike to who asks by name.
-    plain = not any("." in name or "\0" in name or kinds.is_nested(kind) for name, kind in fields)
-    order = sorted(wanted)
-    names = [fields[i][0] for i in order] if plain else None
-    with _damage(path):
-        batches = file.iter_batches(batch_size=size, columns=names, use_threads=False)
+    plain = not any("." in name or "\0" in name for name in source.names) and not any(
+        map(kinds.is_nested, source.types)
+    )
+    with _damage(source.path):
+        names = [source.names[i] for i in order] if plain else None
+        batches = source.file.iter_batches(batch_size=size, columns=names, use_threads=False)
+    rows = 0
     while True:
-        with _damage(path):
+        with _damage(source.path):
             batch = next(batches, None)
+            if batch is None and rows != promised:
+                raise ValueError(f"{rows:,} rows, where {promised:,} are promised")
             if batch is None:
                 return
-            columns = batch.columns
-            if len(columns) != (len(order) if plain else len(fields)):
-                raise ValueError("its columns are not those that it promised")
+            rows, columns = rows + len(batch), batch.columns
+            if len(columns) != (len(order) if plain else len(source.names)):
+                raise ValueError("its columns are not those that are promised")
         yield dict(zip(order, columns, strict=True)) if plain else {i: columns[i] for i in order}
 
 
-def _peek(
-    path: Path, file: parquet.ParquetFile, fields: Sequence[tuple[str, Any]], asked: Sequence[int]
-) -> dict[int, Any]:
-    """The first rows of the columns of text, and of the time, by their place."""
-    texts = [i for i in asked if i == asked[0] or _is_text(fields[i][1])]
-    for columns in _batches(path, file, fields, texts):
+def _peek(source: _Source, time: int, asked: Sequence[int]) -> dict[int, Any]:
+    """The first rows of the time and of the columns of text, by their place; None for the others."""
+    texts = [time, *(i for i in asked if _is_text(source.types[i]))]
+    for columns in _batches(source, texts):
         return dict.fromkeys(asked) | {i: column[:_FEWEST_ROWS] for i, column in columns.items()}
-    return dict.fromkeys(asked)
+    return dict.fromkeys([time, *asked])
 
 
 def _is_judged(name: str, first: Any) -> bool:
@@ -178,8 +208,9 @@ def _ticks(column: Any, kind: Any) -> Floats:
     return _floats(_unpacked(column).cast(kind))
 
 
-def _seconds(path: Path, name: str, kind: Any, first: Any) -> Convert:
-    """How a column of times becomes seconds."""
+def _seconds(source: _Source, time: int, first: Any) -> Convert:
+    """How the column of times becomes seconds."""
+    kind = source.types[time]
     plain = _plain(kind)
     if kinds.is_timestamp(plain) or kinds.is_duration(plain) or kinds.is_time(plain):
         factor, whole = _TICKS[plain.unit], pa.int32() if kinds.is_time32(plain) else pa.int64()
@@ -192,8 +223,8 @@ def _seconds(path: Path, name: str, kind: Any, first: Any) -> Convert:
         return lambda column: times.of_texts(_texts(column))
     if not (kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or _is_text(kind)):
         raise UsageError(
-            f"{path}: column {one_line(repr(name), 80)} is of the type {one_line(kind, 80)}; expected times: numbers, "
-            "timestamps, dates or text"
+            f"{source.path}: column {one_line(repr(source.names[time]), 80)} is of the type {one_line(kind, 80)}; "
+            "expected times: numbers, timestamps, dates or text"
         )
     unit = 1.0 if first is None else times.unit_of(_numbers(first))
     return lambda column: _numbers(column) / unit
