@@ -76,6 +76,8 @@ _HEADINGS = ("series", "verdict", "P(leak)", "growth", "95 % interval", "visible
 _NARROW = ("series", "verdict", "P(leak)", "growth", "visible from")
 _WIDE = 110
 """Characters from which a table has room for every column."""
+_NAME, _REST = 16, 50
+"""Characters of a name that are shown at least, and those that the other columns need."""
 
 
 def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
@@ -84,7 +86,8 @@ def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 1))
     for heading in shown:
         left = heading in ("series", "verdict", "shape")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis",
+                         max_width=max(_NAME, width - _REST) if heading == "series" else None)  # fmt: skip
     for one in sorted(series, key=lambda s: -(s["leak_probability"] or 0.0)):
         cells = dict(zip(_HEADINGS, _row(one), strict=True))
         table.add_row(*(cells[heading] for heading in shown))

@@ -5,7 +5,7 @@ packed by gzip) whose first column is the time, or a Parquet file with a column 
 (seconds since 1970, ISO 8601, or the types that Parquet has for it), with, if there is one, a column `step`, and any
 columns of numbers, best named *_bytes or num_*; or a run folder. With --prometheus, what a Prometheus server has
 recorded. Samples may be irregular, with gaps, restarts and missing values. What cannot be read is counted and told;
-where that is more than a tenth of a series, no verdict rests on it. A damaged file is refused.
+where that is more than a twentieth of a series, no verdict rests on it. A damaged file is refused.
 
 The exit code is the worst of all sources: 4 an error of soak's own, 2 a source that cannot be read, 1 leak, 3
 inconclusive, 0 pass.
@@ -77,12 +77,11 @@ def run(options: argparse.Namespace) -> int:
     if not options.files and not options.prometheus:
         raise UsageError("nothing to analyze: expected FILE… or --prometheus URL --query PROMQL")
     codes: list[int] = []
-    out = _Output()
     for source in _sources(options):
         try:
             for body in source():
                 codes.append(_CODES[body["verdict"]])
-                out.show(body, options.json)
+                _show(body, options.json)
         except SoakError as error:
             print(f"soak: {one_line(error)}", file=sys.stderr)  # noqa: T201
             codes.append(error.exit_code)
@@ -110,15 +109,21 @@ def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
 
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     from monitors.condense import condensed
+    from soak.damage import weighed
     from soak.record import open_record
+    from soak.verdict import Verdict
 
     record = open_record(folder)
     trials = [trial for trial in record.trials() if trial.started is not None]
-    if not trials:
-        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
     for trial in trials:
         series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-        yield _judged(f"{folder}: {trial.name}", series, options)
+        body = _judged(f"{folder}: {trial.name}", series, options)
+        verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
+        yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
+    for said in record.damage():
+        print(f"soak: {folder}: damaged: {said}", file=sys.stderr)  # noqa: T201
+    if not trials:
+        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
 
 
 def _of_prometheus(options: argparse.Namespace) -> Bodies:
@@ -156,40 +161,12 @@ def settings_of(min_rate: float = 0.0) -> JudgeSettings:
     return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
 
 
-class _Output:
-    """Standard output. When nobody takes it any more, that is said once, and judging goes on: the exit code counts."""
-
-    def __init__(self) -> None:
-        self._open = True
-
-    def show(self, body: Mapping[str, Any], as_json: bool) -> None:
-        """Print what was found in one source."""
-        if not self._open:
-            return
-        try:
-            if as_json:
-                ascii_only = (getattr(sys.stdout, "encoding", None) or "").lower() not in ("utf-8", "utf8")
-                print(json.dumps(body, ensure_ascii=ascii_only, allow_nan=False), flush=True)  # noqa: T201
-            else:
-                _print_table(body)
-        except OSError as error:
-            self._open = False
-            _discard_output()
-            print(f"soak: standard output: {error.strerror}; what comes is not shown", file=sys.stderr)  # noqa: T201
-
-
-def _print_table(body: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
+def _show(body: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        whole = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+        print(json.dumps(body, ensure_ascii=not whole, allow_nan=False), flush=True)  # noqa: T201
+        return
     from reports import analysis
+    from reports.console import console
 
-    console = Console()
-    with console.capture() as captured:
-        analysis.print_table(body, console)
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(captured.get().encode(encoding, "replace").decode(encoding), end="", flush=True)  # noqa: T201
-
-
-def _discard_output() -> None:
-    """What is still held back must not fail again when the interpreter ends."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (until the end)
+    analysis.print_table(body, console())

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from monitors.conclusion import Detection
-
-TOLERATED = 0.1
-"""Share of a series' samples that may be unreadable."""
+from soak.damage import TOLERABLE
 
 
 def weighed(detection: Detection, lost: Mapping[str, float]) -> Detection:
@@ -16,7 +14,7 @@ def weighed(detection: Detection, lost: Mapping[str, float]) -> Detection:
 
     A leak needs one series that was read and leaks; a pass needs all of them.
     """
-    doubted = {name: share for name, share in lost.items() if share > TOLERATED}
+    doubted = {name: share for name, share in lost.items() if share > TOLERABLE}
     told = [f for f in detection.findings if f.series in doubted]
     sure = [f for f in detection.findings if f.verdict == "leak" and f.series not in doubted]
     if not told or detection.verdict == "inconclusive" or (detection.verdict == "leak" and sure):
