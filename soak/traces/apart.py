@@ -27,6 +27,7 @@ from soak.traces.columns import Trace
 
 MEMORY = 8 << 30
 """Bytes of address space that reading one file may take."""
+COMMAND = (sys.executable, "-P", "-m", "soak.traces.apart")
 _ARRAYS = ("t", "values", "steps", "floors", "means")
 
 
@@ -36,16 +37,13 @@ def read(path: Path) -> Trace:
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
-    command = [sys.executable, "-P", "-m", "soak.traces.apart", os.fspath(path)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False)
+    ended = subprocess.run(
+        [*COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
+    )
     if ended.returncode:
         raise UsageError(f"{path}: damaged: the reader of Parquet {_end_of(ended)}")
-    head, _, arrays = ended.stdout.partition(b"\n")
-    said = json.loads(head)
-    if "error" in said:
-        raise (UsageError if said["usage"] else SoakError)(said["error"])
-    return _unpacked(said, np.frombuffer(arrays).copy())
+    return parse(ended.stdout)
 
 
 def _end_of(ended: subprocess.CompletedProcess[bytes]) -> str:
@@ -75,8 +73,17 @@ def _head(series: Series) -> dict[str, object]:
             "arrays": present}  # fmt: skip
 
 
-def _unpacked(said: dict[str, Any], numbers: Floats) -> Trace:
-    series, start = [], 0
+def parse(printed: bytes) -> Trace:
+    """What was written, read.
+
+    Raises:
+        SoakError: it is the error that ended the reading.
+    """
+    first, _, body = printed.partition(b"\n")
+    said: dict[str, Any] = json.loads(first)
+    if "error" in said:
+        raise (UsageError if said["usage"] else SoakError)(said["error"])
+    numbers, series, start = np.frombuffer(body).copy(), [], 0
     for head in said["series"]:
         length = head["length"]
         arrays: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from soak.errors import UsageError
 
 MAGIC = b"\x1f\x8b"
 _RATIO = 200
-_LEAST = 256 << 20
+LEAST = 256 << 20
 """Bytes: a file that unpacks to more than this, and to more than `_RATIO` times its size, is no trace but a bomb."""
 _LONGEST_LINE = 8 << 20
 _BUFFER = 1 << 20
@@ -30,7 +30,7 @@ class Unpacked(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._most = max(_LEAST, _RATIO * path.stat().st_size)
+        self._most = max(LEAST, _RATIO * path.stat().st_size)
         self._file = gzip.open(path, "rb")  # noqa: SIM115  (closed by `close`)
         self._count = 0
 
