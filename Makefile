@@ -10,7 +10,7 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 CONFIG ?= configs/quick.toml
 
-.PHONY: help soak test test-slow lint check-format clean
+.PHONY: help soak test test-slow torture torture-slice lint check-format clean
 
 help:
 	@sed -n '2,3p' Makefile | sed 's/^# *//'
@@ -43,5 +43,13 @@ test: lint
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
+# Kills, damage and hostile input by the thousand; goes on where a call before ended. See docs/reliability.md.
+TORTURE ?= all --seconds 3600
+torture: $(VENV)/.installed
+	$(BIN)/python -m tests.torture $(TORTURE)
+
+torture-slice: $(VENV)/.installed
+	$(BIN)/python -m tests.torture slice --jobs 2 --seconds 240 --out $$(mktemp -d)
+
 clean:
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) runs torture .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

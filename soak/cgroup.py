@@ -22,7 +22,10 @@ class TrialCgroup:
 
     @classmethod
     def create(cls, name: str, limit: int | None, mount: Path = MOUNT, proc: Path = Path("/proc")) -> Self | None:
-        """Make one with a limit in bytes; None where that is not permitted or not possible."""
+        """Make one with a limit in bytes; None where that is not permitted or not possible.
+
+        name: of nobody else, as all that is in it is ended with the trial.
+        """
         for parent, version in _own_cgroups(mount, proc):
             group = cls(parent / name, version)
             try:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from soak import __version__, commands
+from monitors.text import one_line, printable
+from soak import __version__, commands, output
 from soak.errors import SoakError
+from soak.stopping import unpaused
+
+NEVER_WAIT = ("run", "serve")
+"""Commands that go on while nobody reads what they print."""
+TRACEBACK = "SOAK_TRACEBACK"
+"""Environment variable: show the whole traceback of an error of soak's own."""
 
 DESCRIPTION = """\
 Soak TensorFlow and PyTorch on endless video-like streams, and learn whether they leak: with what probability, how
@@ -60,20 +69,37 @@ def first_line(module: ModuleType) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code."""
+    """Run a command; its exit code. 0 and 1 of a command that judges only ever come from its verdict."""
     words = list(sys.argv[1:] if argv is None else argv)
     only = words[0] if words and words[0] in names() else None
-    options = parser(only).parse_args(words)
+    with unpaused(), output.standing(unhurried=only in NEVER_WAIT):
+        return _run(only, words)
+
+
+def _run(only: str | None, words: list[str]) -> int:
     try:
+        options = parser(only).parse_args(words)
         code: int = options.run(options)
     except SoakError as error:
-        print(f"soak: {error}", file=sys.stderr)  # noqa: T201
+        _say(printable(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("soak: interrupted", file=sys.stderr)  # noqa: T201
+        _say("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of our output (head, less) has enough.
-        sys.stderr.close()
-        return 0
+    except Exception as error:  # noqa: BLE001  (the last resort: no error of ours may look like a verdict)
+        _say(_internal(error))
+        return SoakError.exit_code
     return code
+
+
+def _say(message: str) -> None:
+    print(f"soak: {message}", file=sys.stderr)  # noqa: T201
+
+
+def _internal(error: Exception) -> str:
+    """One line that says what and where; all of it is asked for by an environment variable."""
+    if os.environ.get(TRACEBACK):
+        return "".join(traceback.format_exception(error))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"internal error: {type(error).__name__}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"

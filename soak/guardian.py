@@ -1,8 +1,10 @@
-"""Ends the trials of a supervisor that was killed: run as its own small process, it outlives soak by a moment.
+"""Ends what is left of trials, also those of a supervisor that was killed: run as its own small process.
 
-It reads lines from standard input: `+PID CGROUP` (a trial began, in a session of that id, maybe in a cgroup of its
-own) and `-PID` (it ended). When the pipe closes, because the supervisor is gone however it went, it kills what is left
-of the sessions, removes their cgroups, and ends itself.
+It reads lines from standard input, fields apart by tabs: `+ KEY SESSION MARK CGROUP` (something began: a session, an
+environment variable that its processes carry, maybe a cgroup of its own) and `- KEY` (it ended). What has ended, and
+all when the pipe closes because the supervisor is gone however it went, is ended to the last process: also those that
+left the session, as long as they are in the cgroup or carry the mark. Then the cgroup is removed. Each `-` is answered
+by a line on standard output: `KEY ENDED LEFT NAMES`.
 """
 
 from __future__ import annotations
@@ -10,54 +12,68 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+MARK = "SOAK_TRIAL"
+"""Environment variable that every process of a trial inherits: `PID.START.NAMESPACE` of its supervisor, `.NUMBER`."""
+PATIENCE = 10.0
+"""Seconds for killed processes to be gone; one that is stuck in the kernel is left, and told."""
+_NAMES = 5
+_DEAD = (b"Z", b"X")
 
 
-class Guardian:
-    """The supervisor's end of the pipe."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is ended together."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-P", "-S", "-E", str(Path(__file__).resolve())]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    key: str
+    session: int
+    mark: str = ""
+    """The value of `MARK`; empty for none."""
+    cgroup: str = ""
+    """Its directory; empty for none."""
 
-    @property
-    def pid(self) -> int:
-        """Of the guardian process."""
-        return self._process.pid
-
-    def watch(self, session: int, cgroup: Path | None) -> None:
-        """End this session, and remove its cgroup, if soak dies."""
-        self._say(f"+{session} {cgroup or ''}\n")
-
-    def release(self, session: int) -> None:
-        """The trial has ended; whatever is left of its session is killed now."""
-        self._say(f"-{session}\n")
-
-    def _say(self, line: str) -> None:
-        if self._process.stdin is None or self._process.poll() is not None:
-            return
-        try:
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            # The guardian itself was killed; the child's parent-death signal still holds.
-            return
-
-    def close(self) -> None:
-        """Let it end."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait(timeout=10)
+    def line(self) -> str:
+        """As it is told to the guardian."""
+        return f"+\t{self.key}\t{self.session}\t{self.mark}\t{self.cgroup}\n"
 
 
 def session_members(session: int, proc: Path = PROC) -> list[int]:
     """Pids whose session is `session`."""
-    members = []
+    return [pid for pid, state, sid in _processes(proc) if sid == session and state not in _DEAD]
+
+
+def members(watched: Iterable[Watched], proc: Path = PROC) -> dict[int, str]:
+    """Living processes of what is watched, with their names; never this process."""
+    watched = list(watched)
+    sessions, marks = {w.session for w in watched}, {w.mark.encode() for w in watched if w.mark}
+    grouped = {pid for w in watched if w.cgroup for pid in _in_cgroup(Path(w.cgroup))}
+    found: dict[int, str] = {}
+    for pid, state, session in _processes(proc):
+        if state in _DEAD or pid == os.getpid():
+            continue
+        if session in sessions or pid in grouped or (marks and mark_of(pid, proc) in marks):
+            found[pid] = _name(pid, proc)
+    return found
+
+
+def mark_of(pid: int, proc: Path = PROC) -> bytes | None:
+    """The mark that a process carries; None without one, or where its environment may not be read."""
+    key = f"{MARK}=".encode()
+    with contextlib.suppress(OSError):
+        for entry in (proc / str(pid) / "environ").read_bytes().split(b"\0"):
+            if entry.startswith(key):
+                return entry[len(key) :]
+    return None
+
+
+def _processes(proc: Path) -> Iterable[tuple[int, bytes, int]]:
+    """Pid, state and session of every process."""
     for entry in proc.iterdir():
         if not entry.name.isdigit():
             continue
@@ -65,45 +81,84 @@ def session_members(session: int, proc: Path = PROC) -> list[int]:
             fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
         except OSError:
             continue
-        if len(fields) > 3 and int(fields[3]) == session:
-            members.append(int(entry.name))
-    return members
+        if len(fields) > 3:
+            yield int(entry.name), fields[0], int(fields[3])
 
 
-def _kill(session: int) -> None:
-    for pid in session_members(session):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+def _in_cgroup(cgroup: Path) -> list[int]:
+    """Of it and of those below it."""
+    pids: list[int] = []
+    with contextlib.suppress(OSError):
+        for folder in (cgroup, *(path for path in cgroup.rglob("*") if path.is_dir())):
+            with contextlib.suppress(OSError):
+                pids += map(int, (folder / "cgroup.procs").read_text().split())
+    return pids
 
 
-def _remove(cgroup: Path, patience: float = 2.0) -> None:
-    """The kernel keeps it while a killed process is still going."""
-    deadline = time.monotonic() + patience
-    while cgroup.is_dir() and time.monotonic() < deadline:
+def _name(pid: int, proc: Path) -> str:
+    try:
+        return (proc / str(pid) / "comm").read_bytes().decode(errors="replace").strip()
+    except OSError:
+        return "?"
+
+
+def end(watched: Iterable[Watched], patience: float = PATIENCE) -> tuple[dict[int, str], dict[int, str]]:
+    """Kill every process until none is left, and remove the cgroups.
+
+    Returns:
+        Those that were killed, and those that are still there after `patience` seconds; pids and names.
+    """
+    watched = list(watched)
+    until = time.monotonic() + patience
+    killed: dict[int, str] = {}
+    while left := members(watched):
+        killed |= left
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    for one in watched:
+        if one.cgroup:
+            _remove(Path(one.cgroup), until)
+    return killed, left
+
+
+def _remove(cgroup: Path, until: float) -> None:
+    """With those below it; the kernel keeps it while a killed process is still going."""
+    while cgroup.is_dir():
         with contextlib.suppress(OSError):
+            for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
+                folder.rmdir()
             cgroup.rmdir()
+        if time.monotonic() > until:
+            return
         time.sleep(0.02)
 
 
 def main() -> None:
     """Follow the supervisor until it is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    watched: dict[int, str] = {}
-    for line in sys.stdin:
-        session_id, _, cgroup = line[1:].rstrip("\n").partition(" ")
-        session = int(session_id)
-        if line[0] == "+":
-            watched[session] = cgroup
-        else:
-            watched.pop(session, None)
-            _kill(session)
-    for session, cgroup in watched.items():
-        _kill(session)
-        if cgroup:
-            _remove(Path(cgroup))
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_IGN)
+    watched: dict[str, Watched] = {}
+    for line in sys.stdin.buffer:
+        if not line.endswith(b"\n"):
+            break  # the supervisor died while it wrote
+        verb, key, *fields = os.fsdecode(line[:-1]).split("\t")
+        if verb == "+":
+            watched[key] = Watched(key, int(fields[0]), *fields[1:])
+        elif key in watched:
+            killed, left = end([watched.pop(key)])
+            _answer(key, killed, left)
+    end(watched.values())
+
+
+def _answer(key: str, killed: dict[int, str], left: dict[int, str]) -> None:
+    names = ", ".join(sorted(set(killed.values()))[:_NAMES])
+    with contextlib.suppress(OSError):
+        os.write(1, f"{key}\t{len(killed)}\t{len(left)}\t{names}\n".encode(errors="replace"))
 
 
 if __name__ == "__main__":

@@ -3,45 +3,62 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from soak.clock import Clock, SystemClock
+from soak.short_lived import Outcome, ShortLived
+
+DEADLINE = 300.0
+"""Seconds. 72 hours at 1 Hz take some; a record of a hundred times as much has room."""
+ATTEMPTS = 3
+"""A judge that was killed or stopped says nothing of the trial: it is judged again."""
 
 
 class Judging:
     """Started when a trial has ended; asked from time to time whether it is done."""
 
-    def __init__(self, folder: Path, trial: int, *extra: str) -> None:
+    def __init__(self, folder: Path, trial: int, *extra: str, clock: Clock | None = None) -> None:
         self.trial = trial
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the result)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-P", "-m", "soak.judgement", str(folder.resolve()), str(trial), *extra]
-        # A session of its own: Ctrl-C goes to every process of a terminal, and is meant for the trials.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._errors, start_new_session=True
-        )
+        self._words = ("soak.judgement", str(folder.resolve()), str(trial), *extra)
+        self._clock = clock or SystemClock()
+        self.attempts = 0
+        self.began = self._clock.monotonic()
+        self._trouble = ""
+        """Of the last attempt."""
+        self._process: ShortLived | None = None
+        self._start()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that judges now."""
+        return self._process.pid if self._process else None
+
+    def _start(self) -> None:
+        self.attempts += 1
+        try:
+            self._process = ShortLived(self._words, DEADLINE, self._clock)
+        except OSError as error:
+            self._process, self._trouble = None, f"it could not be started: {error.strerror}"
 
     def result(self) -> dict[str, Any] | None:
         """The judgement; None while it is being made. One that could not be made is itself a verdict: `error`."""
-        if self._process.poll() is None:
+        outcome = self._process.outcome() if self._process else Outcome(-1, b"", self._trouble)
+        if outcome is None:
             return None
-        self._out.seek(0)
+        if outcome.trouble and not outcome.late and self.attempts < ATTEMPTS:
+            self._start()
+            return None
         try:
-            body: dict[str, Any] = json.load(self._out)
-        except ValueError:
-            body = {"verdict": "error", "reason": f"the judgement failed: {self._last_words()}", "findings": []}
-        self._out.close()
-        self._errors.close()
-        return body
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"exit status {self._process.returncode}"
+            body = json.loads(outcome.out)
+        except (ValueError, RecursionError):
+            body = None
+        if isinstance(body, dict) and outcome.code == 0:
+            return body
+        why = outcome.trouble or outcome.last_words or f"exit status {outcome.code}"
+        return {"verdict": "error", "reason": f"the judgement failed: {why}", "findings": []}
 
     def kill(self) -> None:
         """Give it up."""
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from soak.signals import signal_name
+
 
 class Phase(Enum):
     """Where a worker stands."""
@@ -52,7 +54,7 @@ class State:
     alive_at: float
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
-    """Why it is being ended: hung, interrupted, alarm, low_disk or device_lost; empty while it is not."""
+    """Why it is being ended: hung, interrupted, alarm, low_disk, device_lost or garbled; empty while it is not."""
     silent: float = 0.0
     """Seconds without a sign of life when it was blamed for a hang."""
 
@@ -69,6 +71,18 @@ def beaten(state: State, now: float) -> State:
     return replace(state, alive_at=now)
 
 
+def heard(state: State, now: float) -> State:
+    """Something came that is no beat: a sign of life all the same, once the first step was made."""
+    return replace(state, alive_at=now) if state.phase is Phase.STEPPING else state
+
+
+def told_end(state: State, now: float) -> State:
+    """The worker said its last word: it has the grace of one that was asked to end."""
+    if state.phase is Phase.STOPPING or state.phase is Phase.KILLED:
+        return state
+    return replace(state, phase=Phase.STOPPING, since=now, alive_at=now)
+
+
 def resumed(state: State, now: float) -> State:
     """A worker that was paused goes on: it was silent with good reason."""
     return replace(state, alive_at=now, since=now)
@@ -81,7 +95,8 @@ def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tu
         state: the worker now.
         now: the time.
         deadlines: what it is held to.
-        stop: why the trial is to end now: `interrupted`, `alarm`, `low_disk` or `device_lost`; empty while it is not.
+        stop: why the trial is to end now: `interrupted`, `alarm`, `low_disk`, `device_lost` or `garbled`; empty while
+            it is not.
     """
     if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
         silent = now - state.alive_at
@@ -123,7 +138,7 @@ _WORDS = {
 }
 
 
-def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int) -> Ending:
+def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "") -> Ending:
     """Why a worker is gone, from every sign there is.
 
     Args:
@@ -131,7 +146,10 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
         done: reason and message of the worker's own last word, if it came.
         returncode: of the process; negative is a signal.
         oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
+        garbled: what it sent that is no message; empty where all it sent was. Nothing else it said counts then.
     """
+    if garbled:
+        return Ending("garbled", garbled)
     if state.blame == "hung":
         return Ending("hung", f"no sign of life for {state.silent:.0f} s; its stacks are in the record")
     if done is not None and not (done[0] == "stopped" and state.blame):
@@ -148,10 +166,4 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
 def _death(returncode: int) -> str:
     if returncode >= 0:
         return f"the worker exited with status {returncode} without a last word"
-    import signal
-
-    try:
-        name = signal.Signals(-returncode).name
-    except ValueError:
-        name = f"signal {-returncode}"
-    return f"the worker died of {name}"
+    return f"the worker died of {signal_name(-returncode)}"

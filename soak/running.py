@@ -36,6 +36,10 @@ class Running:
     """Whether the pipe is still open."""
     lost: bool = False
     """Whether its device is gone."""
+    garbled: str = ""
+    """The first thing it sent that is no message; nothing is heard of it after that."""
+    held_up: bool = False
+    """Whether it sent more than may be read now."""
 
     def status(self, latest: Latest, now: float) -> Status:
         """For who watches the run. latest: the samples of all trials."""

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import selectors
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from monitors.gpu import Device
 from monitors.latest import Latest
+from monitors.text import file_name, one_line, printable
 from soak.cgroup import TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
-from soak.disk import SAID, STRETCH, Room, room
+from soak.custody import Custody
+from soak.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.errors import SoakError
 from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
-from soak.guardian import Guardian
+from soak.guard import new_mark
 from soak.judging import Judging
 from soak.ledger import Ledger
-from soak.lifecycle import Action, Deadlines, Ending, beaten, decide, ending, resumed, spawned, wake_at
+from soak.lifecycle import Action, Deadlines, Ending, beaten, decide, ending, heard, resumed, spawned, told_end, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
 from soak.running import Running
@@ -29,6 +29,7 @@ from soak.samplers import make_round
 from soak.status import Listener, Status, share_done
 from soak.stopping import StopRequests
 from soak.store import Store
+from soak.strays import adopting
 from soak.verdict import Judged, Verdict, judge_run
 from soak.watch import Watch
 from soak.worker import Worker
@@ -36,6 +37,8 @@ from workloads import wire
 
 DISK_EVERY = 5.0
 """Seconds between two looks at the room on the disk."""
+JUDGES = max(2, len(os.sched_getaffinity(0)))
+"""Trials that are judged at the same time."""
 
 
 class Supervisor:
@@ -43,11 +46,11 @@ class Supervisor:
 
     def __init__(
         self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener,
-        pool: GpuPool, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        pool: GpuPool, stop: StopRequests, free: Callable[[Path], float] = free_bytes,
     ) -> None:  # fmt: skip
         run = config.run
         self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
-        self._pool, self._free = pool, free
+        self._pool, self._stop, self._free = pool, stop, free
         self._began = clock.wall()
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
@@ -57,7 +60,8 @@ class Supervisor:
         """Not judged yet: what happened to its device may still be heard of."""
         self._judging: dict[int, tuple[Trial, Judging]] = {}
         self._judged: dict[int, Judged] = {}
-        self._cgroups: list[TrialCgroup] = []
+        self._asked: float | None = None
+        """When the run was asked to end."""
         self._starts: dict[int, float] = {}
         self._ledger = Ledger(store, clock, folder, listener.noted)
         self._paused = False
@@ -72,9 +76,10 @@ class Supervisor:
         """
         interval = float(self._config.run.sample_interval)
         recorder = Recorder(self._store, self._clock, interval, lambda: make_round(self._clock), Latest())
-        with StopRequests() as stop, selectors.DefaultSelector() as selector, _guardian() as guardian:
-            self._recorder, self._stop, self._selector, self._guardian = recorder, stop, selector, guardian
-            selector.register(stop.fd, selectors.EVENT_READ, stop)
+        with adopting(), selectors.DefaultSelector() as selector:
+            self._recorder, self._selector = recorder, selector
+            self._custody = Custody(self._clock, self._found_after, self._note)
+            selector.register(self._stop.fd, selectors.EVENT_READ, self._stop)
             recorder.start()
             try:
                 self._prepare()
@@ -92,6 +97,7 @@ class Supervisor:
             self._ledger.trial(trial, {"state": "planned"})
         for change in self._pool.said:
             self._hear_of_device(News(None, change))
+        self._custody.sweep()
 
     def _loop(self) -> None:
         while self._waiting or self._running or self._ended or self._judging:
@@ -110,8 +116,25 @@ class Supervisor:
                 self._hear_of_device(news)
             self._begin_judging()
             self._collect()
+            self._custody.attend(self._known())
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
+
+    def _known(self) -> set[int]:
+        """Children that are waited for here, or by the pool."""
+        helpers = [judging.pid for _, judging in self._judging.values()]
+        running = [pid for r in self._running.values() for pid in (r.worker.pid, r.watch.pid)]
+        return {pid for pid in (*helpers, *running) if pid} | self._pool.pids
+
+    def _note(self, message: str) -> None:
+        """Of the run as a whole: into the record, and to who watches."""
+        self._ledger.told(self._began, "note", message, {})
+        self._listener.noted(message)
+
+    def _found_after(self, trial: int, kind: str, message: str) -> None:
+        """Something of a trial was still there after its worker."""
+        t = self._clock.wall() - self._starts.get(trial, self._began)
+        self._ledger.event(trial, t, kind, message)
 
     def _stopping(self) -> str:
         """Why everything is to end; empty while it is not."""
@@ -151,7 +174,8 @@ class Supervisor:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
         now = self._clock.monotonic()
         due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
-        return max(0.0, min([*due, 0.1 if self._judging or self._ended else 1.0]))
+        soon = self._judging or self._ended or any(r.held_up for r in self._running.values())
+        return max(0.0, min([*due, 0.1 if soon else 1.0]))
 
     def _fill(self) -> None:
         """Start what there is room for; a trial whose device is busy lets the next one pass."""
@@ -189,20 +213,21 @@ class Supervisor:
 
     def _start(self, trial: Trial) -> None:
         self._starts[trial.index] = self._clock.wall()
-        cgroup = TrialCgroup.create(f"soak-{self._folder.name}-{trial.index}", trial.memory_limit)
+        mark = new_mark(trial.index)
+        cgroup = TrialCgroup.create(f"soak-{self._folder.name}-{mark}", trial.memory_limit)
         now, wall = self._clock.monotonic(), self._clock.wall()
         try:
-            worker = Worker(trial, self._folder / "trials" / trial.name, cgroup)
+            worker = Worker(trial, self._folder / "trials" / file_name(trial.name), cgroup, mark, now)
         except SoakError as error:
+            if cgroup is not None:
+                cgroup.remove()
             self._never_started(trial, Ending("broken", str(error)), wall)
             if trial.seat is not None:
                 self._pool.leave(trial.index, trial.seat)
             return
-        if worker.cgroup is not None:
-            self._cgroups.append(worker.cgroup)
-        self._guardian.watch(worker.pid, worker.cgroup.path if worker.cgroup else None)
-        device = trial.seat.uuid if trial.seat else ""
         path = worker.cgroup.path if worker.cgroup else None
+        self._custody.began(trial.index, worker.pid, mark, path)
+        device = trial.seat.uuid if trial.seat else ""
         feed = Feed(trial.index, worker.pid, path, now, device, self._pool.sight)
         watch = Watch(self._folder, trial.index, self._config.judge.alarm)
         running = Running(trial, worker, feed, spawned(now), now, wall, watch)
@@ -223,10 +248,11 @@ class Supervisor:
         self._ended[trial.index] = (trial, end)
 
     def _attend(self, running: Running, stopping: str) -> None:
-        self._hear(running)
+        # Asked before the pipe is read: what a worker says last lies in the pipe when it is gone.
         code = running.worker.returncode()
+        self._hear(running, last=code is not None)
+        running.worker.log.trim()
         if code is not None:
-            self._hear(running)
             self._end(running, code)
             return
         if self._stop.count > 1:
@@ -236,10 +262,16 @@ class Supervisor:
         if self._paused:
             return
         self._heed(running)
-        alarmed = running.watch.raised and self._config.judge.stop_on_leak
-        stop = stopping or ("device_lost" if running.lost else "alarm" if alarmed else "")
+        stop = stopping or self._reason_to_stop(running)
         running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
+
+    def _reason_to_stop(self, running: Running) -> str:
+        """Why this trial is to end; empty while it is not."""
+        if running.garbled:
+            return "garbled"
+        alarmed = running.watch.raised and self._config.judge.stop_on_leak
+        return "device_lost" if running.lost else "alarm" if alarmed else ""
 
     def _heed(self, running: Running) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
@@ -259,17 +291,26 @@ class Supervisor:
                 self._tell(running, "stacks", "Python stacks of the hung worker", {"stacks": running.worker.stacks()})
             running.worker.terminate()
         elif action is Action.KILL:
-            self._tell(running, "killed", f"did not end within {self._deadlines.grace:.0f} s of TERM")
+            asked = "its last message" if running.done else "TERM"
+            self._tell(running, "killed", f"it did not end within {self._deadlines.grace:.0f} s of {asked}")
             running.worker.kill()
 
-    def _hear(self, running: Running) -> None:
-        if not running.piped:
-            return
-        messages, ended = running.worker.read()
-        for message in messages:
+    def _hear(self, running: Running, last: bool) -> None:
+        now, worker = self._clock.monotonic(), running.worker
+        if running.piped:
+            running.piped = not worker.read(now, last)
+        for message in worker.intake.messages(now, last):
             self._heard(running, message)
-        if ended:
-            running.piped = False
+        # One that sends too much is not listened to for a moment; its own pipe holds it up.
+        self._listen(running, running.piped and worker.intake.room(now) > 0)
+
+    def _listen(self, running: Running, wanted: bool) -> None:
+        """Whether its pipe wakes the loop."""
+        running.held_up = running.piped and not wanted and not running.worker.intake.closed
+        listening = running.worker.fd in self._selector.get_map()
+        if wanted and not listening:
+            self._selector.register(running.worker.fd, selectors.EVENT_READ, running)
+        elif listening and not wanted:
             self._selector.unregister(running.worker.fd)
 
     def _heard(self, running: Running, message: wire.Message | wire.WireError) -> None:
@@ -282,26 +323,31 @@ class Supervisor:
             self._ledger.trial(running.trial, {"environment": dict(message.environment)})
             self._tell(running, "ready", "the workload is built and steps")
         elif isinstance(message, wire.Note):
-            self._tell(running, message.kind, message.message, message.data)
+            # Only a device breaks a trial, and no worker speaks for one.
+            running.state = heard(running.state, now)
+            data = {name: value for name, value in message.data.items() if name != "breaks"}
+            self._tell(running, message.kind, message.message, data)
         elif isinstance(message, wire.Done):
             running.done = message
+            running.state = told_end(running.state, now)
             # It ends now, and a device that is empty by then would look like a fall.
             self._recorder.leave(running.trial.index)
             if message.traceback:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
-            self._tell(running, "garbled", str(message))
+            running.garbled = one_line(message, 200)
+            self._tell(running, "protocol_error", f"it sent what is no message, and is ended: {running.garbled}")
 
     def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker
         self._recorder.leave(trial.index)
-        self._guardian.release(worker.pid)
-        if running.piped:
-            self._selector.unregister(worker.fd)
+        self._listen(running, wanted=False)
         running.watch.close()
+        tail = worker.log.tail()
         kills = worker.close()
+        self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = ending(running.state, said, code, kills)
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,
@@ -310,42 +356,60 @@ class Supervisor:
         }  # fmt: skip
         self._ledger.trial(trial, body)
         self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")
-        if said is None and (tail := worker.log_tail()):
-            self._tell(running, "last_words", "the end of the worker's output", {"log": tail})
+        if said is None and tail:
+            self._tell(running, "last_words", "the end of the worker's output", {"log": printable(tail)})
+        self._tell_dropped(worker, running)
         del self._running[trial.index]
         if trial.seat is not None:
             self._pool.leave(trial.index, trial.seat)
         self._listener.ended(trial, end)
         self._ended[trial.index] = (trial, end)
 
+    def _tell_dropped(self, worker: Worker, running: Running) -> None:
+        if worker.intake.dropped:
+            said = f"{worker.intake.dropped:,} notes came faster than they can be recorded, and were dropped"
+            self._tell(running, "notes_dropped", said, {"count": worker.intake.dropped})
+        if worker.log.dropped:
+            said = f"{worker.log.dropped / 1e6:,.0f} MB of the worker's output were dropped: its log is bounded"
+            self._tell(running, "log_dropped", said, {"bytes": worker.log.dropped})
+
     def _begin_judging(self) -> None:
         """Of the trials that have ended, once their devices are as they were, or will not be."""
+        if self._stop.count > 1 or self._ledger.failure is not None:
+            self._ended.clear()
         for index, (trial, _) in list(self._ended.items()):
-            if index not in self._pool.settling:
+            if index not in self._pool.settling and len(self._judging) < JUDGES:
                 del self._ended[index]
-                if self._ledger.failure is None:
-                    self._judging[index] = (trial, Judging(self._folder, index))
+                self._judging[index] = (trial, Judging(self._folder, index, clock=self._clock))
 
     def _collect(self) -> None:
+        """What was judged. Asked to end, the run waits for judges as long as for workers; asked twice, not at all."""
+        if self._stop.count and self._asked is None:
+            self._asked = self._clock.monotonic()
         for index, (trial, judging) in list(self._judging.items()):
             body = judging.result()
             if body is None:
+                if self._asked is not None and self._out_of_patience(max(self._asked, judging.began)):
+                    judging.kill()
+                    del self._judging[index]
+                    self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
             del self._judging[index]
             self._ledger.judgement(index, body)
             self._judged[index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
             self._listener.judged(trial, body)
 
+    def _out_of_patience(self, since: float) -> bool:
+        return self._stop.count > 1 or self._clock.monotonic() - since > self._deadlines.grace
+
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""
         for running in list(self._running.values()):
             running.watch.close()
             running.worker.kill()
-            self._guardian.release(running.worker.pid)
         for _, judging in self._judging.values():
             judging.kill()
-        for cgroup in self._cgroups:
-            cgroup.remove()
+        self._custody.close(self._pool.pids)
 
     def _conclude(self) -> Verdict:
         interrupted = len(self._judged) < len(self._plan) or bool(self._stopping())
@@ -361,12 +425,3 @@ class Supervisor:
 
     def _tell(self, running: Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)
-
-
-@contextlib.contextmanager
-def _guardian() -> Any:
-    guardian = Guardian()
-    try:
-        yield guardian
-    finally:
-        guardian.close()

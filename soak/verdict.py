@@ -8,7 +8,7 @@ from dataclasses import dataclass
 EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
 
 _UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
-_BROKEN_ENDS = ("broken",)
+_BROKEN_ENDS = {"broken": "the workload could not be built", "garbled": "the worker broke the protocol"}
 _CUT_ENDS = ("interrupted", "stopped", "lost")
 _INVALID_ENDS = ("low_disk", "device_lost")
 
@@ -40,7 +40,7 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: s
         return Verdict("invalid", f"the device broke: {broke}" + (f"; until then: {shown.reason}" if shown else ""))
     leaks = shown is not None and shown.verdict == "leak"
     if end_reason in _BROKEN_ENDS:
-        return Verdict("error", f"the workload could not be built: {end_message}")
+        return Verdict("error", f"{_BROKEN_ENDS[end_reason]}: {end_message}")
     if end_reason in _UNSTABLE_ENDS:
         said = f"{_ENDED[end_reason]}: {end_message}" if end_message else _ENDED[end_reason]
         if shown is not None and leaks:

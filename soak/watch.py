@@ -49,11 +49,19 @@ class Watch:
         body = self._looking.result()
         if body is None:
             return []
-        self._looking, self.seen = None, body
+        self._looking = None
+        if body.get("verdict") == "error":
+            return []  # a look that failed says nothing of the trial
+        self.seen = body
         self._held = {name: self._held.get(name, 0) + 1 for name in body.get("holds", ())}
         grows = {name for name, times in self._held.items() if times >= RUNNING} - self.raised
         self.raised |= grows
         return [f"{f['series']}: {f['reason']}" for f in body.get("findings", ()) if f["series"] in grows]
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that looks now."""
+        return self._looking.pid if self._looking else None
 
     def close(self) -> None:
         """Give up a look that is under way."""

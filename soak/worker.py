@@ -1,4 +1,4 @@
-"""One child process as seen from outside: spawn, messages, stacks, signals, exit."""
+"""One child process as seen from outside: spawn, messages, output, stacks, signals, exit."""
 
 from __future__ import annotations
 
@@ -13,59 +13,81 @@ import workloads
 from soak import confinement
 from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
+from soak.guardian import MARK
+from soak.intake import Intake
 from soak.plan import Trial
+from soak.worker_log import WorkerLog
 from workloads import wire
 from workloads.trial import to_json
 
 BOOT = Path(workloads.__file__).parent / "boot.py"
-_OPEN = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_CHUNK = 1 << 16
+_LONGEST_ORDER = 60_000
+"""Bytes. A pipe holds 65,536."""
+_LONGEST_STACKS = 1 << 18
+"""Characters of the stacks that are read back."""
 
 
 class Worker:
     """The process of one trial, in a session of its own and where possible in a cgroup of its own."""
 
-    def __init__(self, trial: Trial, folder: Path, cgroup: TrialCgroup | None) -> None:
+    def __init__(self, trial: Trial, folder: Path, cgroup: TrialCgroup | None, mark: str, now: float) -> None:
         """Start it.
 
         Args:
             trial: what to run.
             folder: where `worker.log` and `stacks.txt` of this trial are written.
             cgroup: joined before the framework is imported.
+            mark: value of the environment variable that tells its processes apart.
+            now: monotonic seconds.
 
         Raises:
-            SoakError: the interpreter cannot be started.
+            SoakError: the interpreter cannot be started, or the folder not be written.
         """
         self.trial = trial
-        self.folder = folder
         self.cgroup = cgroup
         self.limited_by = ""
         """What holds the memory limit: cgroup, rlimit, or empty without a limit."""
-        self._buffer = b""
+        self.intake = Intake(now)
+        self._order = to_json(trial.spec).encode() + b"\n"
+        if len(self._order) > _LONGEST_ORDER:
+            raise SoakError(
+                f"{trial.name}: its options take {len(self._order)} bytes, at most {_LONGEST_ORDER} can be given"
+            )
         self._killed_before = oom_kills_around()
+        with contextlib.ExitStack() as opened:
+            try:
+                self._open(folder, opened)
+                self._spawn(folder, mark, opened)
+            except (OSError, ValueError) as error:
+                what = getattr(error, "filename", None) or trial.python or sys.executable
+                why = error.strerror if isinstance(error, OSError) else error
+                raise SoakError(f"{what}: the worker cannot be started: {why}") from error
+            self._opened = opened.pop_all()
+        self._contain()
+        self._give_order()
+
+    def _open(self, folder: Path, opened: contextlib.ExitStack) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        log = os.open(folder / "worker.log", _OPEN, 0o644)
-        stacks = os.open(folder / "stacks.txt", _OPEN, 0o644)
+        self.log = WorkerLog(folder / "worker.log")
+        opened.callback(self.log.close)
+        self._stacks = WorkerLog(folder / "stacks.txt")
+        opened.callback(self._stacks.close)
+
+    def _spawn(self, folder: Path, mark: str, opened: contextlib.ExitStack) -> None:
         self.fd, write = os.pipe()
+        opened.callback(os.close, self.fd)
         os.set_blocking(self.fd, False)
-        command = [trial.python or sys.executable, "-P", str(BOOT), "--fd", str(write), "--stacks", str(stacks)]
+        command = [
+            self.trial.python or sys.executable, "-P", str(BOOT), "--fd", str(write), "--stacks", str(self._stacks.fd)
+        ]  # fmt: skip
         try:
             self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(write, stacks),
-                env=confinement.environ(trial, folder),
-            )
-        except OSError as error:
-            os.close(self.fd)
-            raise SoakError(f"{command[0]}: the worker cannot be started: {error.strerror}") from error
+                command, stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
+                pass_fds=(write, self._stacks.fd), env={**confinement.environ(self.trial, folder), MARK: mark},
+            )  # fmt: skip
         finally:
-            for descriptor in (log, stacks, write):
-                os.close(descriptor)
-        self._contain()
-        self._order()
+            os.close(write)
 
     @property
     def pid(self) -> int:
@@ -82,40 +104,36 @@ class Worker:
                 self.cgroup = None
         limit = self.trial.memory_limit
         if limit is not None and self.cgroup is None:
-            limit_process(self.pid, limit)
+            # A program that has ended at once needs no limit.
+            with contextlib.suppress(ProcessLookupError):
+                limit_process(self.pid, limit)
         if limit is not None:
             self.limited_by = "cgroup" if self.cgroup else "rlimit"
 
-    def _order(self) -> None:
+    def _give_order(self) -> None:
+        """It fits into the pipe, so a program that does not read it holds nobody up."""
         if self._process.stdin is None:
             return
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(to_json(self.trial.spec).encode() + b"\n")
+            self._process.stdin.write(self._order)
             self._process.stdin.close()
 
-    def read(self) -> tuple[list[wire.Message | wire.WireError], bool]:
-        """Messages that have come, and whether the pipe has ended."""
-        ended = False
-        while True:
+    def read(self, now: float, last: bool = False) -> bool:
+        """Take in what has come, as much as may be read now; whether the pipe has ended.
+
+        last: whether the worker is gone, so that what is left in the pipe is read whatever came before.
+        """
+        room = wire.MAX_LINE if last else min(_CHUNK, self.intake.room(now))
+        while room > 0:
             try:
-                chunk = os.read(self.fd, 65536)
+                chunk = os.read(self.fd, min(_CHUNK, room))
             except BlockingIOError:
-                break
+                return False
             if not chunk:
-                ended = True
-                break
-            self._buffer += chunk
-        *lines, self._buffer = self._buffer.split(b"\n")
-        messages: list[wire.Message | wire.WireError] = []
-        if len(self._buffer) > wire.MAX_LINE:
-            messages.append(wire.WireError(f"a message longer than {wire.MAX_LINE} bytes was dropped"))
-            self._buffer = b""
-        for line in lines:
-            try:
-                messages.append(wire.decode(line))
-            except wire.WireError as error:
-                messages.append(error)
-        return messages, ended
+                return True
+            room -= len(chunk)
+            self.intake.feed(chunk)
+        return False
 
     def dump_stacks(self) -> None:
         """Ask for the Python stacks of all its threads, into `stacks.txt`."""
@@ -151,18 +169,14 @@ class Worker:
 
     def stacks(self) -> str:
         """What was dumped so far."""
-        return (self.folder / "stacks.txt").read_text(errors="replace")
-
-    def log_tail(self, characters: int = 2000) -> str:
-        """The end of what it printed."""
-        return (self.folder / "worker.log").read_text(errors="replace")[-characters:].strip()
+        return self._stacks.tail(_LONGEST_STACKS)
 
     def close(self) -> int:
-        """Let go of the pipe; the number of OOM kills in the trial's cgroup.
+        """Let go of the pipe and the files; the number of OOM kills in the trial's cgroup.
 
         Without one, of those in soak's own that may have been this trial's.
         """
-        os.close(self.fd)
+        self._opened.close()
         if self.cgroup is not None:
             return self.cgroup.oom_kills()
         return oom_kills_around() - self._killed_before if self.returncode() == -signal.SIGKILL else 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import bisect
-import ctypes
 import faulthandler
 import gc
 import itertools
@@ -24,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from workloads import allocators, catalog, heap, sandbox, wire
 from workloads.every import Every
+from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
-from workloads.trial import TrialSpec, from_json
+from workloads.trial import TOLD, TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
 
 if TYPE_CHECKING:
     from workloads.golden import Golden
 
-PR_SET_PDEATHSIG = 1
 SLICE = 0.5
 """Longest sleep of a paced stream, in seconds, so that beats and signals are not held up."""
 
@@ -61,14 +60,6 @@ def main() -> int:
     sys.stdout.flush()
     # Frameworks can hang in their own exit handlers; everything worth keeping has been sent.
     os._exit(0)
-
-
-def die_with_parent() -> None:
-    """Be killed when the process that started this one dies, however it dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
-        os._exit(1)
 
 
 class StopFlag:
@@ -286,9 +277,7 @@ def environment() -> dict[str, str]:
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
     facts["sandbox"] = sandbox.said()
-    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_",
-            "TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
+    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
 
 
 def allocator() -> str:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERSION = 1
 MAX_LINE = 1 << 20
+MOST_VALUES = 2000
+"""Entries of one beat, or of the environment."""
+MOST_DEPTH = 16
+"""Nested tables and lists in the data of a note."""
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: upper bounds of the buckets that a beat counts steps in, by their latency."""
 
@@ -59,13 +63,16 @@ class Note:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "failed", "broken")
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The last message of an orderly end.
 
-    reason: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted` (a bounded source
-    ended), `corrupted` (the golden clip's answer changed), `failed` (an exception in a step) or `broken`
-    (it could not be built).
+    reason: one of `REASONS`: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted`
+    (a bounded source ended), `corrupted` (the golden clip's answer changed), `failed` (an exception in a step) or
+    `broken` (it could not be built).
     """
 
     reason: str
@@ -87,21 +94,79 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes) -> Message:
-    """Read one line.
+    """Read one line; every value is checked, as a worker may be any program.
 
     Raises:
-        WireError: it is no JSON object, of another version, of an unknown type, or has wrong fields.
+        WireError: it is no JSON object, of another version, of an unknown type, or has wrong fields or values.
     """
     try:
         body = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {line[:80]!r}") from error
     if not isinstance(body, dict) or body.pop("v", None) != VERSION:
         raise WireError(f"not a version {VERSION} message: {line[:80]!r}")
-    kind = _KINDS.get(str(body.pop("type", None)))
+    name = body.pop("type", None)
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError(f"unknown message type: {line[:80]!r}")
     try:
-        return kind(**body)
-    except TypeError as error:
-        raise WireError(f"wrong fields for {kind.__name__}: {error}") from error
+        return kind(**{key: _CHECKS[kind][key](value) for key, value in body.items()})
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise WireError(f"wrong fields or values for {kind.__name__}: {str(error)[:200]}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, not {type(value).__name__}")
+    return value
+
+
+def _reason(value: object) -> str:
+    if value not in REASONS:
+        raise ValueError(f"expected one of {', '.join(REASONS)}")
+    return str(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"expected a whole number, not {type(value).__name__}")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"expected a finite number, not {str(value)[:40]}")
+    return float(value)
+
+
+def _table(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or len(value) > MOST_VALUES:
+        raise ValueError(f"expected a table of at most {MOST_VALUES} entries")
+    return value
+
+
+def _numbers(value: object) -> dict[str, float]:
+    return {name: _number(each) for name, each in _table(value).items()}
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {name: _text(each) for name, each in _table(value).items()}
+
+
+def _data(value: object) -> dict[str, Any]:
+    level: list[Any] = [_table(value)]
+    for _ in range(MOST_DEPTH):
+        tables = [each for each in level if isinstance(each, dict | list)]
+        level = [inner for each in tables for inner in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return _table(value)
+    raise ValueError(f"expected at most {MOST_DEPTH} tables in one another")
+
+
+_CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
+    Hello: {"pid": _whole, "python": _text},
+    Ready: {"environment": _texts},
+    Beat: {"t": _number, "values": _numbers},
+    Note: {"kind": _text, "message": _text, "data": _data},
+    Done: {"reason": _reason, "message": _text, "traceback": _text},
+}

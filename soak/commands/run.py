@@ -15,28 +15,35 @@ from __future__ import annotations
 
 import argparse
 import os
+import selectors
 import shlex
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from soak import __version__, config, environment, feasible, samplers
+from monitors.text import file_name
+from reports.console import console
+from soak import __version__, config, environment, feasible, redaction, samplers
 from soak.clock import Clock, SystemClock
 from soak.config import Config
-from soak.errors import RecordError, UsageError
+from soak.errors import InterruptedEarlyError, UsageError
 from soak.gpu.pipe import Hello
 from soak.gpu.pool import GpuPool
 from soak.live import Broadcast
 from soak.plan import make_plan
 from soak.progress import Progress
+from soak.short_lived import Outcome, ShortLived
 from soak.status import Listener, Listeners
+from soak.stopping import StopRequests
 from soak.store import FILE, Store
 from soak.supervisor import Supervisor
-from soak.verdict import EXIT_CODES
+from soak.verdict import EXIT_CODES, Verdict
+
+REPORT_DEADLINE = 900.0
+"""Seconds for the report: that of 72 hours takes some."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,20 +65,29 @@ def run(options: argparse.Namespace) -> int:
     """Run, report, and answer with the exit code of the verdict."""
     if options.live is not None and not _is_open(options.live):
         raise UsageError(f"--live {options.live}: expected a descriptor that whoever started this has opened")
+    with StopRequests() as stop:
+        try:
+            return _run(options, stop)
+        except KeyboardInterrupt:
+            raise InterruptedEarlyError(stop.last) from None
+
+
+def _run(options: argparse.Namespace, stop: StopRequests) -> int:
     loaded = config.load(options.config, options.overrides, options.duration, options.device)
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
     samplers.check()
-    console, clock = Console(), SystemClock()
+    clock, shown = SystemClock(), console()
     with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
         feasible.seat(loaded, plan, pool)
+        stop.patient = True
         folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
         with Store.create(folder / FILE) as store:
             _describe(store, loaded, folder, clock.wall(), pool.hello)
-            with Progress(console, clock) as progress:
+            with Progress(shown, clock) as progress:
                 listener = Listeners(progress, *_broadcast(options.live, clock))
-                verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool).run()
-    _report(folder, verdict.verdict)
+                verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool, stop).run()
+    sys.stdout.write(f"{_report(folder, verdict, shown, clock, stop, float(loaded.run.stop_grace))}\n")
     return EXIT_CODES[verdict.verdict]
 
 
@@ -88,40 +104,68 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _report(folder: Path, verdict: str) -> None:
-    command = [sys.executable, "-P", "-m", "soak", "report", str(folder.resolve())]
+def _report(folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: StopRequests, grace: float) -> str:
+    """What the report's own process printed; or why there is no report, which changes nothing of the verdict."""
+    missing = f"no report was written: %s; this writes it: soak report {shlex.quote(str(folder))}"
+    if stop.count > 1:
+        return missing % "the run was asked twice to end"
+    look = {"COLUMNS": str(shown.width), **({"FORCE_COLOR": "1"} if shown.is_terminal else {})}
     try:
         # A process of its own: the arrays of a long record must not stay in this one.
-        code = subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:
-        sys.stderr.write(f"soak: stopped before the report was written: soak report {folder} writes it\n")
-        return
-    if code == EXIT_CODES["error"] and verdict == "pass":
-        raise RecordError(f"{folder}: the run passed but its report could not be written")
+        process = ShortLived(["soak", "report", str(folder.resolve())], REPORT_DEADLINE, clock, look)
+    except OSError as error:
+        return missing % f"its process could not be started: {error.strerror}"
+    outcome = _wait(process, clock, stop, grace)
+    if outcome is None:
+        return missing % "the run was asked to end"
+    said = outcome.out.decode(errors="replace").rstrip()
+    if outcome.code == EXIT_CODES[verdict.verdict] and (folder / "report.html").exists():
+        return said
+    why = outcome.trouble or outcome.last_words or f"exit status {outcome.code}"
+    return "\n".join(filter(None, (said, missing % why)))
+
+
+def _wait(process: ShortLived, clock: Clock, stop: StopRequests, grace: float) -> Outcome | None:
+    """Until it has ended; None where it was given up, as the run was asked to end."""
+    before, asked = stop.count, None
+    with selectors.DefaultSelector() as selector:
+        selector.register(stop.fd, selectors.EVENT_READ, stop)
+        while (outcome := process.outcome()) is None:
+            clock.wait(selector, 0.05)
+            stop.drain()
+            if asked is None and stop.count > before:
+                asked = clock.monotonic()
+            if stop.count > 1 or (asked is not None and clock.monotonic() - asked > grace):
+                process.kill()
+                return None
+    return outcome
 
 
 def _new_folder(parent: Path, name: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = parent / f"{name}-{stamp}{suffix}"
+        folder = parent / f"{file_name(name)}-{stamp}{suffix}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
-        except OSError as error:
-            raise UsageError(f"{folder}: the run folder cannot be made: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"{folder}: the run folder cannot be made: {reason}") from error
         return folder
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 
 
 def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: Hello) -> None:
+    conceal = redaction.concealer(table.env for table in loaded.trials)
+    store.conceal(conceal)
     facts = {
         "run_id": folder.name,
         "name": loaded.run.name,
         "soak_version": __version__,
-        "command": shlex.join(["soak", *sys.argv[1:]]),
+        "command": shlex.join(["soak", *redaction.command(sys.argv[1:], conceal)]),
         "config_path": str(loaded.path),
-        "config_text": loaded.text,
+        "config_text": redaction.config(loaded.text, conceal),
         "seed": loaded.run.seed,
         "started": now,
         "environment": environment.machine() | environment.gpus(gpus),

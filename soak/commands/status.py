@@ -26,6 +26,7 @@ from rich.text import Text
 
 from monitors.text import printable
 from monitors.units import format_duration, format_probability, format_value
+from reports.console import console
 from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
 
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         json.dump(status, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    _print(status, Console())
+    _print(status, console())
     return 0
 
 

@@ -101,6 +101,11 @@ class GpuPool:
         """What the driver said when it was opened."""
         return self._watch.hello
 
+    @property
+    def pids(self) -> set[int]:
+        """Children of ours that read GPUs."""
+        return self._watch.pids
+
     def used(self) -> list[Device]:
         """Devices that some trial may get."""
         given = self._seats.given.values()

@@ -42,6 +42,10 @@ class Reader(Protocol):
     def stdout(self) -> IO[bytes] | None:
         """What it writes."""
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+
     def kill(self) -> None:
         """At once, unless it is stuck in the driver."""
 
@@ -82,6 +86,8 @@ class GpuWatch:
         self._greeted = threading.Event()
         self.starts = 0
         """How often a reader was started."""
+        self.pids: set[int] = set()
+        """Of every reader there was: one that is stuck in the driver stays for a while."""
 
     @property
     def devices(self) -> tuple[Device, ...]:
@@ -103,6 +109,7 @@ class GpuWatch:
         self._started = self._clock.monotonic()
         self.starts += 1
         self._process = self._start_reader(self._interval)
+        self.pids.add(self._process.pid)
         self._listener = threading.Thread(target=self._listen, args=(self._process.stdout,), name="gpu", daemon=True)
         self._listener.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.trial import StreamSpec, TrialSpec, from_json, to_json
-from workloads.wire import Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
+from workloads.wire import REASONS, Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
 
 text = st.text(max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -18,7 +19,7 @@ messages = st.one_of(
     st.builds(Ready, st.dictionaries(text, text, max_size=4)),
     st.builds(Beat, numbers, st.dictionaries(text, numbers, max_size=6)),
     st.builds(Note, text, text, st.dictionaries(text, st.one_of(text, numbers), max_size=3)),
-    st.builds(Done, text, text, text),
+    st.builds(Done, st.sampled_from(REASONS), text, text),
 )
 
 
@@ -57,6 +58,45 @@ def test_noise_is_an_error(noise: bytes) -> None:
      b'{"v":1,"type":"hello","pid":1,"python":"3","more":1}'],
 )  # fmt: skip
 def test_other_versions_types_and_fields_are_errors(line: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(line)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | text | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(["hello", "ready", "beat", "note", "done"]),
+    st.dictionaries(
+        st.sampled_from(
+            ["pid", "python", "environment", "t", "values", "kind", "message", "data", "reason", "traceback"]
+        ),
+        json_values,
+    ),
+)
+def test_wrong_values_are_errors_and_nothing_else(kind: str, fields: dict[str, object]) -> None:
+    line = json.dumps({"v": 1, "type": kind, **fields}).encode()
+    try:
+        message = decode(line)
+    except WireError:
+        return
+    assert decode(encode(message)) == message, "what is taken can be told on"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 200_000, b'{"v":1,"type":"note","kind":"x","message":"m","data":' + b'{"a":' * 900 + b"1" + b"}" * 901,
+     b'{"v":1,"type":"beat","t":NaN,"values":{}}', b'{"v":1,"type":"beat","t":1,"values":{"steps":Infinity}}',
+     b'{"v":1,"type":"beat","t":1,"values":{"steps":1' + b"0" * 400 + b"}}",
+     b'{"v":1,"type":"beat","t":1,"values":{"steps":1' + b"0" * 9000 + b"}}",
+     b'{"v":1,"type":"done","reason":"whatever"}', b'{"v":1,"type":["done"],"reason":"finished"}',
+     b'{"v":1,"type":"ready","environment":"abc"}'],
+)  # fmt: skip
+def test_hostile_values_are_errors(line: bytes) -> None:
     with pytest.raises(WireError):
         decode(line)
 

@@ -1,0 +1,81 @@
+"""Every process of a run is accounted for: when a trial has ended, nothing of it is left, however it left the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from soak import guard, guardian
+from soak.clock import Clock
+from soak.guard import Cleared, Guard
+from soak.guardian import Watched
+from soak.strays import Strays
+
+Tell = Callable[[int, str, str], None]
+"""Told the index of a trial, the kind of an event, and what happened."""
+
+
+class Custody:
+    """The guardian's side of a run, and the strays that only a subreaper can tell."""
+
+    def __init__(self, clock: Clock, tell: Tell, note: Callable[[str], None]) -> None:
+        """Begin.
+
+        Args:
+            clock: tells deadlines.
+            tell: takes what was found of a trial that had ended.
+            note: takes what a person should know now.
+        """
+        self._guard, self._strays = Guard(clock), Strays()
+        self._clock, self._tell, self._note = clock, tell, note
+        self._uncleared: set[int] = set()
+        """Trials that run, or of which something may be left."""
+
+    def sweep(self) -> None:
+        """End what an earlier run left behind, whose supervisor and guardian were killed at once."""
+        if found := guard.left_behind():
+            killed, _ = guardian.end(found)
+            if killed:
+                names = ", ".join(sorted(set(killed.values())))
+                self._note(
+                    f"{len(killed)} processes of a run that was killed before were still there, and were ended: {names}"
+                )
+
+    def began(self, trial: int, session: int, mark: str, cgroup: Path | None) -> None:
+        """A worker was started."""
+        self._uncleared.add(trial)
+        self._guard.watch(Watched(str(trial), session, mark, str(cgroup or "")))
+
+    def ended(self, trial: int) -> None:
+        """The worker is gone: what is left of the trial is ended now, and its cgroup removed."""
+        self._guard.release(str(trial))
+
+    def attend(self, known: set[int]) -> None:
+        """Once a turn of the loop. known: pids of our own children that are waited for elsewhere."""
+        cleared, lost = self._guard.attend()
+        self._told(cleared)
+        if lost:
+            self._note(lost)
+        own = {self._guard.pid} if self._guard.pid else set()
+        if ended := self._strays.attend(known | own, frozenset(self._uncleared)):
+            self._note(f"{ended} processes that had left their trial were ended")
+
+    def close(self, known: set[int], patience: float = 5.0) -> None:
+        """Leave no process behind, whatever ended the run. known: children of ours that go on."""
+        self._told(self._guard.close())
+        self._uncleared.clear()
+        until = self._clock.monotonic() + patience
+        while self._strays.attend(known, frozenset()) and self._clock.monotonic() < until:
+            self._guard.pause()
+
+    def _told(self, cleared: list[Cleared]) -> None:
+        for one in cleared:
+            self._uncleared.discard(int(one.key))
+            if one.ended:
+                self._tell(
+                    int(one.key),
+                    "left_behind",
+                    f"{one.ended} processes outlived the worker and were ended: {one.names}",
+                )
+            if one.left:
+                self._tell(int(one.key), "not_ended", f"{one.left} processes could not be ended: {one.names}")

@@ -1,0 +1,47 @@
+"""A PyTorch that computes nothing: as much as `workloads.torch_runtime` asks for on the processor."""
+
+__version__ = "0.stub"
+
+
+class OutOfMemoryError(RuntimeError):
+    pass
+
+
+def set_num_threads(number):
+    pass
+
+
+def get_num_threads():
+    return 1
+
+
+def set_num_interop_threads(number):
+    pass
+
+
+def manual_seed(seed):
+    pass
+
+
+class version:  # noqa: N801
+    cuda = None
+
+
+class _Processor:
+    @staticmethod
+    def get_cpu_capability():
+        return "stub"
+
+
+class backends:  # noqa: N801
+    cpu = _Processor
+
+
+class cuda:  # noqa: N801
+    @staticmethod
+    def is_initialized():
+        return False
+
+    @staticmethod
+    def is_available():
+        return False
