@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -124,6 +125,28 @@ def test_it_is_ready_runs_as_its_own_user_and_writes_fields_to_the_journal(box: 
     assert begun
     assert begun[0]["SYSLOG_IDENTIFIER"] == "soak"
     assert "soak serve" in box.run("systemctl", "status", "soak", "--no-pager")
+
+
+def test_each_trial_is_in_a_sandbox_and_the_service_alone_is_limited(
+    environment: Path, box: Box, service: Served
+) -> None:
+    look = (
+        "import glob, json, sqlite3\n"
+        "for path in glob.glob('/var/lib/soak/runs/*/record.sqlite'):\n"
+        "    for (body,) in sqlite3.connect(f'file:{path}?mode=ro', uri=True).execute('SELECT body FROM trial'):\n"
+        "        print(json.loads(body).get('environment', {}).get('sandbox', ''))\n"
+    )
+
+    def held() -> list[str]:
+        return box.run(str(environment / "bin/python"), "-c", look, check=False).splitlines()
+
+    wait_for(lambda: [said for said in held() if said.startswith("landlock ")], 60)
+    limits = box.run("cat", f"/proc/{box.show('MainPID')}/limits")
+    assert re.search(rf"^Max data size +{512 * 2**20} ", limits, re.MULTILINE), (
+        "cgroup v1: systemd delegates to root only"
+    )
+    run = wait_for(lambda: box.run("pgrep", "-f", "soak run", check=False).split(), 60)[0]
+    assert re.search(r"^Max data size +unlimited", box.run("cat", f"/proc/{run}/limits"), re.MULTILINE)
 
 
 def test_after_sigkill_it_is_back_and_the_run_is_closed(box: Box, service: Served) -> None:
