@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitors import catalog
-from monitors.model import Event, Finding
+from monitors.model import Event, Finding, Loss
 from monitors.series import Series
 from reports import catalog as formats
 from reports import document
@@ -69,6 +69,14 @@ class Synthetic:
     def series(self, trial: int) -> Sequence[Series]:
         """All of them."""
         return self._series
+
+    def loss(self, trial: int) -> Loss:
+        """None of them."""
+        return Loss()
+
+    def damage(self) -> Sequence[str]:
+        """None."""
+        return ()
 
 
 def main() -> None:

@@ -119,6 +119,20 @@ class Event:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What was sampled of a trial, and what of it cannot be read any more."""
+
+    rounds: int = 0
+    """Rounds that were written."""
+    lost: int = 0
+    """Of these, damaged and left out."""
+    series: int = 0
+    """Series that are damaged and left out."""
+    torn: bool = False
+    """Whether more may be lost than could be counted."""
+
+
 SeriesVerdict = Literal["leak", "pass", "inconclusive"]
 
 

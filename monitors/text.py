@@ -8,11 +8,18 @@ module: who prints with Rich wraps text in `rich.text.Text`.
 
 from __future__ import annotations
 
-import hashlib
+import math
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 MOST = 4000
 """Characters of a message that are kept."""
+
+_DEEPEST = 32
+"""Levels of tables and lists in one another."""
+_LONGEST = 1_000_000
+"""Characters of a text in JSON: of a config or the stacks of many threads."""
 
 _UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
@@ -42,6 +49,21 @@ def one_line(text: object, most: int = 500) -> str:
     return _SPACE.sub(" ", printable(text, most)).strip()
 
 
+HIDDEN = "***"
+"""Stands where something secret stood."""
+_USER = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)(?:[^\s/@'\"<>]*|[^\s/@:'\"<>]*:[^\s'\"<>]*)@", re.IGNORECASE)
+_SECRETS = "token|key|secret|passw|pwd|auth|sig|credential|session"
+_PARAMETER = re.compile(rf"([?&;#][\w.%-]*(?:{_SECRETS})[\w.%-]*=)[^&;#\s'\"<>]+", re.IGNORECASE)
+_HEADER = re.compile(r"\b(bearer|basic)\s+(?=[a-z+/._~-]*[0-9=])[a-z0-9+/=._~-]{8,}", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """A text whose URLs name neither user nor password nor token."""
+    if "://" in text:
+        text = _PARAMETER.sub(rf"\1{HIDDEN}", _USER.sub(rf"\1{HIDDEN}@", text))
+    return _HEADER.sub(rf"\1 {HIDDEN}", text)
+
+
 def file_name(text: str) -> str:
     """A name of one file or folder for any text, different for different texts.
 
@@ -50,9 +72,48 @@ def file_name(text: str) -> str:
     plain = _ODD.sub("_", printable(text)).lstrip(".-").encode()[:_LONGEST_NAME].decode(errors="ignore")
     if plain and plain == text:
         return plain
+    import hashlib  # of four megabytes, for names that are rare
+
     return f"{plain or 'unnamed'}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def long_text(text: object) -> str:
+    """The same of a text that may be long: a config, the stacks of many threads."""
+    return printable(text, _LONGEST)
+
+
+def json_value(
+    value: object, finite: bool = True, clean: Callable[[str], str] = long_text, depth: int = _DEEPEST
+) -> Any:
+    """What JSON can hold of anything: texts and keys printable, no number that a reader chokes on.
+
+    What is deeper than 32 levels is told as text.
+
+    finite: whether what is no finite number is null, as JSON knows neither NaN nor infinity; Python reads both.
+    clean: what every text and key goes through.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else _as_float(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) or not finite else None
+    if depth and isinstance(value, Mapping):
+        return {clean(str(key)): json_value(item, finite, clean, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [json_value(item, finite, clean, depth - 1) for item in value]
+    return clean(printable(value))
+
+
+def _as_float(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SINGULAR = {"novelties": "novelty"}
 _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -9,6 +11,8 @@ _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 def format_value(value: float, unit: str) -> str:
     """One amount: bytes in binary units, counts with separators, seconds as a duration, ratios as per cent."""
+    if not math.isfinite(value):
+        return "unknown"
     if unit == "bytes":
         return _bytes(value)
     if unit == "seconds":
@@ -41,6 +45,8 @@ def format_per_dose(value: float, unit: str, dose: str) -> str:
 
 def format_duration(seconds: float) -> str:
     """The two largest units that are not 0: 1 h 30 min, 45 s, 3 d. Below ten seconds with a decimal or in ms."""
+    if not math.isfinite(seconds):
+        return "unknown"
     if seconds < 0:
         return f"-{format_duration(-seconds)}"
     if seconds < 1:

@@ -14,6 +14,7 @@ import numpy as np
 
 from monitors.model import Event, Finding
 from monitors.series import Floats, Series
+from monitors.text import printable
 from monitors.units import format_duration, format_rate, format_value
 
 WIDTH, HEIGHT = 520, 200
@@ -56,7 +57,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
     """
     thin = decimate(series.t, series.values)
     frame = _frame(series, _shown(thin, finding), end)
-    title = f"{series.name}: {format_value(series.values[0], series.metric.unit)} at first, " \
+    title = f"{printable(series.name)}: {format_value(series.values[0], series.metric.unit)} at first, " \
             f"{format_value(series.values[-1], series.metric.unit)} at last"  # fmt: skip
     parts = [
         f'<svg class="chart {tone}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -234,10 +235,11 @@ def _broken(frame: Frame, events: Sequence[Event]) -> list[str]:
         return []
     x = frame.x(broke.t)
     side, anchor = (-6, "end") if x > WIDTH / 2 else (6, "start")
-    said = escape(f"{broke.kind.replace('_', ' ')}: not judged from here")
+    said = escape(printable(f"{broke.kind.replace('_', ' ')}: not judged from here"))
     return [
         f'<path class="after" d="M{x:.1f} {_TOP}H{WIDTH - _RIGHT}V{HEIGHT - _BOTTOM}H{x:.1f}z"/>',
-        f'<path class="broke" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}"><title>{escape(broke.message)}</title></path>',
+        f'<path class="broke" d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}">'
+        f"<title>{escape(printable(broke.message))}</title></path>",
         f'<text x="{x + side:.1f}" y="{HEIGHT - _BOTTOM - 12}" text-anchor="{anchor}">{said}</text>',
     ]
 
@@ -246,7 +248,7 @@ def _marks(frame: Frame, events: Sequence[Event]) -> list[str]:
     bottom = HEIGHT - _BOTTOM
     return [
         f'<path class="mark" d="M{frame.x(e.t):.1f} {bottom}l-4 -7h8z">'
-        f"<title>{escape(f'{format_duration(e.t)}: {e.kind}, {e.message}')}</title></path>"
+        f"<title>{escape(printable(f'{format_duration(e.t)}: {e.kind}, {e.message}'))}</title></path>"
         for e in events
         if frame.start <= e.t <= frame.end
     ]

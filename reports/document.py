@@ -12,6 +12,7 @@ from typing import Any
 
 from monitors.model import Event, Finding
 from monitors.series import Series
+from monitors.text import json_value
 from reports import gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
@@ -24,24 +25,26 @@ _MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
 def build(record: RunRecord) -> dict[str, Any]:
     """The whole report of a run, finished or not."""
     run, infos, events = record.run(), record.trials(), record.events()
-    trials = [_trial(info, record.series(info.index), record.findings(info.index)) for info in infos]
-    return {
+    trials = [_trial(info, record) for info in infos]
+    body: dict[str, Any] = json_value({
         "schema": SCHEMA,
-        "run": _run(run, trials),
+        "run": _run(run, trials, record.damage()),
         "trials": trials,
         "pairs": _pairs(infos),
         "events": [_event(event) for event in events],
-    }
+    })  # fmt: skip
+    return body
 
 
-def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    unfinished = run.ended is None
+def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str]) -> dict[str, Any]:
+    unfinished = run.ended is None and (run.verdict is None or not damage)
     return {
         "id": run.run_id,
         "name": run.name,
         "verdict": run.verdict,
         "headline": headline.of_run(run.verdict, run.reason, unfinished, trials),
         "reason": run.reason,
+        "damage": list(damage),
         "unfinished": unfinished,
         "started": run.started,
         "ended": run.ended,
@@ -54,7 +57,9 @@ def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding]) -> dict[str, Any]:
+def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
+    series, findings = record.series(info.index), record.findings(info.index)
+    loss = record.loss(info.index)
     by_name = {one.name: one for one in series}
     speaker = _speaker(findings, info.layer)
     return {
@@ -80,6 +85,7 @@ def _trial(info: TrialInfo, series: Sequence[Series], findings: Sequence[Finding
         "rate": _rate(speaker),
         "minimum_detectable_rate": _detectable(speaker),
         "control": _control(info),
+        "rounds": {"written": loss.rounds, "damaged": loss.lost} if loss.rounds else None,
         "doses": _doses(info, by_name),
         "frames_per_second": _mean_rate(by_name, "frames"),
         "steps_per_second": _mean_rate(by_name, "steps"),

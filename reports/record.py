@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from monitors.model import Event, Finding
+from monitors.model import Event, Finding, Loss
 from monitors.series import Series
 
 
@@ -100,4 +100,12 @@ class RunRecord(Protocol):
 
     def series(self, trial: int) -> Sequence[Series]:
         """Every series of a trial, judged or not."""
+        ...
+
+    def loss(self, trial: int) -> Loss:
+        """What is lost of a trial's samples."""
+        ...
+
+    def damage(self) -> Sequence[str]:
+        """What could not be read of all that was asked for so far, each in a sentence."""
         ...

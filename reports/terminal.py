@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
+from reports.console import words
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
@@ -26,13 +27,14 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     console.print()
     console.print(_table(body, console.width))
     console.print()
-    console.print(Text(run["headline"], style=f"bold {STYLES.get(run['verdict'], 'yellow')}"), soft_wrap=True)
+    console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
-        console.print(
-            "[dim]Some series are unlike all that the probabilities were calibrated on: read those as an order.[/]"
-        )
+        said = "Some series are unlike all that the probabilities were calibrated on: read those as an order."
+        console.print(Text(said, "dim"))
+    for said in run["damage"]:
+        console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
     for path in written:
-        console.print(Text(str(path)), soft_wrap=True)
+        console.print(words(path), soft_wrap=True)
 
 
 def _table(body: Mapping[str, Any], width: int) -> Table:
@@ -61,7 +63,7 @@ def _row(trial: Mapping[str, Any]) -> tuple[Text | str, ...]:
     if rate and rate["per_hour_low"] is not None:
         interval = format_interval(rate["per_hour_low"], rate["per_hour_high"], rate["unit"])
     return (
-        Text(trial["name"]),
+        words(trial["name"], most=100),
         _verdict(trial),
         format_rate(rate["per_hour"], rate["unit"]) if rate else "",
         interval,
@@ -74,9 +76,9 @@ def _verdict(trial: Mapping[str, Any]) -> Text:
     verdict, control = trial["verdict"], trial["control"]
     text = Text(verdict or "not run", style=STYLES.get(verdict or "", "dim"))
     if trial["layer"]:
-        text.append(f" in {trial['layer']}")
+        text.append_text(words(f" in {trial['layer']}"))
     if verdict == "unstable":
-        text.append(f" ({trial['end_reason']})")
+        text.append_text(words(f" ({trial['end_reason']})"))
     if control and control["passed"] is not None:
         text.append(" ✓" if control["passed"] else f" ✗ had to be {control['expect']}", style="dim")
     return text

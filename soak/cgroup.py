@@ -29,7 +29,7 @@ class TrialCgroup:
         for parent, version in _own_cgroups(mount, proc):
             group = cls(parent / name, version)
             try:
-                group.path.mkdir()
+                group.path.mkdir(exist_ok=True)
                 if not (group.path / ("memory.current" if version == 2 else "memory.usage_in_bytes")).exists():
                     raise OSError("no memory controller here")
                 group._limit(limit)

@@ -1,8 +1,11 @@
-"""What to do when the disk fills up: take fewer samples, then stop while the record can still be closed. Pure."""
+"""What to do when the disk fills up: take fewer samples, then stop while the record can still be closed."""
 
 from __future__ import annotations
 
+import math
+import shutil
 from enum import Enum
+from pathlib import Path
 
 EASED = 1.2
 """Sampling is as before once there is so many times more room than where it thinned out."""
@@ -24,6 +27,14 @@ SAID = {
     Room.NONE: "the disk is filling up, so the run is ended",
 }
 """In words."""
+
+
+def free_bytes(folder: Path) -> float:
+    """Room where a folder lies; as much as may be where that cannot be told: the record says what became of it."""
+    try:
+        return float(shutil.disk_usage(folder).free)
+    except OSError:
+        return math.inf
 
 
 def room(free: float, before: Room, low: float, least: float) -> Room:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitors.text import one_line, printable, without_credentials
+
 
 class SoakError(Exception):
     """Something that ends the command, in one line a person can act on."""
 
     exit_code = 4
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(without_credentials(printable(message)), 2000))
 
 
 class UsageError(SoakError):
@@ -30,12 +35,20 @@ class ConfigError(UsageError):
 
     def __init__(self, file: Path | str, key: str, value: object, expected: str) -> None:
         self.file, self.key, self.value, self.expected = str(file), key, value, expected
-        shown = "" if value is _ABSENT else f" = {value!r}"
-        where = f": {key}{shown}" if key else ""
+        shown = "" if value is _ABSENT else f" = {_shown(value)}"
+        where = f": {one_line(key, 200)}{shown}" if key else ""
         super().__init__(f"{file}{where}: {expected}")
 
 
 _ABSENT = object()
+
+
+def _shown(value: object) -> str:
+    """What Python writes for it, if that is not too long to be read."""
+    try:
+        return one_line(repr(value), 120)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of thousands of digits"
 
 
 def missing_key(file: Path | str, key: str, expected: str) -> ConfigError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import subprocess
@@ -29,8 +30,8 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
     """
     for trial in plan:
         _workload(config, trial)
-        _stream(config, trial)
         _interpreter(config, trial)
+        _stream(config, trial)
         _framework(config, trial)
 
 
@@ -77,8 +78,11 @@ def _stream(config: Config, trial: Trial) -> None:
 
 
 def _interpreter(config: Config, trial: Trial) -> None:
-    if trial.python and shutil.which(trial.python) is None:
-        expected = "expected the path of a Python interpreter"
+    if not trial.python:
+        return
+    problem = _problem(trial.python)
+    if problem:
+        expected = f"expected the path of a Python interpreter{problem}"
         raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
 
 
@@ -95,5 +99,35 @@ def _has(python: str, framework: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
         return importlib.util.find_spec(framework) is not None
-    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
-    return subprocess.run([python, "-P", "-c", code], check=False, capture_output=True).returncode == 0
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None") == _YES
+    return False
+
+
+@cache
+def _problem(python: str) -> str:
+    """What keeps `python` from being an interpreter, as the end of a sentence; empty for nothing."""
+    if "\0" in python or shutil.which(python) is None:
+        return " that may be executed"
+    try:
+        return "" if _asked(python, "True") == _YES else "; this is none"
+    except subprocess.TimeoutExpired:
+        return f"; this one does not answer within {_PATIENCE:.0f} s"
+    except OSError as error:
+        return f"; this one cannot be started: {error.strerror}"
+
+
+_PATIENCE = 30.0
+"""Seconds that an interpreter may take to start."""
+_YES, _NO = 83, 84
+"""Exit statuses that no program has by chance, as it would have 0 and 1."""
+
+
+def _asked(python: str, question: str) -> int:
+    """The exit status of an interpreter that answers a question. What it prints is not kept."""
+    code = f"import importlib.util, sys; sys.exit({_YES} if {question} else {_NO})"
+    command = [python, "-P", "-c", code]
+    nothing = subprocess.DEVNULL
+    return subprocess.run(
+        command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE
+    ).returncode

@@ -22,6 +22,7 @@ from monitors.model import LAYERS, Event
 from monitors.series import Series
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.damage import weighed
 from soak.record import Record, open_record
 from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
 
@@ -33,8 +34,10 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
     detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
     shown = Shown(detection.verdict, detection.reason) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
-    verdict = judge_trial(trial.end_reason, trial.end_message, shown, said)
-    layer = detection.layer if detection and detection.verdict == "leak" else None
+    loss = record.loss(trial.index)
+    found = judge_trial(trial.end_reason, trial.end_message, shown, said)
+    verdict = weighed(found, loss, trial.name)
+    layer = detection.layer if detection and detection.verdict == "leak" and verdict.verdict == found.verdict else None
     body: dict[str, Any] = {
         "verdict": verdict.verdict,
         "reason": verdict.reason,
@@ -44,8 +47,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         "control_passed": None,
         "findings": [asdict(finding) for finding in detection.findings] if detection else [],
     }
-    # What an environment that broke did to a control says nothing of the detector.
-    if trial.expect is not None and verdict.verdict != "invalid":
+    # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
+    if trial.expect is not None and verdict.verdict != "invalid" and not loss.lost:
         expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
         body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
     return body

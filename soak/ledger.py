@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monitors.model import Event
 from soak.clock import Clock
+from soak.disk import free_bytes
 from soak.errors import RecordError
+from soak.lifecycle import Ending
 from soak.plan import Trial
 from soak.store import Store
 from soak.verdict import Verdict
@@ -24,6 +27,10 @@ class Ledger:
         """The first thing that could not be written."""
         self._store, self._clock, self._folder, self._note = store, clock, folder, note
         self._bodies: dict[int, dict[str, Any]] = {}
+
+    def fit(self, end: Ending) -> Ending:
+        """An ending as the record tells it: without what is secret, fit for every listener."""
+        return replace(end, message=self._store.fit(end.message))
 
     def trial(self, trial: Trial, facts: Mapping[str, Any]) -> None:
         """Add facts to what is known of a trial."""
@@ -63,8 +70,9 @@ class Ledger:
         """Someone else could not write either."""
         if self.failure is None and error is not None:
             self.failure = error
-            free = shutil.disk_usage(self._folder).free
-            self._note(f"{error} ({free / 1e6:.0f} MB free): the run is ended")
+            free = free_bytes(self._folder)
+            room = f" ({free / 1e6:,.0f} MB free)" if math.isfinite(free) else ""
+            self._note(f"{error}{room}: the run is ended")
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:

@@ -9,12 +9,15 @@ from itertools import product
 from typing import Any
 
 from monitors.gpu import Device
+from soak import redaction
 from soak.config import Config, TrialTable, as_tuple
-from soak.errors import ConfigError
+from soak.errors import ConfigError, missing_key
 from workloads.trial import TrialSpec
 
 EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph")}
 """Execution modes that each framework has here."""
+MOST_TRIALS = 10_000
+"""Of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Trial:
     python: str = ""
     memory_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    sandbox: bool = True
+    """Whether its worker is held to what it may write and read."""
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
@@ -47,7 +52,7 @@ class Trial:
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
                 **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
-                "env": dict(self.env), "expect_end": self.expect_end,
+                "env": redaction.environment(self.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.seat) if self.seat else None,
             },
         }  # fmt: skip
@@ -71,6 +76,7 @@ def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
         ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `only` names
             nothing.
     """
+    _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
     _unique(config, trials)
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
@@ -80,6 +86,14 @@ def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
     if config.run.order == "shuffled":
         kept = _shuffled(kept, config.run.seed)
     return tuple(_numbered(trial, index) for index, trial in enumerate(kept))
+
+
+def _bounded(config: Config) -> None:
+    """Said before anything is expanded: it may be more than memory holds."""
+    count = sum((t.repeats or config.run.repeats) * len(_combinations(config, n)) for n, t in enumerate(config.trials))
+    if count > MOST_TRIALS:
+        expected = f"expected {MOST_TRIALS:,} trials at most; repeats, lists and tables make {count:,}"
+        raise missing_key(config.path, "trial", expected)
 
 
 def _expand(config: Config, number: int) -> list[Trial]:
@@ -99,6 +113,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
                     python=table.python,
                     memory_limit=table.memory_limit,
                     env=table.env,
+                    sandbox=run.sandbox,
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from monitors.units import format_duration, format_rate, format_value
+from reports.console import words
 from soak.clock import Clock
 from soak.lifecycle import Ending
 from soak.plan import Trial
@@ -58,31 +58,25 @@ class Progress:
         """Say which trial began."""
         self._begun += 1
         self._said[trial.index] = self._clock.monotonic()
-        self._print(f"[dim]{self._begun}/{self._total}[/] {trial.name} started")
+        self._print((f"{self._begun}/{self._total}", "dim"), f" {trial.name} started")
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """Only what is out of the ordinary is worth a line; the verdict follows."""
         if end.reason != "finished":
-            self._print(
-                f"    {trial.name} {end.reason}: {end.message}" if end.message else f"    {trial.name} {end.reason}"
-            )
+            self._print(f"    {trial.name} {end.reason}", f": {end.message}" if end.message else "")
 
     def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
         """The verdict of a trial, and whether a control got the one it had to."""
         verdict = str(body["verdict"])
         passed = body.get("control_passed")
-        mark = (
-            ""
-            if passed is None
-            else (" [green](as it had to be)[/]" if passed else f" [red](had to be {trial.expect})[/]")
-        )
-        self._print(
-            f"    {trial.name} [{STYLES.get(verdict, 'white')}]{verdict}[/]{mark}: {Text(str(body['reason'])).markup}"
-        )
+        mark = ("", "")
+        if passed is not None:
+            mark = (" (as it had to be)", "green") if passed else (f" (had to be {trial.expect})", "red")
+        self._print(f"    {trial.name} ", (verdict, STYLES.get(verdict, "white")), mark, f": {body['reason']}")
 
     def noted(self, message: str) -> None:
         """Something that needs attention."""
-        self._print(f"[yellow]![/] {Text(message).markup}")
+        self._print(("!", "yellow"), f" {message}")
 
     def tick(self, running: Sequence[Status], waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
@@ -93,10 +87,11 @@ class Progress:
         for status in running:
             if now - self._said.get(status.trial.index, now) >= PLAIN_EVERY:
                 self._said[status.trial.index] = now
-                self._print(f"    {status.trial.name} {Text(_line(status)).markup}")
+                self._print(f"    {status.trial.name} {_line(status)}")
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+    def _print(self, *parts: str | tuple[str, str]) -> None:
+        """One line of parts; each is a text, or a text and its style."""
+        self._console.print(words(*parts), highlight=False, soft_wrap=True)
 
 
 def _cells(status: Status) -> tuple[str, str, str, str, str, str]:
@@ -139,7 +134,7 @@ def _table(running: Sequence[Status], waiting: int, width: int) -> Table:
     for status in running:
         bar = ProgressBar(total=1.0, completed=status.done or 0.0, width=16, pulse=status.done is None)
         cells = _cells(status)
-        table.add_row(status.trial.name, *((bar,) if wide else ()), *(cells[i] for i in shown))
+        table.add_row(words(status.trial.name, most=80), *((bar,) if wide else ()), *(cells[i] for i in shown))
     return table
 
 

@@ -8,9 +8,14 @@ import re
 _SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
     "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4,
-    "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4,
+    "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4, "pib": 1024**5,
 }  # fmt: skip
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_PART = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([A-Za-z]{1,10})")
+_LONGEST_TEXT = 200
+MOST_SECONDS = 3650 * 86400.0
+"""Ten years."""
+MOST_BYTES = 2**60
+"""1 EiB."""
 
 
 class Duration(float):
@@ -36,11 +41,13 @@ def parse_duration(value: object) -> Duration:
         ValueError: it is no positive duration.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = float(value) if abs(value) <= MOST_SECONDS else (math.inf if value > 0 else -math.inf)
     else:
         seconds = sum(amount * _factor(unit, _SECONDS) for amount, unit in _parts(value)) if value else 0.0
-    if not (math.isfinite(seconds) and seconds > 0):
+    if not seconds > 0:
         raise ValueError('expected a positive duration such as "90 s", "1 h 30 min" or "3 d"')
+    if seconds > MOST_SECONDS:
+        raise ValueError("expected a duration of 3650 d at most")
     return Duration(seconds)
 
 
@@ -69,9 +76,11 @@ def parse_size(value: object) -> Size:
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
     else:
-        size = round(sum(amount * _factor(unit, _BYTES) for amount, unit in _parts(value)))
+        size = round(min(MOST_BYTES + 1, sum(amount * _factor(unit, _BYTES) for amount, unit in _parts(value))))
     if size <= 0:
         raise ValueError('expected a positive size such as "512 MiB" or "2 GiB"')
+    if size > MOST_BYTES:
+        raise ValueError("expected a size of 1024 PiB at most")
     return Size(size)
 
 
@@ -81,7 +90,7 @@ def parse_rate(value: object) -> Rate:
     Raises:
         ValueError: it is no positive rate.
     """
-    amount, _, per = str(value).partition("/")
+    amount, _, per = (value if isinstance(value, str) else "").partition("/")
     hours = {"h": 1.0, "d": 24.0, "min": 1 / 60, "s": 1 / 3600}.get(per.strip())
     if hours is None:
         raise ValueError('expected a rate such as "1 MiB/h" or "24 MiB/d"')
@@ -92,7 +101,7 @@ def parse_rate(value: object) -> Rate:
 
 
 def _parts(value: object) -> list[tuple[float, str]]:
-    text = value if isinstance(value, str) else ""
+    text = value if isinstance(value, str) and len(value) <= _LONGEST_TEXT else ""
     parts = [(float(m[1]), m[2].lower()) for m in _PART.finditer(text)]
     if not parts or _PART.sub("", text).strip():
         raise ValueError('expected a number with a unit, such as "90 s" or "512 MiB"')

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
-from monitors.model import Event, Finding, RatePerDose
+from monitors.model import Event, Finding, Loss
 from monitors.series import Floats, Series, from_rounds
+from monitors.text import json_value
 from reports.record import RunInfo, TrialInfo
-from soak.errors import UsageError
+from soak.errors import RecordError, UsageError
+from soak.rows import is_file
 from soak.store import FILE, Store
+
+DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
+"""What growth is stated for each of, besides steps."""
+_DAMAGED = "(damaged)"
+_TEXTS = ("name", "soak_version", "command", "config_path", "config_text")
+"""Facts of a run that its report can do without."""
+_NO_VERDICT = "the record is damaged: the verdict of the run cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What `soak.judgement` found of one trial."""
+
+    verdict: Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
+    reason: str
+    leak_probability: float | None = None
+    calibrated: bool = False
+    layer: str | None = None
+    control_passed: bool | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class Record:
@@ -22,24 +45,54 @@ class Record:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._meta = store.meta()
-        self._judged: dict[int, Mapping[str, Any]] = {}
+        self._adopted: dict[int, Judgement] = {}
 
     def run(self) -> RunInfo:
-        """What was asked and how it ended."""
-        known = {name: self._meta[name] for name in RunInfo.__dataclass_fields__ if name in self._meta}
-        return RunInfo(**{"ended": None, "verdict": None, "reason": "", **known})
+        """What was asked and how it ended.
+
+        Raises:
+            RecordError: that is damaged beyond what can be left out.
+        """
+        known = {field.name: self._meta[field.name] for field in fields(RunInfo) if field.name in self._meta}
+        lost: dict[str, Any] = {"ended": None, "verdict": None, "reason": ""}
+        if self._store.damage.facts or "meta" in self._store.damage.torn:
+            lost |= dict.fromkeys(_TEXTS, _DAMAGED)
+            if "verdict" not in known and self._was_closed():
+                known |= {"verdict": "inconclusive", "reason": _NO_VERDICT}
+        try:
+            return msgspec.convert({**lost, **known}, RunInfo)
+        except msgspec.ValidationError as error:
+            raise RecordError(f"{self._store.path}: what it says of the run is damaged: {error}") from error
+
+    def _was_closed(self) -> bool:
+        return "ended" in self._meta or self._store.damage.facts > 0
 
     def trials(self) -> Sequence[TrialInfo]:
-        """In the order of the plan."""
-        return [self._trial(body, judged) for body, judged in self._store.trials()]
+        """In the order of the plan, but for those that are damaged."""
+        stored = self._store.trials()
+        read = [self._trial(body, judged) for body, judged in stored]
+        self._store.damage.trials += read.count(None)
+        return [info for info in read if info is not None]
 
-    def _trial(self, body: Mapping[str, Any], judged: Mapping[str, Any] | None) -> TrialInfo:
-        known = {name: body[name] for name in TrialInfo.__dataclass_fields__ if name in body}
-        info = TrialInfo(**{**known, "expect_layers": tuple(body.get("expect_layers", ()))})
-        judged = judged or self._judged.get(info.index)
-        if not judged:
+    def _trial(self, body: Mapping[str, Any], judged: Mapping[str, Any] | None) -> TrialInfo | None:
+        """None where it is damaged."""
+        known = {field.name: body[field.name] for field in fields(TrialInfo) if field.name in body}
+        try:
+            info = msgspec.convert(known, TrialInfo)
+        except msgspec.ValidationError:
+            return None
+        found = self._judgement(info.index, judged)
+        if found is None:
             return info
-        return replace(info, **{name: judged[name] for name in JUDGED_FIELDS if name in judged})
+        return replace(info, **{name: getattr(found, name) for name in JUDGED_FIELDS})
+
+    def _judgement(self, trial: int, judged: Mapping[str, Any] | None) -> Judgement | None:
+        if judged is not None and trial not in self._adopted:
+            try:
+                return msgspec.convert(judged, Judgement)
+            except msgspec.ValidationError:
+                self._store.damage.judgements.add(trial)
+        return self._adopted.get(trial)
 
     def events(self) -> Sequence[Event]:
         """Oldest first."""
@@ -47,35 +100,57 @@ class Record:
 
     def findings(self, trial: int) -> Sequence[Finding]:
         """The judgement of each series of a trial; empty before it was judged."""
-        body = self._judged.get(trial)
-        if body is None:
-            body = next((judged for b, judged in self._store.trials() if b["index"] == trial and judged), None)
-        return [_finding(f) for f in (body or {}).get("findings", ())]
+        stored = next((judged for body, judged in self._store.trials() if body.get("index") == trial), None)
+        found = self._judgement(trial, stored)
+        return found.findings if found else ()
 
     def series(self, trial: int) -> Sequence[Series]:
-        """Every series of a trial, judged or not."""
+        """Every series of a trial, judged or not, that can be read."""
         specs = self._store.series(trial)
-        t, table = _table(self._store, trial, len(specs))
-        names = [spec.name for spec, _ in specs]
-        counts = {name: table[:, names.index(name)] for name in ("steps", *DOSES) if name in names}
+        rounds = self._store.rounds(trial)
+        loss = self._store.damage.losses.get(trial)
+        width = len(specs)
+        if loss is not None:
+            # Rows that are whole say how many series there were.
+            width = max((len(data) // 8 for _, data in rounds), default=max(specs, default=-1) + 1)
+            self._store.damage.losses[trial] = replace(loss, series=len(set(range(width)) - set(specs)))
+        t, table = _table(rounds, width)
+        kept = {i: specs[i][0] for i in sorted(specs) if 0 <= i < width}
+        names = {spec.name: i for i, spec in reversed(kept.items())}
+        counts = {name: table[:, names[name]] for name in ("steps", *DOSES) if name in names}
         steps = counts.pop("steps", None)
         return [
-            from_rounds(spec, label, t, table[:, i], *((steps, None, counts) if spec.judged else ()))
-            for i, (spec, label) in enumerate(specs)
+            from_rounds(spec, specs[i][1], t, table[:, i], *((steps, None, counts) if spec.judged else ()))
+            for i, spec in kept.items()
         ]
 
+    def loss(self, trial: int) -> Loss:
+        """What is lost of a trial's samples, once its series were read."""
+        return self._store.damage.losses.get(trial, Loss())
+
+    def damage(self) -> Sequence[str]:
+        """What could not be read of all that was asked for so far, each in a sentence."""
+        return self._store.damage.said(
+            {body.get("index", -1): str(body.get("name")) for body, _ in self._store.trials()}
+        )
+
     def judge_table(self) -> Mapping[str, Any]:
-        """The `[judge]` table that the run was started with."""
-        table: Mapping[str, Any] = self._meta["judge"]
+        """The `[judge]` table that the run was started with.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        table = self._meta.get("judge")
+        if not isinstance(table, dict) or not isinstance(table.get("min_rate"), float | int):
+            raise RecordError(f"{self._store.path}: the record is damaged: how it is to be judged cannot be read")
         return table
 
     def adopt(self, trial: int, judgement: Mapping[str, Any]) -> None:
         """Use a judgement that the record itself does not hold (the run ended before it could be written)."""
-        self._judged[trial] = judgement
+        # As if it had been written: numbers of NumPy are none to msgspec.
+        self._adopted[trial] = msgspec.convert(json_value(judgement, finite=False), Judgement)
 
 
-DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
-"""What growth is stated for each of, besides steps."""
 JUDGED_FIELDS = ("verdict", "reason", "leak_probability", "calibrated", "layer", "control_passed")
 
 
@@ -85,25 +160,22 @@ def open_record(folder: Path) -> Record:
     Raises:
         UsageError: there is no record there.
     """
-    path = folder / FILE if folder.is_dir() else folder
-    if not path.is_file():
+    path = folder / FILE if is_folder(folder) else folder
+    if not is_file(path):
         raise UsageError(f"{folder}: no run folder (a folder with a {FILE}) and no record")
     return Record(Store.open(path))
 
 
-def _table(store: Store, trial: int, width: int) -> tuple[Floats, Floats]:
+def is_folder(path: Path) -> bool:
+    """Whether it is one; not where it may not be asked for, or has an impossible name."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _table(rounds: Sequence[tuple[float, bytes]], width: int) -> tuple[Floats, Floats]:
     """Times, shape (rounds,), and values, shape (rounds, width); absent values are NaN."""
-    times: list[float] = []
-    rows: list[bytes] = []
     absent = np.full(width, np.nan).tobytes()
-    for t, data in store.rounds(trial):
-        times.append(t)
-        rows.append(data + absent[len(data) :])
-    return np.array(times), np.frombuffer(b"".join(rows), dtype="<f8").reshape(len(times), width)
-
-
-def _finding(body: Mapping[str, Any]) -> Finding:
-    pairs = ("rate_per_hour_ci95", "rate_per_step_ci95", "hours_to_exhaustion_ci95")
-    read = {name: tuple(body[name]) if body.get(name) else None for name in pairs}
-    doses = {name: RatePerDose(r["rate"], tuple(r["ci95"])) for name, r in body.get("rate_per_dose", {}).items()}
-    return Finding(**{**body, **read, "rate_per_dose": doses})
+    rows = [(data + absent[len(data) :])[: 8 * width] for _, data in rounds]
+    return np.array([t for t, _ in rounds]), np.frombuffer(b"".join(rows), dtype="<f8").reshape(len(rounds), width)

@@ -1,49 +1,54 @@
-"""The record of a run in SQLite, and the only file with SQL.
+"""The record of a run: facts, trials, judgements, samples, events, as they are written and read.
 
-A round of samples is one row: the trial, the time, and the values of all its series as little-endian float64 in the
-order the series first appeared (NaN = absent; a shorter row is older than the missing series). So 72 h at 1 Hz stay
-small, a round costs one insert, and every round is committed: a kill at any moment loses at most the one in flight.
-Standard library only, as the supervisor stays light; arrays are made by `record`, in the process that reads.
+A round of samples is one row: the trial, its number, the time, and the values of all its series as little-endian
+float64 in the order the series first appeared (NaN = absent; a shorter row is older than the missing series). So 72 h
+at 1 Hz stay small, a round costs one insert, and every round is committed: a kill at any moment loses at most the one
+in flight. Rounds are numbered, and how many rows there are of each kind is written at the end: what is damaged is left
+out and counted, never believed. Light, as the supervisor writes with it; arrays are made by `record`, in the process
+that reads.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
+import math
 import threading
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from monitors.model import Event, MetricSpec, Sample
+import msgspec
+
+from monitors.model import Event, Loss, MetricSpec, Sample
+from monitors.text import json_value, long_text, without_credentials
+from soak.damage import Damage
 from soak.errors import RecordError
+from soak.rows import VERSION, Put, Rows
 
 FILE = "record.sqlite"
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trial(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL, judgement TEXT);
-CREATE TABLE series(
-  trial INTEGER NOT NULL, position INTEGER NOT NULL, metric TEXT NOT NULL, label TEXT NOT NULL, spec TEXT NOT NULL,
-  PRIMARY KEY(trial, position)) WITHOUT ROWID;
-CREATE TABLE round(trial INTEGER NOT NULL, t REAL NOT NULL, data BLOB NOT NULL);
-CREATE TABLE event(
-  id INTEGER PRIMARY KEY, trial INTEGER, t REAL NOT NULL, wall REAL NOT NULL, kind TEXT NOT NULL,
-  message TEXT NOT NULL, data TEXT NOT NULL);
-"""
+COUNTED = "counted"
+"""The fact that tells how many rows of each kind there are."""
 
 
 class Store:
     """A record open for writing by one process, from any of its threads; or for reading by anyone."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self.path = path
-        self._db = connection
-        self._lock = threading.Lock()
+    def __init__(self, rows: Rows) -> None:
+        self.path = rows.path
+        self.damage = Damage(torn=rows.torn)
+        """What could not be read so far."""
+        self._rows = rows
+        self._numbering = threading.Lock()
         self._positions: dict[int, dict[tuple[str, str], int]] = {}
+        self._rounds: dict[int, int] = {}
+        """How many rounds of each trial were written."""
+        self._keys: dict[str, int] = {}
+        self._judged: set[int] = set()
+        self._last = {"trial": -1, "series": 0, "round": 0, "event": 0}
+        """The last id of each table."""
+        self._conceal: Callable[[str], str] = without_credentials
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -52,20 +57,7 @@ class Store:
         Raises:
             RecordError: the folder cannot be written, or a record is there already.
         """
-        if path.exists():
-            raise RecordError(f"{path}: a record is there already; give another --out")
-        try:
-            db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            db.execute("PRAGMA journal_mode=WAL")
-            # NORMAL survives a killed process whole; only a power cut can take the last commits, never the rest.
-            db.execute("PRAGMA synchronous=NORMAL")
-            db.execute("PRAGMA journal_size_limit=4194304")
-            # KiB. The default of 2 MiB fills over the first hour: growth of the tester, for pages it never reads again.
-            db.execute("PRAGMA cache_size=-128")
-            db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise RecordError(f"{path}: the record cannot be made: {error}") from error
-        store = cls(db, path)
+        store = cls(Rows.create(path))
         store.put_meta("version", VERSION)
         return store
 
@@ -76,12 +68,8 @@ class Store:
         Raises:
             RecordError: there is none, or it is none of ours.
         """
-        if not path.is_file():
-            raise RecordError(f"{path}: no such record")
-        store = cls(_connect_to_read(path), path)
-        version = store.meta().get("version")
-        if version != VERSION:
-            raise RecordError(f"{path}: a record of version {version}; this soak reads version {VERSION}")
+        store = cls(Rows.open(path))
+        store._agree()
         return store
 
     @classmethod
@@ -91,17 +79,51 @@ class Store:
         Raises:
             RecordError: there is none, it is none of ours, or it cannot be written.
         """
-        cls.open(path).close()
-        try:
-            db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as error:
-            raise RecordError(f"{path}: the record cannot be written: {error}") from error
-        return cls(db, path)
+        store = cls(Rows.reopen(path))
+        store._agree()
+        store._count_on()
+        return store
+
+    def _agree(self) -> None:
+        """What the record says of its version must be what its tables are."""
+        version = self._rows.version
+        said = self.meta().get("version", version if "meta" in self._rows.torn else None)
+        if said != version:
+            self._rows.close()
+            raise RecordError(f"{self.path}: a record of version {said}; this soak reads versions 1 and {VERSION}")
+
+    def _count_on(self) -> None:
+        """Number further rows behind those that are there."""
+        told = self._told()
+        self._keys = {key: number for number, key, _ in self._rows.scan("meta")}
+        self._judged = {number for number, *_ in self._rows.scan("judgement")}
+        for table in self._last:
+            self._last[table] = max((row[0] for row in self._rows.scan(table)), default=self._last[table])
+        for _, trial, n, *_ in self._rows.scan("round"):
+            self._rounds[trial] = max(self._rounds.get(trial, 0), n + 1)
+        for trial, rounds in told.get("rounds", {}).items():
+            self._rounds[int(trial)] = max(self._rounds.get(int(trial), 0), rounds)
+        self._last["event"] = max(self._last["event"], told.get("events", 0))
 
     def close(self) -> None:
-        """Fold the write-ahead log back into the file, so that the record is one file, and let go of it."""
-        with self._lock:
-            self._db.close()
+        """Write how much there is, if this process wrote; leave one file, and let go of it."""
+        if self._rows.writes and self._rows.version == VERSION:
+            with contextlib.suppress(RecordError):
+                self.put_meta(COUNTED, self._counts())
+        self._rows.close()
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "facts": len({*self._keys, COUNTED}),
+            "trials": self._last["trial"] + 1,
+            "judgements": sorted(self._judged),
+            "events": self._last["event"],
+            "rounds": {str(trial): count for trial, count in self._rounds.items()},
+        }
+
+    def _told(self) -> dict[str, Any]:
+        told = self.meta().get(COUNTED)
+        return told if isinstance(told, dict) else {}
 
     def __enter__(self) -> Self:
         return self
@@ -109,107 +131,130 @@ class Store:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                for sql, values in statements:
-                    self._db.execute(sql, values)
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                with contextlib.suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise RecordError(f"{self.path}: the record cannot be written: {error}") from error
-
-    def _read(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        try:
-            with self._lock:
-                cursor = self._db.execute(sql, values)
-            while rows := cursor.fetchmany(4096):
-                yield from rows
-        except sqlite3.Error as error:
-            raise RecordError(f"{self.path}: the record cannot be read: {error}") from error
+    def conceal(self, conceal: Callable[[str], str]) -> None:
+        """What every text goes through before it is written: it takes out what is secret."""
+        self._conceal = conceal
 
     def put_meta(self, key: str, value: object) -> None:
         """Remember a fact of the run; a second value replaces the first."""
-        self._write([("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, json.dumps(value)))])
+        number = self._keys.get(key) or max(self._keys.values(), default=0) + 1
+        self._rows.write(("meta", number, key, self._json(value)))
+        self._keys[key] = number
 
     def meta(self) -> dict[str, Any]:
-        """Every fact of the run."""
-        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM meta")}
+        """Every fact of the run that can be read."""
+        facts = {key: _parsed(text) for _, key, text in self._rows.scan("meta")}
+        facts = {key: value for key, value in facts.items() if value is not _UNREADABLE}
+        told = facts.get(COUNTED)
+        self.damage.facts = max(0, told["facts"] - len(facts)) if told else 0
+        return facts
 
     def put_trial(self, index: int, name: str, body: Mapping[str, Any]) -> None:
         """Write what is known of a trial; a second body replaces the first."""
-        sql = (
-            "INSERT INTO trial(id, name, body) VALUES(?, ?, ?) "
-            "ON CONFLICT(id) DO UPDATE SET name = excluded.name, body = excluded.body"
-        )
-        self._write([(sql, (index, name, json.dumps(body)))])
+        self._rows.write(("trial", index, self.fit(name), self._json(body)))
+        self._last["trial"] = max(self._last["trial"], index)
 
     def put_judgement(self, index: int, judgement: Mapping[str, Any]) -> None:
         """Write the judgement of a trial."""
-        self._write([("UPDATE trial SET judgement = ? WHERE id = ?", (json.dumps(judgement), index))])
+        self._rows.write(("judgement", index, self._json(judgement)))
+        self._judged.add(index)
 
     def trials(self) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
-        """Body and judgement of every trial, in the order of the plan."""
-        rows = self._read("SELECT body, judgement FROM trial ORDER BY id")
-        return [(json.loads(body), json.loads(judged) if judged else None) for body, judged in rows]
+        """Body and judgement of every trial that can be read, in the order of the plan."""
+        bodies = {row[0]: body for row in self._rows.scan("trial") if isinstance(body := _parsed(row[-1]), dict)}
+        judged = {row[0]: body for row in self._rows.scan("judgement") if isinstance(body := _parsed(row[-1]), dict)}
+        told = self._told()
+        self.damage.trials = max(told.get("trials", 0), max(bodies, default=-1) + 1) - len(bodies)
+        self.damage.judgements = set(told.get("judgements", ())) - set(judged)
+        return [(bodies[number], judged.get(number)) for number in sorted(bodies)]
 
     def add_round(self, trial: int, t: float, samples: Sequence[Sample]) -> None:
         """Write one round: `samples` taken at `t` seconds since the trial began."""
         positions = self._positions.setdefault(trial, {})
-        statements: list[tuple[str, Sequence[Any]]] = []
+        known, rows = len(positions), list[Put]()
         for sample in samples:
             key = (sample.metric.name, sample.label)
             if key not in positions:
                 positions[key] = len(positions)
-                row = (trial, positions[key], *key, json.dumps(_spec_body(sample.metric)))
-                statements.append(("INSERT INTO series VALUES(?, ?, ?, ?, ?)", row))
+                spec = self._json(_spec_body(sample.metric))
+                number, (metric, label) = self._last["series"] + len(rows) + 1, map(self.fit, key)
+                rows.append(("series", number, trial, positions[key], metric, label, spec))
         values = array("d", [float("nan")]) * len(positions)
         for sample in samples:
             values[positions[sample.metric.name, sample.label]] = sample.value
-        statements.append(("INSERT INTO round VALUES(?, ?, ?)", (trial, t, values.tobytes())))
+        n, number = self._rounds.get(trial, 0), self._last["round"] + 1
         try:
-            self._write(statements)
+            self._rows.write(*rows, ("round", number, trial, n, _stored(t), values.tobytes()))
         except RecordError:
             # What was not written is not known to the file either.
-            for statement in statements[:-1]:
-                del positions[statement[1][2], statement[1][3]]
+            for key in list(positions)[known:]:
+                del positions[key]
             raise
+        self._rounds[trial], self._last["round"] = n + 1, number
+        self._last["series"] += len(rows)
 
-    def series(self, trial: int) -> list[tuple[MetricSpec, str]]:
-        """Metric and label of each series of a trial, in the order of a round's values."""
-        rows = self._read("SELECT label, spec FROM series WHERE trial = ? ORDER BY position", (trial,))
-        return [(MetricSpec(**json.loads(spec)), label) for label, spec in rows]
+    def series(self, trial: int) -> dict[int, tuple[MetricSpec, str]]:
+        """Metric and label of each series of a trial that can be read, by their position in a round's values."""
+        found: dict[int, tuple[MetricSpec, str]] = {}
+        for _, _, position, _, label, spec in self._rows.scan("series", trial):
+            with contextlib.suppress(msgspec.ValidationError):
+                found[position] = (msgspec.convert(_parsed(spec), MetricSpec), str(label))
+        return found
 
-    def rounds(self, trial: int) -> Iterator[tuple[float, bytes]]:
-        """Time and packed values of each round of a trial, oldest first."""
-        return self._read("SELECT t, data FROM round WHERE trial = ? ORDER BY rowid", (trial,))
+    def rounds(self, trial: int) -> list[tuple[float, bytes]]:
+        """Time and packed values of each round of a trial that can be read, oldest first."""
+        rows = {n: (t, data) for _, _, n, t, data in self._rows.scan("round", trial) if _is_round(t, data)}
+        told = self._told().get("rounds", {}).get(str(trial))
+        if self._rows.version == VERSION:
+            written = max(told or 0, max(rows, default=-1) + 1)
+            torn = told is None and "round" in self._rows.torn
+            self.damage.losses[trial] = Loss(written, written - len(rows), torn=torn)
+        return [rows[n] for n in sorted(rows)]
 
     def add_event(self, event: Event) -> None:
         """Write something that happened."""
-        row = (event.trial, event.t, event.wall, event.kind, event.message, json.dumps(dict(event.data)))
-        self._write([("INSERT INTO event(trial, t, wall, kind, message, data) VALUES(?, ?, ?, ?, ?, ?)", row)])
+        told = (self.fit(event.kind), self.fit(event.message), self._json(dict(event.data)))
+        with self._numbering:
+            number = self._last["event"] + 1
+            self._rows.write(("event", number, event.trial, _stored(event.t), _stored(event.wall), *told))
+            self._last["event"] = number
 
     def events(self) -> list[Event]:
-        """Oldest first."""
-        rows = self._read("SELECT t, kind, message, trial, wall, data FROM event ORDER BY id")
-        return [Event(t, kind, message, trial, wall, json.loads(data)) for t, kind, message, trial, wall, data in rows]
+        """Those that can be read, oldest first."""
+        found: dict[int, Event] = {}
+        for number, trial, t, wall, kind, message, text in self._rows.scan("event"):
+            body = {"t": t, "kind": kind, "message": message, "trial": trial, "wall": wall, "data": _parsed(text)}
+            with contextlib.suppress(msgspec.ValidationError):
+                found[number] = msgspec.convert(body, Event)
+        self.damage.events = max(self._told().get("events", 0), max(found, default=0)) - len(found)
+        return [found[number] for number in sorted(found)]
+
+    def fit(self, text: object) -> str:
+        """A text as it is written: without what is secret, every character fit for every sink."""
+        return long_text(self._conceal(str(text)))
+
+    def _json(self, value: object) -> str:
+        return json.dumps(json_value(value, finite=False, clean=self.fit))
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Plainly where possible; a folder that cannot be written (an archive) is read as it lies."""
-    quoted = path.resolve().as_uri()
-    for query in ("mode=ro", "mode=ro&immutable=1"):
-        db = sqlite3.connect(f"{quoted}?{query}", uri=True, check_same_thread=False, isolation_level=None)
-        try:
-            db.execute("SELECT count(*) FROM meta").fetchone()
-        except sqlite3.Error as error:
-            db.close()
-            failure = error
-        else:
-            return db
-    raise RecordError(f"{path}: not a readable record: {failure}") from failure
+_UNREADABLE = object()
+
+
+def _parsed(text: object) -> Any:
+    """JSON; `_UNREADABLE` for what is none."""
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        return _UNREADABLE
+
+
+def _stored(time: float) -> float:
+    """As it comes back: SQLite stores -0.0 as the integer 0, and what is no number not at all."""
+    return time + 0.0 if math.isfinite(time) else 0.0
+
+
+def _is_round(t: object, data: object) -> bool:
+    return isinstance(t, float) and math.isfinite(t) and isinstance(data, bytes) and len(data) % 8 == 0
 
 
 def _spec_body(spec: MetricSpec) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from soak.cgroup import TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
 from soak.custody import Custody
-from soak.disk import SAID, STRETCH, Room, room
+from soak.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.errors import SoakError
 from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
@@ -47,7 +46,7 @@ class Supervisor:
 
     def __init__(
         self, config: Config, plan: Sequence[Trial], folder: Path, store: Store, clock: Clock, listener: Listener,
-        pool: GpuPool, stop: StopRequests, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        pool: GpuPool, stop: StopRequests, free: Callable[[Path], float] = free_bytes,
     ) -> None:  # fmt: skip
         run = config.run
         self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
@@ -348,7 +347,7 @@ class Supervisor:
         kills = worker.close()
         self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = ending(running.state, said, code, kills, running.garbled)
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,8 @@ from soak.errors import ConfigError, missing_key
 from soak.quantity import Duration, Interval, Rate, Size, parse_duration, parse_interval, parse_rate, parse_size
 
 T = TypeVar("T")
+MOST_BYTES = 4 * 1024**2
+"""Of a file."""
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
@@ -27,13 +30,18 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     text = _read(path)
     try:
         return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise missing_key(path, "", f"not valid TOML: {error}") from error
+    except RecursionError:
+        raise missing_key(path, "", "not valid TOML: lists or tables lie too deep in one another") from None
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        raw = _bytes(path)
+        if len(raw) > MOST_BYTES:
+            raise missing_key(path, "", f"expected a file of {MOST_BYTES // 1024**2} MiB at most")
+        return raw.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
@@ -41,6 +49,16 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise missing_key(path, "", f"cannot be read: {reason}") from error
+    except ValueError as error:
+        raise missing_key(path, "", f"cannot be read: {error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """What there is, as far as a config may go. A named pipe that nobody writes into is empty, not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        os.set_blocking(descriptor, True)
+        return file.read(MOST_BYTES + 1)
 
 
 def convert(path: Path, key: str, table: object, kind: type[T]) -> T:

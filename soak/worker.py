@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import workloads
+from soak import confinement
 from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
 from soak.guardian import MARK
@@ -57,7 +58,7 @@ class Worker:
         with contextlib.ExitStack() as opened:
             try:
                 self._open(folder, opened)
-                self._spawn(mark, opened)
+                self._spawn(folder, mark, opened)
             except (OSError, ValueError) as error:
                 what = getattr(error, "filename", None) or trial.python or sys.executable
                 why = error.strerror if isinstance(error, OSError) else error
@@ -73,7 +74,7 @@ class Worker:
         self._stacks = WorkerLog(folder / "stacks.txt")
         opened.callback(self._stacks.close)
 
-    def _spawn(self, mark: str, opened: contextlib.ExitStack) -> None:
+    def _spawn(self, folder: Path, mark: str, opened: contextlib.ExitStack) -> None:
         self.fd, write = os.pipe()
         opened.callback(os.close, self.fd)
         os.set_blocking(self.fd, False)
@@ -83,7 +84,7 @@ class Worker:
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
-                pass_fds=(write, self._stacks.fd), env={**os.environ, **self.trial.env, MARK: mark},
+                pass_fds=(write, self._stacks.fd), env={**confinement.environ(self.trial, folder), MARK: mark},
             )  # fmt: skip
         finally:
             os.close(write)

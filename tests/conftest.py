@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from monitors.detection import JudgeSettings, judge
-from monitors.model import Event, Finding, MetricSpec
+from monitors.model import Event, Finding, Loss, MetricSpec
 from monitors.series import Series
 from reports.record import RunInfo, TrialInfo
 
@@ -61,6 +61,7 @@ class MemoryRecord:
     told: list[Event] = field(default_factory=list)
     by_trial: dict[int, list[Series]] = field(default_factory=dict)
     found: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
     def run(self) -> RunInfo:
         return self.info
@@ -76,6 +77,12 @@ class MemoryRecord:
 
     def series(self, trial: int) -> Sequence[Series]:
         return self.by_trial.get(trial, [])
+
+    def loss(self, trial: int) -> Loss:
+        return Loss()
+
+    def damage(self) -> Sequence[str]:
+        return self.lost
 
     def add(self, framework: str, leak_mib_per_second: float, **keys: Any) -> TrialInfo:
         """A trial of 60 s at 4 Hz that was really judged."""

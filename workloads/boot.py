@@ -28,4 +28,6 @@ def provide() -> None:
 
 if __name__ == "__main__":
     provide()
+    # First of all: numpy starts threads, and a sandbox holds only the thread that enters it, and what that starts.
+    importlib.import_module(f"{PACKAGE}.sandbox").enter()
     sys.exit(importlib.import_module(f"{PACKAGE}.child").main())

@@ -21,11 +21,11 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workloads import allocators, catalog, heap, wire
+from workloads import allocators, catalog, heap, sandbox, wire
 from workloads.every import Every
 from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
-from workloads.trial import TrialSpec, from_json
+from workloads.trial import TOLD, TrialSpec, from_json
 from workloads.workload import Clip, Setup, Workload
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def main() -> int:
     try:
         pipe.send(wire.Hello(os.getpid(), platform.python_version()))
         text = sys.stdin.readline()
+        if sandbox.said().startswith("none"):
+            pipe.send(wire.Note("sandbox", f"the trial is held by no sandbox: {sandbox.said()}"))
         if text:
             pipe.send(soak(from_json(text), pipe, stop))
     except BrokenPipeError:
@@ -274,9 +276,8 @@ def environment() -> dict[str, str]:
 
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
-    told = ("MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_",
-            "TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")  # fmt: skip
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(told)}
+    facts["sandbox"] = sandbox.said()
+    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
 
 
 def allocator() -> str:

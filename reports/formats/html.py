@@ -14,6 +14,7 @@ from markupsafe import Markup
 from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.series import Series
+from monitors.text import long_text
 from reports import charts
 from reports.record import RunRecord
 
@@ -37,6 +38,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         sections=[_section(pair, body, record) for pair in body["pairs"]],
         words=_WORDS,
         frameworks=_FRAMEWORKS,
+        names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
 
 
@@ -44,7 +46,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_fit,
     )  # fmt: skip
     environment.filters |= {
         "value": units.format_value,
@@ -59,7 +61,15 @@ def _environment() -> Environment:
 
 
 def _clock(wall: float) -> str:
-    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "at an unknown time"
+
+
+def _fit(value: object) -> object:
+    """Texts that do not come from the body (names and reasons of series) are as fit for the page as those that do."""
+    return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:

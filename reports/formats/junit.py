@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from monitors.text import printable
 from reports.record import RunRecord
 
 FILE = "junit.xml"
@@ -22,7 +23,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     outcomes = [_outcome(trial) for trial in body["trials"]]
     suite = Element(
         "testsuite",
-        name=f"soak.{run['name']}",
+        name=printable(f"soak.{run['name']}"),
         tests=str(len(outcomes)),
         failures=str(outcomes.count("failure")),
         errors=str(outcomes.count("error")),
@@ -45,16 +46,11 @@ def _outcome(trial: Mapping[str, Any]) -> str:
 def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
     case = SubElement(
         suite, "testcase",
-        classname=f"soak.{trial['workload']}.{trial['framework']}", name=_clean(trial["name"]),
+        classname=printable(f"soak.{trial['workload']}.{trial['framework']}"), name=printable(trial["name"]),
         time=f"{trial['seconds'] or 0.0:.3f}",
     )  # fmt: skip
     if outcome:
-        said = _clean(trial["reason"] or "it was not run")
+        said = trial["reason"] or "it was not run"
         control = trial["control"]
         wanted = f"had to be {control['expect']} and was judged {trial['verdict']}: " if control else ""
-        SubElement(case, outcome, message=f"{wanted}{said}")
-
-
-def _clean(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join(c for c in text if c >= " " or c in "\t\n")
+        SubElement(case, outcome, message=printable(f"{wanted}{said}"))

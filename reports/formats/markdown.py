@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
 from reports.record import RunRecord
 
@@ -24,9 +25,10 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
         *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
         "",
-        f"`{run['command'].replace('`', chr(39))}` · soak {run['soak_version']} · seed {run['seed']}",
+        f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",
     ]
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in order):
         lines += [
@@ -44,7 +46,7 @@ def _row(trial: Mapping[str, Any]) -> str:
         _growth(trial["rate"]),
         format_rate(limit["per_hour"], limit["unit"]) if limit else _ABSENT,
         _ABSENT if probability is None else format_probability(probability),
-        trial["layer"] or _ABSENT,
+        _text(trial["layer"]) if trial["layer"] else _ABSENT,
     )
     return f"| {' | '.join(cells)} |"
 
@@ -60,6 +62,7 @@ def _growth(rate: Mapping[str, Any] | None) -> str:
 
 def _text(text: str) -> str:
     """Without anything that Markdown or its tables would take for markup."""
-    for mark in "\\|<>*_`[]":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    said = one_line(text, 2000)
+    for mark in "\\|<>*_`[]&~#$":
+        said = said.replace(mark, f"\\{mark}")
+    return said

@@ -102,13 +102,19 @@ def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
 
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     from monitors.condense import condensed
+    from soak.damage import weighed
     from soak.record import open_record
+    from soak.verdict import Verdict
 
     record = open_record(folder)
     for trial in record.trials():
         if trial.started is not None:
             series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-            yield _judged(f"{folder}: {trial.name}", series, (), options)
+            body = _judged(f"{folder}: {trial.name}", series, (), options)
+            verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
+            yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
+    for said in record.damage():
+        print(f"soak: {folder}: damaged: {said}", file=sys.stderr)  # noqa: T201
 
 
 def _of_prometheus(options: argparse.Namespace) -> Bodies:
@@ -139,11 +145,10 @@ def _show(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False), flush=True)  # noqa: T201
         return
-    from rich.console import Console
-
     from reports import analysis
+    from reports.console import console
 
-    analysis.print_table(body, Console())
+    analysis.print_table(body, console())
 
 
 def _finite(value: Any) -> Any:

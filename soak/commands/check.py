@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitors.units import format_duration
+from reports.console import console, words
 from soak import config, feasible, samplers
 from soak.plan import Trial, make_plan
 from soak.tables import read_toml
@@ -33,16 +34,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check every file; the first that is wrong ends it."""
-    console = Console()
+    shown = console()
     for path in options.config:
         if _is_service(path):
-            _check_service(path, console)
+            _check_service(path, shown)
             continue
         loaded = config.load(path, options.overrides)
         plan = make_plan(loaded)
         feasible.check(loaded, plan)
         samplers.check()
-        console.print(_table(path, plan, loaded.run.parallel))
+        shown.print(_table(path, plan, loaded.run.parallel))
     return 0
 
 
@@ -51,7 +52,7 @@ def _is_service(path: Path) -> bool:
     return "schedule" in raw or "service" in raw
 
 
-def _check_service(path: Path, console: Console) -> None:
+def _check_service(path: Path, shown: Console) -> None:
     from soak import service
 
     service.require()
@@ -62,16 +63,19 @@ def _check_service(path: Path, console: Console) -> None:
         inner = config.load(loaded.beside(schedule.config), duration=service_config.duration_of(schedule))
         feasible.check(inner, make_plan(inner, tuple(schedule.trials)))
     samplers.check()
-    console.print(f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}")
+    said = f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}"
+    shown.print(words(said), soft_wrap=True)
 
 
 def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:
-    table = Table(title=f"{path}: {len(plan)} trials, {_length(plan, parallel)}", title_justify="left", box=None)
+    title = words(f"{path}: {len(plan)} trials, {_length(plan, parallel)}")
+    table = Table(title=title, title_justify="left", box=None)
     for heading in ("#", "trial", "pair", "seed", "until", "control"):
         table.add_column(heading, justify="left", overflow="fold")
     for trial in plan:
         control = f"must be {trial.expect}" if trial.expect else ""
-        table.add_row(str(trial.index + 1), trial.name, trial.pair, str(trial.spec.seed), _until(trial), control)
+        cells = (trial.index + 1, trial.name, trial.pair, trial.spec.seed, _until(trial), control)
+        table.add_row(*map(words, cells))
     return table
 
 

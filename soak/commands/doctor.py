@@ -32,6 +32,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+from reports.console import console
 from soak.clock import SystemClock
 from soak.doctor.examination import Examination, Say, Wishes, examine
 from soak.doctor.finding import GROUPS, ORDER, Finding, Status, exit_code
@@ -68,18 +69,18 @@ def run(options: argparse.Namespace) -> int:
         json.dump(found.body(), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        _print(found, Console())
+        _print(found, console())
     return exit_code(found.findings)
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Say]:
     """What is looked at now, for a person at a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    shown = console(stderr=True)
+    if not shown.is_terminal:
         yield lambda _: None
         return
-    with console.status("looking at this node") as status:
+    with shown.status("looking at this node") as status:
         yield lambda what: status.update(Text(what))
 
 

@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     plan = installation.plan(python, options.config, start=not options.no_start)
     if not options.dry_run and os.geteuid() != 0:
         raise UsageError("soak install writes below /etc: run it as root; --dry-run shows what it would do")
+    for warning in plan.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     for file in plan.files:
         kept = file.keep and file.path.exists()
         sys.stdout.write(f"{'keep ' if kept else 'write'} {file.path}\n")

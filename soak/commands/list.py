@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from reports.console import console, words
 from soak.rooms import ROOMS
 
 
@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
         json.dump({name: room() for name, room in rooms.items()}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    console = Console()
+    shown = console()
     for name, room in rooms.items():
-        console.print(_table(name, room()))
-        console.print()
+        shown.print(_table(name, room()))
+        shown.print()
     return 0
 
 
@@ -51,5 +51,5 @@ def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(", ".join(row[h]) if isinstance(row[h], list) else str(row[h]) for h in headings))
+        table.add_row(*(words(", ".join(row[h]) if isinstance(row[h], list) else row[h]) for h in headings))
     return table

@@ -14,11 +14,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from reports import catalog, document, terminal
+from reports.console import console
+from soak.errors import UsageError
 from soak.judgement import judge_one, settings_of
-from soak.record import Record, open_record
+from soak.record import Record, is_folder, open_record
+from soak.replace import replace_file
 from soak.verdict import EXIT_CODES
 
 
@@ -42,19 +43,25 @@ def run(options: argparse.Namespace) -> int:
         for name in formats:
             sys.stdout.write(catalog.load(name).render(body, record))
         return 0
-    folder = Path(options.out) if options.out else _folder(options.run_folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(options.run_folder, options.out)
     written = []
     for name in formats:
         module = catalog.load(name)
-        written.append(folder / module.FILE)
-        written[-1].write_text(module.render(body, record), encoding="utf-8")
-    terminal.print_summary(body, Console(), written)
+        written.append(replace_file(folder, module.FILE, module.render(body, record)))
+    terminal.print_summary(body, console(), written)
     return EXIT_CODES[record.run().verdict or "inconclusive"]
 
 
-def _folder(given: Path) -> Path:
-    return given if given.is_dir() else given.parent
+def _folder(run: Path, out: str | None) -> Path:
+    if not out:
+        return run if is_folder(run) else run.parent
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--out {folder}: the folder cannot be made: {reason}") from error
+    return folder
 
 
 def _judge_the_rest(record: Record) -> None:

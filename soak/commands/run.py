@@ -24,7 +24,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soak import __version__, config, environment, feasible, samplers
+from monitors.text import file_name
+from reports.console import console
+from soak import __version__, config, environment, feasible, redaction, samplers
 from soak.clock import Clock, SystemClock
 from soak.config import Config
 from soak.errors import InterruptedEarlyError, UsageError
@@ -75,17 +77,17 @@ def _run(options: argparse.Namespace, stop: StopRequests) -> int:
     plan = make_plan(loaded, tuple(options.only))
     feasible.check(loaded, plan)
     samplers.check()
-    console, clock = Console(), SystemClock()
+    clock, shown = SystemClock(), console()
     with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
         feasible.seat(loaded, plan, pool)
         stop.patient = True
         folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
         with Store.create(folder / FILE) as store:
             _describe(store, loaded, folder, clock.wall(), pool.hello)
-            with Progress(console, clock) as progress:
+            with Progress(shown, clock) as progress:
                 listener = Listeners(progress, *_broadcast(options.live, clock))
                 verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool, stop).run()
-    sys.stdout.write(f"{_report(folder, verdict, console, clock, stop, float(loaded.run.stop_grace))}\n")
+    sys.stdout.write(f"{_report(folder, verdict, shown, clock, stop, float(loaded.run.stop_grace))}\n")
     return EXIT_CODES[verdict.verdict]
 
 
@@ -102,12 +104,12 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _report(folder: Path, verdict: Verdict, console: Console, clock: Clock, stop: StopRequests, grace: float) -> str:
+def _report(folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: StopRequests, grace: float) -> str:
     """What the report's own process printed; or why there is no report, which changes nothing of the verdict."""
     missing = f"no report was written: %s; this writes it: soak report {shlex.quote(str(folder))}"
     if stop.count > 1:
         return missing % "the run was asked twice to end"
-    look = {"COLUMNS": str(console.width), **({"FORCE_COLOR": "1"} if console.is_terminal else {})}
+    look = {"COLUMNS": str(shown.width), **({"FORCE_COLOR": "1"} if shown.is_terminal else {})}
     try:
         # A process of its own: the arrays of a long record must not stay in this one.
         process = ShortLived(["soak", "report", str(folder.resolve())], REPORT_DEADLINE, clock, look)
@@ -142,25 +144,28 @@ def _wait(process: ShortLived, clock: Clock, stop: StopRequests, grace: float) -
 def _new_folder(parent: Path, name: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = parent / f"{name}-{stamp}{suffix}"
+        folder = parent / f"{file_name(name)}-{stamp}{suffix}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
-        except OSError as error:
-            raise UsageError(f"{folder}: the run folder cannot be made: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"{folder}: the run folder cannot be made: {reason}") from error
         return folder
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 
 
 def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: Hello) -> None:
+    conceal = redaction.concealer(table.env for table in loaded.trials)
+    store.conceal(conceal)
     facts = {
         "run_id": folder.name,
         "name": loaded.run.name,
         "soak_version": __version__,
-        "command": shlex.join(["soak", *sys.argv[1:]]),
+        "command": shlex.join(["soak", *redaction.command(sys.argv[1:], conceal)]),
         "config_path": str(loaded.path),
-        "config_text": loaded.text,
+        "config_text": redaction.config(loaded.text, conceal),
         "seed": loaded.run.seed,
         "started": now,
         "environment": environment.machine() | environment.gpus(gpus),

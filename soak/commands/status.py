@@ -24,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitors.text import printable
 from monitors.units import format_duration, format_probability, format_value
+from reports.console import console
 from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
 
@@ -47,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         json.dump(status, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    _print(status, Console())
+    _print(status, console())
     return 0
 
 
@@ -75,15 +77,15 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
 
 def _print(status: Mapping[str, Any], console: Console) -> None:
     now = status["now"]
-    if status["problem"]:
-        console.print(Text(f"problem: {status['problem']}", style="red"))
+    for problem in status["problems"]:
+        console.print(Text(f"problem: {printable(problem)}", style="red"))
     for run in status["running"]:
         since = f"{_when(run['started'], now)}{', paused' if run['paused'] else ''}"
-        console.print(f"running: {run['run'] or run['schedule']} on {run['device']}, begun {since}")
+        console.print(Text(f"running: {run['run'] or run['schedule']} on {run['device']}, begun {since}"))
         for trial in run["running"]:
-            console.print(Text(f"    {_trial(trial)}"))
+            console.print(Text(f"    {printable(_trial(trial))}"))
     for waiting in status["waiting"]:
-        console.print(f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")
+        console.print(Text(printable(f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")))
     if not status["running"] and not status["waiting"]:
         console.print("idle")
     console.print(_schedules(status["schedules"], now))

@@ -6,7 +6,7 @@ import importlib.util
 
 from soak.errors import UsageError
 
-_NEEDED = ("apscheduler", "bcrypt", "prometheus_client", "sqlalchemy", "starlette", "uvicorn", "yaml")
+_NEEDED = ("apscheduler", "bcrypt", "prometheus_client", "starlette", "uvicorn", "yaml")
 
 
 def require() -> None:

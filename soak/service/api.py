@@ -98,7 +98,9 @@ class ServiceStatus(msgspec.Struct):
     fresh: bool
     """Whether every run under way is heard of and sampled in time."""
     problem: str
-    """What is not as it should be; empty where all is."""
+    """What is not as it should be, in one line; empty where all is."""
+    problems: list[str]
+    """The same, one by one."""
     waiting: list[WaitingRun]
     running: list[RunningRun]
     schedules: list[Schedule]
@@ -118,6 +120,8 @@ class Run(msgspec.Struct):
     """Bytes."""
     reports: list[str]
     """Paths below this server."""
+    damage: str
+    """Why its record cannot be read; empty where it can."""
 
 
 class Problem(msgspec.Struct):
@@ -132,12 +136,13 @@ Curves = dict[str, dict[str, dict[str, list[list[float]]]]]
 
 def status(
     board: Board, history: History, schedules: Sequence[ScheduleTable], next_runs: Mapping[str, float],
-    recent: Sequence[RunEntry], layers: Mapping[str, str], now: float,
+    recent: Sequence[RunEntry], layers: Mapping[str, str], now: float, at: float,
 ) -> ServiceStatus:  # fmt: skip
-    """Everything at Unix time `now`."""
-    stale = board.stale(now)
+    """Everything at Unix time `now`, which is `at` by the clock that does not jump."""
+    stale = board.stale(at)
+    problems = [*([stale] if stale else []), *board.troubles.all()]
     return ServiceStatus(
-        __version__, now, not stale, board.config_error or board.web_error or stale,
+        __version__, now, not stale, "; ".join(problems), problems,
         [WaitingRun(w.schedule, w.device, w.since, w.reason) for w in board.waiting],
         [_run(each, layers) for each in board.now.values()],
         [schedule_of(each, history, next_runs) for each in schedules],
@@ -189,7 +194,8 @@ def when(schedule: ScheduleTable) -> str:
 def run_of(entry: RunEntry) -> Run:
     """A run in the archive."""
     paths = [f"/reports/{entry.id}/{name}" for name in entry.reports]
-    return Run(entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths)
+    return Run(entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths,
+               entry.damage)  # fmt: skip
 
 
 def curves(board: Board) -> Curves:

@@ -1,23 +1,32 @@
-"""The runs that lie in the state folder: what each was, how it ended, how much room it takes."""
+"""The runs that lie in the state folder: what each was, how it ended, how much room it takes.
+
+A run may be damaged in any way: whatever reading it raises makes it a damaged run, which is listed as such, and stays.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from monitors.text import one_line
 from soak import live
-from soak.errors import RecordError
 from soak.store import FILE, Store
+from soak.verdict import EXIT_CODES
 
-_ID = re.compile(r"(?P<schedule>[a-z0-9][a-z0-9_-]{0,62})-(?P<stamp>\d{8}T\d{6}Z(?:-\d{1,2})?)")
+_ID = re.compile(r"(?P<schedule>[a-z0-9][a-z0-9_-]{0,62})-(?P<stamp>\d{8}T\d{6}Z)(?:-\d{1,2})?")
 REPORTS = ("report.html", "report.json", "report.md", "junit.xml")
 """Files of a run that may be read from outside."""
+_LATEST = 32503680000.0
+"""The year 3000: no run began later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +45,68 @@ class RunEntry:
     """Bytes."""
     reports: tuple[str, ...]
     """Those of `REPORTS` that there are."""
+    damage: str = ""
+    """Why its record cannot be read; empty where it can."""
 
 
 class Archive:
-    """The folder `runs` of the state folder. What has ended is read once."""
+    """The folder `runs` of the state folder. What has ended is read once, unless its record changes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, under_way: Callable[[], Collection[str]] = tuple) -> None:
+        """Read from there; `under_way` names the schedules whose run is being made at this moment."""
         self.folder = folder
-        self._ended: dict[str, RunEntry] = {}
+        self._under_way = under_way
+        self._ended: dict[str, tuple[object, RunEntry]] = {}
+        self.damaged: dict[str, str] = {}
+        """Runs that cannot be read, as of the last look, and why."""
 
     def runs(self) -> list[RunEntry]:
-        """Newest first; what is no readable run is left alone and left out."""
+        """Newest first.
+
+        Raises:
+            OSError: the folder cannot be read, or no more files can be opened.
+        """
         found = {path.name: path for path in self._folders()}
-        self._ended = {name: entry for name, entry in self._ended.items() if name in found}
-        entries = [self._ended.get(name) or self._read(path) for name, path in found.items()]
-        known = [entry for entry in entries if entry is not None]
-        return sorted(known, key=lambda entry: (entry.started, entry.id), reverse=True)
+        self._ended = {name: known for name, known in self._ended.items() if name in found}
+        entries = [entry for path in found.values() if (entry := self._entry(path)) is not None]
+        self.damaged = {entry.id: entry.damage for entry in entries if entry.damage}
+        return sorted(entries, key=lambda entry: (entry.started, entry.id), reverse=True)
 
     def unfinished(self) -> list[RunEntry]:
-        """Runs without a verdict."""
-        return [entry for entry in self.runs() if entry.verdict is None]
+        """Runs without a verdict that could be given one.
+
+        Raises:
+            OSError: as `runs`.
+        """
+        return [entry for entry in self.runs() if entry.verdict is None and not entry.damage]
+
+    def newest(self) -> float | None:
+        """Unix time of the last sign of any run; None without one that can be told."""
+        try:
+            return max((entry.ended or entry.started for entry in self.runs() if not entry.damage), default=None)
+        except OSError:
+            return None
 
     def last_judged(self, schedule: str) -> list[live.Judged]:
         """The trials of the last finished run of a schedule: what was known before a restart is known after it."""
-        last = next((run for run in self.runs() if run.schedule == schedule and run.verdict is not None), None)
-        if last is None:
-            return []
         try:
+            last = next((run for run in self.runs() if run.schedule == schedule and run.verdict is not None), None)
+            if last is None:
+                return []
             with Store.open(self.folder / last.id / FILE) as store:
                 return [_judged(body, judgement) for body, judgement in store.trials() if judgement]
-        except (RecordError, KeyError, msgspec.ValidationError):
-            return []  # of an older version, or damaged: no reason not to serve
+        except Exception:  # noqa: BLE001  (a record of another version, or damaged in any way: no reason not to serve)
+            return []
 
     def report(self, run: str, file: str) -> Path | None:
         """The path of a report; None where there is no such run or file. Names never leave the archive."""
         if not _ID.fullmatch(run) or file not in REPORTS:
             return None
         path = self.folder / run / file
-        return path if path.is_file() and not path.is_symlink() else None
+        try:
+            return path if path.is_file() and not path.is_symlink() and not path.parent.is_symlink() else None
+        except OSError:
+            return None
 
     def remove(self, run: str) -> None:
         """Delete a run."""
@@ -85,38 +118,123 @@ class Archive:
         self._ended.pop(run, None)
 
     def _folders(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [p for p in self.folder.iterdir() if _ID.fullmatch(p.name) and (p / FILE).is_file()]
-
-    def _read(self, path: Path) -> RunEntry | None:
-        matched = _ID.fullmatch(path.name)
         try:
-            with Store.open(path / FILE) as store:
-                meta = store.meta()
-        except RecordError:
-            return None
-        size = sum(map(_size, path.rglob("*")))
-        entry = RunEntry(
-            path.name, matched["schedule"] if matched else "", float(meta.get("started", 0.0)), meta.get("ended"),
-            meta.get("verdict"), str(meta.get("reason", "")), size,
-            tuple(name for name in REPORTS if (path / name).is_file()),
-        )  # fmt: skip
+            names = os.listdir(self.folder)  # noqa: PTH208  (names that are no text must not raise)
+        except FileNotFoundError:
+            return []
+        return [self.folder / name for name in names if _ID.fullmatch(name)]
+
+    def _entry(self, path: Path) -> RunEntry | None:
+        """None for a folder in which no record was begun."""
+        stamp = _stamp(path / FILE)
+        known = self._ended.get(path.name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        try:
+            if not _begun(path):
+                return None
+            entry = _read(path)
+        except Exception as error:  # noqa: BLE001  (a record may be damaged in any way)
+            _files_left()
+            return self._damaged(path, one_line(error) or type(error).__name__)
+        if entry.damage:
+            return self._damaged(path, entry.damage)
         if entry.verdict is not None and "report.html" in entry.reports:
-            self._ended[entry.id] = entry
+            self._ended[entry.id] = stamp, entry
         return entry
 
+    def _damaged(self, path: Path, damage: str) -> RunEntry | None:
+        schedule, at = _told_by(path.name)
+        if schedule in self._under_way() and path.name == self._newest_of(schedule):
+            return None  # being made: the next look will tell
+        reason = damage.replace(f"{path / FILE}: ", "").replace(f"{path}: ", "")
+        return RunEntry(path.name, schedule, at, None, None, "", _room(path), (), f"its record is damaged: {reason}")
 
-def _size(path: Path) -> int:
-    """0 where it went meanwhile: a run under way makes and removes files."""
+    def _newest_of(self, schedule: str) -> str:
+        return max((path.name for path in self._folders() if _told_by(path.name)[0] == schedule), default="")
+
+
+def _begun(path: Path) -> bool:
+    """Whether there is anything of a run. An empty folder is what a run leaves that was killed at its very start."""
+    if path.is_symlink() or not path.is_dir():
+        return True
+    return any(path.iterdir())
+
+
+def _read(path: Path) -> RunEntry:
+    """A run, whatever its record raises; or what is wrong with it, as its damage."""
+    if path.is_symlink() or (path / FILE).is_symlink():
+        raise ValueError("a symbolic link, which is not followed")
+    with Store.open(path / FILE) as store:
+        meta = store.meta()
+    verdict = meta.get("verdict")
+    started = _time(meta, "started")
+    ended = None if meta.get("ended") is None else _time(meta, "ended")
+    if verdict is not None and verdict not in EXIT_CODES:
+        raise ValueError(f"no verdict: {verdict!r}")
+    reports = tuple(name for name in REPORTS if (path / name).is_file())
+    reason = one_line(meta.get("reason", ""))
+    return RunEntry(path.name, _told_by(path.name)[0], started, ended, verdict, reason, _room(path), reports)
+
+
+def _time(meta: Mapping[str, Any], key: str) -> float:
+    value = meta.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
+        raise ValueError(f"{key} = {value!r} is no time")
+    return float(value)
+
+
+def _told_by(name: str) -> tuple[str, float]:
+    """Schedule and Unix time that the name of a run tells."""
+    matched = _ID.fullmatch(name)
+    if matched is None:
+        return "", 0.0
     try:
-        return path.stat().st_size if path.is_file() else 0
+        at = datetime.strptime(matched["stamp"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        at = 0.0
+    return matched["schedule"], at
+
+
+def _files_left() -> None:
+    """Raise where no file can be opened: then nothing can be said of a record.
+
+    Raises:
+        OSError: there are no descriptors left.
+    """
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+
+
+def _stamp(path: Path) -> object:
+    """Changes when the file does."""
+    try:
+        seen = path.lstat()
     except OSError:
-        return 0
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _room(path: Path) -> int:
+    """Bytes of all that lies below; 0 for what went meanwhile: a run under way makes and removes files."""
+    total = 0
+    if path.is_symlink():
+        return total
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(f"{folder}/{name}").st_size
+            except OSError:
+                continue
+    return total
 
 
 def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> live.Judged:
-    device, passed = str(body.get("device", "cpu")), judgement.get("control_passed")
-    return live.Judged(
-        body["name"], body["workload"], body["framework"], body["mode"], device, passed, live.outlook_of(judgement)
-    )
+    judged = live.Judged(
+        body["name"], body["workload"], body["framework"], body["mode"], body.get("device", "cpu"),
+        judgement.get("control_passed"), live.outlook_of(judgement),
+    )  # fmt: skip
+    return msgspec.convert(msgspec.to_builtins(judged), live.Judged)  # every type is as it says, or this raises

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from soak import live
 from soak.service.curve import Curve
+from soak.service.troubles import Troubles
+
+if TYPE_CHECKING:
+    from soak.service.door import Door
+    from soak.service.guard import Guard
 
 PATIENCE = 60.0
 """Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
@@ -70,7 +76,7 @@ class Counts:
 class Board:
     """Written by the runner, read by metrics, pages and the watchdog; all in one thread."""
 
-    def __init__(self, layers: dict[str, str]) -> None:
+    def __init__(self, layers: dict[str, str], troubles: Troubles | None = None) -> None:
         """Start empty; `layers` maps metrics to the layer whose bytes they are."""
         self.waiting: list[Waiting] = []
         self.now: dict[str, Now] = {}
@@ -80,10 +86,12 @@ class Board:
         self.counts = Counts()
         self.devices: dict[str, bool] = {}
         """Whether each device that a schedule uses is there."""
-        self.config_error = ""
-        """Why the last reload was refused; empty where it was not."""
-        self.web_error = ""
-        """Why the web config as it is now is not in use; empty where it is."""
+        self.troubles = troubles or Troubles()
+        self.damaged = 0
+        """Runs in the archive whose record cannot be read."""
+        self.door: Door | None = None
+        self.guard: Guard | None = None
+        """Whose counts are told as metrics, where there is one."""
         self._layers = layers
 
     def hear(self, now: Now, message: live.Message, at: float) -> None:

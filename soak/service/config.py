@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 import re
 from datetime import datetime
@@ -18,6 +19,7 @@ from soak.tables import convert, known_keys, read_toml
 
 DEVICE = re.compile(r"cpu|cuda:\d{1,3}")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+LEAST_MEMORY = 128 * 1024**2
 _WHEN = ("cron", "every", "at", "back_to_back")
 
 
@@ -31,6 +33,10 @@ class ServiceTable:
     """Folder of runs, schedules and locks; empty: $STATE_DIRECTORY as systemd sets it, else `soak-state`."""
     web_config: str = ""
     """A file with TLS and basic auth, in the form that Prometheus exporters use; relative to this file."""
+    hosts: list[str] = dataclasses.field(default_factory=list)
+    """Names that it may be asked by, besides localhost, the name of this machine, and addresses as numbers."""
+    memory_max: Size = Size(512 * 1024**2)
+    """Most memory of the service itself, not of its runs; beyond, it is ended and started anew."""
     textfile: str = ""
     """Where to write the metrics for node_exporter's textfile collector: a file that ends in .prom; empty: nowhere."""
 
@@ -120,6 +126,26 @@ class ServiceConfig:
         """Host and port to listen on."""
         return address_of(self.service.listen)
 
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can ask."""
+        host = self.address[0]
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can ask, and nothing asks who they are."""
+        return not self.loopback and not self.service.web_config
+
+
+EXPOSED = (
+    "it listens on {}, beyond this machine, without a web_config: whoever reaches that address reads every report; "
+    "give [service] web_config with TLS and passwords, or listen on 127.0.0.1"
+)
+
 
 def load(path: Path) -> ServiceConfig:
     """Read and check `soak.toml`, and the config of every schedule in it.
@@ -180,6 +206,8 @@ def _check(path: Path, loaded: ServiceConfig) -> None:
         address_of(loaded.service.listen)
     except ValueError as error:
         raise ConfigError(path, "service.listen", loaded.service.listen, str(error)) from error
+    if loaded.service.memory_max < LEAST_MEMORY:
+        raise ConfigError(path, "service.memory_max", loaded.service.memory_max, "expected 128 MiB at least")
     textfile = loaded.service.textfile
     if textfile and not textfile.endswith(".prom"):
         raise ConfigError(path, "service.textfile", textfile, "expected a file that ends in .prom")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
+
+from soak.service import files
 
 FILE = "history.json"
 
@@ -23,30 +24,43 @@ class Past(msgspec.Struct, omit_defaults=True):
     last_verdict: str = ""
     missed: int = 0
     """Runs that were due and did not start: too late, no patience left, or one was under way."""
+    failed: int = 0
+    """Attempts to start a run that failed."""
 
 
 class History:
-    """Read at the start, written at every change."""
+    """Read at the start, written at every change; what cannot be written is kept until it can."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
+        self.damaged: Path | None = None
+        """Where the file was put aside, if it could not be read."""
         self._pasts = self._read()
+        self._unsaved = False
 
     def of(self, schedule: str) -> Past:
         """What is known of a schedule."""
         return self._pasts.setdefault(schedule, Past())
 
-    def save(self) -> None:
-        """Write it; a crash leaves the old file or the new one."""
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.encode(self._pasts))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+    def save(self) -> str:
+        """Write it; why it could not be written, which is no reason to stop."""
+        self._unsaved = True
+        try:
+            files.replace(self._path, msgspec.json.encode(self._pasts))
+        except OSError as error:
+            return f"{self._path}: cannot be written: {error.strerror}"
+        self._unsaved = False
+        return ""
+
+    def retry(self) -> str:
+        """Write what could not be written before."""
+        return self.save() if self._unsaved else ""
 
     def _read(self) -> dict[str, Past]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Past])
-        except (OSError, msgspec.MsgspecError):
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError, RecursionError):
+            self.damaged = files.put_aside(self._path)
             return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,8 @@ class Plan:
 
     files: tuple[File, ...]
     commands: tuple[tuple[str, ...], ...]
+    warnings: tuple[str, ...] = ()
+    """To be said before anything is done."""
 
 
 def plan(python: Path, given: Path | None, start: bool) -> Plan:
@@ -60,7 +61,7 @@ def plan(python: Path, given: Path | None, start: bool) -> Plan:
                 ("systemctl", "daemon-reload")]  # fmt: skip
     if start:
         commands += [("systemctl", "enable", "soak.service"), ("systemctl", "restart", "soak.service")]
-    return Plan(files, tuple(commands))
+    return Plan(files, tuple(commands), (config.EXPOSED.format(loaded.service.listen),) if loaded.exposed else ())
 
 
 def unit(template: str, program: Path, loaded: ServiceConfig) -> str:
@@ -68,16 +69,9 @@ def unit(template: str, program: Path, loaded: ServiceConfig) -> str:
     text = re.sub(r"^ExecStart=\S+", f"ExecStart={program}", template, flags=re.MULTILINE)
     if program.is_relative_to("/home") or program.is_relative_to("/root"):
         text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
-    if not _is_loopback(loaded.address[0]):
+    if not loaded.loopback:
         text = re.sub(r"^# Nothing leaves.*\n|^IPAddress.*\n", "", text, flags=re.MULTILINE)
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _configs(loaded: ServiceConfig, source: Path, keep: bool) -> list[File]:

@@ -5,12 +5,15 @@ Reference: systemd.io/JOURNAL_NATIVE_PROTOCOL.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+from monitors.text import printable
 
 SOCKET = Path("/run/systemd/journal/socket")
 _INFO, _WARNING, _ERROR = 6, 4, 3
@@ -44,16 +47,19 @@ class Journal:
             self._socket.close()
 
     def _say(self, priority: int, message: str, fields: dict[str, str]) -> None:
-        if self._socket is not None:
+        message, fields = printable(message), {name: printable(value) for name, value in fields.items()}
+        # A log that is on a full disk, or that nobody reads any more, is no reason to stop.
+        with contextlib.suppress(OSError, ValueError):
+            if self._socket is None:
+                stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                word = {_INFO: "", _WARNING: "warning: ", _ERROR: "error: "}[priority]
+                sys.stderr.write(f"{stamp} {word}{message}\n")
+                sys.stderr.flush()
+                return
             try:
                 self._socket.send(_native(priority, message, fields))
             except OSError:
                 sys.stderr.write(f"<{priority}>{message}\n")
-            return
-        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        word = {_INFO: "", _WARNING: "warning: ", _ERROR: "error: "}[priority]
-        sys.stderr.write(f"{stamp} {word}{message}\n")
-        sys.stderr.flush()
 
 
 def _native(priority: int, message: str, fields: dict[str, str]) -> bytes:

@@ -28,6 +28,7 @@ from monitors.round import FAILURES
 from soak import __version__, live
 from soak.service.board import PATIENCE, Board, Now, unsampled
 from soak.service.history import History
+from soak.service.troubles import KINDS
 from workloads import wire
 
 TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
@@ -94,8 +95,16 @@ class BoardCollector(Collector):
         for device, up in self._board.devices.items():
             devices.add_metric([device], float(up))
         yield devices
-        loaded = 0.0 if self._board.config_error or self._board.web_error else 1.0
+        said = self._board.troubles
+        loaded = 0.0 if said.of("config") or said.of("web_config") else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
+        problem = GaugeMetricFamily("soak_problem", "Whether something is not as it should be, by what it is about",
+                                    labels=["kind"])  # fmt: skip
+        for kind in KINDS:
+            problem.add_metric([kind], float(bool(said.of(kind))))
+        yield problem
+        yield _gauge("soak_archive_damaged_runs", "Runs whose record cannot be read", float(self._board.damaged))
+        yield from _callers(self._board)
 
     def _schedule(self) -> Iterator[Metric]:
         names, nexts = self._schedules(), self._next_runs()
@@ -180,6 +189,20 @@ class BoardCollector(Collector):
                 if judged.control_passed is not None:
                     passed.add_metric(labels, float(judged.control_passed))
         yield from (verdict, probability, passed)
+
+
+def _callers(board: Board) -> Iterator[Metric]:
+    """Who asks, and who was turned away; nothing where nobody can ask."""
+    if board.door is not None:
+        yield _gauge("soak_http_connections", "Connections that are open", float(len(board.door.callers)))
+        cut = CounterMetricFamily("soak_http_connections_cut", "Connections that were ended or refused",
+                                  labels=["reason"])  # fmt: skip
+        for reason, number in board.door.cut.items():
+            cut.add_metric([reason], number)
+        yield cut
+    if board.guard is not None:
+        yield CounterMetricFamily("soak_http_logins_refused", "Requests with credentials that were not let in",
+                                  value=board.guard.turned_away)  # fmt: skip
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -15,13 +16,16 @@ from pathlib import Path
 import msgspec
 
 from soak import live
+from soak.confinement import HIDDEN
 from soak.service import conditions
-from soak.service.archive import Archive, RunEntry
+from soak.service.archive import Archive
 from soak.service.board import Board, Now, Waiting
+from soak.service.cgroups import Leaves
 from soak.service.config import ScheduleTable, ServiceConfig, duration_of
 from soak.service.history import History
 from soak.service.journal import Journal
-from soak.service.retention import superfluous
+from soak.service.retention import portion, superfluous
+from soak.service.steady import Steady
 from soak.verdict import EXIT_CODES
 
 LOOK_EVERY = 5.0
@@ -35,10 +39,16 @@ class Runner:
 
     def __init__(
         self, config: ServiceConfig, board: Board, archive: Archive, history: History, journal: Journal,
-        ended: Callable[[ScheduleTable], None],
+        steady: Steady, ended: Callable[[ScheduleTable], None],
     ) -> None:  # fmt: skip
         """Start nothing yet; `ended` is told each schedule whose run is over."""
         self.config = config
+        self.hidden: tuple[Path, ...] = ()
+        """What no trial may read."""
+        self.leaves: Leaves | None = None
+        self._steady, self._troubles = steady, board.troubles
+        self._unclosed: dict[str, float] = {}
+        """Runs that were cut off and could not be closed, and when that is tried again."""
         self._board, self._archive, self._history, self._journal, self._ended = board, archive, history, journal, ended
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -57,13 +67,14 @@ class Runner:
         if waits or (name in self._board.now and schedule.overlap == "skip"):
             self.missed(name, "the run before has not ended")
             return
-        self._board.waiting.append(Waiting(name, schedule.device, time.time(), time.time()))
+        now = self._steady.now()
+        self._board.waiting.append(Waiting(name, schedule.device, now, now))
         self._wake.set()
 
     def missed(self, name: str, reason: str = "it was due too long ago") -> None:
         """A run does not take place."""
         self._history.of(name).missed += 1
-        self._history.save()
+        self._save()
         self._journal.warning(f"a run of {name} was missed: {reason}", SOAK_SCHEDULE=name)
         schedule = self._schedule(name)
         if schedule is not None and name not in self._board.now:
@@ -71,15 +82,26 @@ class Runner:
 
     async def work(self) -> None:
         """Recover what was cut off, then start what waits, until cancelled."""
-        await self._recover()
+        recovered = False
         while self._failure is None:
             self._wake.clear()
-            await self._see_devices()
-            await self._start_waiting()
-            await self._yield()
+            try:
+                if not recovered:
+                    await self._recover()
+                    recovered = True
+                await self._look_after()
+            except OSError as error:
+                # No disk, no descriptor, no process to be had: all that is due waits, and this is tried again.
+                self._troubles.tell("start", f"no run can be started: {_why(error)}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
         raise self._failure
+
+    async def _look_after(self) -> None:
+        await self._see_devices()
+        await self._start_waiting()
+        await self._yield()
+        await self._close_records()
 
     async def close(self) -> None:
         """Ask every run to end, and wait until it has: the running trial is recorded as interrupted."""
@@ -113,14 +135,31 @@ class Runner:
                 self._board.waiting.remove(waiting)
                 continue
             if schedule.device in self._busy:
-                waiting.free = time.time()
-            waiting.reason, lock = await self._hindrance(schedule)
-            if lock is not None:
-                self._board.waiting.remove(waiting)
-                await self._start(schedule, lock)
-            elif time.time() - waiting.free > self.config.conditions.patience:
+                waiting.free = self._steady.now()
+            try:
+                waiting.reason, lock = await self._hindrance(schedule)
+                if lock is not None:
+                    await self._start(schedule, lock)
+                    self._board.waiting.remove(waiting)
+                    self._troubles.tell("start", "")
+                    continue
+            except OSError as error:
+                self._not_started(schedule, waiting, error)
+            if self._steady.now() - waiting.free > self.config.conditions.patience:
                 self._board.waiting.remove(waiting)
                 self.missed(schedule.name, waiting.reason)
+
+    def _not_started(self, schedule: ScheduleTable, waiting: Waiting, error: OSError) -> None:
+        """It stays due, and is tried again."""
+        waiting.reason = f"it cannot be started: {_why(error)}"
+        self._history.of(schedule.name).failed += 1
+        self._save()
+        self._troubles.tell("start", f"a run of {schedule.name} cannot be started: {_why(error)}")
+
+    def _save(self) -> None:
+        """What cannot be written is tried again by the service, which tells when that is over."""
+        if problem := self._history.save():
+            self._troubles.tell("state", problem)
 
     async def _hindrance(self, schedule: ScheduleTable) -> tuple[str, int | None]:
         """Why it may not start now, or the lock of its device."""
@@ -137,26 +176,38 @@ class Runner:
         return ("", lock) if lock is not None else (f"{schedule.device} is used by a run of a service before", None)
 
     async def _start(self, schedule: ScheduleTable, lock: int) -> None:
-        read, write = os.pipe()
-        process = await asyncio.create_subprocess_exec(
-            *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, lock),
-            # Ctrl-C is for the service, which passes it on once; twice would end the run without a report.
-            start_new_session=True,
-            stdout=asyncio.subprocess.DEVNULL, cwd=self.config.path.parent,
-        )  # fmt: skip
-        os.close(write)
-        os.close(lock)
+        read, write, process = -1, -1, None
+        try:
+            read, write = os.pipe()
+            process = await asyncio.create_subprocess_exec(
+                *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, lock),
+                # Ctrl-C is for the service, which passes it on once; twice would end the run without a report.
+                start_new_session=True,
+                stdout=asyncio.subprocess.DEVNULL, cwd=self.config.path.parent, env=self._environ(),
+            )  # fmt: skip
+        finally:
+            for fd in (write, lock, *((read,) if process is None else ())):
+                if fd >= 0:
+                    os.close(fd)
+        self._adopt(process.pid)
         at = time.time()
-        now = Now(schedule.name, schedule.device, process.pid, at, at)
+        now = Now(schedule.name, schedule.device, process.pid, at, self._steady.now())
         self._board.now[schedule.name] = now
         self._busy[schedule.device] = schedule.name
         past = self._history.of(schedule.name)
         past.done, past.last_start = schedule.fingerprint, at
-        self._history.save()
+        self._save()
         self._journal.info(f"a run of {schedule.name} begins", SOAK_SCHEDULE=schedule.name)
         task = asyncio.create_task(self._follow(schedule, now, process, read))
         self._tasks.add(task)
         task.add_done_callback(self._followed)
+
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, HIDDEN: json.dumps(list(map(str, self.hidden)))}
+
+    def _adopt(self, pid: int) -> None:
+        if self.leaves is not None:
+            self.leaves.adopt(pid)
 
     def _followed(self, task: asyncio.Task[None]) -> None:
         """Whatever broke ends the service, which is then started anew and recovers: half a runner helps nobody."""
@@ -183,7 +234,7 @@ class Runner:
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb")
         )
         try:
-            while line := await reader.readline():
+            while (line := await self._line(reader, now)) is not None:
                 self._hear(now, line)
             code = await process.wait()
         finally:
@@ -191,13 +242,21 @@ class Runner:
         self._finish(schedule, now, code)
         await self._tidy()
 
+    async def _line(self, reader: asyncio.StreamReader, now: Now) -> bytes | None:
+        """The next; None at the end."""
+        while True:
+            try:
+                return await reader.readline() or None
+            except ValueError:
+                self._journal.warning(f"{now.schedule}: a message longer than {_LONGEST_LINE} bytes was dropped")
+
     def _hear(self, now: Now, line: bytes) -> None:
         try:
             message = live.decode(line)
         except msgspec.MsgspecError as error:
             self._journal.warning(f"{now.schedule}: a message that cannot be read: {error}", SOAK_RUN=now.run)
             return
-        self._board.hear(now, message, time.time())
+        self._board.hear(now, message, self._steady.now())
         tell = {"SOAK_SCHEDULE": now.schedule, "SOAK_RUN": now.run}
         if isinstance(message, live.Judged):
             say = self._journal.info if message.control_passed is not False else self._journal.warning
@@ -218,7 +277,7 @@ class Runner:
         past.last_end, past.last_run, past.last_verdict = time.time(), now.run, verdict
         if verdict == "pass" and code == EXIT_CODES["pass"]:
             past.last_success = past.last_end
-        self._history.save()
+        self._save()
         say = self._journal.info if verdict == "pass" else self._journal.warning
         say(f"a run of {schedule.name} ended: {verdict}, {reason}", SOAK_SCHEDULE=schedule.name, SOAK_RUN=now.run,
             SOAK_VERDICT=verdict)  # fmt: skip
@@ -252,25 +311,49 @@ class Runner:
                 self._journal.info(f"{now.schedule}: the run {'is paused' if now.paused else 'goes on'}")
 
     async def _recover(self) -> None:
-        """Close the records of runs that a service before could not end."""
+        """Find what a service before could not end.
+
+        Raises:
+            OSError: the state folder cannot be read.
+        """
         locks = await self._all_locks()
-        for entry in self._archive.unfinished():
-            self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
-            folder = str(self._archive.folder / entry.id)
-            if await self._command_ends("soak.closing", folder) == 0:
-                await self._command_ends("soak", "report", folder)
-            self._archive.forget(entry.id)
-        for lock in locks:
-            os.close(lock)
+        try:
+            for entry in await asyncio.to_thread(self._archive.unfinished):
+                self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
+                self._unclosed[entry.id] = 0.0
+            await self._close_records()
+        finally:
+            for lock in locks:
+                os.close(lock)
         await self._tidy()
+
+    async def _close_records(self) -> None:
+        """Close the records of runs that were cut off; what cannot be closed yet is tried again."""
+        for run, at in list(self._unclosed.items()):
+            if self._steady.now() < at:
+                continue
+            folder = self._archive.folder / run
+            if not folder.is_dir() or await self._command_ends("soak.closing", str(folder)) == 0:
+                del self._unclosed[run]
+                await self._command_ends("soak", "report", str(folder))
+            else:
+                self._unclosed[run] = self._steady.now() + _SEE_EVERY
+            self._archive.forget(run)
+        left = ", ".join(sorted(self._unclosed))
+        self._troubles.tell("unclosed", f"{left}: cut off, and the record cannot be closed" if left else "")
 
     async def _all_locks(self) -> list[int]:
         """Taken once no run of a service before is left on any device: each ends by itself, as its pipe has closed."""
         held: list[int] = []
-        for path in sorted((self.config.state / "locks").glob("*.lock")):
-            while (lock := _lock(path)) is None:
-                await asyncio.sleep(0.5)
-            held.append(lock)
+        try:
+            for path in sorted((self.config.state / "locks").glob("*.lock")):
+                while (lock := _lock(path)) is None:
+                    await asyncio.sleep(0.5)
+                held.append(lock)
+        except BaseException:
+            for lock in held:
+                os.close(lock)
+            raise
         return held
 
     async def _command_ends(self, module: str, *words: str) -> int:
@@ -278,12 +361,28 @@ class Runner:
             sys.executable, "-P", "-m", module, *words, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        return await process.wait()
+        self._adopt(process.pid)
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            raise
 
     async def _tidy(self) -> None:
-        """Delete what need not be kept."""
-        runs: list[RunEntry] = await asyncio.to_thread(self._archive.runs)
-        for entry, reason in superfluous(runs, self.config.retention, time.time()):
+        """Delete what need not be kept; little at a time, and nothing for its age by a clock that jumped."""
+        try:
+            runs = await asyncio.to_thread(self._archive.runs)
+        except OSError:
+            return  # the service looks at the archive as well, and tells
+        keep, trust = self.config.retention, self._steady.trust
+        going = superfluous(runs, keep, trust.trusted)
+        chosen, held, self._steady.aged = portion(
+            going, len(runs), self._steady.aged, keep, trust.trusted, not trust.suspect
+        )
+        said = f"{held} runs are older than they may be, and are deleted a tenth at a time" if held else ""
+        self._troubles.tell("retention", said if not trust.suspect else "")
+        for entry, reason in chosen:
             self._journal.info(f"{entry.id} is deleted: {reason}", SOAK_RUN=entry.id)
             await asyncio.to_thread(self._archive.remove, entry.id)
 
@@ -297,10 +396,17 @@ def _lock(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(fd)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return fd
+
+
+def _why(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 def _outcome(now: Now, code: int) -> tuple[str, str]:

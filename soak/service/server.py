@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
+import logging
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,27 +13,35 @@ from pathlib import Path
 import uvicorn
 
 from monitors.catalog import all_specs
+from monitors.text import one_line
 from soak.errors import ConfigError, SoakError, UsageError
 from soak.service import config as service_config
 from soak.service import metrics
 from soak.service.archive import Archive
 from soak.service.board import Board
 from soak.service.cgroups import delegate
-from soak.service.config import ScheduleTable, ServiceConfig
+from soak.service.config import EXPOSED, ScheduleTable, ServiceConfig
+from soak.service.door import Door, Listener, listening
+from soak.service.guard import Guard, renewing
 from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.runner import Runner
-from soak.service.timetable import Timetable
+from soak.service.state import StateFolder
+from soak.service.steady import Steady
+from soak.service.threshold import Names, Threshold
+from soak.service.timetable import AFTER_ERROR, Timetable
+from soak.service.troubles import Troubles
 from soak.service.web import Site
-from soak.service.web_config import Guard, renewing
 
 BEAT = 5.0
 """Seconds between two looks at whether all is fresh, unless the watchdog asks for more."""
-TEXTFILE_EVERY = 15.0
-AFTER_ERROR = 60.0
-"""Seconds between two runs back to back, at least, when the first could not run."""
-_MOST_REQUESTS = 200
+TICK = 1.0
+"""Seconds between two looks at what is due, and at who is connected."""
+LOOK_EVERY = 15.0
+"""Seconds between two looks at the archive, and two textfiles."""
+_SAY_EVERY = 10.0
+"""Seconds between two lines about requests, at least: they come from outside."""
 
 
 class Service:
@@ -45,28 +51,31 @@ class Service:
         """Open the state.
 
         Raises:
-            SoakError: the state folder or the port cannot be used.
+            SoakError: the state folder, the web config or the port cannot be used.
         """
         self._config, self._journal, self._notify = config, journal, notify
-        self._lock = _state(config.state)
+        self._state = StateFolder(config.state)
         layers = metrics.layers_of(all_specs())
-        self._board = Board(layers)
-        self._archive = Archive(config.state / "runs")
-        self._history = History(config.state)
-        self._runner = Runner(config, self._board, self._archive, self._history, journal, self._run_ended)
-        self._timetable = Timetable(config.state, self._runner.due, self._runner.missed)
-        if self._timetable.damaged:
-            journal.error(f"{self._timetable.damaged}: the schedule's jobs cannot be read: put aside, all begin anew")
+        self._troubles = Troubles(journal.warning, journal.info)
+        self._board = Board(layers, self._troubles)
+        self._archive = Archive(config.state / "runs", lambda: self._board.now)
+        self._history, self._timetable = History(config.state), Timetable(config.state)
+        self._steady = Steady(config.state, self._archive.newest())
+        self._runner = Runner(config, self._board, self._archive, self._history, journal, self._steady,
+                              self._run_ended)  # fmt: skip
         self._collector = metrics.BoardCollector(
-            self._board, self._history, self._timetable.next_runs, self._names, time.time
+            self._board, self._history, self._timetable.next_runs, self._names, self._steady.now
         )
         registry = metrics.registry_of(self._collector)
         self._guard = Guard(config.beside(config.service.web_config)) if config.service.web_config else None
-        self._site = Site(self._board, self._archive, self._history, registry, layers,
-                          lambda: self._config.schedules, self._timetable.next_runs, self._unready)  # fmt: skip
+        self._door = Door()
+        self._board.door, self._board.guard = self._door, self._guard
+        self._site = Site(self._board, self._archive, self._history, registry, layers, lambda: self._config.schedules,
+                          self._timetable.next_runs, self._unready, self._steady.now)  # fmt: skip
         for name in self._names():
             self._board.last[name] = self._archive.last_judged(name)
         self._ready = False
+        self._said = -_SAY_EVERY
         self._stop = asyncio.Event()
 
     def run(self) -> None:
@@ -78,37 +87,79 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        delegate(self._journal)
-        with _listening(*self._config.address) as listener:
-            server = self._server()
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            working = asyncio.create_task(self._runner.work())
-            self._timetable.start(self._config.schedules, self._done)
-            beating = asyncio.create_task(self._beat())
-            self._say_ready()
-            stopped = asyncio.create_task(self._stop.wait())
-            await asyncio.wait({serving, working, beating, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            self._notify.stopping()
-            self._journal.info("soak stops")
-            self._timetable.stop()
-            working.cancel()
-            await self._runner.close()
-            beating.cancel()
-            server.should_exit = True
-            results = await asyncio.gather(serving, working, beating, return_exceptions=True)
+        for name in ("uvicorn.error", "asyncio"):
+            logging.getLogger(name).setLevel(
+                logging.CRITICAL
+            )  # what strangers send is counted, not logged line by line
+        listener = self._listening()
+        try:
+            self._runner.leaves = delegate(self._journal, self._config.service.memory_max)
+            self._runner.hidden = self._hidden()
+            self._tell_beginning()
+            await self._work(listener)
+        finally:
+            listener.close()
+            self._door.close()
+            self._state.close()
+
+    async def _work(self, listener: Listener) -> None:
+        server = self._server()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        working = asyncio.create_task(self._runner.work())
+        ticking, beating = asyncio.create_task(self._tick()), asyncio.create_task(self._beat())
+        self._say_ready()
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({serving, working, ticking, beating, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        self._notify.stopping()
+        self._journal.info("soak stops")
+        for task in (ticking, working):
+            task.cancel()
+        await self._runner.close()
+        self._keep()
+        beating.cancel()
+        server.should_exit = True
+        results = await asyncio.gather(serving, working, ticking, beating, return_exceptions=True)
+        if self._guard is not None:
+            self._guard.close()
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
+    def _listening(self) -> Listener:
+        host, port = self._config.address
+        try:
+            return listening(self._door, host, port)
+        except OSError as error:
+            raise UsageError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+
     def _server(self) -> uvicorn.Server:
-        guard = self._guard
+        guard, service = self._guard, self._config.service
+        names = Names(self._config.address[0], service.hosts)
         settings = uvicorn.Config(
-            self._site.app(guard), log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-            limit_concurrency=_MOST_REQUESTS, timeout_keep_alive=10, timeout_graceful_shutdown=5,
-            proxy_headers=False,
+            Threshold(self._site.app(guard), self._door, names, self._say), http="h11", log_config=None,
+            access_log=False, server_header=False, lifespan="off", ws="none", timeout_keep_alive=10,
+            timeout_graceful_shutdown=5, proxy_headers=False,
             ssl_context_factory=(lambda *_: renewing(guard)) if guard is not None and guard.tls else None,
         )  # fmt: skip
         return _Server(settings)
+
+    def _hidden(self) -> tuple[Path, ...]:
+        """What trials may not read: what is recorded of others, and who may come in."""
+        guarded = self._guard.config.files(self._guard.path) if self._guard is not None else []
+        return (self._config.state / "runs", *guarded)
+
+    def _tell_beginning(self) -> None:
+        """What is not as it should be from the start."""
+        for note in self._timetable.notes:
+            self._journal.warning(note)
+        if self._history.damaged is not None:
+            self._journal.warning(f"{self._history.damaged}: damaged: what schedules did before is forgotten")
+        if self._config.exposed or (not self._config.loopback and self._guard is not None and not self._guard.asks):
+            self._troubles.tell("exposed", EXPOSED.format(self._config.service.listen))
+        now = time.time()
+        self._timetable.replace(self._config.schedules, self._done, now)
+        if self._steady.trust.suspect:
+            self._timetable.jumped(now)
 
     def _say_ready(self) -> None:
         scheme = "https" if self._guard is not None and self._guard.tls else "http"
@@ -118,6 +169,12 @@ class Service:
             f"soak serves {scheme}://{self._config.service.listen}, {len(self._config.schedules)} schedules, "
             f"state in {self._config.state}"
         )
+
+    def _say(self, text: str) -> None:
+        """Of requests, now and then."""
+        if time.monotonic() - self._said >= _SAY_EVERY:
+            self._said = time.monotonic()
+            self._journal.warning(one_line(text))
 
     def _unready(self) -> str:
         return "" if self._ready and not self._stop.is_set() else "the schedule does not run"
@@ -132,7 +189,8 @@ class Service:
         if schedule in self._config.schedules and schedule.back_to_back and not self._stop.is_set():
             # What cannot run at all is not tried every moment.
             broke = self._history.of(schedule.name).last_verdict == "error"
-            self._timetable.again(schedule, max(float(schedule.pause), AFTER_ERROR if broke else 0.0))
+            pause = max(float(schedule.pause), AFTER_ERROR if broke else 0.0)
+            self._timetable.again(schedule, time.time() + pause)
 
     def _reload(self) -> None:
         """SIGHUP: another config, if it is a good one. What runs goes on."""
@@ -140,44 +198,95 @@ class Service:
         try:
             fresh = service_config.load(self._config.path)
         except ConfigError as error:
-            self._board.config_error = str(error)
-            self._journal.error(f"the config was not reloaded, the one before stays in use: {error}")
+            self._troubles.tell("config", f"the config was not reloaded, the one before stays in use: {error}")
         else:
             if (fresh.service, fresh.state) != (self._config.service, self._config.state):
                 self._journal.warning("changes in [service] take effect with the next start")
                 fresh = ServiceConfig(fresh.path, self._config.service, fresh.conditions, fresh.retention,
                                       fresh.schedules)  # fmt: skip
-            self._board.config_error = ""
+            self._troubles.tell("config", "")
             self._config = self._runner.config = fresh
-            self._timetable.replace(fresh.schedules, self._done)
+            self._timetable.replace(fresh.schedules, self._done, time.time())
             self._journal.info(f"the config was reloaded: {len(fresh.schedules)} schedules")
         self._notify.ready()
 
-    async def _beat(self) -> None:
-        """Feed the watchdog while all is fresh; tell systemd and the textfile how it goes."""
-        every = min(BEAT, self._notify.watchdog / 3) if self._notify.watchdog else BEAT
-        written, said = 0.0, ""
+    # ---- what is done again and again
+
+    async def _tick(self) -> None:
+        """Begin what is due, and end connections that keep others out."""
         while True:
-            stale = self._board.stale(time.time())
+            self._begin_due()
+            self._door.sweep()
+            await asyncio.sleep(TICK)
+
+    def _begin_due(self) -> None:
+        now, trust = time.time(), self._steady.look()
+        if trust.jumped:
+            self._journal.warning("the clock jumped: what recurs is due anew from now on, and nothing is made up for")
+            self._timetable.jumped(now)
+        for due in self._timetable.due(now, not trust.suspect):
+            if due.late:
+                self._runner.missed(due.schedule.name)
+            else:
+                self._runner.due(due.schedule.name)
+
+    async def _beat(self) -> None:
+        """Feed the watchdog while all is fresh; see what is wrong; tell systemd and the textfile how it goes."""
+        every = min(BEAT, self._notify.watchdog / 3) if self._notify.watchdog else BEAT
+        looked, said = -LOOK_EVERY, ""
+        while True:
+            stale = self._board.stale(self._steady.now())
             if not stale:
                 self._notify.alive()
             elif stale != said:
                 self._journal.error(stale)
             said = stale
-            self._notify.status(stale or self._line())
-            self._see_web_config()
-            if self._config.service.textfile and time.monotonic() - written >= TEXTFILE_EVERY:
-                written = time.monotonic()
+            self._keep()
+            self._see_files_left()
+            await self._see_web_config()
+            if time.monotonic() - looked >= LOOK_EVERY:
+                looked = time.monotonic()
+                await self._see_archive()
                 await asyncio.to_thread(self._textfile)
+            self._notify.status("; ".join([*([stale] if stale else []), *self._troubles.all()]) or self._line())
             await asyncio.sleep(every)
 
-    def _see_web_config(self) -> None:
+    def _keep(self) -> None:
+        """Write what changed, and what could not be written before."""
+        try:
+            problem = self._state.look()
+        except SoakError as error:  # something else has taken its place
+            problem = str(error)
+        problem = problem or self._history.retry() or self._timetable.save() or self._steady.save()
+        self._troubles.tell("state", problem)
+        self._troubles.tell("clock", self._steady.problem())
+
+    def _see_files_left(self) -> None:
+        out = not self._door.keep()
+        recently = self._door.exhausted is not None and self._door.now() - self._door.exhausted < 2 * BEAT
+        text = "no more files can be opened: connections are turned away, and runs wait"
+        self._troubles.tell("descriptors", text if out or recently else "")
+
+    async def _see_web_config(self) -> None:
         if self._guard is None:
             return
-        self._guard.refresh()
-        if self._guard.problem and self._guard.problem != self._board.web_error:
-            self._journal.error(f"the web config was not taken, the one before stays in use: {self._guard.problem}")
-        self._board.web_error = self._guard.problem
+        await self._guard.refresh()
+        problem = self._guard.problem
+        text = f"the web config was not taken, the one before stays in use: {problem}"
+        self._troubles.tell("web_config", text if problem else "")
+        self._runner.hidden = self._hidden()
+
+    async def _see_archive(self) -> None:
+        try:
+            await asyncio.to_thread(self._archive.runs)
+        except OSError as error:
+            self._say(f"{self._archive.folder}: cannot be read: {error.strerror}")
+            return
+        damaged = self._archive.damaged
+        self._board.damaged = len(damaged)
+        some = "; ".join(f"{run}: {why}" for run, why in sorted(damaged.items())[:3])
+        more = f"; and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        self._troubles.tell("archive", f"{some}{more}" if damaged else "")
 
     def _line(self) -> str:
         if self._board.now:
@@ -185,10 +294,15 @@ class Service:
         return f"idle, {len(self._board.waiting)} waiting"
 
     def _textfile(self) -> None:
+        path = self._config.service.textfile
+        if not path:
+            return
         try:
-            metrics.write_textfile(self._collector, self._config.service.textfile)
+            metrics.write_textfile(self._collector, path)
         except OSError as error:
-            self._journal.warning(f"{self._config.service.textfile}: cannot be written: {error.strerror}")
+            self._troubles.tell("textfile", f"{path}: cannot be written: {error.strerror}")
+        else:
+            self._troubles.tell("textfile", "")
 
 
 class _Server(uvicorn.Server):
@@ -198,33 +312,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """None."""
         yield
-
-
-def _state(folder: Path) -> int:
-    """Make the state folder, and keep it for this process alone."""
-    try:
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
-        fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise UsageError(f"{folder}: the state folder cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise SoakError(f"{folder}: another soak service uses this state folder") from None
-    return fd
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named since asyncio sends without delay (TCP_NODELAY) only where it is: 40 ms an answer otherwise.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise UsageError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
-        listener.listen(512)
-        listener.setblocking(False)
-        yield listener

@@ -1,125 +1,172 @@
-"""When runs are due: APScheduler, with its jobs in a SQLite file of their own, so that a restart forgets nothing.
+"""When runs are due: the next time of each schedule, in a JSON file of their own, so that a restart forgets nothing.
 
-What was due while the service was down runs once, late: due times that were missed are one (`coalesce`), and a schedule
-says how late is too late (`late`; unset: never).
+What was due while the service was down runs once, late: due times that were missed are one, and a schedule says how
+late is too late (`late`; unset: never). After a jump of the clock nothing is late and nothing is made up for: each next
+time is reckoned anew from what the clock then says. Cron lines are APScheduler's; nothing of it is kept in files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from apscheduler.events import EVENT_JOB_MISSED, JobEvent
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.base import BaseTrigger
+import msgspec
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
+from soak.service import files
 from soak.service.config import ScheduleTable
 
-FILE = "jobs.sqlite"
+FILE = "timetable.json"
+BEFORE = "jobs.sqlite"
+"""What earlier versions kept: the times are taken over, the pickled jobs are never looked into."""
+
+AFTER_ERROR = 60.0
+"""Seconds between two runs back to back, at least, when the first could not run."""
 
 
-def _nobody(name: str) -> None:
-    """Before there is a timetable."""
+class Entry(msgspec.Struct):
+    """One schedule."""
+
+    fingerprint: str
+    """Of the schedule; another one begins anew. Empty: whatever it is, as its time was taken over."""
+    next: float | None
+    """Unix time at which it is due; None: never again, as far as is known."""
 
 
-_due: Callable[[str], None] = _nobody
-"""Told of what is due: a job in a file can only name a function of a module."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A schedule whose time has come."""
 
-
-async def fire(name: str, fingerprint: str) -> None:
-    """A job: the schedule of that name is due."""
-    _due(name)
+    schedule: ScheduleTable
+    late: bool
+    """Whether that was too long ago."""
 
 
 class Timetable:
-    """The jobs of all schedules."""
+    """The next times of all schedules. Times are Unix times, given."""
 
-    def __init__(self, state: Path, due: Callable[[str], None], missed: Callable[[str], None]) -> None:
-        """Open the job store.
+    def __init__(self, state: Path) -> None:
+        """Read the file, or that of an earlier version."""
+        self._path = state / FILE
+        self.notes: list[str] = []
+        """What became of files that could not be read as they were."""
+        self._entries: dict[str, Entry] = self._read()
+        self._schedules: dict[str, ScheduleTable] = {}
+        self._unsaved = bool(self.notes)
 
-        Args:
-            state: folder of the file.
-            due: told the name of a schedule whose time has come.
-            missed: told the name of one that is too late.
+    def replace(self, schedules: Iterable[ScheduleTable], done: Callable[[ScheduleTable], bool], now: float) -> None:
+        """Other schedules from now on; those that did not change keep their next time.
+
+        done: says of a schedule that is run once whether it was.
         """
-        global _due
-        _due = due
-        self.damaged = _put_aside(state / FILE)
-        """The file of jobs, where it could not be read and was put aside; else None."""
-        self._store = SQLAlchemyJobStore(url=f"sqlite:///{state / FILE}")
-        self._scheduler = AsyncIOScheduler(jobstores={"default": self._store})
-        self._scheduler.add_listener(lambda event: missed(_name(event)), EVENT_JOB_MISSED)
+        # What is not due again, as its run is under way, was cut off where this is the first time.
+        before = {name: e for name, e in self._entries.items() if self._schedules or e.next is not None}
+        self._schedules, self._entries = {schedule.name: schedule for schedule in schedules}, {}
+        for name, schedule in self._schedules.items():
+            kept = before.get(name)
+            if kept is not None and kept.fingerprint in ("", schedule.fingerprint):
+                self._entries[name] = Entry(schedule.fingerprint, _bounded(schedule, kept.next, now))
+            elif schedule.at and done(schedule):
+                self._entries[name] = Entry(schedule.fingerprint, None)
+            else:
+                self._entries[name] = Entry(schedule.fingerprint, _first(schedule, now))
+        self._unsaved = True
 
-    def start(self, schedules: Iterable[ScheduleTable], done: Callable[[ScheduleTable], bool]) -> None:
-        """Begin; `done` says of a schedule that is run once whether it was."""
-        self._scheduler.start(paused=True)
-        self.replace(schedules, done)
-        self._scheduler.resume()
+    def due(self, now: float, trusted: bool = True) -> list[Due]:
+        """What is due; each once, however often its time came meanwhile. A single time waits for a trusted clock."""
+        found = []
+        for name, entry in self._entries.items():
+            schedule = self._schedules[name]
+            if entry.next is None or entry.next > now or (schedule.at and not trusted):
+                continue
+            late = schedule.late is not None and now - entry.next > max(1.0, float(schedule.late))
+            found.append(Due(schedule, late))
+            entry.next = _after(schedule, entry.next, now)
+            self._unsaved = True
+        return found
 
-    def replace(self, schedules: Iterable[ScheduleTable], done: Callable[[ScheduleTable], bool]) -> None:
-        """Other schedules from now on; those that did not change keep their next time."""
-        wanted = {schedule.name: schedule for schedule in schedules}
-        for job in self._scheduler.get_jobs():
-            schedule = wanted.get(job.id)
-            if schedule is None or job.kwargs.get("fingerprint") != schedule.fingerprint:
-                job.remove()
-        for schedule in wanted.values():
-            if self._scheduler.get_job(schedule.name) is None and not (schedule.at and done(schedule)):
-                self._add(schedule, _trigger(schedule))
-            elif self._scheduler.get_job(schedule.name) is not None:
-                self._scheduler.modify_job(schedule.name, misfire_grace_time=_grace(schedule))
+    def again(self, schedule: ScheduleTable, at: float) -> None:
+        """A run back to back has ended: the next is due then."""
+        self._entries[schedule.name] = Entry(schedule.fingerprint, at)
+        self._unsaved = True
 
-    def again(self, schedule: ScheduleTable, pause: float) -> None:
-        """A run back to back has ended: the next is due after so many seconds."""
-        self._add(schedule, DateTrigger(datetime.now(UTC) + timedelta(seconds=pause)))
+    def jumped(self, now: float) -> None:
+        """The clock jumped: everything that recurs begins anew from now on. A single time stays what it is."""
+        for name, entry in self._entries.items():
+            schedule = self._schedules[name]
+            if entry.next is not None and not schedule.at:
+                entry.next = now + float(schedule.pause) if schedule.back_to_back else _after(schedule, now, now)
+                self._unsaved = True
 
     def next_runs(self) -> dict[str, float]:
-        """Unix time at which each schedule is due next; those that are never due again are left out."""
-        jobs = self._scheduler.get_jobs()
-        return {job.id: job.next_run_time.timestamp() for job in jobs if job.next_run_time is not None}
+        """When each schedule is due next; those that are never due again are left out."""
+        return {name: entry.next for name, entry in self._entries.items() if entry.next is not None}
 
-    def stop(self) -> None:
-        """Nothing is due any more; the jobs stay in their file."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    def save(self) -> str:
+        """Write what changed; why it could not be written, which is no reason to stop."""
+        if not self._unsaved:
+            return ""
+        try:
+            files.replace(self._path, msgspec.json.encode(self._entries))
+        except OSError as error:
+            return f"{self._path}: cannot be written: {error.strerror}"
+        self._unsaved = False
+        return ""
 
-    def _add(self, schedule: ScheduleTable, trigger: BaseTrigger) -> None:
-        self._scheduler.add_job(
-            fire, trigger, id=schedule.name, replace_existing=True, coalesce=True, max_instances=1,
-            misfire_grace_time=_grace(schedule),
-            kwargs={"name": schedule.name, "fingerprint": schedule.fingerprint},
-        )  # fmt: skip
+    def _read(self) -> dict[str, Entry]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Entry])
+        except FileNotFoundError:
+            return self._taken_over()
+        except (OSError, msgspec.MsgspecError, RecursionError):
+            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules begin anew")
+            return {}
+
+    def _taken_over(self) -> dict[str, Entry]:
+        before = self._path.with_name(BEFORE)
+        if not before.exists():
+            return {}
+        entries = {}
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError), contextlib.closing(_opened(before)) as db:
+            for name, at in db.execute("SELECT id, next_run_time FROM apscheduler_jobs"):
+                entries[str(name)] = Entry("", None if at is None else float(at))
+        aside = before.with_name(f"{BEFORE}.old")
+        with contextlib.suppress(OSError):
+            before.replace(aside)
+        self.notes.append(f"{before} of an earlier version: {len(entries)} times were taken over, it is now {aside}")
+        return entries
 
 
-def _trigger(schedule: ScheduleTable) -> BaseTrigger:
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _first(schedule: ScheduleTable, now: float) -> float | None:
+    if schedule.at:
+        return datetime.fromisoformat(schedule.at).timestamp()
+    return now if schedule.back_to_back else _after(schedule, now, now)
+
+
+def _bounded(schedule: ScheduleTable, kept: float | None, now: float) -> float | None:
+    """A time that was kept, no later than the schedule allows: the clock may have been ahead when it was reckoned."""
+    if kept is None or schedule.at:
+        return kept
+    latest = now + max(float(schedule.pause), AFTER_ERROR) if schedule.back_to_back else _after(schedule, now, now)
+    return kept if latest is None else min(kept, latest)
+
+
+def _after(schedule: ScheduleTable, due: float, now: float) -> float | None:
+    """When a schedule that was due then is due next, after now."""
     if schedule.cron:
-        return CronTrigger.from_crontab(schedule.cron)
+        # A moment later, as the answer may be the very time that is asked from.
+        start = datetime.fromtimestamp(now + 0.001, UTC)
+        fire = CronTrigger.from_crontab(schedule.cron).get_next_fire_time(None, start)
+        return None if fire is None else float(fire.timestamp())
     if schedule.every is not None:
-        return IntervalTrigger(seconds=max(1, round(float(schedule.every))))
-    return DateTrigger(datetime.fromisoformat(schedule.at) if schedule.at else datetime.now(UTC))
-
-
-def _grace(schedule: ScheduleTable) -> int | None:
-    return None if schedule.late is None else max(1, round(float(schedule.late)))
-
-
-def _name(event: JobEvent) -> str:
-    return str(event.job_id)
-
-
-def _put_aside(path: Path) -> Path | None:
-    """A file that is damaged makes room: schedules begin anew, and the service lives."""
-    if not path.exists():
-        return None
-    try:
-        with sqlite3.connect(path) as db:
-            sound = db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
-    except sqlite3.DatabaseError:
-        sound = False
-    return None if sound else path.replace(path.with_suffix(".damaged"))
+        every = max(1.0, float(schedule.every))
+        return due + every * (max(0.0, now - due) // every + 1)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,9 @@ from soak.service import api
 from soak.service.archive import Archive, RunEntry
 from soak.service.board import Board
 from soak.service.config import NAME, ScheduleTable
+from soak.service.guard import Answer, Guard
 from soak.service.history import History
 from soak.service.pages import Pages, charts
-from soak.service.web_config import Guard
 
 _HERE = Path(__file__).parent
 _RECENT = 20
@@ -43,9 +44,10 @@ class Site:
     def __init__(
         self, board: Board, archive: Archive, history: History, registry: CollectorRegistry,
         layers: dict[str, str], schedules: Callable[[], tuple[ScheduleTable, ...]],
-        next_runs: Callable[[], dict[str, float]], ready: Callable[[], str],
+        next_runs: Callable[[], dict[str, float]], ready: Callable[[], str], steady: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        """Answer from these; `ready` says what is not ready yet, empty when all is."""
+        """Answer from these; `ready` says what is not ready yet, empty when all is; `steady` is what does not jump."""
+        self._steady = steady
         self._board, self._archive, self._history, self._registry = board, archive, history, registry
         self._layers, self._schedules, self._next_runs, self._ready = layers, schedules, next_runs, ready
         self._runs: tuple[float, list[RunEntry]] = (-1.0, [])
@@ -142,13 +144,14 @@ class Site:
     async def _status(self) -> api.ServiceStatus:
         recent = [entry for entry in await self._entries() if entry.verdict is not None][:_RECENT]
         return api.status(self._board, self._history, self._schedules(), self._next_runs(), recent, self._layers,
-                          time.time())  # fmt: skip
+                          time.time(), self._steady())  # fmt: skip
 
     async def _entries(self) -> list[RunEntry]:
         """The archive, as it was at most two seconds ago."""
         at, entries = self._runs
         if time.monotonic() - at > 2.0 or at < 0:
-            entries = await asyncio.to_thread(self._archive.runs)
+            with contextlib.suppress(OSError):  # then as it was before; the service says what is wrong
+                entries = await asyncio.to_thread(self._archive.runs)
             self._runs = time.monotonic(), entries
         return entries
 
@@ -181,11 +184,17 @@ class Guarded:
         """One request."""
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-            if not await asyncio.to_thread(self._guard.admits, given):
-                refusal = PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="soak"'})
-                await refusal(scope, receive, send)
+            answer = await self._guard.admits(given, str((scope.get("client") or ("",))[0]))
+            if answer is not Answer.ADMITTED:
+                await _REFUSALS[answer](scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+_REFUSALS = {
+    Answer.REFUSED: PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="soak"'}),
+    Answer.BUSY: PlainTextResponse("Too many passwords are being checked\n", 429, {"Retry-After": "1"}),
+}
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -1,35 +1,35 @@
-"""TLS and basic auth from a web-config file, in the form that Prometheus exporters use; read again when it changes.
+"""TLS and basic auth from a web-config file, in the form that Prometheus exporters use.
 
-Reference: github.com/prometheus/exporter-toolkit, docs/web-configuration.md.
+Whatever the file holds, the outcome is a config or one error of one line. Scalars are read as text (a key `yes` is no
+truth), anchors and aliases are refused (a few lines of them can stand for gigabytes), and what is no plain file of a
+sensible size is not opened at all. Reference: github.com/prometheus/exporter-toolkit, docs/web-configuration.md.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
-import hashlib
+import os
 import re
 import ssl
-import threading
-from collections import OrderedDict
+import stat
 from pathlib import Path
 from typing import Any, Literal
 
-import bcrypt
 import yaml
 
-from soak.errors import ConfigError
+from monitors.text import one_line
+from soak.errors import ConfigError, missing_key
 from soak.tables import convert, known_keys
 
 _CLIENT = Literal["NoClientCert", "RequestClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven",
                   "RequireAndVerifyClientCert"]  # fmt: skip
 _VERSION = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_HASH = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
-_REMEMBERED = 64
-_DUMMY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10))
-"""Checked where the user is unknown, so that an answer takes as long as for one who is known."""
+_HASH = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}")
+_COSTS = range(4, 17)
+"""Each more doubles the time of a check; 16 takes seconds."""
+LARGEST = 256 * 1024
+"""Bytes of a web-config file, and of a certificate, a key or a bundle of authorities."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,21 +53,73 @@ class WebConfig:
     users: dict[str, str]
     """bcrypt hashes by user."""
 
+    def files(self, path: Path) -> list[Path]:
+        """The file itself, and those that it names."""
+        names = [self.tls.cert_file, self.tls.key_file, self.tls.client_ca_file] if self.tls else []
+        return [path, *(path.parent / name for name in names if name)]
 
-def load(path: Path) -> WebConfig:
-    """Read and check a web-config file.
+
+def load(path: Path) -> tuple[WebConfig, ssl.SSLContext | None]:
+    """Read and check a web-config file, and the files that it names.
 
     Raises:
         ConfigError: it cannot be used.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        loaded = _checked(path, _parsed(path))
+        return loaded, context_of(path, loaded.tls) if loaded.tls else None
+    except ConfigError as error:
+        raise missing_key(one_line(path), "", one_line(error).removeprefix(f"{one_line(path)}: ")) from None
+    except Exception as error:  # noqa: BLE001  (a file may hold anything; whatever comes of it is an error of the file)
+        said = one_line(error) or "cannot be read"
+        raise missing_key(one_line(path), "", f"cannot be used: {type(error).__name__}: {said}") from None
+
+
+class _Loader(yaml.BaseLoader):  # type: ignore[misc]
+    """Text, lists and tables of text."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As usual, but for aliases."""
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("anchors and aliases are not taken here")
+        return super().compose_node(parent, index)
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return yaml.load(_text(path), _Loader) or {}  # noqa: S506  (makes nothing but text, lists and tables)
     except OSError as error:
-        raise ConfigError(path, "", "", f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, "", "", f"not valid YAML: {' '.join(str(error).split())}") from error
+        raise missing_key(path, "", f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise missing_key(path, "", "not valid YAML: not UTF-8 text") from error
+    except RecursionError as error:
+        raise missing_key(path, "", "not valid YAML: nested too deeply") from error
+    except yaml.YAMLError as error:
+        raise missing_key(path, "", f"not valid YAML: {one_line(error)}") from error
+
+
+def _text(path: Path) -> str:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        _plain(os.fstat(fd))
+        return file.read(LARGEST + 1).decode()
+
+
+def _plain(seen: os.stat_result) -> None:
+    """Refuse what would block, or fill the memory.
+
+    Raises:
+        OSError: it does.
+    """
+    if not stat.S_ISREG(seen.st_mode):
+        raise OSError("not a plain file")
+    if seen.st_size > LARGEST:
+        raise OSError(f"larger than {LARGEST // 1024} KiB")
+
+
+def _checked(path: Path, raw: Any) -> WebConfig:
     if not isinstance(raw, dict):
-        raise ConfigError(path, "", "", "expected tls_server_config and basic_auth_users")
+        raise missing_key(path, "", "expected tls_server_config and basic_auth_users")
     known_keys(path, "", raw, ("tls_server_config", "basic_auth_users"))
     table = raw.get("tls_server_config")
     tls = convert(path, "tls_server_config", table, TlsTable) if table else None
@@ -75,12 +127,13 @@ def load(path: Path) -> WebConfig:
     if not isinstance(users, dict):
         raise ConfigError(path, "basic_auth_users", users, "expected users and their bcrypt hashes")
     for user, hashed in users.items():
-        if not isinstance(hashed, str) or not _HASH.fullmatch(hashed):
+        matched = _HASH.fullmatch(hashed) if isinstance(hashed, str) else None
+        if matched is None:
             raise ConfigError(path, f"basic_auth_users.{user}", "…", "expected a bcrypt hash (htpasswd -nBC 10 '')")
-    loaded = WebConfig(tls, {str(user): hashed for user, hashed in users.items()})
-    if tls is not None:
-        context_of(path, tls)
-    return loaded
+        if int(matched["cost"]) not in _COSTS:
+            expected = f"expected a bcrypt cost of {_COSTS[0]} to {_COSTS[-1]}"
+            raise ConfigError(path, f"basic_auth_users.{user}", "…", expected)
+    return WebConfig(tls, dict(users))
 
 
 def context_of(path: Path, tls: TlsTable) -> ssl.SSLContext:
@@ -96,13 +149,17 @@ def context_of(path: Path, tls: TlsTable) -> ssl.SSLContext:
             raise ConfigError(path, f"tls_server_config.{key}", version, "expected TLS12 or TLS13")
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     try:
-        context.load_cert_chain(path.parent / tls.cert_file, path.parent / tls.key_file)
-    except (OSError, ssl.SSLError) as error:
+        certificate, key_file = path.parent / tls.cert_file, path.parent / tls.key_file
+        for file in (certificate, key_file):
+            _plain(file.stat())
+        # A key that asks for a password would ask the terminal of the service.
+        context.load_cert_chain(certificate, key_file, password=lambda: b"-")
+    except (OSError, ssl.SSLError, ValueError) as error:
         raise ConfigError(path, "tls_server_config.cert_file", tls.cert_file, f"cannot be used: {error}") from error
     if tls.cipher_suites:
         try:
             context.set_ciphers(":".join(tls.cipher_suites))
-        except ssl.SSLError as error:
+        except (ssl.SSLError, ValueError) as error:
             expected = "expected cipher suites by their OpenSSL names"
             raise ConfigError(path, "tls_server_config.cipher_suites", tls.cipher_suites, expected) from error
     _ask_clients(path, tls, context)
@@ -116,127 +173,10 @@ def _ask_clients(path: Path, tls: TlsTable, context: ssl.SSLContext) -> None:
         expected = "a certificate that is not verified proves nothing: expected RequireAndVerifyClientCert"
         raise ConfigError(path, "tls_server_config.client_auth_type", tls.client_auth_type, expected)
     try:
+        _plain((path.parent / tls.client_ca_file).stat())
         context.load_verify_locations(path.parent / tls.client_ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ssl.SSLError, ValueError) as error:
         key = "tls_server_config.client_ca_file"
         raise ConfigError(path, key, tls.client_ca_file, f"cannot be used: {error}") from error
     required = tls.client_auth_type == "RequireAndVerifyClientCert"
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-
-
-class Guard:
-    """Keeps the latest good web config, and says who may come in."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the file.
-
-        Raises:
-            ConfigError: it cannot be used.
-        """
-        self._path = path
-        self._stamp = self._look()
-        self._config = load(path)
-        self._context = context_of(path, self._config.tls) if self._config.tls else None
-        self._passed: OrderedDict[bytes, None] = OrderedDict()
-        """Digests of credentials that were right: bcrypt is slow, and asked from several threads."""
-        self._lock = threading.Lock()
-        self.problem = ""
-        """Why the file as it is now is not in use; empty where it is."""
-
-    @property
-    def tls(self) -> bool:
-        """Whether connections are encrypted; fixed when the service starts."""
-        return self._context is not None
-
-    def context(self) -> ssl.SSLContext:
-        """For the next connection."""
-        self.refresh()
-        assert self._context is not None
-        return self._context
-
-    def refresh(self) -> None:
-        """Read the file, and the certificates it names, again if any of them changed. One that is wrong is not used."""
-        stamp = self._look()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            fresh = load(self._path)
-            self._unprotected(fresh)
-            if fresh.tls and self._config.tls:
-                self._context = context_of(self._path, fresh.tls)
-        except ConfigError as error:
-            self.problem = str(error)
-            return
-        self._config, self.problem = fresh, ""
-        with self._lock:
-            self._passed.clear()
-
-    def _unprotected(self, fresh: WebConfig) -> None:
-        """A file that is half written must not open the door: protection is taken away by a restart only."""
-        for key, before, after in (
-            ("tls_server_config", self._config.tls, fresh.tls),
-            ("basic_auth_users", self._config.users, fresh.users),
-        ):
-            if bool(before) != bool(after):
-                raise ConfigError(self._path, key, after or {}, "is taken on or off with the next start only")
-
-    def _look(self) -> tuple[Any, ...]:
-        named = self._config.tls if hasattr(self, "_config") else None
-        files = [named.cert_file, named.key_file, named.client_ca_file] if named else []
-        return tuple(_stamp(path) for path in (self._path, *(self._path.parent / name for name in files if name)))
-
-    def admits(self, authorization: str) -> bool:
-        """Whether the header of that value lets a request in; takes a tenth of a second for one never seen."""
-        self.refresh()
-        if not self._config.users:
-            return True
-        user, password = _credentials(authorization)
-        hashed = self._config.users.get(user)
-        key = hashlib.sha256(f"{user}\0{hashed}\0{password}".encode()).digest()
-        with self._lock:
-            if key in self._passed:
-                return True
-        right = bcrypt.checkpw(password.encode()[:72], hashed.encode() if hashed else _DUMMY) and hashed is not None
-        if right:
-            with self._lock:
-                self._passed[key] = None
-                while len(self._passed) > _REMEMBERED:
-                    self._passed.popitem(last=False)
-        return right
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return status.st_mtime_ns, status.st_size
-
-
-def _credentials(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
-
-
-class Renewing(ssl.SSLContext):
-    """A context that asks its guard for the present one at every connection."""
-
-    guard: Guard
-
-    def wrap_bio(self, *args: Any, **keys: Any) -> ssl.SSLObject:
-        """As the present context would."""
-        return self.guard.context().wrap_bio(*args, **keys)
-
-
-def renewing(guard: Guard) -> Renewing:
-    """For a server: new certificates are used without a restart."""
-    context = Renewing(ssl.PROTOCOL_TLS_SERVER)
-    context.guard = guard
-    return context

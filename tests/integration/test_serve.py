@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 import re
 import shutil
 import signal
@@ -21,8 +22,6 @@ from pathlib import Path
 
 import bcrypt
 import pytest
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers.background import BackgroundScheduler
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,12 +46,10 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 def overdue(state: Path, name: str) -> None:
     """As if the service had been down when that schedule was due, an hour ago."""
-    store = SQLAlchemyJobStore(url=f"sqlite:///{state / FILE}")
-    store.start(BackgroundScheduler(), "default")
-    job = store.lookup_job(name)
-    job.next_run_time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
-    store.update_job(job)
-    store.shutdown()
+    path = state / FILE
+    entries = json.loads(path.read_text())
+    entries[name]["next"] = time.time() - 3600
+    path.write_text(json.dumps(entries))
 
 
 def test_a_run_from_due_to_report_and_a_clean_stop(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from contextlib import closing
@@ -22,7 +23,6 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
-from soak.service.timetable import _put_aside
 from soak.shipped import shipped
 from soak.store import FILE, Store
 
@@ -46,7 +46,20 @@ def test_history_outlives_a_restart_and_a_damaged_file(tmp_path: Path) -> None:
     history.save()
     assert History(tmp_path).of("nightly").last_success == 5.0
     (tmp_path / "history.json").write_text("{broken")
-    assert History(tmp_path).of("nightly").last_success is None
+    again = History(tmp_path)
+    assert again.of("nightly").last_success is None
+    assert again.damaged == tmp_path / "history.json.damaged"
+
+
+def test_history_that_cannot_be_written_is_kept_until_it_can(tmp_path: Path) -> None:
+    history = History(tmp_path / "state")
+    (tmp_path / "state").write_text("in the way")
+    history.of("nightly").missed = 3
+    assert "cannot be written" in history.save()
+    assert "cannot be written" in history.retry()
+    (tmp_path / "state").unlink()
+    assert history.retry() == ""
+    assert History(tmp_path / "state").of("nightly").missed == 3
 
 
 @pytest.mark.parametrize(
@@ -180,14 +193,6 @@ def test_a_record_of_another_time_keeps_nobody_from_serving(tmp_path: Path) -> N
     assert Archive(tmp_path).last_judged("night") == []
 
 
-def test_a_damaged_file_of_jobs_is_put_aside_and_told(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.sqlite"
-    path.write_bytes(b"no database" * 1000)
-    assert _put_aside(path) == tmp_path / "jobs.damaged"
-    assert not path.exists()
-    assert _put_aside(path) is None
-
-
 def test_silence_is_not_fresh() -> None:
     board = Board(metrics.layers_of(all_specs()))
     now = Now("s", "cpu", 1, 0.0, 100.0)
@@ -212,6 +217,25 @@ def test_times_in_words() -> None:
     assert when(None, 0.0) == "–"
     assert when(70.0, 10.0) == "in 1 min"
     assert when(10.0, 70.0) == "1 min ago"
+
+
+class Full:
+    """A stream onto a full disk."""
+
+    def write(self, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    monkeypatch.setattr("sys.stderr", Full())
+    Journal().error("the disk is full")
+
+
+def test_a_log_takes_any_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    Journal().info("\udce9 \x1b[31m")
+    assert capsys.readouterr().err.endswith("Z \\udce9 \\x1b[31m\n")
 
 
 def test_the_unit_is_rendered_for_the_environment_and_the_address(tmp_path: Path) -> None:

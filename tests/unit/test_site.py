@@ -19,9 +19,9 @@ from soak.service import metrics
 from soak.service.archive import Archive
 from soak.service.board import Board, Now, Waiting
 from soak.service.config import ScheduleTable
+from soak.service.guard import Guard
 from soak.service.history import History
 from soak.service.web import Site
-from soak.service.web_config import Guard
 from soak.store import FILE, Store
 from workloads import wire
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
 
 from soak.errors import ConfigError
 from soak.service import web_config
-from soak.service.web_config import Guard
+from soak.service.guard import Answer, Guard
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 OTHER = bcrypt.hashpw(b"fresh", bcrypt.gensalt(4)).decode()
@@ -30,43 +32,174 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+async def lets_in(guard: Guard, authorization: str, address: str = "192.0.2.1") -> bool:
+    return await guard.admits(authorization, address) is Answer.ADMITTED
+
+
 def test_only_who_is_listed_comes_in(tmp_path: Path) -> None:
     guard = Guard(write(tmp_path, f"basic_auth_users:\n  ann: {HASH}\n"))
-    assert guard.admits(basic("ann", "secret"))
-    assert guard.admits(basic("ann", "secret")), "as well when it is remembered"
-    for wrong in ("", "Basic", "Basic !!!", "Bearer x", basic("ann", "wrong"), basic("bob", "secret"), basic("", "")):
-        assert not guard.admits(wrong)
+
+    async def work() -> None:
+        assert await lets_in(guard, basic("ann", "secret"))
+        assert await lets_in(guard, basic("ann", "secret")), "as well when it is remembered"
+        for wrong in (
+            "", "Basic", "Basic !!!", "Bearer x", basic("ann", "wrong"), basic("bob", "secret"), basic("", ""),
+            basic("ann", "secret\0"), basic("ann", "x" * 5000), "Basic \xff",
+        ):  # fmt: skip
+            assert await guard.admits(wrong) is Answer.REFUSED
+            assert await guard.admits(wrong) is Answer.REFUSED, "as well when it is remembered"
+
+    run(work())
 
 
 def test_without_users_everyone_does(tmp_path: Path) -> None:
-    assert Guard(write(tmp_path, "")).admits("")
+    guard = Guard(write(tmp_path, ""))
+    assert not guard.asks
+
+    async def work() -> None:
+        assert await lets_in(guard, "")
+
+    run(work())
 
 
 def test_a_changed_file_counts_and_a_broken_one_does_not(tmp_path: Path) -> None:
     guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
-    assert guard.admits(basic("ann", "secret"))
-    write(tmp_path, f"basic_auth_users: {{ann: {OTHER}}}")
-    assert not guard.admits(basic("ann", "secret"))
-    assert guard.admits(basic("ann", "fresh"))
-    write(tmp_path, "basic_auth_users: {ann: plain}")
-    assert guard.admits(basic("ann", "fresh")), "the last good one stays"
-    assert "expected a bcrypt hash" in guard.problem
+
+    async def work() -> None:
+        assert await lets_in(guard, basic("ann", "secret"))
+        write(tmp_path, f"basic_auth_users: {{ann: {OTHER}}}")
+        await guard.refresh()
+        assert not await lets_in(guard, basic("ann", "secret"))
+        assert await lets_in(guard, basic("ann", "fresh"))
+        write(tmp_path, "basic_auth_users: {ann: plain}")
+        await guard.refresh()
+        assert await lets_in(guard, basic("ann", "fresh")), "the last good one stays"
+        assert "expected a bcrypt hash" in guard.problem
+        (tmp_path / "web.yml").unlink()
+        await guard.refresh()
+        assert await lets_in(guard, basic("ann", "fresh"))
+        assert "No such file" in guard.problem
+        write(tmp_path, f"basic_auth_users: {{ann: {OTHER}}}")
+        await guard.refresh()
+        assert guard.problem == ""
+
+    run(work())
 
 
 def test_a_half_written_file_opens_no_door(tmp_path: Path) -> None:
     guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
-    for text in ("", "basic_auth_users:\n", "basic_auth_users: {}"):
-        write(tmp_path, text)
-        assert not guard.admits("")
-        assert guard.admits(basic("ann", "secret"))
-        assert "is taken on or off with the next start only" in guard.problem
+
+    async def work() -> None:
+        for text in ("", "basic_auth_users:\n", "basic_auth_users: {}"):
+            write(tmp_path, text)
+            await guard.refresh()
+            assert not await lets_in(guard, "")
+            assert await lets_in(guard, basic("ann", "secret"))
+            assert "is taken on or off with the next start only" in guard.problem
+
+    run(work())
 
 
 def test_many_at_once_are_told_right_from_wrong(tmp_path: Path) -> None:
     guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
     asked = [basic("ann", "secret" if n % 3 == 0 else f"wrong{n}") for n in range(300)]
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(guard.admits, asked)) == [n % 3 == 0 for n in range(300)]
+
+    async def work() -> None:
+        answers = await asyncio.gather(*(guard.admits(each, str(n)) for n, each in enumerate(asked)))
+        right = [answer is Answer.ADMITTED for answer in answers]
+        assert right == [n % 3 == 0 for n in range(300)]
+
+    run(work())
+
+
+def test_who_is_known_waits_for_nobody_who_guesses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+
+    async def work() -> None:
+        assert await lets_in(guard, basic("ann", "secret"))
+        never = asyncio.Event()
+
+        async def hangs(*_: object) -> bool:
+            await never.wait()
+            return False
+
+        monkeypatch.setattr(guard, "_check", hangs)
+        guessing = [asyncio.create_task(guard.admits(basic("ann", f"{n}"), "192.0.2.1")) for n in range(100)]
+        await asyncio.sleep(0)
+        assert await lets_in(guard, basic("ann", "secret"))
+        never.set()
+        await asyncio.gather(*guessing)
+        assert await lets_in(guard, basic("ann", "secret")), "guesses push nobody out of what is remembered"
+
+    run(work())
+
+
+def test_an_address_has_few_places_and_takes_none_from_others(tmp_path: Path) -> None:
+    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+
+    async def work() -> None:
+        guesses = [guard.admits(basic("ann", f"{n}"), "192.0.2.1") for n in range(100)]
+        *answers, other = await asyncio.gather(*guesses, guard.admits(basic("ann", "secret"), "192.0.2.2"))
+        assert answers.count(Answer.BUSY) == 84
+        assert answers.count(Answer.REFUSED) == 16
+        assert other is Answer.ADMITTED
+        assert guard.turned_away == 100
+
+    run(work())
+
+
+def test_who_is_unknown_is_checked_against_a_hash_of_the_same_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    asked: list[bytes] = []
+    monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: bool(asked.append(hashed)) or True)
+
+    async def work() -> None:
+        assert not await lets_in(guard, basic("bob", "x")), "though the check itself said yes"
+
+    run(work())
+    assert asked == [HASH.encode()]
+
+
+BOMB = "a: &a [x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]\n" for n in range(30))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"yes: x\n", b"1: {2: 3}\n", b"- a\n", b"5\n", b"2001-99-99: 1\n", b"!!python/object:os.system x\n",
+        b"? [a, b]\n: c\n", b"? {a: b}\n: c\n", b"\x00\x01\x02", b"\xff\xfe\xfd", BOMB.encode(),
+        b"[" * 20000, b"{a: " * 20000, b"a: " + b"1" * 6000 + b"\n", b"x" * 300_000, b"tls_server_config: 5\n",
+        b"tls_server_config: [1]\n", b"tls_server_config: {cert_file: [a], key_file: 1}\n",
+        b"tls_server_config: {cert_file: /dev/zero, key_file: /dev/zero}\n",
+        b"tls_server_config: {cert_file: ., key_file: .}\n", b'tls_server_config: {cert_file: "a\\0b", key_file: x}\n',
+        b"basic_auth_users: [1]\n", b"basic_auth_users: {1: 2}\n", b"basic_auth_users: {yes: no}\n",
+        b'basic_auth_users: {"\\ud800": x}\n', b"basic_auth_users: {ann: {bob: 1}}\n",
+        b"basic_auth_users: {ann: $2y$31$" + b"a" * 53 + b"}\n", b"<<: 1\n", b"\t\n", b"%YAML 9\n---\n", b"a: b: c",
+    ],
+)  # fmt: skip
+def test_whatever_the_file_holds_is_one_clear_line(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "web.yml"
+    path.write_bytes(text)
+    with pytest.raises(ConfigError) as caught:
+        web_config.load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ")
+    assert "\n" not in said
+    assert len(said) < 700
+    assert said.isprintable()
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(ConfigError, match=r"cannot be read|cannot be used"):
+            web_config.load(path)
 
 
 @pytest.mark.parametrize(
