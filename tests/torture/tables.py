@@ -92,9 +92,9 @@ def _head_again(head: list[str], rows: Rows, rnd: random.Random) -> None:
 
 
 def _wide(head: list[str], rows: Rows, rnd: random.Random) -> None:
-    head += [f"c{i}" for i in range(300)]
+    head += [f"c{i}" for i in range(30)]
     for row in rows:
-        row += ["1"] * 300
+        row += ["1"] * 30
 
 
 MUTATIONS: dict[str, Callable[[list[str], Rows, random.Random], None]] = {
