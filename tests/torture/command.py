@@ -55,7 +55,7 @@ CAMPAIGNS = {
     "neighbour": Campaign("neighbour", 3, 0, 600.0, inside=False),
     "records": Campaign("records", 1000, 100, 240.0),
     "configs": Campaign("configs", 600, 60, 240.0),
-    "traces": Campaign("traces", 600, 60, 240.0),
+    "traces": Campaign("tables", 600, 60, 240.0),
     "answers": Campaign("answers", 400, 40, 240.0),
     "wire": Campaign("wire", 20, 2, 240.0),
 }
@@ -208,6 +208,8 @@ def aside(act: Callable[[], None]) -> None:
         try:
             act()
             code = 0
+        except Exception:  # noqa: BLE001  (told by the exit code)
+            traceback.print_exc()
         finally:
             os._exit(code)
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
