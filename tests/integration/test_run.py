@@ -66,6 +66,38 @@ def test_every_end_is_a_recorded_result_and_the_run_goes_on(soak: Any) -> None:
     assert "fault_hang" in stacks[0]["data"]["stacks"]
 
 
+def test_a_clean_start_up_is_no_leak(soak: Any) -> None:
+    """Two seconds of steps, of which imports take hundreds of MiB and the first steps some more."""
+    config = soak.config(BASE + trial("recurrent", steps=100))
+    code, output = soak.run("run", config)
+    found = only_trial(soak.report())
+    assert found["end_reason"] == "finished", output
+    assert (found["verdict"], code) == ("inconclusive", 3), output
+    assert "growth so far" not in output
+    assert "would do" in found["reason"] or "no step was seen" in found["reason"]
+    for series in found["series"]:
+        assert all(f["verdict"] == "inconclusive" for f in series["findings"]), series["name"]
+
+
+def test_a_supervisor_that_was_stopped_to_the_end_has_seen_no_pass(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="12 s"))
+    process = soak.start("run", config)
+    (pid,) = soak.wait_for(lambda: workers(process.pid))
+    soak.wait_for(lambda: events(soak, "ready"))
+    before = rounds(soak)
+    soak.wait_for(lambda: rounds(soak) > before + 15)
+    process.send_signal(signal.SIGSTOP)
+    soak.wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    process.send_signal(signal.SIGCONT)
+    output, _ = process.communicate(timeout=60)
+    found = only_trial(soak.report())
+    assert (found["verdict"], process.returncode) == ("inconclusive", 3), output
+    assert found["end_reason"] == "finished"
+    assert "was not seen" in found["reason"]
+    gaps = [e["data"]["seconds"] for e in soak.report()["events"] if e["kind"] == "gap"]
+    assert max(gaps) > 3
+
+
 def test_ctrl_c_once_ends_cleanly_with_a_report(soak: Any) -> None:
     config = soak.config(BASE + trial("recurrent", duration="10 min") + trial("recurrent", "tensorflow", name="later"))
     process = soak.start("run", config, "--set", "run.parallel=1", "--set", 'run.order="listed"')
