@@ -28,7 +28,7 @@ _POINTS = 10_000
 _MOST_POINTS = 10_000_000
 """Points of each series in all answers."""
 _LEAST_STEP = 1e-3
-_MOST_BODY = 128 << 20
+MOST_BODY = 128 << 20
 """Bytes of one answer."""
 _TIMEOUT = 120.0
 _PATIENCE = 600.0
@@ -121,14 +121,17 @@ class _Asked:
             one = points.series(self._query, alive)
             series.append(one)
             lost[one.name] = max(points.lost, lost.get(one.name, 0.0))
-        unread = [one for one in self._found.values() if one.unread]
-        if unread:
-            most = max(one.unread for one in unread)
-            names = listed(one.named(self._query)[0] for one in unread)
-            notes.append(
-                f"up to {most:,} samples left out of {names}: native histograms, no finite number, or out of order"
-            )
-        return Trace(one_line(f"{self._server.shown} {self._query}"), series, notes, lost)
+        notes += self._left_out("native histograms, no finite number, or out of order", "unread")
+        notes += self._left_out("no value", "empty")
+        return Trace(one_line(f"{self._server.shown} {self._query}"), series, tuple(notes), lost)
+
+    def _left_out(self, what: str, count: str) -> list[str]:
+        counts: dict[str, int] = {}
+        for points in self._found.values():
+            name = points.named(self._query)[0]
+            counts[name] = max(counts.get(name, 0), getattr(points, count))
+        some = {name: number for name, number in counts.items() if number}
+        return [f"up to {max(some.values()):,} samples left out of {listed(some)}: {what}"] if some else []
 
 
 class _Points:
@@ -141,6 +144,8 @@ class _Points:
         self._count, self._last = 0, -np.inf
         self.unread = 0
         """Points that could not be understood."""
+        self.empty = 0
+        """Points without a value."""
 
     def add(self, points: Floats, unread: int) -> None:
         """Take a window. points: times and values, shape (2, n). unread: how many more could not be understood."""
@@ -148,6 +153,7 @@ class _Points:
         known = points[:, ~(np.abs(points[1]) >= LARGEST)]
         known = known[:, rising(known[0], self._last)]
         self.unread += points.shape[1] - known.shape[1] + unread
+        self.empty += int(np.isnan(known[1]).sum())
         if known.shape[1]:
             self._last = float(known[0, -1])
             self._condenser.add(*self._held)
@@ -221,9 +227,9 @@ def _body(answer: Any, server: _Server) -> bytes:
     while part := answer.read1(_CHUNK):
         parts.append(part)
         size += len(part)
-        if size > _MOST_BODY:
+        if size > MOST_BODY:
             raise UsageError(
-                f"{server.shown}: an answer of more than {_MOST_BODY:,} bytes; expected fewer series or a longer --step"
+                f"{server.shown}: an answer of more than {MOST_BODY:,} bytes; expected fewer series or a longer --step"
             )
         if time.monotonic() > deadline:
             raise UsageError(f"{server.shown}: no whole answer within {_PATIENCE:.0f} s")
