@@ -53,7 +53,7 @@ def _fit(value: Any) -> Any:
 _FIELDS = (
     "layer", "unit", "verdict", "leak_probability", "calibrated", "rate_per_hour", "rate_per_hour_ci95",
     "rate_per_step", "rate_per_step_ci95", "minimum_detectable_rate_per_hour", "shape", "hours_to_exhaustion",
-    "hours_to_exhaustion_ci95", "samples", "gaps", "restarts", "reason",
+    "hours_to_exhaustion_ci95", "samples", "gaps", "unseen_seconds", "restarts", "reason",
 )  # fmt: skip
 
 

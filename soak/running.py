@@ -29,6 +29,8 @@ class Running:
     started: float
     started_wall: float
     watch: Watch
+    ready_at: float | None = None
+    """When its workload was built."""
     last_beat: wire.Beat | None = None
     rate: RunningRate = field(default_factory=RunningRate)
     done: wire.Done | None = None
@@ -41,11 +43,17 @@ class Running:
     held_up: bool = False
     """Whether it sent more than may be read now."""
 
+    def stepped(self, now: float) -> float | None:
+        """When its last step ended, by the worker's own count: also where nobody listened then. None before a step."""
+        if self.ready_at is None or self.last_beat is None:
+            return None
+        return min(self.ready_at + max(0.0, self.last_beat.t), now)
+
     def status(self, latest: Latest, now: float) -> Status:
         """For who watches the run. latest: the samples of all trials."""
         values = self.last_beat.values if self.last_beat else {}
         memory = latest.value(self.trial.index, MEMORY)
-        if memory is not None:
+        if memory is not None and self.last_beat is not None:
             self.rate.add(now - self.started, memory)
         beat_t = self.last_beat.t if self.last_beat else 0.0
         done = share_done(self.trial, beat_t, values)

@@ -320,6 +320,7 @@ class Supervisor:
             running.feed.beat(message.values, now)
             running.last_beat = message
         elif isinstance(message, wire.Ready):
+            running.ready_at = now
             self._ledger.trial(running.trial, {"environment": dict(message.environment)})
             self._tell(running, "ready", "the workload is built and steps")
         elif isinstance(message, wire.Note):
@@ -331,7 +332,7 @@ class Supervisor:
             running.done = message
             running.state = told_end(running.state, now)
             # It ends now, and a device that is empty by then would look like a fall.
-            self._recorder.leave(running.trial.index)
+            self._recorder.leave(running.trial.index, running.stepped(now))
             if message.traceback:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
@@ -340,17 +341,19 @@ class Supervisor:
 
     def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker
-        self._recorder.leave(trial.index)
+        stepped = running.stepped(self._clock.monotonic())
+        self._recorder.leave(trial.index, stepped)
         self._listen(running, wanted=False)
         running.watch.close()
         tail = worker.log.tail()
         kills = worker.close()
         self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled))
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,
+            "stepped": None if stepped is None else stepped - running.started,
             "end_reason": end.reason, "end_message": end.message,
             "last_values": dict(running.last_beat.values) if running.last_beat else {},
         }  # fmt: skip

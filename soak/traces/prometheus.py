@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +123,7 @@ class _Asked:
             lost[one.name] = max(points.lost, lost.get(one.name, 0.0))
         notes += self._left_out("native histograms, no finite number, or out of order", "unread")
         notes += self._left_out("no value", "empty")
-        return Trace(one_line(f"{self._server.shown} {self._query}"), series, tuple(notes), lost)
+        return Trace(one_line(f"{self._server.shown} {self._query}"), _to_the_end(series), tuple(notes), lost)
 
     def _left_out(self, what: str, count: str) -> list[str]:
         counts: dict[str, int] = {}
@@ -132,6 +132,25 @@ class _Asked:
             counts[name] = max(counts.get(name, 0), getattr(points, count))
         some = {name: number for name, number in counts.items() if number}
         return [f"up to {max(some.values()):,} samples left out of {listed(some)}: {what}"] if some else []
+
+
+def _to_the_end(series: Sequence[Series]) -> list[Series]:
+    """Each held against the last point of the answer, but for those whose process another one has replaced.
+
+    A series of the same name takes the place of one in whose later half, or after which, it begins, and that it
+    outlives: a pod that was started anew has other labels.
+    """
+    lived: dict[str, list[tuple[float, float]]] = {}
+    for one in series:
+        if len(one.t):
+            lived.setdefault(one.metric.name, []).append((float(one.t[0]), float(one.t[-1])))
+    spans = {name: np.array(every).T for name, every in lived.items()}
+    end = max((float(ends.max()) for _, ends in spans.values()), default=0.0)
+    return [one if not len(one.t) or _replaced(one, *spans[one.metric.name]) else one.until(end) for one in series]
+
+
+def _replaced(one: Series, begins: Floats, ends: Floats) -> bool:
+    return bool(((begins >= (one.t[0] + one.t[-1]) / 2) & (ends > one.t[-1])).any())
 
 
 class _Points:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from monitors.condense import CAPACITY, Condenser
-from monitors.series import Floats
+from monitors.series import Floats, Series
 from soak.traces.columns import Trace, is_step, listed, metric_of
 from soak.traces.times import LATEST
 
@@ -105,10 +105,11 @@ class Reading:
         return values
 
     def trace(self) -> Trace:
-        """What was read."""
+        """What was read. Each column is held against the last row that has a time."""
         self._flush()
+        end = self._last - (self._origin or 0.0)
         series = {
-            i: condenser.series(metric_of(name))
+            i: _counting(condenser.series(metric_of(name))).until(end)
             for i, (name, condenser) in enumerate(zip(self.columns, self._condensers, strict=True))
             if i != self._steps
         }
@@ -126,6 +127,11 @@ class Reading:
             return []
         up_to = "" if len(names) == 1 else "up to "
         return [f"{up_to}{max(counts):,} samples left out of {listed(names)}: {what}"]
+
+
+def _counting(series: Series) -> Series:
+    """A column of steps in which none is ever counted says nothing of a start-up."""
+    return series if series.steps is None or (series.steps > 0).any() else replace(series, steps=None)
 
 
 def rising(t: Floats, last: float) -> npt.NDArray[np.intp]:
