@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from monitors.model import MetricSpec
-from monitors.series import Floats, Series
+from monitors.series import Floats, Hole, Series
 from monitors.text import one_line
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
@@ -70,7 +70,7 @@ def _arrays(series: Series) -> list[Floats]:
 def _head(series: Series) -> dict[str, object]:
     present = [name for name in _ARRAYS if getattr(series, name) is not None]
     return {"metric": asdict(series.metric), "gaps": series.gaps, "samples": series.samples, "length": len(series.t),
-            "arrays": present}  # fmt: skip
+            "arrays": present, "holes": [asdict(hole) for hole in series.holes]}  # fmt: skip
 
 
 def parse(printed: bytes) -> Trace:
@@ -90,7 +90,8 @@ def parse(printed: bytes) -> Trace:
         for name in head["arrays"]:
             arrays[name], start = numbers[start : start + length], start + length
         metric = MetricSpec(**head["metric"])
-        series.append(Series(metric, "", gaps=head["gaps"], samples=head["samples"], **arrays))
+        holes = tuple(Hole(**hole) for hole in head["holes"])
+        series.append(Series(metric, "", gaps=head["gaps"], samples=head["samples"], holes=holes, **arrays))
     return Trace(said["source"], series, tuple(said["notes"]), said["lost"])
 
 

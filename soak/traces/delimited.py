@@ -98,7 +98,7 @@ def _look(path: Path, packed: bool) -> _Table | None:
     if peeked and all(is_step(header[i]) for i in chosen):
         raise UsageError(f"{path}: no column but the time holds numbers; expected at least one, such as rss_bytes")
     first = [row[0] for row in peeked]
-    text = not mostly_numbers(first)
+    text = times.are_texts(first)
     notes = _set_aside(header, texts, clocks)
     unit = 1.0 if text else times.unit_of(numbers(first))
     return _Table(path, packed, header, header_line, chosen, text, unit, notes)

@@ -17,7 +17,7 @@ def weighed(detection: Detection, lost: Mapping[str, float]) -> Detection:
     doubted = {name: share for name, share in lost.items() if share > TOLERABLE}
     told = [f for f in detection.findings if f.series in doubted]
     sure = [f for f in detection.findings if f.verdict == "leak" and f.series not in doubted]
-    if not told or detection.verdict == "inconclusive" or (detection.verdict == "leak" and sure):
+    if not told or (detection.verdict == "leak" and sure):
         return detection
     worst = max(told, key=lambda finding: doubted[finding.series])
     reason = f"{doubted[worst.series]:.0%} of the samples of {worst.series} could not be read"

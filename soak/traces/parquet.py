@@ -219,7 +219,7 @@ def _seconds(source: _Source, time: int, first: Any) -> Convert:
         return lambda column: _ticks(column, pa.int32()) * _DAY
     if kinds.is_date64(plain):
         return lambda column: _ticks(column, pa.int64()) / 1e3
-    if _is_text(kind) and first is not None and not mostly_numbers(_texts(first)):
+    if _is_text(kind) and first is not None and times.are_texts(_texts(first)):
         return lambda column: times.of_texts(_texts(column))
     if not (kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or _is_text(kind)):
         raise UsageError(

@@ -28,7 +28,7 @@ _POINTS = 10_000
 _MOST_POINTS = 10_000_000
 """Points of each series in all answers."""
 _LEAST_STEP = 1e-3
-_MOST_BODY = 128 << 20
+MOST_BODY = 128 << 20
 """Bytes of one answer."""
 _TIMEOUT = 120.0
 _PATIENCE = 600.0
@@ -121,14 +121,17 @@ class _Asked:
             one = points.series(self._query, alive)
             series.append(one)
             lost[one.name] = max(points.lost, lost.get(one.name, 0.0))
-        unread = [one for one in self._found.values() if one.unread]
-        if unread:
-            most = max(one.unread for one in unread)
-            names = listed(one.named(self._query)[0] for one in unread)
-            notes.append(
-                f"up to {most:,} samples left out of {names}: native histograms, no finite number, or out of order"
-            )
-        return Trace(one_line(f"{self._server.shown} {self._query}"), _to_the_end(series), notes, lost)
+        notes += self._left_out("native histograms, no finite number, or out of order", "unread")
+        notes += self._left_out("no value", "empty")
+        return Trace(one_line(f"{self._server.shown} {self._query}"), _to_the_end(series), tuple(notes), lost)
+
+    def _left_out(self, what: str, count: str) -> list[str]:
+        counts: dict[str, int] = {}
+        for points in self._found.values():
+            name = points.named(self._query)[0]
+            counts[name] = max(counts.get(name, 0), getattr(points, count))
+        some = {name: number for name, number in counts.items() if number}
+        return [f"up to {max(some.values()):,} samples left out of {listed(some)}: {what}"] if some else []
 
 
 def _to_the_end(series: Sequence[Series]) -> list[Series]:
@@ -137,14 +140,17 @@ def _to_the_end(series: Sequence[Series]) -> list[Series]:
     A series of the same name takes the place of one in whose later half, or after which, it begins, and that it
     outlives: a pod that was started anew has other labels.
     """
-    end = max((float(one.t[-1]) for one in series if len(one.t)), default=0.0)
-    return [one if any(_replaces(other, one) for other in series) else one.until(end) for one in series]
+    lived: dict[str, list[tuple[float, float]]] = {}
+    for one in series:
+        if len(one.t):
+            lived.setdefault(one.metric.name, []).append((float(one.t[0]), float(one.t[-1])))
+    spans = {name: np.array(every).T for name, every in lived.items()}
+    end = max((float(ends.max()) for _, ends in spans.values()), default=0.0)
+    return [one if not len(one.t) or _replaced(one, *spans[one.metric.name]) else one.until(end) for one in series]
 
 
-def _replaces(new: Series, old: Series) -> bool:
-    if new.metric.name != old.metric.name or not len(new.t) or not len(old.t):
-        return False
-    return bool(new.t[0] >= (old.t[0] + old.t[-1]) / 2 and new.t[-1] > old.t[-1])
+def _replaced(one: Series, begins: Floats, ends: Floats) -> bool:
+    return bool(((begins >= (one.t[0] + one.t[-1]) / 2) & (ends > one.t[-1])).any())
 
 
 class _Points:
@@ -157,6 +163,8 @@ class _Points:
         self._count, self._last = 0, -np.inf
         self.unread = 0
         """Points that could not be understood."""
+        self.empty = 0
+        """Points without a value."""
 
     def add(self, points: Floats, unread: int) -> None:
         """Take a window. points: times and values, shape (2, n). unread: how many more could not be understood."""
@@ -164,6 +172,7 @@ class _Points:
         known = points[:, ~(np.abs(points[1]) >= LARGEST)]
         known = known[:, rising(known[0], self._last)]
         self.unread += points.shape[1] - known.shape[1] + unread
+        self.empty += int(np.isnan(known[1]).sum())
         if known.shape[1]:
             self._last = float(known[0, -1])
             self._condenser.add(*self._held)
@@ -237,9 +246,9 @@ def _body(answer: Any, server: _Server) -> bytes:
     while part := answer.read1(_CHUNK):
         parts.append(part)
         size += len(part)
-        if size > _MOST_BODY:
+        if size > MOST_BODY:
             raise UsageError(
-                f"{server.shown}: an answer of more than {_MOST_BODY:,} bytes; expected fewer series or a longer --step"
+                f"{server.shown}: an answer of more than {MOST_BODY:,} bytes; expected fewer series or a longer --step"
             )
         if time.monotonic() > deadline:
             raise UsageError(f"{server.shown}: no whole answer within {_PATIENCE:.0f} s")

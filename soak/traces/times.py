@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from monitors.series import Floats
+from soak.traces.cells import numbers
 
 NAMES = ("t", "time", "timestamp", "ts", "seconds", "datetime", "date", "currenttime", "current_time")
 """What a column of times is called."""
@@ -35,6 +36,11 @@ def unit_of(t: Floats) -> float:
 def of_texts(cells: Iterable[str | None]) -> Floats:
     """ISO 8601 → seconds since 1970; NaN for what is none. Without a zone, UTC is taken."""
     return np.array([_of_text(cell) for cell in cells], dtype=np.float64)
+
+
+def are_texts(cells: Sequence[str]) -> bool:
+    """Whether times are written as text: more of them are dates than are numbers."""
+    return bool(np.isfinite(of_texts(cells)).sum() > np.isfinite(numbers(cells)).sum())
 
 
 def _of_text(cell: str | None) -> float:

@@ -124,12 +124,13 @@ def test_a_flipped_bit_that_a_checksum_tells_is_refused(tmp_path: Path) -> None:
 
 def test_a_trace_comes_back_from_another_process_as_it_was(tmp_path: Path) -> None:
     t = np.arange(9000.0)
-    trace = read(tmp_path, {"t": t, "step": t, "rss_bytes": 5 * t, "[/x]_bytes": [None] * 9000, "num_fds": t})
+    early = pa.array(np.where(t < 3000, t, np.nan))
+    trace = read(tmp_path, {"t": t, "step": t, "rss_bytes": 5 * t, "[/x]_bytes": [None] * 9000, "num_fds": early})
     out = io.BytesIO()
     apart.write(trace, out)
     back = apart.parse(out.getvalue())
     assert (back.source, back.notes, back.lost) == (trace.source, trace.notes, trace.lost)
     for one, other in zip(trace.series, back.series, strict=True):
-        assert (one.metric, one.size, one.gaps) == (other.metric, other.size, other.gaps)
+        assert (one.metric, one.size, one.gaps, one.holes) == (other.metric, other.size, other.gaps, other.holes)
         for name in ("t", "values", "steps", "floors", "means"):
             assert np.array_equal(getattr(one, name), getattr(other, name))

@@ -72,6 +72,7 @@ def test_values_that_are_none_are_counted(monkeypatch: pytest.MonkeyPatch) -> No
     assert trace.lost == {"rss_bytes": 3 / 7}
     assert trace.notes == (
         "up to 3 samples left out of rss_bytes: native histograms, no finite number, or out of order",
+        "up to 1 samples left out of rss_bytes: no value",
     )
 
 
