@@ -43,7 +43,7 @@ class JudgeSettings:
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
-    min_seconds: float = 10.0
+    min_seconds: float = 8.0
     """So is one that lasts for less after the first step: what a start-up has not finished goes on there."""
     min_seconds_without_steps: float = 30.0
     """The same where no steps are known, so that the start-up itself may be what is seen."""

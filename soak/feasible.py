@@ -100,7 +100,7 @@ def _has(python: str, framework: str) -> bool:
     if not python:
         return importlib.util.find_spec(framework) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None") == _YES
+        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None")
     return False
 
 
@@ -110,7 +110,7 @@ def _problem(python: str) -> str:
     if "\0" in python or shutil.which(python) is None:
         return " that may be executed"
     try:
-        return "" if _asked(python, "True") == _YES else "; this is none"
+        return "" if _asked(python, "True") else "; this is none"
     except subprocess.TimeoutExpired:
         return f"; this one does not answer within {_PATIENCE:.0f} s"
     except OSError as error:

@@ -138,7 +138,9 @@ _WORDS = {
 }
 
 
-def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "") -> Ending:
+def ending(
+    state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "", greeted: bool = True
+) -> Ending:
     """Why a worker is gone, from every sign there is.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from monitors.estimate import RunningRate
 from monitors.latest import Latest
-from soak.lifecycle import State
+from soak.lifecycle import State, beaten
 from soak.plan import Trial
 from soak.recorder import Feed
 from soak.status import Status, share_done
@@ -32,6 +32,7 @@ class Running:
     ready_at: float | None = None
     """When its workload was built."""
     last_beat: wire.Beat | None = None
+    beat_before: wire.Beat | None = None
     rate: RunningRate = field(default_factory=RunningRate)
     done: wire.Done | None = None
     piped: bool = True
@@ -43,11 +44,19 @@ class Running:
     held_up: bool = False
     """Whether it sent more than may be read now."""
 
+    def hear(self, beat: wire.Beat, now: float) -> None:
+        """It is alive."""
+        self.state = beaten(self.state, now)
+        self.feed.beat(beat.values, now)
+        self.beat_before, self.last_beat = self.last_beat, beat
+
     def stepped(self, now: float) -> float | None:
-        """When its last step ended, by the worker's own count: also where nobody listened then. None before a step."""
-        if self.ready_at is None or self.last_beat is None:
-            return None
-        return min(self.ready_at + max(0.0, self.last_beat.t), now)
+        """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
+
+        The last beat comes with the end, and no round sees it: the one before it is the last that could be seen.
+        """
+        beat = self.beat_before or self.last_beat
+        return None if self.ready_at is None or beat is None else min(self.ready_at + max(0.0, beat.t), now)
 
     def status(self, latest: Latest, now: float) -> Status:
         """For who watches the run. latest: the samples of all trials."""

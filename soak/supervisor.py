@@ -21,7 +21,7 @@ from soak.gpu.pool import GpuPool, News
 from soak.guard import new_mark
 from soak.judging import Judging
 from soak.ledger import Ledger
-from soak.lifecycle import Action, Deadlines, Ending, beaten, decide, ending, heard, resumed, spawned, told_end, wake_at
+from soak.lifecycle import Action, Deadlines, Ending, decide, ending, heard, resumed, spawned, told_end, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
 from soak.running import Running
@@ -316,9 +316,7 @@ class Supervisor:
     def _heard(self, running: Running, message: wire.Message | wire.WireError) -> None:
         now = self._clock.monotonic()
         if isinstance(message, wire.Beat):
-            running.state = beaten(running.state, now)
-            running.feed.beat(message.values, now)
-            running.last_beat = message
+            running.hear(message, now)
         elif isinstance(message, wire.Ready):
             running.ready_at = now
             self._ledger.trial(running.trial, {"environment": dict(message.environment)})
