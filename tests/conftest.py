@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from monitors.detection import JudgeSettings, judge
 from monitors.model import Event, Finding, MetricSpec
@@ -22,6 +23,10 @@ HEAP = MetricSpec("host_heap_bytes", "bytes", "Live heap", "host_heap", judged=T
 FDS = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 STREAM = MetricSpec("stream_seconds", "seconds", "Stream time", counter=True)
+
+
+settings.register_profile("soak", deadline=None)
+settings.load_profile("soak")  # an example takes as long as the machine needs
 
 
 def pytest_configure() -> None:
