@@ -29,6 +29,15 @@ settings.register_profile("soak", deadline=None)
 settings.load_profile("soak")  # an example takes as long as the machine needs
 
 
+LONGEST = ("test_systemd", "test_alerts", "test_serve", "test_child", "test_run", "test_run_on_gpu", "test_parity")
+"""Files that take long, the longest first: started last, one of them would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, for those that run side by side; the others in their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 def pytest_configure() -> None:
     """A shell's background job ignores Ctrl-C, and so would every child that a test interrupts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
