@@ -1,7 +1,7 @@
 """The lowest versions that pyproject.toml allows, as pins for pip: `python tests/lowest.py > pins.txt`.
 
-Of what soak itself imports and of what its unit tests need, frameworks aside: what pip installs for these in turn is the
-newest. `make test-lowest` runs the unit and property tests with them.
+Of what soak itself imports and of what its unit tests need, frameworks aside; what pip installs for these in turn is
+the newest. `make test-lowest` runs the unit and property tests with them.
 """
 
 from __future__ import annotations
