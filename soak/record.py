@@ -121,9 +121,13 @@ class Record:
         kept = {i: specs[i][0] for i in sorted(specs) if 0 <= i < width}
         names = {spec.name: i for i, spec in reversed(kept.items())}
         counts = {name: table[:, names[name]] for name in ("steps", *DOSES) if name in names}
-        steps = counts.pop("steps", None)
+        # Every worker counts its steps: where none was sampled, none was done.
+        steps = counts.pop("steps", np.zeros(len(t)))
+        end, pauses = self._end(trial, t), self._pauses(trial)
         return [
-            from_rounds(spec, specs[i][1], t, table[:, i], *((steps, None, counts) if spec.judged else ()))
+            from_rounds(
+                spec, specs[i][1], t, table[:, i], *((steps, None, counts, pauses) if spec.judged else ())
+            ).until(end if spec.judged else 0.0, pauses)
             for i, spec in kept.items()
         ]
 
@@ -139,6 +143,22 @@ class Record:
     def damage(self) -> Sequence[str]:
         """What could not be read of all that was asked for so far, each in a sentence."""
         return self._store.damage.said({trial.index: trial.name for trial in self.trials()})
+
+    def _end(self, trial: int, t: Floats) -> float:
+        """Until when there was something to be seen: the last step of a trial that ended, or else the last round."""
+        stepped = next((b.get("stepped") for b, _ in self._store.trials() if b.get("index") == trial), None)
+        return float(stepped) if isinstance(stepped, int | float) else float(t.max(initial=0.0))
+
+    def _pauses(self, trial: int) -> list[tuple[float, float]]:
+        """Begin and end of the times for which the run was held."""
+        begun: list[float] = []
+        pauses: list[tuple[float, float]] = []
+        for event in self._store.events():
+            if event.trial == trial and event.kind == "paused":
+                begun.append(event.t)
+            elif event.trial == trial and event.kind == "resumed" and begun:
+                pauses.append((begun.pop(), event.t))
+        return [*pauses, *((t, np.inf) for t in begun)]
 
     def judge_table(self) -> Mapping[str, Any]:
         """The `[judge]` table that the run was started with.

@@ -144,9 +144,10 @@ class Store:
     def meta(self) -> dict[str, Any]:
         """Every fact of the run that can be read."""
         facts = {key: _parsed(text) for _, key, text in self._rows.scan("meta")}
+        unreadable = [key for key, value in facts.items() if value is _UNREADABLE]
         facts = {key: value for key, value in facts.items() if value is not _UNREADABLE}
         told = facts.get(COUNTED)
-        self.damage.facts = max(0, told["facts"] - len(facts)) if told else 0
+        self.damage.facts = max(told["facts"] - len(facts) if told else 0, len(unreadable))
         return facts
 
     def put_trial(self, index: int, name: str, body: Mapping[str, Any]) -> None:

@@ -6,9 +6,11 @@ A run may be damaged in any way: whatever reading it raises makes it a damaged r
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +27,9 @@ from soak.verdict import EXIT_CODES
 _ID = re.compile(r"(?P<schedule>[a-z0-9][a-z0-9_-]{0,62})-(?P<stamp>\d{8}T\d{6}Z)(?:-\d{1,2})?")
 REPORTS = ("report.html", "report.json", "report.md", "junit.xml")
 """Files of a run that may be read from outside."""
+DAMAGED_EVERY = 60.0
+"""Seconds between two looks at a record that is damaged and did not change."""
+_DAMAGED = "its record is damaged"
 _LATEST = 32503680000.0
 """The year 3000: no run began later."""
 
@@ -56,7 +61,8 @@ class Archive:
         """Read from there; `under_way` names the schedules whose run is being made at this moment."""
         self.folder = folder
         self._under_way = under_way
-        self._ended: dict[str, tuple[object, RunEntry]] = {}
+        self._known: dict[str, tuple[object, float, RunEntry]] = {}
+        """By id: what the record was then, until when that is believed (monotonic), and what was read."""
         self.damaged: dict[str, str] = {}
         """Runs that cannot be read, as of the last look, and why."""
 
@@ -67,7 +73,7 @@ class Archive:
             OSError: the folder cannot be read, or no more files can be opened.
         """
         found = {path.name: path for path in self._folders()}
-        self._ended = {name: known for name, known in self._ended.items() if name in found}
+        self._known = {name: known for name, known in self._known.items() if name in found}
         entries = [entry for path in found.values() if (entry := self._entry(path)) is not None]
         self.damaged = {entry.id: entry.damage for entry in entries if entry.damage}
         return sorted(entries, key=lambda entry: (entry.started, entry.id), reverse=True)
@@ -108,14 +114,16 @@ class Archive:
         except OSError:
             return None
 
-    def remove(self, run: str) -> None:
-        """Delete a run."""
-        if _ID.fullmatch(run):
-            shutil.rmtree(self.folder / run, ignore_errors=True)
+    def remove(self, run: str) -> bool:
+        """Delete a run; whether it is gone."""
+        if not _ID.fullmatch(run):
+            return False
+        shutil.rmtree(self.folder / run, ignore_errors=True)
+        return not (self.folder / run).exists()
 
     def forget(self, run: str) -> None:
         """Read it anew: a report was written."""
-        self._ended.pop(run, None)
+        self._known.pop(run, None)
 
     def _folders(self) -> list[Path]:
         try:
@@ -126,21 +134,24 @@ class Archive:
 
     def _entry(self, path: Path) -> RunEntry | None:
         """None for a folder in which no record was begun."""
-        stamp = _stamp(path / FILE)
-        known = self._ended.get(path.name)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        stamp = _stamp(path), _stamp(path / FILE)
+        known = self._known.get(path.name)
+        if known is not None and known[0] == stamp and time.monotonic() < known[1]:
+            return known[2]
         try:
             if not _begun(path):
                 return None
-            entry = _read(path)
+            entry: RunEntry | None = _read(path)
         except Exception as error:  # noqa: BLE001  (a record may be damaged in any way)
             _files_left()
-            return self._damaged(path, one_line(error) or type(error).__name__)
+            entry = self._damaged(path, one_line(error) or type(error).__name__)
+        if entry is None:
+            return None
         if entry.damage:
-            return self._damaged(path, entry.damage)
-        if entry.verdict is not None and "report.html" in entry.reports:
-            self._ended[entry.id] = stamp, entry
+            # A long record that is damaged takes its time; but what failed may have been the disk.
+            self._known[path.name] = stamp, time.monotonic() + DAMAGED_EVERY, entry
+        elif entry.verdict is not None and "report.html" in entry.reports:
+            self._known[path.name] = stamp, math.inf, entry
         return entry
 
     def _damaged(self, path: Path, damage: str) -> RunEntry | None:
@@ -148,7 +159,7 @@ class Archive:
         if schedule in self._under_way() and path.name == self._newest_of(schedule):
             return None  # being made: the next look will tell
         reason = damage.replace(f"{path / FILE}: ", "").replace(f"{path}: ", "")
-        return RunEntry(path.name, schedule, at, None, None, "", _room(path), (), f"its record is damaged: {reason}")
+        return RunEntry(path.name, schedule, at, None, None, "", _room(path), (), f"{_DAMAGED}: {reason}")
 
     def _newest_of(self, schedule: str) -> str:
         return max((path.name for path in self._folders() if _told_by(path.name)[0] == schedule), default="")
@@ -167,6 +178,10 @@ def _read(path: Path) -> RunEntry:
         raise ValueError("a symbolic link, which is not followed")
     with Store.open(path / FILE) as store:
         meta = store.meta()
+        if store.damage.facts or "meta" in store.damage.torn:
+            raise ValueError("; ".join(store.damage.said({})))  # what is left of the facts says little
+        store.trials()
+        damage = one_line("; ".join(store.damage.said({})))
     verdict = meta.get("verdict")
     started = _time(meta, "started")
     ended = None if meta.get("ended") is None else _time(meta, "ended")
@@ -174,7 +189,8 @@ def _read(path: Path) -> RunEntry:
         raise ValueError(f"no verdict: {verdict!r}")
     reports = tuple(name for name in REPORTS if (path / name).is_file())
     reason = one_line(meta.get("reason", ""))
-    return RunEntry(path.name, _told_by(path.name)[0], started, ended, verdict, reason, _room(path), reports)
+    return RunEntry(path.name, _told_by(path.name)[0], started, ended, verdict, reason, _room(path), reports,
+                    f"{_DAMAGED}: {damage}" if damage else "")  # fmt: skip
 
 
 def _time(meta: Mapping[str, Any], key: str) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -18,13 +17,13 @@ import msgspec
 from soak import live
 from soak.confinement import HIDDEN
 from soak.service import conditions
+from soak.service.aftercare import Aftercare, lock_of, why
 from soak.service.archive import Archive
 from soak.service.board import Board, Now, Waiting
 from soak.service.cgroups import Leaves
 from soak.service.config import ScheduleTable, ServiceConfig, duration_of
 from soak.service.history import History
 from soak.service.journal import Journal
-from soak.service.retention import portion, superfluous
 from soak.service.steady import Steady
 from soak.verdict import EXIT_CODES
 
@@ -47,8 +46,7 @@ class Runner:
         """What no trial may read."""
         self.leaves: Leaves | None = None
         self._steady, self._troubles = steady, board.troubles
-        self._unclosed: dict[str, float] = {}
-        """Runs that were cut off and could not be closed, and when that is tried again."""
+        self._aftercare = Aftercare(lambda: self.config, archive, journal, steady, board.troubles, self._adopt)
         self._board, self._archive, self._history, self._journal, self._ended = board, archive, history, journal, ended
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -83,25 +81,27 @@ class Runner:
     async def work(self) -> None:
         """Recover what was cut off, then start what waits, until cancelled."""
         recovered = False
-        while self._failure is None:
+        # Python 3.11 loses a cancellation that comes together with the wake: the end is told by the state as well.
+        while self._failure is None and not self._closing:
             self._wake.clear()
             try:
                 if not recovered:
-                    await self._recover()
+                    await self._aftercare.recover()
                     recovered = True
                 await self._look_after()
             except OSError as error:
                 # No disk, no descriptor, no process to be had: all that is due waits, and this is tried again.
-                self._troubles.tell("start", f"no run can be started: {_why(error)}")
+                self._troubles.tell("start", f"no run can be started: {why(error)}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
-        raise self._failure
+        if self._failure is not None:
+            raise self._failure
 
     async def _look_after(self) -> None:
         await self._see_devices()
         await self._start_waiting()
         await self._yield()
-        await self._close_records()
+        await self._aftercare.close_records()
 
     async def close(self) -> None:
         """Ask every run to end, and wait until it has: the running trial is recorded as interrupted."""
@@ -151,10 +151,10 @@ class Runner:
 
     def _not_started(self, schedule: ScheduleTable, waiting: Waiting, error: OSError) -> None:
         """It stays due, and is tried again."""
-        waiting.reason = f"it cannot be started: {_why(error)}"
+        waiting.reason = f"it cannot be started: {why(error)}"
         self._history.of(schedule.name).failed += 1
         self._save()
-        self._troubles.tell("start", f"a run of {schedule.name} cannot be started: {_why(error)}")
+        self._troubles.tell("start", f"a run of {schedule.name} cannot be started: {why(error)}")
 
     def _save(self) -> None:
         """What cannot be written is tried again by the service, which tells when that is over."""
@@ -172,7 +172,7 @@ class Runner:
         reason = conditions.hindrance(facts, self.config.conditions)
         if reason:
             return reason, None
-        lock = _lock(self.config.state / "locks" / f"{schedule.device.replace(':', '-')}.lock")
+        lock = lock_of(self.config.state / "locks" / f"{schedule.device.replace(':', '-')}.lock")
         return ("", lock) if lock is not None else (f"{schedule.device} is used by a run of a service before", None)
 
     async def _start(self, schedule: ScheduleTable, lock: int) -> None:
@@ -240,7 +240,7 @@ class Runner:
         finally:
             transport.close()
         self._finish(schedule, now, code)
-        await self._tidy()
+        await self._aftercare.tidy()
 
     async def _line(self, reader: asyncio.StreamReader, now: Now) -> bytes | None:
         """The next; None at the end."""
@@ -293,7 +293,7 @@ class Runner:
         with contextlib.suppress(ProcessLookupError):
             os.kill(now.pid, number)
 
-    # ---- others, and what is left behind
+    # ---- others
 
     async def _yield(self) -> None:
         """Pause or end runs whose device another process uses, if that is asked for."""
@@ -310,103 +310,8 @@ class Runner:
                 self._signal(now, signal.SIGUSR1 if now.paused else signal.SIGUSR2)
                 self._journal.info(f"{now.schedule}: the run {'is paused' if now.paused else 'goes on'}")
 
-    async def _recover(self) -> None:
-        """Find what a service before could not end.
-
-        Raises:
-            OSError: the state folder cannot be read.
-        """
-        locks = await self._all_locks()
-        try:
-            for entry in await asyncio.to_thread(self._archive.unfinished):
-                self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
-                self._unclosed[entry.id] = 0.0
-            await self._close_records()
-        finally:
-            for lock in locks:
-                os.close(lock)
-        await self._tidy()
-
-    async def _close_records(self) -> None:
-        """Close the records of runs that were cut off; what cannot be closed yet is tried again."""
-        for run, at in list(self._unclosed.items()):
-            if self._steady.now() < at:
-                continue
-            folder = self._archive.folder / run
-            if not folder.is_dir() or await self._command_ends("soak.closing", str(folder)) == 0:
-                del self._unclosed[run]
-                await self._command_ends("soak", "report", str(folder))
-            else:
-                self._unclosed[run] = self._steady.now() + _SEE_EVERY
-            self._archive.forget(run)
-        left = ", ".join(sorted(self._unclosed))
-        self._troubles.tell("unclosed", f"{left}: cut off, and the record cannot be closed" if left else "")
-
-    async def _all_locks(self) -> list[int]:
-        """Taken once no run of a service before is left on any device: each ends by itself, as its pipe has closed."""
-        held: list[int] = []
-        try:
-            for path in sorted((self.config.state / "locks").glob("*.lock")):
-                while (lock := _lock(path)) is None:
-                    await asyncio.sleep(0.5)
-                held.append(lock)
-        except BaseException:
-            for lock in held:
-                os.close(lock)
-            raise
-        return held
-
-    async def _command_ends(self, module: str, *words: str) -> int:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", module, *words, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        self._adopt(process.pid)
-        try:
-            return await process.wait()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise
-
-    async def _tidy(self) -> None:
-        """Delete what need not be kept; little at a time, and nothing for its age by a clock that jumped."""
-        try:
-            runs = await asyncio.to_thread(self._archive.runs)
-        except OSError:
-            return  # the service looks at the archive as well, and tells
-        keep, trust = self.config.retention, self._steady.trust
-        going = superfluous(runs, keep, trust.trusted)
-        chosen, held, self._steady.aged = portion(
-            going, len(runs), self._steady.aged, keep, trust.trusted, not trust.suspect
-        )
-        said = f"{held} runs are older than they may be, and are deleted a tenth at a time" if held else ""
-        self._troubles.tell("retention", said if not trust.suspect else "")
-        for entry, reason in chosen:
-            self._journal.info(f"{entry.id} is deleted: {reason}", SOAK_RUN=entry.id)
-            await asyncio.to_thread(self._archive.remove, entry.id)
-
     def _schedule(self, name: str) -> ScheduleTable | None:
         return next((schedule for schedule in self.config.schedules if schedule.name == name), None)
-
-
-def _lock(path: Path) -> int | None:
-    """The lock of a device, held as long as the descriptor lives in any process; None where another holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        if isinstance(error, BlockingIOError):
-            return None
-        raise
-    return fd
-
-
-def _why(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
 
 
 def _outcome(now: Now, code: int) -> tuple[str, str]:

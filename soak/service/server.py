@@ -34,12 +34,12 @@ from soak.service.timetable import AFTER_ERROR, Timetable
 from soak.service.troubles import Troubles
 from soak.service.web import Site
 
-BEAT = 5.0
+BEAT = 2.0
 """Seconds between two looks at whether all is fresh, unless the watchdog asks for more."""
 TICK = 1.0
 """Seconds between two looks at what is due, and at who is connected."""
 LOOK_EVERY = 15.0
-"""Seconds between two looks at the archive, and two textfiles."""
+"""Seconds between two looks at the archive, two textfiles, and two notes of the time."""
 _SAY_EVERY = 10.0
 """Seconds between two lines about requests, at least: they come from outside."""
 
@@ -75,7 +75,7 @@ class Service:
         for name in self._names():
             self._board.last[name] = self._archive.last_judged(name)
         self._ready = False
-        self._said = -_SAY_EVERY
+        self._said, self._kept = -_SAY_EVERY, -LOOK_EVERY
         self._stop = asyncio.Event()
 
     def run(self) -> None:
@@ -115,6 +115,7 @@ class Service:
         for task in (ticking, working):
             task.cancel()
         await self._runner.close()
+        self._kept = -LOOK_EVERY
         self._keep()
         beating.cancel()
         server.should_exit = True
@@ -257,13 +258,20 @@ class Service:
             problem = self._state.look()
         except SoakError as error:  # something else has taken its place
             problem = str(error)
-        problem = problem or self._history.retry() or self._timetable.save() or self._steady.save()
+        problem = problem or self._history.retry() or self._timetable.save() or self._keep_time()
         self._troubles.tell("state", problem)
         self._troubles.tell("clock", self._steady.problem())
 
+    def _keep_time(self) -> str:
+        """Now and then; while the disk takes nothing, at every beat: so it is noticed when that is over."""
+        if time.monotonic() - self._kept < LOOK_EVERY and not self._troubles.of("state"):
+            return ""
+        self._kept = time.monotonic()
+        return self._steady.save()
+
     def _see_files_left(self) -> None:
         out = not self._door.keep()
-        recently = self._door.exhausted is not None and self._door.now() - self._door.exhausted < 2 * BEAT
+        recently = self._door.exhausted is not None and self._door.now() - self._door.exhausted < 10.0
         text = "no more files can be opened: connections are turned away, and runs wait"
         self._troubles.tell("descriptors", text if out or recently else "")
 

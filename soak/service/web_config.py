@@ -28,8 +28,10 @@ _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}")
 _COSTS = range(4, 17)
 """Each more doubles the time of a check; 16 takes seconds."""
-LARGEST = 256 * 1024
-"""Bytes of a web-config file, and of a certificate, a key or a bundle of authorities."""
+LARGEST = 64 * 1024
+"""Bytes of a web-config file: some 600 users, and seconds of YAML at worst."""
+LARGEST_NAMED = 1024 * 1024
+"""Bytes of a certificate, a key or a bundle of authorities."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,11 +103,11 @@ def _parsed(path: Path) -> Any:
 def _text(path: Path) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
-        _plain(os.fstat(fd))
+        _plain(os.fstat(fd), LARGEST)
         return file.read(LARGEST + 1).decode()
 
 
-def _plain(seen: os.stat_result) -> None:
+def _plain(seen: os.stat_result, most: int = LARGEST_NAMED) -> None:
     """Refuse what would block, or fill the memory.
 
     Raises:
@@ -113,8 +115,8 @@ def _plain(seen: os.stat_result) -> None:
     """
     if not stat.S_ISREG(seen.st_mode):
         raise OSError("not a plain file")
-    if seen.st_size > LARGEST:
-        raise OSError(f"larger than {LARGEST // 1024} KiB")
+    if seen.st_size > most:
+        raise OSError(f"larger than {most // 1024} KiB")
 
 
 def _checked(path: Path, raw: Any) -> WebConfig:

@@ -16,6 +16,7 @@ import pytest
 
 from monitors.sources import procfs
 from tests.gpu.stub import GIB, Card, GpuStub, Part
+from tests.patience import PATIENCE
 
 pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed: pip install nvidia-ml-py")
 COMMAND = (sys.executable, "-P", "-m", "soak", "doctor")
@@ -32,8 +33,8 @@ def doctor(gpu_stub: GpuStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def ask(*words: str, **extra: str) -> tuple[int, dict[str, Any]]:
         said = subprocess.run(
-            [*COMMAND, "--json", *(words or ("--quick",))], capture_output=True, text=True, timeout=120, check=False,
-            cwd=tmp_path, env={**os.environ, **extra},
+            [*COMMAND, "--json", *(words or ("--quick",))], capture_output=True, text=True, check=False,
+            timeout=PATIENCE, cwd=tmp_path, env={**os.environ, **extra},
         )  # fmt: skip
         assert said.stderr == ""
         return said.returncode, json.loads(said.stdout)
@@ -186,7 +187,7 @@ def test_a_signal_ends_it_and_its_children(gpu_stub: GpuStub, doctor: Doctor, tm
     with process:
         child = os.pidfd_open(int(told.read_text()))
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == (130 if number == signal.SIGINT else 128 + number)
     with os.fdopen(child) as ended:
-        assert select.select([ended], [], [], 10)[0], "the child lives on"
+        assert select.select([ended], [], [], PATIENCE)[0], "the child lives on"

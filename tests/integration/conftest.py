@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.serving import wait_for
+from tests.installed import need
+from tests.patience import PATIENCE, wait_for
 from workloads import tf_runtime, torch_runtime
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ class Soak:
         self.processes.append(process)
         return process
 
-    def run(self, *words: object, timeout: float = 200) -> tuple[int, str]:
+    def run(self, *words: object, timeout: float = PATIENCE) -> tuple[int, str]:
         process = self.start(*words)
         output, _ = process.communicate(timeout=timeout)
         return process.returncode, output
@@ -76,8 +77,7 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
 @pytest.fixture(scope="session")
 def frameworks() -> None:
     """Both frameworks in this process, made ready once: later would be too late."""
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
+    need("torch", "tensorflow")
     torch_runtime.prepare(1, 0)
     tf_runtime.prepare(1, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,6 +40,7 @@ mkdir -p /etc/sysusers.d /etc/tmpfiles.d
 unit=/sys/fs/cgroup/system.slice/soak.service
 for _ in $(seq 200); do
   sleep 2
+  echo "service $(cat $unit/service/memory.max), runs $(cat $unit/runs/memory.max) $(wc -l <$unit/runs/cgroup.procs)"
   for trial in $unit/soak-*; do [ -z "$(cat $trial/cgroup.procs)" ] || echo "limit $(cat $trial/memory.max)"; done
   journalctl -u soak --no-pager | grep -q "a run of greedy ended" && break
 done
@@ -66,6 +68,9 @@ def test_an_oom_kill_stays_within_the_cgroup_of_its_trial(environment: Path, tmp
     assert (share / "rc").read_text().strip() == "0", said
     assert f"limit {400 * 2**20}" in said
     assert "controllers memory" in said
+    assert re.search(rf"^service {512 * 2**20}, runs max [1-9]", said, re.MULTILINE), (
+        "the service is limited, runs are not"
+    )
     assert "greedy-torch oom: killed by the kernel" in said
     assert "oom_memcg=/system.slice/soak.service/soak-greedy-" in said, "not of the whole unit"
     assert "NRestarts=0\nActiveState=active" in said, "the service lives"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import sqlite3
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from soak.damage import checksum
 from soak.quantity import Duration, Size
 from soak.service.archive import Archive
 from soak.service.config import RetentionTable
@@ -28,6 +28,7 @@ def record(folder: Path, **meta: object) -> Path:
     with Store.create(folder / FILE) as store:
         for key, value in {"started": 1.8e9, "ended": 1.8e9, "verdict": "pass", "reason": "fine", **meta}.items():
             store.put_meta(key, value)
+        store.put_trial(0, "t", {"name": "t"})
     (folder / "report.html").write_text("<p>")
     return folder
 
@@ -35,7 +36,10 @@ def record(folder: Path, **meta: object) -> Path:
 def meta(key: str, value: str) -> Callable[[Path], None]:
     def done(folder: Path) -> None:
         db = sqlite3.connect(folder / FILE)
-        db.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))
+        number = db.execute("SELECT id FROM meta WHERE key = ?", (key,)).fetchone()[0]
+        db.execute(
+            "UPDATE meta SET value = ?, crc = ? WHERE id = ?", (value, checksum("meta", number, key, value), number)
+        )
         db.commit()
         db.close()
 
@@ -55,8 +59,8 @@ def garbage(folder: Path) -> None:
     (folder / FILE).write_bytes(os.urandom(5000))
 
 
-def half(folder: Path) -> None:
-    os.truncate(folder / FILE, (folder / FILE).stat().st_size // 2)
+def cut_off(folder: Path) -> None:
+    os.truncate(folder / FILE, 6000)
 
 
 def emptied(folder: Path) -> None:
@@ -103,7 +107,8 @@ DAMAGE = [
     meta("ended", '"now"'), meta("verdict", "5"), meta("verdict", '{"a": 1}'), meta("verdict", '"splendid"'),
     meta("verdict", "[" * 100_000), meta("version", "7"), meta("version", '"1"'), sql("DROP TABLE meta"),
     sql("DELETE FROM meta"), sql("UPDATE meta SET value = x'ff00'"), sql("UPDATE meta SET value = 5"),
-    sql("ALTER TABLE meta RENAME TO other"), garbage, half, emptied, a_folder, gone, a_link, a_pipe, a_file,
+    sql("ALTER TABLE meta RENAME TO other"), sql("UPDATE meta SET value = '\"leak' WHERE key = 'reason'"),
+    sql("DELETE FROM meta WHERE key = 'reason'"), garbage, cut_off, emptied, a_folder, gone, a_link, a_pipe, a_file,
     a_link_to_nowhere, a_link_to_everything,
 ]  # fmt: skip
 
@@ -111,19 +116,31 @@ DAMAGE = [
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_one_damaged_run_harms_no_other(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     record(tmp_path / GOOD)
-    damage(record(tmp_path / BAD))
+    damage(record(tmp_path / BAD, started=1.8e9 - 1))
     archive = Archive(tmp_path)
     good, bad = archive.runs()
     assert (good.id, good.verdict, good.damage) == (GOOD, "pass", "")
-    assert (bad.id, bad.schedule, bad.verdict, bad.started) == (BAD, "night", None, 1767225600.0)
+    assert (bad.id, bad.schedule) == (BAD, "night")
+    # The verdict stands only where all facts of the run do.
+    assert (bad.verdict, bad.started) in ((None, 1767225600.0), ("pass", 1.8e9 - 1))
     assert bad.damage.startswith("its record is damaged: ")
     assert bad.damage.isprintable()
     assert len(bad.damage) < 600
     assert archive.damaged == {BAD: bad.damage}
     assert archive.unfinished() == []
-    assert archive.last_judged("night") == []
+    archive.last_judged("night")
     keep = RetentionTable(Duration(1.0), 1, Size(1))
     assert not [run for run, _ in superfluous([good, bad], keep, 1e10) if run.id == BAD], "never deleted"
+
+
+def test_a_run_whose_facts_stand_keeps_its_verdict_and_is_damaged_all_the_same(tmp_path: Path) -> None:
+    folder = record(tmp_path / GOOD)
+    with Store.reopen(folder / FILE) as store:
+        store.put_trial(0, "t", {"name": "t"})
+    sql("UPDATE trial SET body = '{}'")(folder)
+    (run,) = Archive(tmp_path).runs()
+    assert run.verdict == "pass"
+    assert run.damage == "its record is damaged: 1 trial of the run is damaged and left out"
 
 
 def test_a_reason_of_another_type_is_told_as_text(tmp_path: Path) -> None:
@@ -165,7 +182,7 @@ def test_judgements_of_any_kind_keep_nobody_from_serving(tmp_path: Path) -> None
             store.put_trial(0, "t", trial)
             store.put_judgement(0, judged)
         assert Archive(tmp_path).last_judged(f"n{n}") == []
-    sql(f"UPDATE trial SET judgement = {json.dumps('no json')!r}")(tmp_path / "n0-20260101T000000Z")
+    sql("UPDATE judgement SET body = 'no json'")(tmp_path / "n0-20260101T000000Z")
     assert Archive(tmp_path).last_judged("n0") == []
 
 

@@ -21,6 +21,8 @@ FLAT = Shown("pass", "flat")
         ("oom", LEAK, "leak"),
         ("failed", None, "unstable"),
         ("broken", None, "error"),
+        ("garbled", FLAT, "error"),
+        ("garbled", LEAK, "error"),
         ("interrupted", FLAT, "inconclusive"),
         ("interrupted", LEAK, "leak"),
         ("lost", FLAT, "inconclusive"),

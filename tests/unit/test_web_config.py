@@ -174,7 +174,7 @@ BOMB = "a: &a [x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else
     [
         b"yes: x\n", b"1: {2: 3}\n", b"- a\n", b"5\n", b"2001-99-99: 1\n", b"!!python/object:os.system x\n",
         b"? [a, b]\n: c\n", b"? {a: b}\n: c\n", b"\x00\x01\x02", b"\xff\xfe\xfd", BOMB.encode(),
-        b"[" * 20000, b"{a: " * 20000, b"a: " + b"1" * 6000 + b"\n", b"x" * 300_000, b"tls_server_config: 5\n",
+        b"[" * 20000, b"{a: " * 20000, b"a: " + b"1" * 6000 + b"\n", b"x" * 70_000, b"tls_server_config: 5\n",
         b"tls_server_config: [1]\n", b"tls_server_config: {cert_file: [a], key_file: 1}\n",
         b"tls_server_config: {cert_file: /dev/zero, key_file: /dev/zero}\n",
         b"tls_server_config: {cert_file: ., key_file: .}\n", b'tls_server_config: {cert_file: "a\\0b", key_file: x}\n',

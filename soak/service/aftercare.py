@@ -1,0 +1,134 @@
+"""What becomes of runs that are over: records that were cut off are closed, and what need not be kept is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from soak.service.archive import Archive
+from soak.service.config import ServiceConfig
+from soak.service.journal import Journal
+from soak.service.retention import portion, superfluous
+from soak.service.steady import Steady
+from soak.service.troubles import Troubles
+
+AGAIN = 60.0
+"""Seconds between the first two attempts to close a record; twice as long each time."""
+LONGEST = 3600.0
+
+
+class Aftercare:
+    """Beside the runner: it starts runs, this follows those that have ended."""
+
+    def __init__(
+        self, config: Callable[[], ServiceConfig], archive: Archive, journal: Journal, steady: Steady,
+        troubles: Troubles, adopt: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        """Do nothing yet; `adopt` is told each child that is started."""
+        self._config, self._archive, self._journal, self._steady = config, archive, journal, steady
+        self._troubles, self._adopt = troubles, adopt
+        self._unclosed: dict[str, tuple[float, float]] = {}
+        """Runs that were cut off and are not closed; when that is tried again, and how long is waited after that."""
+
+    async def recover(self) -> None:
+        """Find what a service before could not end.
+
+        Raises:
+            OSError: the state folder cannot be read.
+        """
+        locks = await self._all_locks()
+        try:
+            for entry in await asyncio.to_thread(self._archive.unfinished):
+                self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
+                self._unclosed[entry.id] = 0.0, AGAIN
+            await self.close_records()
+        finally:
+            for lock in locks:
+                os.close(lock)
+        await self.tidy()
+
+    async def close_records(self) -> None:
+        """Close the records of runs that were cut off; what cannot be closed yet is tried again."""
+        for run, (at, pause) in list(self._unclosed.items()):
+            if self._steady.now() < at:
+                continue
+            folder = self._archive.folder / run
+            if not folder.is_dir() or await self._command_ends("soak.closing", str(folder)) == 0:
+                del self._unclosed[run]
+                await self._command_ends("soak", "report", str(folder))
+            else:
+                self._unclosed[run] = self._steady.now() + pause, min(2 * pause, LONGEST)
+            self._archive.forget(run)
+        left = ", ".join(sorted(self._unclosed))
+        self._troubles.tell("unclosed", f"{left}: cut off, and the record cannot be closed" if left else "")
+
+    async def _all_locks(self) -> list[int]:
+        """Taken once no run of a service before is left on any device: each ends by itself, as its pipe has closed."""
+        held: list[int] = []
+        try:
+            for path in sorted((self._config().state / "locks").glob("*.lock")):
+                while (lock := lock_of(path)) is None:
+                    await asyncio.sleep(0.5)
+                held.append(lock)
+        except BaseException:
+            for lock in held:
+                os.close(lock)
+            raise
+        return held
+
+    async def _command_ends(self, module: str, *words: str) -> int:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", module, *words, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        self._adopt(process.pid)
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            raise
+
+    async def tidy(self) -> None:
+        """Delete what need not be kept; little at a time, and nothing for its age by a clock that jumped."""
+        try:
+            runs = await asyncio.to_thread(self._archive.runs)
+        except OSError:
+            return  # the service looks at the archive as well, and tells
+        keep, trust = self._config().retention, self._steady.trust
+        going = superfluous(runs, keep, trust.trusted)
+        chosen, held, self._steady.aged = portion(
+            going, len(runs), self._steady.aged, keep, trust.trusted, not trust.suspect
+        )
+        said = f"{held} runs are older than they may be, and are deleted a tenth at a time" if held else ""
+        self._troubles.tell("retention", said if not trust.suspect else "")
+        for entry, reason in chosen:
+            if await asyncio.to_thread(self._archive.remove, entry.id):
+                self._journal.info(f"{entry.id} is deleted: {reason}", SOAK_RUN=entry.id)
+            else:
+                self._journal.warning(f"{entry.id} cannot be deleted: {reason}", SOAK_RUN=entry.id)
+
+
+def lock_of(path: Path) -> int | None:
+    """The lock of a device, held as long as the descriptor lives in any process; None where another holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return fd
+
+
+def why(error: OSError) -> str:
+    """What failed and where, in words."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
