@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py accounts                 # on a real card: soak's readings against nvidia-smi's
     python benchmarks/gpu.py cost [--stub 8]          # CPU of reading and recording every GPU once a second
+    python benchmarks/gpu.py calls                    # what a call of the stub costs, which `cost --stub` is made of
     python benchmarks/gpu.py hours REPORT.json        # hours of video that an hour of the card soaked in that run
 
 `accounts` takes known blocks, straight from the driver, and prints what each tells of them. `cost` counts the CPU time
@@ -116,6 +117,27 @@ def cost(seconds: int, stub: int) -> None:
     print(f"| {len(devices)} | {series} | " + " | ".join(f"{share:.2f} %" for share in shares) + " |")
 
 
+def calls() -> None:
+    """Of the stub's NVML on 8 cards, as a multiple of what ctypes takes to call a function that does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, **stub_cards(8, Path(folder))}
+        subprocess.run([sys.executable, "-c", _CALLS], check=True, env=env)
+
+
+_CALLS = """
+import ctypes, timeit, pynvml as p
+p.nvmlInit()
+last, nvml, libc = p.nvmlDeviceGetHandleByIndex(7), ctypes.CDLL("libnvidia-ml.so.1"), ctypes.CDLL(None)
+def best(call): return min(timeit.repeat(call, number=10_000, repeat=5)) / 10_000
+nothing = best(lambda: libc.getppid())
+info, number = p.c_nvmlMemory_v2_t(version=p.nvmlMemory_v2), ctypes.c_uint()
+found = {"nvmlDeviceGetTemperature": best(lambda: nvml.nvmlDeviceGetTemperature(last, 0, ctypes.byref(number))),
+         "nvmlDeviceGetMemoryInfo_v2": best(lambda: nvml.nvmlDeviceGetMemoryInfo_v2(last, ctypes.byref(info)))}
+print("| call | seconds | of a call that does nothing |\\n| --- | ---: | ---: |")
+for name, seconds in found.items(): print(f"| {name} | {seconds * 1e6:.2f} µs | {seconds / nothing:.1f} × |")
+"""
+
+
 def hours(report: Path) -> None:
     """Of every trial under test: frames a second, and what they are in hours of video of 25 frames a second."""
     print("| | frames a second, each in all lanes | lanes | hours of video, one lane | hours of video, all lanes |")
@@ -150,7 +172,7 @@ def stub_cards(count: int, folder: Path) -> Mapping[str, str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accounts", "cost", "hours"))
+    parser.add_argument("what", choices=("accounts", "cost", "calls", "hours"))
     parser.add_argument("report", nargs="?", type=Path, metavar="REPORT", help="a run's report.json, for hours")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--stub", type=int, default=0, metavar="N")
@@ -159,6 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("hours, and nothing else, takes a REPORT.json")
     if options.what == "accounts":
         accounts()
+    elif options.what == "calls":
+        calls()
     elif options.what == "hours":
         hours(options.report)
     else:

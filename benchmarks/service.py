@@ -1,17 +1,21 @@
 """The soak of the soak: the service under runs back to back, scraped every second: `python -m benchmarks.service`.
 
-Its own memory, descriptors and threads go into a CSV, which `soak analyze` judges; and what it costs is printed.
+Its own memory, descriptors and threads go into a CSV, which `soak analyze` judges; and what it costs is printed. With
+`--storm 8` so many more ask without a pause, and the longest distance between two samples of a run is told.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -60,11 +64,29 @@ def sample(pid: int) -> tuple[int, int, int, int, float]:
     return status.rss or 0, status.anonymous or 0, fds or 0, status.threads, stat.cpu_seconds
 
 
+def storm(url: str, until: float) -> None:
+    """Ask again and again."""
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+            answer.read()
+
+
+def longest(folder: Path) -> float:
+    """Seconds between two samples of one trial, over all runs."""
+    found = 0.0
+    for record in (folder / "state" / "runs").glob("*/record.sqlite"):
+        with contextlib.closing(sqlite3.connect(f"file:{record}?mode=ro", uri=True)) as db:
+            query = "SELECT max(d) FROM (SELECT t - lag(t) OVER (PARTITION BY trial ORDER BY t) AS d FROM round)"
+            found = max(found, db.execute(query).fetchone()[0] or 0.0)
+    return found
+
+
 def main() -> None:
     """Serve, scrape, judge."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seconds", type=int, default=20, help="of each run")
+    parser.add_argument("--storm", type=int, default=0, metavar="N", help="so many more scrape without a pause")
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "soak-of-soak.csv")
     options = parser.parse_args()
     folder, port = Path(tempfile.mkdtemp(prefix="soak-service-")), free_port()
@@ -80,6 +102,9 @@ def main() -> None:
         time.sleep(3.0)
         *_, cpu = sample(service.pid)
         first = time.monotonic()
+        for _ in range(options.storm):
+            until = began + 60 * options.minutes
+            threading.Thread(target=storm, args=(f"http://127.0.0.1:{port}/metrics", until), daemon=True).start()
         while (now := time.monotonic()) - began < 60 * options.minutes:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
@@ -96,6 +121,7 @@ def main() -> None:
     service.send_signal(signal.SIGTERM)
     service.wait()
     print(f"{scrapes} scrapes, {failed} failed; {share:.2%} of a core; {values[0] / 2**20:.1f} MiB resident at the end")
+    print(f"{longest(folder):.2f} s between two samples at most, of an interval of 1 s")
     print("\n".join(line for line in runs if not line.endswith(" 0.0")))
     subprocess.run([sys.executable, "-P", "-m", "soak", "analyze", str(options.out)], check=False)
 

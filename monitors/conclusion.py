@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitors import calibration
 from monitors.model import LAYERS, Finding, SeriesVerdict
+from monitors.units import format_rate
 
 LEAK_FROM, PASS_TO = calibration.load().leak_from, calibration.load().pass_to
 _NESTS = {
@@ -16,8 +17,8 @@ _NESTS = {
 }
 """Layers of which each outer one holds the inner ones."""
 
-_CAUSES = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
-"""Layers that are counted, not measured. Up to so many bytes each, growing bytes are what their numbers cost."""
+_COUNTED = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
+"""Layers that are counted, not measured. Bytes that grow by up to so many for each are no more than each may take."""
 
 _SIDE_EFFECT = 0.1
 """Of the fastest growth: so much less is its side effect."""
@@ -55,6 +56,7 @@ def conclude(findings: Sequence[Finding]) -> Detection:
     Freed memory that is held counts only while what is resident does not contradict it. A leak of one series among many
     has to be surer than a leak of one alone: the probability of the trial decides.
     """
+    findings = [_believable(finding) for finding in findings]
     told = tuple(_retained(_resident(finding, findings), findings) for finding in findings)
     leaks = sorted((f for f in told if f.verdict == "leak"), key=_depth)
     probability = together(told)
@@ -103,25 +105,21 @@ def _calibrated(findings: Sequence[Finding]) -> bool:
 
 
 def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | None) -> Detection:
-    """The headline is the innermost layer of bytes that grows, unless growing numbers of something explain it.
+    """The headline is the innermost layer of bytes that grows, unless they are no more than a growing number may take.
 
-    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing.
+    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing. That two
+    layers grow does not say that one is the cause of the other: what else grows is told with its own rate.
     """
-    counted = [f for f in leaks if f.layer in _CAUSES]
-    measured = [f for f in leaks if f.layer not in _CAUSES]
-    cause = next((f for f in counted if f.layer != "python_objects" and _explains(f, measured)), None)
+    counted = [f for f in leaks if f.layer in _COUNTED]
+    measured = [f for f in leaks if f.layer not in _COUNTED]
+    number = next((f for f in counted if f.layer != "python_objects" and _may_take(f, measured)), None)
     fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
     weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
-    head = cause or (weighty or counted)[0]
-    others = [f.layer or f.series for f in leaks if f is not head and f.layer != "python_objects"]
+    head = number or (weighty or counted)[0]
     notes = [f"{head.layer or head.series}: {head.reason}"]
     if head.layer in _MEANINGS:
         notes.append(_MEANINGS[head.layer])
-    objects = next((f for f in counted if f.layer == "python_objects" and f is not head), None)
-    if objects is not None:
-        notes.append(f"Python objects grow along, {_each(objects)}: something in Python holds them")
-    if others:
-        notes.append(f"seen in {', '.join(dict.fromkeys(others))} too")
+    notes += _along(head, [f for f in leaks if f is not head])
     return Detection(
         told,
         "leak",
@@ -135,17 +133,38 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     )
 
 
-def _explains(counted: Finding, measured: list[Finding]) -> bool:
-    """Whether the bytes that grow are no more than what so many descriptors, threads or children cost."""
+def _along(head: Finding, others: list[Finding]) -> list[str]:
+    """What else grows. A layer that holds the one that heads shows its growth too; any other has one of its own."""
+    nest = next((layers for layers in _NESTS.values() if head.layer in layers), ())
+    around = [f.layer or f.series for f in others if f.layer in nest and f.layer != "python_objects"]
+    notes = [f"Python objects grow along, {_each(f)}" for f in others if f.layer == "python_objects"][:1]
+    if around:
+        notes.append(f"seen in {', '.join(dict.fromkeys(around))} too")
+    apart = [f for f in others if f.layer not in nest and f.layer != "python_objects"]
+    return notes + [f"{f.layer or f.series} grows too, by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in apart]
+
+
+def _may_take(counted: Finding, measured: list[Finding]) -> bool:
+    """Whether the bytes that grow are no more than so many descriptors, threads or children may take."""
     rate = counted.rate_per_hour or 0.0
     fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
-    return fastest <= rate * _CAUSES[counted.layer or ""]
+    return fastest <= rate * _COUNTED[counted.layer or ""]
 
 
 def _each(finding: Finding) -> str:
     if finding.rate_per_step is not None:
         return f"{finding.rate_per_step:.2g} per step"
     return f"{finding.rate_per_hour or 0:.3g} per hour"
+
+
+def _believable(finding: Finding) -> Finding:
+    """What is slower than what could have been seen was not seen, whoever says so."""
+    rate, seen = finding.rate_per_hour, finding.minimum_detectable_rate_per_hour
+    if finding.verdict != "leak" or rate is None or seen is None or rate >= seen:
+        return finding
+    told, limit = format_rate(rate, finding.unit), format_rate(seen, finding.unit)
+    reason = f"growth of {told} is slower than the {limit} that could have been seen; {finding.reason}"
+    return replace(finding, verdict="inconclusive", reason=reason)
 
 
 def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
@@ -164,6 +183,8 @@ def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
 def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
     """Doubt about resident memory, settled by a live heap in which so fast a leak would have been seen."""
     if finding.layer != "anonymous" or finding.verdict != "inconclusive" or finding.leak_probability is None:
+        return finding
+    if finding.unseen_seconds:
         return finding
     if any(f.layer == "python_objects" and f.verdict != "pass" for f in findings):
         return finding
@@ -201,8 +222,10 @@ def _doubtful(told: Sequence[Finding]) -> list[Finding]:
 
 
 def _mute(finding: Finding) -> bool:
-    """Whether a series is too short to say anything, and nothing in it speaks for a leak."""
+    """Whether a series is too short to say anything, and nothing in it speaks for a leak. One that was lost is not."""
     said = finding.leak_probability
+    if finding.unseen_seconds:
+        return False
     return said is None or (finding.minimum_detectable_rate_per_hour is None and said <= PASS_TO)
 
 
@@ -211,7 +234,8 @@ def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None)
         return "there is no series to judge"
     if verdict == "inconclusive":
         doubtful = [f for f in told if f.verdict == "leak"] or _doubtful(told)
-        unclear = min(doubtful, key=_depth) if doubtful else speaker
+        lost = speaker.verdict == "inconclusive" and speaker.unseen_seconds > 0
+        unclear = speaker if lost or not doubtful else min(doubtful, key=_depth)
         return f"{unclear.layer or unclear.series}: {unclear.reason}"
     heap = next((f for f in told if f.layer == "host_heap"), None)
     retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape

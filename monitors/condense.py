@@ -6,11 +6,12 @@ Nothing a verdict rests on is lost: it looks at a few dozen blocks, of which eac
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from monitors.model import MetricSpec
-from monitors.series import Floats, Series
+from monitors.series import Floats, Hole, Series, find_gaps, longest, usual_wait
 
 CAPACITY = 4096
 """Stretches kept at most; with as many samples or fewer, every sample is kept as it is."""
@@ -38,6 +39,7 @@ class Condenser:
         self._waits = np.empty(0)
         self._usual = np.inf
         self._gaps = 0
+        self._holes: tuple[Hole, ...] = ()
         self.samples = 0
         self.dropped = 0
         """Samples left out: not finite, duplicated or backward in time."""
@@ -56,8 +58,7 @@ class Condenser:
             self.dropped += len(t) - rows.shape[1]
             if not rows.shape[1]:
                 return
-            waits = np.diff(rows[0], prepend=self._last)
-        self._count_gaps(waits[np.isfinite(waits)])
+        self._count_gaps(rows[0] if np.isneginf(self._last) else np.concatenate(([self._last], rows[0])))
         self.samples += rows.shape[1]
         self._last = float(rows[0, -1])
         self._open = np.concatenate((self._open, rows), axis=1) if self._open.size else rows
@@ -69,11 +70,13 @@ class Condenser:
         latest = np.maximum.accumulate(np.concatenate(([self._last], kept[0])))
         return kept[:, kept[0] > latest[:-1]]
 
-    def _count_gaps(self, waits: Floats) -> None:
+    def _count_gaps(self, t: Floats) -> None:
         if len(self._waits) < _EXPECTED:
-            self._waits = np.concatenate((self._waits, waits[:_EXPECTED]))
-            self._usual = float(np.median(self._waits)) if len(self._waits) else np.inf
-        self._gaps += int(np.count_nonzero(waits > 2.5 * self._usual))
+            self._waits = np.concatenate((self._waits, np.diff(t)[:_EXPECTED]))
+            self._usual = usual_wait(self._waits)
+        gaps, holes = find_gaps(t, self._usual)
+        self._gaps += gaps
+        self._holes = longest((*self._holes, *holes))
 
     def _close_stretches(self) -> None:
         count = self._open.shape[1] // self._length
@@ -105,9 +108,8 @@ class Condenser:
         stretches = np.concatenate(whole, axis=1) if whole else np.empty((4, 0))
         t, values, floors, means, *steps = stretches
         done = steps[0] if steps and np.isfinite(steps[0]).all() else None
-        if self._length == 1:
-            return Series(metric, label, t, values, done, self._gaps)
-        return Series(metric, label, t, values, done, self._gaps, {}, floors, means, self.samples)
+        one = Series(metric, label, t, values, done, self._gaps, holes=self._holes)
+        return one if self._length == 1 else replace(one, floors=floors, means=means, samples=self.samples)
 
 
 def _reduced(whole: Floats) -> Floats:
@@ -130,6 +132,5 @@ def condensed(series: Iterable[Series]) -> list[Series]:
         condenser.add(one.t, one.values, one.steps)
         small = condenser.series(one.metric, one.label)
         doses = {name: np.interp(small.t, one.t, dose) for name, dose in one.doses.items()}
-        out.append(Series(one.metric, one.label, small.t, small.values, small.steps, one.gaps, doses, small.floors,
-                          small.means, small.samples))  # fmt: skip
+        out.append(replace(small, gaps=one.gaps, holes=one.holes, doses=doses))
     return out

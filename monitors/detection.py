@@ -15,6 +15,7 @@ import numpy as np
 
 from monitors import detectors
 from monitors.conclusion import Detection, conclude
+from monitors.coverage import held_to_the_end
 from monitors.model import Finding
 from monitors.series import Series
 
@@ -42,6 +43,10 @@ class JudgeSettings:
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
+    min_seconds: float = 8.0
+    """So is one that lasts for less after the first step: what a start-up has not finished goes on there."""
+    min_seconds_without_steps: float = 30.0
+    """The same where no steps are known, so that the start-up itself may be what is seen."""
 
     def min_rate(self, series: Series) -> float:
         """The tolerated rate of one series, in its unit per hour."""
@@ -78,14 +83,20 @@ def judge(
     limits: how much there is, by layer, or by unit for the layers that are not named: says when it will be used up.
     """
     chosen = settings or JudgeSettings()
-    judged = [one for one in series if one.metric.judged]
     known, asked = limits or {}, names()
-    findings = [
-        exhausted(_contained(name, one, chosen), one, known.get(one.metric.layer or "", known.get(one.metric.unit)))
-        for one in judged
-        for name in asked
-    ]
+    findings = []
+    for one in series:
+        if one.metric.judged:
+            limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
+            findings += [_judged(name, one, chosen, limit) for name in asked]
     return conclude(findings)
+
+
+def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | None) -> Finding:
+    """What one detector finds in one series, held against the whole trial and what there is."""
+    span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
+    least = settings.least_growth(series, span) if len(series.t) else 0.0
+    return exhausted(held_to_the_end(_contained(name, series, settings), series, least), series, limit)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

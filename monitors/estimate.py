@@ -6,10 +6,12 @@ from itertools import combinations
 from statistics import median
 
 CAPACITY = 64
+SETTLING = 30.0
+"""Seconds of steps before there is a rate: until then allocators and caches take what they will keep."""
 
 
 class RunningRate:
-    """Theil–Sen slope over the later half of block floors.
+    """Theil–Sen slope over the later half of block floors. To be given values from the first step on.
 
     Keeps at most `CAPACITY` blocks: when full, neighbours merge and blocks become twice as long. O(1) amortised per
     value, O(CAPACITY²) per look.
@@ -41,6 +43,6 @@ class RunningRate:
     def per_hour(self) -> float | None:
         """Units per hour; None before there is enough to say."""
         late = self._blocks[len(self._blocks) // 2 :]
-        if len(late) < 5:
+        if len(late) < 5 or late[-1][0] + self._length - self._blocks[0][0] < SETTLING:
             return None
         return 3600.0 * median((b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(late, 2))

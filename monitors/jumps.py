@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -142,14 +144,7 @@ def joined(series: Series) -> tuple[Series, int]:
         if steps is not None and steps[drop] < steps[drop - 1]:
             steps[drop:] += steps[drop - 1]
     raised = series.raised(lift)
-    return (raised if steps is None else _with_steps(raised, steps)), len(drops)
-
-
-def _with_steps(series: Series, steps: Floats) -> Series:
-    return Series(
-        series.metric, series.label, series.t, series.values, steps, series.gaps, series.doses, series.floors,
-        series.means, series.samples,
-    )  # fmt: skip
+    return replace(raised, steps=steps), len(drops)
 
 
 def _restarts(series: Series) -> Ints:

@@ -182,6 +182,8 @@ class Finding:
     rate_per_step_ci95: tuple[float, float] | None = None
     rate_per_dose: Mapping[str, RatePerDose] = field(default_factory=dict)
     """By the name of the dose."""
+    unseen_seconds: float = 0.0
+    """In gaps too long to be overlooked, up to the end of the trial; with any at the end it cannot pass."""
     restarts: int = 0
     """How often the process was seen to start anew."""
     hours_to_exhaustion: float | None = None

@@ -1,7 +1,8 @@
-"""What was found in a recorded trace: one JSON object, or a table."""
+"""What was found in a recorded trace: one JSON object, or a table. Names and reasons in it are text of strangers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from monitors.conclusion import Detection
 from monitors.model import Finding
+from monitors.text import one_line, printable
 from monitors.units import format_duration, format_interval, format_probability, format_rate
 from reports.terminal import STYLES
 
@@ -18,8 +20,8 @@ SCHEMA = "soak.analysis/1"
 
 
 def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The object of one source. Rates are in the unit of their series, per hour; unknown is null."""
-    return {
+    """The object of one source, JSON values only. Rates are in the unit of their series, per hour; unknown is null."""
+    found = {
         "schema": SCHEMA,
         "source": source,
         "verdict": detection.verdict,
@@ -34,12 +36,24 @@ def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[s
         "notes": list(notes),
         "series": [_series(finding) for finding in detection.findings],
     }
+    return {key: _fit(value) for key, value in found.items()}
+
+
+def _fit(value: Any) -> Any:
+    """Text fit for every sink; JSON knows no infinity."""
+    if isinstance(value, dict):
+        return {key: _fit(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fit(item) for item in value]
+    if isinstance(value, str):
+        return printable(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _FIELDS = (
     "layer", "unit", "verdict", "leak_probability", "calibrated", "rate_per_hour", "rate_per_hour_ci95",
     "rate_per_step", "rate_per_step_ci95", "minimum_detectable_rate_per_hour", "shape", "hours_to_exhaustion",
-    "hours_to_exhaustion_ci95", "samples", "gaps", "restarts", "reason",
+    "hours_to_exhaustion_ci95", "samples", "gaps", "unseen_seconds", "restarts", "reason",
 )  # fmt: skip
 
 
@@ -51,17 +65,19 @@ def _series(finding: Finding) -> dict[str, Any]:
 def print_table(analysis: Mapping[str, Any], console: Console) -> None:
     """The verdict of one source, and a line for each of its series."""
     verdict = analysis["verdict"]
-    line = Text(f"{analysis['source']}: ").append(verdict, style=f"bold {STYLES[verdict]}")
-    console.print(line.append(f", {analysis['reason']}"), soft_wrap=True)
+    line = Text(f"{one_line(analysis['source'])}: ").append(verdict, style=f"bold {STYLES[verdict]}")
+    console.print(line.append(f", {one_line(analysis['reason'])}"), soft_wrap=True)
     console.print(_table(analysis["series"], console.width))
     for note in analysis["notes"]:
-        console.print(Text(f"  note: {note}"), soft_wrap=True)
+        console.print(Text(f"  note: {one_line(note)}"), soft_wrap=True)
 
 
 _HEADINGS = ("series", "verdict", "P(leak)", "growth", "95 % interval", "visible from", "shape", "full in")
 _NARROW = ("series", "verdict", "P(leak)", "growth", "visible from")
 _WIDE = 110
 """Characters from which a table has room for every column."""
+_NAME, _REST = 16, 50
+"""Characters of a name that are shown at least, and those that the other columns need."""
 
 
 def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
@@ -70,7 +86,8 @@ def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 1))
     for heading in shown:
         left = heading in ("series", "verdict", "shape")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis",
+                         max_width=max(_NAME, width - _REST) if heading == "series" else None)  # fmt: skip
     for one in sorted(series, key=lambda s: -(s["leak_probability"] or 0.0)):
         cells = dict(zip(_HEADINGS, _row(one), strict=True))
         table.add_row(*(cells[heading] for heading in shown))
@@ -85,7 +102,7 @@ def _row(series: Mapping[str, Any]) -> list[str | Text]:
 
     hours = series["hours_to_exhaustion"]
     return [
-        series["name"],
+        Text(one_line(series["name"])),
         Text(series["verdict"], style=STYLES[series["verdict"]]),
         "–" if probability is None else format_probability(probability),
         rate("rate_per_hour"),

@@ -48,7 +48,13 @@ def _table(body: Mapping[str, Any], width: int) -> Table:
     headings = [heading for heading in _COLUMNS if width >= _WIDE or heading != "interval"]
     for heading in headings:
         right = heading in ("growth", "visible from", "P(leak)")
-        table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=heading != "verdict")
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="ellipsis" if heading == "trial" else "fold",
+            no_wrap=heading != "verdict",
+            max_width=max(24, width // 3) if heading == "trial" else None,
+        )
     order = [index for pair in body["pairs"] for index in pair["trials"]]
     trials = {trial["index"]: trial for trial in body["trials"]}
     for index in order:

@@ -47,8 +47,8 @@ def _shown(value: object) -> str:
     """What Python writes for it, if that is not too long to be read."""
     try:
         return one_line(repr(value), 120)
-    except ValueError:  # an integer of thousands of digits
-        return "a number of thousands of digits"
+    except (ValueError, RecursionError):  # an integer of thousands of digits; tables in tables without end
+        return "what is too long to be shown"
 
 
 def missing_key(file: Path | str, key: str, expected: str) -> ConfigError:

@@ -100,7 +100,7 @@ def _has(python: str, framework: str) -> bool:
     if not python:
         return importlib.util.find_spec(framework) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None") == _YES
+        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None")
     return False
 
 
@@ -110,7 +110,7 @@ def _problem(python: str) -> str:
     if "\0" in python or shutil.which(python) is None:
         return " that may be executed"
     try:
-        return "" if _asked(python, "True") == _YES else "; this is none"
+        return "" if _asked(python, "True") else "; this is none"
     except subprocess.TimeoutExpired:
         return f"; this one does not answer within {_PATIENCE:.0f} s"
     except OSError as error:
@@ -119,15 +119,11 @@ def _problem(python: str) -> str:
 
 _PATIENCE = 30.0
 """Seconds that an interpreter may take to start."""
-_YES, _NO = 83, 84
-"""Exit statuses that no program has by chance, as it would have 0 and 1."""
 
 
-def _asked(python: str, question: str) -> int:
-    """The exit status of an interpreter that answers a question. What it prints is not kept."""
-    code = f"import importlib.util, sys; sys.exit({_YES} if {question} else {_NO})"
-    command = [python, "-P", "-c", code]
+def _asked(python: str, question: str) -> bool:
+    """The answer of an interpreter to a question. What it prints is not kept."""
+    command = [python, "-P", "-c", f"import importlib.util, sys; sys.exit(not ({question}))"]
     nothing = subprocess.DEVNULL
-    return subprocess.run(
-        command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE
-    ).returncode
+    asked = subprocess.run(command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE)
+    return asked.returncode == 0

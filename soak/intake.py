@@ -58,6 +58,11 @@ class Intake:
         self._notes = Bucket(NOTES_PER_SECOND, NOTES_BURST, now)
         self._heard: set[type[wire.Message]] = set()
 
+    @property
+    def greeted(self) -> bool:
+        """Whether the worker said that it is one."""
+        return wire.Hello in self._heard
+
     def room(self, now: float) -> int:
         """Bytes that may be read now."""
         if self.closed or (self._lines and self._messages.left(now) < 1):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from monitors.text import json_value, one_line
 from soak.clock import Clock, SystemClock
 from soak.short_lived import Outcome, ShortLived
 
@@ -54,8 +55,9 @@ class Judging:
         except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict) and outcome.code == 0:
-            return body
-        why = outcome.trouble or outcome.last_words or f"exit status {outcome.code}"
+            judged: dict[str, Any] = json_value(body)
+            return judged
+        why = outcome.trouble or one_line(outcome.last_words) or f"exit status {outcome.code}"
         return {"verdict": "error", "reason": f"the judgement failed: {why}", "findings": []}
 
     def kill(self) -> None:

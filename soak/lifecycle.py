@@ -138,7 +138,9 @@ _WORDS = {
 }
 
 
-def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "") -> Ending:
+def ending(
+    state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "", greeted: bool = True
+) -> Ending:
     """Why a worker is gone, from every sign there is.
 
     Args:
@@ -147,6 +149,7 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
         returncode: of the process; negative is a signal.
         oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
         garbled: what it sent that is no message; empty where all it sent was. Nothing else it said counts then.
+        greeted: whether it ever said that it is a worker. One that did not never was one.
     """
     if garbled:
         return Ending("garbled", garbled)
@@ -160,6 +163,8 @@ def ending(state: State, done: tuple[str, str] | None, returncode: int, oom_kill
         return Ending(state.blame, _WORDS.get(state.blame, ""))
     if oom_kills:
         return Ending("oom", "killed by the kernel: the memory limit was reached")
+    if not greeted and returncode >= 0:
+        return Ending("broken", f"{_death(returncode)}, before it had said anything: is its `python` an interpreter?")
     return Ending("crashed", _death(returncode))
 
 

@@ -23,6 +23,8 @@ from workloads import wire
 
 EVERY = 1.0
 """Seconds between two ticks, at least."""
+MOST = 10_000
+"""Messages that wait for a reader who does not read; more notes than that are dropped."""
 
 
 class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -189,8 +191,9 @@ class Broadcast:
         )
 
     def noted(self, message: str) -> None:
-        """Pass it on."""
-        self._say(Note(message))
+        """Pass it on, unless nobody has read for long."""
+        if len(self._pending) < MOST:
+            self._say(Note(message))
 
     def tick(self, running: Sequence[Status], waiting: int) -> None:
         """How it goes, if the last was long enough ago and the reader keeps up."""

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitors.gpu import Sight
@@ -22,6 +22,8 @@ from soak.clock import Clock
 from soak.errors import RecordError
 from soak.store import Store
 
+LATE = 2.5
+"""Intervals after which a round is missing."""
 JUMP = 1.0
 """Seconds that the wall clock may stray from the monotonic one between two rounds before it is called a jump."""
 
@@ -53,17 +55,20 @@ class Feed:
         self._beat: Mapping[str, float] = {}
         self._beat_at: float | None = None
         self._beats = 0
+        self._taken = True
 
     def beat(self, values: Mapping[str, float], now: float) -> None:
-        """The worker's latest counters."""
+        """The worker's latest counters. What a beat told that no round has taken, and a later one does not, is kept."""
         with self._lock:
-            self._beat, self._beat_at = values, now
+            self._beat, self._beat_at = values if self._taken else {**self._beat, **values}, now
             self._beats += 1
+            self._taken = False
 
     def target(self, now: float, tester_pid: int) -> Target:
         """What may be sampled now."""
         sight, stalled = self._look(self._device) if self._look and self._device else (None, "")
         with self._lock:
+            self._taken = True
             return Target(
                 pid=self._pid,
                 beat=self._beat,
@@ -81,6 +86,10 @@ class Feed:
 class _Followed:
     feed: Feed
     round: Round
+    last: float
+    """Monotonic time of its last round, or up to which none was due."""
+    interval: float
+    """Until the next one is due."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -112,15 +121,21 @@ class Recorder:
     def follow(self, feed: Feed) -> None:
         """Sample this trial from the next round on."""
         with self._lock:
-            self._followed[feed.trial] = _Followed(feed, self._make_round())
+            now, interval = self._clock.monotonic(), self._interval * self.stretch
+            self._followed[feed.trial] = _Followed(feed, self._make_round(), now, interval)
 
-    def leave(self, trial: int) -> None:
-        """No further round of this trial begins; returns when one under way is written."""
+    def leave(self, trial: int, until: float | None = None) -> None:
+        """No further round of this trial begins; returns when one under way is written.
+
+        until: when the trial ended, where that is known to have been before now (monotonic). Whoever slept meanwhile
+        did not see its end: that is a gap too.
+        """
         with self._lock:
             followed = self._followed.pop(trial, None)
         if followed is not None:
-            with followed.lock:
+            with followed.lock, contextlib.suppress(RecordError):
                 self.latest.forget(trial)
+                self._tell_gap(followed, self._clock.monotonic() if until is None else until)
 
     def close(self) -> None:
         """End the thread; a reader stuck in the kernel is left behind, it can no longer write."""
@@ -135,15 +150,24 @@ class Recorder:
             with self._lock:
                 followed = list(self._followed.values())
             self._watch_clock(now, followed)
-            for each in () if self.paused else followed:
-                self._sample(each)
+            for each in followed:
+                if self.paused:
+                    each.last = now
+                else:
+                    self._sample(each)
             interval = self._interval * self.stretch
             due += interval
             late = self._clock.monotonic() - due
             if late > interval:
-                missed = math.ceil(late / interval)
-                due += missed * interval
-                self._tell_all(followed, "gap", f"{missed} rounds missed: sampling was {late:.1f} s late")
+                due += math.ceil(late / interval) * interval
+
+    def _tell_gap(self, each: _Followed, now: float) -> None:
+        """Record that no round was taken for longer than it should be, up to `now`."""
+        waited = now - each.last
+        if waited > LATE * each.interval:
+            missed = math.ceil(waited / each.interval) - 1
+            message = f"{missed} rounds missed: nothing was sampled for {waited:.1f} s"
+            self._add_event(each.feed, "gap", message, {"seconds": waited, "rounds": missed})
 
     def _sample(self, each: _Followed) -> None:
         with each.lock:
@@ -151,10 +175,12 @@ class Recorder:
             with self._lock:
                 if feed.trial not in self._followed:
                     return
+            missed, each.last, each.interval = replace(each), now, self._interval * self.stretch
             result = each.round.take(feed.target(now, self._pid), now)
             self.latest.put(feed.trial, result.samples)
             self.latest.put_health(feed.trial, now, result.health)
             try:
+                self._tell_gap(missed, now)
                 if result.samples:
                     self._store.add_round(feed.trial, now - feed.started, (*result.samples, *result.of_itself()))
                 for event in result.events:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from monitors.estimate import RunningRate
 from monitors.latest import Latest
-from soak.lifecycle import State
+from soak.lifecycle import State, beaten
 from soak.plan import Trial
 from soak.recorder import Feed
 from soak.status import Status, share_done
@@ -29,7 +29,10 @@ class Running:
     started: float
     started_wall: float
     watch: Watch
+    ready_at: float | None = None
+    """When its workload was built."""
     last_beat: wire.Beat | None = None
+    beat_before: wire.Beat | None = None
     rate: RunningRate = field(default_factory=RunningRate)
     done: wire.Done | None = None
     piped: bool = True
@@ -41,11 +44,25 @@ class Running:
     held_up: bool = False
     """Whether it sent more than may be read now."""
 
+    def hear(self, beat: wire.Beat, now: float) -> None:
+        """It is alive."""
+        self.state = beaten(self.state, now)
+        self.feed.beat(beat.values, now)
+        self.beat_before, self.last_beat = self.last_beat, beat
+
+    def stepped(self, now: float) -> float | None:
+        """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
+
+        The last beat comes with the end, and no round sees it: the one before it is the last that could be seen.
+        """
+        beat = self.beat_before or self.last_beat
+        return None if self.ready_at is None or beat is None else min(self.ready_at + max(0.0, beat.t), now)
+
     def status(self, latest: Latest, now: float) -> Status:
         """For who watches the run. latest: the samples of all trials."""
         values = self.last_beat.values if self.last_beat else {}
         memory = latest.value(self.trial.index, MEMORY)
-        if memory is not None:
+        if memory is not None and self.last_beat is not None:
             self.rate.add(now - self.started, memory)
         beat_t = self.last_beat.t if self.last_beat else 0.0
         done = share_done(self.trial, beat_t, values)

@@ -21,7 +21,7 @@ from soak.gpu.pool import GpuPool, News
 from soak.guard import new_mark
 from soak.judging import Judging
 from soak.ledger import Ledger
-from soak.lifecycle import Action, Deadlines, Ending, beaten, decide, ending, heard, resumed, spawned, told_end, wake_at
+from soak.lifecycle import Action, Deadlines, Ending, decide, ending, heard, resumed, spawned, told_end, wake_at
 from soak.plan import Trial
 from soak.recorder import Feed, Recorder
 from soak.running import Running
@@ -316,10 +316,9 @@ class Supervisor:
     def _heard(self, running: Running, message: wire.Message | wire.WireError) -> None:
         now = self._clock.monotonic()
         if isinstance(message, wire.Beat):
-            running.state = beaten(running.state, now)
-            running.feed.beat(message.values, now)
-            running.last_beat = message
+            running.hear(message, now)
         elif isinstance(message, wire.Ready):
+            running.ready_at = now
             self._ledger.trial(running.trial, {"environment": dict(message.environment)})
             self._tell(running, "ready", "the workload is built and steps")
         elif isinstance(message, wire.Note):
@@ -331,7 +330,7 @@ class Supervisor:
             running.done = message
             running.state = told_end(running.state, now)
             # It ends now, and a device that is empty by then would look like a fall.
-            self._recorder.leave(running.trial.index)
+            self._recorder.leave(running.trial.index, running.stepped(now))
             if message.traceback:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
@@ -340,17 +339,19 @@ class Supervisor:
 
     def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker
-        self._recorder.leave(trial.index)
+        stepped = running.stepped(self._clock.monotonic())
+        self._recorder.leave(trial.index, stepped)
         self._listen(running, wanted=False)
         running.watch.close()
         tail = worker.log.tail()
         kills = worker.close()
         self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled))
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,
+            "stepped": None if stepped is None else stepped - running.started,
             "end_reason": end.reason, "end_message": end.message,
             "last_values": dict(running.last_beat.values) if running.last_beat else {},
         }  # fmt: skip

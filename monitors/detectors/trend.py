@@ -34,6 +34,8 @@ _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
 _EVEN, _RARE = 0.5, 0.025
+_LEAST_SHOWN = 0.1
+"""Share of the growth that was found down to which slower growth is tried."""
 _FASTEST = 300.0
 """Errors of a rate: growth this far beyond the noise is found, or none is."""
 
@@ -106,10 +108,10 @@ class Trend:
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
         """Judge one series; the cost is O(n) in its samples."""
-        worked = _since_first_step(series)
-        if worked.size < settings.min_samples:
-            few = f"{worked.size} samples {_since(series)}are too few to judge; {settings.min_samples} would do"
-            return _unjudged(series, few)
+        worked = series.worked()
+        short = _too_short(worked, settings)
+        if short:
+            return _unjudged(series, short)
         judged = _judged(worked, settings)
         if judged is None:
             return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
@@ -119,16 +121,20 @@ class Trend:
 DETECTOR: type[Detector] = Trend
 
 
-def _since_first_step(series: Series) -> Series:
-    """Without imports and the building of the model: whatever they take is no step's doing."""
-    steps = series.steps
-    if steps is None or not (steps > 0).any():
-        return series
-    return series.part(slice(int(np.argmax(steps > 0)), None))
-
-
-def _since(series: Series) -> str:
-    return "" if series.steps is None else "since the first step "
+def _too_short(worked: Series, settings: JudgeSettings) -> str:
+    """Why a series cannot be told from the start-up of its trial, and what would do; empty where it can."""
+    stepped = worked.steps is not None
+    if stepped and not worked.size:
+        return "no step was seen: all of it is the start-up"
+    since = "since the first step " if stepped else ""
+    seconds = float(worked.t[-1] - worked.t[0]) if len(worked.t) else 0.0
+    least = settings.min_seconds if stepped else settings.min_seconds_without_steps
+    enough = f"{settings.min_samples} over {format_duration(least)} would do"
+    if worked.size < settings.min_samples:
+        return f"{worked.size} samples {since}are too few to judge; {enough}"
+    if seconds < least:
+        return f"{format_duration(seconds)} {since}are too short to tell a leak from a start-up; {enough}"
+    return ""
 
 
 def _unjudged(series: Series, reason: str) -> Finding:
@@ -188,7 +194,7 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
 
 
 def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
-    smallest = _smallest(judged)
+    smallest = _detectable(judged)
     shape, fitted = judged.told()
     seen = _traits(judged.posterior, fitted)
     strange = judged.calibration.unseen(seen)
@@ -240,6 +246,32 @@ def _per_dose(judged: _Judged) -> dict[str, RatePerDose]:
             rate = judged.rate
             out[name] = RatePerDose(rate.rate / taken, (rate.low / taken, rate.high / taken))
     return out
+
+
+def _detectable(judged: _Judged) -> float | None:
+    """The smallest leak that would have been found, per hour; no more than one that was. None where none would be."""
+    smallest = _smallest(judged)
+    if not judged.leaks or (smallest is not None and smallest <= judged.rate.rate * judged.hour):
+        return smallest
+    return _shown(judged) * judged.hour
+
+
+def _shown(judged: _Judged) -> float:
+    """The smallest leak that this very trial would have shown: the growth that it did show, made ever slower.
+
+    What is found 19 times in 20 in noise like this may be more than what was found: noise can be kind.
+    """
+    posterior, rate, calibrated = judged.posterior, judged.rate, judged.calibration
+    growth = fit(posterior, *posterior.best_growing(), judged.y).growth
+    less = 1 - np.geomspace(_LEAST_SHOWN, 1.0, 16)[:-1]
+    odds = weigh(posterior.book, judged.y - less[:, None] * growth, posterior.grain, posterior.beside).odds
+    shown = 1.0
+    for share, odd in zip(less[::-1].tolist(), odds[::-1].tolist(), strict=True):
+        slower = replace(rate, centres=rate.centres - share * rate.rate)
+        if calibrated.probability(odd, len(judged.y)) * slower.exceeds(judged.least) < calibrated.leak_from:
+            break
+        shown = 1 - share
+    return rate.rate * shown
 
 
 def _smallest(judged: _Judged) -> float | None:

@@ -13,15 +13,20 @@ SHARED = MetricSpec(
     "cgroup_shared_bytes", "bytes", "Shared memory and tmpfs charged to the trial's cgroup, mapped or not"
 )
 KERNEL = MetricSpec(
-    "kernel_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup", "kernel", judged=True
-)
+    "kernel_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, without slab that the "
+    "kernel gives back when memory is short", "kernel", judged=True,
+)  # fmt: skip
+CHARGED = MetricSpec(
+    "kernel_charged_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, with slab that "
+    "the kernel gives back when memory is short",
+)  # fmt: skip
 OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by the kernel's OOM killer", counter=True)
 
 
 class CgroupMemory:
     """Reads a cgroup that is the trial's alone: of a shared one nobody could say whose bytes they are."""
 
-    specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, OOM_KILLS)
+    specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, CHARGED, OOM_KILLS)
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -40,7 +45,12 @@ class CgroupMemory:
             raise NoDataError(f"{target.cgroup} accounts no memory")
         yield Sample(ANONYMOUS, memory.anonymous + (memory.swap or 0))
         yield Sample(FILE, memory.file)
-        amounts = ((SHARED, memory.shared), (KERNEL, memory.kernel), (OOM_KILLS, cgroup.read_oom_kills(target.cgroup)))
+        amounts = (
+            (SHARED, memory.shared),
+            (KERNEL, memory.kernel),
+            (CHARGED, memory.kernel_charged),
+            (OOM_KILLS, cgroup.read_oom_kills(target.cgroup)),
+        )
         for metric, value in amounts:
             if value is not None:
                 yield Sample(metric, value)

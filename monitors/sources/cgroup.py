@@ -45,7 +45,10 @@ class CgroupMemory:
     shared: int | None
     """tmpfs, shared anonymous memory, /dev/shm."""
     kernel: int | None
-    """Kernel memory and socket buffers; without reclaimable slab in version 2, where that is known."""
+    """Kernel memory and socket buffers, without slab that the kernel gives back when asked; None where that part cannot
+    be told."""
+    kernel_charged: int | None = None
+    """Kernel memory and socket buffers, that slab among them."""
 
 
 def find(roots: Roots, pid: int) -> Cgroup | None:
@@ -141,29 +144,34 @@ def _memory_v1(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
         swap=stat.get(b"total_swap"),
         file=max(0, stat[b"total_cache"] - (shared or 0)),
         shared=shared,
-        kernel=None if kernel is None else kernel + (sockets or 0),
+        # Version 1 counts directory entries, inodes and the bookkeeping of cached pages with the rest: all that is
+        # read or written adds to it, until memory is short.
+        kernel=None,
+        kernel_charged=None if kernel is None else kernel + (sockets or 0),
     )
 
 
 def _memory_v2(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
-    shared = stat.get(b"shmem")
+    shared, kernel = stat.get(b"shmem"), _kernel_v2(stat)
+    reclaimable = stat.get(b"slab_reclaimable")
     return CgroupMemory(
         anonymous=stat[b"anon"],
         swap=_number(path, "memory.swap.current"),
         file=max(0, stat[b"file"] - (shared or 0)),
         shared=shared,
-        kernel=_kernel_v2(stat),
+        kernel=None if kernel is None or reclaimable is None else max(0, kernel - reclaimable),
+        kernel_charged=kernel,
     )
 
 
 def _kernel_v2(stat: Mapping[bytes, int]) -> int | None:
-    """All kernel memory but the slab that the kernel gives back when asked (inodes, directory entries)."""
+    """All kernel memory and socket buffers."""
     parts = [stat[key.encode()] for key in _V2_KERNEL_PARTS if key.encode() in stat]
     # The sum of all is there since Linux 5.18.
     whole = stat.get(b"kernel", sum(parts) if parts else None)
     if whole is None:
         return None
-    return max(0, whole + stat.get(b"sock", 0) - stat.get(b"slab_reclaimable", 0))
+    return whole + stat.get(b"sock", 0)
 
 
 def read_usage(cgroup: Cgroup) -> int | None:

@@ -1,9 +1,14 @@
 """Judge recorded traces: do they leak, how probably, how fast, in which layer?
 
 Judges memory that was recorded by anyone with exactly the detectors that judge soak's own runs. A FILE is a CSV (also
-.csv.gz) or Parquet file whose first column is the time, `t` in seconds or `timestamp` (seconds since 1970 or ISO 8601),
-with, if there is one, a column `step`, and any columns of numbers, best named *_bytes or num_*; or a run folder. With
---prometheus, what a Prometheus server has recorded. Samples may be irregular, with gaps, restarts and missing values.
+packed by gzip) whose first column is the time, or a Parquet file with a column of times: `t` in seconds or `timestamp`
+(seconds since 1970, ISO 8601, or the types that Parquet has for it), with, if there is one, a column `step`, and any
+columns of numbers, best named *_bytes or num_*; or a run folder. With --prometheus, what a Prometheus server has
+recorded. Samples may be irregular, with gaps, restarts and missing values. What cannot be read is counted and told;
+where that is more than a twentieth of a series, no verdict rests on it. A damaged file is refused.
+
+The exit code is the worst of all sources: 4 an error of soak's own, 2 a source that cannot be read, 1 leak, 3
+inconclusive, 0 pass.
 
 examples:
   soak analyze trace.csv                        a readable table; exit code 0 pass, 1 leak, 3 inconclusive
@@ -19,17 +24,20 @@ import argparse
 import fnmatch
 import functools
 import json
-import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soak.errors import SoakError, UsageError
+from monitors.text import one_line
+from soak.errors import RecordError, SoakError, UsageError
 from soak.quantity import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from monitors.detection import JudgeSettings
+    from monitors.series import Series
+    from soak.traces.columns import Trace
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
 
@@ -68,14 +76,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--prometheus and --query: expected both or neither")
     if not options.files and not options.prometheus:
         raise UsageError("nothing to analyze: expected FILE… or --prometheus URL --query PROMQL")
-    codes = [0]
+    codes: list[int] = []
     for source in _sources(options):
         try:
             for body in source():
-                _show(body, options.json)
                 codes.append(_CODES[body["verdict"]])
+                _show(body, options.json)
         except SoakError as error:
-            print(f"soak: {error}", file=sys.stderr)  # noqa: T201
+            print(f"soak: {one_line(error)}", file=sys.stderr)  # noqa: T201
             codes.append(error.exit_code)
     return next((code for code in (4, 2, 1, 3) if code in codes), 0)
 
@@ -91,13 +99,12 @@ def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
 
 
 def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
-    from soak.traces import tables
-
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (never raises, whatever the path)
         yield from _of_run(path, options)
         return
-    trace = tables.read(path)
-    yield _judged(trace.source, trace.series, trace.notes, options)
+    from soak.traces import tables
+
+    yield _of_trace(tables.read(path), options)
 
 
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
@@ -107,31 +114,46 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     from soak.verdict import Verdict
 
     record = open_record(folder)
-    for trial in record.trials():
-        if trial.started is not None:
-            series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-            body = _judged(f"{folder}: {trial.name}", series, (), options)
-            verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
-            yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
+    trials = [trial for trial in record.trials() if trial.started is not None]
+    for trial in trials:
+        series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
+        body = _judged(f"{folder}: {trial.name}", series, options)
+        verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
+        yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
     for said in record.damage():
         print(f"soak: {folder}: damaged: {said}", file=sys.stderr)  # noqa: T201
+    if record.lost_trials:
+        raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged")
+    if not trials:
+        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
 
 
 def _of_prometheus(options: argparse.Namespace) -> Bodies:
     from soak.traces import prometheus
 
-    trace = prometheus.read(options.prometheus, options.query, options.span, options.step)
-    yield _judged(trace.source, trace.series, trace.notes, options)
+    yield _of_trace(prometheus.read(options.prometheus, options.query, options.span, options.step), options)
 
 
-def _judged(source: str, series: Any, notes: Any, options: argparse.Namespace) -> dict[str, Any]:
+def _of_trace(trace: Trace, options: argparse.Namespace) -> dict[str, Any]:
+    return _judged(trace.source, trace.series, options, trace.notes, trace.lost)
+
+
+def _judged(
+    source: str,
+    series: Sequence[Series],
+    options: argparse.Namespace,
+    notes: Sequence[str] = (),
+    lost: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     from monitors.detection import judge
     from reports import analysis
+    from soak.traces.losses import weighed
 
     if options.column:
         series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in options.column)]
     limits = {"bytes": float(options.limit)} if options.limit else {}
-    return analysis.body(source, judge(series, settings_of(options.min_rate), limits), notes)
+    detection = judge(series, settings_of(options.min_rate), limits)
+    return analysis.body(source, weighed(detection, lost or {}), notes)
 
 
 def settings_of(min_rate: float = 0.0) -> JudgeSettings:
@@ -141,20 +163,12 @@ def settings_of(min_rate: float = 0.0) -> JudgeSettings:
     return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
 
 
-def _show(body: dict[str, Any], as_json: bool) -> None:
+def _show(body: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False), flush=True)  # noqa: T201
+        whole = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+        print(json.dumps(body, ensure_ascii=not whole, allow_nan=False), flush=True)  # noqa: T201
         return
     from reports import analysis
     from reports.console import console
 
     analysis.print_table(body, console())
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out == "-":
         for name in formats:
             sys.stdout.write(catalog.load(name).render(body, record))
-        return 0
+        return EXIT_CODES[record.run().verdict or "inconclusive"]
     folder = _folder(options.run_folder, options.out)
     written = []
     for name in formats:

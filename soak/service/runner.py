@@ -81,7 +81,8 @@ class Runner:
     async def work(self) -> None:
         """Recover what was cut off, then start what waits, until cancelled."""
         recovered = False
-        while self._failure is None:
+        # Python 3.11 loses a cancellation that comes together with the wake: the end is told by the state as well.
+        while self._failure is None and not self._closing:
             self._wake.clear()
             try:
                 if not recovered:
@@ -93,7 +94,8 @@ class Runner:
                 self._troubles.tell("start", f"no run can be started: {why(error)}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
-        raise self._failure
+        if self._failure is not None:
+            raise self._failure
 
     async def _look_after(self) -> None:
         await self._see_devices()
@@ -279,6 +281,8 @@ class Runner:
         say = self._journal.info if verdict == "pass" else self._journal.warning
         say(f"a run of {schedule.name} ended: {verdict}, {reason}", SOAK_SCHEDULE=schedule.name, SOAK_RUN=now.run,
             SOAK_VERDICT=verdict)  # fmt: skip
+        if now.concluded is None and now.run:
+            self._aftercare.cut_off(now.run)
         if not self._closing:
             self._ended(schedule)
 

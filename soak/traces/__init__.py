@@ -1,1 +1,1 @@
-"""Memory recorded by others, read as series: one file here is one kind of source, found by its suffix or option."""
+"""Memory recorded by others, read as series: files, told apart by what is in them, and a Prometheus server."""

@@ -1,17 +1,17 @@
-"""What the columns of a foreign trace mean, by their names, and their samples made small while they are read."""
+"""What the columns of a foreign trace mean, by their names, and which of them are judged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from monitors.condense import Condenser
 from monitors.model import LAYERS, MetricSpec, Unit
-from monitors.series import Floats, Series
+from monitors.series import Series
+from monitors.text import one_line
+from soak.errors import UsageError
+from soak.traces.times import is_time
 
-TIMES = ("t", "time", "timestamp", "ts", "seconds", "datetime", "date", "currenttime", "current_time")
 STEPS = ("step", "steps")
 _LAYERS = {
     "heap_inuse_bytes": "host_heap",
@@ -23,8 +23,12 @@ _LAYERS = {
     "py_objects": "python_objects",
     "num_objects": "python_objects",
 }
-_CELLS = 2_000_000
-"""Cells read before they are made small: bounds the memory, however many columns there are."""
+_NAMED = 5
+"""Columns that a note names; more are counted."""
+_MOST = 100_000
+"""Columns of one table."""
+_LONGEST = 200
+"""Characters of a name that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,88 +39,57 @@ class Trace:
     series: Sequence[Series]
     notes: Sequence[str] = ()
     """What was left out and why."""
+    lost: Mapping[str, float] = field(default_factory=dict)
+    """Share of the samples that were there and could not be read, by the name of the series."""
 
 
 def metric_of(column: str) -> MetricSpec:
     """The metric that a column's name speaks of."""
     name = column.strip()
-    stem = name.removesuffix("_bytes")
-    layer = _LAYERS.get(name)
+    plain = name.lower()
+    stem = plain.removesuffix("_bytes")
+    layer = _LAYERS.get(plain)
     unit: Unit = "value"
-    if name.endswith("_bytes"):
+    if plain.endswith("_bytes"):
         unit, layer = "bytes", layer or (stem if stem in LAYERS else "anonymous")
-    elif layer or name.startswith("num_") or name in LAYERS:
-        unit, layer = "count", layer or (name if name in LAYERS else None)
-    return MetricSpec(name, unit, f"Column {name}", layer, judged=True)
+    elif layer or plain.startswith("num_") or plain in LAYERS:
+        unit, layer = "count", layer or (plain if plain in LAYERS else None)
+    shown = one_line(name, _LONGEST)
+    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True)
 
 
-@dataclass
-class Reading:
-    """Takes the rows of one source in chunks; holds each column condensed. Memory is bounded."""
-
-    source: str
-    columns: Sequence[str]
-    """Names of the numeric columns, the time not among them."""
-    notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._steps = next((i for i, name in enumerate(self.columns) if name.strip().lower() in STEPS), None)
-        self._condensers = [Condenser() for _ in self.columns]
-        self._waiting: list[tuple[Floats, Sequence[Floats]]] = []
-        self._cells = 0
-        self._origin: float | None = None
-
-    def add(self, t: Floats, columns: Sequence[Floats]) -> None:
-        """Take rows. t: seconds, shape (n,). columns: one of shape (n,) for each name."""
-        self._waiting.append((t, columns))
-        self._cells += len(t) * (len(columns) + 1)
-        if self._cells > _CELLS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        t = np.concatenate([t for t, _ in self._waiting])
-        if self._origin is None and np.isfinite(t).any():
-            self._origin = float(t[np.isfinite(t)][0])
-        t = t - (self._origin or 0.0)
-        values = [np.concatenate([columns[i] for _, columns in self._waiting]) for i in range(len(self.columns))]
-        self._waiting, self._cells = [], 0
-        steps = None if self._steps is None else values[self._steps]
-        for i, condenser in enumerate(self._condensers):
-            if i != self._steps:
-                condenser.add(t, values[i], steps)
-
-    def trace(self) -> Trace:
-        """What was read."""
-        self._flush()
-        series = [
-            condenser.series(metric_of(name))
-            for i, (name, condenser) in enumerate(zip(self.columns, self._condensers, strict=True))
-            if i != self._steps
-        ]
-        dropped = max((c.dropped for i, c in enumerate(self._condensers) if i != self._steps), default=0)
-        if dropped:
-            self.notes.append(f"{dropped} samples left out: no number, or no later than the one before")
-        return Trace(self.source, series, tuple(self.notes))
+def is_step(name: str) -> bool:
+    """Whether a column's name says that it counts steps."""
+    return name.strip().strip("\ufeff").lower() in STEPS
 
 
-def seconds_of(t: Floats) -> Floats:
-    """Times in seconds, of seconds, or of milli-, micro- or nanoseconds since 1970, told by their size."""
-    finite = t[np.isfinite(t)]
-    largest = float(np.abs(finite).max()) if len(finite) else 0.0
-    for factor, from_ in ((1e9, 1e17), (1e6, 1e14), (1e3, 1e11)):
-        if largest >= from_:
-            return np.asarray(t / factor)
-    return t
+def check_names(source: str, names: Sequence[str]) -> None:
+    """No two columns may have one name: nobody could say which of them was judged.
+
+    Raises:
+        UsageError: two have, or there are too many of them.
+    """
+    if len(names) > _MOST:
+        raise UsageError(f"{source}: {len(names):,} columns; at most {_MOST:,} can be judged at once")
+    counted = Counter(name.strip() for name in names)
+    twin = next((name for name, count in counted.items() if count > 1 and name), None)
+    if twin is not None:
+        places = [str(i) for i, name in enumerate(names, 1) if name.strip() == twin]
+        raise UsageError(
+            f"{source}: {len(places)} columns are named {one_line(repr(twin), 80)} ({listed(places)}); expected names "
+            "that differ"
+        )
 
 
-def is_time(name: str) -> bool:
-    """Whether a column's name says that it is the time."""
-    return name.strip().strip("\ufeff").lower() in TIMES
+def second_clocks(names: Sequence[str], time: int) -> set[int]:
+    """Columns that are times or steps, beside the one that is the time and the first that counts steps."""
+    steps = [i for i, name in enumerate(names) if i != time and is_step(name)]
+    times = [i for i, name in enumerate(names) if i != time and is_time(name)]
+    return {*steps[1:], *times}
 
 
-def chunks(rows: int, size: int = 65536) -> Iterator[slice]:
-    """Slices that cover so many rows."""
-    for start in range(0, rows, size):
-        yield slice(start, start + size)
+def listed(names: Iterable[str], most: int = _NAMED) -> str:
+    """Names, the first few of them, on one line."""
+    every = [one_line(name, 60) for name in names]
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")

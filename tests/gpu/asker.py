@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from timeit import repeat
 from typing import Any
 
 import pynvml as p
@@ -128,12 +127,6 @@ def end_child_unreaped(size: int) -> int:
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return pid
-
-
-def seconds_of(symbol: str, *given: Any) -> float:
-    """The cost of one call, ctypes' own share included: the best of several rounds."""
-    call = getattr(ctypes.CDLL("libnvidia-ml.so.1"), symbol)
-    return min(repeat(lambda: call(*given), number=10_000, repeat=5)) / 10_000
 
 
 def answer(line: str) -> Any:

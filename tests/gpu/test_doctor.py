@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from monitors.sources import procfs
+from soak.commands import doctor as command
 from tests.gpu.stub import GIB, Card, GpuStub, Part
+from tests.patience import PATIENCE
 
 pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed: pip install nvidia-ml-py")
 COMMAND = (sys.executable, "-P", "-m", "soak", "doctor")
@@ -32,8 +34,8 @@ def doctor(gpu_stub: GpuStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def ask(*words: str, **extra: str) -> tuple[int, dict[str, Any]]:
         said = subprocess.run(
-            [*COMMAND, "--json", *(words or ("--quick",))], capture_output=True, text=True, timeout=120, check=False,
-            cwd=tmp_path, env={**os.environ, **extra},
+            [*COMMAND, "--json", *(words or ("--quick",))], capture_output=True, text=True, check=False,
+            timeout=PATIENCE, cwd=tmp_path, env={**os.environ, **extra},
         )  # fmt: skip
         assert said.stderr == ""
         return said.returncode, json.loads(said.stdout)
@@ -174,6 +176,19 @@ def test_the_last_line_says_who_can_use_what(doctor: Doctor, tmp_path: Path) -> 
     assert "GPUs: cuda:0 (what frameworks see was not asked)" in last("--quick")
 
 
+def test_a_signal_ends_a_child_that_is_just_being_started() -> None:
+    """Between its birth and the return of `Popen` nobody else knows of it; one of before is left alone."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(sleep) as older:
+        with pytest.raises(SystemExit) as ended, command._ended_by_signals():  # noqa: PT012
+            child = subprocess.Popen(sleep)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert ended.value.code == 128 + signal.SIGTERM
+        assert child.wait(PATIENCE) == -signal.SIGKILL
+        assert older.poll() is None
+        older.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_its_children(gpu_stub: GpuStub, doctor: Doctor, tmp_path: Path, number: int) -> None:
     hangs, told = tmp_path / "python", tmp_path / "pid"
@@ -186,7 +201,7 @@ def test_a_signal_ends_it_and_its_children(gpu_stub: GpuStub, doctor: Doctor, tm
     with process:
         child = os.pidfd_open(int(told.read_text()))
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == (130 if number == signal.SIGINT else 128 + number)
     with os.fdopen(child) as ended:
-        assert select.select([ended], [], [], 10)[0], "the child lives on"
+        assert select.select([ended], [], [], PATIENCE)[0], "the child lives on"

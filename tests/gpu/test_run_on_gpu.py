@@ -8,13 +8,13 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gpu.stub import MIB, Card, GpuStub
+from tests.patience import PATIENCE, wait_for
 
 pytestmark = pytest.mark.framework
 
@@ -55,14 +55,9 @@ class Runs:
         env = {**os.environ, **self.stub.env()}
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
-    def wait_for(self, kind: str, count: int) -> None:
-        """Until so many events of a kind are in the record."""
-        for _ in range(600):
-            for record in self.folder.glob("runs/*/record.sqlite"):
-                if _count(record, kind) >= count:
-                    return
-            time.sleep(0.1)
-        raise AssertionError(f"{count} events {kind!r} never came")
+    def ready(self) -> set[int]:
+        """The trials whose workers have begun."""
+        return {trial for record in self.folder.glob("runs/*/record.sqlite") for trial in _ready(record)}
 
     def report(self) -> dict[str, Any]:
         """Of the one run."""
@@ -71,12 +66,12 @@ class Runs:
         return body
 
 
-def _count(record: Path, kind: str) -> int:
+def _ready(record: Path) -> set[int]:
     with contextlib.closing(sqlite3.connect(f"file:{record}?mode=ro", uri=True)) as db:
         try:
-            return int(db.execute("SELECT count(*) FROM event WHERE kind = ?", (kind,)).fetchone()[0])
+            return {int(trial) for (trial,) in db.execute("SELECT trial FROM event WHERE kind = 'ready'")}
         except sqlite3.OperationalError:
-            return 0
+            return set()
 
 
 @pytest.fixture
@@ -98,7 +93,7 @@ def test_a_leak_of_device_memory_is_found_and_its_clean_twin_passes(runs: Runs) 
     runs.stub.scenario.cards = [Card(used=3000 * MIB, processes={1: 3000 * MIB}), Card(mig=2, unsupported=("ecc",))]
     runs.stub.scenario.write()
     process = runs.start([("leaks", "cuda:0", 64.0), ("clean", "cuda:2", 0.0)], 12, parallel=2)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     report = runs.report()
     leaks, clean = trial_of(report, "leaks"), trial_of(report, "clean")
     assert (leaks["verdict"], leaks["layer"]) == ("leak", "gpu_process"), out
@@ -116,12 +111,13 @@ def test_trouble_of_a_card_makes_its_trial_invalid_and_no_other(runs: Runs) -> N
     runs.stub.scenario.write()
     trials = [(name, f"cuda:{i}", 64.0) for i, name in enumerate(("hot", "ecc", "gone", "mute", "calm"))]
     process = runs.start([*trials, ("late", "cuda:2", 0.0)], 14, parallel=5)
-    runs.wait_for("ready", 5)
-    runs.stub.scenario.set_card(0, throttle=0x40)
-    runs.stub.scenario.set_card(1, ecc_uncorrected=2)
-    runs.stub.scenario.set_card(2, lost=True)
-    runs.stub.scenario.set_card(3, hang=True)
-    out, _ = process.communicate(timeout=200)
+    troubles: dict[int, dict[str, Any]] = {
+        0: {"throttle": 0x40}, 1: {"ecc_uncorrected": 2}, 2: {"lost": True}, 3: {"hang": True},
+    }  # fmt: skip
+    while troubles:  # each while its trial runs, however long the others take to start
+        for card in wait_for(lambda: runs.ready() & set(troubles)):
+            runs.stub.scenario.set_card(card, **troubles.pop(card))
+    out, _ = process.communicate(timeout=PATIENCE)
     report = runs.report()
     for name, kind in (("hot", "throttled"), ("ecc", "ecc"), ("gone", "device_lost")):
         trial = trial_of(report, name)
@@ -139,9 +135,9 @@ def test_an_xid_in_the_kernel_log_makes_the_trial_invalid(runs: Runs) -> None:
     runs.stub.scenario.cards = [Card(pci="00000000:5A:00.0"), Card(pci="00000000:5B:00.0")]
     runs.stub.scenario.write()
     process = runs.start([("struck", "cuda:0", 0.0), ("spared", "cuda:1", 0.0)], 6, parallel=2)
-    runs.wait_for("ready", 2)
+    wait_for(lambda: len(runs.ready()) == 2)
     Path("/dev/kmsg").write_text("<3>NVRM: Xid (PCI:0000:5a:00): 31, pid=1, name=python3, MMU Fault\n")
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     report = runs.report()
     struck, spared = trial_of(report, "struck"), trial_of(report, "spared")
     assert (struck["verdict"], "xid" in kinds(report, struck)) == ("invalid", True), out
@@ -152,7 +148,7 @@ def test_an_xid_in_the_kernel_log_makes_the_trial_invalid(runs: Runs) -> None:
 def test_where_pids_cannot_be_told_the_device_as_a_whole_is_judged(runs: Runs) -> None:
     runs.stub.scenario.set(pid_offset=3_000_000)
     process = runs.start([("leaks", "auto", 64.0)], 12, parallel=1)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     report = runs.report()
     leaks = trial_of(report, "leaks")
     assert (leaks["verdict"], leaks["layer"]) == ("leak", "gpu_device"), out
@@ -163,9 +159,9 @@ def test_where_pids_cannot_be_told_the_device_as_a_whole_is_judged(runs: Runs) -
 
 def test_memory_that_a_trial_leaves_behind_is_told_with_its_holder(runs: Runs) -> None:
     process = runs.start([("stuck", "cuda:0", 64.0)], 4, parallel=1)
-    runs.wait_for("ready", 1)
+    wait_for(runs.ready)
     runs.stub.scenario.set_card(0, stuck=True)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     (left,) = [event for event in runs.report()["events"] if event["kind"] == "device_not_released"]
     assert left["data"]["bytes"] > 64 * MIB, out
     assert "not in our /proc" in left["message"]
@@ -178,7 +174,7 @@ def test_memory_that_a_trial_leaves_behind_is_told_with_its_holder(runs: Runs) -
 def test_a_device_that_is_not_there_is_an_error_in_one_line(runs: Runs, init: int, device: str, said: str) -> None:
     runs.stub.scenario.set(init=init)
     process = runs.start([("nowhere", device, 0.0)], 4, parallel=1)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert said.lower() in out.lower()
     assert f"trial nowhere-torch: device = '{device}'" in out

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.gpu.stub import MIB, GpuStub
-from tests.integration.serving import Served, wait_for
+from tests.integration.serving import Served
+from tests.patience import PATIENCE, wait_for
 
 pytestmark = pytest.mark.framework
 RUN = """
@@ -58,18 +59,18 @@ def test_a_run_gives_way_to_others_on_its_device_and_goes_on(served: Served, gpu
     wait_for(lambda: served.json("/api/v1/status")["waiting"][0]["reason"] == "the device is used by process 1")
     assert waiting[0]["device"] == "cuda:0"
     gpu_stub.scenario.set_card(0, processes=None)
-    memory = wait_for(lambda: [k for k in samples(served, "soak_memory_bytes") if 'layer="gpu_process"' in k], 40)
+    memory = wait_for(lambda: [k for k in samples(served, "soak_memory_bytes") if 'layer="gpu_process"' in k])
     assert 'device="cuda:0"' in memory[0]
     layers = [key.partition("layer=")[2] for key in samples(served, "soak_memory_bytes") if "trial=" in key]
     assert len(layers) == len(set(layers)), "one amount a layer"
     assert set(samples(served, "soak_device_up").values()) == {1.0}
     gpu_stub.scenario.set_card(0, processes={1: 300 * MIB})
-    wait_for(lambda: state(served, "paused"), 20)
+    wait_for(lambda: state(served, "paused"))
     gpu_stub.scenario.set_card(0, processes=None)
-    wait_for(lambda: state(served, "running"), 20)
-    (run,) = wait_for(served.runs, 60)
+    wait_for(lambda: state(served, "running"))
+    (run,) = wait_for(served.runs)
     assert run["verdict"] in ("pass", "inconclusive"), "a pause is no hang"
-    wait_for(lambda: served.runs()[0]["reports"], 30)
+    wait_for(lambda: served.runs()[0]["reports"])
     kinds = [event["kind"] for event in served.json(f"/api/v1/runs/{run['id']}/report")["events"]]
     assert kinds.index("paused") < kinds.index("resumed")
 
@@ -77,16 +78,16 @@ def test_a_run_gives_way_to_others_on_its_device_and_goes_on(served: Served, gpu
 def test_a_driver_that_hangs_costs_its_samplers_and_not_the_run(served: Served, gpu_stub: GpuStub) -> None:
     served.config(SCHEDULE)
     served.start()
-    wait_for(lambda: any('layer="gpu_process"' in key for key in samples(served, "soak_memory_bytes")), 40)
+    wait_for(lambda: any('layer="gpu_process"' in key for key in samples(served, "soak_memory_bytes")))
     gpu_stub.scenario.set_card(0, hang=True)
 
     def stalled() -> set[str]:
         found = samples(served, "soak_sampler_stalled").items()
         return {key.partition('sampler="')[2].partition('"')[0] for key, value in found if value}
 
-    wait_for(lambda: stalled() == {"gpu_device", "gpu_process"}, 20)
+    wait_for(lambda: stalled() == {"gpu_device", "gpu_process"})
     assert served.process is not None
-    (run,) = wait_for(served.runs, 60)
+    (run,) = wait_for(served.runs)
     assert run["verdict"] in ("pass", "inconclusive")
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(30) == 0, "a look at the driver that hangs holds nothing up"
+    assert served.process.wait(PATIENCE) == 0, "a look at the driver that hangs holds nothing up"

@@ -8,11 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.patience import PATIENCE, wait_for
+
+__all__ = ["CLEAN", "LEAK", "RUN", "Served", "free_port", "wait_for"]
 
 RUN = """
 [run]
@@ -38,16 +40,6 @@ def free_port() -> int:
         asked.bind(("127.0.0.1", 0))
         port: int = asked.getsockname()[1]
     return port
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What the condition finds, once it finds anything."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"did not come true within {seconds} s")
 
 
 class Served:
@@ -77,7 +69,7 @@ class Served:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "COLUMNS": "200"})
         if wait:
-            wait_for(lambda: self.answers("/-/ready"), 30)
+            wait_for(lambda: self.answers("/-/ready"))
 
     def answers(self, path: str) -> bool:
         """Whether it says yes."""
@@ -89,7 +81,7 @@ class Served:
 
     def get(self, path: str) -> str:
         """What it answers."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
             body: bytes = answer.read()
         return body.decode()
 
@@ -117,7 +109,7 @@ class Served:
         assert self.process is not None
         self.process.wait()
 
-    def stop(self, seconds: float = 60.0) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """Ask it to end; its exit code."""
         assert self.process is not None
         if self.process.poll() is None:

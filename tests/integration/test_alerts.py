@@ -21,7 +21,8 @@ import pytest
 import yaml
 
 from soak.shipped import shipped
-from tests.integration.serving import CLEAN, LEAK, Served, free_port, wait_for
+from tests.integration.serving import CLEAN, LEAK, Served, free_port
+from tests.patience import PATIENCE, wait_for
 
 pytestmark = [pytest.mark.framework, pytest.mark.browser]
 RULES = shipped("configs/prometheus/soak.rules.yml")
@@ -97,7 +98,7 @@ class Watched:
     def ask(self, path: str, **query: str) -> Any:
         """Prometheus."""
         url = f"http://127.0.0.1:{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return json.load(answer)["data"]
 
     def close(self) -> None:
@@ -141,7 +142,7 @@ def test_the_page_while_it_runs(watched: Watched) -> None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
-    wait_for(lambda: watched.service.json("/api/v1/curves"), 60)
+    wait_for(lambda: watched.service.json("/api/v1/curves"))
     base = f"http://127.0.0.1:{watched.service.port}"
     problems: list[str] = []
     asked: list[str] = []
@@ -152,12 +153,12 @@ def test_the_page_while_it_runs(watched: Watched) -> None:
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(base)
-        page.wait_for_selector("svg path.line", timeout=60_000)
+        page.wait_for_selector("svg path.line", timeout=1000 * PATIENCE)
         before = page.locator("svg path.line").first.get_attribute("d")
         page.wait_for_function(
             "before => document.querySelector('svg path.line')?.getAttribute('d') !== before",
             arg=before,
-            timeout=15_000,
+            timeout=1000 * PATIENCE,
         )
         page.screenshot(path=watched.folder / "status.png")
         page.set_viewport_size({"width": 380, "height": 800})
@@ -168,14 +169,14 @@ def test_the_page_while_it_runs(watched: Watched) -> None:
 
 
 def test_the_leak_is_told_and_nothing_else(watched: Watched) -> None:
-    wait_for(lambda: ("SoakLeakLikely", "leaky-torch") in watched.webhook.fired(), 200)
-    wait_for(lambda: len(watched.service.runs()) == 2, 30)
+    wait_for(lambda: ("SoakLeakLikely", "leaky-torch") in watched.webhook.fired())
+    wait_for(lambda: len(watched.service.runs()) == 2)
     assert {run["schedule"]: run["verdict"] for run in watched.service.runs()} == {"clean": "pass", "leaky": "leak"}
     assert watched.webhook.fired() == {("SoakLeakLikely", "leaky-torch")}, "not of the clean one, nor of the control"
 
 
 def test_whatever_rules_and_dashboards_name_exists(watched: Watched) -> None:
-    wait_for(lambda: len(watched.service.runs()) == 2, 200)
+    wait_for(lambda: len(watched.service.runs()) == 2)
     there = set(watched.ask("label/__name__/values"))
     named = set(NAME.findall(RULES.read_text()))
     for dashboard in DASHBOARDS:
@@ -188,7 +189,7 @@ def test_whatever_rules_and_dashboards_name_exists(watched: Watched) -> None:
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_panel_shows_something(watched: Watched, path: Path) -> None:
-    wait_for(lambda: len(watched.service.runs()) == 2, 200)
+    wait_for(lambda: len(watched.service.runs()) == 2)
     board = json.loads(path.read_text())
     assert board["schemaVersion"] >= 36
     assert {p["datasource"]["uid"] for p in board["panels"]} == {"${datasource}"}, "no data source of anyone's own"

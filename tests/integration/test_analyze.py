@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from soak.cli import main
+from tests.patience import PATIENCE, wait_for
 
 TRACES = Path(__file__).parents[2] / "benchmarks" / "traces"
 T = np.arange(0.0, 1800, 2.0)
@@ -144,19 +145,18 @@ def prometheus(tmp_path: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
+    def answers() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
+            with urllib.request.urlopen(url, timeout=PATIENCE):
+                return True
         except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+            return False
+
+    wait_for(answers)
 
 
 def test_what_prometheus_recorded_is_judged(prometheus: str, capsys: pytest.CaptureFixture[str]) -> None:

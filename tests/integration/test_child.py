@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.installed import need
+from tests.patience import PATIENCE, wait_for
 from workloads import boot
 from workloads.trial import StreamSpec, TrialSpec, to_json
 from workloads.wire import Beat, Done, Hello, Message, Note, Ready, decode
@@ -28,9 +31,10 @@ class Child:
 
     def __init__(self, spec: TrialSpec, python: str = sys.executable) -> None:
         self._read, write = os.pipe()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self.process = subprocess.Popen(
             [python, "-P", str(boot.__file__), "--fd", str(write), "--stacks", "2"],
-            stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(write,), text=True,
+            stdin=subprocess.PIPE, stderr=self._log, pass_fds=(write,), text=True,
         )  # fmt: skip
         os.close(write)
         assert self.process.stdin is not None
@@ -38,7 +42,6 @@ class Child:
         self.process.stdin.close()
         self.process.stdin = None
         self._lines = os.fdopen(self._read, "rb")
-        self._said: str | None = None
 
     def messages(self) -> Iterator[Message]:
         for line in self._lines:
@@ -47,13 +50,16 @@ class Child:
     def until(self, kind: type[Message]) -> Message:
         return next(message for message in self.messages() if isinstance(message, kind))
 
-    def close(self) -> str:
+    def said(self) -> str:
+        """What it has printed, stacks included."""
+        return os.pread(self._log.fileno(), 2**20, 0).decode()
+
+    def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
+        self.process.wait()
         self._lines.close()
-        if self._said is None:
-            self._said = self.process.communicate()[1]
-        return self._said
+        self._log.close()
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def start() -> Iterator[Callable[..., Child]]:
     children: list[Child] = []
 
     def started(workload: str, framework: str = "torch", **keys: Any) -> Child:
-        pytest.importorskip(framework)
+        need(framework)
         children.append(Child(TrialSpec(workload, framework, **{"duration": 30.0, "stream": PACED, **keys})))
         return children[-1]
 
@@ -76,7 +82,7 @@ def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
     messages = list(child.messages())
     assert [type(m) for m in messages] == [Hello, Ready, *[Beat] * (len(messages) - 3), Done]
     assert messages[-1] == Done("finished")
-    assert child.process.wait(10) == 0
+    assert child.process.wait(PATIENCE) == 0
     ready, last = messages[1], messages[-2]
     assert isinstance(ready, Ready)
     assert ready.environment[framework]
@@ -101,24 +107,23 @@ def test_stream_time_ends_it(start: Callable[..., Child]) -> None:
 
 
 def test_term_makes_the_step_under_way_the_last(start: Callable[..., Child]) -> None:
-    child = start("recurrent")
+    child = start("recurrent", duration=24 * 3600.0)
     child.until(Beat)
     child.process.send_signal(signal.SIGINT)
     child.process.send_signal(signal.SIGTERM)
-    asked = time.monotonic()
     assert child.until(Done) == Done("stopped")
-    assert time.monotonic() - asked < 2
 
 
 def test_a_hung_step_shows_its_stack(start: Callable[..., Child]) -> None:
     child = start("fault_hang", options={"after_seconds": 0.3}, beat_interval=0.1)
     child.until(Beat)
-    time.sleep(1.5)
-    child.process.send_signal(signal.SIGUSR1)
-    time.sleep(0.3)
-    stacks = child.close()
-    assert "fault_hang.py" in stacks
-    assert "in after_step" in stacks
+
+    def hangs() -> bool:
+        child.process.send_signal(signal.SIGUSR1)
+        return "in after_step" in child.said()
+
+    wait_for(hangs)
+    assert "fault_hang.py" in child.said()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_a_trial_is_looked_at_when_it_ends_if_at_all(
 def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None:
     child = start("fault_crash", options={"after_seconds": 0.2})
     assert not any(isinstance(m, Done) for m in child.messages())
-    assert child.process.wait(10) == -signal.SIGSEGV
+    assert child.process.wait(PATIENCE) == -signal.SIGSEGV
 
 
 def test_what_cannot_be_built_is_told_with_its_traceback(start: Callable[..., Child]) -> None:
@@ -206,9 +211,11 @@ def test_a_device_that_the_workload_does_not_run_on_is_refused(start: Callable[.
 def test_native_memory_leaks_at_the_rate_that_was_set(start: Callable[..., Child], framework: str) -> None:
     child = start("fault_native_heap", framework, duration=8.0, options={"mib_per_second": 8.0}, beat_interval=0.2)
     beats = [m for m in child.messages() if isinstance(m, Beat)]
-    late = [b for b in beats if b.t > 3]
-    grown = late[-1].values["host_heap_bytes"] - late[0].values["host_heap_bytes"]
-    assert grown / (late[-1].t - late[0].t) == pytest.approx(8 * 2**20, rel=0.1)
+    late = [(b.t, b.values["host_heap_bytes"]) for b in beats if b.t > 3]
+    # The median of many rates: on a busy machine some beats come late after the step that they tell of.
+    pairs = zip(late, late[len(late) // 2 :], strict=False)
+    rate = statistics.median((after - before) / (end - begin) for (begin, before), (end, after) in pairs)
+    assert rate == pytest.approx(8 * 2**20, rel=0.1)
 
 
 def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +227,7 @@ def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monk
 
 
 def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     order = tmp_path / "order.json"
     order.write_text(to_json(TrialSpec("recurrent", "torch", duration=600.0, stream=PACED)) + "\n")
     code = (
@@ -237,14 +244,18 @@ def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     hello = json.loads(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{hello['pid']}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    gone = not Path(f"/proc/{hello['pid']}").exists() or "Z" in Path(f"/proc/{hello['pid']}/stat").read_text().split()
     parent.stdout.close()
     assert parent.stderr is not None
     parent.stderr.close()
-    assert gone
+    wait_for(lambda: ended(hello["pid"]))
+
+
+def ended(pid: int) -> bool:
+    """Whether no process of that pid runs."""
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return True
 
 
 def test_another_interpreter_needs_neither_soak_nor_its_folder_on_the_path(tmp_path: Path) -> None:
@@ -257,7 +268,7 @@ def test_another_interpreter_needs_neither_soak_nor_its_folder_on_the_path(tmp_p
     environment = {**os.environ, "PYTHONPATH": str(Path(json.__file__).parent)}
     ran = subprocess.run(
         [sys.executable, "-S", "-P", "-c", code], input=to_json(TrialSpec("recurrent", "torch", steps=1)) + "\n",
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path, env=environment,
     )  # fmt: skip
     first, last = (decode(line.encode()) for line in (ran.stdout.splitlines()[0], ran.stdout.splitlines()[-1]))
     assert isinstance(first, Hello)

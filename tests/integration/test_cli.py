@@ -6,19 +6,20 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.installed import ROOT, link_packages, need
+from tests.patience import PATIENCE
+
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
 
 def soak(*words: object, **keys: Any) -> tuple[int, str]:
     ran = subprocess.run(
-        [sys.executable, "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=100,
+        [sys.executable, "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
         check=False, **{"env": {**os.environ, "COLUMNS": "160"}, **keys},
     )  # fmt: skip
     return ran.returncode, ran.stdout + ran.stderr
@@ -53,8 +54,7 @@ def test_list_shows_every_room() -> None:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_can_be_run_here(config: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
+    need("torch", "tensorflow")
     code, said = soak("check", config)
     assert code == 0, said
     assert any(known in said for known in ("recurrent", "native-heap", "jit-trace", "2 schedules"))
@@ -107,17 +107,13 @@ def plain(tmp_path: Path) -> dict[str, str]:
     """An environment that holds what soak depends on, and neither a framework nor what only extras bring."""
     site = tmp_path / "site"
     site.mkdir()
-    packages = Path(sysconfig.get_path("purelib"))
-    hidden = ("torch", "tensorflow", "keras", "av", "functorch", "jax", "apscheduler", "uvicorn")
-    for entry in packages.iterdir():
-        if not entry.name.startswith(hidden) and entry.suffix not in (".pth", ".dist-info"):
-            (site / entry.name).symlink_to(entry)
+    link_packages(site, "torch", "tensorflow", "keras", "av", "functorch", "jax", "apscheduler", "uvicorn")
     return {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "COLUMNS": "160"}
 
 
 def without_frameworks(environment: dict[str, str], *words: object) -> tuple[int, str]:
     ran = subprocess.run(
-        [sys.executable, "-S", "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=100,
+        [sys.executable, "-S", "-P", "-m", "soak", *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
         check=False, env=environment, cwd=ROOT,
     )  # fmt: skip
     return ran.returncode, ran.stdout + ran.stderr
@@ -141,7 +137,7 @@ def test_a_plain_install_shows_help_lists_and_checks(plain: dict[str, str]) -> N
 
 @pytest.mark.framework
 def test_a_plain_install_reports_a_run_from_elsewhere(plain: dict[str, str], tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     config = tmp_path / "c.toml"
     config.write_text('[run]\nduration = "3 s"\n[[trial]]\nworkload = "recurrent"\nframework = "torch"\n')
     soak("run", config, "--out", tmp_path / "runs")

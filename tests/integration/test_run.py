@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sysconfig
 import time
 import venv
 from pathlib import Path
@@ -16,6 +15,8 @@ import pytest
 
 from soak.guardian import session_members
 from soak.store import FILE, Store
+from tests.installed import link_packages
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.framework
 
@@ -25,7 +26,7 @@ name = "t"
 duration = "6 s"
 sample_interval = "0.2 s"
 parallel = 2
-heartbeat_deadline = "4 s"
+heartbeat_deadline = "10 s"
 stop_grace = "3 s"
 """
 
@@ -65,12 +66,44 @@ def test_every_end_is_a_recorded_result_and_the_run_goes_on(soak: Any) -> None:
     assert "fault_hang" in stacks[0]["data"]["stacks"]
 
 
+def test_a_clean_start_up_is_no_leak(soak: Any) -> None:
+    """Two seconds of steps, of which imports take hundreds of MiB and the first steps some more."""
+    config = soak.config(BASE + trial("recurrent", steps=100))
+    code, output = soak.run("run", config)
+    found = only_trial(soak.report())
+    assert found["end_reason"] == "finished", output
+    assert (found["verdict"], code) == ("inconclusive", 3), output
+    assert "growth so far" not in output
+    assert "would do" in found["reason"] or "no step was seen" in found["reason"]
+    for series in found["series"]:
+        assert all(f["verdict"] == "inconclusive" for f in series["findings"]), series["name"]
+
+
+def test_a_supervisor_that_was_stopped_to_the_end_has_seen_no_pass(soak: Any) -> None:
+    config = soak.config(BASE + trial("recurrent", duration="12 s"))
+    process = soak.start("run", config)
+    (pid,) = soak.wait_for(lambda: workers(process.pid))
+    soak.wait_for(lambda: events(soak, "ready"))
+    before = rounds(soak)
+    soak.wait_for(lambda: rounds(soak) > before + 15)
+    process.send_signal(signal.SIGSTOP)
+    soak.wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    process.send_signal(signal.SIGCONT)
+    output, _ = process.communicate(timeout=60)
+    found = only_trial(soak.report())
+    assert (found["verdict"], process.returncode) == ("inconclusive", 3), output
+    assert found["end_reason"] == "finished"
+    assert "was not seen" in found["reason"]
+    gaps = [e["data"]["seconds"] for e in soak.report()["events"] if e["kind"] == "gap"]
+    assert max(gaps) > 3
+
+
 def test_ctrl_c_once_ends_cleanly_with_a_report(soak: Any) -> None:
     config = soak.config(BASE + trial("recurrent", duration="10 min") + trial("recurrent", "tensorflow", name="later"))
     process = soak.start("run", config, "--set", "run.parallel=1", "--set", 'run.order="listed"')
     soak.wait_for(lambda: events(soak, "ready"))
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, output
     first, second = soak.report()["trials"]
     assert first["end_reason"] == "interrupted"
@@ -83,20 +116,20 @@ def test_ctrl_c_of_a_terminal_spares_the_judgement(soak: Any) -> None:
     process = soak.start("run", config)
     soak.wait_for(lambda: events(soak, "finished"))
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert only_trial(soak.report())["verdict"] in ("pass", "inconclusive"), output
 
 
 def test_ctrl_c_twice_ends_now(soak: Any) -> None:
     config = soak.config(BASE + trial("fault_hang", duration="10 min"))
-    process = soak.start("run", config, "--set", 'run.stop_grace="60 s"', "--set", 'run.heartbeat_deadline="10 min"')
+    process = soak.start("run", config, "--set", 'run.stop_grace="10 min"', "--set", 'run.heartbeat_deadline="10 min"')
     soak.wait_for(lambda: events(soak, "ready"))
-    time.sleep(5)  # until the step hangs
+    soak.wait_for(lambda: hangs(soak, process.pid))
     process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=1.5)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 3
+    assert process.wait(timeout=PATIENCE) == 3
 
 
 def test_a_disk_that_fills_up_thins_samples_then_ends_the_run_as_invalid(soak: Any) -> None:
@@ -113,17 +146,17 @@ def test_a_disk_that_fills_up_thins_samples_then_ends_the_run_as_invalid(soak: A
 
 
 def test_a_paused_run_is_not_taken_for_hung(soak: Any) -> None:
-    config = soak.config(BASE + trial("recurrent", duration="10 s"))
-    process = soak.start("run", config, "--set", 'run.heartbeat_deadline="3 s"')
+    config = soak.config(BASE + trial("recurrent", duration="5 s"))
+    process = soak.start("run", config, "--set", 'run.heartbeat_deadline="5 s"')
     soak.wait_for(lambda: events(soak, "ready"))
     process.send_signal(signal.SIGUSR1)
     soak.wait_for(lambda: events(soak, "paused"))
-    time.sleep(0.5)  # a round may be under way
+    soak.wait_for(lambda: calm(soak))  # a round may be under way
     before = rounds(soak)
-    time.sleep(5)
+    time.sleep(6)  # longer than a beat may take
     assert rounds(soak) == before, "what is paused would only look flat"
     process.send_signal(signal.SIGUSR2)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert only_trial(soak.report())["end_reason"] == "finished", output
     assert [e["kind"] for e in soak.report()["events"] if e["kind"] in ("paused", "resumed")] == ["paused", "resumed"]
 
@@ -136,8 +169,8 @@ def test_kill_9_of_the_supervisor_leaves_no_process_and_a_readable_record(soak: 
     before = rounds(soak)
     process.kill()
     process.wait()
-    soak.wait_for(lambda: not session_members(pid), 10)
-    soak.wait_for(lambda: not list(Path("/sys/fs/cgroup").rglob(f"soak-{soak.run_folder().name}-*")), 10)
+    soak.wait_for(lambda: not session_members(pid))
+    soak.wait_for(lambda: not list(Path("/sys/fs/cgroup").rglob(f"soak-{soak.run_folder().name}-*")))
     assert rounds(soak) >= before
     code, output = soak.run("report", soak.run_folder())
     assert code == 3, output
@@ -152,7 +185,7 @@ def test_kill_9_of_a_worker_is_a_crash_of_its_trial_alone(soak: Any) -> None:
     process = soak.start("run", config, "--set", 'run.order="listed"')
     soak.wait_for(lambda: len(workers(process.pid)) == 2)
     os.kill(min(workers(process.pid)), signal.SIGKILL)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     killed, other = soak.report()["trials"]
     assert killed["end_reason"] == "crashed", output
     assert "SIGKILL" in killed["end_message"]
@@ -161,16 +194,17 @@ def test_kill_9_of_a_worker_is_a_crash_of_its_trial_alone(soak: Any) -> None:
     assert process.returncode == 1
 
 
-def other_environment(folder: Path, *paths: str) -> Path:
-    """A virtual environment without soak, whose packages are those of these folders."""
+def other_environment(folder: Path, *, packages: bool) -> Path:
+    """A virtual environment without soak: with the packages of this one, or with none."""
     venv.create(folder, with_pip=False)
-    (site,) = (folder / "lib").glob("python*/site-packages")
-    (site / "others.pth").write_text("\n".join(paths))
+    if packages:
+        (site,) = (folder / "lib").glob("python*/site-packages")
+        link_packages(site)
     return folder / "bin" / "python"
 
 
 def test_a_trial_may_live_in_another_interpreter(soak: Any) -> None:
-    python = other_environment(soak.folder / "other", sysconfig.get_path("purelib"))
+    python = other_environment(soak.folder / "other", packages=True)
     found = subprocess.run([python, "-P", "-c", "import soak"], capture_output=True, check=False, cwd="/")
     assert found.returncode != 0, "soak is not installed there"
     config = soak.config(BASE + trial("recurrent", steps=100, python=str(python)))
@@ -180,7 +214,7 @@ def test_a_trial_may_live_in_another_interpreter(soak: Any) -> None:
 
 
 def test_an_interpreter_without_the_framework_starts_nothing(soak: Any) -> None:
-    python = other_environment(soak.folder / "other")
+    python = other_environment(soak.folder / "other", packages=False)
     for path, said in ((str(python), "pip install 'soak[torch]'"), ("/no/such/python", "/no/such/python")):
         config = soak.config(BASE + trial("recurrent", steps=5, python=path))
         code, output = soak.run("run", config)
@@ -200,6 +234,20 @@ def events(soak: Any, kind: str) -> list[Any]:
 def rounds(soak: Any) -> int:
     with Store.open(soak.run_folder() / FILE) as store:
         return sum(1 for _ in store.rounds(0))
+
+
+def calm(soak: Any) -> bool:
+    """Whether no round was added within half a second."""
+    before = rounds(soak)
+    time.sleep(0.5)
+    return rounds(soak) == before
+
+
+def hangs(soak: Any, supervisor: int) -> bool:
+    """Whether the worker's step hangs, by the stacks that it is asked for."""
+    for pid in workers(supervisor):
+        os.kill(pid, signal.SIGUSR1)
+    return any("in after_step" in stacks.read_text() for stacks in soak.run_folder().rglob("stacks.txt"))
 
 
 def workers(supervisor: int) -> list[int]:

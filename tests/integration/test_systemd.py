@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from soak.shipped import shipped
-from tests.integration.serving import LEAK, Served, wait_for
+from tests.integration.serving import LEAK, Served
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.framework
 CGROUPS = Path("/sys/fs/cgroup")
@@ -28,8 +29,8 @@ class Box:
             self.outside = subprocess.Popen(
                 [Path(__file__).with_name("box.sh"), folder, self.name], stdout=log, stderr=log, start_new_session=True
             )
-        self.pid = wait_for(self._first, 20)
-        wait_for(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 30)
+        self.pid = wait_for(self._first)
+        wait_for(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"))
 
     def _first(self) -> int | None:
         """Its PID 1, as seen from outside."""
@@ -67,7 +68,7 @@ class Box:
         """Power it off, and remove its cgroups."""
         self.run("systemctl", "poweroff", "--force", "--no-wall", check=False)
         try:
-            self.outside.wait(10)
+            self.outside.wait(20)
         except subprocess.TimeoutExpired:
             self.outside.kill()
             self.outside.wait()
@@ -101,7 +102,7 @@ def service(environment: Path, box: Box, tmp_path_factory: pytest.TempPathFactor
     inside = box.root / "tmp/config"
     shutil.copytree(served.folder, inside)
     box.run(str(environment / "bin/soak"), "install", "--config", "/tmp/config/soak.toml")
-    wait_for(lambda: served.answers("/-/ready"), 30)
+    wait_for(lambda: served.answers("/-/ready"))
     return served
 
 
@@ -119,7 +120,7 @@ def test_it_is_ready_runs_as_its_own_user_and_writes_fields_to_the_journal(box: 
     assert box.show("ActiveState") == "active"
     assert box.run("systemctl", "is-enabled", "soak") == "enabled"
     assert box.run("stat", "-c", "%U", f"/proc/{box.show('MainPID')}") == "soak"
-    wait_for(lambda: "running leaky" in box.show("StatusText"), 30)
+    wait_for(lambda: "running leaky" in box.show("StatusText"))
     lines = box.run("journalctl", "-u", "soak", "-o", "json", "--no-pager").splitlines()
     begun = [entry for entry in map(json.loads, lines) if entry.get("SOAK_SCHEDULE") == "leaky"]
     assert begun
@@ -150,12 +151,12 @@ def test_each_trial_is_in_a_sandbox_and_the_service_alone_is_limited(
 
 
 def test_after_sigkill_it_is_back_and_the_run_is_closed(box: Box, service: Served) -> None:
-    cut = wait_for(lambda: [r["run"] for r in service.json("/api/v1/status")["running"] if r["running"]], 60)[0]
+    cut = wait_for(lambda: [r["run"] for r in service.json("/api/v1/status")["running"] if r["running"]])[0]
     box.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "soak")
-    wait_for(lambda: box.show("NRestarts") == "1" and service.answers("/-/ready"), 30)
-    wait_for(lambda: [r for r in service.runs() if r["id"] == cut and r["reports"]], 40)
+    wait_for(lambda: box.show("NRestarts") == "1" and service.answers("/-/ready"))
+    wait_for(lambda: [r for r in service.runs() if r["id"] == cut and r["reports"]])
     assert next(r for r in service.runs() if r["id"] == cut)["verdict"] == "inconclusive"
-    wait_for(lambda: service.json("/api/v1/status")["running"], 30)
+    wait_for(lambda: service.json("/api/v1/status")["running"])
     assert next(s for s in service.json("/api/v1/schedules") if s["name"] == "never")["next_run"], "not forgotten"
 
 
@@ -164,10 +165,10 @@ def test_a_reload_is_refused_or_taken(box: Box, service: Served) -> None:
     good = path.read_text()
     path.write_text(good + "nonsense = [\n")
     box.run("systemctl", "reload", "soak")
-    wait_for(lambda: "soak_config_last_reload_success 0.0" in service.get("/metrics"), 10)
+    wait_for(lambda: "soak_config_last_reload_success 0.0" in service.get("/metrics"))
     path.write_text(good)
     box.run("systemctl", "reload", "soak")
-    wait_for(lambda: "soak_config_last_reload_success 1.0" in service.get("/metrics"), 10)
+    wait_for(lambda: "soak_config_last_reload_success 1.0" in service.get("/metrics"))
     assert box.show("ActiveState") == "active"
 
 
@@ -182,8 +183,8 @@ def test_a_trial_that_the_kernel_kills_is_a_result_and_the_service_lives(box: Bo
     box.run("systemctl", "restart", "soak")
     main = box.show("MainPID")
     before = {run["id"] for run in service.runs(verdict=False)}
-    wait_for(lambda: "greedy-torch oom" in box.journal(), 60)
-    (killed, *_) = wait_for(lambda: [run for run in service.runs() if run["id"] not in before], 60)
+    wait_for(lambda: "greedy-torch oom" in box.journal())
+    (killed, *_) = wait_for(lambda: [run for run in service.runs() if run["id"] not in before])
     assert killed["verdict"] in ("leak", "unstable")
     assert box.show("MainPID") == main, "the service was not restarted"
     shutil.rmtree(drop)
@@ -197,12 +198,12 @@ def test_a_service_that_hangs_is_restarted_by_the_watchdog(box: Box, service: Se
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "restart", "soak")
     box.run("systemctl", "kill", "-s", "STOP", "--kill-whom=main", "soak")
-    wait_for(lambda: "watchdog" in box.journal(), 20)
-    wait_for(lambda: box.show("ActiveState") == "active" and service.answers("/-/ready"), 30)
+    wait_for(lambda: "watchdog" in box.journal())
+    wait_for(lambda: box.show("ActiveState") == "active" and service.answers("/-/ready"))
 
 
 def test_it_stops_cleanly_and_goes_without_a_trace(environment: Path, box: Box, service: Served) -> None:
-    wait_for(lambda: [r for r in service.json("/api/v1/status")["running"] if r["running"]], 60)
+    wait_for(lambda: [r for r in service.json("/api/v1/status")["running"] if r["running"]])
     box.run("systemctl", "stop", "soak")
     assert box.show("Result") == "success"
     assert "interrupted" in box.run("journalctl", "-u", "soak", "-n", "8", "--no-pager")

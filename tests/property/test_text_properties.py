@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from monitors.text import file_name, one_line, printable
+from monitors.text import file_name, json_value, one_line, printable
 
 ANY = st.text(st.characters(), max_size=300)  # surrogates and control characters included
 
@@ -38,6 +38,28 @@ def test_what_is_printable_fits_every_sink(text: str) -> None:
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     assert printable(printable(text)) == printable(text)
     assert "\n" not in one_line(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers(-(10**400), 10**400) | ANY | st.binary(max_size=5),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY | st.integers(), inner, max_size=4),
+    )
+)
+def test_any_value_becomes_strict_json(value: object) -> None:
+    found = json_value(value)
+    assert json.loads(json.dumps(found, allow_nan=False).encode()) == found
+    assert msgspec.json.decode(msgspec.json.encode(found)) == found
+    assert json_value(found) == found
+
+
+def test_json_of_any_depth_and_any_number() -> None:
+    deep: list[object] = []
+    for _ in range(10_000):
+        deep = [deep]
+    assert json.dumps(json_value(deep))
+    assert json_value([10**5000, float("nan"), 2**63, -(2**63), True]) == [None, None, 2.0**63, -(2**63), True]
+    assert repr(json_value(float("inf"), finite=False)) == "inf"
 
 
 @given(ANY, ANY)

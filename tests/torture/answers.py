@@ -246,7 +246,8 @@ def one(seed: int, n: int, folder: Path) -> Case:
     said = calls.call("analyze", "--prometheus", server.url, "--query", "process_resident_memory_bytes",
                       "--range", f"{POINTS * STEP} s", "--step", f"{STEP} s", "--json")  # fmt: skip
     case.faults = [*rules.spoken(said), *rules.known_code(said), *rules.refused_in_one_line(said)]
-    case.facts = {"outcome": {0: "pass", 1: "leak", 3: "inconclusive"}.get(said.code or 0, "refused")}
-    if said.code == 0 and leaks and not said.raised:
+    verdict = calls.VERDICTS.get(said.code, "refused")
+    case.facts = {"outcome": verdict}
+    if leaks and verdict == "pass":
         case.fault("false verdict", "a planted leak was judged pass")
     return case

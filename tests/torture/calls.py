@@ -20,6 +20,10 @@ MEMORY = 4 * 2**30
 """Bytes of private memory for the process: an input that asks for more is a bomb that went off."""
 
 
+VERDICTS: dict[int | None, str] = {0: "pass", 1: "leak", 3: "inconclusive"}
+"""Of `soak analyze`, by its exit code."""
+
+
 class HangError(BaseException):
     """Not to be taken for an error of the input by anything that is called."""
 

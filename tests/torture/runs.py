@@ -18,6 +18,8 @@ from tests.torture import leftovers, rules
 
 ROOT = Path(__file__).parents[2]
 STUBS = Path(__file__).parent / "stubs"
+PYTHONPATH = os.pathsep.join(filter(None, (str(STUBS), str(ROOT), os.environ.get("PYTHONPATH", ""))))
+"""The stub framework before a real one, this checkout before an installed one, and what the caller has put there."""
 RECORD = "record.sqlite"
 SETTLE = 20.0
 """Seconds that what a run has on the machine may take to go away; what it really took is told."""
@@ -29,7 +31,7 @@ def environment(mark: str, folder: Path) -> dict[str, str]:
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return {
-        **os.environ, leftovers.MARK: mark, "PYTHONPATH": f"{STUBS}{os.pathsep}{ROOT}", "TMPDIR": str(temporary),
+        **os.environ, leftovers.MARK: mark, "PYTHONPATH": PYTHONPATH, "TMPDIR": str(temporary),
         "COLUMNS": "200", "PYTHONFAULTHANDLER": "",
     }  # fmt: skip
 

@@ -173,6 +173,8 @@ def _after(case: Case, served: Served, role: str, manner: str) -> None:
         if not case.faults:
             _bring_up(case, served)
         return
+    if role == "supervisor" and manner == KILL and not _until(lambda: all(map(_told, served.records()))):
+        case.fault("not closed", f"a run that was killed while the service lives: {served.log()[-300:]}")
     if not _until(served.healthy, 30.0):
         case.fault("service died", f"of {manner} {role}: exit code {served.ended()}: {served.log()[-400:]}")
 

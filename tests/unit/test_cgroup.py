@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitors.model import Roots
+from monitors.samplers import cgroup_memory
 from monitors.sources import cgroup
 from monitors.sources.cgroup import Cgroup, CgroupMemory
 from monitors.sources.files import ParseError
@@ -57,10 +58,29 @@ def test_a_mount_point_may_hold_a_space(host: Roots) -> None:
     assert cgroup.find(host, 4100) == Cgroup(host.sys / "fs/my cgroup/trial", 2)
 
 
-def test_memory_version_1() -> None:
+def test_memory_version_1_cannot_tell_which_slab_can_be_reclaimed() -> None:
     assert cgroup.read_memory(TRIAL_V1.path) == CgroupMemory(
-        anonymous=48992256, swap=0, file=17395712 - 5242880, shared=5242880, kernel=434176 + 8192
+        anonymous=48992256, swap=0, file=17395712 - 5242880, shared=5242880, kernel=None, kernel_charged=434176 + 8192
     )
+
+
+def test_slab_that_can_be_reclaimed_is_judged_in_neither_version(tmp_path: Path) -> None:
+    """What a worker writes fills the page cache, and the slab that keeps its books."""
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v2").mkdir()
+    seen: list[tuple[int | None, int | None]] = []
+    for written in (0, 583 * 2**20):
+        (tmp_path / "v1/memory.stat").write_text("total_rss 4096\ntotal_cache 4096\n")
+        (tmp_path / "v1/memory.kmem.usage_in_bytes").write_text(f"{8192 + written}\n")
+        (tmp_path / "v2/memory.stat").write_text(
+            f"anon 4096\nfile 4096\nkernel {8192 + written}\nslab_reclaimable {written}\n"
+        )
+        one, two = (cgroup.read_memory(tmp_path / version) for version in ("v1", "v2"))
+        assert one is not None
+        assert two is not None
+        seen.append((one.kernel, two.kernel))
+    assert seen == [(None, 8192), (None, 8192)]
+    assert {spec.name for spec in cgroup_memory.SAMPLER.specs if spec.judged} == {"kernel_bytes"}
 
 
 def test_memory_version_2_leaves_out_the_slab_that_can_be_reclaimed() -> None:
@@ -70,6 +90,7 @@ def test_memory_version_2_leaves_out_the_slab_that_can_be_reclaimed() -> None:
         file=104857600 - 20971520,
         shared=20971520,
         kernel=16777216 + 65536 - 7340032,
+        kernel_charged=16777216 + 65536,
     )
 
 

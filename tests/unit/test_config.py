@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,37 @@ def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
         (["trial.0.golden_interval=5"], "trial[0].golden_interval = 5", "unknown key"),
         (["trial=[]"], "trial", "at least one"),
         (["trial=[{}]"], "trial[0].workload", "required"),
+        (["run.repeats=9000000000000000000"], "run.repeats = 9000000000000000000", "<= 1000"),
+        (["run.repeats=1" + 400 * "0"], "run.repeats = 1000", "<= 1000"),
+        (["run.parallel=1000000"], "run.parallel", "<= 1024"),
+        (["run.seed=99999999999"], "run.seed", "<= 2147483647"),
+        (['run.duration="99999999999999999999 d"'], "run.duration", "3650 d at most"),
+        (["run.duration=1" + 400 * "0"], "run.duration", "3650 d at most"),
+        (["run.duration=inf"], "run.duration", "3650 d at most"),
+        (["run.duration=nan"], "run.duration", "expected"),
+        (['run.sample_interval="1 ms"'], "run.sample_interval", "10 ms at least"),
+        (['run.low_disk="1e400 B"'], "run.low_disk", "unit"),
+        (['run.low_disk="2048 PiB"'], "run.low_disk", "1024 PiB at most"),
+        (['run.name="' + "x" * 501 + '"'], "run.name", "length <= 500"),
+        (["judge.alarm=nan"], "judge.alarm", ">= 0.0"),
+        (["judge.min_rate=nan"], "judge.min_rate", "1 MiB/h"),
+        (["stream.fps=nan"], "stream.fps", "0.1 to 1000"),
+        (["stream.height=1" + 400 * "0"], "stream.height", "8 to 4096"),
+        (
+            ["stream.height=4096", "stream.width=4096", "stream.clip_frames=[4096]"],
+            "stream.clip_frames",
+            "million values",
+        ),
+        (["stream.clip_frames=" + str([2] * 1001)], "stream.clip_frames", "1,000 at most"),
+        (["trial.0.threads=4096"], "trial[0].threads", "<= 1024"),
+        (["trial.0.steps=1" + 20 * "0"], "trial[0].steps", "<= 1000000000000"),
+        (["trial.0.tracemalloc=100000"], "trial[0].tracemalloc", "<= 1000"),
+        (['trial.0.env={"A=B"="x"}'], "trial[0].env.A=B", "without ="),
+        (['trial.0.env={"A\\u0000"="x"}'], "trial[0].env.A\\x00", "without ="),
+        (['trial.0.env={A="x\\u0000"}'], "trial[0].env.A", "without NUL"),
+        (["trial.0.env={A=3}"], "trial[0].env", "expected `str`"),
+        (['trial.0.memory_limit="1' + "0" * 400 + ' B"'], "trial[0].memory_limit", "expected a number with a unit"),
+        (["trial=[" + "{workload='w'}," * 1001 + "]"], "trial", "1,000 [[trial]] tables at most"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, overrides: list[str], key: str, said: str) -> None:
@@ -102,6 +134,37 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     with pytest.raises(ConfigError, match=r"no such file; did you mean .*soak\.toml"):
         config.load(tmp_path / "soka.toml")
+
+
+def test_what_makes_too_many_trials_is_said_before_they_are_made(tmp_path: Path) -> None:
+    tables = [f"trial={'[' + ','.join(['{workload=' + repr('recurrent') + '}'] * 9) + ']'}", "run.repeats=1000"]
+    with pytest.raises(ConfigError, match="10,000 trials at most; repeats, lists and tables make 18,000"):
+        make_plan(config.load(write(tmp_path, GOOD), tables))
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 100_000, "a = 1" + "0" * 5000, "a" + ".b" * 3000 + " = 1", "\ud800", "#" * 5_000_000]
+)
+def test_hostile_toml_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert len(str(caught.value)) < 2100
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match="trial"):
+        config.load(tmp_path / "pipe.toml")
+
+
+def test_names_of_files_that_cannot_be_are_one_line(tmp_path: Path) -> None:
+    for name in ("x" * 300, "nul\0", "caf\udce9"):
+        with pytest.raises(ConfigError) as caught:
+            config.load(tmp_path / name)
+        assert str(caught.value).encode()
 
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def finding(layer: str, verdict: str = "pass", **keys: Any) -> Finding:
     unit = "count" if layer in ("fds", "threads", "children", "python_objects") else "bytes"
     sure = {"leak": 0.99, "pass": 0.01, "inconclusive": 0.4}[verdict]
     rate = 1e9 if verdict == "leak" else 0.0
-    known = {"leak_probability": sure, "rate_per_hour": rate, "unit": unit, **keys}
+    limit = 7.0 if unit == "count" else 1e6
+    known = {"leak_probability": sure, "rate_per_hour": rate, "minimum_detectable_rate_per_hour": limit, "unit": unit}
+    known |= keys
     return replace(BASE, series=layer, layer=layer, verdict=verdict, **known)  # type: ignore[arg-type]
 
 
@@ -63,6 +65,22 @@ def test_growing_python_objects_are_the_cause_of_a_leak_in_bytes() -> None:
     told = conclude([finding("python_objects", "leak", rate_per_step=3.0), finding("host_heap", "leak")])
     assert told.layer == "host_heap"
     assert "Python objects grow along, 3 per step" in told.reason
+    assert "holds" not in told.reason, "that both grow says nothing of a cause"
+
+
+def test_what_grows_beside_is_told_with_its_rate_and_is_no_cause() -> None:
+    told = conclude([finding("fds", "leak", rate_per_hour=7200.0), finding("anonymous", "leak", rate_per_hour=3e7)])
+    assert told.layer == "fds"
+    assert told.reason == "fds: flat; anonymous grows too, by 28.6 MiB/h"
+    told = conclude([finding("fds", "leak", rate_per_hour=10.0), finding("host_heap", "leak")])
+    assert told.reason == "host_heap: flat; fds grows too, by 10/h"
+
+
+def test_a_leak_slower_than_what_could_have_been_seen_is_no_verdict() -> None:
+    """Whoever says so: a detector of others is held to it as well."""
+    told = conclude([finding("anonymous", "leak", rate_per_hour=131e9, minimum_detectable_rate_per_hour=166e9)])
+    assert (told.verdict, told.findings[0].verdict) == ("inconclusive", "inconclusive")
+    assert "slower than the 155 GiB/h that could have been seen" in told.reason
 
 
 def test_memory_that_threads_cost_is_a_leak_of_threads() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from monitors.estimate import CAPACITY, RunningRate
+from monitors.estimate import CAPACITY, SETTLING, RunningRate
 
 
 def test_a_straight_line_is_found_exactly() -> None:
@@ -37,3 +37,13 @@ def test_memory_is_bounded() -> None:
         rate.add(second, 2.0 * second)
     assert len(rate._blocks) < CAPACITY
     assert rate.per_hour() == pytest.approx(7200.0)
+
+
+def test_there_is_no_rate_while_allocators_settle() -> None:
+    rate = RunningRate()
+    for tenth in range(int(10 * SETTLING)):
+        rate.add(100 + tenth / 10, 1e9 * (1 - 0.5**tenth))
+        assert rate.per_hour() is None
+    for second in range(1, 10):
+        rate.add(100 + SETTLING + second, 1e9)
+    assert rate.per_hour() == 0.0

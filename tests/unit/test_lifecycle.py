@@ -1,6 +1,6 @@
 import pytest
 
-from soak.lifecycle import Action, Deadlines, Phase, beaten, decide, ending, spawned, wake_at
+from soak.lifecycle import Action, Deadlines, Phase, beaten, decide, ending, heard, spawned, told_end, wake_at
 
 DEADLINES = Deadlines(start=100, heartbeat=10, dump=1, grace=5)
 
@@ -78,3 +78,30 @@ def test_the_loop_wakes_no_later_than_something_is_due() -> None:
         if action is Action.KILL:
             return
         assert action is not Action.NOTHING
+
+
+def test_a_worker_that_said_its_last_word_must_go_within_the_grace() -> None:
+    state = told_end(beaten(spawned(0), 1), 2)
+    assert decide(state, 6.9, DEADLINES)[1] is Action.NOTHING
+    state, action = decide(state, 7, DEADLINES)
+    assert action is Action.KILL
+    assert ending(state, ("finished", ""), -9, 0).reason == "finished", "it said so before it lingered"
+
+
+def test_whatever_comes_is_a_sign_of_life_once_it_steps() -> None:
+    state = heard(beaten(spawned(0), 1), 10)
+    assert decide(state, 19, DEADLINES)[1] is Action.NOTHING
+    assert decide(state, 21, DEADLINES)[1] is Action.DUMP
+    assert heard(spawned(0), 50) == spawned(0), "a start is not over by talking"
+
+
+def test_a_worker_that_sends_what_is_no_message_is_believed_in_nothing() -> None:
+    state, action = decide(beaten(spawned(0), 1), 2, DEADLINES, stop="garbled")
+    assert action is Action.TERMINATE
+    end = ending(state, ("finished", ""), 0, 0, "not JSON: b'junk'")
+    assert (end.reason, end.message) == ("garbled", "not JSON: b'junk'")
+
+
+def test_a_program_that_is_no_worker_is_told_as_that() -> None:
+    assert ending(spawned(0), None, 0, 0, greeted=False).reason == "broken"
+    assert ending(spawned(0), None, -9, 0, greeted=False).reason == "crashed"

@@ -74,6 +74,60 @@ def test_lateness_is_a_recorded_gap(tmp_path: Path) -> None:
         assert [t for t, _ in store.rounds(0)] == pytest.approx([0, 1, 2, 7.5, 8, 9])
 
 
+def test_a_trial_that_ends_while_nobody_looks_leaves_a_gap(tmp_path: Path) -> None:
+    """The supervisor was stopped: it wakes when the trial has ended, and no further round is taken."""
+    clock = ScriptedClock(6)
+    with Store.create(tmp_path / FILE) as store:
+        recorder = Recorder(store, clock, 1.0, lambda: Round({}, clock.monotonic), Latest())
+        feed = Feed(0, 1, None, 100.0)
+        recorder.follow(feed)
+        recorder._work()
+        clock.now = 200.0
+        recorder.leave(0, 180.0)
+        (gap,) = store.events()
+        assert (gap.kind, gap.message) == ("gap", "74 rounds missed: nothing was sampled for 75.0 s")
+        assert gap.data == {"seconds": 75.0, "rounds": 74}
+
+
+def test_a_trial_that_is_left_in_time_has_no_gap(tmp_path: Path) -> None:
+    clock = ScriptedClock(6)
+    with Store.create(tmp_path / FILE) as store:
+        recorder = Recorder(store, clock, 1.0, lambda: Round({}, clock.monotonic), Latest())
+        recorder.follow(Feed(0, 1, None, 100.0))
+        recorder._work()
+        clock.now += 1.2
+        recorder.leave(0)
+        recorder.leave(0)
+        assert store.events() == []
+
+
+def test_a_run_that_is_held_has_no_gap(tmp_path: Path) -> None:
+    class Holding(ScriptedClock):
+        def wait_event(self, event: threading.Event, timeout: float) -> bool:
+            recorder.paused = 2 <= self.turn < 8
+            return super().wait_event(event, timeout)
+
+    clock = Holding(12)
+    with Store.create(tmp_path / FILE) as store:
+        made = Round({"counting": Counting(Roots())}, clock.monotonic)
+        recorder = Recorder(store, clock, 1.0, lambda: made, Latest())
+        feed = Feed(0, 1, None, 100.0)
+        feed.beat({"steps": 7.0}, 100.0)
+        recorder.follow(feed)
+        recorder._work()
+        assert len(list(store.rounds(0))) == 6
+        assert store.events() == []
+
+
+def test_what_a_beat_told_that_came_between_two_rounds_is_not_lost() -> None:
+    feed = Feed(0, 1, None, 100.0)
+    feed.beat({"steps": 1.0, "python_objects": 5.0}, 100.0)
+    feed.beat({"steps": 2.0}, 101.0)
+    assert feed.target(101.0, 1).beat == {"steps": 2.0, "python_objects": 5.0}
+    feed.beat({"steps": 3.0}, 102.0)
+    assert feed.target(102.0, 1).beat == {"steps": 3.0}, "what was taken once is not taken again"
+
+
 def test_a_jump_of_the_wall_clock_is_recorded_and_moves_no_sample(tmp_path: Path) -> None:
     class Jumping(ScriptedClock):
         def wait_event(self, event: threading.Event, timeout: float) -> bool:

@@ -108,7 +108,7 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_anonymous_bytes": 48992256,
         "cgroup_file_bytes": 12152832,
         "cgroup_shared_bytes": 5242880,
-        "kernel_bytes": 442368,
+        "kernel_charged_bytes": 442368,
         "oom_kills": 1,
     }
     assert values(CgroupMemory(Roots()), Target(cgroup=V2)) == {
@@ -116,6 +116,7 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_file_bytes": 83886080,
         "cgroup_shared_bytes": 20971520,
         "kernel_bytes": 9502720,
+        "kernel_charged_bytes": 9502720 + 7340032,
         "oom_kills": 2,
     }
 

@@ -162,7 +162,51 @@ def test_too_short_is_said_with_what_would_do() -> None:
     found = judge(memory(noise()[:12], T[:12]))
     assert (found.verdict, found.leak_probability) == ("inconclusive", None)
     assert found.minimum_detectable_rate_per_hour is None
-    assert found.reason == "11 samples since the first step are too few to judge; 20 would do"
+    assert found.reason == "11 samples since the first step are too few to judge; 20 over 8 s would do"
+
+
+SECONDS = np.arange(0.0, 80.0, 0.2)
+IMPORTS = 220 * MIB * -np.expm1(-SECONDS / 2)
+"""What a start-up looks like: hundreds of MiB in a few seconds, ever slower."""
+
+
+@pytest.mark.parametrize("growth", [IMPORTS, 60 * MIB * SECONDS])
+@pytest.mark.parametrize("seconds", [1, 2, 4, 6, 9, 15, 25, 29])
+def test_a_trace_of_seconds_is_not_told_from_a_start_up(growth: Floats, seconds: float) -> None:
+    seen = seconds > SECONDS
+    found = judge(Series(MEMORY, "", SECONDS[seen], 10 * MIB + growth[seen]))
+    assert found.verdict == "inconclusive"
+    assert found.leak_probability is None
+    assert found.reason.endswith("20 over 30 s would do")
+
+
+def test_a_trial_without_a_step_is_all_start_up() -> None:
+    found = judge(Series(MEMORY, "", SECONDS, 10 * MIB + 60 * MIB * SECONDS, steps=np.zeros(len(SECONDS))))
+    assert (found.verdict, found.reason) == ("inconclusive", "no step was seen: all of it is the start-up")
+
+
+@pytest.mark.parametrize("worked", [0.5, 2.0, 5.0, 7.5])
+def test_what_goes_on_right_after_the_first_step_is_no_leak_yet(worked: float) -> None:
+    """Allocators fill in the first seconds of steps as well, and a straight line through them is no steady state."""
+    seen = 8 + worked > SECONDS
+    memory_ = 10 * MIB + IMPORTS + 5 * MIB * np.maximum(SECONDS - 8, 0)
+    found = judge(Series(MEMORY, "", SECONDS[seen], memory_[seen], steps=50 * np.maximum(SECONDS[seen] - 8, 0)))
+    assert found.verdict == "inconclusive"
+    assert "since the first step are too" in found.reason
+
+
+def test_a_fast_leak_is_found_soon_after_the_start_up() -> None:
+    seen = SECONDS < 20
+    memory_ = 10 * MIB + IMPORTS + 5 * MIB * np.maximum(SECONDS - 8, 0)
+    found = judge(Series(MEMORY, "", SECONDS[seen], memory_[seen], steps=50 * np.maximum(SECONDS[seen] - 8, 0)))
+    assert found.verdict == "leak"
+    assert judge(Series(MEMORY, "", SECONDS, 300 * MIB + 5 * MIB * SECONDS)).verdict == "leak"
+
+
+def test_few_samples_a_minute_are_judged_as_before() -> None:
+    """The floor is in seconds: what is sampled rarely lasts for long."""
+    minutes = np.arange(20) * 60.0
+    assert judge(Series(MEMORY, "", minutes, np.round(3e8 + 2e5 * minutes))).verdict == "leak"
 
 
 def test_samples_that_leave_a_hole_are_not_judged() -> None:

@@ -21,9 +21,13 @@ FLAT = Shown("pass", "flat")
         ("oom", LEAK, "leak"),
         ("failed", None, "unstable"),
         ("broken", None, "error"),
+        ("garbled", FLAT, "error"),
+        ("garbled", LEAK, "error"),
         ("interrupted", FLAT, "inconclusive"),
         ("interrupted", LEAK, "leak"),
         ("lost", FLAT, "inconclusive"),
+        ("", FLAT, "inconclusive"),
+        ("", LEAK, "leak"),
     ],
 )
 def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | None, verdict: str) -> None:

@@ -1,0 +1,120 @@
+"""Parquet, read in a process of its own: `python -m soak.traces.apart FILE` prints what it read.
+
+A damaged file may take down the library that reads it, or make it ask for all memory there is. This way it takes down
+a process that lives for a moment, and the answer is one line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from monitors.model import MetricSpec
+from monitors.series import Floats, Hole, Series
+from monitors.text import one_line
+from soak.errors import SoakError, UsageError
+from soak.traces.columns import Trace
+
+MEMORY = 8 << 30
+"""Bytes of address space that reading one file may take."""
+COMMAND = (sys.executable, "-P", "-m", "soak.traces.apart")
+_ARRAYS = ("t", "values", "steps", "floors", "means")
+
+
+def read(path: Path) -> Trace:
+    """Read a Parquet file elsewhere.
+
+    Raises:
+        UsageError: it cannot be read, is damaged, or has no column of times.
+    """
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [*COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
+    )
+    if ended.returncode:
+        raise UsageError(f"{path}: damaged: the reader of Parquet {_end_of(ended)}")
+    return parse(ended.stdout)
+
+
+def _end_of(ended: subprocess.CompletedProcess[bytes]) -> str:
+    if ended.returncode < 0:
+        return f"died of it ({signal.Signals(-ended.returncode).name})"
+    last = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return f"ended with {ended.returncode}: {one_line(last, 200)}"
+
+
+def write(trace: Trace, out: BinaryIO) -> None:
+    """A line of JSON, and behind it every array of every series."""
+    series = [_head(one) for one in trace.series]
+    head = {"source": trace.source, "notes": list(trace.notes), "lost": dict(trace.lost), "series": series}
+    out.write(json.dumps(head).encode() + b"\n")
+    for one in trace.series:
+        for array in _arrays(one):
+            out.write(array.tobytes())
+
+
+def _arrays(series: Series) -> list[Floats]:
+    return [array for name in _ARRAYS if (array := getattr(series, name)) is not None]
+
+
+def _head(series: Series) -> dict[str, object]:
+    present = [name for name in _ARRAYS if getattr(series, name) is not None]
+    return {"metric": asdict(series.metric), "gaps": series.gaps, "samples": series.samples, "length": len(series.t),
+            "arrays": present, "holes": [asdict(hole) for hole in series.holes]}  # fmt: skip
+
+
+def parse(printed: bytes) -> Trace:
+    """What was written, read.
+
+    Raises:
+        SoakError: it is the error that ended the reading.
+    """
+    first, _, body = printed.partition(b"\n")
+    said: dict[str, Any] = json.loads(first)
+    if "error" in said:
+        raise (UsageError if said["usage"] else SoakError)(said["error"])
+    numbers, series, start = np.frombuffer(body).copy(), [], 0
+    for head in said["series"]:
+        length = head["length"]
+        arrays: dict[str, Any] = {}
+        for name in head["arrays"]:
+            arrays[name], start = numbers[start : start + length], start + length
+        metric = MetricSpec(**head["metric"])
+        holes = tuple(Hole(**hole) for hole in head["holes"])
+        series.append(Series(metric, "", gaps=head["gaps"], samples=head["samples"], holes=holes, **arrays))
+    return Trace(said["source"], series, tuple(said["notes"]), said["lost"])
+
+
+def _bound(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (least, least))
+
+
+def main(words: Sequence[str]) -> int:
+    """Read the file that is named, and print it."""
+    _bound(resource.RLIMIT_AS, MEMORY)
+    _bound(resource.RLIMIT_CORE, 0)
+    from soak.traces import parquet
+
+    out = sys.stdout.buffer
+    try:
+        write(parquet.read(Path(words[0])), out)
+    except (SoakError, MemoryError) as error:
+        told = str(error) or f"{words[0]}: needs more than {MEMORY:,} bytes of memory to be read"
+        out.write(json.dumps({"error": told, "usage": isinstance(error, UsageError | MemoryError)}).encode() + b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

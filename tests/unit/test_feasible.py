@@ -1,0 +1,57 @@
+"""Whatever `python` names is asked, is given time, and never believed by its exit status alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from soak import config, feasible
+from soak.errors import ConfigError
+from soak.plan import make_plan
+
+
+def check(folder: Path, python: str) -> None:
+    path = folder / "soak.toml"
+    path.write_text('[run]\nduration = "1 s"\n[[trial]]\nworkload = "fault_fd"\nframework = "torch"\n')
+    loaded = config.load(path, [f"trial.0.python='{python}'"])
+    feasible.check(loaded, make_plan(loaded))
+
+
+def script(folder: Path, text: str) -> str:
+    path = folder / "python"
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("#!/bin/sh\nexit 0\n", "this is none"),
+        ("#!/bin/sh\nyes\n", "does not answer"),
+        ("#!/bin/sh\nsleep 60\n", "does not answer"),
+        ("#!/no/such/shell\n", "cannot be started"),
+        ("\x00\x01\x02", "cannot be started"),
+    ],
+)
+def test_what_is_no_interpreter_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
+    monkeypatch.setattr(feasible, "_PATIENCE", 1.0)
+    with pytest.raises(ConfigError, match=f"python = .*expected the path of a Python interpreter.*{said}"):
+        check(tmp_path, script(tmp_path, text))
+
+
+def test_a_folder_and_what_may_not_be_executed_are_no_interpreters(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    for python in (str(tmp_path), str(tmp_path / "plain"), str(tmp_path / "absent"), "x" * 300):
+        with pytest.raises(ConfigError, match="that may be executed"):
+            check(tmp_path, python)
+
+
+def test_a_real_interpreter_is_believed(tmp_path: Path) -> None:
+    path = script(tmp_path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    try:
+        check(tmp_path, path)
+    except ConfigError as error:
+        assert error.key.endswith("framework")  # noqa: PT017  (whether it is installed is not asked here)
