@@ -45,12 +45,16 @@ class Aftercare:
         try:
             for entry in await asyncio.to_thread(self._archive.unfinished):
                 self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
-                self._unclosed[entry.id] = 0.0, AGAIN
+                self.cut_off(entry.id)
             await self.close_records()
         finally:
             for lock in locks:
                 os.close(lock)
         await self.tidy()
+
+    def cut_off(self, run: str) -> None:
+        """A run is over that could not say how: its record is closed with the next look."""
+        self._unclosed[run] = 0.0, AGAIN
 
     async def close_records(self) -> None:
         """Close the records of runs that were cut off; what cannot be closed yet is tried again."""

@@ -281,6 +281,8 @@ class Runner:
         say = self._journal.info if verdict == "pass" else self._journal.warning
         say(f"a run of {schedule.name} ended: {verdict}, {reason}", SOAK_SCHEDULE=schedule.name, SOAK_RUN=now.run,
             SOAK_VERDICT=verdict)  # fmt: skip
+        if now.concluded is None and now.run:
+            self._aftercare.cut_off(now.run)
         if not self._closing:
             self._ended(schedule)
 

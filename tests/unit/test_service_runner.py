@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 
+from soak import live
+from soak.service.aftercare import Aftercare
+from soak.service.board import Now
 from soak.service.runner import Runner
 
 
 def runner_without_work(monkeypatch: pytest.MonkeyPatch) -> Runner:
     runner = Runner(*[MagicMock() for _ in range(7)])
     monkeypatch.setattr(runner, "_look_after", AsyncMock())
-    for name in ("_recover", "_aftercare"):
-        monkeypatch.setattr(runner, name, AsyncMock(), raising=False)
+    monkeypatch.setattr(runner, "_aftercare", AsyncMock(spec=Aftercare))
     runner._board.now = {}
     return runner
 
@@ -37,3 +40,27 @@ def test_a_wake_at_the_moment_of_the_stop_does_not_keep_the_service(monkeypatch:
         assert working.done()
 
     asyncio.run(act())
+
+
+@pytest.mark.parametrize(("concluded", "closed"), [(None, True), (live.Concluded("leak", "it leaks"), False)])
+def test_a_run_that_was_killed_is_closed_while_the_service_lives(
+    monkeypatch: pytest.MonkeyPatch, concluded: live.Concluded | None, closed: bool
+) -> None:
+    runner = runner_without_work(monkeypatch)
+    now = Now("night", "cpu", 7, 0.0, 0.0, hello=MagicMock(run="night-20260101T000000Z"), concluded=concluded)
+    runner._finish(MagicMock(), now, -9)
+    assert runner._aftercare.cut_off.called is closed  # type: ignore[attr-defined]
+
+
+def test_what_was_cut_off_is_closed_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "night-20260101T000000Z").mkdir()
+    care = Aftercare(MagicMock(), MagicMock(folder=tmp_path), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    care._steady.now = lambda: 5.0  # type: ignore[method-assign]
+    ended = AsyncMock(return_value=0)
+    monkeypatch.setattr(care, "_command_ends", ended)
+    care.cut_off("night-20260101T000000Z")
+    asyncio.run(care.close_records())
+    assert [call.args[:2] for call in ended.call_args_list] == [
+        ("soak.closing", str(tmp_path / "night-20260101T000000Z")),
+        ("soak", "report"),
+    ]
