@@ -1,6 +1,7 @@
 # Everything from nothing but python3 (3.11 or newer) and make.
 #   make soak    set up, soak both frameworks side by side for three minutes, end in a verdict and a report
 #   make test    set up, then lint, types, import contracts and tests
+#   make test-lowest   the unit tests once more, with the lowest versions that pyproject.toml allows
 # On a machine without a GPU that is not meant to hold CUDA, give pip PyTorch's own index of CPU builds, which the
 # PyTorch site names under "Get Started":   make soak PIP_ARGS="--extra-index-url=<that index>"
 
@@ -9,11 +10,12 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 CONFIG ?= configs/quick.toml
+LOWEST := $(VENV)-lowest
 
-.PHONY: help soak test test-slow torture torture-slice lint check-format clean
+.PHONY: help soak test test-slow test-lowest torture torture-slice lint check-format clean
 
 help:
-	@sed -n '2,3p' Makefile | sed 's/^# *//'
+	@sed -n '2,4p' Makefile | sed 's/^# *//'
 
 $(VENV)/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "soak needs Python 3.11 or newer")'
@@ -36,9 +38,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two at a time: most of a test that soaks is waiting. A file stays together, as its tests share a server.
+# Four at a time: most of a test that soaks is waiting. A file stays together, as its tests share a server.
 test: lint
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
@@ -51,5 +53,16 @@ torture: $(VENV)/.installed
 torture-slice: $(VENV)/.installed
 	$(BIN)/python -m tests.torture slice --jobs 2 --seconds 240 --out $$(mktemp -d)
 
+$(LOWEST)/.installed: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/pins.txt
+	$(LOWEST)/bin/pip install --quiet $(PIP_ARGS) --requirement $(LOWEST)/pins.txt
+	$(LOWEST)/bin/pip install --quiet $(PIP_ARGS) --no-deps --editable .
+	@touch $@
+
+# Without frameworks. What old versions of other packages warn of is theirs.
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest tests/unit tests/property -m "not framework" -n 4 -o filterwarnings=default
+
 clean:
-	rm -rf $(VENV) runs torture .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) runs torture .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

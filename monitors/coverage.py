@@ -20,6 +20,8 @@ _FEW = 3.0
 _TAIL, _HOLE = 0.05, 0.1
 """Share of what is judged up to which a gap is overlooked: at the end, three of the 64 blocks that a verdict is made
 of; elsewhere, where what follows shows what was held, twice as much."""
+_ONE_STEP = 2.0
+"""Steps over a gap that is one long step: it had begun before, and the next may have ended before the beat."""
 _MUCH = 0.25
 """Share of what is judged: with more than this in gaps, the rest does not speak for the whole."""
 
@@ -55,7 +57,7 @@ def unseen(series: Series) -> Unseen:
     begin, last = float(t[0]), float(t[-1])
     span = max(last, series.holes[-1].end) - begin
     few = _FEW * float(np.median(np.diff(t))) if len(t) > 1 else 0.0
-    inner = [hole for hole in series.holes if begin <= hole.end and hole.begin < last]
+    inner = [hole for hole in series.holes if begin <= hole.end and hole.begin < last and _stepped(series, hole)]
     waited = max((hole.seconds for hole in inner), default=0.0)
     # A wait at the end that is no longer than others were, after which samples came again, says nothing.
     overlooked = max(few, _TAIL * span, min(waited, _HOLE * span))
@@ -64,6 +66,14 @@ def unseen(series: Series) -> Unseen:
     seconds = tail + sum(hole.seconds for hole in long)
     rise = max((_rise(series, hole) for hole in long if begin <= hole.begin), default=0.0)
     return Unseen(seconds, min(1.0, seconds / max(span, 1e-9)), tail, max(0.0, rise))
+
+
+def _stepped(series: Series, hole: Hole) -> bool:
+    """Whether much was done in a gap. What a worker tells between steps waits for one that takes long: this is none."""
+    if series.steps is None:
+        return True
+    before, after = np.interp((hole.begin, hole.end), series.t, series.steps)
+    return bool(abs(after - before) > _ONE_STEP)
 
 
 def _rise(series: Series, hole: Hole) -> float:

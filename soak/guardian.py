@@ -10,6 +10,7 @@ by a line on standard output: `KEY ENDED LEFT NAMES`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ MARK = "SOAK_TRIAL"
 PATIENCE = 10.0
 """Seconds for killed processes to be gone; one that is stuck in the kernel is left, and told."""
 _NAMES = 5
+_PR_SET_PDEATHSIG = 1
 _DEAD = (b"Z", b"X")
 
 
@@ -142,6 +144,8 @@ def main() -> None:
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
         with contextlib.suppress(OSError, ValueError):
             signal.signal(number, signal.SIG_IGN)
+    # One that was stopped wakes up for its work.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
     watched: dict[str, Watched] = {}
     for line in sys.stdin.buffer:
         if not line.endswith(b"\n"):

@@ -114,6 +114,9 @@ class Record:
             # Rows that are whole say how many series there were.
             width = max((len(data) // 8 for _, data in rounds), default=max(specs, default=-1) + 1)
             self._store.damage.losses[trial] = replace(loss, series=len(set(range(width)) - set(specs)))
+        elif any(len(data) > 8 * width for _, data in rounds):
+            self._store.damage.torn.add("round")
+            rounds = [(t, data) for t, data in rounds if len(data) <= 8 * width]
         t, table = _table(rounds, width)
         kept = {i: specs[i][0] for i in sorted(specs) if 0 <= i < width}
         names = {spec.name: i for i, spec in reversed(kept.items())}
@@ -132,11 +135,14 @@ class Record:
         """What is lost of a trial's samples, once its series were read."""
         return self._store.damage.losses.get(trial, Loss())
 
+    @property
+    def lost_trials(self) -> int:
+        """Trials that are damaged and left out, once they were asked for."""
+        return self._store.damage.trials or int("trial" in self._store.damage.torn)
+
     def damage(self) -> Sequence[str]:
         """What could not be read of all that was asked for so far, each in a sentence."""
-        return self._store.damage.said(
-            {body.get("index", -1): str(body.get("name")) for body, _ in self._store.trials()}
-        )
+        return self._store.damage.said({trial.index: trial.name for trial in self.trials()})
 
     def _end(self, trial: int, t: Floats) -> float:
         """Until when there was something to be seen: the last step of a trial that ended, or else the last round."""
@@ -194,8 +200,10 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _table(rounds: Sequence[tuple[float, bytes]], width: int) -> tuple[Floats, Floats]:
-    """Times, shape (rounds,), and values, shape (rounds, width); absent values are NaN."""
+def _table(rounds: list[tuple[float, bytes]], width: int) -> tuple[Floats, Floats]:
+    """Times, shape (rounds,), and values, shape (rounds, width); absent values are NaN. `rounds` is emptied."""
     absent = np.full(width, np.nan).tobytes()
+    t = np.array([t for t, _ in rounds])
     rows = [(data + absent[len(data) :])[: 8 * width] for _, data in rounds]
-    return np.array([t for t, _ in rounds]), np.frombuffer(b"".join(rows), dtype="<f8").reshape(len(rounds), width)
+    rounds.clear()
+    return t, np.frombuffer(b"".join(rows), dtype="<f8").reshape(len(rows), width)

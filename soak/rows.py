@@ -8,6 +8,7 @@ read, and closed. Standard library only, as the supervisor writes with it.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ _PUTS = {
     + ", ".join(f"{column} = excluded.{column}" for column in (*columns[1:], "crc"))
     for name, columns in COLUMNS.items()
 }
+_PUTS["round"] = _PUTS["round"].partition(" ON CONFLICT")[0]  # never written twice, and every second
 _SCANS_1 = {
     "meta": "SELECT 0, key, value FROM meta WHERE 0 >= ?",
     "trial": "SELECT id, name, body FROM trial WHERE id >= ? ORDER BY id",
@@ -210,7 +212,7 @@ _UNKNOWN = (-1, -1)
 def _place(path: Path) -> tuple[int, int] | None:
     """Device and inode; None where there is nothing."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  (asked for before every write, and three times as fast)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:

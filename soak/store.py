@@ -15,7 +15,7 @@ import json
 import math
 import threading
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -182,7 +182,8 @@ class Store:
                 rows.append(("series", number, trial, positions[key], metric, label, spec))
         values = array("d", [float("nan")]) * len(positions)
         for sample in samples:
-            values[positions[sample.metric.name, sample.label]] = sample.value
+            with contextlib.suppress(TypeError, OverflowError):  # what is no number is absent
+                values[positions[sample.metric.name, sample.label]] = sample.value
         n, number = self._rounds.get(trial, 0), self._last["round"] + 1
         try:
             self._rows.write(*rows, ("round", number, trial, n, _stored(t), values.tobytes()))
@@ -198,13 +199,18 @@ class Store:
         """Metric and label of each series of a trial that can be read, by their position in a round's values."""
         found: dict[int, tuple[MetricSpec, str]] = {}
         for _, _, position, _, label, spec in self._rows.scan("series", trial):
-            with contextlib.suppress(msgspec.ValidationError):
+            with self._noting("series"):
                 found[position] = (msgspec.convert(_parsed(spec), MetricSpec), str(label))
         return found
 
     def rounds(self, trial: int) -> list[tuple[float, bytes]]:
         """Time and packed values of each round of a trial that can be read, oldest first."""
-        rows = {n: (t, data) for _, _, n, t, data in self._rows.scan("round", trial) if _is_round(t, data)}
+        rows: dict[int, tuple[float, bytes]] = {}
+        for _, _, n, t, data in self._rows.scan("round", trial):
+            if _is_round(t, data):
+                rows[n] = (t, data)
+            else:
+                self.damage.torn.add("round")
         told = self._told().get("rounds", {}).get(str(trial))
         if self._rows.version == VERSION:
             written = max(told or 0, max(rows, default=-1) + 1)
@@ -225,10 +231,18 @@ class Store:
         found: dict[int, Event] = {}
         for number, trial, t, wall, kind, message, text in self._rows.scan("event"):
             body = {"t": t, "kind": kind, "message": message, "trial": trial, "wall": wall, "data": _parsed(text)}
-            with contextlib.suppress(msgspec.ValidationError):
+            with self._noting("event"):
                 found[number] = msgspec.convert(body, Event)
         self.damage.events = max(self._told().get("events", 0), max(found, default=0)) - len(found)
         return [found[number] for number in sorted(found)]
+
+    @contextlib.contextmanager
+    def _noting(self, table: str) -> Iterator[None]:
+        """A row without a checksum, of version 1, may hold anything."""
+        try:
+            yield
+        except msgspec.ValidationError:
+            self.damage.torn.add(table)
 
     def fit(self, text: object) -> str:
         """A text as it is written: without what is secret, every character fit for every sink."""

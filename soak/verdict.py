@@ -9,7 +9,8 @@ EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid":
 
 _UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
 _BROKEN_ENDS = {"broken": "the workload could not be built", "garbled": "the worker broke the protocol"}
-_CUT_ENDS = ("interrupted", "stopped", "lost")
+_CUT_ENDS = ("interrupted", "stopped", "lost", "")
+"""And what has not ended at all: it runs, or soak was killed."""
 _INVALID_ENDS = ("low_disk", "device_lost")
 
 
@@ -51,7 +52,8 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: s
     if shown is None:
         return Verdict("inconclusive", "no sample was taken")
     if end_reason in _CUT_ENDS and not leaks:
-        return Verdict("inconclusive", f"{_ENDED[end_reason]} before its end; until then: {shown.reason}")
+        cut = f"{_ENDED[end_reason]} before its end" if end_reason else "it has not ended"
+        return Verdict("inconclusive", f"{cut}; until then: {shown.reason}")
     return Verdict(shown.verdict, shown.reason)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from monitors.detection import JudgeSettings, judge
 from monitors.model import Event, Finding, Loss, MetricSpec
@@ -22,6 +23,19 @@ HEAP = MetricSpec("host_heap_bytes", "bytes", "Live heap", "host_heap", judged=T
 FDS = MetricSpec("fds", "count", "Open descriptors", "fds", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 STREAM = MetricSpec("stream_seconds", "seconds", "Stream time", counter=True)
+
+
+settings.register_profile("soak", deadline=None)
+settings.load_profile("soak")  # an example takes as long as the machine needs
+
+
+LONGEST = ("test_systemd", "test_alerts", "test_serve", "test_child", "test_run", "test_run_on_gpu", "test_parity")
+"""Files that take long, the longest first: started last, one of them would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, for those that run side by side; the others in their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_configure() -> None:

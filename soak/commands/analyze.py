@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitors.text import one_line
-from soak.errors import SoakError, UsageError
+from soak.errors import RecordError, SoakError, UsageError
 from soak.quantity import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
         yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
     for said in record.damage():
         print(f"soak: {folder}: damaged: {said}", file=sys.stderr)  # noqa: T201
+    if record.lost_trials:
+        raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged")
     if not trials:
         raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -86,19 +87,32 @@ def _progress() -> Iterator[Say]:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end it as Ctrl-C does, so that every child is ended too."""
+    """SIGTERM and SIGHUP end it as Ctrl-C does, and every child with it."""
 
     def end(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
 
     # What is ignored, as SIGHUP under nohup, stays so.
     heeded = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    known = _children()
     before = {number: signal.signal(number, end) for number in heeded}
     try:
         yield
     finally:
+        # A child that was just being started when the signal came was handed over to nobody who could end it.
+        for pid in _children() - known:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _children() -> set[int]:
+    """Pids of the processes that this one started and has not waited for."""
+    lists = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    with contextlib.suppress(OSError):
+        return {int(pid) for path in lists for pid in path.read_text().split()}
+    return set()
 
 
 def _print(found: Examination, console: Console) -> None:

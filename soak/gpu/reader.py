@@ -17,12 +17,14 @@ import msgspec
 
 from monitors.gpu import Device
 from soak.gpu.pipe import Hello
+from workloads.lineage import die_with_parent
 
 _LOCK = threading.Lock()
 
 
 def main() -> None:
     """Until whoever reads is gone."""
+    die_with_parent()
     interval = float(sys.argv[1])
     try:
         from monitors.sources.nvml import Nvml, NvmlError

@@ -60,7 +60,7 @@ def metric_of(column: str) -> MetricSpec:
 
 def is_step(name: str) -> bool:
     """Whether a column's name says that it counts steps."""
-    return name.strip().lower() in STEPS
+    return name.strip().strip("\ufeff").lower() in STEPS
 
 
 def check_names(source: str, names: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def _look(path: Path, packed: bool) -> _Table | None:
     header_line, names = next(rows, (0, []))
     if not names:
         return None
-    header = [name.strip() for name in names]
+    header = [name.strip().strip("\ufeff").strip() for name in names]
     _check_header(path, header)
     peeked = _first(row for _, row in rows)
     clocks = second_clocks(header, 0)

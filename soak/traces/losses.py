@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from monitors.conclusion import Detection
+from monitors.model import Finding
 from soak.damage import TOLERABLE
 
 
@@ -14,11 +15,21 @@ def weighed(detection: Detection, lost: Mapping[str, float]) -> Detection:
 
     A leak needs one series that was read and leaks; a pass needs all of them.
     """
-    doubted = {name: share for name, share in lost.items() if share > TOLERABLE}
-    told = [f for f in detection.findings if f.series in doubted]
-    sure = [f for f in detection.findings if f.verdict == "leak" and f.series not in doubted]
-    if not told or (detection.verdict == "leak" and sure):
+    doubted = {name: f"{100 * share:.3g} %" for name, share in lost.items() if share > TOLERABLE}
+    findings = tuple(_doubted(one, doubted[one.series]) if one.series in doubted else one for one in detection.findings)
+    told = [one for one in findings if one.series in doubted]
+    if not told:
         return detection
-    worst = max(told, key=lambda finding: doubted[finding.series])
-    reason = f"{doubted[worst.series]:.0%} of the samples of {worst.series} could not be read"
-    return replace(detection, verdict="inconclusive", layer=None, reason=f"{reason}; in the rest: {detection.reason}")
+    if detection.verdict == "leak" and any(one.verdict == "leak" for one in findings):
+        return replace(detection, findings=findings)
+    worst = max(told, key=lambda one: lost[one.series])
+    reason = f"{worst.series}: {_unread(doubted[worst.series])}; in the rest: {detection.reason}"
+    return replace(detection, findings=findings, verdict="inconclusive", layer=None, reason=reason)
+
+
+def _doubted(finding: Finding, share: str) -> Finding:
+    return replace(finding, verdict="inconclusive", reason=f"{_unread(share)}; in the rest: {finding.reason}")
+
+
+def _unread(share: str) -> str:
+    return f"{share} of the samples could not be read"

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from monitors.sources import procfs
+from soak.commands import doctor as command
 from tests.gpu.stub import GIB, Card, GpuStub, Part
 from tests.patience import PATIENCE
 
@@ -173,6 +174,19 @@ def test_the_last_line_says_who_can_use_what(doctor: Doctor, tmp_path: Path) -> 
     assert last("--python", interpreter(tmp_path, "13.0", 1)).endswith("on cuda:0 with torch and tensorflow")
     assert last("--python", interpreter(tmp_path, "", 0)).endswith("a soak can run here, on the processor")
     assert "GPUs: cuda:0 (what frameworks see was not asked)" in last("--quick")
+
+
+def test_a_signal_ends_a_child_that_is_just_being_started() -> None:
+    """Between its birth and the return of `Popen` nobody else knows of it; one of before is left alone."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(sleep) as older:
+        with pytest.raises(SystemExit) as ended, command._ended_by_signals():  # noqa: PT012
+            child = subprocess.Popen(sleep)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert ended.value.code == 128 + signal.SIGTERM
+        assert child.wait(PATIENCE) == -signal.SIGKILL
+        assert older.poll() is None
+        older.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

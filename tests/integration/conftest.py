@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.installed import need
+from tests.installed import need, package_folders
 from tests.patience import PATIENCE, wait_for
 from workloads import tf_runtime, torch_runtime
 
@@ -87,13 +89,51 @@ def environment() -> Iterator[Path]:
     """A virtual environment that another user can enter, with soak as a user would install it."""
     if os.geteuid() != 0 or not Path("/lib/systemd/systemd").exists() or not list(CGROUPS.glob("*/cgroup.procs")):
         pytest.skip("needs root, systemd, and a machine whose cgroups may be written")
+    need("pip", "torch")
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/opt"))
     folder.chmod(0o755)
-    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
-    subprocess.run([python, "-m", "venv", folder / "venv"], check=True)
-    subprocess.run(
-        [folder / "venv/bin/pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt",
-         f"{ROOT}[service,torch]"], check=True,
-    )  # fmt: skip
-    yield folder / "venv"
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        subprocess.run([open_interpreter(), "-m", "venv", "--without-pip", folder / "venv"], check=True)
+        python = folder / "venv/bin/python"
+        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+        if version_of(python) == sysconfig.get_python_version():
+            # What soak needs is there already, and downloading it again would take minutes.
+            copy_packages(next((folder / "venv/lib").glob("python*/site-packages")))
+            subprocess.run([*pip, "--no-deps", ROOT], check=True)
+        else:
+            subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", f"{ROOT}[service,torch]"], check=True)
+        yield folder / "venv"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def open_interpreter() -> str:
+    """One that another user can start, of this version where there is any."""
+    version = sysconfig.get_python_version()
+    of_this = [Path(sys.base_prefix), Path("/usr/local"), Path("/usr")]
+    found = [prefix / "bin" / f"python{version}" for prefix in of_this]
+    for python in (*found, Path("/usr/local/bin/python3"), Path("/usr/bin/python3")):
+        if python.exists() and all(place.stat().st_mode & stat.S_IXOTH for place in python.resolve().parents):
+            return str(python)
+    return sys.executable
+
+
+def version_of(python: Path) -> str:
+    code = "import sysconfig; print(sysconfig.get_python_version())"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def copy_packages(site: Path) -> None:
+    """Those of this environment. Not by symbolic links: another user cannot follow one into a home that is closed."""
+    ignored = shutil.ignore_patterns("soak-*", "*.pth", "tensorflow*", "__pycache__")
+    for packages in package_folders():
+        shutil.copytree(packages, site, symlinks=True, copy_function=linked, dirs_exist_ok=True, ignore=ignored)
+
+
+def linked(source: str, target: str) -> str:
+    """The same file under another name, or a copy where that is another file system's."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

@@ -167,6 +167,32 @@ def test_a_guardian_that_is_lost_is_replaced_and_still_guards(run: Run, number: 
     nothing_is_left(run)
 
 
+@pytest.mark.parametrize("stopped", ["guardian.py", "soak.judgement", "boot.py"])
+def test_what_is_stopped_when_soak_is_killed_ends_all_the_same(run: Run, stopped: str) -> None:
+    duration = "3 s" if stopped == "soak.judgement" else "10 min"
+    process = run.start(acts("daemon"), duration=duration)
+    found = run.find(stopped)
+    if duration != "3 s":
+        wait(lambda: run.events("ready"))
+    process.send_signal(signal.SIGSTOP)
+    os.kill(found, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    nothing_is_left(run)
+
+
+def test_a_trial_that_had_not_ended_when_soak_was_killed_cannot_pass(run: Run) -> None:
+    process = run.start(flat(), duration="10 min")
+    wait(lambda: run.events("ready"))
+    wait(lambda: rounds(run) > 60)
+    process.kill()
+    process.wait()
+    command_ = [sys.executable, "-P", "-m", "soak", "report", str(run.record().parent)]
+    assert subprocess.run(command_, env=run.env(), capture_output=True, check=False).returncode == 3
+    assert run.trial("t0")["verdict"] == "inconclusive"
+    assert "has not ended" in run.trial("t0")["reason"]
+
+
 @pytest.mark.parametrize("what", ["children", "groups", "daemon"])
 def test_what_outlives_its_worker_is_ended_and_told(run: Run, what: str) -> None:
     run.start(acts(what))
@@ -297,6 +323,11 @@ def test_runs_that_begin_in_the_same_second_leave_each_other_alone(run: Run, tmp
     finally:
         for other in others:
             other.close()
+
+
+def rounds(run: Run) -> int:
+    with Store.open(run.record()) as store:
+        return len(list(store.rounds(0)))
 
 
 def children(pid: int) -> list[int]:

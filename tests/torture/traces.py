@@ -281,7 +281,7 @@ ODD_TIMES: dict[str, Callable[[int], Any]] = {
 VALUES: dict[str, Callable[[Sequence[float]], Any]] = {
     "float": lambda v: pa.array(v, pa.float64()),
     "int": lambda v: pa.array([round(x) for x in v], pa.int64()),
-    "uint": lambda v: pa.array([2**63 + round(x) for x in v], pa.uint64()),
+    "uint": lambda v: pa.array([round(x) for x in v], pa.uint64()),
     "decimal": lambda v: pa.array([Decimal(round(x)) for x in v], pa.decimal128(38, 2)),
     "text": lambda v: pa.array([str(round(x)) for x in v], pa.string()),
     "large text": lambda v: pa.array([str(round(x)) for x in v], pa.large_string()),
@@ -298,6 +298,7 @@ ODD_VALUES: dict[str, Callable[[Sequence[float]], Any]] = {
     "huge": lambda v: pa.array([x * 1e300 for x in v], pa.float64()),
     "odd text": lambda v: pa.array([ODD[i % len(ODD)] for i in range(len(v))], pa.string()),
     "stamps": lambda v: pa.array(range(len(v)), pa.timestamp("ns")),
+    "beyond": lambda v: pa.array([2**64 - 1 - round(x) for x in v], pa.uint64()),
     "half": lambda v: pa.array([x if i % 2 else None for i, x in enumerate(v)], pa.float64()),
 }
 DAMAGE = ("flipped", "flipped", "bytes", "cut", "zeros", "swapped")

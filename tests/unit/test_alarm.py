@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ T = np.arange(0.0, 3601, 2.0)
 ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)
 
 
+@cache
 def watched(family: str, growth: float, seed: int = 0) -> Alarm:
     series = bytes_of(draw(family, "white", T, growth, seed))
     alarm = Alarm(MEMORY, 3600.0, settings=ANY)

@@ -105,6 +105,14 @@ def test_a_gap_over_which_more_came_to_be_held_cannot_pass() -> None:
     assert only(from_rounds(MEMORY, "", T, jumped)).verdict == "pass", "seen, it is a step"
 
 
+def test_a_step_that_takes_long_is_no_gap() -> None:
+    """A worker tells of itself between two steps; one that compiles takes its time, and some memory."""
+    seen, jumped = (T < 300) | (T > 380), flat() + 9 * MIB * (T > 340)
+    for steps, verdict in ((10 * np.where(T < 340, np.minimum(T, 299), T - 82), "pass"), (10 * T, "inconclusive")):
+        series = from_rounds(MEMORY, "", T, np.where(seen, jumped, np.nan), np.where(seen, steps, np.nan))
+        assert only(series).verdict == verdict
+
+
 def test_gaps_that_make_up_much_of_the_trial_cannot_pass() -> None:
     assert only(memory((T < 150) | (T > 400))).verdict == "inconclusive"
     seen = ((T < 100) | (T > 200)) & ((T < 300) | (T > 400))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from monitors.model import Event, Loss, MetricSpec, Sample
 from soak.cli import main
+from soak.closing import close
 from soak.damage import checksum, loss_said, weighed
 from soak.errors import RecordError, SoakError
 from soak.record import Record, open_record
@@ -196,6 +198,78 @@ def test_the_report_says_what_is_lost_and_analysis_too(
     out, err = capsys.readouterr()
     assert {json.loads(line)["verdict"] for line in out.splitlines()} == {"inconclusive"}
     assert said in err
+
+
+def test_a_trial_that_is_damaged_is_missed(tmp_path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / FILE).write_bytes(whole)
+    db = sqlite3.connect(tmp_path / FILE)
+    db.execute("UPDATE trial SET name = 'other' WHERE id = 1")
+    db.commit()
+    db.close()
+    assert main(["analyze", str(tmp_path), "--json"]) == 4, "what is left may pass, the run may not"
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert "1 trial of the run is damaged and left out" in err
+
+
+VERSION_1 = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trial(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL, judgement TEXT);
+CREATE TABLE series(
+  trial INTEGER NOT NULL, position INTEGER NOT NULL, metric TEXT NOT NULL, label TEXT NOT NULL, spec TEXT NOT NULL,
+  PRIMARY KEY(trial, position)) WITHOUT ROWID;
+CREATE TABLE round(trial INTEGER NOT NULL, t REAL NOT NULL, data BLOB NOT NULL);
+CREATE TABLE event(
+  id INTEGER PRIMARY KEY, trial INTEGER, t REAL NOT NULL, wall REAL NOT NULL, kind TEXT NOT NULL,
+  message TEXT NOT NULL, data TEXT NOT NULL);
+"""
+
+
+def write_1(folder: Path, state: str) -> None:
+    """A record of version 1, unfinished."""
+    db = sqlite3.connect(folder / FILE)
+    db.executescript(VERSION_1)
+    facts = {name: value for name, value in FACTS.items() if name not in ("verdict", "reason", "ended")}
+    db.executemany("INSERT INTO meta VALUES(?, ?)", [(k, json.dumps(v)) for k, v in {**facts, "version": 1}.items()])
+    body = {**TRIAL, "state": state, "end_reason": ""}
+    db.execute("INSERT INTO trial(id, name, body) VALUES(0, 'flat', ?)", (json.dumps(body),))
+    spec = {"name": "m0_bytes", "unit": "bytes", "help": "a metric", "layer": "anonymous", "judged": True}
+    db.execute("INSERT INTO series VALUES(0, 0, 'm0_bytes', '', ?)", (json.dumps(spec),))
+    db.executemany("INSERT INTO round VALUES(0, ?, ?)", [(t, struct.pack("<d", 1e8)) for t in range(ROUNDS)])
+    db.commit()
+    db.close()
+
+
+def test_a_record_of_version_1_is_read_and_closed(tmp_path: Path) -> None:
+    write_1(tmp_path, "running")
+    (series,) = open_record(tmp_path).series(0)
+    assert series.values.tolist() == [1e8] * ROUNDS
+    assert close(tmp_path, 400.0) == "inconclusive"
+    record = open_record(tmp_path)
+    assert (record.run().verdict, record.trials()[0].end_reason) == ("inconclusive", "lost")
+    assert record.damage() == []
+
+
+def test_odd_rows_of_a_record_without_checksums_end_nothing(tmp_path: Path) -> None:
+    write_1(tmp_path, "ended")
+    db = sqlite3.connect(tmp_path / FILE)
+    for rowid, data in ((1, b"abc"), (2, "text"), (3, bytes(8 * 10_000)), (4, b"")):
+        db.execute("UPDATE round SET data = ? WHERE rowid = ?", (data, rowid))
+    db.execute("INSERT INTO series VALUES(0, 9223372036854775807, 'x', '', '{}')")
+    db.execute("INSERT INTO series VALUES(0, -1, 'y', '', '[]')")
+    db.execute("INSERT INTO event VALUES(1, 0, 0.0, 1.0, 'k', 'm', '{')")
+    db.execute("""UPDATE trial SET judgement = '{"verdict": "maybe", "reason": 1}'""")
+    db.commit()
+    db.close()
+    record = open_record(tmp_path)
+    (series,) = record.series(0)
+    assert series.values.tolist() == [1e8] * (ROUNDS - 4)
+    assert record.trials()[0].verdict is None
+    assert record.events() == []
+    assert record.damage() == [
+        *(f"a part of the table `{name}` cannot be read" for name in ("event", "round", "series")),
+        "the judgement of flat is damaged",
+    ]
 
 
 @pytest.mark.parametrize(("lost", "series", "verdict"), [(0, 0, "pass"), (10, 0, "pass"), (20, 0, "inconclusive"),

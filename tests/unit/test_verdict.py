@@ -26,6 +26,8 @@ FLAT = Shown("pass", "flat")
         ("interrupted", FLAT, "inconclusive"),
         ("interrupted", LEAK, "leak"),
         ("lost", FLAT, "inconclusive"),
+        ("", FLAT, "inconclusive"),
+        ("", LEAK, "leak"),
     ],
 )
 def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | None, verdict: str) -> None:
