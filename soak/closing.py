@@ -29,7 +29,7 @@ def close(folder: Path, now: float) -> str:
     """
     with Store.reopen(folder / FILE) as store:
         for body, _ in store.trials():
-            if body["state"] == "running":
+            if body.get("state") == "running":
                 store.put_trial(body["index"], body["name"], {**body, **_lost(body, now)})
         record = Record(store)
         settings = settings_of(record.judge_table())

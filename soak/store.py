@@ -162,9 +162,9 @@ class Store:
 
     def trials(self) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Body and judgement of every trial that can be read, in the order of the plan."""
+        told = self._told()  # before the rows: a run that ends meanwhile has more of them, never fewer
         bodies = {row[0]: body for row in self._rows.scan("trial") if isinstance(body := _parsed(row[-1]), dict)}
         judged = {row[0]: body for row in self._rows.scan("judgement") if isinstance(body := _parsed(row[-1]), dict)}
-        told = self._told()
         self.damage.trials = max(told.get("trials", 0), max(bodies, default=-1) + 1) - len(bodies)
         self.damage.judgements = set(told.get("judgements", ())) - set(judged)
         return [(bodies[number], judged.get(number)) for number in sorted(bodies)]
@@ -205,13 +205,13 @@ class Store:
 
     def rounds(self, trial: int) -> list[tuple[float, bytes]]:
         """Time and packed values of each round of a trial that can be read, oldest first."""
+        told = self._told().get("rounds", {}).get(str(trial))
         rows: dict[int, tuple[float, bytes]] = {}
         for _, _, n, t, data in self._rows.scan("round", trial):
             if _is_round(t, data):
                 rows[n] = (t, data)
             else:
                 self.damage.torn.add("round")
-        told = self._told().get("rounds", {}).get(str(trial))
         if self._rows.version == VERSION:
             written = max(told or 0, max(rows, default=-1) + 1)
             torn = told is None and "round" in self._rows.torn
@@ -228,12 +228,13 @@ class Store:
 
     def events(self) -> list[Event]:
         """Those that can be read, oldest first."""
+        told = self._told().get("events", 0)
         found: dict[int, Event] = {}
         for number, trial, t, wall, kind, message, text in self._rows.scan("event"):
             body = {"t": t, "kind": kind, "message": message, "trial": trial, "wall": wall, "data": _parsed(text)}
             with self._noting("event"):
                 found[number] = msgspec.convert(body, Event)
-        self.damage.events = max(self._told().get("events", 0), max(found, default=0)) - len(found)
+        self.damage.events = max(told, max(found, default=0)) - len(found)
         return [found[number] for number in sorted(found)]
 
     @contextlib.contextmanager

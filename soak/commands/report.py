@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     formats = options.formats or ["html", "json"]
     if options.out == "-":
         for name in formats:
-            sys.stdout.write(catalog.load(name).render(body, record))
+            _print(catalog.load(name).render(body, record))
         return EXIT_CODES[record.run().verdict or "inconclusive"]
     folder = _folder(options.run_folder, options.out)
     written = []
@@ -50,6 +50,17 @@ def run(options: argparse.Namespace) -> int:
         written.append(replace_file(folder, module.FILE, module.render(body, record)))
     terminal.print_summary(body, console(), written)
     return EXIT_CODES[record.run().verdict or "inconclusive"]
+
+
+def _print(text: str) -> None:
+    """As UTF-8, as every format says of itself, whatever the terminal takes."""
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    binary.write(text.encode())
+    binary.flush()
 
 
 def _folder(run: Path, out: str | None) -> Path:

@@ -344,3 +344,39 @@ def test_what_was_left_open_is_closed_with_its_counts(tmp_path: Path) -> None:
         assert [event.message for event in store.events()] == ["one", "two"]
         assert store.meta()["counted"]["rounds"] == {"0": 5}
         assert store.meta()["verdict"] == "inconclusive"
+
+
+def test_a_report_on_standard_output_is_utf_8_whatever_that_takes(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    with Store.reopen(tmp_path / FILE) as store:
+        store.put_meta("reason", "grün [/tmp] 東京 \udce9")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert main(["report", str(tmp_path), "--format", "json", "--out", "-"]) == 0
+    assert json.loads(capsysbinary.readouterr().out.decode())["run"]["reason"] == "grün [/tmp] 東京 \\udce9"
+
+
+def test_a_run_that_ends_while_it_is_read_has_lost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Store.create(tmp_path / FILE)
+    writer.put_trial(0, "t", TRIAL)
+    writer.add_round(0, 0.0, [Sample(METRICS[0], 1.0)])
+    reader = Store.open(tmp_path / FILE)
+    scan = reader._rows.scan
+
+    def slow(table: str, trial: int | None = None) -> list[tuple[object, ...]]:
+        rows = list(scan(table, trial))
+        if table in ("round", "event", "trial") and writer.path.exists() and not ended:
+            ended.append(table)
+            for t in range(1, 5):
+                writer.add_round(0, float(t), [Sample(METRICS[0], 1.0)])
+                writer.add_event(Event(float(t), "gap", "m", 0))
+            writer.put_trial(1, "u", {**TRIAL, "index": 1})
+            writer.close()
+        return rows
+
+    ended: list[str] = []
+    monkeypatch.setattr(reader._rows, "scan", slow)
+    assert len(reader.rounds(0)) == 1
+    assert reader.damage.losses[0] == Loss(1)
+    reader.close()
