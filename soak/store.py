@@ -165,7 +165,9 @@ class Store:
         told = self._told()  # before the rows: a run that ends meanwhile has more of them, never fewer
         bodies = {row[0]: body for row in self._rows.scan("trial") if isinstance(body := _parsed(row[-1]), dict)}
         judged = {row[0]: body for row in self._rows.scan("judgement") if isinstance(body := _parsed(row[-1]), dict)}
-        self.damage.trials = max(told.get("trials", 0), max(bodies, default=-1) + 1) - len(bodies)
+        # A record that was cut off has no count yet, but what a trial was sampled with bears its number.
+        known = max([*bodies, *(row[1] for row in self._rows.scan("series"))], default=-1) + 1
+        self.damage.trials = max(told.get("trials", 0), known) - len(bodies)
         self.damage.judgements = set(told.get("judgements", ())) - set(judged)
         return [(bodies[number], judged.get(number)) for number in sorted(bodies)]
 

@@ -82,7 +82,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("campaign", choices=[*CAMPAIGNS, *GROUPS, "report"])
     parser.add_argument("results", nargs="*", type=Path, help="of `report`: files and folders (default: --out)")
     parser.add_argument("--rounds", type=int, help="cases of each campaign (default: as many as the whole has)")
-    parser.add_argument("--seconds", type=float, default=3600.0, help="begin no case after this (default: 3600)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=3600.0,
+        help="begin no case after this; one under way takes up to a minute or two (default: 3600)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at a time")
     parser.add_argument("--out", type=Path, default=Path("torture"), help="folder of the results (default: torture)")
