@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from soak.errors import ConfigError
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
+from soak.interpreter import LOWEST, environ_for, too_old
 from soak.plan import Trial
 from workloads import catalog
 from workloads.catalog import WorkloadError
@@ -80,6 +82,9 @@ def _interpreter(config: Config, trial: Trial) -> None:
     if trial.python and shutil.which(trial.python) is None:
         expected = "expected the path of a Python interpreter"
         raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
+    if trial.python and too_old(trial.python, tuple(environ_for(trial.python, os.environ).items())):
+        expected = f"expected a Python interpreter of version {LOWEST[0]}.{LOWEST[1]} or newer; this one is older"
+        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
 
 
 def _framework(config: Config, trial: Trial) -> None:
@@ -96,4 +101,5 @@ def _has(python: str, framework: str) -> bool:
     if not python:
         return importlib.util.find_spec(framework) is not None
     code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
-    return subprocess.run([python, "-P", "-c", code], check=False, capture_output=True).returncode == 0
+    env = environ_for(python, os.environ)
+    return subprocess.run([python, "-P", "-c", code], check=False, capture_output=True, env=env).returncode == 0

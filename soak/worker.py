@@ -12,6 +12,7 @@ from pathlib import Path
 import workloads
 from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
+from soak.interpreter import environ_for
 from soak.plan import Trial
 from workloads import wire
 from workloads.trial import to_json
@@ -55,7 +56,7 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=(write, stacks),
-                env={**os.environ, **trial.env},
+                env={**environ_for(trial.python, os.environ), **trial.env},
             )
         except OSError as error:
             os.close(self.fd)
