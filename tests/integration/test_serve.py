@@ -90,7 +90,7 @@ def test_a_run_from_due_to_report_and_a_clean_stop(served: Served) -> None:
     assert len(folders) >= 2
     with sqlite3.connect(folders[-1] / "record.sqlite") as db:
         (verdict,) = db.execute("SELECT value FROM meta WHERE key = 'verdict'").fetchone()
-    assert verdict == '"inconclusive"'
+    assert verdict in ('"inconclusive"', '"leak"'), "it is closed, and judged by what it saw until then"
     assert "interrupted" in served.log()
     assert "soak_up 1.0" in (served.folder / "soak.prom").read_text()
 
