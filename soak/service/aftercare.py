@@ -20,6 +20,8 @@ from soak.service.troubles import Troubles
 AGAIN = 60.0
 """Seconds between the first two attempts to close a record; twice as long each time."""
 LONGEST = 3600.0
+DEADLINE = 1800.0
+"""Seconds for closing a record, and for a report."""
 
 
 class Aftercare:
@@ -55,6 +57,13 @@ class Aftercare:
     def cut_off(self, run: str) -> None:
         """A run is over that could not say how: its record is closed with the next look."""
         self._unclosed[run] = 0.0, AGAIN
+
+    async def make_up_report(self, run: str) -> None:
+        """Write the report of a run that ended without one: its process was killed, or had no time."""
+        folder = self._archive.folder / run
+        if run and folder.is_dir() and not (folder / "report.html").exists():
+            await self._command_ends("soak", "report", str(folder))
+            self._archive.forget(run)
 
     async def close_records(self) -> None:
         """Close the records of runs that were cut off; what cannot be closed yet is tried again."""
@@ -92,10 +101,13 @@ class Aftercare:
         )  # fmt: skip
         self._adopt(process.pid)
         try:
-            return await process.wait()
-        except asyncio.CancelledError:
+            return await asyncio.wait_for(process.wait(), DEADLINE)
+        except (asyncio.CancelledError, TimeoutError) as error:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            if isinstance(error, TimeoutError):
+                self._journal.warning(f"{module} {' '.join(words)} took longer than {DEADLINE:.0f} s, and was ended")
+                return await process.wait()
             raise
 
     async def tidy(self) -> None:

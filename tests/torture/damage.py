@@ -120,7 +120,7 @@ def _odd_values(db: sqlite3.Connection, rnd: random.Random) -> None:
     _some(db, "round", rnd, lambda where: f"UPDATE round SET data = {value} WHERE {where}")
 
 
-_TEXTS = (("trial", "body"), ("trial", "judgement"), ("trial", "name"), ("series", "spec"), ("series", "metric"),
+_TEXTS = (("trial", "body"), ("judgement", "body"), ("trial", "name"), ("series", "spec"), ("series", "metric"),
           ("event", "data"), ("event", "message"), ("meta", "value"))  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def _odd_text(db: sqlite3.Connection, rnd: random.Random) -> None:
     table, column = rnd.choice(_TEXTS)
     text = rnd.choice(ODD_TEXTS)
     if db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
-        key = "rowid" if table in ("trial", "event") else ("key" if table == "meta" else "position")
+        key = "rowid" if table in ("trial", "event", "judgement") else ("key" if table == "meta" else "position")
         keys = [row[0] for row in db.execute(f"SELECT {key} FROM {table}")]
         db.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {key} = ?", (text, rnd.choice(keys)))
 
