@@ -62,7 +62,7 @@ $(LOWEST)/.installed: pyproject.toml tests/lowest.py
 
 # Without frameworks. What old versions of other packages warn of is theirs.
 test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/python -m pytest tests/unit tests/property -m "not framework" -n 4 -o filterwarnings=default
+	$(LOWEST)/bin/python -m pytest tests/unit tests/property tests/conformance -m "not framework" -n 4 -o filterwarnings=default
 
 clean:
 	rm -rf $(VENV) $(LOWEST) runs torture .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from monitors.model import Event
 from soak.errors import SoakError
 from soak.judgement import judge_one, judge_trials, settings_of
 from soak.record import Record
 from soak.store import FILE, Store
+from soak.write_ahead import lost_pages
 
 
 def close(folder: Path, now: float) -> str:
@@ -27,7 +29,12 @@ def close(folder: Path, now: float) -> str:
     Raises:
         RecordError: the record cannot be read or written.
     """
+    # Closing folds the log into the record, and with it goes what tells of the damage.
+    damaged = lost_pages(folder / FILE)
     with Store.reopen(folder / FILE) as store:
+        if damaged:
+            said = f"{damaged:,} pages of the log that soak left behind were damaged: what came last is lost"
+            store.add_event(Event(0.0, "damaged_log", said, None, now, {"pages": damaged}))
         for body, _ in store.trials():
             if body.get("state") == "running":
                 store.put_trial(body["index"], body["name"], {**body, **_lost(body, now)})

@@ -44,11 +44,15 @@ class Damage:
     """By trial."""
     torn: set[str] = field(default_factory=set)
     """Tables of which a part cannot be read."""
+    pages: int = 0
+    """Of the log of a writer that was killed."""
 
     def said(self, names: dict[int, str]) -> list[str]:
         """A sentence for each kind of damage. names: of the trials, by index."""
         counts = ((self.facts, "fact"), (self.trials, "trial"), (self.events, "event"))
         lines = [f"{_damaged(count, noun)} and left out" for count, noun in counts if count]
+        if self.pages:
+            lines.append(f"{self.pages:,} pages of its log are damaged or lie behind damage: what came last is lost")
         lines += [f"a part of the table `{name}` cannot be read" for name in sorted(self.torn - self._counted())]
         lines += [f"the judgement of {names.get(i, f'trial {i}')} is damaged" for i in sorted(self.judgements)]
         return lines + [said for i in sorted(self.losses) if (said := loss_said(self.losses[i], names.get(i, str(i))))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from soak.errors import ConfigError
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
+from soak.interpreter import LOWEST, environ_for, too_old
 from soak.plan import Trial
 from workloads import catalog
 from workloads.catalog import WorkloadError
@@ -80,6 +82,9 @@ def _stream(config: Config, trial: Trial) -> None:
 def _interpreter(config: Config, trial: Trial) -> None:
     if not trial.python:
         return
+    if too_old(trial.python, tuple(environ_for(trial.python, os.environ).items())):
+        expected = f"expected a Python interpreter of version {LOWEST[0]}.{LOWEST[1]} or newer; this one is older"
+        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
     problem = _problem(trial.python)
     if problem:
         expected = f"expected the path of a Python interpreter{problem}"
@@ -125,5 +130,8 @@ def _asked(python: str, question: str) -> bool:
     """The answer of an interpreter to a question. What it prints is not kept."""
     command = [python, "-P", "-c", f"import importlib.util, sys; sys.exit(not ({question}))"]
     nothing = subprocess.DEVNULL
-    asked = subprocess.run(command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE)
+    asked = subprocess.run(
+        command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE,
+        env=environ_for(python, os.environ),
+    )  # fmt: skip
     return asked.returncode == 0

@@ -17,6 +17,7 @@ from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
 from soak.rows import is_file
 from soak.store import FILE, Store
+from soak.write_ahead import lost_pages
 
 DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
 """What growth is stated for each of, besides steps."""
@@ -189,7 +190,9 @@ def open_record(folder: Path) -> Record:
     path = folder / FILE if is_folder(folder) else folder
     if not is_file(path):
         raise UsageError(f"{folder}: no run folder (a folder with a {FILE}) and no record")
-    return Record(Store.open(path))
+    store = Store.open(path)
+    store.damage.pages = lost_pages(path)
+    return Record(store)
 
 
 def is_folder(path: Path) -> bool:

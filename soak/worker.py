@@ -15,6 +15,7 @@ from soak.cgroup import TrialCgroup, limit_process, oom_kills_around
 from soak.errors import SoakError
 from soak.guardian import MARK
 from soak.intake import Intake
+from soak.interpreter import environ_for
 from soak.plan import Trial
 from soak.worker_log import WorkerLog
 from workloads import wire
@@ -81,10 +82,11 @@ class Worker:
         command = [
             self.trial.python or sys.executable, "-P", str(BOOT), "--fd", str(write), "--stacks", str(self._stacks.fd)
         ]  # fmt: skip
+        environ = confinement.environ(self.trial, folder, environ_for(self.trial.python, os.environ))
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
-                pass_fds=(write, self._stacks.fd), env={**confinement.environ(self.trial, folder), MARK: mark},
+                pass_fds=(write, self._stacks.fd), env={**environ, MARK: mark},
             )  # fmt: skip
         finally:
             os.close(write)

@@ -120,10 +120,11 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
         body = _judged(f"{folder}: {trial.name}", series, options)
         verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
         yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
-    for said in record.damage():
-        print(f"soak: {folder}: damaged: {said}", file=sys.stderr)  # noqa: T201
+    damage = "; ".join(record.damage())
     if record.lost_trials:
-        raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged")
+        raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged: {damage}")
+    if damage:
+        print(f"soak: {folder}: damaged: {damage}", file=sys.stderr)  # noqa: T201
     if not trials:
         raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from soak.interpreter import environ_for
+
 _PATIENCE = 120.0
 """Seconds for an import: TensorFlow with CUDA takes up to a minute from a cold disk."""
 _ASK = {
@@ -43,7 +45,7 @@ class Framework:
 def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -> Framework:
     """Import it in an interpreter (soak's own by default) and ask. Takes seconds."""
     command = [python or sys.executable, "-P", "-c", _ASK[name]]
-    env = {**(os.environ if environ is None else environ), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    env = {**environ_for(python, os.environ if environ is None else environ), "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=env)
     except subprocess.TimeoutExpired:

@@ -28,8 +28,9 @@ def unit_of(t: Floats) -> float:
 
     The middle one decides, so that a few broken ones do not.
     """
-    finite = np.abs(t[np.isfinite(t)])
-    middle = float(np.median(finite)) if len(finite) else 0.0
+    size = np.abs(t)
+    known = size[size <= LATEST * _UNITS[0][0]]
+    middle = float(np.median(known)) if len(known) else 0.0
     return next((factor for factor, least in _UNITS if middle >= least), 1.0)
 
 

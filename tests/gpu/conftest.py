@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ def gpu_libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gpu_stub(gpu_libraries: Path, tmp_path: Path) -> GpuStub:
+def gpu_stub(gpu_libraries: Path, tmp_path: Path) -> Iterator[GpuStub]:
     """One calm card, and whatever a test makes of it."""
-    return GpuStub(gpu_libraries, tmp_path)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as ledger:
+        yield GpuStub(gpu_libraries, tmp_path, Path(ledger))

@@ -195,10 +195,13 @@ def env(library: Path, scenario: Path, ledger: Path) -> dict[str, str]:
 
 
 class GpuStub:
-    """The libraries and one scenario in a folder, written as it is to begin with: one calm card."""
+    """The libraries and one scenario in a folder, written as it is to begin with: one calm card.
 
-    def __init__(self, library: Path, folder: Path) -> None:
-        self.library, self.ledger = library, folder / "ledger"
+    ledger: where processes note what they hold; of trials, a folder that their sandbox lets them write.
+    """
+
+    def __init__(self, library: Path, folder: Path, ledger: Path | None = None) -> None:
+        self.library, self.ledger = library, ledger or folder / "ledger"
         self.scenario = Scenario(folder / "scenario")
         self.scenario.write()
 

@@ -223,6 +223,16 @@ def test_an_interpreter_without_the_framework_starts_nothing(soak: Any) -> None:
     assert not (soak.folder / "runs").exists()
 
 
+def test_an_interpreter_that_is_too_old_starts_nothing(soak: Any) -> None:
+    python = soak.folder / "python3.9"
+    python.write_text('#!/bin/sh\n[ "$1" != -P ] || exit 2\nexit 11\n')
+    python.chmod(0o755)
+    code, output = soak.run("run", soak.config(BASE + trial("recurrent", steps=5, python=str(python))))
+    assert code == 2
+    assert "expected a Python interpreter of version 3.11 or newer" in " ".join(output.split())
+    assert not (soak.folder / "runs").exists()
+
+
 def events(soak: Any, kind: str) -> list[Any]:
     try:
         with Store.open(soak.run_folder() / FILE) as store:

@@ -135,7 +135,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, given_: bytes) -> None:
 
 def test_the_unit_of_a_time_is_told_by_its_size() -> None:
     for factor in (1, 1e3, 1e6, 1e9):
-        assert unit_of(np.array([1.76e9 * factor])) == factor
+        assert unit_of(np.array([1.76e9 * factor, np.nan, np.inf, 1e308, 1e308])) == factor
 
 
 @pytest.mark.parametrize(
