@@ -120,21 +120,22 @@ def _odd_values(db: sqlite3.Connection, rnd: random.Random) -> None:
     _some(db, "round", rnd, lambda where: f"UPDATE round SET data = {value} WHERE {where}")
 
 
-_TEXTS = (("trial", "body"), ("judgement", "body"), ("trial", "name"), ("series", "spec"), ("series", "metric"),
-          ("event", "data"), ("event", "message"), ("meta", "value"))  # fmt: skip
-
-
 def _odd_text(db: sqlite3.Connection, rnd: random.Random) -> None:
-    table, column = rnd.choice(_TEXTS)
-    text = rnd.choice(ODD_TEXTS)
-    if db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
-        key = "rowid" if table in ("trial", "event", "judgement") else ("key" if table == "meta" else "position")
-        keys = [row[0] for row in db.execute(f"SELECT {key} FROM {table}")]
-        db.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {key} = ?", (text, rnd.choice(keys)))
+    """Any column of any table but its key, in any row."""
+    table = rnd.choice(_tables(db))
+    key, *columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    keys = [row[0] for row in db.execute(f"SELECT {key} FROM {table}")]
+    if keys and columns:
+        changed = f"UPDATE OR IGNORE {table} SET {rnd.choice(columns)} = ? WHERE {key} = ?"
+        db.execute(changed, (rnd.choice(ODD_TEXTS), rnd.choice(keys)))
+
+
+def _tables(db: sqlite3.Connection) -> list[str]:
+    return sorted(row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
 
 
 def _dropped(db: sqlite3.Connection, rnd: random.Random) -> None:
-    db.execute(f"DROP TABLE {rnd.choice(('round', 'series', 'trial', 'meta', 'event'))}")
+    db.execute(f"DROP TABLE {rnd.choice(_tables(db))}")
 
 
 def _some(db: sqlite3.Connection, table: str, rnd: random.Random, statement: Callable[[str], str]) -> None:
