@@ -8,6 +8,8 @@ import resource
 from pathlib import Path
 from typing import Self
 
+PREFIX = "soak-"
+"""Of the names of trials' cgroups, which end with the mark of the trial."""
 MOUNT = Path("/sys/fs/cgroup")
 ROOM = "SOAK_CGROUP"
 """Environment variable: the cgroup v2 directory below which trials may have theirs."""
@@ -64,6 +66,11 @@ class TrialCgroup:
         """Give it back; the kernel keeps it while a process is left in it."""
         with contextlib.suppress(OSError):
             self.path.rmdir()
+
+
+def trial_cgroups(mount: Path = MOUNT, proc: Path = Path("/proc")) -> list[Path]:
+    """Every cgroup of a trial beside those that this process would make, of whichever run."""
+    return [path for parent, _ in _own_cgroups(mount, proc) for path in parent.glob(f"{PREFIX}*") if path.is_dir()]
 
 
 def oom_kills_around(mount: Path = MOUNT, proc: Path = Path("/proc")) -> int:

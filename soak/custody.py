@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soak import guard, guardian
+from soak.cgroup import trial_cgroups
 from soak.clock import Clock
 from soak.guard import Cleared, Guard
 from soak.guardian import Watched
@@ -33,7 +34,7 @@ class Custody:
 
     def sweep(self) -> None:
         """End what an earlier run left behind, whose supervisor and guardian were killed at once."""
-        if found := guard.left_behind():
+        if found := guard.left_behind(trial_cgroups()):
             killed, _ = guardian.end(found)
             if killed:
                 names = ", ".join(sorted(set(killed.values())))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,14 +174,18 @@ def _supervisor(process: Path) -> str:
     return f"{int(pid)}.{started}.{space}"
 
 
-def left_behind(proc: Path = PROC) -> list[Watched]:
-    """Trials of supervisors that are gone, of which a process still lives: their guardian was killed with them."""
-    me = _supervisor(proc / "self")
-    marks = set()
+def left_behind(cgroups: Iterable[Path], proc: Path = PROC) -> list[Watched]:
+    """Trials of supervisors that are gone, of which something is left: their guardian was killed with them.
+
+    cgroups: of trials, by names that end with the mark.
+    """
+    marks: dict[str, str] = {}
     for entry in proc.iterdir():
         if entry.name.isdigit() and (mark := guardian.mark_of(int(entry.name), proc)) is not None:
-            marks.add(mark.decode(errors="replace"))
-    return [Watched(mark, -1, mark) for mark in sorted(marks) if _is_orphaned(mark, me, proc)]
+            marks.setdefault(mark.decode(errors="replace"), "")
+    marks |= {path.name.rpartition("-")[2]: str(path) for path in cgroups}
+    me = _supervisor(proc / "self")
+    return [Watched(mark, -1, mark, group) for mark, group in sorted(marks.items()) if _is_orphaned(mark, me, proc)]
 
 
 def _is_orphaned(mark: str, me: str, proc: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from monitors.gpu import Device
 from monitors.latest import Latest
 from monitors.text import file_name, one_line, printable
-from soak.cgroup import TrialCgroup
+from soak.cgroup import PREFIX, TrialCgroup
 from soak.clock import Clock
 from soak.config import Config
 from soak.custody import Custody
@@ -214,7 +214,7 @@ class Supervisor:
     def _start(self, trial: Trial) -> None:
         self._starts[trial.index] = self._clock.wall()
         mark = new_mark(trial.index)
-        cgroup = TrialCgroup.create(f"soak-{self._folder.name}-{mark}", trial.memory_limit)
+        cgroup = TrialCgroup.create(f"{PREFIX}{self._folder.name}-{mark}", trial.memory_limit)
         now, wall = self._clock.monotonic(), self._clock.wall()
         try:
             worker = Worker(trial, self._folder / "trials" / file_name(trial.name), cgroup, mark, now)

@@ -347,3 +347,23 @@ def command(pid: int) -> str:
 def signals_caught(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("SigCgt:")[2].split()[0], 16)
+
+
+def test_what_guardian_and_soak_leave_when_both_are_killed_at_once_is_ended_by_the_next_run(run: Run) -> None:
+    process = run.start(acts("daemon"), duration="10 min")
+    guardian = run.find("guardian.py")
+    wait(lambda: run.events("ready"))
+    process.send_signal(signal.SIGSTOP)
+    os.kill(guardian, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    left = wait(lambda: [pid for pid, command_ in run.processes().items() if "sleep" in command_])
+    (run.folder / "next").mkdir()
+    following = Run(run.folder / "next")
+    try:
+        following.start(flat())
+        following.ends()
+    finally:
+        following.close()
+    assert not set(left) & set(run.processes())
+    nothing_is_left(run)

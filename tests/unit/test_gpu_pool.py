@@ -37,6 +37,8 @@ class FakeClock(SystemClock):
 class FakeReader:
     """Says its greeting, and nothing else."""
 
+    pid = 0
+
     def __init__(self, said: bytes) -> None:
         self.stdin: IO[bytes] = io.BytesIO()
         self.stdout: IO[bytes] = io.BytesIO(said)

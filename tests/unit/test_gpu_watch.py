@@ -32,6 +32,8 @@ class FakeClock(SystemClock):
 class FakeReader:
     """Has said everything at once, and ends."""
 
+    pid = 0
+
     def __init__(self, said: bytes) -> None:
         self.stdin: IO[bytes] = io.BytesIO()
         self.stdout: IO[bytes] = io.BytesIO(said)

@@ -62,5 +62,7 @@ def test_what_a_killed_run_left_behind_is_told_from_what_still_runs(tmp_path: Pa
     process(tmp_path, 43, "orphan", mark=f"99.1.{space}.1")  # no such process any more
     process(tmp_path, 44, "foreign", mark="99.1.4026539999.1")  # its pids are those of another namespace
     process(tmp_path, 45, "odd", mark="nonsense")
-    assert [w.mark for w in guard.left_behind(tmp_path)] == [f"31.49.{space}.2", f"99.1.{space}.1"]
+    assert [w.mark for w in guard.left_behind([], tmp_path)] == [f"31.49.{space}.2", f"99.1.{space}.1"]
+    groups = [tmp_path / f"soak-quick-1-{mark}" for mark in (f"31.50.{space}.0", f"99.1.{space}.1", f"99.1.{space}.7")]
+    assert [w.cgroup for w in guard.left_behind(groups, tmp_path)] == ["", *map(str, groups[1:])]
     assert guard.new_mark(3, tmp_path) == f"30.70.{space}.3"
