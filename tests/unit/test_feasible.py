@@ -1,4 +1,4 @@
-"""Whatever `python` names is asked, is and given time."""
+"""Whatever `python` names is asked, and is given time."""
 
 from __future__ import annotations
 
