@@ -1,4 +1,5 @@
 import os
+import resource
 from contextlib import closing
 from pathlib import Path
 
@@ -48,9 +49,10 @@ def test_a_delegated_unit_makes_room_for_trials(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("INVOCATION_ID", "1")
     monkeypatch.delenv(ROOM, raising=False)
     with closing(Journal()) as journal:
-        delegate(journal, tmp_path / "cgroup", tmp_path)
+        delegate(journal, 1 << 29, tmp_path / "cgroup", tmp_path)
     assert (unit / "service" / "cgroup.procs").read_text() == f"{os.getpid()}\n"
     assert (unit / "cgroup.subtree_control").read_text() == "+memory\n"
+    assert (unit / "service" / "memory.max").read_text() == f"{1 << 29}\n"
     assert os.environ[ROOM] == str(unit)
     (unit / "trial-1").mkdir()
     (unit / "trial-1" / "memory.current").touch()  # as the kernel does
@@ -63,6 +65,9 @@ def test_a_delegated_unit_makes_room_for_trials(tmp_path: Path, monkeypatch: pyt
 def test_outside_of_a_unit_nothing_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INVOCATION_ID", raising=False)
     monkeypatch.delenv(ROOM, raising=False)
+    limits: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, pair: limits.append((kind, pair)))
     with closing(Journal()) as journal:
-        delegate(journal, tmp_path, tmp_path)
+        delegate(journal, 1 << 29, tmp_path, tmp_path)
     assert ROOM not in os.environ
+    assert [(kind, soft) for kind, (soft, _) in limits] == [(resource.RLIMIT_DATA, 1 << 29)]
