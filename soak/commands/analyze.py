@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
 
+UNFINISHED = "the run is unfinished: it goes on, or soak was killed; its last samples may be missing"
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak analyze`."""
@@ -115,18 +117,20 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
 
     record = open_record(folder)
     trials = [trial for trial in record.trials() if trial.started is not None]
+    unfinished = () if record.run().verdict else (UNFINISHED,)
     for trial in trials:
         series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-        body = _judged(f"{folder}: {trial.name}", series, options)
+        body = _judged(f"{folder}: {trial.name}", series, options, unfinished)
         verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
         yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
     damage = "; ".join(record.damage())
     if record.lost_trials:
         raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged: {damage}")
-    if damage:
-        print(f"soak: {folder}: damaged: {damage}", file=sys.stderr)  # noqa: T201
+    if trials and (words := "; ".join([*unfinished, *([f"damaged: {damage}"] if damage else [])])):
+        print(f"soak: {folder}: {words}", file=sys.stderr)  # noqa: T201
     if not trials:
-        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge")
+        cut = f" ({UNFINISHED})" if unfinished else ""
+        raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge{cut}")
 
 
 def _of_prometheus(options: argparse.Namespace) -> Bodies:
