@@ -116,15 +116,14 @@ class Supervisor:
                 self._hear_of_device(news)
             self._begin_judging()
             self._collect()
-            self._custody.attend(self._known())
+            self._custody.attend(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
-    def _known(self) -> set[int]:
-        """Children that are waited for here, or by the pool."""
-        helpers = [judging.pid for _, judging in self._judging.values()]
-        running = [pid for r in self._running.values() for pid in (r.worker.pid, r.watch.pid)]
-        return {pid for pid in (*helpers, *running) if pid} | self._pool.pids
+    def _helpers(self) -> set[int]:
+        """Pids of the processes that judge now."""
+        judging = [judging.pid for _, judging in self._judging.values()]
+        return {pid for pid in (*judging, *(r.watch.pid for r in self._running.values())) if pid}
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
@@ -381,7 +380,10 @@ class Supervisor:
         for index, (trial, _) in list(self._ended.items()):
             if index not in self._pool.settling and len(self._judging) < JUDGES:
                 del self._ended[index]
-                self._judging[index] = (trial, Judging(self._folder, index, clock=self._clock))
+                judging = Judging(self._folder, index, clock=self._clock)
+                self._judging[index] = (trial, judging)
+                if judging.pid is not None:
+                    self._custody.helper(judging.pid)
 
     def _collect(self) -> None:
         """What was judged. Asked to end, the run waits for judges as long as for workers; asked twice, not at all."""
