@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SLICE = 0.5
 """Longest sleep of a paced stream, in seconds, so that beats and signals are not held up."""
+KEPT = 20_000
+"""Characters of a message, and of either end of a traceback, that are told: any of them fit a line of the pipe."""
 
 
 def main() -> int:
@@ -149,8 +151,15 @@ def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
 
 
 def _ended(reason: str, error: Exception) -> wire.Done:
-    message = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-    return wire.Done(reason, message, "".join(traceback.format_exception(error)))
+    """In the words of the exception, which may be of any length, or fail to say anything."""
+    name = type(error).__name__
+    try:
+        message, trace = f"{name}: {error}", "".join(traceback.format_exception(error))
+    except Exception as another:  # noqa: BLE001  (a workload is contained here)
+        message, trace = f"{name} that cannot be printed: {type(another).__name__}", ""
+    if (more := len(trace) - 2 * KEPT) > 0:
+        trace = f"{trace[:KEPT]}\n… ({more:,} more characters)\n{trace[-KEPT:]}"
+    return wire.Done(reason, message.strip().partition("\n")[0][:KEPT], trace)
 
 
 class Drive:
