@@ -120,10 +120,10 @@ def end(watched: Iterable[Watched], patience: float = PATIENCE) -> tuple[dict[in
     killed: dict[int, str] = {}
     while True:
         # Before the long look at every process: what forks and exits all the time is never seen by that.
-        chased = [pid for cgroup in cgroups for pid in _kill_cgroup(cgroup)]
+        chased = {pid: name for cgroup in cgroups for pid, name in _kill_cgroup(cgroup).items()}
         found = members(watched)
         _kill(found)
-        left = dict.fromkeys(chased, "?") | found
+        left = chased | found
         if not left:
             break
         killed |= left
@@ -141,16 +141,16 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _kill_cgroup(cgroup: Path) -> set[int]:
-    """Kill until nobody new is in it; who was."""
-    seen: set[int] = set()
+def _kill_cgroup(cgroup: Path) -> dict[int, str]:
+    """Kill until nobody new is in it; who was, with names: the dead have theirs until somebody waits for them."""
+    seen: dict[int, str] = {}
     until = time.monotonic() + _CHASE
-    while (found := set(_in_cgroup(cgroup))) - seen and time.monotonic() < until:
+    while (found := set(_in_cgroup(cgroup))) - seen.keys() and time.monotonic() < until:
         # Version 2 of cgroups kills all at once.
         with contextlib.suppress(OSError), (cgroup / "cgroup.kill").open("r+b", buffering=0) as file:
             file.write(b"1\n")
         _kill(found)
-        seen |= found
+        seen |= {pid: _name(pid, PROC) for pid in found - seen.keys()}
     return seen
 
 

@@ -251,7 +251,7 @@ class Supervisor:
         # Asked before the pipe is read: what a worker says last lies in the pipe when it is gone.
         code = running.worker.returncode()
         self._hear(running, last=code is not None)
-        running.worker.log.trim()
+        running.worker.trim_logs()
         if code is not None:
             self._end(running, code)
             return
