@@ -117,6 +117,8 @@ class Supervisor:
             self._begin_judging()
             self._collect()
             self._custody.attend(self._known())
+            for index, running in self._running.items():
+                running.feed.strays = self._custody.strays_of(index)
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
