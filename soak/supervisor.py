@@ -345,11 +345,11 @@ class Supervisor:
         self._recorder.leave(trial.index, stepped)
         self._listen(running, wanted=False)
         running.watch.close()
-        tail = worker.log.tail()
+        tail, stacks = worker.log.tail(), bool(worker.stacks())
         kills = worker.close()
         self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted))
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted, stacks))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import allocators, catalog, heap, sandbox, wire
+from workloads.errors import StreamError
 from workloads.every import Every
 from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
@@ -121,6 +122,9 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         raise
     except StopIteration:
         return wire.Done("exhausted", "the source has no more frames")
+    except StreamError as error:
+        # A file that is no video says nothing of the workload.
+        return _ended("failed" if drive.stepped else "broken", error)
     except Exception as error:  # noqa: BLE001  (a workload is contained here)
         return _ended("oom" if runtime.is_out_of_memory(error) else "failed", error)
 
@@ -178,6 +182,11 @@ class Drive:
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
         self._golden: Golden | None = None
+
+    @property
+    def stepped(self) -> bool:
+        """Whether any step was made."""
+        return self._steps > 0
 
     def run(self) -> wire.Done:
         """Until the first limit."""
