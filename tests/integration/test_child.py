@@ -168,7 +168,7 @@ def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None
 
 
 def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[..., Child], tmp_path: Path) -> None:
-    pytest.importorskip("av", reason="PyAV is not installed")
+    need("av")
     video = tmp_path / "no.mp4"
     video.write_text("no video")
     done = start("recurrent", stream=StreamSpec(source="file", path=str(video))).until(Done)
