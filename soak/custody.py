@@ -12,6 +12,8 @@ from soak.guard import Cleared, Guard
 from soak.guardian import Watched
 from soak.strays import Strays
 
+_HELPER = "helper "
+"""Keys of our own processes begin so; those of trials are their indices."""
 Tell = Callable[[int, str, str], None]
 """Told the index of a trial, the kind of an event, and what happened."""
 
@@ -29,6 +31,7 @@ class Custody:
         """
         self._guard, self._strays = Guard(clock), Strays()
         self._clock, self._tell, self._note = clock, tell, note
+        self._helpers: set[int] = set()
         self._uncleared: set[int] = set()
         """Trials that run, or of which something may be left."""
 
@@ -51,14 +54,30 @@ class Custody:
         """The worker is gone: what is left of the trial is ended now, and its cgroup removed."""
         self._guard.release(str(trial))
 
-    def attend(self, known: set[int]) -> None:
-        """Once a turn of the loop. known: pids of our own children that are waited for elsewhere."""
+    def helper(self, pid: int) -> None:
+        """A process of our own was started, in a session of that id; it ends with soak even where it is stopped."""
+        if pid not in self._helpers:
+            self._helpers.add(pid)
+            self._guard.watch(Watched(f"{_HELPER}{pid}", pid))
+
+    def attend(self, helpers: set[int], others: set[int]) -> None:
+        """Once a turn of the loop.
+
+        Args:
+            helpers: pids of processes that judge.
+            others: pids of our own other children that are waited for elsewhere.
+        """
+        for pid in helpers:
+            self.helper(pid)
+        for pid in self._helpers - helpers:
+            self._helpers.discard(pid)
+            self._guard.release(f"{_HELPER}{pid}")
         cleared, lost = self._guard.attend()
         self._told(cleared)
         if lost:
             self._note(lost)
         own = {self._guard.pid} if self._guard.pid else set()
-        if ended := self._strays.attend(known | own, frozenset(self._uncleared)):
+        if ended := self._strays.attend(helpers | others | own, frozenset(self._uncleared)):
             self._note(f"{ended} processes that had left their trial were ended")
 
     def close(self, known: set[int], patience: float = 5.0) -> None:
@@ -71,6 +90,8 @@ class Custody:
 
     def _told(self, cleared: list[Cleared]) -> None:
         for one in cleared:
+            if one.key.startswith(_HELPER):
+                continue
             self._uncleared.discard(int(one.key))
             if one.ended:
                 self._tell(

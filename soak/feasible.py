@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from soak.errors import ConfigError
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
-from soak.interpreter import LOWEST, environ_for, too_old
+from soak.interpreter import ask, problem
 from soak.plan import Trial
 from workloads import catalog
 from workloads.catalog import WorkloadError
@@ -82,13 +80,9 @@ def _stream(config: Config, trial: Trial) -> None:
 def _interpreter(config: Config, trial: Trial) -> None:
     if not trial.python:
         return
-    if too_old(trial.python, tuple(environ_for(trial.python, os.environ).items())):
-        expected = f"expected a Python interpreter of version {LOWEST[0]}.{LOWEST[1]} or newer; this one is older"
-        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
-    problem = _problem(trial.python)
-    if problem:
-        expected = f"expected the path of a Python interpreter{problem}"
-        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, expected)
+    wrong = problem(trial.python)
+    if wrong:
+        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, f"expected {wrong}")
 
 
 def _framework(config: Config, trial: Trial) -> None:
@@ -104,34 +98,7 @@ def _has(python: str, framework: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
         return importlib.util.find_spec(framework) is not None
-    with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-        return _asked(python, f"importlib.util.find_spec({framework!r}) is not None")
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        return ask(python, found, "-P") == 0
     return False
-
-
-@cache
-def _problem(python: str) -> str:
-    """What keeps `python` from being an interpreter, as the end of a sentence; empty for nothing."""
-    if "\0" in python or shutil.which(python) is None:
-        return " that may be executed"
-    try:
-        return "" if _asked(python, "True") else "; this is none"
-    except subprocess.TimeoutExpired:
-        return f"; this one does not answer within {_PATIENCE:.0f} s"
-    except OSError as error:
-        return f"; this one cannot be started: {error.strerror}"
-
-
-_PATIENCE = 30.0
-"""Seconds that an interpreter may take to start."""
-
-
-def _asked(python: str, question: str) -> bool:
-    """The answer of an interpreter to a question. What it prints is not kept."""
-    command = [python, "-P", "-c", f"import importlib.util, sys; sys.exit(not ({question}))"]
-    nothing = subprocess.DEVNULL
-    asked = subprocess.run(
-        command, check=False, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_PATIENCE,
-        env=environ_for(python, os.environ),
-    )  # fmt: skip
-    return asked.returncode == 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from functools import cache
 
 LOWEST = (3, 11)
 _TOO_OLD = 11
-_PATIENCE = 30.0
+PATIENCE = 30.0
 """Seconds that an interpreter may take to start."""
 _ASK = f"import sys; sys.exit({_TOO_OLD} * (sys.version_info < {LOWEST}))"
 
@@ -22,15 +26,41 @@ def environ_for(python: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not python or name != "PYTHONHOME"}
 
 
-@cache
-def too_old(python: str, environ: tuple[tuple[str, str], ...]) -> bool:
-    """Whether it is older than a worker needs. Asked once; one that does not start or answer is not known to be."""
+def ask(python: str, code: str, *flags: str) -> int:
+    """The exit status of an interpreter that runs `code`. What it prints is not kept, what it starts ends with it.
+
+    Raises:
+        OSError, ValueError: it cannot be started.
+        subprocess.TimeoutExpired: it does not answer.
+    """
     nothing = subprocess.DEVNULL
+    process = subprocess.Popen(
+        [python, *flags, "-c", code], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True,
+        env=environ_for(python, os.environ),
+    )  # fmt: skip
     try:
-        ran = subprocess.run(
-            [python, "-c", _ASK], check=False, env=dict(environ), timeout=_PATIENCE, stdin=nothing, stdout=nothing,
-            stderr=nothing,
-        )  # fmt: skip
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return False
-    return ran.returncode == _TOO_OLD
+        return process.wait(PATIENCE)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@cache
+def problem(python: str) -> str:
+    """What is expected of `python` and is not so, for an error; empty where it is an interpreter that a worker can use.
+
+    Asked once.
+    """
+    path = "the path of a Python interpreter"
+    if "\0" in python or shutil.which(python) is None:
+        return f"{path} that may be executed"
+    try:
+        status = ask(python, _ASK)
+    except subprocess.TimeoutExpired:
+        return f"{path}; this one does not answer within {PATIENCE:.0f} s"
+    except OSError as error:
+        return f"{path}; this one cannot be started: {error.strerror}"
+    if status == _TOO_OLD:
+        return f"a Python interpreter of version {LOWEST[0]}.{LOWEST[1]} or newer; this one is older"
+    return f"{path}; this is none" if status else ""

@@ -46,9 +46,11 @@ class Judges:
         """Of the processes that judge now."""
         return {judging.pid for _, judging in self._busy.values() if judging.pid}
 
-    def begin(self, trial: Trial) -> None:
-        """Judge a trial that has ended."""
-        self._busy[trial.index] = (trial, Judging(self._folder, trial.index, clock=self._clock))
+    def begin(self, trial: Trial) -> int | None:
+        """Judge a trial that has ended; the pid of the judge, None where none could be started yet."""
+        judging = Judging(self._folder, trial.index, clock=self._clock)
+        self._busy[trial.index] = (trial, judging)
+        return judging.pid
 
     def collect(self, requests: int) -> Iterator[tuple[Trial, dict[str, Any] | None]]:
         """Trials and their judgements; None where one was given up.

@@ -19,6 +19,9 @@ from soak.clock import Clock
 from soak.signals import is_stopped, signal_name
 from workloads.lineage import die_with_parent
 
+_ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Threads of NumPy: the cores are the trials'."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -59,7 +62,7 @@ class ShortLived:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "soak.short_lived", *words], stdin=subprocess.DEVNULL, stdout=self._out,
-                stderr=self._errors, start_new_session=True, env={**os.environ, **(env or {})},
+                stderr=self._errors, start_new_session=True, env={**_ALONE, **os.environ, **(env or {})},
             )  # fmt: skip
         except OSError:
             self._close()

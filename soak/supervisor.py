@@ -110,14 +110,13 @@ class Supervisor:
             for news in self._pool.attend():
                 self._hear_of_device(news)
             self._judge()
-            self._custody.attend(self._known())
+            self._custody.attend(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
-    def _known(self) -> set[int]:
-        """Children that are waited for here, or by the pool."""
-        running = {pid for r in self._running.values() for pid in (r.worker.pid, r.watch.pid) if pid}
-        return running | self._judges.pids | self._pool.pids
+    def _helpers(self) -> set[int]:
+        """Pids of the processes that judge now."""
+        return self._judges.pids | {r.watch.pid for r in self._running.values() if r.watch.pid}
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
@@ -367,7 +366,9 @@ class Supervisor:
         for index, (trial, _) in list(self._ended.items()):
             if index not in self._pool.settling and self._judges.free:
                 del self._ended[index]
-                self._judges.begin(trial)
+                pid = self._judges.begin(trial)
+                if pid is not None:
+                    self._custody.helper(pid)
         for trial, body in self._judges.collect(self._stop.count):
             if body is None:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
