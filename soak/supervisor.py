@@ -327,7 +327,7 @@ class Supervisor:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
             running.garbled = one_line(message, 200)
-            self._tell(running, "protocol_error", f"it sent what is no message, and is ended: {running.garbled}")
+            self._tell(running, "protocol_error", f"it sent an invalid message, and is ended: {running.garbled}")
 
     def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker

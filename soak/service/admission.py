@@ -102,7 +102,7 @@ class Admission:
             ("basic_auth_users", self._config.users, fresh.users),
         ):
             if bool(before) != bool(after):
-                raise ConfigError(self.path, key, "…", "is taken on or off with the next start only")
+                raise ConfigError(self.path, key, "…", "takes a restart to turn on or off")
 
     def _look(self) -> tuple[Any, ...]:
         return tuple(map(_stamp, self._config.files(self.path)))

@@ -98,7 +98,7 @@ class BoardCollector(Collector):
         said = self._board.troubles
         loaded = 0.0 if said.of("config") or said.of("web_config") else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
-        problem = GaugeMetricFamily("soak_problem", "Whether something is not as it should be, by what it is about",
+        problem = GaugeMetricFamily("soak_problem", "Whether something is wrong, by kind",
                                     labels=["kind"])  # fmt: skip
         for kind in KINDS:
             problem.add_metric([kind], float(bool(said.of(kind))))
@@ -201,7 +201,7 @@ def _callers(board: Board) -> Iterator[Metric]:
             cut.add_metric([reason], number)
         yield cut
     if board.admission is not None:
-        yield CounterMetricFamily("soak_http_logins_refused", "Requests with credentials that were not let in",
+        yield CounterMetricFamily("soak_http_logins_refused", "Requests that were refused for their credentials",
                                   value=board.admission.turned_away)  # fmt: skip
 
 

@@ -69,7 +69,7 @@ class Middleware:
 
 
 async def _misdirected(scope: Scope, receive: Receive, send: Send) -> None:
-    text = "This service does not go by that name. [service] hosts in its config names those that it does.\n"
+    text = "This service does not answer to that host name; see [service] hosts in its config.\n"
     await PlainTextResponse(text, 421)(scope, receive, send)
 
 

@@ -225,7 +225,9 @@ class Service:
     def _begin_due(self) -> None:
         now, trust = time.time(), self._steady.look()
         if trust.jumped:
-            self._journal.warning("the clock jumped: what recurs is due anew from now on, and nothing is made up for")
+            self._journal.warning(
+                "the clock jumped: recurring schedules count from now on, and missed runs are not made up for"
+            )
             self._timetable.jumped(now)
         for due in self._timetable.due(now, not trust.suspect):
             if due.late:

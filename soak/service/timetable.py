@@ -123,7 +123,7 @@ class Timetable:
         except FileNotFoundError:
             return self._taken_over()
         except (OSError, msgspec.MsgspecError, RecursionError):
-            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules begin anew")
+            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules start from now")
             return {}
 
     def _taken_over(self) -> dict[str, Entry]:
