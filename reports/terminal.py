@@ -29,7 +29,7 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     console.print()
     console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
-        said = "Some series are unlike all that the probabilities were calibrated on: read those as an order."
+        said = "Some series are unlike all that the probabilities were calibrated on: read those as a ranking."
         console.print(Text(said, "dim"))
     for said in run["damage"]:
         console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)

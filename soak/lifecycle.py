@@ -167,7 +167,7 @@ def ending(
     if oom_kills:
         return Ending("oom", "killed by the kernel: the memory limit was reached")
     if not greeted and returncode >= 0:
-        return Ending("broken", f"{_death(returncode)}, before it had said anything: is its `python` an interpreter?")
+        return Ending("broken", f"{_death(returncode)}, before it sent anything: is its `python` an interpreter?")
     return Ending("crashed", _death(returncode))
 
 

@@ -63,7 +63,7 @@ class Record:
         try:
             return msgspec.convert({**lost, **known}, RunInfo)
         except msgspec.ValidationError as error:
-            raise RecordError(f"{self._store.path}: what it says of the run is damaged: {error}") from error
+            raise RecordError(f"{self._store.path}: the facts of the run are damaged: {error}") from error
 
     def _was_closed(self) -> bool:
         return "ended" in self._meta or self._store.damage.facts > 0
@@ -169,7 +169,7 @@ class Record:
         """
         table = self._meta.get("judge")
         if not isinstance(table, dict) or not isinstance(table.get("min_rate"), float | int):
-            raise RecordError(f"{self._store.path}: the record is damaged: how it is to be judged cannot be read")
+            raise RecordError(f"{self._store.path}: the record is damaged: its judge settings cannot be read")
         return table
 
     def adopt(self, trial: int, judgement: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from soak.errors import SoakError
 from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
 from soak.guard import new_mark
-from soak.judging import Judging
+from soak.judges import Judges
 from soak.ledger import Ledger
 from soak.lifecycle import Action, Deadlines, Ending, decide, ending, heard, resumed, spawned, told_end, wake_at
 from soak.plan import Trial
@@ -37,8 +36,6 @@ from workloads import wire
 
 DISK_EVERY = 5.0
 """Seconds between two looks at the room on the disk."""
-JUDGES = max(2, len(os.sched_getaffinity(0)))
-"""Trials that are judged at the same time."""
 
 
 class Supervisor:
@@ -58,10 +55,8 @@ class Supervisor:
         self._running: dict[int, Running] = {}
         self._ended: dict[int, tuple[Trial, Ending]] = {}
         """Not judged yet: what happened to its device may still be heard of."""
-        self._judging: dict[int, tuple[Trial, Judging]] = {}
+        self._judges = Judges(folder, clock, run.stop_grace)
         self._judged: dict[int, Judged] = {}
-        self._asked: float | None = None
-        """When the run was asked to end."""
         self._starts: dict[int, float] = {}
         self._ledger = Ledger(store, clock, folder, listener.noted)
         self._paused = False
@@ -100,7 +95,7 @@ class Supervisor:
         self._custody.sweep()
 
     def _loop(self) -> None:
-        while self._waiting or self._running or self._ended or self._judging:
+        while self._waiting or self._running or self._ended or self._judges.busy:
             self._heed_disk()
             stopping = self._stopping()
             self._heed_pause(self._stop.paused and not stopping)
@@ -114,8 +109,7 @@ class Supervisor:
                 self._attend(running, stopping)
             for news in self._pool.attend():
                 self._hear_of_device(news)
-            self._begin_judging()
-            self._collect()
+            self._judge()
             self._custody.attend(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
             for index, running in self._running.items():
                 running.feed.strays = self._custody.strays_of(index)
@@ -124,8 +118,7 @@ class Supervisor:
 
     def _helpers(self) -> set[int]:
         """Pids of the processes that judge now."""
-        judging = [judging.pid for _, judging in self._judging.values()]
-        return {pid for pid in (*judging, *(r.watch.pid for r in self._running.values())) if pid}
+        return self._judges.pids | {r.watch.pid for r in self._running.values() if r.watch.pid}
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
@@ -175,7 +168,7 @@ class Supervisor:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
         now = self._clock.monotonic()
         due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
-        soon = self._judging or self._ended or any(r.held_up for r in self._running.values())
+        soon = self._judges.busy or self._ended or any(r.held_up for r in self._running.values())
         return max(0.0, min([*due, 0.1 if soon else 1.0]))
 
     def _fill(self) -> None:
@@ -336,7 +329,7 @@ class Supervisor:
                 self._tell(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
             running.garbled = one_line(message, 200)
-            self._tell(running, "protocol_error", f"it sent what is no message, and is ended: {running.garbled}")
+            self._tell(running, "protocol_error", f"it sent an invalid message, and is ended: {running.garbled}")
 
     def _end(self, running: Running, code: int) -> None:
         trial, worker = running.trial, running.worker
@@ -360,60 +353,38 @@ class Supervisor:
         self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")
         if said is None and tail:
             self._tell(running, "last_words", "the end of the worker's output", {"log": printable(tail)})
-        self._tell_dropped(worker, running)
+        for dropped in worker.dropped():
+            self._tell(running, *dropped)
         del self._running[trial.index]
         if trial.seat is not None:
             self._pool.leave(trial.index, trial.seat)
         self._listener.ended(trial, end)
         self._ended[trial.index] = (trial, end)
 
-    def _tell_dropped(self, worker: Worker, running: Running) -> None:
-        if worker.intake.dropped:
-            said = f"{worker.intake.dropped:,} notes came faster than they can be recorded, and were dropped"
-            self._tell(running, "notes_dropped", said, {"count": worker.intake.dropped})
-        if worker.log.dropped:
-            said = f"{worker.log.dropped / 1e6:,.0f} MB of the worker's output were dropped: its log is bounded"
-            self._tell(running, "log_dropped", said, {"bytes": worker.log.dropped})
-
-    def _begin_judging(self) -> None:
-        """Of the trials that have ended, once their devices are as they were, or will not be."""
+    def _judge(self) -> None:
+        """The trials that have ended, once their devices are as they were, or will not be."""
         if self._stop.count > 1 or self._ledger.failure is not None:
             self._ended.clear()
         for index, (trial, _) in list(self._ended.items()):
-            if index not in self._pool.settling and len(self._judging) < JUDGES:
+            if index not in self._pool.settling and self._judges.free:
                 del self._ended[index]
-                judging = Judging(self._folder, index, clock=self._clock)
-                self._judging[index] = (trial, judging)
-                if judging.pid is not None:
-                    self._custody.helper(judging.pid)
-
-    def _collect(self) -> None:
-        """What was judged. Asked to end, the run waits for judges as long as for workers; asked twice, not at all."""
-        if self._stop.count and self._asked is None:
-            self._asked = self._clock.monotonic()
-        for index, (trial, judging) in list(self._judging.items()):
-            body = judging.result()
+                pid = self._judges.begin(trial)
+                if pid is not None:
+                    self._custody.helper(pid)
+        for trial, body in self._judges.collect(self._stop.count):
             if body is None:
-                if self._asked is not None and self._out_of_patience(max(self._asked, judging.began)):
-                    judging.kill()
-                    del self._judging[index]
-                    self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
+                self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
-            del self._judging[index]
-            self._ledger.judgement(index, body)
-            self._judged[index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
+            self._ledger.judgement(trial.index, body)
+            self._judged[trial.index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
             self._listener.judged(trial, body)
-
-    def _out_of_patience(self, since: float) -> bool:
-        return self._stop.count > 1 or self._clock.monotonic() - since > self._deadlines.grace
 
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""
         for running in list(self._running.values()):
             running.watch.close()
             running.worker.kill()
-        for _, judging in self._judging.values():
-            judging.kill()
+        self._judges.kill()
         self._custody.close(self._pool.pids)
 
     def _conclude(self) -> Verdict:

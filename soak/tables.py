@@ -33,7 +33,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     except ValueError as error:
         raise missing_key(path, "", f"not valid TOML: {error}") from error
     except RecursionError:
-        raise missing_key(path, "", "not valid TOML: lists or tables lie too deep in one another") from None
+        raise missing_key(path, "", "not valid TOML: lists or tables are nested too deeply") from None
 
 
 def _read(path: Path) -> str:

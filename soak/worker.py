@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import workloads
@@ -177,6 +178,15 @@ class Worker:
     def stacks(self) -> str:
         """What was dumped so far."""
         return self._stacks.tail(_LONGEST_STACKS)
+
+    def dropped(self) -> Iterator[tuple[str, str, dict[str, int]]]:
+        """What it sent or printed and is not kept: kind, words and data of an event."""
+        if self.intake.dropped:
+            said = f"{self.intake.dropped:,} notes came faster than they can be recorded, and were dropped"
+            yield "notes_dropped", said, {"count": self.intake.dropped}
+        if self.log.dropped:
+            said = f"{self.log.dropped / 1e6:,.0f} MB of the worker's output were dropped: its log is bounded"
+            yield "log_dropped", said, {"bytes": self.log.dropped}
 
     def close(self) -> int:
         """Let go of the pipe and the files; the number of OOM kills in the trial's cgroup.

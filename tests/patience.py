@@ -11,15 +11,16 @@ PATIENCE = float(os.environ.get("SOAK_TEST_PATIENCE", "180"))
 """Seconds until what has not come is taken not to come. A test that works never waits so long."""
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.1) -> Any:
     """What the condition finds, once it finds anything.
 
     seconds: more than the usual patience, where what is waited for takes long by design.
+    every: seconds between two looks; fewer for what comes and goes.
     """
     patience = max(seconds, PATIENCE)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError(f"did not come true within {patience:g} s")

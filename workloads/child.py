@@ -54,7 +54,7 @@ def main() -> int:
         pipe.send(wire.Hello(os.getpid(), platform.python_version()))
         text = sys.stdin.readline()
         if sandbox.said().startswith("none"):
-            pipe.send(wire.Note("sandbox", f"the trial is held by no sandbox: {sandbox.said()}"))
+            pipe.send(wire.Note("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             pipe.send(soak(from_json(text), pipe, stop))
     except BrokenPipeError:

@@ -104,7 +104,7 @@ def apply(order: Order) -> int:
     try:
         ruleset = _call(_CREATE, attributes, len(attributes), 0)
     except OSError as error:
-        raise SandboxError(f"Landlock makes no rules: {os.strerror(error.errno or 0)}") from error
+        raise SandboxError(f"Landlock: the rules cannot be made: {os.strerror(error.errno or 0)}") from error
     try:
         for path in order.writable:
             _allow(ruleset, path, writing | (_READ_FILE & handled))
@@ -114,7 +114,7 @@ def apply(order: Order) -> int:
         _prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
         _call(_RESTRICT, ruleset, 0)
     except OSError as error:
-        raise SandboxError(f"Landlock takes no rules: {os.strerror(error.errno or 0)}") from error
+        raise SandboxError(f"Landlock: the rules cannot be put in force: {os.strerror(error.errno or 0)}") from error
     finally:
         os.close(ruleset)
     return version

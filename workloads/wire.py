@@ -160,7 +160,7 @@ def _data(value: object) -> dict[str, Any]:
         level = [inner for each in tables for inner in (each.values() if isinstance(each, dict) else each)]
         if not level:
             return _table(value)
-    raise ValueError(f"expected at most {MOST_DEPTH} tables in one another")
+    raise ValueError(f"expected at most {MOST_DEPTH} nested tables")
 
 
 _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {

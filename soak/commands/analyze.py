@@ -4,7 +4,7 @@ Judges memory that was recorded by anyone with exactly the detectors that judge 
 packed by gzip) whose first column is the time, or a Parquet file with a column of times: `t` in seconds or `timestamp`
 (seconds since 1970, ISO 8601, or the types that Parquet has for it), with, if there is one, a column `step`, and any
 columns of numbers, best named *_bytes or num_*; or a run folder. With --prometheus, what a Prometheus server has
-recorded. Samples may be irregular, with gaps, restarts and missing values. What cannot be read is counted and told;
+recorded. Samples may be irregular, with gaps, restarts and missing values. What cannot be read is counted and reported;
 where that is more than a twentieth of a series, no verdict rests on it. A damaged file is refused.
 
 The exit code is the worst of all sources: 4 an error of soak's own, 2 a source that cannot be read, 1 leak, 3

@@ -196,7 +196,7 @@ def _read(path: Path) -> RunEntry:
 def _time(meta: Mapping[str, Any], key: str) -> float:
     value = meta.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
-        raise ValueError(f"{key} = {value!r} is no time")
+        raise ValueError(f"{key} = {value!r} is not a time")
     return float(value)
 
 

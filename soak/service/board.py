@@ -11,8 +11,8 @@ from soak.service.curve import Curve
 from soak.service.troubles import Troubles
 
 if TYPE_CHECKING:
-    from soak.service.door import Door
-    from soak.service.guard import Guard
+    from soak.service.admission import Admission
+    from soak.service.connections import Connections
 
 PATIENCE = 60.0
 """Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
@@ -89,8 +89,8 @@ class Board:
         self.troubles = troubles or Troubles()
         self.damaged = 0
         """Runs in the archive whose record cannot be read."""
-        self.door: Door | None = None
-        self.guard: Guard | None = None
+        self.connections: Connections | None = None
+        self.admission: Admission | None = None
         """Whose counts are told as metrics, where there is one."""
         self._layers = layers
 

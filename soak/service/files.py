@@ -1,10 +1,16 @@
-"""Small files of the state folder, replaced as a whole: a crash, or a full disk, leaves the old one or the new one."""
+"""Small files of the state folder, replaced as a whole: a crash, or a full disk, leaves the old one or the new one.
+
+The folder is this service's alone, so what a crash leaves half written has one name, and is replaced by the next write.
+`soak.replace` is for folders that others may write to.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from pathlib import Path
+
+import msgspec
 
 
 def replace(path: Path, body: bytes) -> None:
@@ -25,6 +31,15 @@ def replace(path: Path, body: bytes) -> None:
         with contextlib.suppress(OSError):
             fresh.unlink()
         raise
+
+
+def save(path: Path, value: object) -> str:
+    """Write a value as JSON; why it cannot be written, which is no reason to stop. Empty where it was."""
+    try:
+        replace(path, msgspec.json.encode(value))
+    except OSError as error:
+        return f"{path}: cannot be written: {error.strerror}"
+    return ""
 
 
 def put_aside(path: Path) -> Path:

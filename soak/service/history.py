@@ -44,13 +44,9 @@ class History:
 
     def save(self) -> str:
         """Write it; why it could not be written, which is no reason to stop."""
-        self._unsaved = True
-        try:
-            files.replace(self._path, msgspec.json.encode(self._pasts))
-        except OSError as error:
-            return f"{self._path}: cannot be written: {error.strerror}"
-        self._unsaved = False
-        return ""
+        problem = files.save(self._path, self._pasts)
+        self._unsaved = bool(problem)
+        return problem
 
     def retry(self) -> str:
         """Write what could not be written before."""

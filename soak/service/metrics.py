@@ -98,7 +98,7 @@ class BoardCollector(Collector):
         said = self._board.troubles
         loaded = 0.0 if said.of("config") or said.of("web_config") else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
-        problem = GaugeMetricFamily("soak_problem", "Whether something is not as it should be, by what it is about",
+        problem = GaugeMetricFamily("soak_problem", "Whether something is wrong, by kind",
                                     labels=["kind"])  # fmt: skip
         for kind in KINDS:
             problem.add_metric([kind], float(bool(said.of(kind))))
@@ -193,16 +193,16 @@ class BoardCollector(Collector):
 
 def _callers(board: Board) -> Iterator[Metric]:
     """Who asks, and who was turned away; nothing where nobody can ask."""
-    if board.door is not None:
-        yield _gauge("soak_http_connections", "Connections that are open", float(len(board.door.callers)))
+    if board.connections is not None:
+        yield _gauge("soak_http_connections", "Connections that are open", float(len(board.connections.callers)))
         cut = CounterMetricFamily("soak_http_connections_cut", "Connections that were ended or refused",
                                   labels=["reason"])  # fmt: skip
-        for reason, number in board.door.cut.items():
+        for reason, number in board.connections.cut.items():
             cut.add_metric([reason], number)
         yield cut
-    if board.guard is not None:
-        yield CounterMetricFamily("soak_http_logins_refused", "Requests with credentials that were not let in",
-                                  value=board.guard.turned_away)  # fmt: skip
+    if board.admission is not None:
+        yield CounterMetricFamily("soak_http_logins_refused", "Requests that were refused for their credentials",
+                                  value=board.admission.turned_away)  # fmt: skip
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

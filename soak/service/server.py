@@ -17,19 +17,19 @@ from monitors.text import one_line
 from soak.errors import ConfigError, SoakError, UsageError
 from soak.service import config as service_config
 from soak.service import metrics
+from soak.service.admission import Admission, renewing
 from soak.service.archive import Archive
 from soak.service.board import Board
 from soak.service.cgroups import delegate
 from soak.service.config import EXPOSED, ScheduleTable, ServiceConfig
-from soak.service.door import Door, Listener, listening
-from soak.service.guard import Guard, renewing
+from soak.service.connections import Connections, Listener, listening
 from soak.service.history import History
 from soak.service.journal import Journal
+from soak.service.middleware import Middleware, Names
 from soak.service.notify import Notify
 from soak.service.runner import Runner
 from soak.service.state import StateFolder
 from soak.service.steady import Steady
-from soak.service.threshold import Names, Threshold
 from soak.service.timetable import AFTER_ERROR, Timetable
 from soak.service.troubles import Troubles
 from soak.service.web import Site
@@ -67,9 +67,9 @@ class Service:
             self._board, self._history, self._timetable.next_runs, self._names, self._steady.now
         )
         registry = metrics.registry_of(self._collector)
-        self._guard = Guard(config.beside(config.service.web_config)) if config.service.web_config else None
-        self._door = Door()
-        self._board.door, self._board.guard = self._door, self._guard
+        self._admission = Admission(config.beside(config.service.web_config)) if config.service.web_config else None
+        self._connections = Connections()
+        self._board.connections, self._board.admission = self._connections, self._admission
         self._site = Site(self._board, self._archive, self._history, registry, layers, lambda: self._config.schedules,
                           self._timetable.next_runs, self._unready, self._steady.now)  # fmt: skip
         for name in self._names():
@@ -99,7 +99,7 @@ class Service:
             await self._work(listener)
         finally:
             listener.close()
-            self._door.close()
+            self._connections.close()
             self._state.close()
 
     async def _work(self, listener: Listener) -> None:
@@ -120,8 +120,8 @@ class Service:
         beating.cancel()
         server.should_exit = True
         results = await asyncio.gather(serving, working, ticking, beating, return_exceptions=True)
-        if self._guard is not None:
-            self._guard.close()
+        if self._admission is not None:
+            self._admission.close()
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -129,24 +129,24 @@ class Service:
     def _listening(self) -> Listener:
         host, port = self._config.address
         try:
-            return listening(self._door, host, port)
+            return listening(self._connections, host, port)
         except OSError as error:
             raise UsageError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
 
     def _server(self) -> uvicorn.Server:
-        guard, service = self._guard, self._config.service
+        admission, service = self._admission, self._config.service
         names = Names(self._config.address[0], service.hosts)
         settings = uvicorn.Config(
-            Threshold(self._site.app(guard), self._door, names, self._say), http="h11", log_config=None,
+            Middleware(self._site.app(admission), self._connections, names, self._say), http="h11", log_config=None,
             access_log=False, server_header=False, lifespan="off", ws="none", timeout_keep_alive=10,
             timeout_graceful_shutdown=5, proxy_headers=False,
-            ssl_context_factory=(lambda *_: renewing(guard)) if guard is not None and guard.tls else None,
+            ssl_context_factory=(lambda *_: renewing(admission)) if admission is not None and admission.tls else None,
         )  # fmt: skip
         return _Server(settings)
 
     def _hidden(self) -> tuple[Path, ...]:
         """What trials may not read: what is recorded of others, and who may come in."""
-        guarded = self._guard.config.files(self._guard.path) if self._guard is not None else []
+        guarded = self._admission.config.files(self._admission.path) if self._admission is not None else []
         return (self._config.state / "runs", *guarded)
 
     def _tell_beginning(self) -> None:
@@ -155,7 +155,9 @@ class Service:
             self._journal.warning(note)
         if self._history.damaged is not None:
             self._journal.warning(f"{self._history.damaged}: damaged: what schedules did before is forgotten")
-        if self._config.exposed or (not self._config.loopback and self._guard is not None and not self._guard.asks):
+        if self._config.exposed or (
+            not self._config.loopback and self._admission is not None and not self._admission.asks
+        ):
             self._troubles.tell("exposed", EXPOSED.format(self._config.service.listen))
         now = time.time()
         self._timetable.replace(self._config.schedules, self._done, now)
@@ -163,7 +165,7 @@ class Service:
             self._timetable.jumped(now)
 
     def _say_ready(self) -> None:
-        scheme = "https" if self._guard is not None and self._guard.tls else "http"
+        scheme = "https" if self._admission is not None and self._admission.tls else "http"
         self._ready = True
         self._notify.ready()
         self._journal.info(
@@ -217,13 +219,15 @@ class Service:
         """Begin what is due, and end connections that keep others out."""
         while True:
             self._begin_due()
-            self._door.sweep()
+            self._connections.sweep()
             await asyncio.sleep(TICK)
 
     def _begin_due(self) -> None:
         now, trust = time.time(), self._steady.look()
         if trust.jumped:
-            self._journal.warning("the clock jumped: what recurs is due anew from now on, and nothing is made up for")
+            self._journal.warning(
+                "the clock jumped: recurring schedules count from now on, and missed runs are not made up for"
+            )
             self._timetable.jumped(now)
         for due in self._timetable.due(now, not trust.suspect):
             if due.late:
@@ -270,16 +274,18 @@ class Service:
         return self._steady.save()
 
     def _see_files_left(self) -> None:
-        out = not self._door.keep()
-        recently = self._door.exhausted is not None and self._door.now() - self._door.exhausted < 10.0
+        out = not self._connections.keep()
+        recently = (
+            self._connections.exhausted is not None and self._connections.now() - self._connections.exhausted < 10.0
+        )
         text = "no more files can be opened: connections are turned away, and runs wait"
         self._troubles.tell("descriptors", text if out or recently else "")
 
     async def _see_web_config(self) -> None:
-        if self._guard is None:
+        if self._admission is None:
             return
-        await self._guard.refresh()
-        problem = self._guard.problem
+        await self._admission.refresh()
+        problem = self._admission.problem
         text = f"the web config was not taken, the one before stays in use: {problem}"
         self._troubles.tell("web_config", text if problem else "")
         self._runner.hidden = self._hidden()

@@ -128,12 +128,7 @@ class Steady:
 
     def save(self) -> str:
         """Write the file; why it could not be written, which is no reason to stop."""
-        body = Evidence(self.trust.trusted, self._boot, self.trust.elapsed, self.aged)
-        try:
-            files.replace(self._path, msgspec.json.encode(body))
-        except OSError as error:
-            return f"{self._path}: cannot be written: {error.strerror}"
-        return ""
+        return files.save(self._path, Evidence(self.trust.trusted, self._boot, self.trust.elapsed, self.aged))
 
     def _read(self) -> Evidence | None:
         try:

@@ -110,12 +110,9 @@ class Timetable:
         """Write what changed; why it could not be written, which is no reason to stop."""
         if not self._unsaved:
             return ""
-        try:
-            files.replace(self._path, msgspec.json.encode(self._entries))
-        except OSError as error:
-            return f"{self._path}: cannot be written: {error.strerror}"
-        self._unsaved = False
-        return ""
+        problem = files.save(self._path, self._entries)
+        self._unsaved = bool(problem)
+        return problem
 
     def _read(self) -> dict[str, Entry]:
         try:
@@ -123,7 +120,7 @@ class Timetable:
         except FileNotFoundError:
             return self._taken_over()
         except (OSError, msgspec.MsgspecError, RecursionError):
-            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules begin anew")
+            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules start from now")
             return {}
 
     def _taken_over(self) -> dict[str, Entry]:

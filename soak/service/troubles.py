@@ -9,7 +9,7 @@ from monitors.text import one_line
 KINDS: dict[str, str] = {
     "archive": "runs in the archive whose record is damaged",
     "clock": "the clock jumped",
-    "config": "the config as it is now is not in use",
+    "config": "the changed config is not in use",
     "descriptors": "file descriptors run out",
     "exposed": "reachable from other machines without passwords or client certificates",
     "retention": "runs that are too old are deleted a few at a time only",
@@ -17,7 +17,7 @@ KINDS: dict[str, str] = {
     "state": "the state folder cannot be written",
     "textfile": "the metrics cannot be written as a file",
     "unclosed": "the record of a run that was cut off cannot be closed",
-    "web_config": "the web config as it is now is not in use",
+    "web_config": "the changed web config is not in use",
 }
 """What each is about: the values of a metric's label are known beforehand."""
 

@@ -21,10 +21,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from soak.service import api
+from soak.service.admission import Admission, Answer
 from soak.service.archive import Archive, RunEntry
 from soak.service.board import Board
 from soak.service.config import NAME, ScheduleTable
-from soak.service.guard import Answer, Guard
 from soak.service.history import History
 from soak.service.pages import Pages, charts
 
@@ -54,8 +54,8 @@ class Site:
         self._exposed: dict[str, tuple[float, bytes]] = {}
         self._pages = Pages()
 
-    def app(self, guard: Guard | None) -> ASGIApp:
-        """The application, behind the guard if there is one."""
+    def app(self, admission: Admission | None) -> ASGIApp:
+        """The application, behind the web config if there is one."""
         routes = [
             Route("/", self.page), Route("/metrics", self.metrics), Route("/-/healthy", self.healthy),
             Route("/-/ready", self.is_ready), Route("/reports/", self.reports),
@@ -68,7 +68,7 @@ class Site:
         ]  # fmt: skip
         handlers: Any = {HTTPException: _refused, 500: _failed}
         app = Starlette(routes=routes, exception_handlers=handlers)
-        return Guarded(app, guard) if guard is not None else app
+        return Guarded(app, admission) if admission is not None else app
 
     # ---- for machines
 
@@ -175,16 +175,16 @@ class Site:
 
 
 class Guarded:
-    """Lets in only who the guard admits: everything else is 401, whatever was asked for."""
+    """Lets in only whoever the web config admits: everything else is 401, whatever was asked for."""
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
-        self._app, self._guard = app, guard
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app, self._admission = app, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-            answer = await self._guard.admits(given, str((scope.get("client") or ("",))[0]))
+            answer = await self._admission.admits(given, str((scope.get("client") or ("",))[0]))
             if answer is not Answer.ADMITTED:
                 await _REFUSALS[answer](scope, receive, send)
                 return

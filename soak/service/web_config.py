@@ -83,7 +83,7 @@ class _Loader(yaml.BaseLoader):  # type: ignore[misc]
     def compose_node(self, parent: Any, index: Any) -> Any:
         """As usual, but for aliases."""
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not taken here")
+            raise yaml.YAMLError("anchors and aliases are not supported here")
         return super().compose_node(parent, index)
 
 

@@ -68,7 +68,7 @@ def _loaded(body: bytes) -> object:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         begins = one_line(repr(body[:40].decode(errors="replace")), 60)
-        raise AnswerError(f"no whole JSON ({one_line(error, 120)}); it begins with {begins}") from error
+        raise AnswerError(f"not valid JSON ({one_line(error, 120)}); it begins with {begins}") from error
 
 
 def _warnings(answer: Mapping[str, Any]) -> list[str]:
@@ -81,7 +81,7 @@ def _result(one: object) -> Result:
     result = _object(one, "a series")
     labels = _object(result.get("metric"), "a series' metric")
     if not all(isinstance(value, str) for value in labels.values()):
-        raise AnswerError(f"labels that are no text: {one_line(labels, 200)}")
+        raise AnswerError(f"labels that are not text: {one_line(labels, 200)}")
     points = [_point(pair) for pair in _list(result.get("values", []), "a series' values")]
     histograms = len(_list(result.get("histograms", []), "a series' histograms"))
     return Result(labels, np.array(points, dtype=np.float64).reshape(-1, 2).T, histograms)
@@ -95,7 +95,7 @@ def _point(pair: Any) -> tuple[float, float]:
             return float(at), BROKEN if abs(number) == BROKEN else number
     except (TypeError, ValueError, OverflowError):
         pass
-    raise AnswerError(f"a sample is no pair of a time and a number as text: {one_line(pair, 80)}")
+    raise AnswerError(f"a sample is not a pair of a time and a number as text: {one_line(pair, 80)}")
 
 
 def _object(value: object, what: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _rows(path: Path, packed: bool) -> Iterator[tuple[int, list[str]]]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise UsageError(f"{path}: line {reader.line_num:,}: is no CSV: {error}") from error
+        raise UsageError(f"{path}: line {reader.line_num:,}: not valid CSV: {error}") from error
 
 
 def _look(path: Path, packed: bool) -> _Table | None:
@@ -209,7 +209,7 @@ class _Walk:
     def add(self, line: int, row: list[str]) -> None:
         """Take a row that ends on a line of the file."""
         swallowed, self._line = line - self._line - 1, line
-        self._reading.lose(swallowed, "they stand within a quotation")
+        self._reading.lose(swallowed, "they are inside a quoted field")
         if len(row) < self._width:
             self._reading.lose(int(any(row)), "they have too few columns")
         elif any(cell.strip() for cell in row[len(self._table.header) :]):
@@ -234,7 +234,9 @@ class _Walk:
         for i, values in zip(self._table.chosen, columns, strict=True):
             if np.isinf(values).any():
                 cell = self._whole[int(np.argmax(np.isinf(values)))][i]
-                return f"{one_line(_name(self._table.header, i), 60)}: {one_line(repr(cell), 60)} is no finite number"
+                return (
+                    f"{one_line(_name(self._table.header, i), 60)}: {one_line(repr(cell), 60)} is not a finite number"
+                )
         return ""
 
 

@@ -128,12 +128,12 @@ def _batches(source: _Source, wanted: Sequence[int]) -> Iterator[dict[int, Any]]
         with _damage(source.path):
             batch = next(batches, None)
             if batch is None and rows != promised:
-                raise ValueError(f"{rows:,} rows, where {promised:,} are promised")
+                raise ValueError(f"{rows:,} rows, where {promised:,} are expected")
             if batch is None:
                 return
             rows, columns = rows + len(batch), batch.columns
             if len(columns) != (len(order) if plain else len(source.names)):
-                raise ValueError("its columns are not those that are promised")
+                raise ValueError("its columns differ from those of its schema")
         yield dict(zip(order, columns, strict=True)) if plain else {i: columns[i] for i in order}
 
 

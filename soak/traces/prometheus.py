@@ -251,7 +251,7 @@ def _body(answer: Any, server: _Server) -> bytes:
                 f"{server.shown}: an answer of more than {MOST_BODY:,} bytes; expected fewer series or a longer --step"
             )
         if time.monotonic() > deadline:
-            raise UsageError(f"{server.shown}: no whole answer within {_PATIENCE:.0f} s")
+            raise UsageError(f"{server.shown}: no complete answer within {_PATIENCE:.0f} s")
     length = answer.headers.get("Content-Length")
     if length is not None and size < int(length):
         raise UsageError(f"{server.shown}: the answer was cut: {size:,} of {int(length):,} bytes")

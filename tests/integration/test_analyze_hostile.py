@@ -157,7 +157,7 @@ def server() -> Iterator[_Server]:
 @pytest.mark.parametrize(
     ("status", "body", "headers", "said"),
     [
-        (200, b"<html>no</html>", {}, "no whole JSON"),
+        (200, b"<html>no</html>", {}, "not valid JSON"),
         (200, b"{}", {"Content-Length": "900"}, "the answer was cut: 2 of 900 bytes"),
         (302, b"", {"Location": "http://127.0.0.1:1/elsewhere"}, "a redirect, which is not followed"),
         (307, b"", {"Location": "http://127.0.0.1:1/elsewhere"}, "a redirect, which is not followed"),

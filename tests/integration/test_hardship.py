@@ -8,8 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ import pytest
 
 from soak.store import Store
 from soak.verdict import EXIT_CODES
+from tests.patience import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
-"""Seconds after which a test hangs."""
 STUBS = ROOT / "tests/torture/stubs"
 BASE = """
 [run]
@@ -124,13 +123,8 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def wait(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """For a state, not for a time: the seconds only end a test that hangs."""
-    until = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
-    return value
+wait = partial(wait_for, every=0.02)
+"""Processes that live for a moment are looked for."""
 
 
 def flat(**keys: Any) -> dict[str, Any]:
@@ -149,9 +143,33 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 def nothing_is_left(run: Run) -> None:
-    wait(lambda: not run.processes(), 30)
+    wait(lambda: not run.processes())
     name = run.record().parent.name
-    wait(lambda: not list(Path("/sys/fs/cgroup").glob(f"**/soak-{name}-*")), 30)
+    wait(lambda: not list(Path("/sys/fs/cgroup").glob(f"**/soak-{name}-*")))
+
+
+def rounds(run: Run) -> int:
+    with Store.open(run.record()) as store:
+        return len(list(store.rounds(0)))
+
+
+def children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return ""
+
+
+def signals_caught(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("SigCgt:")[2].split()[0], 16)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -178,6 +196,26 @@ def test_what_is_stopped_when_soak_is_killed_ends_all_the_same(run: Run, stopped
     os.kill(found, signal.SIGSTOP)
     process.kill()
     process.wait()
+    nothing_is_left(run)
+
+
+def test_what_guardian_and_soak_leave_when_both_are_killed_at_once_is_ended_by_the_next_run(run: Run) -> None:
+    process = run.start(acts("daemon"), duration="10 min")
+    guardian = run.find("guardian.py")
+    wait(lambda: run.events("ready"))
+    process.send_signal(signal.SIGSTOP)
+    os.kill(guardian, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    left = wait(lambda: [pid for pid, command_ in run.processes().items() if "sleep" in command_])
+    (run.folder / "next").mkdir()
+    following = Run(run.folder / "next")
+    try:
+        following.start(flat())
+        following.ends()
+    finally:
+        following.close()
+    assert not set(left) & set(run.processes())
     nothing_is_left(run)
 
 
@@ -323,47 +361,3 @@ def test_runs_that_begin_in_the_same_second_leave_each_other_alone(run: Run, tmp
     finally:
         for other in others:
             other.close()
-
-
-def rounds(run: Run) -> int:
-    with Store.open(run.record()) as store:
-        return len(list(store.rounds(0)))
-
-
-def children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += map(int, (task / "children").read_text().split())
-    return found
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    except OSError:
-        return ""
-
-
-def signals_caught(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("SigCgt:")[2].split()[0], 16)
-
-
-def test_what_guardian_and_soak_leave_when_both_are_killed_at_once_is_ended_by_the_next_run(run: Run) -> None:
-    process = run.start(acts("daemon"), duration="10 min")
-    guardian = run.find("guardian.py")
-    wait(lambda: run.events("ready"))
-    process.send_signal(signal.SIGSTOP)
-    os.kill(guardian, signal.SIGKILL)
-    process.kill()
-    process.wait()
-    left = wait(lambda: [pid for pid, command_ in run.processes().items() if "sleep" in command_])
-    (run.folder / "next").mkdir()
-    following = Run(run.folder / "next")
-    try:
-        following.start(flat())
-        following.ends()
-    finally:
-        following.close()
-    assert not set(left) & set(run.processes())
-    nothing_is_left(run)

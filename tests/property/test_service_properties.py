@@ -17,9 +17,9 @@ from soak.errors import ConfigError
 from soak.quantity import Duration
 from soak.service import web_config
 from soak.service.config import ScheduleTable
-from soak.service.door import Door
+from soak.service.connections import Connections
+from soak.service.middleware import Names
 from soak.service.steady import Steady
-from soak.service.threshold import Names
 from soak.service.timetable import FILE, Timetable
 from workloads import sandbox
 
@@ -80,24 +80,24 @@ def test_a_door_never_holds_more_than_it_may(steps: list[tuple[str, str, int, fl
             """Nothing."""
 
     now = 0.0
-    door = Door(16, lambda: now)
+    connections = Connections(16, lambda: now)
     lines: dict[tuple[str, int], Any] = {}
     for what, host, port, later in steps:
         now += later
         address = (host, port)
-        if what == "enter" and address not in door.callers:
+        if what == "enter" and address not in connections.callers:
             lines[address] = Line()
-            door.enter(address, lines[address])
+            connections.enter(address, lines[address])
         elif what == "leave" and address in lines:
-            door.leave(address, lines[address])
+            connections.leave(address, lines[address])
         elif what in ("asked", "answered"):
-            getattr(door, what)(address)
+            getattr(connections, what)(address)
         elif what == "sweep":
-            door.sweep()
-        assert len(door.callers) <= door.most
+            connections.sweep()
+        assert len(connections.callers) <= connections.most
         for name in "abc":
-            assert sum(h == name for h, _ in door.callers) <= door.most_of_one
-    door.close()
+            assert sum(h == name for h, _ in connections.callers) <= connections.most_of_one
+    connections.close()
 
 
 PARTS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))

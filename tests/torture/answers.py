@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.torture import calls, rules
 from tests.torture.results import Case
@@ -95,6 +95,18 @@ def _unordered(whole: dict[str, Any], rnd: random.Random) -> Any:
     return whole
 
 
+def _values(whole: dict[str, Any], rnd: random.Random) -> Any:
+    """Texts that are numbers, but not finite ones."""
+    for pair in whole["data"]["result"][0]["values"]:
+        if rnd.random() < 0.3:
+            pair[1] = rnd.choice(("NaN", "+Inf", "-Inf", "1e300"))
+    return whole
+
+
+def _warned(whole: dict[str, Any], rnd: random.Random) -> Any:
+    return whole | {"warnings": rnd.choice((["partial [/x]\nresponse"] * 9, ["\x1b[31m"], 5, [None]))}
+
+
 def _labels(whole: dict[str, Any], rnd: random.Random) -> Any:
     whole["data"]["result"][0]["metric"] = {
         "__name__": rnd.choice(("", "[/x]", "a\nb", "x" * 5000, "\u202e", "\ud800", "ä_bytes")),
@@ -124,6 +136,8 @@ CHANGES: dict[str, Change] = {
     "odd labels": _labels,
     "a series twice": _twins,
     "another body": _other,
+    "odd values": _values,
+    "warnings": _warned,
     "nothing": lambda whole, rnd: whole,
 }
 _DRAWN = [*CHANGES, *["a value"] * 5]
@@ -189,17 +203,32 @@ def respond(data: bytes, rnd: random.Random, how: str) -> bytes:
 WAYS = ("a status", "a length", "compressed", "chunked", "moved", "no head", "garbage", "a long head")
 
 
-def draw(rnd: random.Random, now: float) -> tuple[bytes, str, bool]:
-    """An answer, what is wrong with it, and whether it shows a leak that nothing hides."""
+class Drawn(NamedTuple):
+    """The body of an answer, what was changed and damaged in it, how it is sent, and whether it shows a leak."""
+
+    content: bytes
+    change: str
+    damage: str
+    way: str
+    leaks: bool
+
+
+def draw_body(rnd: random.Random, now: float) -> Drawn:
+    """Of an answer that ends now."""
     leaks = rnd.random() < 0.5
     change = rnd.choice(_DRAWN)
     data = json.dumps(CHANGES[change](body(rnd, now, leaks), rnd)).encode()
     damage = rnd.choice(list(BYTES)) if rnd.random() < 0.25 else ""
     way = rnd.choice(WAYS) if rnd.random() < 0.25 else ""
-    if damage:
-        data = BYTES[damage](data, rnd)
-    plain = change in HARMLESS and not damage and not way
-    return respond(data, rnd, way), ", ".join(filter(None, (change, damage, way))), leaks and plain
+    return Drawn(BYTES[damage](data, rnd) if damage else data, change, damage, way, leaks)
+
+
+def draw(rnd: random.Random, now: float) -> tuple[bytes, str, bool]:
+    """An answer, what is wrong with it, and whether it shows a leak that nothing hides."""
+    drawn = draw_body(rnd, now)
+    plain = drawn.change in HARMLESS and not drawn.damage and not drawn.way
+    wrong = ", ".join(filter(None, (drawn.change, drawn.damage, drawn.way)))
+    return respond(drawn.content, rnd, drawn.way), wrong, drawn.leaks and plain
 
 
 class Server:

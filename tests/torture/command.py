@@ -1,4 +1,4 @@
-"""Torture soak, and tell what came of it.
+"""Try to break soak by kills, damage and hostile input, and report the results.
 
 Everything is drawn from --seed and a number, so a line of the results is enough to do the same again (--only N).
 Results are lines of JSON in OUT/results.jsonl; a second call with the same --out and --seed goes on where the first

@@ -1,4 +1,4 @@
-"""Traces as strangers write and damage them: CSV, Parquet, and what a Prometheus server answers.
+"""Traces as strangers write and damage them: CSV and Parquet. `answers` has those of a Prometheus server.
 
 Pure: the same `random.Random` gives the same file name, the same bytes and the same words for what was done.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -343,118 +342,3 @@ def _written(table: pa.Table, rnd: random.Random) -> bytes:
         use_dictionary=rnd.random() < 0.5,
     )
     return out.getvalue()
-
-
-# ---- what a Prometheus server answers
-
-STRANGE: tuple[Any, ...] = (None, True, 0, -1, 1e308, "NaN", "+Inf", "-Inf", "1e999", "", "x", [], {}, [1], "9" * 400,
-                            "\ud800", "[/red]", 2**70, {"a": {"b": 1}}, 10**400)  # fmt: skip
-
-
-def _answer(rnd: random.Random, count: int, leaks: bool, begin: float, wait: float) -> dict[str, Any]:
-    results = []
-    for i in range(rnd.choice((1, 1, 2, 5))):
-        grown = GROWTH if leaks else 0.0
-        values = [
-            [begin + k * wait, str(round(BASE + grown * k + rnd.gauss(0, NOISE)))] for k in range(count)
-        ]  # fmt: skip
-        metric = {"__name__": "process_resident_memory_bytes", "job": "serving", "instance": f"host{i}:9100"}
-        results.append({"metric": metric, "values": values})
-    return {"status": "success", "data": {"resultType": "matrix", "result": results}}
-
-
-def _anywhere(whole: Any, rnd: random.Random) -> Any:
-    """One value, at any depth, becomes another."""
-    at = whole
-    while keys := (list(at) if isinstance(at, dict) else list(range(len(at)))):
-        key = rnd.choice(keys)
-        if not isinstance(at[key], dict | list) or not at[key] or rnd.random() < 0.15:
-            at[key] = rnd.choice(STRANGE)
-            break
-        at = at[key]
-    return whole
-
-
-def _histograms(whole: Any, rnd: random.Random) -> Any:
-    result = whole["data"]["result"][0]
-    told = {"count": "9", "sum": "18.4", "buckets": [[3, "0", "0.1", "9"]]}
-    result["histograms"] = [[t, told] for t, _ in result["values"]]
-    if rnd.random() < 0.7:
-        del result["values"]
-    return whole
-
-
-def _no_values(whole: Any, rnd: random.Random) -> Any:
-    whole["data"]["result"][0]["values"] = []
-    return whole
-
-
-def _values(whole: Any, rnd: random.Random) -> Any:
-    for pair in whole["data"]["result"][0]["values"]:
-        if rnd.random() < 0.3:
-            pair[1] = rnd.choice(("NaN", "+Inf", "-Inf", "1e300"))
-    return whole
-
-
-def _unordered(whole: Any, rnd: random.Random) -> Any:
-    rnd.shuffle(whole["data"]["result"][0]["values"])
-    return whole
-
-
-def _kind(whole: Any, rnd: random.Random) -> Any:
-    whole["data"]["resultType"] = kind = rnd.choice(("vector", "scalar", "string", ""))
-    if kind in ("scalar", "string"):
-        whole["data"]["result"] = [1.0, "5"]
-    elif kind == "vector":
-        for result in whole["data"]["result"]:
-            result["value"] = (result.pop("values") or [None])[0]
-    return whole
-
-
-def _labels(whole: Any, rnd: random.Random) -> Any:
-    whole["data"]["result"][0]["metric"] = {"__name__": rnd.choice(HOSTILE_NAMES), "job": rnd.choice(HOSTILE_NAMES)}
-    return whole
-
-
-def _twice(whole: Any, rnd: random.Random) -> Any:
-    whole["data"]["result"].append(whole["data"]["result"][0])
-    return whole
-
-
-def _warned(whole: Any, rnd: random.Random) -> Any:
-    return whole | {"warnings": rnd.choice((["partial [/x]\nresponse"] * 9, ["\x1b[31m"], 5, [None]))}
-
-
-def _refused(whole: Any, rnd: random.Random) -> Any:
-    return {"status": "error", "errorType": "bad_data", "error": rnd.choice(("parse error [bold]\n\x1b[31m", "", 7))}
-
-
-ANSWERS: dict[str, Callable[[Any, random.Random], Any]] = {
-    "anywhere": _anywhere, "histograms": _histograms, "no values": _no_values, "odd values": _values,
-    "out of order": _unordered, "another kind": _kind, "odd labels": _labels, "twice": _twice, "warned": _warned,
-    "refused": _refused, "another": lambda whole, rnd: rnd.choice((*STRANGE, {"status": "success"})),
-}  # fmt: skip
-_BODIES: dict[str, Callable[[bytes, random.Random], bytes]] = {
-    "cut": lambda body, rnd: damaged(body, "cut", rnd),
-    "flipped": lambda body, rnd: damaged(body, "flipped", rnd),
-    "a page": lambda body, rnd: b"<html><body>[/x]\x1b[31m not here</body></html>",
-    "deep": lambda body, rnd: b"[" * 200_000,
-    "UTF-16": lambda body, rnd: body.decode().encode("utf-16"),
-    "a long number": lambda body, rnd: body.replace(b"[[", b"[[1" + b"0" * 5000, 1),
-    "gzip": lambda body, rnd: gzip.compress(body, mtime=0),
-}
-
-
-def prometheus_answer(rnd: random.Random, begin: float = 0.0, wait: float = 60.0) -> Case:
-    """The body of an answer to a range query from `begin`, a sample every `wait` seconds."""
-    count, leaks = rnd.choice(_LENGTHS), rnd.random() < 0.5
-    whole: Any = _answer(rnd, count, leaks, begin, wait)
-    done = []
-    if rnd.random() < 0.8:
-        done.append(rnd.choice(sorted(ANSWERS)))
-        whole = ANSWERS[done[0]](whole, rnd)
-    body = json.dumps(whole).encode()
-    if rnd.random() < 0.25:
-        done.append(rnd.choice(sorted(_BODIES)))
-        body = _BODIES[done[-1]](body, rnd)
-    return Case("answer.json", body, tuple(done), ("leak" if leaks else "pass") if count >= _SURE else None)

@@ -272,7 +272,7 @@ def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, text: str) -> None
     (tmp_path / FILE).write_text(text)
     made = table(tmp_path, EVERY)
     assert made.next_runs() == {"every": NOW + 600}
-    assert made.notes == [f"{tmp_path / FILE}.damaged: damaged: all schedules begin anew"]
+    assert made.notes == [f"{tmp_path / FILE}.damaged: damaged: all schedules start from now"]
     assert made.save() == ""
     assert Timetable(tmp_path).notes == []
 

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from monitors.catalog import all_specs
 from soak import live
 from soak.service import metrics
+from soak.service.admission import Admission
 from soak.service.archive import Archive
 from soak.service.board import Board, Now, Waiting
 from soak.service.config import ScheduleTable
-from soak.service.guard import Guard
 from soak.service.history import History
 from soak.service.web import Site
 from soak.store import FILE, Store
@@ -227,7 +227,7 @@ def test_pages_say_what_there_is_and_escape_it(stage: Stage, client: TestClient)
 def test_without_credentials_there_is_nothing_but_401(stage: Stage, tmp_path: Path) -> None:
     path = tmp_path / "web.yml"
     path.write_text(f"basic_auth_users: {{ann: {bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}}}")
-    with TestClient(stage.site.app(Guard(path))) as client:
+    with TestClient(stage.site.app(Admission(path))) as client:
         for asked in (
             "/",
             "/metrics",

@@ -179,7 +179,7 @@ def test_every_row_and_cell_that_is_lost_is_counted(write: Write) -> None:
     assert only(trace).t.tolist() == [0, 1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19]
     assert trace.lost == {"rss_bytes": 7 / 20}
     assert set(trace.notes) == {
-        "rss_bytes: 'inf' is no finite number",
+        "rss_bytes: 'inf' is not a finite number",
         "1 of 20 rows left out: they have too few columns",
         "1 of 20 rows left out: they have too many columns",
         "1 of 20 rows left out: their time cannot be read",
@@ -195,7 +195,7 @@ def test_a_quotation_that_swallows_lines_is_told(write: Write) -> None:
     rows[14] = '14,"4'
     trace = tables.read(write("t,rss_bytes\n" + "\n".join(rows)))
     assert only(trace).size == 19
-    assert "10 of 30 rows left out: they stand within a quotation" in trace.notes
+    assert "10 of 30 rows left out: they are inside a quoted field" in trace.notes
 
 
 def test_one_time_far_ahead_costs_no_more_than_itself(write: Write) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from soak.errors import ConfigError
 from soak.service import web_config
-from soak.service.guard import Answer, Guard
+from soak.service.admission import Admission, Answer
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 OTHER = bcrypt.hashpw(b"fresh", bcrypt.gensalt(4)).decode()
@@ -36,80 +36,80 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
-async def lets_in(guard: Guard, authorization: str, address: str = "192.0.2.1") -> bool:
-    return await guard.admits(authorization, address) is Answer.ADMITTED
+async def lets_in(admission: Admission, authorization: str, address: str = "192.0.2.1") -> bool:
+    return await admission.admits(authorization, address) is Answer.ADMITTED
 
 
 def test_only_who_is_listed_comes_in(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users:\n  ann: {HASH}\n"))
+    admission = Admission(write(tmp_path, f"basic_auth_users:\n  ann: {HASH}\n"))
 
     async def work() -> None:
-        assert await lets_in(guard, basic("ann", "secret"))
-        assert await lets_in(guard, basic("ann", "secret")), "as well when it is remembered"
+        assert await lets_in(admission, basic("ann", "secret"))
+        assert await lets_in(admission, basic("ann", "secret")), "as well when it is remembered"
         for wrong in (
             "", "Basic", "Basic !!!", "Bearer x", basic("ann", "wrong"), basic("bob", "secret"), basic("", ""),
             basic("ann", "secret\0"), basic("ann", "x" * 5000), "Basic \xff",
         ):  # fmt: skip
-            assert await guard.admits(wrong) is Answer.REFUSED
-            assert await guard.admits(wrong) is Answer.REFUSED, "as well when it is remembered"
+            assert await admission.admits(wrong) is Answer.REFUSED
+            assert await admission.admits(wrong) is Answer.REFUSED, "as well when it is remembered"
 
     run(work())
 
 
 def test_without_users_everyone_does(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, ""))
-    assert not guard.asks
+    admission = Admission(write(tmp_path, ""))
+    assert not admission.asks
 
     async def work() -> None:
-        assert await lets_in(guard, "")
+        assert await lets_in(admission, "")
 
     run(work())
 
 
 def test_a_changed_file_counts_and_a_broken_one_does_not(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
 
     async def work() -> None:
-        assert await lets_in(guard, basic("ann", "secret"))
+        assert await lets_in(admission, basic("ann", "secret"))
         write(tmp_path, f"basic_auth_users: {{ann: {OTHER}}}")
-        await guard.refresh()
-        assert not await lets_in(guard, basic("ann", "secret"))
-        assert await lets_in(guard, basic("ann", "fresh"))
+        await admission.refresh()
+        assert not await lets_in(admission, basic("ann", "secret"))
+        assert await lets_in(admission, basic("ann", "fresh"))
         write(tmp_path, "basic_auth_users: {ann: plain}")
-        await guard.refresh()
-        assert await lets_in(guard, basic("ann", "fresh")), "the last good one stays"
-        assert "expected a bcrypt hash" in guard.problem
+        await admission.refresh()
+        assert await lets_in(admission, basic("ann", "fresh")), "the last good one stays"
+        assert "expected a bcrypt hash" in admission.problem
         (tmp_path / "web.yml").unlink()
-        await guard.refresh()
-        assert await lets_in(guard, basic("ann", "fresh"))
-        assert "No such file" in guard.problem
+        await admission.refresh()
+        assert await lets_in(admission, basic("ann", "fresh"))
+        assert "No such file" in admission.problem
         write(tmp_path, f"basic_auth_users: {{ann: {OTHER}}}")
-        await guard.refresh()
-        assert guard.problem == ""
+        await admission.refresh()
+        assert admission.problem == ""
 
     run(work())
 
 
 def test_a_half_written_file_opens_no_door(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
 
     async def work() -> None:
         for text in ("", "basic_auth_users:\n", "basic_auth_users: {}"):
             write(tmp_path, text)
-            await guard.refresh()
-            assert not await lets_in(guard, "")
-            assert await lets_in(guard, basic("ann", "secret"))
-            assert "is taken on or off with the next start only" in guard.problem
+            await admission.refresh()
+            assert not await lets_in(admission, "")
+            assert await lets_in(admission, basic("ann", "secret"))
+            assert "takes a restart to turn on or off" in admission.problem
 
     run(work())
 
 
 def test_many_at_once_are_told_right_from_wrong(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
     asked = [basic("ann", "secret" if n % 3 == 0 else f"wrong{n}") for n in range(300)]
 
     async def work() -> None:
-        answers = await asyncio.gather(*(guard.admits(each, str(n)) for n, each in enumerate(asked)))
+        answers = await asyncio.gather(*(admission.admits(each, str(n)) for n, each in enumerate(asked)))
         right = [answer is Answer.ADMITTED for answer in answers]
         assert right == [n % 3 == 0 for n in range(300)]
 
@@ -117,37 +117,37 @@ def test_many_at_once_are_told_right_from_wrong(tmp_path: Path) -> None:
 
 
 def test_who_is_known_waits_for_nobody_who_guesses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
 
     async def work() -> None:
-        assert await lets_in(guard, basic("ann", "secret"))
+        assert await lets_in(admission, basic("ann", "secret"))
         never = asyncio.Event()
 
         async def hangs(*_: object) -> bool:
             await never.wait()
             return False
 
-        monkeypatch.setattr(guard, "_check", hangs)
-        guessing = [asyncio.create_task(guard.admits(basic("ann", f"{n}"), "192.0.2.1")) for n in range(100)]
+        monkeypatch.setattr(admission, "_check", hangs)
+        guessing = [asyncio.create_task(admission.admits(basic("ann", f"{n}"), "192.0.2.1")) for n in range(100)]
         await asyncio.sleep(0)
-        assert await lets_in(guard, basic("ann", "secret"))
+        assert await lets_in(admission, basic("ann", "secret"))
         never.set()
         await asyncio.gather(*guessing)
-        assert await lets_in(guard, basic("ann", "secret")), "guesses push nobody out of what is remembered"
+        assert await lets_in(admission, basic("ann", "secret")), "guesses push nobody out of what is remembered"
 
     run(work())
 
 
 def test_an_address_has_few_places_and_takes_none_from_others(tmp_path: Path) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
 
     async def work() -> None:
-        guesses = [guard.admits(basic("ann", f"{n}"), "192.0.2.1") for n in range(100)]
-        *answers, other = await asyncio.gather(*guesses, guard.admits(basic("ann", "secret"), "192.0.2.2"))
+        guesses = [admission.admits(basic("ann", f"{n}"), "192.0.2.1") for n in range(100)]
+        *answers, other = await asyncio.gather(*guesses, admission.admits(basic("ann", "secret"), "192.0.2.2"))
         assert answers.count(Answer.BUSY) == 84
         assert answers.count(Answer.REFUSED) == 16
         assert other is Answer.ADMITTED
-        assert guard.turned_away == 100
+        assert admission.turned_away == 100
 
     run(work())
 
@@ -155,12 +155,12 @@ def test_an_address_has_few_places_and_takes_none_from_others(tmp_path: Path) ->
 def test_who_is_unknown_is_checked_against_a_hash_of_the_same_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guard = Guard(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
+    admission = Admission(write(tmp_path, f"basic_auth_users: {{ann: {HASH}}}"))
     asked: list[bytes] = []
     monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: bool(asked.append(hashed)) or True)
 
     async def work() -> None:
-        assert not await lets_in(guard, basic("bob", "x")), "though the check itself said yes"
+        assert not await lets_in(admission, basic("bob", "x")), "though the check itself said yes"
 
     run(work())
     assert asked == [HASH.encode()]

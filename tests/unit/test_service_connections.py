@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from soak.service.door import ANSWER, HEAD, PAUSE, SLOW, Door
-from soak.service.threshold import Names, Threshold
+from soak.service.connections import ANSWER, HEAD, PAUSE, SLOW, Connections
+from soak.service.middleware import Middleware, Names
 
 
 class Line:
@@ -28,60 +28,60 @@ class Line:
 
 
 class Street:
-    """A door with callers."""
+    """Connections with callers."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.door = Door(16, lambda: self.now)
+        self.connections = Connections(16, lambda: self.now)
         self.lines: dict[tuple[str, int], Line] = {}
 
     def comes(self, host: str, port: int) -> bool:
         line = self.lines[host, port] = Line()
-        return self.door.enter((host, port), line)  # type: ignore[arg-type]
+        return self.connections.enter((host, port), line)  # type: ignore[arg-type]
 
     def open(self) -> set[tuple[str, int]]:
-        return set(self.door.callers)
+        return set(self.connections.callers)
 
 
 @pytest.fixture
 def street() -> Iterator[Street]:
     made = Street()
     yield made
-    made.door.close()
+    made.connections.close()
 
 
 def test_who_is_silent_is_ended_and_who_asks_is_not(street: Street) -> None:
     street.comes("a", 1)
     street.comes("a", 2)
     street.now = HEAD - 1
-    street.door.asked(("a", 2))
+    street.connections.asked(("a", 2))
     street.now = HEAD + 1
-    street.door.sweep()
+    street.connections.sweep()
     assert street.open() == {("a", 2)}
     assert street.lines["a", 1].ended
-    street.door.answered(("a", 2))
+    street.connections.answered(("a", 2))
     street.now += HEAD + 1
-    street.door.sweep()
+    street.connections.sweep()
     assert street.open() == set(), "nor may the next request drip"
-    assert street.door.cut["idle"] == 2
+    assert street.connections.cut["idle"] == 2
 
 
 def test_an_answer_may_take_long_but_not_for_ever_and_not_stand_still(street: Street) -> None:
     street.comes("a", 1)
     street.comes("a", 2)
     for port in (1, 2):
-        street.door.asked(("a", port))
+        street.connections.asked(("a", port))
     while street.now < ANSWER - PAUSE:
         street.now += PAUSE - 1
-        street.door.moved(("a", 1))
-        street.door.sweep()
+        street.connections.moved(("a", 1))
+        street.connections.sweep()
         assert ("a", 1) in street.open()
     assert ("a", 2) not in street.open()
     street.now = ANSWER + 1
-    street.door.moved(("a", 1))
-    street.door.sweep()
+    street.connections.moved(("a", 1))
+    street.connections.sweep()
     assert street.open() == set()
-    assert street.door.cut["slow"] == 2
+    assert street.connections.cut["slow"] == 2
 
 
 def test_one_address_makes_room_for_itself_and_not_at_the_cost_of_others(street: Street) -> None:
@@ -91,7 +91,7 @@ def test_one_address_makes_room_for_itself_and_not_at_the_cost_of_others(street:
         assert street.comes("a", port), "the oldest idle one makes room"
     assert ("b", 99) in street.open()
     assert street.open() == {("b", 99), *(("a", port) for port in range(92, 100))}
-    assert street.door.cut["room"] == 92
+    assert street.connections.cut["room"] == 92
 
 
 def test_many_addresses_make_room_by_who_has_most(street: Street) -> None:
@@ -107,9 +107,9 @@ def test_many_addresses_make_room_by_who_has_most(street: Street) -> None:
 def test_who_is_slow_makes_room_and_where_all_are_busy_the_new_one_is_turned_away(street: Street) -> None:
     for port in range(8):
         street.comes("a", port)
-        street.door.asked(("a", port))
+        street.connections.asked(("a", port))
     assert not street.comes("a", 9)
-    assert street.door.cut["refused"] == 1
+    assert street.connections.cut["refused"] == 1
     street.now = SLOW + 1
     assert street.comes("a", 9)
     assert ("a", 0) not in street.open()
@@ -118,10 +118,10 @@ def test_who_is_slow_makes_room_and_where_all_are_busy_the_new_one_is_turned_awa
 def test_who_leaves_is_forgotten_and_a_successor_is_not(street: Street) -> None:
     street.comes("a", 1)
     before = street.lines["a", 1]
-    street.door.leave(("a", 1), before)  # type: ignore[arg-type]
+    street.connections.leave(("a", 1), before)  # type: ignore[arg-type]
     assert street.open() == set()
     street.comes("a", 1)
-    street.door.leave(("a", 1), before)  # type: ignore[arg-type]
+    street.connections.leave(("a", 1), before)  # type: ignore[arg-type]
     assert street.open() == {("a", 1)}
 
 
@@ -131,21 +131,21 @@ def test_without_descriptors_the_reserve_turns_the_next_one_away(street: Street)
     tried = []
 
     def raw() -> tuple[int, object]:
-        tried.append(street.door._reserve)
-        if street.door._reserve is not None:
+        tried.append(street.connections._reserve)
+        if street.connections._reserve is not None:
             raise OSError(errno.EMFILE, "Too many open files")
         return read, ("a", 1)
 
     street.now = 7.0
     with pytest.raises(BlockingIOError):
-        street.door.accept(raw)
+        street.connections.accept(raw)
     assert tried[1] is None, "tried again with the reserve let go"
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(read)
-    assert street.door.exhausted == 7.0
-    assert street.door.keep(), "and taken again"
+    assert street.connections.exhausted == 7.0
+    assert street.connections.keep(), "and taken again"
     with pytest.raises(OSError, match="aborted"):
-        street.door.accept(lambda: (_ for _ in ()).throw(OSError(errno.ECONNABORTED, "aborted")))
+        street.connections.accept(lambda: (_ for _ in ()).throw(OSError(errno.ECONNABORTED, "aborted")))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def fine(scope: Scope, receive: Receive, send: Send) -> None:
 
 def test_a_foreign_name_is_misdirected_before_anything_else(street: Street) -> None:
     said: list[str] = []
-    client = TestClient(Threshold(fine, street.door, Names("x", []), said.append), "http://localhost")
+    client = TestClient(Middleware(fine, street.connections, Names("x", []), said.append), "http://localhost")
     assert client.get("/").status_code == 200
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
     assert client.get("/", headers={"Host": "127.0.0.1:1"}).status_code == 200
@@ -192,13 +192,13 @@ def test_a_foreign_name_is_misdirected_before_anything_else(street: Street) -> N
 
 def test_an_error_within_is_said_and_contained(street: Street) -> None:
     said: list[str] = []
-    threshold = Threshold(Broken(), street.door, Names("x", []), said.append)
+    middleware = Middleware(Broken(), street.connections, Names("x", []), said.append)
     street.comes("a", 1)
 
     async def nothing(*_: object) -> None:
         return
 
     scope = {"type": "http", "headers": [], "client": ("a", 1)}
-    asyncio.run(threshold(scope, nothing, nothing))  # type: ignore[arg-type]
+    asyncio.run(middleware(scope, nothing, nothing))  # type: ignore[arg-type]
     assert said == ["a request was not answered: RuntimeError: [bold]broken[/]\n"]
-    assert not street.door.callers["a", 1].answering
+    assert not street.connections.callers["a", 1].answering

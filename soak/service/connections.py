@@ -42,7 +42,7 @@ class Caller:
     cut: bool = False
 
 
-class Door:
+class Connections:
     """Who is connected. Everything happens in the thread of the loop."""
 
     def __init__(self, most: int | None = None, clock: Callable[[], float] | None = None) -> None:
@@ -172,9 +172,9 @@ class Door:
 
 
 class Listener(socket.socket):
-    """A listening socket that lets in through a door."""
+    """A listening socket that takes in as many as there is room for."""
 
-    door: Door
+    connections: Connections
 
     def accept(self) -> tuple[socket.socket, object]:
         """The next connection that there is room for.
@@ -183,11 +183,11 @@ class Listener(socket.socket):
             OSError: as any socket; BlockingIOError where nobody is left.
         """
         while True:
-            fd, address = self.door.accept(self._accept)  # type: ignore[attr-defined]
+            fd, address = self.connections.accept(self._accept)  # type: ignore[attr-defined]
             connection = Connection(self.family, self.type, self.proto, fileno=fd)
             key = (str(address[0]), int(address[1]))  # type: ignore[index]
-            if self.door.enter(key, connection):
-                connection.gone = lambda: self.door.leave(key, connection)  # noqa: B023  (returned at once)
+            if self.connections.enter(key, connection):
+                connection.gone = lambda: self.connections.leave(key, connection)  # noqa: B023  (returned at once)
                 return connection, address
             connection.close()
 
@@ -205,7 +205,7 @@ class Connection(socket.socket):
             told()
 
 
-def listening(door: Door, host: str, port: int) -> Listener:
+def listening(connections: Connections, host: str, port: int) -> Listener:
     """A socket that listens there.
 
     Raises:
@@ -214,7 +214,7 @@ def listening(door: Door, host: str, port: int) -> Listener:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named since asyncio sends without delay (TCP_NODELAY) only where it is: 40 ms an answer otherwise.
     listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.door = door
+    listener.connections = connections
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

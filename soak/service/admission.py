@@ -37,7 +37,7 @@ class Answer(Enum):
     """Too many passwords of this address wait already."""
 
 
-class Guard:
+class Admission:
     """Keeps the latest good web config, and says who may come in."""
 
     def __init__(self, path: Path) -> None:
@@ -96,13 +96,13 @@ class Guard:
         self._known.clear()
 
     def _unprotected(self, fresh: WebConfig) -> None:
-        """A file that is half written must not open the door: protection is taken away by a restart only."""
+        """A file that is half written must let nobody in: protection is taken away by a restart only."""
         for key, before, after in (
             ("tls_server_config", self._config.tls, fresh.tls),
             ("basic_auth_users", self._config.users, fresh.users),
         ):
             if bool(before) != bool(after):
-                raise ConfigError(self.path, key, "…", "is taken on or off with the next start only")
+                raise ConfigError(self.path, key, "…", "takes a restart to turn on or off")
 
     def _look(self) -> tuple[Any, ...]:
         return tuple(map(_stamp, self._config.files(self.path)))
@@ -182,17 +182,17 @@ def _credentials(authorization: str) -> tuple[str, str]:
 
 
 class Renewing(ssl.SSLContext):
-    """A context that asks its guard for the present one at every connection."""
+    """A context that asks for the present one at every connection."""
 
-    guard: Guard
+    admission: Admission
 
     def wrap_bio(self, *args: Any, **keys: Any) -> ssl.SSLObject:
         """As the present context would."""
-        return self.guard.context().wrap_bio(*args, **keys)
+        return self.admission.context().wrap_bio(*args, **keys)
 
 
-def renewing(guard: Guard) -> Renewing:
+def renewing(admission: Admission) -> Renewing:
     """For a server: new certificates are used without a restart."""
     context = Renewing(ssl.PROTOCOL_TLS_SERVER)
-    context.guard = guard
+    context.admission = admission
     return context

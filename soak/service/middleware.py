@@ -1,4 +1,4 @@
-"""What every request passes first: by which name it asks, how long its answer takes, and what goes wrong within."""
+"""Every request passes here first: by which host name it asks, how long its answer takes, what goes wrong within it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from soak.service.door import Door
+from soak.service.connections import Connections
 
 
 class Names:
@@ -34,12 +34,12 @@ class Names:
         return True
 
 
-class Threshold:
+class Middleware:
     """Every request passes here first."""
 
-    def __init__(self, app: ASGIApp, door: Door, names: Names, say: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, connections: Connections, names: Names, say: Callable[[str], None]) -> None:
         """Before the application; `say` is told of requests that fail or are refused."""
-        self._app, self._door, self._names, self._say = app, door, names, say
+        self._app, self._connections, self._names, self._say = app, connections, names, say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -47,18 +47,18 @@ class Threshold:
             return
         client = scope.get("client") or ("", 0)
         address = (str(client[0]), int(client[1]))
-        self._door.asked(address)
+        self._connections.asked(address)
 
         async def sent(message: Message) -> None:
             await send(message)
-            self._door.moved(address)
+            self._connections.moved(address)
 
         try:
             await (self._app if self._is_known(scope) else _misdirected)(scope, receive, sent)
         except Exception as error:  # noqa: BLE001  (one request that fails is said, and harms no other)
             self._say(f"a request was not answered: {type(error).__name__}: {error}")
         finally:
-            self._door.answered(address)
+            self._connections.answered(address)
 
     def _is_known(self, scope: Scope) -> bool:
         asked = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
@@ -69,7 +69,7 @@ class Threshold:
 
 
 async def _misdirected(scope: Scope, receive: Receive, send: Send) -> None:
-    text = "This service does not go by that name. [service] hosts in its config names those that it does.\n"
+    text = "This service does not answer to that host name; see [service] hosts in its config.\n"
     await PlainTextResponse(text, 421)(scope, receive, send)
 
 
