@@ -13,6 +13,9 @@ from soak.guardian import Watched
 from soak.strays import Strays
 from soak.verdict import UNSEEN
 
+_HELPER = "helper "
+"""How the keys of processes of our own begin; those of trials are their indices."""
+
 Tell = Callable[[int, str, str], None]
 """Told the index of a trial, the kind of an event, and what happened."""
 
@@ -30,6 +33,7 @@ class Custody:
         """
         self._guard, self._strays = Guard(clock), Strays()
         self._clock, self._tell, self._note = clock, tell, note
+        self._helpers: set[int] = set()
         self._uncleared: dict[int, str] = {}
         """Trials that run, or of which something may be left, and their marks."""
         self._bare: set[int] = set()
@@ -57,6 +61,17 @@ class Custody:
     def ended(self, trial: int) -> None:
         """The worker is gone: what is left of the trial is ended now, and its cgroup removed."""
         self._guard.release(str(trial))
+
+    def guard(self, helpers: set[int]) -> None:
+        """Processes of our own, each in a session of its own, that are there now: ended too if soak dies.
+
+        They ask the kernel for that by themselves, but one that is stopped before it has asked would stay.
+        """
+        for pid in helpers - self._helpers:
+            self._guard.watch(Watched(f"{_HELPER}{pid}", pid))
+        for pid in self._helpers - helpers:
+            self._guard.release(f"{_HELPER}{pid}")
+        self._helpers = helpers
 
     def attend(self, known: set[int]) -> None:
         """Once a turn of the loop. known: pids of our own children that are waited for elsewhere."""
@@ -95,6 +110,8 @@ class Custody:
 
     def _told(self, cleared: list[Cleared]) -> None:
         for one in cleared:
+            if one.key.startswith(_HELPER):
+                continue
             self._uncleared.pop(int(one.key), None)
             if one.ended:
                 self._tell(

@@ -116,17 +116,21 @@ class Supervisor:
                 self._hear_of_device(news)
             self._begin_judging()
             self._collect()
+            self._custody.guard(self._helpers())
             self._custody.attend(self._known())
             for index, running in self._running.items():
                 running.feed.strays = self._custody.strays_of(index)
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
+    def _helpers(self) -> set[int]:
+        """Processes that judge and look."""
+        judges = [judging.pid for _, judging in self._judging.values()]
+        return {pid for pid in (*judges, *(r.watch.pid for r in self._running.values())) if pid}
+
     def _known(self) -> set[int]:
         """Children that are waited for here, or by the pool."""
-        helpers = [judging.pid for _, judging in self._judging.values()]
-        running = [pid for r in self._running.values() for pid in (r.worker.pid, r.watch.pid)]
-        return {pid for pid in (*helpers, *running) if pid} | self._pool.pids
+        return self._helpers() | {r.worker.pid for r in self._running.values()} | self._pool.pids
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
