@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
@@ -14,6 +15,10 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("soak: interrupted\n")
         return 130
+    except Exception as error:  # noqa: BLE001  (what fails before the command line does: a package, memory, threads)
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stderr.write(f"soak: cannot begin: {type(error).__name__}: {ascii(str(error))[1:-1][:2000]}\n")
+        return 4
 
 
 if __name__ == "__main__":

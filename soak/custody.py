@@ -107,8 +107,10 @@ class Custody:
         self._told(self._guard.close())
         self._uncleared.clear()
         until = self._clock.monotonic() + patience
-        while self._strays.attend(known, {}) and self._clock.monotonic() < until:
+        self._strays.attend(known, {})
+        while self._strays.seen and self._clock.monotonic() < until:
             self._guard.pause()
+            self._strays.attend(known, {})
 
     def _told(self, cleared: list[Cleared]) -> None:
         for one in cleared:

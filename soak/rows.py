@@ -92,7 +92,7 @@ class Rows:
         Raises:
             RecordError: the folder cannot be written, or something is there already.
         """
-        if path.exists() or path.is_symlink():
+        if os.path.lexists(path):
             raise RecordError(f"{path}: a record is there already; give another --out")
         try:
             db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)

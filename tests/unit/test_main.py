@@ -1,0 +1,38 @@
+"""What fails before there is a command line to fail: never the exit code of a verdict."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from soak import __main__, cli
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread\x1b[2J\n"), MemoryError(), OSError("\udcff")])
+def test_an_error_outside_the_command_line_exits_4(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "main", fail)
+    assert __main__.main() == 4
+    said = capsys.readouterr().err
+    assert said.startswith(f"soak: cannot begin: {type(error).__name__}")
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+def test_a_package_that_is_not_there_exits_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("soak.cli")
+    monkeypatch.setitem(sys.modules, "soak.cli", None)
+    assert __main__.main() == 4
+
+
+def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupt)
+    assert __main__.main() == 130
