@@ -65,6 +65,8 @@ class Target:
     """Seconds since that beat."""
     cgroup: Path | None = None
     """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
+    strays: frozenset[int] = frozenset()
+    """Processes of the trial that left its tree, where no cgroup tells them."""
     tester_pid: int | None = None
     """soak's own process."""
     device: str = ""

@@ -11,6 +11,7 @@ from soak.clock import Clock
 from soak.guard import Cleared, Guard
 from soak.guardian import Watched
 from soak.strays import Strays
+from soak.verdict import UNSEEN
 
 _HELPER = "helper "
 """Keys of our own processes begin so; those of trials are their indices."""
@@ -32,8 +33,12 @@ class Custody:
         self._guard, self._strays = Guard(clock), Strays()
         self._clock, self._tell, self._note = clock, tell, note
         self._helpers: set[int] = set()
-        self._uncleared: set[int] = set()
-        """Trials that run, or of which something may be left."""
+        self._uncleared: dict[int, str] = {}
+        """Trials that run, or of which something may be left, and their marks."""
+        self._bare: set[int] = set()
+        """Trials that have no cgroup, which would tell every process of theirs."""
+        self._unseen: set[int] = set()
+        """Of these, told to have processes that are not sampled."""
 
     def sweep(self) -> None:
         """End what an earlier run left behind, whose supervisor and guardian were killed at once."""
@@ -47,7 +52,9 @@ class Custody:
 
     def began(self, trial: int, session: int, mark: str, cgroup: Path | None) -> None:
         """A worker was started."""
-        self._uncleared.add(trial)
+        self._uncleared[trial] = mark
+        if cgroup is None:
+            self._bare.add(trial)
         self._guard.watch(Watched(str(trial), session, mark, str(cgroup or "")))
 
     def ended(self, trial: int) -> None:
@@ -77,22 +84,37 @@ class Custody:
         if lost:
             self._note(lost)
         own = {self._guard.pid} if self._guard.pid else set()
-        if ended := self._strays.attend(helpers | others | own, frozenset(self._uncleared)):
+        if ended := self._strays.attend(helpers | others | own, self._uncleared):
             self._note(f"{ended} processes that had left their trial were ended")
+        self._tell_unseen()
+
+    def strays_of(self, trial: int) -> frozenset[int]:
+        """Processes that left the tree of this trial, and of no other, where no cgroup tells them."""
+        if trial not in self._bare:
+            return frozenset()
+        return frozenset(pid for pid, trials in self._strays.seen.items() if trials == {trial})
+
+    def _tell_unseen(self) -> None:
+        """Whose a process is that may be of several trials nobody knows: it is sampled for none."""
+        for pid, trials in self._strays.seen.items():
+            for trial in (trials & self._bare) - self._unseen if len(trials) > 1 else ():
+                self._unseen.add(trial)
+                said = f"process {pid} left its trial, this one or another: what it holds was not seen"
+                self._tell(trial, UNSEEN, said)
 
     def close(self, known: set[int], patience: float = 5.0) -> None:
         """Leave no process behind, whatever ended the run. known: children of ours that go on."""
         self._told(self._guard.close())
         self._uncleared.clear()
         until = self._clock.monotonic() + patience
-        while self._strays.attend(known, frozenset()) and self._clock.monotonic() < until:
+        while self._strays.attend(known, {}) and self._clock.monotonic() < until:
             self._guard.pause()
 
     def _told(self, cleared: list[Cleared]) -> None:
         for one in cleared:
             if one.key.startswith(_HELPER):
                 continue
-            self._uncleared.discard(int(one.key))
+            self._uncleared.pop(int(one.key), None)
             if one.ended:
                 self._tell(
                     int(one.key),

@@ -24,6 +24,8 @@ MARK = "SOAK_TRIAL"
 """Environment variable that every process of a trial inherits: `PID.START.NAMESPACE` of its supervisor, `.NUMBER`."""
 PATIENCE = 10.0
 """Seconds for killed processes to be gone; one that is stuck in the kernel is left, and told."""
+_CHASE = 0.5
+"""Seconds in one go to kill those that keep coming."""
 _NAMES = 5
 _PR_SET_PDEATHSIG = 1
 _DEAD = (b"Z", b"X")
@@ -88,20 +90,22 @@ def _processes(proc: Path) -> Iterable[tuple[int, bytes, int]]:
 
 
 def _in_cgroup(cgroup: Path) -> list[int]:
-    """Of it and of those below it."""
+    """Of it and of those below it; one of another namespace, which is listed as 0, is not ours to end."""
     pids: list[int] = []
     with contextlib.suppress(OSError):
         for folder in (cgroup, *(path for path in cgroup.rglob("*") if path.is_dir())):
             with contextlib.suppress(OSError):
                 pids += map(int, (folder / "cgroup.procs").read_text().split())
-    return pids
+    return [pid for pid in pids if pid not in (0, os.getpid())]
 
 
 def _name(pid: int, proc: Path) -> str:
+    """A process chooses it, line ends and tabs included; it is told on one line, between tabs."""
     try:
-        return (proc / str(pid) / "comm").read_bytes().decode(errors="replace").strip()
+        said = (proc / str(pid) / "comm").read_bytes().decode(errors="replace").strip()
     except OSError:
         return "?"
+    return "".join(one if one.isprintable() else "?" for one in said)
 
 
 def end(watched: Iterable[Watched], patience: float = PATIENCE) -> tuple[dict[int, str], dict[int, str]]:
@@ -111,20 +115,43 @@ def end(watched: Iterable[Watched], patience: float = PATIENCE) -> tuple[dict[in
         Those that were killed, and those that are still there after `patience` seconds; pids and names.
     """
     watched = list(watched)
+    cgroups = [Path(one.cgroup) for one in watched if one.cgroup]
     until = time.monotonic() + patience
     killed: dict[int, str] = {}
-    while left := members(watched):
+    while True:
+        # Before the long look at every process: what forks and exits all the time is never seen by that.
+        chased = {pid: name for cgroup in cgroups for pid, name in _kill_cgroup(cgroup).items()}
+        found = members(watched)
+        _kill(found)
+        left = chased | found
+        if not left:
+            break
         killed |= left
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
         if time.monotonic() > until:
             break
         time.sleep(0.02)
-    for one in watched:
-        if one.cgroup:
-            _remove(Path(one.cgroup), until)
+    for cgroup in cgroups:
+        _remove(cgroup, until)
     return killed, left
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _kill_cgroup(cgroup: Path) -> dict[int, str]:
+    """Kill until nobody new is in it; who was, with names: the dead have theirs until somebody waits for them."""
+    seen: dict[int, str] = {}
+    until = time.monotonic() + _CHASE
+    while (found := set(_in_cgroup(cgroup))) - seen.keys() and time.monotonic() < until:
+        # Version 2 of cgroups kills all at once.
+        with contextlib.suppress(OSError), (cgroup / "cgroup.kill").open("r+b", buffering=0) as file:
+            file.write(b"1\n")
+        _kill(found)
+        seen |= {pid: _name(pid, PROC) for pid in found - seen.keys()}
+    return seen
 
 
 def _remove(cgroup: Path, until: float) -> None:

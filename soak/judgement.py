@@ -24,7 +24,7 @@ from monitors.units import format_duration
 from reports.record import TrialInfo
 from soak.damage import weighed
 from soak.record import Record, open_record
-from soak.verdict import Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
+from soak.verdict import UNSEEN, Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
 
 
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
     shown = Shown(detection.verdict, detection.reason) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     loss = record.loss(trial.index)
-    found = judge_trial(trial.end_reason, trial.end_message, shown, said)
+    found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial))
     verdict = weighed(found, loss, trial.name)
     layer = detection.layer if detection and detection.verdict == "leak" and verdict.verdict == found.verdict else None
     body: dict[str, Any] = {
@@ -74,6 +74,11 @@ def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings
             finding.series for finding in detection.findings if holds_evidence(finding, share, named[finding.series])
         ],
     }
+
+
+def unseen_of(record: Record, trial: TrialInfo) -> str:
+    """What of it was not sampled; empty where nothing is known of that."""
+    return next((e.message for e in record.events() if e.trial == trial.index and e.kind == UNSEEN), "")
 
 
 def _broke(record: Record, trial: TrialInfo) -> Event | None:

@@ -139,8 +139,9 @@ _WORDS = {
 
 
 def ending(
-    state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "", greeted: bool = True
-) -> Ending:
+    state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "",
+    greeted: bool = True, stacks: bool = True,
+) -> Ending:  # fmt: skip
     """Why a worker is gone, from every sign there is.
 
     Args:
@@ -150,11 +151,13 @@ def ending(
         oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
         garbled: what it sent that is no message; empty where all it sent was. Nothing else it said counts then.
         greeted: whether it ever said that it is a worker. One that did not never was one.
+        stacks: whether it wrote its stacks when it was asked to. One that was stopped cannot.
     """
     if garbled:
         return Ending("garbled", garbled)
     if state.blame == "hung":
-        return Ending("hung", f"no sign of life for {state.silent:.0f} s; its stacks are in the record")
+        said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
+        return Ending("hung", f"no sign of life for {state.silent:.0f} s; {said}")
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
     if state.blame == "alarm":

@@ -51,6 +51,8 @@ class Feed:
         """Monotonic time of the spawn: t = 0 of the trial's samples."""
         self._pid = pid
         self._cgroup = cgroup
+        self.strays: frozenset[int] = frozenset()
+        """Processes of the trial that left its tree; replaced whole."""
         self._lock = threading.Lock()
         self._beat: Mapping[str, float] = {}
         self._beat_at: float | None = None
@@ -75,6 +77,7 @@ class Feed:
                 beat_number=self._beats,
                 beat_age=None if self._beat_at is None else now - self._beat_at,
                 cgroup=self._cgroup,
+                strays=self.strays,
                 tester_pid=tester_pid,
                 device=self._device,
                 gpu=sight,

@@ -111,6 +111,8 @@ class Supervisor:
                 self._hear_of_device(news)
             self._judge()
             self._custody.attend(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
+            for index, running in self._running.items():
+                running.feed.strays = self._custody.strays_of(index)
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
@@ -243,7 +245,7 @@ class Supervisor:
         # Asked before the pipe is read: what a worker says last lies in the pipe when it is gone.
         code = running.worker.returncode()
         self._hear(running, last=code is not None)
-        running.worker.log.trim()
+        running.worker.trim_logs()
         if code is not None:
             self._end(running, code)
             return
@@ -335,11 +337,11 @@ class Supervisor:
         self._recorder.leave(trial.index, stepped)
         self._listen(running, wanted=False)
         running.watch.close()
-        tail = worker.log.tail()
+        tail, stacks = worker.log.tail(), bool(worker.stacks())
         kills = worker.close()
         self._custody.ended(trial.index)
         said = (running.done.reason, running.done.message) if running.done else None
-        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted))
+        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted, stacks))
         seconds = self._clock.monotonic() - running.started
         body = {
             "state": "ended", "started": running.started_wall, "seconds": seconds,

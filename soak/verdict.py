@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
 
+UNSEEN = "unseen_process"
+"""Kind of the event that something of a trial, or of another beside it, was not sampled."""
+
 _UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
 _BROKEN_ENDS = {"broken": "the workload could not be built", "garbled": "the worker broke the protocol"}
 _CUT_ENDS = ("interrupted", "stopped", "lost", "")
@@ -30,12 +33,13 @@ class Verdict:
     reason: str
 
 
-def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: str = "") -> Verdict:
+def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: str = "", unseen: str = "") -> Verdict:
     """The verdict of one trial.
 
     A trial that broke off by its own fault is `unstable`, but for one: memory that grew until the trial was killed
     for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one. Where
     its device broke under it (broke: what happened, and when), nothing is said: a device in trouble explains anything.
+    Where something of it was not sampled (unseen: what), it cannot pass.
     """
     if broke:
         return Verdict("invalid", f"the device broke: {broke}" + (f"; until then: {shown.reason}" if shown else ""))
@@ -54,6 +58,8 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: s
     if end_reason in _CUT_ENDS and not leaks:
         cut = f"{_ENDED[end_reason]} before its end" if end_reason else "it has not ended"
         return Verdict("inconclusive", f"{cut}; until then: {shown.reason}")
+    if unseen and shown.verdict == "pass":
+        return Verdict("inconclusive", f"{unseen}; of what was: {shown.reason}")
     return Verdict(shown.verdict, shown.reason)
 
 

@@ -170,6 +170,11 @@ class Worker:
         """None while it runs."""
         return self._process.poll()
 
+    def trim_logs(self) -> None:
+        """Begin anew what has grown too large: a worker may write its stacks as fast as its output."""
+        self.log.trim()
+        self._stacks.trim()
+
     def stacks(self) -> str:
         """What was dumped so far."""
         return self._stacks.tail(_LONGEST_STACKS)

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import allocators, catalog, heap, sandbox, wire
+from workloads.errors import StreamError
 from workloads.every import Every
 from workloads.lineage import die_with_parent
 from workloads.tracer import Tracer
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 SLICE = 0.5
 """Longest sleep of a paced stream, in seconds, so that beats and signals are not held up."""
+KEPT = 20_000
+"""Characters of a message, and of either end of a traceback, that are told: any of them fit a line of the pipe."""
 
 
 def main() -> int:
@@ -119,6 +122,9 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         raise
     except StopIteration:
         return wire.Done("exhausted", "the source has no more frames")
+    except StreamError as error:
+        # A file that is no video says nothing of the workload.
+        return _ended("failed" if drive.stepped else "broken", error)
     except Exception as error:  # noqa: BLE001  (a workload is contained here)
         return _ended("oom" if runtime.is_out_of_memory(error) else "failed", error)
 
@@ -149,8 +155,15 @@ def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
 
 
 def _ended(reason: str, error: Exception) -> wire.Done:
-    message = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-    return wire.Done(reason, message, "".join(traceback.format_exception(error)))
+    """In the words of the exception, which may be of any length, or fail to say anything."""
+    name = type(error).__name__
+    try:
+        message, trace = f"{name}: {error}", "".join(traceback.format_exception(error))
+    except Exception as another:  # noqa: BLE001  (a workload is contained here)
+        message, trace = f"{name} that cannot be printed: {type(another).__name__}", ""
+    if (more := len(trace) - 2 * KEPT) > 0:
+        trace = f"{trace[:KEPT]}\n… ({more:,} more characters)\n{trace[-KEPT:]}"
+    return wire.Done(reason, message.strip().partition("\n")[0][:KEPT], trace)
 
 
 class Drive:
@@ -169,6 +182,11 @@ class Drive:
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
         self._golden: Golden | None = None
+
+    @property
+    def stepped(self) -> bool:
+        """Whether any step was made."""
+        return self._steps > 0
 
     def run(self) -> wire.Done:
         """Until the first limit."""

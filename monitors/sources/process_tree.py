@@ -82,6 +82,8 @@ class TreeReader:
         members = self._survivors(root)
         if root not in members or not members[root].alive:
             raise NoDataError(f"process {root} has ended")
+        for pid in target.strays - members.keys():
+            self._add(members, pid)
         began = self._clock()
         if began >= self._search_due:
             self._add_descendants(members)

@@ -114,8 +114,9 @@ def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     from monitors.condense import condensed
     from soak.damage import weighed
+    from soak.judgement import unseen_of
     from soak.record import open_record
-    from soak.verdict import Verdict
+    from soak.verdict import Shown, judge_trial
 
     record = open_record(folder)
     trials = [trial for trial in record.trials() if trial.started is not None]
@@ -123,7 +124,9 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
     for trial in trials:
         series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
         body = _judged(f"{folder}: {trial.name}", series, options, unfinished)
-        verdict = weighed(Verdict(body["verdict"], body["reason"]), record.loss(trial.index), trial.name)
+        shown = Shown(body["verdict"], body["reason"])
+        found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial))
+        verdict = weighed(found, record.loss(trial.index), trial.name)
         yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
     damage = "; ".join(record.damage())
     if record.lost_trials:

@@ -33,6 +33,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
+from monitors.text import one_line
 from reports.console import console
 from soak.clock import SystemClock
 from soak.doctor.examination import Examination, Say, Wishes, examine
@@ -128,11 +129,15 @@ def _print(found: Examination, console: Console) -> None:
 def _print_finding(finding: Finding, console: Console) -> None:
     mark, style = MARKS[finding.status]
     begin = f"{mark} " if finding.status == "ok" else f"{mark} {finding.status}: "
-    said = Text("\n".join(_wrapped(begin + finding.message, "  ", "    ", console.width)))
+    said = Text("\n".join(_wrapped(begin + one_line(finding.message, 2000), "  ", "    ", console.width)))
     said.stylize(style, 2, 2 + len(begin))
     console.print(said)
     if finding.advice:
-        console.print(Text("\n".join(_wrapped(f"→ {finding.advice}", "    ", "      ", console.width)), style="dim"))
+        console.print(
+            Text(
+                "\n".join(_wrapped(f"→ {one_line(finding.advice, 2000)}", "    ", "      ", console.width)), style="dim"
+            )
+        )
 
 
 def _wrapped(text: str, first: str, then: str, width: int) -> list[str]:

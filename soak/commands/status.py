@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import getpass
+import http.client
 import json
 import os
 import ssl
@@ -32,6 +33,8 @@ from soak.progress import STYLES
 
 URL = "http://127.0.0.1:9109"
 _PATIENCE = 10.0
+_LARGEST = 64 * 2**20
+"""Bytes of an answer."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +52,13 @@ def run(options: argparse.Namespace) -> int:
         json.dump(status, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    _print(status, console())
+    shown = console()
+    try:
+        with shown.capture() as text:
+            _print(status, shown)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise SoakError(f"{options.url}: what answers there is no soak service, or one of another version") from error
+    shown.file.write(text.get())
     return 0
 
 
@@ -59,20 +68,39 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"--url {options.url}: expected http://host:port or https://host:port")
     headers = {}
     if options.user:
-        password = os.environ.get("SOAK_PASSWORD") or getpass.getpass(f"password of {options.user}: ")
-        headers["Authorization"] = "Basic " + base64.b64encode(f"{options.user}:{password}".encode()).decode()
+        secret = f"{options.user}:{_password(options.user)}".encode(errors="surrogateescape")
+        headers["Authorization"] = "Basic " + base64.b64encode(secret).decode()
     request = urllib.request.Request(f"{url}/api/v1/status", headers=headers)  # noqa: S310  (the scheme was checked)
     try:
         context = ssl.create_default_context(cafile=options.ca) if url.startswith("https") else None
-        with urllib.request.urlopen(request, timeout=_PATIENCE, context=context) as answer:  # noqa: S310
-            body: dict[str, Any] = json.load(answer)
+        with urllib.request.build_opener(_Stay, urllib.request.HTTPSHandler(context=context)).open(
+            request, timeout=_PATIENCE
+        ) as answer:
+            body = json.loads(answer.read(_LARGEST))
     except urllib.error.HTTPError as error:
         hint = "; give --user" if error.code == 401 else ""
         raise SoakError(f"{url}: the service answers {error.code} {error.reason}{hint}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise SoakError(f"{url}: no soak service answers there: {reason}; soak serve starts one") from error
+    if not isinstance(body, dict):
+        raise SoakError(f"{url}: what answers there is no soak service")
     return body
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it could hand the password to another server."""
+
+    def redirect_request(self, *_args: Any, **_named: Any) -> None:
+        """None: the answer itself is the error."""
+        return
+
+
+def _password(user: str) -> str:
+    try:
+        return os.environ.get("SOAK_PASSWORD") or getpass.getpass(f"password of {printable(user, 200)}: ")
+    except (EOFError, OSError) as error:
+        raise UsageError("--user: no password was given: expected $SOAK_PASSWORD, or a terminal to ask on") from error
 
 
 def _print(status: Mapping[str, Any], console: Console) -> None:

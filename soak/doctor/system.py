@@ -185,7 +185,8 @@ def _more(hard: int) -> int:
 
 def disk(runs: Path) -> Finding:
     """Room for records where runs are kept, or would be."""
-    there = next((each for each in (runs.absolute(), *runs.absolute().parents) if each.is_dir()), Path("/"))
+    # Unlike the method of a path this never raises, whatever the name.
+    there = next((each for each in (runs.absolute(), *runs.absolute().parents) if os.path.isdir(each)), Path("/"))  # noqa: PTH112
     try:
         free = shutil.disk_usage(there).free
     except OSError as error:

@@ -167,6 +167,16 @@ def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None
     assert child.process.wait(PATIENCE) == -signal.SIGSEGV
 
 
+def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[..., Child], tmp_path: Path) -> None:
+    need("av")
+    video = tmp_path / "no.mp4"
+    video.write_text("no video")
+    done = start("recurrent", stream=StreamSpec(source="file", path=str(video))).until(Done)
+    assert isinstance(done, Done)
+    assert done.reason == "broken"
+    assert "no.mp4: not a video" in done.message
+
+
 def test_what_cannot_be_built_is_told_with_its_traceback(start: Callable[..., Child]) -> None:
     done = start("no_such_workload").until(Done)
     assert isinstance(done, Done)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from monitors.gpu import Device, Holder, Reading
+from reports.console import console
+from soak.commands import doctor
 from soak.doctor import devices, driver, environment, frameworks, system
 from soak.doctor.devices import Look
 from soak.doctor.finding import Finding, exit_code, worst
@@ -420,6 +422,15 @@ def test_the_disk_of_runs_need_not_have_the_folder_yet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert system.disk_of(2**20, tmp_path).status == "warning"
     assert system.disk_of(64.0 * GIB, tmp_path).status == "ok"
+
+
+def test_a_folder_of_runs_may_have_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "are free for runs" in system.disk(tmp_path / ("x" * 10_000)).message
+    named = system.disk(tmp_path / "\x1b[2J[/b]\n\udcff")
+    doctor._print_finding(named, console())
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[/b]" in said
 
 
 def test_the_clock() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
+import pytest
+
 from soak import guard
-from soak.guardian import Watched, members, session_members
+from soak.guardian import Watched, end, members, session_members
 
 SPACE = "pid:[4026531836]"
 
@@ -34,6 +38,11 @@ def test_members_are_found_whatever_their_names(tmp_path: Path) -> None:
     assert sorted(session_members(10, tmp_path)) == [10, 11]
 
 
+def test_no_name_of_a_process_breaks_the_line_that_tells_it(tmp_path: Path) -> None:
+    process(tmp_path, 10, "a\nb\tc\x1b[2J\u2028.", 10)
+    assert members([Watched("0", 10)], tmp_path) == {10: "a?b?c?[2J?."}
+
+
 def test_who_left_the_session_is_found_by_mark_or_cgroup(tmp_path: Path) -> None:
     proc, cgroup = tmp_path / "proc", tmp_path / "cgroup"
     proc.mkdir()
@@ -49,6 +58,28 @@ def test_who_left_the_session_is_found_by_mark_or_cgroup(tmp_path: Path) -> None
     watched = Watched("0", 20, "5.1.9.0", str(cgroup))
     assert members([watched], proc) == {20: "worker", 21: "daemon", 22: "grouped", 23: "deeper"}
     assert watched.line() == f"+\t0\t20\t5.1.9.0\t{cgroup}\n"
+
+
+def test_what_forks_and_exits_all_the_time_is_ended_by_its_cgroup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never there when all processes are looked at: each time it is another one."""
+    procs = tmp_path / "cgroup.procs"
+    first = 2**22 + 1  # no process can have such a number
+    procs.write_text(f"0\n{first}\n")
+    killed: list[int] = []
+
+    def kill(pid: int, number: int) -> None:
+        assert number == signal.SIGKILL
+        killed.append(pid)
+        procs.write_text(f"0\n{pid + 1}\n" if pid < first + 9 else "0\n")
+
+    monkeypatch.setattr(os, "kill", kill)
+    told, left = end([Watched("0", -1, "", str(tmp_path))], patience=0.0)
+    assert killed == [*range(first, first + 10)]
+    assert told == dict.fromkeys(killed, "?")
+    # They are looked for once more, in time.
+    assert set(left) <= set(killed)
 
 
 def test_what_a_killed_run_left_behind_is_told_from_what_still_runs(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from soak.lifecycle import Action, Deadlines, Phase, beaten, decide, ending, heard, spawned, told_end, wake_at
+from soak.lifecycle import Action, Deadlines, Phase, State, beaten, decide, ending, heard, spawned, told_end, wake_at
 
 DEADLINES = Deadlines(start=100, heartbeat=10, dump=1, grace=5)
 
@@ -31,6 +31,12 @@ def test_a_hang_is_dumped_then_terminated_then_killed() -> None:
     assert [t for _, t in actions] == pytest.approx([11.1, 12.1, 17.1])
     end = ending(state, None, -9, 0)
     assert (end.reason, end.message[:24]) == ("hung", "no sign of life for 10 s")
+
+
+def test_stacks_are_promised_where_there_are_some() -> None:
+    state = State(Phase.STOPPING, 10.0, 0.0, "hung", 10.0)
+    assert "in the record" in ending(state, None, -9, 0).message
+    assert "in the record" not in ending(state, None, -9, 0, stacks=False).message
 
 
 def test_a_hung_worker_that_wakes_up_is_still_a_hang() -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def follow(proc: Path) -> TreeReader:
     return TreeReader(Roots(proc=proc), still)
 
 
-def read_pids(reader: TreeReader, **known: Path) -> set[int]:
+def read_pids(reader: TreeReader, **known: Any) -> set[int]:
     return set(reader.read(Target(pid=4100, **known)).members)
 
 
@@ -192,6 +193,13 @@ def test_a_child_that_is_not_its_parents_any_more_is_not_taken(proc: Path) -> No
 def test_the_cgroup_adds_orphans_that_no_walk_can_find(proc: Path, tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("0\n4100\n4109\n")
     assert read_pids(follow(proc), cgroup=tmp_path) == {4100, 4101, 4102, 4109}
+
+
+def test_what_left_the_tree_is_followed_as_long_as_it_lives(proc: Path) -> None:
+    reader = follow(proc)
+    assert read_pids(reader, strays=frozenset({4109, 4999})) == {4100, 4101, 4102, 4109}
+    shutil.rmtree(proc / "4109")
+    assert read_pids(reader, strays=frozenset({4109})) == {4100, 4101, 4102}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,15 @@ def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | No
     assert judged.reason
 
 
+def test_what_was_not_sampled_cannot_pass() -> None:
+    unseen = "process 7 left its trial"
+    assert judge_trial("finished", "", FLAT, unseen=unseen).verdict == "inconclusive"
+    assert judge_trial("finished", "", FLAT, unseen=unseen).reason.startswith(unseen)
+    assert judge_trial("finished", "", LEAK, unseen=unseen).verdict == "leak"
+    assert judge_trial("crashed", "", FLAT, unseen=unseen).verdict == "unstable"
+    assert judge_trial("finished", "", None, unseen=unseen).verdict == "inconclusive"
+
+
 def test_a_crash_that_leaked_before_says_both() -> None:
     reason = judge_trial("crashed", "SIGSEGV", LEAK).reason
     assert "SIGSEGV" in reason

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from soak.worker import Worker
 from soak.worker_log import WorkerLog
 
 
@@ -56,3 +57,15 @@ def test_a_link_in_its_place_leads_nobody_astray(log: WorkerLog, tmp_path: Path)
     assert record.read_text() == "precious"
     with pytest.raises(OSError, match="symbolic"):
         WorkerLog(tmp_path / "worker.log")
+
+
+def test_the_stacks_of_a_worker_are_bounded_as_its_output_is(tmp_path: Path) -> None:
+    worker = object.__new__(Worker)
+    worker.log, worker._stacks = (WorkerLog(tmp_path / name, most=10, kept=4) for name in ("worker.log", "stacks.txt"))
+    os.write(worker.log.fd, b"a" * 11)
+    os.write(worker._stacks.fd, b"b" * 11)
+    worker.trim_logs()
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes == {"worker.log": 0, "worker.log.1": 4, "stacks.txt": 0, "stacks.txt.1": 4}
+    worker.log.close()
+    worker._stacks.close()

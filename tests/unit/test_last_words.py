@@ -1,0 +1,46 @@
+"""The last word of a worker fits the pipe, whatever exception it tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from workloads import child, wire
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def chain(length: int) -> Exception:
+    error = ValueError("the first")
+    for number in range(length):
+        error, error.__cause__ = ValueError(f"number {number}"), error
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x" * 3_000_000),
+        ValueError("\U0001f600" * 500_000),
+        ValueError("\ud800" * 500_000),
+        ExceptionGroup("many", [ValueError("x" * 100_000)] * 50),
+        chain(300),
+        MuteError(),
+        ExceptionGroup("mute", [MuteError()]),
+    ],
+)
+def test_the_last_word_fits_the_pipe(error: Exception) -> None:
+    line = wire.encode(child._ended("failed", error))
+    assert len(line) < wire.MAX_LINE
+    done = wire.decode(line)
+    assert isinstance(done, wire.Done)
+    assert done.reason == "failed"
+    assert done.message.startswith(type(error).__name__)
+
+
+def test_both_ends_of_a_long_traceback_are_kept() -> None:
+    trace = child._ended("failed", chain(2000)).traceback
+    assert "ValueError: the first" in trace
+    assert trace.rstrip().endswith("ValueError: number 1999")
