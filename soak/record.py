@@ -72,7 +72,7 @@ class Record:
         Raises:
             RecordError: as `run`.
         """
-        return bool(self._meta) and self.run().verdict is None
+        return "started" in self._meta and self.run().verdict is None
 
     def _was_closed(self) -> bool:
         return "ended" in self._meta or self._store.damage.facts > 0
