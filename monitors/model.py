@@ -65,8 +65,6 @@ class Target:
     """Seconds since that beat."""
     cgroup: Path | None = None
     """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
-    strays: frozenset[int] = frozenset()
-    """Processes of the trial that left its tree, where no cgroup tells them."""
     tester_pid: int | None = None
     """soak's own process."""
     device: str = ""
@@ -77,6 +75,8 @@ class Target:
     """What is wrong where its driver gives no answer; empty while it does."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """What the sources of one round read once for several samplers. Dies with the target: one target, one round."""
+    strays: frozenset[int] = frozenset()
+    """Processes of the trial that left its tree, where no cgroup tells them."""
 
 
 class NoDataError(Exception):

@@ -65,6 +65,15 @@ class Record:
         except msgspec.ValidationError as error:
             raise RecordError(f"{self._store.path}: the facts of the run are damaged: {error}") from error
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run began and has no verdict: it goes on, or was killed.
+
+        Raises:
+            RecordError: as `run`.
+        """
+        return "started" in self._meta and self.run().verdict is None
+
     def _was_closed(self) -> bool:
         return "ended" in self._meta or self._store.damage.facts > 0
 

@@ -120,7 +120,7 @@ def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
 
     record = open_record(folder)
     trials = [trial for trial in record.trials() if trial.started is not None]
-    unfinished = () if record.run().verdict else (UNFINISHED,)
+    unfinished = (UNFINISHED,) if record.unfinished else ()
     for trial in trials:
         series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
         body = _judged(f"{folder}: {trial.name}", series, options, unfinished)

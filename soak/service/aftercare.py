@@ -43,15 +43,12 @@ class Aftercare:
         Raises:
             OSError: the state folder cannot be read.
         """
-        locks = await self._all_locks()
-        try:
+        with contextlib.ExitStack() as locks:
+            await self._take_all_locks(locks)
             for entry in await asyncio.to_thread(self._archive.unfinished):
                 self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
                 self.cut_off(entry.id)
             await self.close_records()
-        finally:
-            for lock in locks:
-                os.close(lock)
         await self.tidy()
 
     def cut_off(self, run: str) -> None:
@@ -80,19 +77,12 @@ class Aftercare:
         left = ", ".join(sorted(self._unclosed))
         self._troubles.tell("unclosed", f"{left}: cut off, and the record cannot be closed" if left else "")
 
-    async def _all_locks(self) -> list[int]:
+    async def _take_all_locks(self, locks: contextlib.ExitStack) -> None:
         """Taken once no run of a service before is left on any device: each ends by itself, as its pipe has closed."""
-        held: list[int] = []
-        try:
-            for path in sorted((self._config().state / "locks").glob("*.lock")):
-                while (lock := lock_of(path)) is None:
-                    await asyncio.sleep(0.5)
-                held.append(lock)
-        except BaseException:
-            for lock in held:
-                os.close(lock)
-            raise
-        return held
+        for path in sorted((self._config().state / "locks").glob("*.lock")):
+            while (lock := lock_of(path)) is None:
+                await asyncio.sleep(0.5)
+            locks.callback(os.close, lock)
 
     async def _command_ends(self, module: str, *words: str) -> int:
         process = await asyncio.create_subprocess_exec(

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from soak.errors import UsageError
-from soak.traces import apart, delimited, packed
+from soak.traces import delimited, packed, parquet_process
 from soak.traces.columns import Trace
 
 _PARQUET = (b"PAR1", b"PARE")
@@ -21,7 +21,7 @@ def read(path: Path) -> Trace:
     begins = _beginning(path)
     suffix = path.suffix.lower()
     if begins in _PARQUET or suffix == ".parquet":
-        return apart.read(path)
+        return parquet_process.read(path)
     return delimited.read(path, packed=begins.startswith(packed.MAGIC) or suffix == ".gz")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from soak.cli import main
 from soak.store import FILE, Store
-from soak.traces import apart
+from soak.traces import parquet_process
 from tests.torture import traces
 
 LEAK = "".join(f"{10 * i},{300_000_000 + 20_000 * i}\n" for i in range(360))
@@ -58,7 +58,7 @@ def test_a_reader_of_parquet_that_dies_is_one_line(
         ("import os; os.kill(os.getpid(), 11)", f"died of it ({signal.SIGSEGV.name})"),
         ("raise MemoryError('so\\nmuch')", "ended with 1: much"),
     ):
-        monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-c", code))
+        monkeypatch.setattr(parquet_process, "COMMAND", (sys.executable, "-c", code))
         assert analyze(capsys, str(path)) == (2, [], [f"soak: {path}: damaged: the reader of Parquet {said}"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitors.text import printable
 from soak.errors import UsageError
-from soak.traces import answers, apart, packed, parquet, prometheus, tables
+from soak.traces import answers, packed, parquet, parquet_process, prometheus, tables
 from soak.traces.columns import Trace
 from tests.torture import answers as hostile
 from tests.torture import traces
@@ -66,7 +66,7 @@ def test_no_row_of_a_csv_is_lost_without_a_word(tmp_path: Path, seed: int) -> No
 def test_parquet_of_any_types_and_damage_is_read_or_refused(tmp_path: Path, seed: int) -> None:
     # In this process: whatever the library does to it is to be seen here.
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(apart, "read", parquet.read)
+        patched.setattr(parquet_process, "read", parquet.read)
         trace = read(tmp_path, traces.parquet_file(random.Random(seed)))
     if trace is not None:
         well_formed(trace)

@@ -13,7 +13,7 @@ from pyarrow import parquet as arrow
 
 from monitors.series import Series
 from soak.errors import UsageError
-from soak.traces import apart, parquet
+from soak.traces import parquet, parquet_process
 from soak.traces.columns import Trace
 from tests.torture import traces
 
@@ -126,8 +126,8 @@ def test_a_trace_comes_back_from_another_process_as_it_was(tmp_path: Path) -> No
     early = pa.array(np.where(t < 3000, t, np.nan))
     trace = read(tmp_path, {"t": t, "step": t, "rss_bytes": 5 * t, "[/x]_bytes": [None] * 9000, "num_fds": early})
     out = io.BytesIO()
-    apart.write(trace, out)
-    back = apart.parse(out.getvalue())
+    parquet_process.write(trace, out)
+    back = parquet_process.parse(out.getvalue())
     assert (back.source, back.notes, back.lost) == (trace.source, trace.notes, trace.lost)
     for one, other in zip(trace.series, back.series, strict=True):
         assert (one.metric, one.size, one.gaps, one.holes) == (other.metric, other.size, other.gaps, other.holes)

@@ -1,4 +1,4 @@
-"""Parquet, read in a process of its own: `python -m soak.traces.apart FILE` prints what it read.
+"""Parquet, read in a process of its own: `python -m soak.traces.parquet_process FILE` prints what it read.
 
 A damaged file may take down the library that reads it, or make it ask for all memory there is. This way it takes down
 a process that lives for a moment, and the answer is one line.
@@ -27,7 +27,7 @@ from soak.traces.columns import Trace
 
 MEMORY = 8 << 30
 """Bytes of address space that reading one file may take."""
-COMMAND = (sys.executable, "-P", "-m", "soak.traces.apart")
+COMMAND = (sys.executable, "-P", "-m", "soak.traces.parquet_process")
 _ARRAYS = ("t", "values", "steps", "floors", "means")
 
 
