@@ -20,6 +20,8 @@ from soak.service.troubles import Troubles
 AGAIN = 60.0
 """Seconds between the first two attempts to close a record; twice as long each time."""
 LONGEST = 3600.0
+MADE_UP = 5
+"""Newest runs whose reports are looked for when the service starts."""
 DEADLINE = 1800.0
 """Seconds for closing a record, and for a report."""
 
@@ -49,7 +51,15 @@ class Aftercare:
                 self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
                 self.cut_off(entry.id)
             await self.close_records()
+        await self._make_up_reports()
         await self.tidy()
+
+    async def _make_up_reports(self) -> None:
+        """Of the newest runs, where the service was stopped before a report was written."""
+        runs = await asyncio.to_thread(self._archive.runs)
+        for entry in runs[:MADE_UP]:
+            if entry.verdict is not None:
+                await self.make_up_report(entry.id)
 
     def cut_off(self, run: str) -> None:
         """A run is over that could not say how: its record is closed with the next look."""

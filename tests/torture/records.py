@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -35,11 +37,21 @@ def one(seed: int, n: int, folder: Path) -> Case:
     said = calls.call("report", str(run), "--out", str(run / "out"))
     now = calls.told(run / "out")
     case.faults = _reported(said, before, now)
-    if kind.startswith("log:") and now is not None and now.unfinished:
-        # SQLite goes back to the last whole state before the damage, as after a kill at that time: nobody can tell.
+    if now is not None and now.unfinished and (kind.startswith("log:") or _as_if_killed(run / "record.sqlite")):
+        # The state is that after a kill at an earlier time: nobody can tell, and that it is unfinished is said.
         case.faults = [fault for fault in case.faults if not fault.startswith("silent loss")]
     case.facts = {"kind": kind, "outcome": _outcome(before, now)}
     return case
+
+
+def _as_if_killed(record: Path) -> bool:
+    """Whether every trial has its rounds from the first on, without a hole."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{record}?mode=ro", uri=True)) as db:
+            rows = db.execute("SELECT count(*), count(DISTINCT n), min(n), max(n) FROM round GROUP BY trial").fetchall()
+    except sqlite3.Error:
+        return False
+    return all(count == distinct == last + 1 and first == 0 for count, distinct, first, last in rows)
 
 
 def _reported(said: Said, before: Told, now: Told | None) -> list[str]:
