@@ -17,7 +17,7 @@ from soak.service.retention import portion, superfluous
 from soak.service.steady import Steady
 from soak.service.troubles import Troubles
 
-AGAIN = 60.0
+AGAIN = 5.0
 """Seconds between the first two attempts to close a record; twice as long each time."""
 LONGEST = 3600.0
 MADE_UP = 5
@@ -37,7 +37,9 @@ class Aftercare:
         self._config, self._archive, self._journal, self._steady = config, archive, journal, steady
         self._troubles, self._adopt = troubles, adopt
         self._unclosed: dict[str, tuple[float, float]] = {}
-        """Runs that were cut off and are not closed; when that is tried again, and how long is waited after that."""
+        """Runs that are not closed or have no report: when that is tried again, and how long is waited after that."""
+        self._closed: set[str] = set()
+        """Of these, those that lack their report alone."""
 
     async def recover(self) -> None:
         """Find what a service before could not end.
@@ -56,36 +58,46 @@ class Aftercare:
 
     async def _make_up_reports(self) -> None:
         """Of the newest runs, where the service was stopped before a report was written."""
-        runs = await asyncio.to_thread(self._archive.runs)
-        for entry in runs[:MADE_UP]:
-            if entry.verdict is not None:
-                await self.make_up_report(entry.id)
+        for entry in (await asyncio.to_thread(self._archive.runs))[:MADE_UP]:
+            if entry.verdict is not None and "report.html" not in entry.reports:
+                self.unreported(entry.id)
+        await self.close_records()
 
     def cut_off(self, run: str) -> None:
-        """A run is over that could not say how: its record is closed with the next look."""
+        """A run is over that could not say how: its record is closed, and its report made, with the next look."""
         self._unclosed[run] = 0.0, AGAIN
 
-    async def make_up_report(self, run: str) -> None:
-        """Write the report of a run that ended without one: its process was killed, or had no time."""
+    def unreported(self, run: str) -> None:
+        """A run has its verdict and no report, as its process was killed or had no time: made with the next look."""
+        self._closed.add(run)
+        self.cut_off(run)
+
+    def has_report(self, run: str) -> bool:
+        """Whether there is a report of a run; also where there is no such run any more."""
         folder = self._archive.folder / run
-        if run and folder.is_dir() and not (folder / "report.html").exists():
-            await self._command_ends("soak", "report", str(folder))
-            self._archive.forget(run)
+        return (folder / "report.html").is_file() or not folder.is_dir()
 
     async def close_records(self) -> None:
-        """Close the records of runs that were cut off; what cannot be closed yet is tried again."""
+        """Close the records of runs that were cut off, and make reports; what cannot be done yet is tried again."""
         for run, (at, pause) in list(self._unclosed.items()):
             if self._steady.now() < at:
                 continue
-            folder = self._archive.folder / run
-            if not folder.is_dir() or await self._command_ends("soak.closing", str(folder)) == 0:
+            await self._close(self._archive.folder / run)
+            if run in self._closed and self.has_report(run):
                 del self._unclosed[run]
-                await self._command_ends("soak", "report", str(folder))
+                self._closed.discard(run)
             else:
                 self._unclosed[run] = self._steady.now() + pause, min(2 * pause, LONGEST)
             self._archive.forget(run)
         left = ", ".join(sorted(self._unclosed))
-        self._troubles.tell("unclosed", f"{left}: cut off, and the record cannot be closed" if left else "")
+        self._troubles.tell("unclosed", f"{left}: the record cannot be closed, or the report not made" if left else "")
+
+    async def _close(self, folder: Path) -> None:
+        run = folder.name
+        if not folder.is_dir() or run in self._closed or await self._command_ends("soak.closing", str(folder)) == 0:
+            self._closed.add(run)
+            if folder.is_dir():
+                await self._command_ends("soak", "report", str(folder))
 
     async def _take_all_locks(self, locks: contextlib.ExitStack) -> None:
         """Taken once no run of a service before is left on any device: each ends by itself, as its pipe has closed."""

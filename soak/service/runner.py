@@ -240,8 +240,8 @@ class Runner:
         finally:
             transport.close()
         self._finish(schedule, now, code)
-        if now.concluded is not None:
-            await self._aftercare.make_up_report(now.run)
+        if now.concluded is not None and now.run and not self._aftercare.has_report(now.run):
+            self._aftercare.unreported(now.run)
         await self._aftercare.tidy()
 
     async def _line(self, reader: asyncio.StreamReader, now: Now) -> bytes | None:

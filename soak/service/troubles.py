@@ -16,7 +16,7 @@ KINDS: dict[str, str] = {
     "start": "a run cannot be started",
     "state": "the state folder cannot be written",
     "textfile": "the metrics cannot be written as a file",
-    "unclosed": "the record of a run that was cut off cannot be closed",
+    "unclosed": "the record of a run that was cut off cannot be closed, or its report not be made",
     "web_config": "the changed web config is not in use",
 }
 """What each is about: the values of a metric's label are known beforehand."""

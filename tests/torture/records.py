@@ -49,9 +49,11 @@ def _as_if_killed(record: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(f"file:{record}?mode=ro", uri=True)) as db:
             rows = db.execute("SELECT count(*), count(DISTINCT n), min(n), max(n) FROM round GROUP BY trial").fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return False
-    return all(count == distinct == last + 1 and first == 0 for count, distinct, first, last in rows)
+    return all(
+        isinstance(last, int) and count == distinct == last + 1 and first == 0 for count, distinct, first, last in rows
+    )
 
 
 def _reported(said: Said, before: Told, now: Told | None) -> list[str]:
