@@ -16,10 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.corpus import DEVIATION, SETTINGS
-from monitors.alarm import Alarm
-from monitors.detectors.trend import Trend
-from monitors.looks import looks
-from monitors.simulation import BENIGN, MEMORY, NOISES, bytes_of, draw
+from monitors.alarm_schedule import looks
+from monitors.detection.alarm import Alarm
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.simulation import BENIGN, MEMORY, NOISES, bytes_of, draw
 
 Job = tuple[str, str, float, int, float]
 """Family, noise, growth, seed, alpha."""

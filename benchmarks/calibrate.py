@@ -24,11 +24,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.corpus import DEVIATION, LENGTHS, SETTINGS, Case, cases, series_of
-from monitors import calibration
-from monitors.calibration import FILE, MOST_BLOCKS, SCHEMA
-from monitors.detectors.trend import Trend
+from monitors.detection import calibration
+from monitors.detection.calibration import FILE, MOST_BLOCKS, SCHEMA
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.simulation import NOISES, bytes_of, draw
 from monitors.model import Finding
-from monitors.simulation import NOISES, bytes_of, draw
 
 SOFTNESS = 2.0
 LEAK_FROM, PASS_TO = 0.92, 0.2

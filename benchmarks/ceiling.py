@@ -21,12 +21,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from benchmarks.calibrate import Judged, by_condition, judge, left_out
 from benchmarks.corpus import Case, cases, series_of
-from monitors.calibration import MOST_BLOCKS
-from monitors.jumps import beside
-from monitors.posterior import Posterior, weigh
-from monitors.series import Floats
-from monitors.shapes import dictionary
-from monitors.stats import cut_blocks, roughness
+from monitors.detection.calibration import MOST_BLOCKS
+from monitors.detection.jumps import beside
+from monitors.detection.posterior import Posterior, weigh
+from monitors.detection.series import Floats
+from monitors.detection.shapes import dictionary
+from monitors.detection.stats import cut_blocks, roughness
 
 _SEED, _HELD_SEED = 100_000, 50_000
 """First seeds of what is learned from and of what is judged, far from each other and from those of the corpus."""

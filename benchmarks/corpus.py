@@ -1,7 +1,7 @@
 """The labelled corpus: `python -m benchmarks.corpus --out FOLDER` writes every simulated trace as CSV with its truth.
 
-Every family of `monitors.simulation`, over lengths from minutes to 72 h, every kind of noise, and growth from below
-the limit of detection upwards. Nothing is stored: the same cases make the same traces everywhere.
+Every family of `monitors.detection.simulation`, over lengths from minutes to 72 h, every kind of noise, and growth from
+below the limit of detection upwards. Nothing is stored: the same cases make the same traces everywhere.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from monitors.condense import condensed
-from monitors.detection import JudgeSettings
-from monitors.series import Floats, Series
-from monitors.simulation import BENIGN, LEAKS, NOISES, Trace, bytes_of, draw
+from monitors.detection.condense import condensed
+from monitors.detection.judge import JudgeSettings
+from monitors.detection.series import Floats, Series
+from monitors.detection.simulation import BENIGN, LEAKS, NOISES, Trace, bytes_of, draw
 
 LENGTHS = {"1 min": (48, 1.25), "5 min": (300, 1.0), "1 h": (1800, 2.0), "8 h": (5760, 5.0), "72 h": (17280, 15.0)}
 """Samples, and seconds between two."""

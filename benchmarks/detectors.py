@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks.corpus import DEVIATION, GROWTHS, LENGTHS, SETTINGS, Case
 from benchmarks.real_traces import TRACES
 from benchmarks.rivals import RULES
-from monitors import calibration
-from monitors.condense import condensed
-from monitors.detection import judge
-from monitors.detectors.trend import Trend
-from monitors.series import Series
-from monitors.simulation import BENIGN, LEAKS, MEMORY, NOISES, bytes_of, draw
+from monitors.detection import calibration
+from monitors.detection.condense import condensed
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.judge import judge
+from monitors.detection.series import Series
+from monitors.detection.simulation import BENIGN, LEAKS, MEMORY, NOISES, bytes_of, draw
 from soak.commands.analyze import settings_of
 from soak.traces import tables
 

@@ -26,11 +26,11 @@ from monitors.catalog import all_specs, load
 from monitors.gpu import Sight, held_by
 from monitors.model import Roots, Target
 from monitors.round import Round
-from soak.clock import SystemClock
+from soak.engine.clock import SystemClock
 from soak.gpu.attribution import pinned
 from soak.gpu.watch import GpuWatch
-from soak.store import Store
-from workloads import cuda_driver
+from soak.record.store import Store
+from workloads.worker import cuda_driver
 
 MIB = 2**20
 BLOCKS = (64, 256, 1024, 8192)

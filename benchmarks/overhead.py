@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monitors.series import Series
-from soak.record import open_record
+from monitors.detection.series import Series
+from soak.record.reader import open_record
 
 LOADS: Mapping[str, Mapping[str, Any]] = {
     "cpu": {},
@@ -34,11 +34,11 @@ WARM = 4.0
 
 def bare(framework: str, seconds: float, device: str) -> None:
     """The loop without soak: print frames a second and CPU seconds a frame."""
-    from workloads.child import runtime_of
+    from workloads.models import recurrent
+    from workloads.protocol.contract import Setup
+    from workloads.protocol.order import StreamSpec
     from workloads.stream import open_stream
-    from workloads.streams import recurrent
-    from workloads.trial import StreamSpec
-    from workloads.workload import Setup
+    from workloads.worker.main import runtime_of
 
     runtime_of(framework).prepare(1, 1, device)
     setup = Setup("recurrent", framework, "infer", execution(framework), 1, 3, device=device)

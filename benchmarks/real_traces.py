@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from monitors.detection import judge
-from monitors.series import Series
+from monitors.detection.judge import judge
+from monitors.detection.series import Series
 from soak.commands.analyze import settings_of
-from soak.record import open_record
+from soak.record.reader import open_record
 from soak.traces import tables
 
 TRACES = Path(__file__).with_name("traces")

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from monitors import catalog
 from monitors.model import MetricSpec, Sample
-from soak.environment import machine
-from soak.store import FILE, Store
+from soak.record.environment import machine
+from soak.record.store import FILE, Store
 
 WALL = 1_700_000_000.0
 

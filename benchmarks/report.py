@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitors import catalog
+from monitors.detection.series import Series
 from monitors.model import Event, Finding, Loss
-from monitors.series import Series
 from reports import catalog as formats
 from reports import document
 from reports.record import RunInfo, TrialInfo

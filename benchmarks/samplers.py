@@ -22,7 +22,7 @@ from pathlib import Path
 from monitors.catalog import all_specs, load, names
 from monitors.model import Roots, Sampler, Target
 from monitors.round import Round
-from soak.cgroup import TrialCgroup
+from soak.engine.cgroup import TrialCgroup
 
 TRIAL = """
 import subprocess, sys, threading

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from monitors.detection import JudgeSettings, judge
-from monitors.series import Series
-from soak.record import open_record
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Series
+from soak.record.reader import open_record
 
 AFTER = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40)
 BARE = JudgeSettings(min_seconds=0.0, min_seconds_without_steps=0.0)

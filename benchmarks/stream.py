@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 from workloads import torch_runtime
+from workloads.models import recurrent
+from workloads.protocol.contract import Clip, Setup
+from workloads.protocol.order import StreamSpec
 from workloads.stream import open_stream
-from workloads.streams import recurrent
-from workloads.trial import StreamSpec
-from workloads.workload import Clip, Setup
 
 ROUNDS, CLIPS = 15, 40
 

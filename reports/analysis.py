@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitors.conclusion import Detection
+from monitors.detection.conclusion import Detection
 from monitors.model import Finding
 from monitors.text import one_line, printable
 from monitors.units import format_duration, format_interval, format_probability, format_rate

@@ -12,8 +12,8 @@ from html import escape
 
 import numpy as np
 
+from monitors.detection.series import Floats, Series
 from monitors.model import Event, Finding
-from monitors.series import Floats, Series
 from monitors.text import printable
 from monitors.units import format_duration, format_rate, format_value
 

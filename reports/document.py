@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from monitors.detection.series import Series
 from monitors.model import Event, Finding
-from monitors.series import Series
 from monitors.text import json_value
 from reports import gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from monitors.series import Series
+from monitors.detection.series import Series
 from reports.record import TrialInfo
 
 ACCOUNTS = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from monitors.detection.series import Series
 from monitors.model import Event, Finding, Loss
-from monitors.series import Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from types import ModuleType
 
 from monitors.text import one_line, printable
 from soak import __version__, commands, output
+from soak.engine.stopping import unpaused
 from soak.errors import SoakError
-from soak.stopping import unpaused
 
 NEVER_WAIT = ("run", "serve")
 """Commands that go on while nobody reads what they print."""

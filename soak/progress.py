@@ -13,11 +13,11 @@ from rich.table import Table
 
 from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
-from soak.clock import Clock
-from soak.lifecycle import Ending
-from soak.plan import Trial
-from soak.status import Status
-from soak.verdict import Verdict
+from soak.engine.clock import Clock
+from soak.engine.lifecycle import Ending
+from soak.engine.status import Status
+from soak.judge.verdict import Verdict
+from soak.plan.plan import Trial
 
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""

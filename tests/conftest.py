@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from monitors.detection import JudgeSettings, judge
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Series
 from monitors.model import Event, Finding, Loss, MetricSpec
-from monitors.series import Series
 from reports.record import RunInfo, TrialInfo
 
 MIB = 2.0**20

@@ -1,4 +1,4 @@
-"""Which workloads there are: the files of `workloads/streams/` and the entry points of the group `soak.workloads`.
+"""Which workloads there are: the files of four packages, and the entry points of the group `soak.workloads`.
 
 Naming them imports none of them; loading one imports that one, which never imports a framework by itself.
 """
@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from workloads import streams
+from workloads import faults, growth, lookalikes, models
 
 GROUP = "soak.workloads"
+KINDS = (models, faults, lookalikes, growth)
 DEVICES = ("cpu", "cuda")
 _PARTS = ("FRAMEWORKS", "MODES", "Options", "build")
 
@@ -27,11 +28,11 @@ class WorkloadError(ValueError):
 
 def names() -> tuple[str, ...]:
     """Every workload, sorted."""
-    return tuple(sorted({module.name for module in pkgutil.iter_modules(streams.__path__)} | _foreign().keys()))
+    return tuple(sorted(_own().keys() | _foreign().keys()))
 
 
 def load(name: str) -> Any:
-    """The module of that workload, held to the contract of `workloads.workload.Workload`.
+    """The module of that workload, held to the contract of `workloads.protocol.contract.Workload`.
 
     Raises:
         WorkloadError: there is none, it cannot be imported, or a part is missing.
@@ -40,7 +41,7 @@ def load(name: str) -> Any:
         near = difflib.get_close_matches(name, names(), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names())}"
         raise WorkloadError(f"unknown workload {name!r}: {hint}")
-    path = _foreign().get(name, f"{streams.__name__}.{name}")
+    path = {**_own(), **_foreign()}[name]
     try:
         module = importlib.import_module(path)
     except ImportError as error:
@@ -101,6 +102,11 @@ def describe(name: str) -> dict[str, Any]:
         "devices": list(devices_of(module)),
         "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
     }
+
+
+@functools.cache
+def _own() -> dict[str, str]:
+    return {file.name: f"{kind.__name__}.{file.name}" for kind in KINDS for file in pkgutil.iter_modules(kind.__path__)}
 
 
 @functools.cache  # every installed distribution is looked into: milliseconds

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workloads.workload import Clip
+from workloads.protocol.contract import Clip
 
 
 @dataclass(frozen=True)

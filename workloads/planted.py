@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from workloads.streams import recurrent
-from workloads.workload import Clip, Model, Setup
+from workloads.models import recurrent
+from workloads.protocol.contract import Clip, Model, Setup
 
 if TYPE_CHECKING:
     import numpy as np

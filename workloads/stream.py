@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from workloads.protocol.contract import Clip, Frames
+from workloads.protocol.order import StreamSpec
 from workloads.random_bits import one
 from workloads.synthetic import Synthetic
-from workloads.trial import StreamSpec
 from workloads.video import VideoFile
-from workloads.workload import Clip, Frames
 
 _LENGTHS, _RESOLUTIONS = 101, 102
 """Lanes of random bits; the synthetic source has its own."""

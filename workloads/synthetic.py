@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from workloads.protocol.contract import Frames
+from workloads.protocol.order import StreamSpec
 from workloads.random_bits import many, one, uniform
-from workloads.trial import StreamSpec
-from workloads.workload import Frames
 
 # Lanes of random bits, one for each thing drawn.
 _TEXTURE, _NOISE, _NOISE_AT, _SCENE, _OBJECT = range(5)

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.lanes import columns
+from workloads.protocol.contract import Clip, Setup
 from workloads.tf_runtime import place
 from workloads.weights import Weights, first_state, initial
-from workloads.workload import Clip, Setup
 
 Tensor = Any
 """TensorFlow ships no types that a checker can use."""

@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from workloads.cuda_driver import DriverError, visible_memory
 from workloads.errors import DeviceError
+from workloads.worker.cuda_driver import DriverError, visible_memory
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.lanes import columns
+from workloads.protocol.contract import Clip, Setup
 from workloads.weights import first_state, initial
-from workloads.workload import Clip, Setup
 
 
 class Stem(nn.Module):

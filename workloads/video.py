@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from workloads.errors import StreamError
-from workloads.workload import Frames
+from workloads.protocol.contract import Frames
 
 
 class VideoFile:

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitors import units
+from monitors.detection.series import Series
 from monitors.model import LAYERS, Event, Finding
-from monitors.series import Series
 from monitors.text import long_text
 from reports import charts
 from reports.record import RunRecord

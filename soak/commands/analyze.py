@@ -32,11 +32,11 @@ from typing import TYPE_CHECKING, Any
 
 from monitors.text import one_line
 from soak.errors import RecordError, SoakError, UsageError
-from soak.quantity import parse_duration, parse_rate, parse_size
+from soak.plan.quantity import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from monitors.detection import JudgeSettings
-    from monitors.series import Series
+    from monitors.detection.judge import JudgeSettings
+    from monitors.detection.series import Series
     from soak.traces.columns import Trace
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
@@ -112,11 +112,11 @@ def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
 
 
 def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
-    from monitors.condense import condensed
-    from soak.damage import weighed
-    from soak.judgement import unseen_of
-    from soak.record import open_record
-    from soak.verdict import Shown, judge_trial
+    from monitors.detection.condense import condensed
+    from soak.judge.trial import unseen_of
+    from soak.judge.verdict import Shown, judge_trial
+    from soak.record.damage import weighed
+    from soak.record.reader import open_record
 
     record = open_record(folder)
     trials = [trial for trial in record.trials() if trial.started is not None]
@@ -155,7 +155,7 @@ def _judged(
     notes: Sequence[str] = (),
     lost: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    from monitors.detection import judge
+    from monitors.detection.judge import judge
     from reports import analysis
     from soak.traces.losses import weighed
 
@@ -168,7 +168,7 @@ def _judged(
 
 def settings_of(min_rate: float = 0.0) -> JudgeSettings:
     """How recorded traces are judged: as runs are, but that nothing is too slow, unless asked for."""
-    from monitors.detection import JudgeSettings
+    from monitors.detection.judge import JudgeSettings
 
     return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
 

@@ -20,9 +20,11 @@ from rich.table import Table
 
 from monitors.units import format_duration
 from reports.console import console, words
-from soak import config, feasible, samplers
-from soak.plan import Trial, make_plan
-from soak.tables import read_toml
+from soak.engine import samplers
+from soak.plan import config
+from soak.plan import preflight as feasible
+from soak.plan.plan import Trial, make_plan
+from soak.plan.tables import read_toml
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

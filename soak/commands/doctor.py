@@ -35,9 +35,9 @@ from rich.text import Text
 
 from monitors.text import one_line
 from reports.console import console
-from soak.clock import SystemClock
 from soak.doctor.examination import Examination, Say, Wishes, examine
 from soak.doctor.finding import GROUPS, ORDER, Finding, Status, exit_code
+from soak.engine.clock import SystemClock
 from soak.errors import UsageError
 
 MARKS: Mapping[Status, tuple[str, str]] = {

@@ -19,28 +19,28 @@ from typing import Any
 from rich.table import Table
 
 from reports.console import console, words
-from soak.rooms import ROOMS
+from soak.plugins import PLUGINS
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak list`."""
-    parser.add_argument("room", nargs="?", choices=sorted(ROOMS), metavar="KIND",
-                        help=f"one of {', '.join(sorted(ROOMS))} (default: all)")  # fmt: skip
+    parser.add_argument("kind", nargs="?", choices=sorted(PLUGINS), metavar="KIND",
+                        help=f"one of {', '.join(sorted(PLUGINS))} (default: all)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="as JSON, with every option of every workload")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one table a room."""
-    rooms: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        name: room for name, room in ROOMS.items() if options.room in (None, name)
+    """Print one table a kind."""
+    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        name: describe for name, describe in PLUGINS.items() if options.kind in (None, name)
     }
     if options.json:
-        json.dump({name: room() for name, room in rooms.items()}, sys.stdout, indent=2)
+        json.dump({name: describe() for name, describe in kinds.items()}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
     shown = console()
-    for name, room in rooms.items():
-        shown.print(_table(name, room()))
+    for name, describe in kinds.items():
+        shown.print(_table(name, describe()))
         shown.print()
     return 0
 

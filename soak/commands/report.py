@@ -17,10 +17,10 @@ from pathlib import Path
 from reports import catalog, document, terminal
 from reports.console import console
 from soak.errors import UsageError
-from soak.judgement import judge_one, settings_of
-from soak.record import Record, is_folder, open_record
-from soak.replace import replace_file
-from soak.verdict import EXIT_CODES
+from soak.judge.trial import judge_one, settings_of
+from soak.judge.verdict import EXIT_CODES
+from soak.record.reader import Record, is_folder, open_record
+from soak.record.replace import replace_file
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -26,21 +26,25 @@ from rich.console import Console
 
 from monitors.text import file_name
 from reports.console import console
-from soak import __version__, config, environment, feasible, redaction, samplers
-from soak.clock import Clock, SystemClock
-from soak.config import Config
+from soak import __version__
+from soak.engine import samplers
+from soak.engine.clock import Clock, SystemClock
+from soak.engine.short_lived import Outcome, ShortLived
+from soak.engine.status import Listener, Listeners
+from soak.engine.stopping import StopRequests
+from soak.engine.supervisor import Supervisor
 from soak.errors import InterruptedEarlyError, UsageError
 from soak.gpu.pipe import Hello
 from soak.gpu.pool import GpuPool
-from soak.live import Broadcast
-from soak.plan import make_plan
+from soak.judge.verdict import EXIT_CODES, Verdict
+from soak.plan import config
+from soak.plan import preflight as feasible
+from soak.plan.config import Config
+from soak.plan.plan import make_plan
 from soak.progress import Progress
-from soak.short_lived import Outcome, ShortLived
-from soak.status import Listener, Listeners
-from soak.stopping import StopRequests
-from soak.store import FILE, Store
-from soak.supervisor import Supervisor
-from soak.verdict import EXIT_CODES, Verdict
+from soak.record import environment, redaction
+from soak.record.store import FILE, Store
+from soak.runs.messages import Broadcast
 
 REPORT_DEADLINE = 900.0
 """Seconds for the report: that of 72 hours takes some."""

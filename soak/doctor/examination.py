@@ -11,15 +11,15 @@ from pathlib import Path
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from soak import __version__
-from soak.clock import Clock
 from soak.doctor import devices, driver, environment, frameworks, system
 from soak.doctor.devices import Look
 from soak.doctor.finding import Finding, worst
-from soak.environment import machine
+from soak.engine.clock import Clock
 from soak.gpu.attribution import attribute
 from soak.gpu.frameworks import Framework, ask
 from soak.gpu.pipe import Hello
 from soak.gpu.watch import GpuWatch
+from soak.record.environment import machine
 
 SCHEMA = "soak.doctor/1"
 _INTERVAL = 0.2

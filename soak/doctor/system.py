@@ -17,9 +17,9 @@ from monitors.sources import cgroup
 from monitors.sources.files import ParseError
 from monitors.sources.kernel_log import KernelLog
 from monitors.units import format_value
-from soak.cgroup import TrialCgroup
-from soak.config import RunTable
 from soak.doctor.finding import Finding, Status
+from soak.engine.cgroup import TrialCgroup
+from soak.plan.config import RunTable
 
 SMALL_SHM = 512 * 2**20
 """Bytes of shared memory below which the workers of a DataLoader may run out; containers have 64 MiB by default."""

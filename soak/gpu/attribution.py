@@ -17,11 +17,11 @@ from pathlib import Path
 import workloads
 from monitors.gpu import Device, Reading, Scope, held_by
 from monitors.sources.procfs import namespace_pids
-from soak.clock import Clock
+from soak.engine.clock import Clock
 from soak.gpu.watch import GpuWatch
 
 BLOCK = 64 * 2**20
-_HOLDER = Path(workloads.__file__).parent / "cuda_driver.py"
+_HOLDER = Path(workloads.__file__).parent / "worker" / "cuda_driver.py"
 _START = 30.0
 """Seconds for a context to be made: a sleeping card takes some."""
 _SHOWN = 5.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from soak.interpreter import environ_for
+from soak.plan.interpreter import environ_for
 
 _PATIENCE = 120.0
 """Seconds for an import: TensorFlow with CUDA takes up to a minute from a cold disk."""

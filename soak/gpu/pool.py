@@ -13,7 +13,7 @@ from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from monitors.sources.kernel_log import KMSG, Complaint, KernelLog
 from monitors.units import format_value
-from soak.clock import Clock
+from soak.engine.clock import Clock
 from soak.gpu.attribution import Attribution, attribute
 from soak.gpu.pipe import Hello
 from soak.gpu.placement import Asked, Seats, resolve

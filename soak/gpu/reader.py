@@ -17,7 +17,7 @@ import msgspec
 
 from monitors.gpu import Device
 from soak.gpu.pipe import Hello
-from workloads.lineage import die_with_parent
+from workloads.worker.lineage import die_with_parent
 
 _LOCK = threading.Lock()
 

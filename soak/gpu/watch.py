@@ -17,7 +17,7 @@ from typing import IO, Protocol
 import msgspec
 
 from monitors.gpu import Change, Device, Reading, changes
-from soak.clock import Clock
+from soak.engine.clock import Clock
 from soak.gpu.pipe import Hello
 
 HELLO = 20.0

@@ -94,7 +94,11 @@ class Aftercare:
 
     async def _close(self, folder: Path) -> None:
         run = folder.name
-        if not folder.is_dir() or run in self._closed or await self._command_ends("soak.closing", str(folder)) == 0:
+        if (
+            not folder.is_dir()
+            or run in self._closed
+            or await self._command_ends("soak.engine.closing", str(folder)) == 0
+        ):
             self._closed.add(run)
             if folder.is_dir():
                 await self._command_ends("soak", "report", str(folder))

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from soak import __version__, live
+from soak import __version__
+from soak.runs import messages as live
 from soak.service.archive import RunEntry
 from soak.service.board import Board
 from soak.service.config import NAME, ScheduleTable

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 
 from monitors.text import one_line
-from soak import live
-from soak.store import FILE, Store
-from soak.verdict import EXIT_CODES
+from soak.judge.verdict import EXIT_CODES
+from soak.record.store import FILE, Store
+from soak.runs import messages as live
 
 _ID = re.compile(r"(?P<schedule>[a-z0-9][a-z0-9_-]{0,62})-(?P<stamp>\d{8}T\d{6}Z)(?:-\d{1,2})?")
 REPORTS = ("report.html", "report.json", "report.md", "junit.xml")

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from soak import live
+from soak.runs import messages as live
 from soak.service.curve import Curve
 from soak.service.troubles import Troubles
 

@@ -12,7 +12,7 @@ import os
 import resource
 from pathlib import Path
 
-from soak.cgroup import MOUNT, ROOM
+from soak.engine.cgroup import MOUNT, ROOM
 from soak.service.journal import Journal
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from monitors.gpu import Reading
 from monitors.sources import procfs
 from monitors.units import format_value
-from soak.clock import SystemClock
+from soak.engine.clock import SystemClock
 from soak.gpu.watch import GpuWatch
 from soak.service.config import ConditionsTable
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from soak import config
 from soak.errors import ConfigError, missing_key
-from soak.quantity import Duration, Size
-from soak.tables import convert, known_keys, read_toml
+from soak.plan import config
+from soak.plan.quantity import Duration, Size
+from soak.plan.tables import convert, known_keys, read_toml
 
 DEVICE = re.compile(r"cpu|cuda:\d{1,3}")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")

@@ -1,7 +1,7 @@
 """Small files of the state folder, replaced as a whole: a crash, or a full disk, leaves the old one or the new one.
 
 The folder is this service's alone, so what a crash leaves half written has one name, and is replaced by the next write.
-`soak.replace` is for folders that others may write to.
+`soak.record.replace` is for folders that others may write to.
 """
 
 from __future__ import annotations

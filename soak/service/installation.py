@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from soak.plan.shipped import shipped
 from soak.service import config
 from soak.service.config import ServiceConfig
-from soak.shipped import shipped
 
 UNIT = Path("/etc/systemd/system/soak.service")
 SYSUSERS = Path("/etc/sysusers.d/soak.conf")

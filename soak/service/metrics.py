@@ -25,11 +25,12 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from monitors.catalog import all_specs
 from monitors.model import MetricSpec
 from monitors.round import FAILURES
-from soak import __version__, live
+from soak import __version__
+from soak.runs import messages as live
 from soak.service.board import PATIENCE, Board, Now, unsampled
 from soak.service.history import History
 from soak.service.troubles import KINDS
-from workloads import wire
+from workloads.protocol import wire
 
 TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
 PHASES = ("starting", "stepping", "dumping", "stopping", "killed")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from soak import live
-from soak.confinement import HIDDEN
+from soak.engine.confinement import HIDDEN
+from soak.judge.verdict import EXIT_CODES
+from soak.runs import messages as live
 from soak.service import conditions
 from soak.service.aftercare import Aftercare, lock_of, why
 from soak.service.archive import Archive
@@ -25,7 +26,6 @@ from soak.service.config import ScheduleTable, ServiceConfig, duration_of
 from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.steady import Steady
-from soak.verdict import EXIT_CODES
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at conditions, and at processes of others."""

@@ -19,7 +19,7 @@ import yaml
 
 from monitors.text import one_line
 from soak.errors import ConfigError, missing_key
-from soak.tables import convert, known_keys
+from soak.plan.tables import convert, known_keys
 
 _CLIENT = Literal["NoClientCert", "RequestClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven",
                   "RequireAndVerifyClientCert"]  # fmt: skip

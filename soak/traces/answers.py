@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monitors.series import Floats
+from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.traces.cells import BROKEN
 

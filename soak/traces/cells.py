@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from monitors.series import Floats
+from monitors.detection.series import Floats
 
 EMPTY = ("", "nan", "na", "n/a", "null", "none", "-")
 """What is written where there is no value, in lower case."""

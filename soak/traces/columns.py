@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitors.detection.series import Series
 from monitors.model import LAYERS, MetricSpec, Unit
-from monitors.series import Series
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces.times import is_time

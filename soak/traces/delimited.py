@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitors.series import Floats
+from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces import times

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from monitors.conclusion import Detection
+from monitors.detection.conclusion import Detection
 from monitors.model import Finding
-from soak.damage import TOLERABLE
+from soak.record.damage import TOLERABLE
 
 
 def weighed(detection: Detection, lost: Mapping[str, float]) -> Detection:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from pyarrow import types as kinds
 
-from monitors.series import Floats
+from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces import times

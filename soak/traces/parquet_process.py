@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from monitors.detection.series import Floats, Hole, Series
 from monitors.model import MetricSpec
-from monitors.series import Floats, Hole, Series
 from monitors.text import one_line
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from monitors.condense import Condenser
+from monitors.detection.condense import Condenser
+from monitors.detection.series import Floats, Series
 from monitors.model import MetricSpec
-from monitors.series import Floats, Series
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces import answers

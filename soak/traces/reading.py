@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from monitors.condense import CAPACITY, Condenser
-from monitors.series import Floats, Series
+from monitors.detection.condense import CAPACITY, Condenser
+from monitors.detection.series import Floats, Series
 from soak.traces.columns import Trace, is_step, listed, metric_of
 from soak.traces.times import LATEST
 

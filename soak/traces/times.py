@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from monitors.series import Floats
+from monitors.detection.series import Floats
 from soak.traces.cells import numbers
 
 NAMES = ("t", "time", "timestamp", "ts", "seconds", "datetime", "date", "currenttime", "current_time")

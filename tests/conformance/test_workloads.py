@@ -1,4 +1,4 @@
-"""Every workload keeps the contract of `workloads.workload.Workload`, however it came to be there."""
+"""Every workload keeps the contract of `workloads.protocol.contract.Workload`, however it came to be there."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from soak.shipped import shipped
+from soak.plan.shipped import shipped
 from tests.integration.serving import CLEAN, LEAK, Served, free_port
 from tests.patience import PATIENCE, wait_for
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from soak.cli import main
-from soak.store import FILE, Store
+from soak.record.store import FILE, Store
 from soak.traces import parquet_process
 from tests.torture import traces
 

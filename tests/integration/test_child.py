@@ -17,9 +17,9 @@ import pytest
 
 from tests.installed import need
 from tests.patience import PATIENCE, wait_for
-from workloads import boot
-from workloads.trial import StreamSpec, TrialSpec, to_json
-from workloads.wire import Beat, Done, Hello, Message, Note, Ready, decode
+from workloads.protocol.order import StreamSpec, TrialSpec, to_json
+from workloads.protocol.wire import Beat, Done, Hello, Message, Note, Ready, decode
+from workloads.worker import boot
 
 pytestmark = pytest.mark.framework
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from workloads import catalog
-from workloads.golden import distance, golden_clip
+from workloads.protocol.contract import Setup
+from workloads.protocol.order import StreamSpec, TrialSpec
 from workloads.stream import open_stream
-from workloads.trial import StreamSpec, TrialSpec
-from workloads.workload import Setup
+from workloads.worker.golden import distance, golden_clip
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 

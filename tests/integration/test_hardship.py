@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from soak.store import Store
-from soak.verdict import EXIT_CODES
+from soak.judge.verdict import EXIT_CODES
+from soak.record.store import Store
 from tests.patience import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -193,12 +193,12 @@ def test_a_guardian_that_is_lost_is_replaced_and_still_guards(run: Run, number: 
     nothing_is_left(run)
 
 
-@pytest.mark.parametrize("stopped", ["guardian.py", "soak.judgement", "boot.py"])
+@pytest.mark.parametrize("stopped", ["guardian.py", "soak.judge.trial", "boot.py"])
 def test_what_is_stopped_when_soak_is_killed_ends_all_the_same(run: Run, stopped: str) -> None:
-    duration = "3 s" if stopped == "soak.judgement" else "10 min"
+    duration = "3 s" if stopped == "soak.judge.trial" else "10 min"
     process = run.start(acts("daemon"), duration=duration)
     found = run.find(stopped)
-    if stopped == "soak.judgement":
+    if stopped == "soak.judge.trial":
         wait(lambda: holds(found, "record.sqlite") or not Path(f"/proc/{found}").exists())
     else:
         wait(lambda: run.events("ready"))
@@ -275,7 +275,7 @@ def test_a_daemon_without_mark_or_cgroup_comes_to_the_supervisor(run: Run) -> No
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_judge_that_is_lost_is_replaced(run: Run, number: signal.Signals) -> None:
     run.start(flat())
-    os.kill(run.find("soak.judgement"), number)
+    os.kill(run.find("soak.judge.trial"), number)
     assert run.ends() in ("pass", "inconclusive")
     assert "judgement failed" not in run.said()
 
@@ -291,7 +291,7 @@ def test_a_report_that_is_killed_changes_no_verdict_and_is_said(run: Run) -> Non
 
 def test_two_requests_end_a_run_whose_judge_is_stopped(run: Run) -> None:
     process = run.start(flat())
-    run.find("soak.judgement")
+    run.find("soak.judge.trial")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     assert run.ends() == "inconclusive"

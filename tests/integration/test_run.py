@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from soak.engine.guardian import session_members
 from soak.errors import SoakError
-from soak.guardian import session_members
-from soak.store import FILE, Store
+from soak.record.store import FILE, Store
 from tests.installed import link_packages
 from tests.patience import PATIENCE
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from soak.store import FILE, Store
+from soak.record.store import FILE, Store
 from tests.integration.serving import CLEAN, Served, wait_for
 
 NEVER = '[[schedule]]\nname = "never"\nconfig = "clean.toml"\nat = 2099-01-01T00:00:00Z\n'

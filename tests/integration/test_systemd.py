@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.shipped import shipped
+from soak.plan.shipped import shipped
 from tests.integration.serving import LEAK, Served
 from tests.patience import wait_for
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workloads import catalog
-from workloads.workload import Clip, Setup
+from workloads.protocol.contract import Clip, Setup
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soak.config import load
 from soak.errors import ConfigError
-from soak.plan import make_plan
+from soak.plan.config import load
+from soak.plan.plan import make_plan
 
 KEYS = {
     "run": (

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from monitors.detection import JudgeSettings, judge
-from monitors.detectors.trend import Trend
-from monitors.series import Series
-from monitors.simulation import BENIGN, LEAKS, MEMORY, NOISES, bytes_of, draw
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Series
+from monitors.detection.simulation import BENIGN, LEAKS, MEMORY, NOISES, bytes_of, draw
 
 
 @settings(max_examples=40, deadline=None)

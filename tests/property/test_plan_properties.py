@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.config import Config, JudgeTable, RunTable, TrialTable
 from soak.errors import ConfigError
-from soak.plan import make_plan
-from soak.quantity import Duration
-from workloads.trial import StreamSpec
+from soak.plan.config import Config, JudgeTable, RunTable, TrialTable
+from soak.plan.plan import make_plan
+from soak.plan.quantity import Duration
+from workloads.protocol.order import StreamSpec
 
 tables = st.lists(
     st.builds(

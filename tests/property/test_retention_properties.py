@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.quantity import Duration, Size
+from soak.plan.quantity import Duration, Size
 from soak.service.archive import RunEntry
 from soak.service.config import RetentionTable
 from soak.service.retention import superfluous

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from monitors.text import one_line
 from soak.errors import ConfigError
-from soak.quantity import Duration
+from soak.plan.quantity import Duration
 from soak.service import web_config
 from soak.service.config import ScheduleTable
 from soak.service.connections import Connections
 from soak.service.middleware import Names
 from soak.service.steady import Steady
 from soak.service.timetable import FILE, Timetable
-from workloads import sandbox
+from workloads.worker import sandbox
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.binary(max_size=20)
 TREES = st.recursive(

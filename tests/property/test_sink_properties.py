@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from monitors.detection.series import Series
 from monitors.model import Event, Finding, MetricSpec
-from monitors.series import Series
 from monitors.text import printable
 from reports import catalog, document, terminal
 from reports.console import console, words
 from reports.record import RunInfo, TrialInfo
-from soak.lifecycle import Ending
-from soak.plan import Trial
+from soak.engine.lifecycle import Ending
+from soak.engine.status import Status
+from soak.plan.plan import Trial
 from soak.progress import Progress
-from soak.status import Status
 from tests.conftest import MemoryRecord
-from workloads.trial import TrialSpec
+from workloads.protocol.order import TrialSpec
 
 ANY = st.one_of(
     st.text(st.characters(), max_size=40),  # surrogates and control characters included

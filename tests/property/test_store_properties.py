@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from monitors.model import Event, MetricSpec, Sample
 from monitors.text import json_value, long_text
 from soak.errors import RecordError
-from soak.record import Record
-from soak.store import FILE, Store
+from soak.record.reader import Record
+from soak.record.store import FILE, Store
 
 METRICS = [MetricSpec(f"m{i}_bytes", "bytes", f"metric {i}", layer="anonymous", judged=i % 2 == 0) for i in range(4)]
 ANY = st.text(st.characters(), max_size=20)  # surrogates and control characters included

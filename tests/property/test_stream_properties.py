@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workloads.protocol.order import MOST_NOISE, StreamSpec
 from workloads.random_bits import many, one, uniform
 from workloads.stream import open_stream
-from workloads.trial import MOST_NOISE, StreamSpec
 
 sides = st.integers(8, 40)
 specs = st.builds(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.trial import StreamSpec, TrialSpec, from_json, to_json
-from workloads.wire import REASONS, Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
+from workloads.protocol.order import StreamSpec, TrialSpec, from_json, to_json
+from workloads.protocol.wire import REASONS, Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
 
 text = st.text(max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False)

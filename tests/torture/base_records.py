@@ -27,7 +27,7 @@ def _write(folder: Path, kind: str) -> None:
     import numpy as np
 
     from monitors.model import Event, MetricSpec, Sample
-    from soak.store import FILE, Store
+    from soak.record.store import FILE, Store
 
     folder.mkdir(parents=True)
     generator = np.random.default_rng(7)
@@ -73,9 +73,9 @@ def _as_it_was_left(folder: Path, file: str) -> None:
 
 
 def _judge(path: Path) -> None:
-    from soak.judgement import judge_one, judge_trials, settings_of
-    from soak.record import Record
-    from soak.store import Store
+    from soak.judge.trial import judge_one, judge_trials, settings_of
+    from soak.record.reader import Record
+    from soak.record.store import Store
 
     with Store.reopen(path) as store:
         record = Record(store)

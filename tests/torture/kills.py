@@ -270,7 +270,7 @@ def _look_at_report(case: Case, run: runs.Run, plan: Plan, look: runs.Look) -> l
 
 def _look_at_closing(run: runs.Run) -> list[str]:
     folder = run.run_folder
-    command = [*runs.soak()[:-1], "soak.closing", str(folder)]
+    command = [*runs.soak()[:-1], "soak.engine.closing", str(folder)]
     done = subprocess.run(command, env=runs.environment(run.mark, run.folder), capture_output=True, text=True,
                           timeout=120, check=False)  # fmt: skip
     faults = rules.spoken(rules.Said(done.returncode, done.stdout, done.stderr))

@@ -17,8 +17,8 @@ SHM = Path("/dev/shm")
 ROLES = (
     ("guardian", "guardian.py"),
     ("worker", "boot.py"),
-    ("judge", "soak.judgement"),
-    ("closing", "soak.closing"),
+    ("judge", "soak.judge.trial"),
+    ("closing", "soak.engine.closing"),
     ("gpu", "soak.gpu.reader"),
     ("report", "soak report"),
     ("service", "soak serve"),

@@ -55,12 +55,12 @@ def test_shared_memory_that_was_left_is_found(tmp_path: Path) -> None:
     ("command", "role"),
     [
         ("python -P -m soak run c.toml --out runs", "supervisor"),
-        ("python -P -S -E /x/soak/guardian.py", "guardian"),
-        ("python -P /x/workloads/boot.py --fd 9 --stacks 8", "worker"),
-        ("python -P -m soak.judgement /x/runs/k 0", "judge"),
+        ("python -P -S -E /x/soak/engine/guardian.py", "guardian"),
+        ("python -P /x/workloads/worker/boot.py --fd 9 --stacks 8", "worker"),
+        ("python -P -m soak.judge.trial /x/runs/k 0", "judge"),
         ("python -P -m soak report /x/runs/k", "report"),
         ("python -P -m soak serve --config soak.toml", "service"),
-        ("python -P -m soak.closing /x/runs/k", "closing"),
+        ("python -P -m soak.engine.closing /x/runs/k", "closing"),
         ("sleep 600", "child"),
     ],
 )

@@ -20,7 +20,7 @@ MESSAGES = 500
 
 def one(seed: int, n: int, folder: Path) -> Case:
     """Decode as many lines."""
-    from workloads import wire
+    from workloads.protocol import wire
 
     rnd = random.Random(f"{CAMPAIGN}:{seed}:{n}")
     case = Case(CAMPAIGN, seed, n, f"{MESSAGES} messages", tried=MESSAGES)

@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from monitors.alarm import Alarm
-from monitors.detection import JudgeSettings
-from monitors.looks import FIRST, looks
-from monitors.simulation import MEMORY, bytes_of, draw
+from monitors.alarm_schedule import FIRST, looks
+from monitors.detection.alarm import Alarm
+from monitors.detection.judge import JudgeSettings
+from monitors.detection.simulation import MEMORY, bytes_of, draw
 
 T = np.arange(0.0, 3601, 2.0)
 ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workloads import allocators
+from workloads.worker import allocators
 
 TORCH_DEVICE = {
     "active.all.allocated": 1893, "active.all.current": 41, "active_bytes.all.current": 71303168,

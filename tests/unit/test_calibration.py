@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors import calibration
-from monitors.calibration import FILE, SCHEMA, load
+from monitors.detection import calibration
+from monitors.detection.calibration import FILE, SCHEMA, load
 
 SHIPPED = load()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.cgroup import ROOM, TrialCgroup
+from soak.engine.cgroup import ROOM, TrialCgroup
 from soak.service.cgroups import delegate
 from soak.service.journal import Journal
 

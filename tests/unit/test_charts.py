@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitors.detection.series import Series
 from monitors.model import Event, Finding, MetricSpec
-from monitors.series import Series
 from reports.charts import HEIGHT, WIDTH, chart, decimate, time_ticks, value_labels, value_ticks
 
 BYTES = MetricSpec("m_bytes", "bytes", "Memory", "anonymous", judged=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitors.condense import CAPACITY, Condenser, condensed
-from monitors.series import Series
-from monitors.simulation import MEMORY
+from monitors.detection.condense import CAPACITY, Condenser, condensed
+from monitors.detection.series import Series
+from monitors.detection.simulation import MEMORY
 
 
 def fed(t: np.ndarray, values: np.ndarray, size: int, capacity: int = CAPACITY) -> Condenser:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from soak import config
 from soak.errors import ConfigError
-from soak.plan import make_plan
+from soak.plan import config
+from soak.plan.plan import make_plan
 
 GOOD = """
 [run]

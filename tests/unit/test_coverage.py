@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitors.condense import condensed
-from monitors.coverage import unseen
-from monitors.detection import JudgeSettings, judge
+from monitors.detection.condense import condensed
+from monitors.detection.coverage import unseen
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Floats, Series, from_rounds
+from monitors.detection.simulation import MEMORY
 from monitors.model import Finding, MetricSpec, Sample
-from monitors.series import Floats, Series, from_rounds
-from monitors.simulation import MEMORY
 from reports.record import TrialInfo
-from soak.judgement import judge_one
-from soak.record import Record
-from soak.store import FILE, Store
+from soak.judge.trial import judge_one
+from soak.record.reader import Record
+from soak.record.store import FILE, Store
 from soak.traces import prometheus, tables
 
 MIB = 2.0**20

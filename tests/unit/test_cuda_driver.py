@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads import catalog, cuda_driver
-from workloads.cuda_driver import Driver, DriverError, DriverMemoryError
-from workloads.streams import fault_device_native
-from workloads.workload import Clip, Setup
+from workloads import catalog
+from workloads.faults import fault_device_native
+from workloads.protocol.contract import Clip, Setup
+from workloads.worker import cuda_driver
+from workloads.worker.cuda_driver import Driver, DriverError, DriverMemoryError
 
 MIB = 2**20
 

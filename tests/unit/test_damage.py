@@ -13,12 +13,12 @@ import pytest
 
 from monitors.model import Event, Loss, MetricSpec, Sample
 from soak.cli import main
-from soak.closing import close
-from soak.damage import checksum, loss_said, weighed
+from soak.engine.closing import close
 from soak.errors import RecordError, SoakError
-from soak.record import Record, open_record
-from soak.store import FILE, Store
-from soak.verdict import Verdict
+from soak.judge.verdict import Verdict
+from soak.record.damage import checksum, loss_said, weighed
+from soak.record.reader import Record, open_record
+from soak.record.store import FILE, Store
 
 ROUNDS = 300
 METRICS = [MetricSpec(f"m{i}_bytes", "bytes", "a metric", "anonymous", judged=True) for i in range(6)]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitors import detection
-from monitors.conclusion import conclude
-from monitors.detection import JudgeSettings, judge
+from monitors.detection import judge as detection
+from monitors.detection.conclusion import conclude
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Floats, Series
 from monitors.model import Finding, MetricSpec
 from monitors.samplers.gpu_device import UNATTRIBUTED
 from monitors.samplers.gpu_process import PROCESS, RESIDUAL
 from monitors.samplers.worker_gpu import ALLOCATED, RESERVED
-from monitors.series import Floats, Series
 
 BASE = Finding(
     detector="trend", series="", layer=None, unit="bytes", verdict="pass", leak_probability=0.01, calibrated=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soak.disk import Room, room
+from soak.engine.disk import Room, room
 
 
 @pytest.mark.parametrize(

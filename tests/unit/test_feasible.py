@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from soak import config, feasible, interpreter
 from soak.errors import ConfigError
-from soak.plan import make_plan
+from soak.plan import config, interpreter
+from soak.plan import preflight as feasible
+from soak.plan.plan import make_plan
 
 
 def check(folder: Path, python: str) -> None:

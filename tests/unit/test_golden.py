@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from workloads.golden import Golden, golden_clip, golden_of
+from workloads.protocol.contract import Clip
+from workloads.protocol.order import StreamSpec, TrialSpec
 from workloads.stream import open_stream
-from workloads.trial import StreamSpec, TrialSpec
-from workloads.workload import Clip
+from workloads.worker.golden import Golden, golden_clip, golden_of
 
 ANSWER = np.array([[0.5, -2.0], [1.0, 0.25]], np.float32)
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from monitors.gpu import Device, Holder, Reading
-from soak.clock import Clock, SystemClock
+from soak.engine.clock import Clock, SystemClock
 from soak.gpu.attribution import Attribution
 from soak.gpu.pipe import Hello
 from soak.gpu.placement import Asked, PlacementError

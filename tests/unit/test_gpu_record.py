@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reports.document import build
-from soak.judgement import judge_one, settings_of
-from soak.record import Record, open_record
+from soak.judge.trial import judge_one, settings_of
+from soak.record.reader import Record, open_record
 
 FOUND = lzma.decompress((Path(__file__).parent.parent / "fixtures/gpu/h200-zoo.sqlite.xz").read_bytes())
 TRUTH = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.gpu import Device, Reading
-from soak.clock import SystemClock
+from soak.engine.clock import SystemClock
 from soak.gpu.pipe import Hello
 from soak.gpu.watch import AGAIN, STALLED, GpuWatch
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soak import guard
-from soak.guardian import Watched, end, members, session_members
+from soak.engine import guard
+from soak.engine.guardian import Watched, end, members, session_members
 
 SPACE = "pid:[4026531836]"
 

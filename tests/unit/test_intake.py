@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.intake import BURST, BYTES_PER_SECOND, MESSAGES_PER_SECOND, NOTES_BURST, Intake
-from workloads import wire
-from workloads.wire import Beat, Done, Hello, Message, Note, Ready, WireError, encode
+from soak.engine.channel import BURST, BYTES_PER_SECOND, MESSAGES_PER_SECOND, NOTES_BURST, Intake
+from workloads.protocol import wire
+from workloads.protocol.wire import Beat, Done, Hello, Message, Note, Ready, WireError, encode
 
 START: tuple[Message, ...] = (Hello(1, "3.11"), Ready({"torch": "2"}))
 

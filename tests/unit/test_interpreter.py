@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soak.interpreter import environ_for
+from soak.plan.interpreter import environ_for
 
 ENVIRON = {"PYTHONHOME": "/opt/python", "PYTHONPATH": "/lib", "HOME": "/"}
 

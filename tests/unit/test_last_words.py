@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workloads import child, wire
+from workloads.protocol import wire
+from workloads.worker import main as child
 
 
 class MuteError(Exception):

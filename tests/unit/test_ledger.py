@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from soak.engine.ledger import Ledger
 from soak.errors import RecordError
-from soak.ledger import Ledger
-from soak.plan import Trial
-from soak.store import FILE, Store
-from soak.verdict import Verdict
-from workloads.trial import TrialSpec
+from soak.judge.verdict import Verdict
+from soak.plan.plan import Trial
+from soak.record.store import FILE, Store
+from workloads.protocol.order import TrialSpec
 
 TRIAL = Trial(3, "recurrent-torch", "recurrent/infer/1", TrialSpec("recurrent", "torch"))
 

@@ -1,6 +1,18 @@
 import pytest
 
-from soak.lifecycle import Action, Deadlines, Phase, State, beaten, decide, ending, heard, spawned, told_end, wake_at
+from soak.engine.lifecycle import (
+    Action,
+    Deadlines,
+    Phase,
+    State,
+    beaten,
+    decide,
+    ending,
+    heard,
+    spawned,
+    told_end,
+    wake_at,
+)
 
 DEADLINES = Deadlines(start=100, heartbeat=10, dump=1, grace=5)
 

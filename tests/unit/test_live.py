@@ -11,14 +11,14 @@ import pytest
 
 from monitors.model import MetricSpec, Sample
 from monitors.round import Health
-from soak import live
-from soak.config import load
-from soak.lifecycle import Ending
-from soak.live import Broadcast
-from soak.plan import Trial, make_plan
-from soak.status import Status
-from soak.verdict import Verdict
-from workloads import wire
+from soak.engine.lifecycle import Ending
+from soak.engine.status import Status
+from soak.judge.verdict import Verdict
+from soak.plan.config import load
+from soak.plan.plan import Trial, make_plan
+from soak.runs import messages as live
+from soak.runs.messages import Broadcast
+from workloads.protocol import wire
 
 CONFIG = """
 [run]

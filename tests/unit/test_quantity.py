@@ -1,6 +1,6 @@
 import pytest
 
-from soak.quantity import parse_duration, parse_interval, parse_rate, parse_size
+from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 
 
 @pytest.mark.parametrize(

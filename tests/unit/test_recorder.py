@@ -7,9 +7,9 @@ import pytest
 from monitors.latest import Latest
 from monitors.model import MetricSpec, Roots, Sample, Target
 from monitors.round import Round
+from soak.engine.sampling import Feed, Recorder
 from soak.errors import RecordError
-from soak.recorder import Feed, Recorder
-from soak.store import FILE, Store
+from soak.record.store import FILE, Store
 
 STEPS = MetricSpec("steps", "count", "steps", counter=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soak.errors import SoakError
-from soak.replace import replace_file
+from soak.record.replace import replace_file
 
 
 def test_a_link_is_replaced_and_what_it_led_to_is_untouched(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 import reports
-from monitors.series import Series
+from monitors.detection.series import Series
 from reports import catalog, document, terminal
 
 

@@ -10,12 +10,12 @@ import pytest
 from monitors.estimate import SETTLING
 from monitors.latest import Latest
 from monitors.model import MetricSpec, Sample
-from soak.lifecycle import spawned
-from soak.plan import Trial
-from soak.recorder import Feed
-from soak.running import MEMORY, Running
-from workloads import wire
-from workloads.trial import TrialSpec
+from soak.engine.lifecycle import spawned
+from soak.engine.sampling import Feed
+from soak.engine.trial_run import MEMORY, Running
+from soak.plan.plan import Trial
+from workloads.protocol import wire
+from workloads.protocol.order import TrialSpec
 
 ANONYMOUS = MetricSpec(MEMORY, "bytes", "Memory", "anonymous", judged=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.salvage import Row, salvaged
+from soak.record.salvage import Row, salvaged
 
 
 class HoleError(Exception):

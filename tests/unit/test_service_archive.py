@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from soak.damage import checksum
-from soak.quantity import Duration, Size
+from soak.plan.quantity import Duration, Size
+from soak.record.damage import checksum
+from soak.record.store import FILE, Store
 from soak.service.archive import Archive
 from soak.service.config import RetentionTable
 from soak.service.retention import superfluous
 from soak.service.state import StateFolder
 from soak.service.troubles import KINDS, Troubles
-from soak.store import FILE, Store
 
 GOOD, BAD = "night-20260102T000000Z", "night-20260101T000000Z"
 

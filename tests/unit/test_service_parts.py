@@ -12,7 +12,9 @@ import pytest
 
 from monitors.catalog import all_specs
 from monitors.gpu import Holder, Reading
-from soak import live
+from soak.plan.shipped import shipped
+from soak.record.store import FILE, Store
+from soak.runs import messages as live
 from soak.service import config, installation, metrics
 from soak.service.archive import Archive
 from soak.service.board import PATIENCE, Board, Now
@@ -23,8 +25,6 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
-from soak.shipped import shipped
-from soak.store import FILE, Store
 
 GIB = 1024**3
 

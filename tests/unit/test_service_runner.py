@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 
-from soak import live
+from soak.runs import messages as live
 from soak.service.aftercare import Aftercare
 from soak.service.board import Now
 from soak.service.runner import Runner
@@ -61,6 +61,6 @@ def test_what_was_cut_off_is_closed_and_told(monkeypatch: pytest.MonkeyPatch, tm
     care.cut_off("night-20260101T000000Z")
     asyncio.run(care.close_records())
     assert [call.args[:2] for call in ended.call_args_list] == [
-        ("soak.closing", str(tmp_path / "night-20260101T000000Z")),
+        ("soak.engine.closing", str(tmp_path / "night-20260101T000000Z")),
         ("soak", "report"),
     ]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from soak import confinement
-from soak.plan import Trial
-from workloads import boot, sandbox
-from workloads.sandbox import Order, SandboxError
-from workloads.trial import TrialSpec
+from soak.engine import confinement
+from soak.plan.plan import Trial
+from workloads.protocol.order import TrialSpec
+from workloads.worker import boot, sandbox
+from workloads.worker.sandbox import Order, SandboxError
 
 TRIAL = Trial(0, "a-torch", "a/infer/1", TrialSpec("a", "torch"))
 
@@ -111,7 +111,7 @@ PROBE = """
 import os, sys
 sys.path.insert(0, {room!r})
 import json
-from workloads import sandbox
+from workloads.worker import sandbox
 sandbox.enter()
 def tried(act):
     try:

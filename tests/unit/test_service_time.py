@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.quantity import Duration
+from soak.plan.quantity import Duration
 from soak.service.archive import RunEntry
 from soak.service.config import RetentionTable, ScheduleTable
 from soak.service.retention import Aged, portion, superfluous

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from starlette.testclient import TestClient
 
 from monitors.catalog import all_specs
-from soak import live
+from soak.record.store import FILE, Store
+from soak.runs import messages as live
 from soak.service import metrics
 from soak.service.admission import Admission
 from soak.service.archive import Archive
@@ -22,8 +23,7 @@ from soak.service.board import Board, Now, Waiting
 from soak.service.config import ScheduleTable
 from soak.service.history import History
 from soak.service.web import Site
-from soak.store import FILE, Store
-from workloads import wire
+from workloads.protocol import wire
 
 RUN = "night-20260101T000000Z"
 OUTLOOK = live.Outlook(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitors.stats import (
+from monitors.detection.stats import (
     FILLING,
     SETTLING,
     cut_blocks,

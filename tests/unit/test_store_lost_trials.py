@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from soak.store import FILE, Store
+from soak.record.store import FILE, Store
 from tests.torture import base_records
 
 

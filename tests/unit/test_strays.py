@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from soak.custody import Custody
-from soak.strays import Strays, owners
-from soak.verdict import UNSEEN
+from soak.engine.custody import Custody
+from soak.engine.strays import Strays, owners
+from soak.judge.verdict import UNSEEN
 
 RUNNING = {0: "7.1.9.0", 1: "7.1.9.1"}
 

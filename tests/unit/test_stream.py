@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workloads.protocol.order import StreamSpec
 from workloads.stream import Stream, open_stream
-from workloads.trial import StreamSpec
 
 
 def digest(stream: Stream, clips: int) -> str:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitors.detection import judge
-from monitors.series import Series
+from monitors.detection.judge import judge
+from monitors.detection.series import Series
 from soak.errors import UsageError
 from soak.traces import packed, tables
 from soak.traces.columns import Trace, metric_of

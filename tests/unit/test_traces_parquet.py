@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as arrow
 
-from monitors.series import Series
+from monitors.detection.series import Series
 from soak.errors import UsageError
 from soak.traces import parquet, parquet_process
 from soak.traces.columns import Trace

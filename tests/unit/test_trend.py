@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitors.detection import JudgeSettings
-from monitors.detectors.trend import Trend
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.judge import JudgeSettings
+from monitors.detection.series import Floats, Series
+from monitors.detection.simulation import BENIGN, LEAKS, MEMORY, bytes_of, draw
 from monitors.model import Finding, MetricSpec
-from monitors.series import Floats, Series
-from monitors.simulation import BENIGN, LEAKS, MEMORY, bytes_of, draw
 
 T = np.arange(0.0, 60, 0.25)
 MIB = 2.0**20

@@ -1,6 +1,6 @@
 import pytest
 
-from soak.verdict import EXIT_CODES, Expectation, Judged, Shown, control_passed, judge_run, judge_trial
+from soak.judge.verdict import EXIT_CODES, Expectation, Judged, Shown, control_passed, judge_run, judge_trial
 
 LEAK = Shown("leak", "grows 12 MiB/h")
 FLAT = Shown("pass", "flat")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from workloads.errors import StreamError
+from workloads.protocol.order import StreamSpec
 from workloads.stream import Stream, open_stream
-from workloads.trial import StreamSpec
 
 av: Any = pytest.importorskip("av")
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from soak import watch
-from soak.watch import Watch
+from soak.engine import alarm as watch
+from soak.engine.alarm import Watch
 
 
 class Look:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soak.worker import Worker
-from soak.worker_log import WorkerLog
+from soak.engine.worker import Worker
+from soak.engine.worker_log import WorkerLog
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.write_ahead import SUFFIX, lost, lost_pages
+from soak.record.write_ahead import SUFFIX, lost, lost_pages
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Samples become series, findings and a verdict."""

@@ -1,0 +1,1 @@
+"""One file, one detector. See `monitors.detection.judge.Detector`."""

@@ -1,0 +1,380 @@
+"""Lasting growth of one series: how probable, how fast, since when, and how slow a leak would still have been seen.
+
+Blocks by time (floors, medians or means, whichever are quietest), every shape under every noise weighed against each
+other, the calibrated probability, and the verdict in words. `docs/detection.md` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitors.detection import calibration
+from monitors.detection.calibration import MOST_BLOCKS, Calibration
+from monitors.detection.judge import Detector, JudgeSettings
+from monitors.detection.jumps import beside, joined
+from monitors.detection.posterior import Fit, Posterior, Rate, fit, odds_of_planted, rate_of, weigh
+from monitors.detection.series import Floats, Series
+from monitors.detection.shapes import LATE, Shape, dictionary
+from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
+from monitors.model import Finding, RatePerDose, SeriesVerdict
+from monitors.units import format_duration, format_rate, format_value
+
+_FEWEST_BLOCKS = 12
+_PAGE = 4096.0
+_GRAINS = 4.0
+"""Growth of fewer units of the series' resolution is not seen."""
+_SURE = 1.645
+"""Standard normal deviations below which one draw in twenty lies."""
+_EXCURSION = 0.23
+"""Share of a trial: what leaves its course for less than half of it, and comes back, is left out."""
+_UNDONE = 0.1
+_CALM = -3.0
+"""Log odds below which a series passes even if it is like none that was calibrated."""
+_EVEN, _RARE = 0.5, 0.025
+_LEAST_SHOWN = 0.1
+"""Share of the growth that was found down to which slower growth is tried."""
+_FASTEST = 300.0
+"""Errors of a rate: growth this far beyond the noise is found, or none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
+
+    least: growth over the whole that counts, in the series' unit. longest_gap: share of x.
+    """
+
+    series: Series
+    restarts: int
+    origin: float
+    span: float
+    y: Floats
+    posterior: Posterior
+    jumps: Ints
+    rate: Rate
+    least: float
+    grain: float
+    calibration: Calibration
+
+    @property
+    def hour(self) -> float:
+        """Turns per unit of x into per hour."""
+        return 3600.0 / self.span
+
+    @property
+    def odds(self) -> float:
+        """Log odds of lasting growth."""
+        return float(self.posterior.odds[0])
+
+    @property
+    def probability(self) -> float:
+        """That it grows and keeps growing, faster than what counts."""
+        return float(
+            np.clip(
+                self.calibration.probability(self.odds, len(self.y)) * self.rate.exceeds(self.least), 0.0005, 0.9995
+            )
+        )
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the verdict is a leak, unless the series is like none that was calibrated."""
+        return self.probability >= self.calibration.leak_from
+
+    def told(self) -> tuple[Shape, Fit]:
+        """The shape to speak of, growing or not, and its fit."""
+        grows = self.odds > 0
+        shape, noise = self.posterior.best_growing() if grows else self.posterior.best_still()
+        fitted = fit(self.posterior, shape, noise, self.y)
+        jumps = self.jumps
+        if shape.name == "flat" and len(jumps):
+            return replace(
+                shape, name="step", place=float(self.posterior.book.x[jumps[0] - 1 : jumps[0] + 1].mean())
+            ), fitted
+        if grows and shape.kind == "stop" and _undone(fitted) > _UNDONE:
+            return replace(shape, name="late onset"), fitted
+        return shape, fitted
+
+
+def _undone(fitted: Fit) -> float:
+    """Share of the growth that a fall beside it takes back: growth that begins where the fall ends is late growth."""
+    return float(fitted.still[0] - fitted.still[-1]) / max(float(np.ptp(fitted.growth)), 1e-12)
+
+
+class Trend:
+    """Growth that lasts: its probability, its rate, since when, and the smallest leak that would have been seen."""
+
+    def judge(self, series: Series, settings: JudgeSettings) -> Finding:
+        """Judge one series; the cost is O(n) in its samples."""
+        worked = series.worked()
+        short = _too_short(worked, settings)
+        if short:
+            return _unjudged(series, short)
+        judged = _judged(worked, settings)
+        if judged is None:
+            return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
+        return _finding(judged, settings, series)
+
+
+DETECTOR: type[Detector] = Trend
+
+
+def _too_short(worked: Series, settings: JudgeSettings) -> str:
+    """Why a series cannot be told from the start-up of its trial, and what would do; empty where it can."""
+    stepped = worked.steps is not None
+    if stepped and not worked.size:
+        return "no step was seen: all of it is the start-up"
+    since = "since the first step " if stepped else ""
+    seconds = float(worked.t[-1] - worked.t[0]) if len(worked.t) else 0.0
+    least = settings.min_seconds if stepped else settings.min_seconds_without_steps
+    enough = f"{settings.min_samples} over {format_duration(least)} would do"
+    if worked.size < settings.min_samples:
+        return f"{worked.size} samples {since}are too few to judge; {enough}"
+    if seconds < least:
+        return f"{format_duration(seconds)} {since}are too short to tell a leak from a start-up; {enough}"
+    return ""
+
+
+def _unjudged(series: Series, reason: str) -> Finding:
+    return Finding(
+        detector="trend", series=series.name, layer=series.metric.layer, unit=series.metric.unit,
+        verdict="inconclusive", leak_probability=None, calibrated=False, rate_per_hour=None, rate_per_hour_ci95=None,
+        rate_per_step=None, minimum_detectable_rate_per_hour=None, shape="unknown", reason=reason,
+        samples=series.size, gaps=series.gaps,
+    )  # fmt: skip
+
+
+def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
+    series, restarts = joined(given)
+    origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
+    blocks, y = _quietest(series)
+    if len(y) < _FEWEST_BLOCKS:
+        return None
+    grain = _grain(series)
+    least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
+    book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
+    jumps, columns = beside(y, grain)
+    posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
+    fitted = calibration.load()
+    rate = rate_of(posterior, settings.confidence, fitted.widening)
+    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
+
+
+def _grain(series: Series) -> float:
+    """What is below it cannot be seen: one of what is counted, a page, or what a finer source tells apart."""
+    coarsest = _PAGE if series.metric.unit == "bytes" else 1.0
+    seen = 1.0 if series.metric.unit == "count" else resolution(series.values)
+    finest = max(1e-9 * float(np.abs(series.values).max()), 1e-12)
+    return max(min(seen or coarsest, coarsest), finest)
+
+
+def _quietest(series: Series) -> tuple[Blocks, Floats]:
+    """Blocks, and their floors or middles: the cut that tells a slope best, finer ones preferred.
+
+    Floors see through a sawtooth whose period is shorter than a block; medians through spikes; means where the values
+    are so coarse that most medians are equal.
+    """
+    most = min(MOST_BLOCKS, len(series.t))
+    best: tuple[float, Blocks, Floats] | None = None
+    for level in range(4):
+        count = most >> level
+        if count < _FEWEST_BLOCKS and level:
+            break
+        blocks = cut_blocks(series.t, series.values, count, series.floors, series.means)
+        coarse = len(np.unique(blocks.median)) < len(blocks.median) / 2
+        for values in (blocks.mean if coarse else blocks.median, blocks.floor):
+            calm = without_spikes(without_spikes(values), width=max(5, int(_EXCURSION * count) | 1))
+            score = roughness(calm) / np.sqrt(count) * 1.6**level
+            if best is None or score < best[0]:
+                best = score, blocks, calm
+    assert best is not None
+    return best[1], best[2]
+
+
+def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
+    smallest = _detectable(judged)
+    shape, fitted = judged.told()
+    seen = _traits(judged.posterior, fitted)
+    strange = judged.calibration.unseen(seen)
+    verdict, reason = _verdict(judged, shape, fitted, smallest, strange if judged.odds > _CALM else None)
+    if judged.restarts:
+        reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
+    rate, metric, hour = judged.rate, judged.series.metric, judged.hour
+    onset = judged.origin + judged.span * (shape.place or 0.0) if shape.name == "late onset" else None
+    begins = onset if onset is not None else judged.origin + judged.span * min(shape.settled, 0.5)
+    per_dose = _per_dose(judged)
+    per_step = per_dose.pop("steps", None)
+    return Finding(
+        detector="trend", series=given.name, layer=metric.layer, unit=metric.unit, verdict=verdict,
+        leak_probability=judged.probability, calibrated=strange is None, rate_per_hour=rate.rate * hour,
+        rate_per_hour_ci95=(rate.low * hour, rate.high * hour), rate_per_step=per_step.rate if per_step else None,
+        rate_per_step_ci95=per_step.ci95 if per_step else None, rate_per_dose=per_dose,
+        minimum_detectable_rate_per_hour=smallest, shape=shape.name.split(",")[0], reason=reason,
+        samples=given.size, gaps=given.gaps, restarts=judged.restarts, evidence=judged.odds,
+        traits=seen,
+        growth=rate.rate * (1 - (begins - judged.origin) / judged.span), judged_from=begins,
+        onset=onset if verdict == "leak" else None, noise=float(np.std(fitted.rest)),
+    )  # fmt: skip
+
+
+def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
+    """What says how like the calibrated ones a series is, by name.
+
+    blocks: how many. largest: of what the best fit leaves over, in deviations. correlation: of neighbours in it.
+    """
+    white = fitted.white - fitted.white.mean()
+    power = max(float(white @ white), len(white) * posterior.grain**2)
+    return {
+        "blocks": float(len(white)),
+        "largest": float(np.abs(white).max() / np.sqrt(power / len(white))),
+        "correlation": float(white[1:] @ white[:-1] / power),
+    }
+
+
+def _per_dose(judged: _Judged) -> dict[str, RatePerDose]:
+    """The rate by what was consumed over the last third of the trial, over which it is stated."""
+    series, late = judged.series, judged.origin + LATE * judged.span
+    doses = dict(series.doses)
+    if series.steps is not None:
+        doses["steps"] = series.steps
+    out: dict[str, RatePerDose] = {}
+    for name, dose in doses.items():
+        taken = (float(dose[-1]) - float(np.interp(late, series.t, dose))) / (1 - LATE)
+        if taken >= 1:
+            rate = judged.rate
+            out[name] = RatePerDose(rate.rate / taken, (rate.low / taken, rate.high / taken))
+    return out
+
+
+def _detectable(judged: _Judged) -> float | None:
+    """The smallest leak that would have been found, per hour; no more than one that was. None where none would be."""
+    smallest = _smallest(judged)
+    if not judged.leaks or (smallest is not None and smallest <= judged.rate.rate * judged.hour):
+        return smallest
+    return _shown(judged) * judged.hour
+
+
+def _shown(judged: _Judged) -> float:
+    """The smallest leak that this very trial would have shown: the growth that it did show, made ever slower.
+
+    What is found 19 times in 20 in noise like this may be more than what was found: noise can be kind.
+    """
+    posterior, rate, calibrated = judged.posterior, judged.rate, judged.calibration
+    growth = fit(posterior, *posterior.best_growing(), judged.y).growth
+    less = 1 - np.geomspace(_LEAST_SHOWN, 1.0, 16)[:-1]
+    odds = weigh(posterior.book, judged.y - less[:, None] * growth, posterior.grain, posterior.beside).odds
+    shown = 1.0
+    for share, odd in zip(less[::-1].tolist(), odds[::-1].tolist(), strict=True):
+        slower = replace(rate, centres=rate.centres - share * rate.rate)
+        if calibrated.probability(odd, len(judged.y)) * slower.exceeds(judged.least) < calibrated.leak_from:
+            break
+        shown = 1 - share
+    return rate.rate * shown
+
+
+def _smallest(judged: _Judged) -> float | None:
+    """The smallest linear leak that would have been found 19 times in 20, in this noise over this time, per hour."""
+    posterior = judged.posterior
+    grows = judged.odds > 0
+    shape, noise = posterior.best_growing() if grows else posterior.best_still()
+    fitted = fit(posterior, shape, noise, judged.y)
+    freedom = max(1.0, len(judged.y) - shape.parameters - posterior.beside.shape[1])
+    deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
+    line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
+    error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
+    rates = error * np.geomspace(1.0, _FASTEST, 28)
+    odds = odds_of_planted(posterior, noise, fitted.still, deviation, rates)
+    # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
+    scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
+    surely = odds - _SURE * scatter
+    found = surely >= judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
+    if not found[-1]:
+        return None
+    first = len(found) - int(np.argmin(found[::-1])) if not found.all() else 0
+    return float(max(rates[first], judged.least + 2 * _SURE * error)) * judged.hour
+
+
+def _verdict(
+    judged: _Judged, shape: Shape, fitted: Fit, smallest: float | None, strange: str | None
+) -> tuple[SeriesVerdict, str]:
+    unit, rate = judged.series.metric.unit, judged.rate
+    low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
+    if strange is not None:
+        said = f"{_STRANGE[strange]}, unlike all that the probability was calibrated on"
+        return "inconclusive", f"{said}; its rate would be {middle} ({low} to {high})"
+    if judged.leaks:
+        place = judged.origin + judged.span * (shape.place or 0.0)
+        since = f" since {format_duration(place)}" if shape.name == "late onset" else ""
+        return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
+    if smallest is None:
+        longer = format_duration(judged.span)
+        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may tell"
+    seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
+    if _passes(judged, smallest):
+        return "pass", f"{_calm(judged, shape, fitted)}; {seen}"
+    return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
+
+
+def _passes(judged: _Judged, smallest: float) -> bool:
+    """Whether a leak is improbable; or whatever grows is very probably less than what would have been seen."""
+    if judged.probability <= judged.calibration.pass_to:
+        return True
+    faster = judged.calibration.probability(judged.odds, len(judged.y)) * judged.rate.exceeds(smallest / judged.hour)
+    return judged.probability < _EVEN and faster <= _RARE
+
+
+_STRANGE = {
+    "blocks": "it is too short",
+    "largest": "single values stand far out of its course",
+    "correlation": "its course fits no shape",
+}
+
+
+def _doubt(judged: _Judged, growth: str) -> str:
+    """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
+    if judged.calibration.probability(judged.odds, len(judged.y)) >= judged.calibration.leak_from:
+        return f"{growth} may be less than the {_least(judged)} that count"
+    noun = _NOUNS[judged.posterior.best_still()[0].name]
+    needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
+    longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
+    return (
+        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may tell"
+    )
+
+
+_NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a cache that fills",
+          "periodic": "a swing", "step": "a step or two"}  # fmt: skip
+
+
+def _least(judged: _Judged) -> str:
+    return format_value(judged.least, judged.series.metric.unit)
+
+
+def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
+    """What the series does, which is no leak, in words."""
+    unit = judged.series.metric.unit
+    if judged.odds > 0:
+        rate = format_rate(judged.rate.rate * judged.hour, unit)
+        return f"growth of {rate} is less than the {_least(judged)} in all that count"
+    still, x = fitted.still, judged.posterior.book.x
+    change = float(still[-1] - still[0])
+    exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
+    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.jumps) > 1
+    if stairs and abs(change) > exact:
+        moved = "a rise" if change > 0 else "a fall"
+        return f"{moved} of {format_value(abs(change), unit)} in a few steps, level between"
+    if shape.name == "periodic":
+        return "swings, without growing"
+    if shape.name == "flat" or abs(change) <= exact:
+        return "flat"
+    if shape.name == "step" and not shape.settled:
+        at = judged.origin + judged.span * float(shape.place or 0.0)
+        return f"a step of {format_value(change, unit)} at {format_duration(at)}, else flat"
+    if change < 0:
+        return f"a fall of {format_value(-change, unit)}"
+    early = 3 * judged.hour * float(np.interp(1 / 3, x, still) - still[0])
+    late = 3 * judged.hour * float(still[-1] - np.interp(LATE, x, still))
+    faded = f"faded from {format_rate(early, unit)} to {format_rate(max(late, 0.0), unit)}"
+    return f"growth of {format_value(change, unit)} not sustained: {faded}"

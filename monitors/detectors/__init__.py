@@ -1,1 +1,0 @@
-"""One file, one detector. See `monitors.detection.Detector`."""

@@ -1,0 +1,80 @@
+"""The sandbox of a trial as soak orders it: which folders a worker may write, and what it may not even read.
+
+What must not be written is never named: it is whatever is not allowed. So a folder is allowed only where nothing lies
+beneath it that a trial must leave alone: the folder of its run, and what the service has hidden.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from soak.plan.plan import Trial
+from workloads.worker.sandbox import VARIABLE, Order, to_text
+
+HIDDEN = "SOAK_HIDDEN"
+"""Environment variable of `soak run`: a JSON list of what no trial of it may read. The service sets it."""
+
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (named so that they can be allowed)
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "dri", "kfd", "infiniband")
+_CACHES = ("XDG_CACHE_HOME", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME", "HF_HOME",
+           "KERAS_HOME", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR")  # fmt: skip
+"""Variables that name a folder in which a framework keeps what it made."""
+_LOGS = ("worker.log", "stacks.txt")
+
+
+def environ(trial: Trial, folder: Path, around: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a trial's worker, with the order for its sandbox.
+
+    Args:
+        trial: what will run.
+        folder: of the trial, below `trials` of the folder of its run.
+        around: the environment of soak.
+    """
+    hidden = [_real(path) for path in json.loads(around.get(HIDDEN, "[]"))]
+    whole = {name: value for name, value in {**around, **trial.env}.items() if name != HIDDEN}
+    if not trial.sandbox:
+        return whole
+    protected = [_real(folder.parent.parent), *hidden]
+    wanted = whole.get("TMPDIR") or TEMPORARY[0]
+    rooms = _allowed([wanted, *TEMPORARY], protected) or [_made(folder / "tmp")]
+    if str(_real(wanted)) not in rooms:
+        whole["TMPDIR"] = rooms[0]
+    # The logs may be written, not replaced: soak follows their names when it reads them.
+    logs = [str(_real(folder / name)) for name in _LOGS]
+    caches = _allowed(_caches(whole, trial.seat is not None), protected)
+    return {**whole, VARIABLE: to_text(Order((*rooms, *caches, *_devices(), *logs), tuple(map(str, hidden))))}
+
+
+def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:
+    """Those that are there and hold nothing that is protected."""
+    away = tuple(protected)
+    real = dict.fromkeys(_real(folder) for folder in folders)
+    return [str(path) for path in real if path.is_dir() and not any(p.is_relative_to(path) for p in away)]
+
+
+def _caches(environ: Mapping[str, str], gpu: bool) -> list[str]:
+    """Made where they are not there yet, as a trial may not make them; but not in every home for nothing."""
+    made = [Path(environ[variable]) for variable in _CACHES if environ.get(variable)]
+    home = environ.get("HOME")
+    if home:
+        made += [Path(home) / name for name in (".cache", *((".nv", ".triton") if gpu else ()))]
+    return [*map(_made, made), *([f"{home}/.keras"] if home else [])]
+
+
+def _devices() -> list[str]:
+    dev = Path("/dev")
+    return [str(path) for path in (*(dev / name for name in _DEVICES), *sorted(dev.glob("nvidia*")))]
+
+
+def _made(folder: Path) -> str:
+    with contextlib.suppress(OSError):  # what is not there then is left out
+        folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
+
+
+def _real(path: str | Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -1,0 +1,127 @@
+"""Every process of a run is accounted for: when a trial has ended, nothing of it is left, however it left the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from soak.engine import guard, guardian
+from soak.engine.cgroup import trial_cgroups
+from soak.engine.clock import Clock
+from soak.engine.guard import Cleared, Guard
+from soak.engine.guardian import Watched
+from soak.engine.strays import Strays
+from soak.judge.verdict import UNSEEN
+
+_HELPER = "helper "
+"""Keys of our own processes begin so; those of trials are their indices."""
+Tell = Callable[[int, str, str], None]
+"""Told the index of a trial, the kind of an event, and what happened."""
+
+
+class Custody:
+    """The guardian's side of a run, and the strays that only a subreaper can tell."""
+
+    def __init__(self, clock: Clock, tell: Tell, note: Callable[[str], None]) -> None:
+        """Begin.
+
+        Args:
+            clock: tells deadlines.
+            tell: takes what was found of a trial that had ended.
+            note: takes what a person should know now.
+        """
+        self._guard, self._strays = Guard(clock), Strays()
+        self._clock, self._tell, self._note = clock, tell, note
+        self._helpers: set[int] = set()
+        self._uncleared: dict[int, str] = {}
+        """Trials that run, or of which something may be left, and their marks."""
+        self._bare: set[int] = set()
+        """Trials that have no cgroup, which would tell every process of theirs."""
+        self._unseen: set[int] = set()
+        """Of these, told to have processes that are not sampled."""
+
+    def sweep(self) -> None:
+        """End what an earlier run left behind, whose supervisor and guardian were killed at once."""
+        if found := guard.left_behind(trial_cgroups()):
+            killed, _ = guardian.end(found)
+            if killed:
+                names = ", ".join(sorted(set(killed.values())))
+                self._note(
+                    f"{len(killed)} processes of a run that was killed before were still there, and were ended: {names}"
+                )
+
+    def began(self, trial: int, session: int, mark: str, cgroup: Path | None) -> None:
+        """A worker was started."""
+        self._uncleared[trial] = mark
+        if cgroup is None:
+            self._bare.add(trial)
+        self._guard.watch(Watched(str(trial), session, mark, str(cgroup or "")))
+
+    def ended(self, trial: int) -> None:
+        """The worker is gone: what is left of the trial is ended now, and its cgroup removed."""
+        self._guard.release(str(trial))
+
+    def helper(self, pid: int) -> None:
+        """A process of our own was started, in a session of that id; it ends with soak even where it is stopped."""
+        if pid not in self._helpers:
+            self._helpers.add(pid)
+            self._guard.watch(Watched(f"{_HELPER}{pid}", pid))
+
+    def attend(self, helpers: set[int], others: set[int]) -> None:
+        """Once a turn of the loop.
+
+        Args:
+            helpers: pids of processes that judge.
+            others: pids of our own other children that are waited for elsewhere.
+        """
+        for pid in helpers:
+            self.helper(pid)
+        for pid in self._helpers - helpers:
+            self._helpers.discard(pid)
+            self._guard.release(f"{_HELPER}{pid}")
+        cleared, lost = self._guard.attend()
+        self._told(cleared)
+        if lost:
+            self._note(lost)
+        own = {self._guard.pid} if self._guard.pid else set()
+        if ended := self._strays.attend(helpers | others | own, self._uncleared):
+            self._note(f"{ended} processes that had left their trial were ended")
+        self._tell_unseen()
+
+    def strays_of(self, trial: int) -> frozenset[int]:
+        """Processes that left the tree of this trial, and of no other, where no cgroup tells them."""
+        if trial not in self._bare:
+            return frozenset()
+        return frozenset(pid for pid, trials in self._strays.seen.items() if trials == {trial})
+
+    def _tell_unseen(self) -> None:
+        """Whose a process is that may be of several trials nobody knows: it is sampled for none."""
+        for pid, trials in self._strays.seen.items():
+            for trial in (trials & self._bare) - self._unseen if len(trials) > 1 else ():
+                self._unseen.add(trial)
+                said = f"process {pid} left its trial, this one or another: what it holds was not seen"
+                self._tell(trial, UNSEEN, said)
+
+    def close(self, known: set[int], patience: float = 5.0) -> None:
+        """Leave no process behind, whatever ended the run. known: children of ours that go on."""
+        self._told(self._guard.close())
+        self._uncleared.clear()
+        until = self._clock.monotonic() + patience
+        self._strays.attend(known, {})
+        while self._strays.seen and self._clock.monotonic() < until:
+            self._guard.pause()
+            self._strays.attend(known, {})
+
+    def _told(self, cleared: list[Cleared]) -> None:
+        for one in cleared:
+            if one.key.startswith(_HELPER):
+                continue
+            self._uncleared.pop(int(one.key), None)
+            if one.ended:
+                self._tell(
+                    int(one.key),
+                    "left_behind",
+                    f"{one.ended} processes outlived the worker and were ended: {one.names}",
+                )
+            if one.left:
+                self._tell(int(one.key), "not_ended", f"{one.left} processes could not be ended: {one.names}")

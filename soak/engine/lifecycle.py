@@ -1,0 +1,177 @@
+"""What to do next with a worker: a pure state machine. Facts and time in, one action out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from soak.engine.signals import signal_name
+
+
+class Phase(Enum):
+    """Where a worker stands."""
+
+    STARTING = "starting"
+    STEPPING = "stepping"
+    DUMPING = "dumping"
+    """Its stacks are being written."""
+    STOPPING = "stopping"
+    """TERM was sent."""
+    KILLED = "killed"
+
+
+class Action(Enum):
+    """What the supervisor does to a worker."""
+
+    NOTHING = "nothing"
+    DUMP = "dump"
+    """Ask for the Python stacks of all threads."""
+    TERMINATE = "terminate"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds."""
+
+    start: float = 300.0
+    """From spawn to the first beat."""
+    heartbeat: float = 60.0
+    """Between two beats."""
+    dump: float = 1.0
+    """For the stacks to be written."""
+    grace: float = 15.0
+    """From TERM to KILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A worker as the supervisor sees it."""
+
+    phase: Phase
+    since: float
+    """When the phase began; monotonic seconds, as all times here."""
+    alive_at: float
+    """Last sign of life (a beat; the spawn before the first)."""
+    blame: str = ""
+    """Why it is being ended: hung, interrupted, alarm, low_disk, device_lost or garbled; empty while it is not."""
+    silent: float = 0.0
+    """Seconds without a sign of life when it was blamed for a hang."""
+
+
+def spawned(now: float) -> State:
+    """A worker just started."""
+    return State(Phase.STARTING, now, now)
+
+
+def beaten(state: State, now: float) -> State:
+    """A beat came. A worker that is being ended stays so: a hang is a result even if it wakes up."""
+    if state.phase is Phase.STARTING:
+        return State(Phase.STEPPING, now, now)
+    return replace(state, alive_at=now)
+
+
+def heard(state: State, now: float) -> State:
+    """Something came that is no beat: a sign of life all the same, once the first step was made."""
+    return replace(state, alive_at=now) if state.phase is Phase.STEPPING else state
+
+
+def told_end(state: State, now: float) -> State:
+    """The worker said its last word: it has the grace of one that was asked to end."""
+    if state.phase is Phase.STOPPING or state.phase is Phase.KILLED:
+        return state
+    return replace(state, phase=Phase.STOPPING, since=now, alive_at=now)
+
+
+def resumed(state: State, now: float) -> State:
+    """A worker that was paused goes on: it was silent with good reason."""
+    return replace(state, alive_at=now, since=now)
+
+
+def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tuple[State, Action]:
+    """The next action, and the state after it.
+
+    Args:
+        state: the worker now.
+        now: the time.
+        deadlines: what it is held to.
+        stop: why the trial is to end now: `interrupted`, `alarm`, `low_disk`, `device_lost` or `garbled`; empty while
+            it is not.
+    """
+    if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
+        silent = now - state.alive_at
+        if stop:
+            return State(Phase.STOPPING, now, state.alive_at, stop), Action.TERMINATE
+        if silent > (deadlines.start if state.phase is Phase.STARTING else deadlines.heartbeat):
+            return State(Phase.DUMPING, now, state.alive_at, "hung", silent), Action.DUMP
+    elif state.phase is Phase.DUMPING and now - state.since >= deadlines.dump:
+        return replace(state, phase=Phase.STOPPING, since=now), Action.TERMINATE
+    elif state.phase is Phase.STOPPING and now - state.since >= deadlines.grace:
+        return replace(state, phase=Phase.KILLED, since=now), Action.KILL
+    return state, Action.NOTHING
+
+
+def wake_at(state: State, deadlines: Deadlines) -> float:
+    """When `decide` may have something to do next, if nothing happens before."""
+    if state.phase is Phase.STARTING:
+        return state.alive_at + deadlines.start
+    if state.phase is Phase.STEPPING:
+        return state.alive_at + deadlines.heartbeat
+    if state.phase is Phase.DUMPING:
+        return state.since + deadlines.dump
+    return state.since + deadlines.grace
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended, and in whose words."""
+
+    reason: str
+    message: str
+
+
+_WORDS = {
+    "interrupted": "stopped on request",
+    "alarm": "the alarm was raised, and the trial was to stop at a leak",
+    "low_disk": "the disk was filling up",
+    "device_lost": "its device was lost",
+}
+
+
+def ending(
+    state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "",
+    greeted: bool = True, stacks: bool = True,
+) -> Ending:  # fmt: skip
+    """Why a worker is gone, from every sign there is.
+
+    Args:
+        state: the last state; its `blame` outranks what the worker says of being stopped.
+        done: reason and message of the worker's own last word, if it came.
+        returncode: of the process; negative is a signal.
+        oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
+        garbled: what it sent that is no message; empty where all it sent was. Nothing else it said counts then.
+        greeted: whether it ever said that it is a worker. One that did not never was one.
+        stacks: whether it wrote its stacks when it was asked to. One that was stopped cannot.
+    """
+    if garbled:
+        return Ending("garbled", garbled)
+    if state.blame == "hung":
+        said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
+        return Ending("hung", f"no sign of life for {state.silent:.0f} s; {said}")
+    if done is not None and not (done[0] == "stopped" and state.blame):
+        return Ending(*done)
+    if state.blame == "alarm":
+        return Ending("stopped", _WORDS["alarm"])
+    if state.blame:
+        return Ending(state.blame, _WORDS.get(state.blame, ""))
+    if oom_kills:
+        return Ending("oom", "killed by the kernel: the memory limit was reached")
+    if not greeted and returncode >= 0:
+        return Ending("broken", f"{_death(returncode)}, before it sent anything: is its `python` an interpreter?")
+    return Ending("crashed", _death(returncode))
+
+
+def _death(returncode: int) -> str:
+    if returncode >= 0:
+        return f"the worker exited with status {returncode} without a last word"
+    return f"the worker died of {signal_name(-returncode)}"

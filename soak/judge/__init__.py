@@ -1,0 +1,1 @@
+"""Judges trials and runs."""

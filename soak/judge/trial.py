@@ -1,0 +1,135 @@
+"""Judge one trial of a record, in a process of its own: `python -m soak.judge.trial FOLDER TRIAL` prints JSON.
+
+With a third argument, the chance of a false alarm, it looks at a trial that still runs: which series hold the evidence?
+
+The supervisor stays light and never imports numpy; this process lives for a moment and does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from monitors.detection.alarm import holds_evidence
+from monitors.detection.condense import condensed
+from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.series import Series
+from monitors.model import LAYERS, Event
+from monitors.units import format_duration
+from reports.record import TrialInfo
+from soak.judge.verdict import UNSEEN, Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
+from soak.record.damage import weighed
+from soak.record.reader import Record, open_record
+
+
+def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
+    """Verdict, numbers and findings of one trial, as JSON values."""
+    broke = _broke(record, trial)
+    series = _judged_series(record, trial, broke)
+    detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
+    shown = Shown(detection.verdict, detection.reason) if detection else None
+    said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
+    loss = record.loss(trial.index)
+    found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial))
+    verdict = weighed(found, loss, trial.name)
+    layer = detection.layer if detection and detection.verdict == "leak" and verdict.verdict == found.verdict else None
+    body: dict[str, Any] = {
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "leak_probability": detection.leak_probability if detection else None,
+        "calibrated": bool(detection and detection.calibrated),
+        "layer": layer,
+        "control_passed": None,
+        "findings": [asdict(finding) for finding in detection.findings] if detection else [],
+    }
+    # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
+    if trial.expect is not None and verdict.verdict != "invalid" and not loss.lost:
+        expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
+        body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
+    return body
+
+
+def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> dict[str, Any]:
+    """What a running trial looks like now, and which of its series hold evidence enough for an alarm.
+
+    alpha: chance of a false alarm over the whole trial, which its series share.
+    """
+    series = _judged_series(record, trial, _broke(record, trial))
+    if not series:
+        return {"holds": []}
+    detection = judge(series, settings, limits_of(record.run().environment, trial))
+    named, share = {one.name: one for one in series}, alpha / len(series)
+    return {
+        "verdict": detection.verdict,
+        "reason": detection.reason,
+        "leak_probability": detection.leak_probability,
+        "layer": detection.layer,
+        "findings": [asdict(finding) for finding in detection.findings],
+        "holds": [
+            finding.series for finding in detection.findings if holds_evidence(finding, share, named[finding.series])
+        ],
+    }
+
+
+def unseen_of(record: Record, trial: TrialInfo) -> str:
+    """What of it was not sampled; empty where nothing is known of that."""
+    return next((e.message for e in record.events() if e.trial == trial.index and e.kind == UNSEEN), "")
+
+
+def _broke(record: Record, trial: TrialInfo) -> Event | None:
+    """The first thing that happened to the trial's device after which its samples say nothing any more."""
+    return next((e for e in record.events() if e.trial == trial.index and e.data.get("breaks")), None)
+
+
+def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> list[Series]:
+    """What is judged: what was sampled before the device broke."""
+    end = broke.t if broke else math.inf
+    known = (s.part(slice(0, int(s.t.searchsorted(end)))) for s in record.series(trial.index) if s.metric.judged)
+    return condensed(s for s in known if len(s.t))
+
+
+def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
+    """How much there was for the trial, by layer: its limit of memory, or the machine's; its GPU; its open files."""
+    own = trial.settings.get("memory_limit")
+    machine = environment.get("memory", "").removesuffix(" kB")
+    limits: dict[str, float] = {}
+    if own or machine.isdigit():
+        memory = float(own) if own else 1024.0 * float(machine)
+        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "pinned", "anonymous"), memory)
+    total = (trial.settings.get("gpu") or {}).get("total")
+    if total:
+        limits |= dict.fromkeys((layer for layer in LAYERS if layer.startswith("gpu_")), float(total))
+    files = environment.get("open_files_limit", "")
+    return {**limits, "fds": float(files)} if files.isdigit() else limits
+
+
+def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
+    """The `[judge]` table as recorded."""
+    return JudgeSettings(min_rate_bytes_per_hour=float(judge_table["min_rate"]))
+
+
+def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
+    """The run's verdict from the trials that were judged."""
+    judged = [Judged(t.name, t.verdict, t.control_passed, t.expect) for t in trials if t.verdict is not None]
+    return judge_run(judged, interrupted or len(judged) < len(trials))
+
+
+def main() -> None:
+    """Judge the trial named on the command line."""
+    folder, index = Path(sys.argv[1]), int(sys.argv[2])
+    record = open_record(folder)
+    trial = next(t for t in record.trials() if t.index == index)
+    settings = settings_of(record.judge_table())
+    if len(sys.argv) > 3:
+        json.dump(look(record, trial, float(sys.argv[3]), settings), sys.stdout)
+    else:
+        json.dump(judge_one(record, trial, settings), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A config file, checked, becomes the ordered trials of a run."""

@@ -1,0 +1,309 @@
+"""A config file → checked values. Every error names the file, the key, the value and what was expected instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from soak.errors import ConfigError, missing_key
+from soak.gpu import placement
+from soak.plan.quantity import Duration, Interval, Rate, Size
+from soak.plan.tables import convert, known_keys, read_toml
+from soak.record.rows import is_file
+from workloads.protocol.order import MOST_NOISE, StreamSpec
+
+Framework = Literal["torch", "tensorflow"]
+Mode = Literal["train", "infer"]
+Execution = Literal["eager", "graph"]
+Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
+MOST_REPEATS = 1000
+MOST_TABLES = 1000
+Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
+Threads = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+Steps = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+Frames = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Word = Annotated[str, msgspec.Meta(max_length=500)]
+Place = Annotated[str, msgspec.Meta(max_length=4096)]
+LEAST_INTERVAL = 0.01
+"""Seconds between two samples."""
+MOST_VALUE = 100_000
+"""Characters of an environment variable."""
+MOST_OF_A_CLIP = 2**28
+"""Values: a clip of more would not fit into the memory of most machines, several times over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunTable:
+    """`[run]`: how the trials are executed."""
+
+    name: Word = "soak"
+    seed: Seed = 0
+    duration: Duration | None = None
+    """Of every trial that sets no limit of its own."""
+    repeats: Repeats = 1
+    """Trials of every combination, each with a seed of its own."""
+    parallel: Threads = 1
+    """Trials that run at the same time; on GPUs, one on each at most."""
+    device: Word = "auto"
+    """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
+    golden_interval: Interval = Interval(60.0)
+    """Between two replays of the golden clip, whose answer is known; 0 for none."""
+    order: Literal["shuffled", "listed"] = "shuffled"
+    """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
+    sample_interval: Duration = Duration(1.0)
+    heartbeat_deadline: Duration = Duration(60.0)
+    """A worker silent for longer is hung."""
+    start_deadline: Duration = Duration(300.0)
+    """Imports, building and the first step may take this long."""
+    stop_grace: Duration = Duration(15.0)
+    """Between TERM and KILL."""
+    sandbox: bool = True
+    """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
+    low_disk: Size = Size(512 * 1024**2)
+    """With less room than this, every tenth sample is taken."""
+    least_disk: Size = Size(128 * 1024**2)
+    """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    out: Place = "runs"
+    """Folder that run folders are made in, relative to the working directory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeTable:
+    """`[judge]`: what counts as a leak."""
+
+    min_rate: Rate = Rate(1024.0 * 1024.0)
+    """Growth slower than this is not called a leak."""
+    alarm: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.05
+    """Chance of a false alarm, over a whole trial, while it runs; 0 for no alarm."""
+    stop_on_leak: bool = False
+    """Whether an alarm ends its trial early."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialTable:
+    """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
+
+    workload: Word
+    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    mode: list[Mode] | Mode = "infer"
+    execution: list[Execution] | Execution = "eager"
+    name: Word = ""
+    duration: Duration | None = None
+    stream_time: Duration | None = None
+    steps: Steps | None = None
+    repeats: Repeats | None = None
+    threads: Threads = 1
+    device: Word = ""
+    """As `run.device`, for this trial."""
+    python: Place = ""
+    """Interpreter of another environment that holds the framework."""
+    memory_limit: Size | None = None
+    tracemalloc: Frames = 0
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stream: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Overrides of `[stream]` for this trial."""
+    expect: Verdict | None = None
+    """Makes the trial a control: the verdict it must get."""
+    expect_layer: list[Word] | Word = dataclasses.field(default_factory=list)
+    expect_end: Word = ""
+    """Makes the control ask for an end too: finished, oom, crashed, hung, nan."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole config, checked."""
+
+    path: Path
+    text: str
+    run: RunTable
+    stream: StreamSpec
+    judge: JudgeTable
+    trials: tuple[TrialTable, ...]
+    streams: tuple[StreamSpec, ...]
+    """The stream of each trial table: `[stream]` with the trial's overrides."""
+
+
+def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
+    """Read and check a config.
+
+    Args:
+        path: a TOML file.
+        overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
+        duration: replaces every limit of every trial.
+        device: replaces that of every trial.
+
+    Raises:
+        ConfigError: it cannot be read or used.
+    """
+    text, raw = read_toml(path)
+    for override in overrides:
+        _override(path, raw, override)
+    if duration is not None:
+        _limit_all(raw, duration)
+    if device is not None:
+        _place_all(raw, device)
+    return _check(path, text, raw)
+
+
+def _override(path: Path, raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except (ValueError, RecursionError):
+        value = text
+    node: Any = raw
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        node = _descend(path, node, part, key)
+    if not isinstance(node, dict):
+        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
+    node[last] = value
+
+
+def _descend(path: Path, node: Any, part: str, key: str) -> Any:
+    if isinstance(node, list):
+        if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
+            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
+    return node.setdefault(part, {})
+
+
+def _limit_all(raw: dict[str, Any], duration: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["duration"] = duration
+    for trial in _trial_tables(raw):
+        if isinstance(trial, dict):
+            for key in ("duration", "stream_time", "steps"):
+                trial.pop(key, None)
+
+
+def _place_all(raw: dict[str, Any], device: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["device"] = device
+    for trial in _trial_tables(raw):
+        if isinstance(trial, dict):
+            trial.pop("device", None)
+
+
+def _trial_tables(raw: dict[str, Any]) -> list[Any]:
+    tables = raw.get("trial")
+    return tables if isinstance(tables, list) else []
+
+
+def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
+    known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
+    run = convert(path, "run", raw.get("run", {}), RunTable)
+    _wish(path, "run.device", run.device)
+    if run.sample_interval < LEAST_INTERVAL:
+        raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
+    stream = _stream(path, "stream", raw.get("stream", {}))
+    judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
+    tables = raw.get("trial")
+    if not isinstance(tables, list) or not tables:
+        raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
+    if len(tables) > MOST_TABLES:
+        raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
+    trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
+    streams = tuple(
+        _stream(path, f"trial[{i}].stream", {**raw.get("stream", {}), **trial.stream}) if trial.stream else stream
+        for i, trial in enumerate(trials)
+    )
+    return Config(path, text, run, stream, judge, trials, streams)
+
+
+def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
+    trial = convert(path, key, table, TrialTable)
+    if trial.device:
+        _wish(path, f"{key}.device", trial.device)
+    _environment(path, f"{key}.env", trial.env)
+    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
+    if not limits and run.duration is None:
+        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+    if (trial.expect_layer or trial.expect_end) and trial.expect is None:
+        raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
+    return trial
+
+
+def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name:
+            raise missing_key(path, f"{key}.{name}", "expected a name of an environment variable, without = and NUL")
+        if "\0" in value or len(value) > MOST_VALUE:
+            expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
+            raise missing_key(path, f"{key}.{name}", expected)
+
+
+def _wish(path: Path, key: str, value: str) -> None:
+    if not placement.WISH.fullmatch(value):
+        raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
+
+
+def _stream(path: Path, key: str, table: object) -> StreamSpec:
+    spec = convert(path, key, table, StreamSpec)
+    for name, (holds, expected) in _STREAM_RULES.items():
+        value = getattr(spec, name)
+        if not holds(value):
+            raise ConfigError(path, f"{key}.{name}", value, f"expected {expected}")
+    sides = ((spec.height, spec.width), *spec.resolutions)
+    clip = max(spec.clip_frames) * max(height * width for height, width in sides) * spec.channels
+    if clip > MOST_OF_A_CLIP:
+        most = f"{MOST_OF_A_CLIP / 1e6:,.0f} million values at most"
+        expected = f"expected clips of {most} (frames × height × width × channels)"
+        raise ConfigError(path, f"{key}.clip_frames", list(spec.clip_frames), expected)
+    if spec.source == "file" and not spec.path:
+        raise missing_key(path, f"{key}.path", 'expected a video file, as source is "file"')
+    if spec.source == "file" and not is_file(Path(spec.path)):
+        raise ConfigError(path, f"{key}.path", spec.path, "expected a video file that exists")
+    return spec
+
+
+def _in(*names: str) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value in names), " or ".join(f'"{n}"' for n in names)
+
+
+def _between(low: float, high: float) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: low <= value <= high), f"{low:g} to {high:g}"
+
+
+_SIDE = (8, 4096)
+_STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "source": _in("synthetic", "file"),
+    "fps": _between(0.1, 1000),
+    "height": _between(*_SIDE),
+    "width": _between(*_SIDE),
+    "channels": ((lambda value: value in (1, 3)), "1 or 3"),
+    "objects": _between(0, 64),
+    "noise": _between(0, MOST_NOISE),
+    "scene_seconds": _between(0.1, 86400),
+    "clip_length": _in("fixed", "set", "new"),
+    "clip_frames": (
+        (lambda value: 1 <= len(value) <= 1000 and all(2 <= n <= 4096 for n in value)),
+        "a list of clip lengths, each of 2 to 4096 frames, 1,000 at most",
+    ),
+    "clip_new_every": _between(1, 10**9),
+    "resolutions": (
+        (lambda value: len(value) <= 1000 and all(_SIDE[0] <= side <= _SIDE[1] for pair in value for side in pair)),
+        f"[height, width] pairs, each side {_SIDE[0]} to {_SIDE[1]}, 1,000 at most",
+    ),
+    "resolution_every": _between(1, 10**9),
+    "pace": _in("flat_out", "real_time"),
+}
+
+
+def as_tuple(value: list[str] | str) -> tuple[str, ...]:
+    """A key that takes one name or a list of names."""
+    return (value,) if isinstance(value, str) else tuple(value)

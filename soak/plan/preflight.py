@@ -1,0 +1,104 @@
+"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+from soak.errors import ConfigError
+from soak.gpu.frameworks import sees_gpu
+from soak.gpu.placement import Asked, PlacementError
+from soak.gpu.pool import GpuPool
+from soak.plan.config import Config
+from soak.plan.interpreter import ask, problem
+from soak.plan.plan import Trial
+from workloads import catalog
+from workloads.catalog import WorkloadError
+
+EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
+
+
+def check(config: Config, plan: Sequence[Trial]) -> None:
+    """Check every trial of a plan.
+
+    Raises:
+        ConfigError: the first thing that would not run, by file, key, value and what was expected.
+    """
+    for trial in plan:
+        _workload(config, trial)
+        _interpreter(config, trial)
+        _stream(config, trial)
+        _framework(config, trial)
+
+
+def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
+    """Find the GPUs of this machine, and give them out.
+
+    Raises:
+        ConfigError: a trial asks for one that is not there.
+    """
+    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec.workload)) for t in plan]
+    try:
+        pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
+    except PlacementError as error:
+        trial = next(t for t in plan if t.index == error.index)
+        problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
+        raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
+
+
+def _needs_gpu(workload: str) -> bool:
+    return "cpu" not in catalog.devices_of(catalog.load(workload))
+
+
+def _workload(config: Config, trial: Trial) -> None:
+    spec = trial.spec
+    try:
+        module = catalog.load(spec.workload)
+        catalog.options_of(spec.workload, spec.options)
+    except WorkloadError as error:
+        raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
+    for key, value, known in (
+        ("framework", spec.framework, module.FRAMEWORKS),
+        ("mode", spec.mode, module.MODES),
+    ):
+        if value not in known:
+            expected = f"{spec.workload} has {' and '.join(known)}"
+            raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+
+
+def _stream(config: Config, trial: Trial) -> None:
+    spec = trial.spec.stream
+    if spec.source == "file" and not _has(trial.python, "av"):
+        hint = f"PyAV is not installed in {trial.python or sys.executable}: pip install 'soak[video]'"
+        raise ConfigError(config.path, f"trial {trial.name}: stream.source", spec.source, hint)
+
+
+def _interpreter(config: Config, trial: Trial) -> None:
+    if not trial.python:
+        return
+    wrong = problem(trial.python)
+    if wrong:
+        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, f"expected {wrong}")
+
+
+def _framework(config: Config, trial: Trial) -> None:
+    framework = trial.spec.framework
+    if not _has(trial.python, framework):
+        where = trial.python or sys.executable
+        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
+        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+
+
+@cache
+def _has(python: str, framework: str) -> bool:
+    """Without importing it, in this interpreter or another."""
+    if not python:
+        return importlib.util.find_spec(framework) is not None
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        return ask(python, found, "-P") == 0
+    return False

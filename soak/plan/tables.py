@@ -1,0 +1,127 @@
+"""TOML tables → dataclasses. Every error names the file, the key, the value and what was expected instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from soak.errors import ConfigError, missing_key
+from soak.plan.quantity import Duration, Interval, Rate, Size, parse_duration, parse_interval, parse_rate, parse_size
+
+T = TypeVar("T")
+MOST_BYTES = 4 * 1024**2
+"""Of a file."""
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a file, and its tables.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
+    text = _read(path)
+    try:
+        return text, tomllib.loads(text)
+    except ValueError as error:
+        raise missing_key(path, "", f"not valid TOML: {error}") from error
+    except RecursionError:
+        raise missing_key(path, "", "not valid TOML: lists or tables are nested too deeply") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        raw = _bytes(path)
+        if len(raw) > MOST_BYTES:
+            raise missing_key(path, "", f"expected a file of {MOST_BYTES // 1024**2} MiB at most")
+        return raw.decode("utf-8").replace("\r\n", "\n")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise missing_key(path, "", f"no such file{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise missing_key(path, "", f"cannot be read: {reason}") from error
+    except ValueError as error:
+        raise missing_key(path, "", f"cannot be read: {error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """What there is, as far as a config may go. A named pipe that nobody writes into is empty, not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        os.set_blocking(descriptor, True)
+        return file.read(MOST_BYTES + 1)
+
+
+def convert(path: Path, key: str, table: object, kind: type[T]) -> T:
+    """A table as the dataclass `kind`; `key` is where the table stands.
+
+    Raises:
+        ConfigError: it is no such table.
+    """
+    if not isinstance(table, dict):
+        raise ConfigError(path, key, table, "expected a table")
+    known_keys(path, key, table, [field.name for field in dataclasses.fields(kind)])  # type: ignore[arg-type]
+    try:
+        return msgspec.convert(table, kind, dec_hook=_quantity)
+    except msgspec.ValidationError as error:
+        raise _explain(path, key, table, kind, error) from error
+
+
+def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse every other key, with the nearest that is known.
+
+    Raises:
+        ConfigError: there is another.
+    """
+    known = list(known)
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+            raise ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}")
+
+
+def _quantity(kind: type, value: object) -> object:
+    if kind is Duration:
+        return parse_duration(value)
+    if kind is Interval:
+        return parse_interval(value)
+    if kind is Size:
+        return parse_size(value)
+    if kind is Rate:
+        return parse_rate(value)
+    raise NotImplementedError(kind)
+
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+def _explain(path: Path, key: str, table: Any, kind: type, error: msgspec.ValidationError) -> ConfigError:
+    """msgspec's message, with the file, the whole key and the value put in front."""
+    match = _AT.match(str(error))
+    what, where = (match["what"], match["where"] or "") if match else (str(error), "")
+    if missing := _MISSING.match(what):
+        return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), "this key is required")
+    if what.startswith("Invalid enum value"):
+        what = f"expected {' or '.join(map(repr, _choices(get_type_hints(kind)[re.split(r'[^a-z_]', where)[0]])))}"
+    value: Any = table
+    for part in re.findall(r"[^.\[\]]+", where):
+        value = value[int(part)] if isinstance(value, list) else value.get(part)
+    return ConfigError(path, f"{key}.{where}", value, what[:1].lower() + what[1:])
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The words a Literal allows, wherever in a type it stands."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(dict.fromkeys(choice for inner in get_args(hint) for choice in _choices(inner)))

@@ -1,0 +1,48 @@
+"""What `soak list` can list: the kinds of plug-ins, each described without importing a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import monitors.catalog
+import monitors.detection.judge
+import reports.catalog
+import workloads.catalog
+
+
+def _workloads() -> list[dict[str, Any]]:
+    return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _samplers() -> list[dict[str, Any]]:
+    rows = []
+    for name in monitors.catalog.names():
+        sampler = monitors.catalog.load(name)
+        rows.append({"name": name, "metrics": [spec.name for spec in sampler.specs]})
+    return rows
+
+
+def _formats() -> list[dict[str, Any]]:
+    rows = []
+    for name in reports.catalog.names():
+        module = reports.catalog.load(name)
+        about = (module.__doc__ or "").strip().partition("\n")[0]
+        rows.append({"name": name, "about": about, "file": module.FILE})
+    return rows
+
+
+def _detectors() -> list[dict[str, Any]]:
+    rows = []
+    for name in monitors.detection.judge.names():
+        about = (monitors.detection.judge.load(name).__doc__ or "").strip().partition("\n")[0]
+        rows.append({"name": name, "about": about})
+    return rows
+
+
+PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "detectors": _detectors,
+    "formats": _formats,
+    "samplers": _samplers,
+    "workloads": _workloads,
+}

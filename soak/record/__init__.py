@@ -1,0 +1,1 @@
+"""Everything stored of a run."""

@@ -1,0 +1,88 @@
+"""What is secret never reaches a record: values of a trial's `env`, and what URLs hold of passwords and tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from monitors.text import HIDDEN, without_credentials
+from workloads.protocol.order import TOLD
+
+_LEAST = 6
+"""Characters from which a value is looked for in any text; shorter ones stand in many words."""
+_SET = re.compile(r"(?P<key>(?:--set=)?\s*trial\b[^=]*)=(?P<value>.*)", re.DOTALL)
+
+
+def is_harmless(name: str) -> bool:
+    """Whether a variable is one of those that say what memory means, as the worker tells them too."""
+    return name.startswith(TOLD)
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """A trial's own environment variables as they may be told."""
+    return {name: value if is_harmless(name) else HIDDEN for name, value in env.items()}
+
+
+def concealer(environments: Iterable[Mapping[str, str]]) -> Callable[[str], str]:
+    """What takes the values of these variables, and the credentials of every URL, out of a text."""
+    values = {v for env in environments for n, v in env.items() if not is_harmless(n) and len(v) >= _LEAST}
+    if not values:
+        return without_credentials
+    # The longest first: one may hold another.
+    known = re.compile("|".join(map(re.escape, sorted(values, key=lambda value: (-len(value), value)))))
+    return lambda text: without_credentials(known.sub(HIDDEN, text))
+
+
+def command(words: Sequence[str], conceal: Callable[[str], str]) -> list[str]:
+    """The words of a command line, without the values that `--set` gives to variables."""
+    return [conceal(_without_env(word)) for word in words]
+
+
+def _without_env(word: str) -> str:
+    found = _SET.fullmatch(word)
+    if found is None or "env" not in word:
+        return word
+    name = found["key"].strip().rpartition(".env.")[2]
+    return word if name != found["key"].strip() and is_harmless(name) else f"{found['key']}={HIDDEN}"
+
+
+def config(text: str, conceal: Callable[[str], str]) -> str:
+    """The text of a config without them; as JSON where they cannot be taken out of it as it was written."""
+    hidden = text
+    for name, value in _variables(tomllib.loads(text)):
+        if not is_harmless(name):
+            hidden = _assignment(name, value).sub(lambda found: f'{found[1]}"{HIDDEN}"', hidden)
+    hidden = conceal(hidden)
+    if _is_clean(hidden):
+        return hidden
+    raw = tomllib.loads(text)
+    for table in _tables(raw):
+        table["env"] = environment({name: str(value) for name, value in table["env"].items()})
+    return conceal(json.dumps(raw, indent=1, ensure_ascii=False, default=str))
+
+
+def _assignment(name: str, value: str) -> re.Pattern[str]:
+    said = re.escape(value)
+    quoted = "|".join(f"{mark}{said}{mark}" for mark in ('"""', "'''", '"', "'"))
+    return re.compile(rf"""(["']?{re.escape(name)}["']?\s*=\s*)(?:{quoted})""")
+
+
+def _is_clean(text: str) -> bool:
+    try:
+        found = _variables(tomllib.loads(text))
+    except ValueError:
+        return False
+    return all(value == HIDDEN or is_harmless(name) for name, value in found)
+
+
+def _tables(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
+    trials = raw.get("trial")
+    tables = [table for table in trials if isinstance(table, dict)] if isinstance(trials, list) else []
+    return [table for table in tables if isinstance(table.get("env"), dict)]
+
+
+def _variables(raw: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for table in _tables(raw) for name, value in table["env"].items()]

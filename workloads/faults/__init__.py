@@ -1,0 +1,1 @@
+"""One file, one planted fault. See `workloads.protocol.contract.Workload`."""

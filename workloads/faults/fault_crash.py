@@ -1,0 +1,31 @@
+"""Planted fault: the process dies of a segmentation fault."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+from workloads.planted import FRAMEWORKS, MODES, Planted
+from workloads.protocol.contract import Setup
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """When."""
+
+    after_seconds: float = 3.0
+    """Clean until then."""
+
+
+class _Planted(Planted):
+    def after_step(self, value: float, step: int, seconds: float) -> float:
+        if seconds >= self._options.after_seconds:
+            ctypes.string_at(0)
+        return value
+
+
+def build(setup: Setup, options: Options) -> Planted:
+    """The model with this planted beside it."""
+    return _Planted(setup, options)

@@ -1,0 +1,27 @@
+"""Planted fault: the carried state is never detached, so the graph of every step stays alive.
+
+In PyTorch the state is passed on with its history; in TensorFlow a persistent gradient tape is never closed. How much
+leaks in a step follows from the clip: pace the stream in real time to set the rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.models import recurrent
+from workloads.planted import FRAMEWORKS
+from workloads.protocol.contract import Setup, Workload
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+MODES = ("infer",)
+
+
+@dataclass(frozen=True)
+class Options:
+    """There are none."""
+
+
+def build(setup: Setup, options: Options) -> Workload:
+    """The recurrent model with the fault in it."""
+    return recurrent.build(setup, recurrent.Options(), keep_graph=True)

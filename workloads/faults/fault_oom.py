@@ -1,0 +1,31 @@
+"""Planted fault: memory is taken until there is no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.planted import FRAMEWORKS, MODES, Planted
+from workloads.protocol.contract import Setup
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """When and how fast."""
+
+    after_seconds: float = 2.0
+    """Clean until then."""
+    mib_per_second: float = 400.0
+    """Taken and touched from then on."""
+
+
+class _Planted(Planted):
+    def after_step(self, value: float, step: int, seconds: float) -> float:
+        self._hoard.grow_to(self._options.mib_per_second * 2**20 * (seconds - self._options.after_seconds))
+        return value
+
+
+def build(setup: Setup, options: Options) -> Planted:
+    """The model with this planted beside it."""
+    return _Planted(setup, options)

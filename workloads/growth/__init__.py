@@ -1,0 +1,1 @@
+"""One file, one way in which frameworks are known to grow."""

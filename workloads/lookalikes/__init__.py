@@ -1,0 +1,1 @@
+"""One file, one workload that only looks like a leak."""

@@ -1,0 +1,1 @@
+"""One file, one model. See `workloads.protocol.contract.Workload`."""

@@ -1,0 +1,107 @@
+"""What a workload is to the child that drives it, and what it is given to build itself from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    # The supervisor reads this contract and must stay light.
+    import numpy as np
+    import numpy.typing as npt
+
+Frames: TypeAlias = "npt.NDArray[np.uint8]"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip of the stream: `frames` has shape (frames, height, width, channels), uint8, and is read-only."""
+
+    frames: Frames
+    index: int
+    """Number of this clip in the stream, from 0."""
+    cut: bool = False
+    """Whether a scene cut begins within this clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything a workload is built from. Two setups that differ only in `framework` are a fair pair."""
+
+    workload: str
+    framework: str
+    """torch or tensorflow."""
+    mode: str
+    """train or infer."""
+    execution: str
+    """eager or graph (tf.function)."""
+    seed: int
+    channels: int
+    """Channels of a frame; its height and width may change from clip to clip."""
+    threads: int = 1
+    """Compute threads of the framework."""
+    device: str = "cpu"
+    """cpu, or cuda: the first device that the process sees. The framework was seen to reach it before."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The workload's own options, checked against its `Options` before."""
+
+
+class Workload(Protocol):
+    """A model driven by a stream, keeping its recurrent state across clips.
+
+    One file in `workloads/models/` (or `faults/`, `lookalikes/`, `growth/`) is one workload. The module imports on a
+    machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says what it is, and defines
+
+    - `FRAMEWORKS: tuple[str, ...]`, of torch and tensorflow;
+    - `MODES: tuple[str, ...]`, of train and infer;
+    - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
+    - `build(setup: Setup, options: Options) -> Workload`;
+    - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
+    - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
+
+    A workload may offer more: what `Replayed` has beyond it lets the child see that the model still computes what it
+    computed at first.
+    """
+
+    output: Any
+    """The last step's output, a framework tensor; None before the first step."""
+
+    def step(self, clip: Clip) -> float:
+        """Run one clip; the loss when training, the mean of the output when inferring."""
+        ...
+
+    def counters(self) -> Mapping[str, float]:
+        """Doses and allocator counters of the framework so far, by metric name (`traces`, `rebuilds`, …)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class Replayed(Workload, Protocol):
+    """A workload that can answer one clip again and again, beside its steps."""
+
+    replay_tolerance: float
+    """Largest difference between two answers, as a part of the largest value, that is still the same answer."""
+
+    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
+        """Run the *initial* weights over a clip, from the zero state.
+
+        The same device, precision and code (in graph mode the same graph) as in a step, without gradients, and without
+        touching the workload's own state, weights or output. In training, the weights are a frozen copy made when it
+        was built; in inference they are those of the model itself, so that damage to them shows.
+
+        Returns:
+            The output for every frame, shape (frames of all lanes, outputs).
+        """
+        ...
+
+
+class Model(Replayed, Protocol):
+    """What the two architectures build. Planted faults run one, and may do something to it."""
+
+    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+        """Replace the weights of the last layer by what `change` makes of them."""
+        ...

@@ -1,0 +1,1 @@
+"""The worker: starts, drives a workload, tells the supervisor."""
