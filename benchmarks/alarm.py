@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.corpus import DEVIATION, SETTINGS
-from monitors.alarm_schedule import looks
+from monitors.alarm_schedule import alarm_schedule
 from monitors.detection.alarm import Alarm
 from monitors.detection.detectors.trend import Trend
 from monitors.detection.simulation import BENIGN, MEMORY, NOISES, bytes_of, draw
@@ -43,7 +43,7 @@ def once(job: Job) -> list[bool]:
     family, noise, growth, seed, alpha = job
     series = bytes_of(draw(family, noise, T, growth, seed), DEVIATION)
     found = []
-    for look in looks():
+    for look in alarm_schedule():
         finding = Trend().judge(series.part(slice(0, int(np.searchsorted(T, HORIZON * look)) + 1)), SETTINGS)
         found.append(finding.verdict == "leak" and (finding.evidence or 0.0) >= -np.log(alpha))
     return found
@@ -77,7 +77,7 @@ def main() -> None:
                 todo = jobs((family,), growth, options.series, options.alpha)
                 raised = np.array(list(pool.map(watch, todo, chunksize=4)))
                 power = np.mean(list(pool.map(once, todo, chunksize=4)), axis=0)
-                fixed = next((t for t, p in zip(looks(), power, strict=True) if p >= 0.5), np.nan)
+                fixed = next((t for t, p in zip(alarm_schedule(), power, strict=True) if p >= 0.5), np.nan)
                 at = float(np.median(np.where(np.isnan(raised), np.inf, raised)))
                 late = f"{at:.0%} | {fixed:.0%} | {at / fixed:.2f}" if np.isfinite(at) else f"– | {fixed:.0%} | –"
                 print(f"| {family} | {growth:g} σ | {np.mean(~np.isnan(raised)):.0%} | {late} |", flush=True)

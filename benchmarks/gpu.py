@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from monitors.catalog import all_specs, load
-from monitors.gpu import Sight, held_by
+from monitors.gpu import Snapshot, held_by
 from monitors.model import Roots, Target
 from monitors.round import Round
 from soak.engine.clock import SystemClock
@@ -102,8 +102,8 @@ def cost(seconds: int, stub: int) -> None:
             started = time.thread_time()
             for index, device in enumerate(devices):
                 reading, count = watch.reading(device.uuid)
-                sight = None if reading is None else Sight(reading, count, "process")
-                target = Target(os.getpid(), beat, number + 1, 0.5, device=device.uuid, gpu=sight)
+                snapshot = None if reading is None else Snapshot(reading, count, "process")
+                target = Target(os.getpid(), beat, number + 1, 0.5, device=device.uuid, gpu=snapshot)
                 samples = rounds[index].take(target, clock.monotonic()).samples
                 store.add_round(index, float(number), samples)
                 series = max(series, len(samples))

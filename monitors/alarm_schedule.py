@@ -11,7 +11,7 @@ RUNNING = 3
 _RATIO = 1.06
 
 
-def looks() -> tuple[float, ...]:
+def alarm_schedule() -> tuple[float, ...]:
     """Shares of a trial at which it is looked at, each longer than the one before by the same factor, up to 1."""
     count = math.ceil(math.log(1 / FIRST) / math.log(_RATIO))
     return tuple(FIRST ** (1 - k / count) for k in range(count + 1))

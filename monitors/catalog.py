@@ -1,4 +1,4 @@
-"""Which samplers there are: the files of `monitors/samplers/` and the entry points of the group `soak.engine.samplers`.
+"""Which samplers there are: the files of `monitors/samplers/` and the entry points of the group `soak.samplers`.
 
 Naming them imports none of them; loading one imports that one and holds it to the contract of `monitors.model.Sampler`.
 """
@@ -16,7 +16,7 @@ from typing import Any, get_args
 from monitors import samplers
 from monitors.model import LAYERS, MetricSpec, Roots, Sampler, Unit
 
-GROUP = "soak.engine.samplers"
+GROUP = "soak.samplers"
 
 _STEM = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIXES = {"bytes": "_bytes", "seconds": "_seconds", "ratio": "_ratio"}

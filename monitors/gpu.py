@@ -73,7 +73,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Snapshot:
     """What a trial's sampler may see of its device in one round."""
 
     reading: Reading

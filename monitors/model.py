@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from monitors.gpu import Sight
+from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
@@ -69,7 +69,7 @@ class Target:
     """soak's own process."""
     device: str = ""
     """UUID of the GPU that the trial has to itself; empty on the processor."""
-    gpu: Sight | None = None
+    gpu: Snapshot | None = None
     """What was last read of that GPU; None before the first reading."""
     gpu_stalled: str = ""
     """What is wrong where its driver gives no answer; empty while it does."""

@@ -15,7 +15,7 @@ from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
-from soak.engine.status import Status
+from soak.engine.status import TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
 
@@ -78,7 +78,7 @@ class Progress:
         """Something that needs attention."""
         self._print(("!", "yellow"), f" {message}")
 
-    def tick(self, running: Sequence[Status], waiting: int) -> None:
+    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
         if self._live:
             self._live.update(_table(running, waiting, self._console.width))
@@ -94,7 +94,7 @@ class Progress:
         self._console.print(words(*parts), highlight=False, soft_wrap=True)
 
 
-def _cells(status: Status) -> tuple[str, str, str, str, str, str]:
+def _cells(status: TrialStatus) -> tuple[str, str, str, str, str, str]:
     """Stream time, frames/s, memory, growth so far, elapsed, time left."""
     frames = status.frames_per_second
     return (
@@ -107,7 +107,7 @@ def _cells(status: Status) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def _line(status: Status) -> str:
+def _line(status: TrialStatus) -> str:
     stream, frames, memory, growth, elapsed, left = _cells(status)
     parts = [
         f"{status.phase} for {elapsed}" if status.phase != "stepping" else elapsed,
@@ -120,7 +120,7 @@ def _line(status: Status) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _table(running: Sequence[Status], waiting: int, width: int) -> Table:
+def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), caption=_caption(running, waiting), caption_justify="left")
     wide = width >= _WIDE
     headings = ("stream", "frames/s", "memory", "growth so far", "elapsed", "left")
@@ -138,7 +138,7 @@ def _table(running: Sequence[Status], waiting: int, width: int) -> Table:
     return table
 
 
-def _caption(running: Sequence[Status], waiting: int) -> str | None:
+def _caption(running: Sequence[TrialStatus], waiting: int) -> str | None:
     if waiting:
         return f"{waiting} trials waiting"
     return None if running else "judging"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitors.alarm_schedule import RUNNING, looks
+from monitors.alarm_schedule import RUNNING, alarm_schedule
 from monitors.detection.condense import Condenser
 from monitors.detection.detectors.trend import Trend
 from monitors.detection.judge import JudgeSettings
@@ -45,7 +45,7 @@ class Alarm:
         self, metric: MetricSpec, horizon: float, alpha: float = 0.05, settings: JudgeSettings | None = None
     ) -> None:
         self._metric = metric
-        self._looks = [horizon * share for share in looks()]
+        self._looks = [horizon * share for share in alarm_schedule()]
         self._alpha = alpha
         self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._looks))
         self._condenser = Condenser()

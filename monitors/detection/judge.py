@@ -66,8 +66,8 @@ class JudgeSettings:
 class Detector(Protocol):
     """Makes a finding of a series.
 
-    One file in `monitors/detectors/` defines one, as `DETECTOR: type[Detector]`. Constructed without arguments; pure:
-    the same series and settings give the same finding.
+    One file in `monitors/detection/detectors/` defines one, as `DETECTOR: type[Detector]`. Constructed without
+    arguments; pure: the same series and settings give the same finding.
     """
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
@@ -112,7 +112,7 @@ def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:
 
 
 def names() -> tuple[str, ...]:
-    """Every detector, sorted: the files of `monitors/detectors/` and the entry points of the group `soak.detectors`."""
+    """Every detector, sorted: the files of `monitors/detection/detectors/`, and entry points of `soak.detectors`."""
     own = {module.name for module in pkgutil.iter_modules(detectors.__path__)}
     return tuple(sorted(own | {point.name for point in entry_points(group=GROUP)}))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from monitors.gpu import THROTTLES
 from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
 from monitors.sources.process_tree import TreeReader
-from monitors.sources.sight import SightReader
+from monitors.sources.snapshot import SnapshotReader
 
 USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by whomever", "gpu_device")
 UNATTRIBUTED = MetricSpec(
@@ -44,7 +44,7 @@ class GpuDevice:
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
-        self._sight = SightReader()
+        self._snapshot = SnapshotReader()
         self._tree = TreeReader(roots)
 
     def sample(self, target: Target) -> Iterable[Sample]:
@@ -55,11 +55,11 @@ class GpuDevice:
             StalledError: the driver gives no answer.
             LookupError: the device cannot be read.
         """
-        sight = self._sight.read(target)
-        if sight is None:
+        snapshot = self._snapshot.read(target)
+        if snapshot is None:
             return
-        reading, used = sight.reading, USED
-        if sight.scope == "device":
+        reading, used = snapshot.reading, USED
+        if snapshot.scope == "device":
             used = UNATTRIBUTED
             self._tree.read(target).statuses()
         values = reading.values

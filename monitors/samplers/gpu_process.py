@@ -8,7 +8,7 @@ from monitors.gpu import held_by
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.procfs import namespace_pids
-from monitors.sources.sight import SightReader
+from monitors.sources.snapshot import SnapshotReader
 
 PROCESS = MetricSpec(
     "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as the driver tells", "gpu_process",
@@ -32,7 +32,7 @@ class GpuProcess:
     def __init__(self, roots: Roots) -> None:
         self._proc = roots.proc
         self._tree = TreeReader(roots)
-        self._sight = SightReader()
+        self._snapshot = SnapshotReader()
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read now.
@@ -42,15 +42,15 @@ class GpuProcess:
             StalledError: the driver gives no answer.
             LookupError: the device cannot be read.
         """
-        sight = self._sight.read(target)
-        if sight is None:
+        snapshot = self._snapshot.read(target)
+        if snapshot is None:
             return
-        if sight.scope == "device":
+        if snapshot.scope == "device":
             raise NoDataError("scope=device: the driver's processes cannot be told to be the trial's")
-        if sight.reading.holders is None:
+        if snapshot.reading.holders is None:
             raise NoDataError("the driver does not list who holds memory")
         pids = frozenset().union(*(namespace_pids(self._proc, pid) for pid in self._tree.read(target).living))
-        held = held_by(sight.reading.holders, pids)
+        held = held_by(snapshot.reading.holders, pids)
         if held is None:
             # No context yet: the driver lists a process from its first allocation on.
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
 from monitors.sources.process_tree import TreeReader
-from monitors.sources.procfs import Status
+from monitors.sources.procfs import ProcessStatus
 
 RSS = MetricSpec("rss_bytes", "bytes", "Resident memory of the process tree; pages shared within it count repeatedly")
 ANONYMOUS = MetricSpec(
@@ -44,7 +44,7 @@ class ProcessMemory:
                 yield Sample(metric, sum(known))
 
 
-def _anonymous(status: Status) -> int | None:
+def _anonymous(status: ProcessStatus) -> int | None:
     return None if status.anonymous is None else status.anonymous + (status.swap or 0)
 
 

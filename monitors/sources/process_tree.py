@@ -13,7 +13,7 @@ from pathlib import Path
 from monitors.model import NoDataError, Roots, Target
 from monitors.sources import procfs
 from monitors.sources.files import ParseError, read
-from monitors.sources.procfs import Stat, Status
+from monitors.sources.procfs import ProcessStatus, Stat
 
 COST = 0.002
 """Share of the time that looking for new members may take: the kernel lists children by thread, one file each."""
@@ -27,14 +27,14 @@ class ProcessTree:
         self.root = root
         self.members = members
         """By pid, the root included; zombies too."""
-        self._statuses: list[Status] | None = None
+        self._statuses: list[ProcessStatus] | None = None
 
     @property
     def living(self) -> list[int]:
         """Pids of the members that still run."""
         return [pid for pid, stat in self.members.items() if stat.alive]
 
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> list[ProcessStatus]:
         """Of the members that still run; one that vanishes meanwhile is left out.
 
         Raises:

@@ -28,7 +28,7 @@ _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ProcessStatus:
     """What one process holds, in bytes; None where the kernel does not say (a zombie holds no memory any more)."""
 
     rss: int | None
@@ -80,7 +80,7 @@ class HostMemory:
     swap_used: int | None
 
 
-def read_status(proc: Path, pid: int) -> Status | None:
+def read_status(proc: Path, pid: int) -> ProcessStatus | None:
     """/proc/PID/status."""
     path = f"{proc}/{pid}/status"
     content = read(path)
@@ -92,7 +92,7 @@ def read_status(proc: Path, pid: int) -> Status | None:
         raise ParseError(path, "a line 'Threads:'", content[-80:])
     kib = keyed(path, content, _STATUS, b"kB")
     amounts = {key: value * 1024 for key, value in kib.items()}
-    return Status(
+    return ProcessStatus(
         rss=amounts.get(b"VmRSS"),
         anonymous=amounts.get(b"RssAnon"),
         file=amounts.get(b"RssFile"),

@@ -21,8 +21,7 @@ from rich.table import Table
 from monitors.units import format_duration
 from reports.console import console, words
 from soak.engine import samplers
-from soak.plan import config
-from soak.plan import preflight as feasible
+from soak.plan import config, preflight
 from soak.plan.plan import Trial, make_plan
 from soak.plan.tables import read_toml
 
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         loaded = config.load(path, options.overrides)
         plan = make_plan(loaded)
-        feasible.check(loaded, plan)
+        preflight.check(loaded, plan)
         samplers.check()
         shown.print(_table(path, plan, loaded.run.parallel))
     return 0
@@ -63,7 +62,7 @@ def _check_service(path: Path, shown: Console) -> None:
     loaded = service_config.load(path)
     for schedule in loaded.schedules:
         inner = config.load(loaded.beside(schedule.config), duration=service_config.duration_of(schedule))
-        feasible.check(inner, make_plan(inner, tuple(schedule.trials)))
+        preflight.check(inner, make_plan(inner, tuple(schedule.trials)))
     samplers.check()
     said = f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}"
     shown.print(words(said), soft_wrap=True)

@@ -36,7 +36,7 @@ from rich.text import Text
 from monitors.text import one_line
 from reports.console import console
 from soak.doctor.examination import Examination, Say, Wishes, examine
-from soak.doctor.finding import GROUPS, ORDER, Finding, Status, exit_code
+from soak.doctor.finding import GROUPS, ORDER, Diagnosis, Status, exit_code
 from soak.engine.clock import SystemClock
 from soak.errors import UsageError
 
@@ -126,7 +126,7 @@ def _print(found: Examination, console: Console) -> None:
     console.print(_summary(found))
 
 
-def _print_finding(finding: Finding, console: Console) -> None:
+def _print_finding(finding: Diagnosis, console: Console) -> None:
     mark, style = MARKS[finding.status]
     begin = f"{mark} " if finding.status == "ok" else f"{mark} {finding.status}: "
     said = Text("\n".join(_wrapped(begin + one_line(finding.message, 2000), "  ", "    ", console.width)))

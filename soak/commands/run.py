@@ -34,11 +34,10 @@ from soak.engine.status import Listener, Listeners
 from soak.engine.stopping import StopRequests
 from soak.engine.supervisor import Supervisor
 from soak.errors import InterruptedEarlyError, UsageError
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from soak.gpu.pool import GpuPool
 from soak.judge.verdict import EXIT_CODES, Verdict
-from soak.plan import config
-from soak.plan import preflight as feasible
+from soak.plan import config, preflight
 from soak.plan.config import Config
 from soak.plan.plan import make_plan
 from soak.progress import Progress
@@ -79,11 +78,11 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace, stop: StopRequests) -> int:
     loaded = config.load(options.config, options.overrides, options.duration, options.device)
     plan = make_plan(loaded, tuple(options.only))
-    feasible.check(loaded, plan)
+    preflight.check(loaded, plan)
     samplers.check()
     clock, shown = SystemClock(), console()
     with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
-        feasible.seat(loaded, plan, pool)
+        preflight.seat(loaded, plan, pool)
         stop.patient = True
         folder = _new_folder(options.out or Path(loaded.run.out), loaded.run.name)
         with Store.create(folder / FILE) as store:
@@ -160,7 +159,7 @@ def _new_folder(parent: Path, name: str) -> Path:
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 
 
-def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: Hello) -> None:
+def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: ReaderHello) -> None:
     conceal = redaction.concealer(table.env for table in loaded.trials)
     store.conceal(conceal)
     facts = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitors.gpu import BREAKING_THROTTLES, LOST, MISMATCH, THROTTLES, Device, Reading
 from monitors.units import format_value
-from soak.doctor.finding import Finding, Status
+from soak.doctor.finding import Diagnosis, Status
 from soak.gpu.attribution import Attribution
 
 NOISE = 64 * 2**20
@@ -21,7 +21,7 @@ _MPS = "nvidia-cuda-mps"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DeviceLook:
     """What was found out about one device."""
 
     device: Device
@@ -33,22 +33,22 @@ class Look:
     """None where it was not tried."""
 
 
-def findings(looks: Sequence[Look], command: Callable[[int], str]) -> list[Finding]:
+def findings(looks: Sequence[DeviceLook], command: Callable[[int], str]) -> list[Diagnosis]:
     """Of every device. command: the name of a process by its pid; empty where it cannot be seen from here."""
     return [*(found for look in looks for found in _one(look, command)), *_split([look.device for look in looks])]
 
 
-def _one(look: Look, command: Callable[[int], str]) -> Iterable[Finding]:
+def _one(look: DeviceLook, command: Callable[[int], str]) -> Iterable[Diagnosis]:
     device, reading = look.device, look.reading
     if reading is None or reading.error:
         yield _unreadable(device, reading)
         return
-    yield Finding("gpu", "devices", "ok", described(device), device=device.uuid)
+    yield Diagnosis("gpu", "devices", "ok", described(device), device=device.uuid)
     yield from _held(device, reading, command)
     yield from _health(device, reading)
     if look.untold:
         said = f"{device.name}: {look.untold}; those series will be absent"
-        yield Finding("gpu", "unsupported", "note", said, device=device.uuid)
+        yield Diagnosis("gpu", "unsupported", "note", said, device=device.uuid)
     if look.attribution is not None:
         yield _attributed(device, look.attribution)
 
@@ -60,41 +60,41 @@ def described(device: Device) -> str:
     return f"{device.name}: {device.model}, {size}, {device.uuid}, bus {device.bus_id}{part}"
 
 
-def _unreadable(device: Device, reading: Reading | None) -> Finding:
+def _unreadable(device: Device, reading: Reading | None) -> Diagnosis:
     if reading is None:
         said = f"{device.name} ({device.model}): no answer from the driver: it hangs"
-        return Finding("gpu", "devices", "broken", said, "`dmesg | grep -i xid`; reboot", device.uuid)
+        return Diagnosis("gpu", "devices", "broken", said, "`dmesg | grep -i xid`; reboot", device.uuid)
     advice = "`nvidia-smi -q` may tell more"
     if reading.code in LOST:
         advice = "`dmesg | grep -i xid` says why; then `nvidia-smi --gpu-reset` while nobody uses the card, or reboot"
     elif reading.code == MISMATCH:
         advice = "the driver was updated while it was loaded: reboot"
     said = f"{device.name} ({device.model}) cannot be read: {reading.error} (NVML error {reading.code})"
-    return Finding("gpu", "devices", "broken", said, advice, device.uuid)
+    return Diagnosis("gpu", "devices", "broken", said, advice, device.uuid)
 
 
-def _held(device: Device, reading: Reading, command: Callable[[int], str]) -> Iterable[Finding]:
+def _held(device: Device, reading: Reading, command: Callable[[int], str]) -> Iterable[Diagnosis]:
     if reading.holders is None:
         said = f"{device.name}: who holds its memory is unknown: the driver does not list it"
-        yield Finding("gpu", "holders", "note", said, device=device.uuid)
+        yield Diagnosis("gpu", "holders", "note", said, device=device.uuid)
     used, holders = reading.values.get("gpu_device_bytes"), reading.holders or ()
     amount = "an unknown amount" if used is None else format_value(used, "bytes")
     if holders:
         names = ", ".join(f"{each.pid} ({command(each.pid) or 'not in our /proc'})" for each in holders)
         said = f"{device.name}: {amount} is in use, by the processes {names}"
         advice = "end them, or give the soak another device (`soak run --device`): what they take looks like growth"
-        yield Finding("gpu", "holders", "warning", said, advice, device.uuid)
+        yield Diagnosis("gpu", "holders", "warning", said, advice, device.uuid)
     elif used is not None and used > NOISE:
         said = f"{device.name}: {amount} is in use, and no process is listed for it"
         advice = (
             "another container or a process that died holds it; `nvidia-smi` on the host, or `fuser -v /dev/nvidia*`"
         )
-        yield Finding("gpu", "holders", "warning", said, advice, device.uuid)
+        yield Diagnosis("gpu", "holders", "warning", said, advice, device.uuid)
 
 
-def _health(device: Device, reading: Reading) -> Iterable[Finding]:
-    def found(name: str, status: Status, said: str, advice: str) -> Finding:
-        return Finding("gpu", name, status, f"{device.name}: {said}", advice, device.uuid)
+def _health(device: Device, reading: Reading) -> Iterable[Diagnosis]:
+    def found(name: str, status: Status, said: str, advice: str) -> Diagnosis:
+        return Diagnosis("gpu", name, status, f"{device.name}: {said}", advice, device.uuid)
 
     values = reading.values
     held_down = [reason for reason in THROTTLES if values.get(f"gpu_throttled{{{reason}}}")]
@@ -115,30 +115,30 @@ def _health(device: Device, reading: Reading) -> Iterable[Finding]:
         yield found("ecc", "warning", said, "`nvidia-smi -q -d ECC,ROW_REMAPPER`; a reset may retire the rows")
 
 
-def _attributed(device: Device, found: Attribution) -> Finding:
+def _attributed(device: Device, found: Attribution) -> Diagnosis:
     said = f"{device.name}: {found.reason}"
     if found.scope == "process":
-        return Finding("gpu", "attribution", "ok", f"{said} (scope=process)", device=device.uuid)
+        return Diagnosis("gpu", "attribution", "ok", f"{said} (scope=process)", device=device.uuid)
     if found.reason.startswith(_UNTOLD) and not any(name in found.reason for name in _BUSY):
         advice = "NVML answers and CUDA does not start: `dmesg | grep -i nvrm`, `nvidia-modprobe -u -c 0`"
         if _NOT_READY in found.reason:
             advice = "`systemctl start nvidia-fabricmanager`, of the driver's own version"
-        return Finding("gpu", "attribution", "broken", f"{said} (CUDA cannot use it)", advice, device.uuid)
+        return Diagnosis("gpu", "attribution", "broken", f"{said} (CUDA cannot use it)", advice, device.uuid)
     advice = "only the device as a whole can be watched: keep others off it, or start the container with `--pid=host`"
-    return Finding("gpu", "attribution", "warning", f"{said} (scope=device)", advice, device.uuid)
+    return Diagnosis("gpu", "attribution", "warning", f"{said} (scope=device)", advice, device.uuid)
 
 
-def _split(devices: Sequence[Device]) -> Iterable[Finding]:
+def _split(devices: Sequence[Device]) -> Iterable[Diagnosis]:
     for card in dict.fromkeys(device.parent for device in devices if device.parent):
         names = ", ".join(device.name for device in devices if device.parent == card)
         said = f"the card {card} is split (MIG): {names}; its parts share clocks, power and what breaks it"
-        yield Finding("gpu", "mig", "note", said, "compare step times only between trials on instances of like load")
+        yield Diagnosis("gpu", "mig", "note", said, "compare step times only between trials on instances of like load")
 
 
-def mps(processes: Iterable[tuple[int, str]]) -> list[Finding]:
+def mps(processes: Iterable[tuple[int, str]]) -> list[Diagnosis]:
     """Whether a server shares the GPUs among processes. processes: pids and commands."""
     servers = [str(pid) for pid, command in processes if command.startswith(_MPS)]
     if not servers:
         return []
     said = f"MPS runs (pid {', '.join(servers)}): memory of its clients may be listed under the server"
-    return [Finding("gpu", "mps", "warning", said, "`echo quit | nvidia-cuda-mps-control` ends it")]
+    return [Diagnosis("gpu", "mps", "warning", said, "`echo quit | nvidia-cuda-mps-control` ends it")]

@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from soak.doctor.finding import Finding
-from soak.gpu.pipe import Hello
+from soak.doctor.finding import Diagnosis
+from soak.gpu.pipe import ReaderHello
 
 NO_LIBRARY, NOT_LOADED, NO_PERMISSION = 12, 9, 4
 """NVML's codes."""
@@ -40,7 +40,7 @@ _ADVICE: Mapping[int, str] = {
 _PROBLEM = "`nvidia-smi` and `dmesg | grep -i nvrm` may tell more"
 
 
-def findings(hello: Hello, environ: Mapping[str, str], root: Path = Path("/")) -> list[Finding]:
+def findings(hello: ReaderHello, environ: Mapping[str, str], root: Path = Path("/")) -> list[Diagnosis]:
     """All that can be said of the driver.
 
     Args:
@@ -51,39 +51,39 @@ def findings(hello: Hello, environ: Mapping[str, str], root: Path = Path("/")) -
     if hello.problem:
         return [_problem(hello, root), *_files(hello, root)]
     runs = f", runs CUDA up to {hello.cuda}" if hello.cuda else ", and does not say which CUDA it runs"
-    said = [Finding("gpu", "driver", "ok", f"NVIDIA driver {hello.driver}{runs}")]
+    said = [Diagnosis("gpu", "driver", "ok", f"NVIDIA driver {hello.driver}{runs}")]
     return [*said, *_cards(hello, environ), *_files(hello, root)]
 
 
-def _problem(hello: Hello, root: Path) -> Finding:
+def _problem(hello: ReaderHello, root: Path) -> Diagnosis:
     if hello.code == NO_LIBRARY:
         return _no_library(hello, root)
     if hello.code:
         advice = _ADVICE.get(hello.code, _PROBLEM)
         said = f"{_sentence(hello.problem)} (NVML error {hello.code}); {_on_the_bus(root)}"
-        return Finding("gpu", "nvml", "broken", said, advice)
+        return Diagnosis("gpu", "nvml", "broken", said, advice)
     if "not installed" in hello.problem:
-        return Finding("gpu", "nvml", "missing", hello.problem, "`pip install nvidia-ml-py`")
-    return Finding("gpu", "nvml", "broken", hello.problem, _PROBLEM)
+        return Diagnosis("gpu", "nvml", "missing", hello.problem, "`pip install nvidia-ml-py`")
+    return Diagnosis("gpu", "nvml", "broken", hello.problem, _PROBLEM)
 
 
 def _sentence(words: str) -> str:
     return words.strip().rstrip(".")
 
 
-def _no_library(hello: Hello, root: Path) -> Finding:
+def _no_library(hello: ReaderHello, root: Path) -> Diagnosis:
     """Without the driver's library: a node without GPUs, or one whose GPUs are kept from us."""
     cards, traces = nvidia_cards(root), _traces(root)
     if traces:
         said = (
             f"{_sentence(hello.problem)} (libnvidia-ml.so.1), although {traces[0]} is there: the driver is only in part"
         )
-        return Finding("gpu", "nvml", "broken", said, f"install the driver's libraries; {_CONTAINER}")
+        return Diagnosis("gpu", "nvml", "broken", said, f"install the driver's libraries; {_CONTAINER}")
     if cards:
         said = f"there is an NVIDIA card on the bus ({', '.join(cards)}), and no driver for it here"
-        return Finding("gpu", "nvml", "missing", said, f"install the NVIDIA driver; {_CONTAINER}")
+        return Diagnosis("gpu", "nvml", "missing", said, f"install the NVIDIA driver; {_CONTAINER}")
     said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the processor"
-    return Finding("gpu", "nvml", "note", said, f"if this node has a GPU: install the NVIDIA driver; {_CONTAINER}")
+    return Diagnosis("gpu", "nvml", "note", said, f"if this node has a GPU: install the NVIDIA driver; {_CONTAINER}")
 
 
 def _traces(root: Path) -> list[str]:
@@ -117,17 +117,17 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _cards(hello: Hello, environ: Mapping[str, str]) -> list[Finding]:
+def _cards(hello: ReaderHello, environ: Mapping[str, str]) -> list[Diagnosis]:
     seen = len({device.parent or device.uuid for device in hello.devices})
     if hello.cards <= seen:
-        return [] if hello.cards else [Finding("gpu", "devices", "note", "the driver runs, and has no card")]
+        return [] if hello.cards else [Diagnosis("gpu", "devices", "note", "the driver runs, and has no card")]
     said = f"the driver counts {_count(hello.cards, 'card')}, and {seen} can be opened here"
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         said += f", with CUDA_VISIBLE_DEVICES={visible}"
-        return [Finding("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to have them all looked at")]
+        return [Diagnosis("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to have them all looked at")]
     return [
-        Finding("gpu", "devices", "broken", said, f"a card was lost, or is kept from us: `nvidia-smi -L`; {_RESET}")
+        Diagnosis("gpu", "devices", "broken", said, f"a card was lost, or is kept from us: `nvidia-smi -L`; {_RESET}")
     ]
 
 
@@ -135,16 +135,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _files(hello: Hello, root: Path) -> list[Finding]:
+def _files(hello: ReaderHello, root: Path) -> list[Diagnosis]:
     """The device files that CUDA opens: NVML may answer where CUDA cannot start."""
     cards = sorted(path.name for path in (root / "dev").glob("nvidia[0-9]*"))
     if not cards and not (root / "dev/nvidiactl").exists():
         said = "there is no /dev/nvidia*: unknown how CUDA reaches the card"
-        return [Finding("gpu", "device_files", "note", said)] if hello.devices else []
+        return [Diagnosis("gpu", "device_files", "note", said)] if hello.devices else []
     tried = {name: _refused(root / "dev" / name) for name in ("nvidiactl", "nvidia-uvm", *cards)}
     refused = [_closed(name, code) for name, code in tried.items() if code]
     opened = ", ".join(f"/dev/{name}" for name in tried)
-    return refused or [Finding("gpu", "device_files", "ok", f"{opened} can be opened")]
+    return refused or [Diagnosis("gpu", "device_files", "ok", f"{opened} can be opened")]
 
 
 def _refused(path: Path) -> int:
@@ -156,7 +156,7 @@ def _refused(path: Path) -> int:
     return 0
 
 
-def _closed(name: str, code: int) -> Finding:
+def _closed(name: str, code: int) -> Diagnosis:
     advice = {
         errno.ENOENT: "`nvidia-modprobe -u -c 0` loads the module and makes the file",
         errno.EACCES: f"`ls -l /dev/{name}`: this user needs to read and write it; often a group (video, render) does",
@@ -164,4 +164,4 @@ def _closed(name: str, code: int) -> Finding:
     }.get(code, "`dmesg | grep -i nvrm` may tell why")
     said = f"/dev/{name} cannot be opened: {os.strerror(code)}"
     # A card that is kept from us does not keep us from the others.
-    return Finding("gpu", "device_files", "warning" if name[-1].isdigit() else "broken", said, advice)
+    return Diagnosis("gpu", "device_files", "warning" if name[-1].isdigit() else "broken", said, advice)

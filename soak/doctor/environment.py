@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from soak.doctor.finding import Finding, Status
+from soak.doctor.finding import Diagnosis, Status
 
 _ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
 _CACHING = "changes what PyTorch reserves and when it gives it back"
@@ -23,20 +23,20 @@ _MEANT: Mapping[str, str] = {
 }
 
 
-def findings(environ: Mapping[str, str]) -> list[Finding]:
+def findings(environ: Mapping[str, str]) -> list[Diagnosis]:
     """What is set, and what it does."""
     found = [*_visible(environ), *_preloaded(environ)]
     for name, meaning in _MEANT.items():
         if name in environ:
             found.append(_note(name, f"{name}={environ[name]}: {meaning}", f"meant? else `unset {name}`"))
-    return found or [Finding("environment", "variables", "ok", "no variable that changes what memory means is set")]
+    return found or [Diagnosis("environment", "variables", "ok", "no variable that changes what memory means is set")]
 
 
-def _note(name: str, said: str, advice: str, status: Status = "note") -> Finding:
-    return Finding("environment", name, status, said, advice)
+def _note(name: str, said: str, advice: str, status: Status = "note") -> Diagnosis:
+    return Diagnosis("environment", name, status, said, advice)
 
 
-def _visible(environ: Mapping[str, str]) -> Iterable[Finding]:
+def _visible(environ: Mapping[str, str]) -> Iterable[Diagnosis]:
     name = "CUDA_VISIBLE_DEVICES"
     said = environ.get(name)
     if said is None:
@@ -49,7 +49,7 @@ def _visible(environ: Mapping[str, str]) -> Iterable[Finding]:
         )
 
 
-def _preloaded(environ: Mapping[str, str]) -> Iterable[Finding]:
+def _preloaded(environ: Mapping[str, str]) -> Iterable[Diagnosis]:
     said = environ.get("LD_PRELOAD", "")
     other = next((name for name in _ALLOCATORS if name in said), "")
     if other:

@@ -12,12 +12,12 @@ from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from soak import __version__
 from soak.doctor import devices, driver, environment, frameworks, system
-from soak.doctor.devices import Look
-from soak.doctor.finding import Finding, worst
+from soak.doctor.devices import DeviceLook
+from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
 from soak.gpu.attribution import attribute
 from soak.gpu.frameworks import Framework, ask
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from soak.gpu.watch import GpuWatch
 from soak.record.environment import machine
 
@@ -47,10 +47,10 @@ class Wishes:
 class Examination:
     """What was found."""
 
-    hello: Hello
-    looks: Sequence[Look]
+    hello: ReaderHello
+    looks: Sequence[DeviceLook]
     frameworks: Sequence[Framework]
-    findings: Sequence[Finding]
+    findings: Sequence[Diagnosis]
 
     def body(self) -> dict[str, object]:
         """As JSON; what is unknown is absent."""
@@ -71,7 +71,7 @@ def _known(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value not in (None, "", 0)}
 
 
-def _device(look: Look) -> dict[str, object]:
+def _device(look: DeviceLook) -> dict[str, object]:
     device, reading = look.device, look.reading
     values = {} if reading is None else reading.values
     said = {"name": device.name, "uuid": device.uuid, "model": device.model, "bus_id": device.bus_id,
@@ -107,7 +107,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
     return Examination(hello, looks, asked, found)
 
 
-def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[Hello, list[Look]]:
+def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[ReaderHello, list[DeviceLook]]:
     say("opening the driver")
     watch = GpuWatch(clock, _INTERVAL)
     try:
@@ -120,19 +120,19 @@ def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[Hello, list[Look]]:
     return hello, looks
 
 
-def _looks(watch: GpuWatch) -> list[Look]:
+def _looks(watch: GpuWatch) -> list[DeviceLook]:
     """The first reading of every device; waits for the slowest."""
     watch.wait(_PATIENCE)
     readings = {device.uuid: watch.reading(device.uuid)[0] for device in watch.devices}
-    untold = {uuid: change.message for uuid, change in watch.attend() if change.kind == "unsupported"}
-    return [Look(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]
+    untold = {uuid: change.message for uuid, change in watch.poll() if change.kind == "unsupported"}
+    return [DeviceLook(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]
 
 
-def _attributed(look: Look, watch: GpuWatch, clock: Clock, say: Say) -> Look:
+def _attributed(look: DeviceLook, watch: GpuWatch, clock: Clock, say: Say) -> DeviceLook:
     if look.reading is None or look.reading.error:
         return look
     say(f"taking a block of memory on {look.device.name}, to see whether the driver shows whose it is")
-    return Look(look.device, look.reading, look.untold, attribute(look.device, watch, clock))
+    return DeviceLook(look.device, look.reading, look.untold, attribute(look.device, watch, clock))
 
 
 def _processes(proc: Path) -> Iterator[tuple[int, str]]:

@@ -17,7 +17,7 @@ GROUPS: tuple[Group, ...] = ("gpu", "frameworks", "system", "environment")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One statement. name: what it is about, such as `driver` or `swap`; several may share one."""
 
     group: Group
@@ -30,11 +30,11 @@ class Finding:
     """UUID of the device that it is about; empty where it is about none."""
 
 
-def worst(findings: Iterable[Finding]) -> Status:
+def worst(findings: Iterable[Diagnosis]) -> Status:
     """The worst status among them; `ok` where there are none."""
     return max((finding.status for finding in findings), key=ORDER.index, default="ok")
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[Diagnosis]) -> int:
     """0 where a soak can run here, if only on the processor; 4 where something that is there does not work."""
     return 4 if worst(findings) == "broken" else 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from soak.doctor.finding import Finding
+from soak.doctor.finding import Diagnosis
 from soak.gpu.frameworks import Framework
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 
 NAMES = ("torch", "tensorflow")
 _CUDA_BUILD: Mapping[str, str] = {
@@ -15,7 +15,7 @@ _CUDA_BUILD: Mapping[str, str] = {
 }
 
 
-def finding(framework: Framework, hello: Hello) -> Finding:
+def finding(framework: Framework, hello: ReaderHello) -> Diagnosis:
     """One sentence on a framework. hello: what the driver shows."""
     if framework.problem:
         return _problem(framework)
@@ -23,7 +23,7 @@ def finding(framework: Framework, hello: Hello) -> Finding:
         return _blind(framework, hello)
     said = f"{_described(framework)}{_sees(framework, hello)}"
     fewer = framework.devices < len(hello.devices) and not any(device.parent for device in hello.devices)
-    return Finding("frameworks", framework.name, "warning" if fewer else "ok", said)
+    return Diagnosis("frameworks", framework.name, "warning" if fewer else "ok", said)
 
 
 def _described(framework: Framework) -> str:
@@ -33,7 +33,7 @@ def _described(framework: Framework) -> str:
     return f"{framework.name} {framework.version}, built for {kind} {framework.built}"
 
 
-def _sees(framework: Framework, hello: Hello) -> str:
+def _sees(framework: Framework, hello: ReaderHello) -> str:
     if not framework.devices:
         return ""
     if any(device.parent for device in hello.devices):
@@ -45,33 +45,35 @@ def _gpus(count: int) -> str:
     return f"{count} GPU{'' if count == 1 else 's'}"
 
 
-def _problem(framework: Framework) -> Finding:
+def _problem(framework: Framework) -> Diagnosis:
     name, problem = framework.name, framework.problem
     if f"No module named '{name}'" in problem:
         said = f"{name} is not installed: its trials cannot run"
-        return Finding(
+        return Diagnosis(
             "frameworks", name, "missing", said, f"`pip install {name}`; `--python PATH` asks another environment"
         )
     advice = f"`python -c 'import {name}'` shows all of it; `--python PATH` asks another interpreter"
-    return Finding("frameworks", name, "broken", f"{name} cannot be used: {problem}", advice)
+    return Diagnosis("frameworks", name, "broken", f"{name} cannot be used: {problem}", advice)
 
 
-def _blind(framework: Framework, hello: Hello) -> Finding:
+def _blind(framework: Framework, hello: ReaderHello) -> Diagnosis:
     name, shows = framework.name, f"the driver shows {_gpus(len(hello.devices))} and {framework.name} sees none"
     if not framework.built:
         said = f"{shows}: {framework.version} is a CPU build"
-        return Finding("frameworks", name, "warning", said, _CUDA_BUILD[name])
+        return Diagnosis("frameworks", name, "warning", said, _CUDA_BUILD[name])
     if "rocm" in framework.version:
-        return Finding("frameworks", name, "warning", f"{shows}: it is a build for ROCm", _CUDA_BUILD[name])
+        return Diagnosis("frameworks", name, "warning", f"{shows}: it is a build for ROCm", _CUDA_BUILD[name])
     if newer(framework.built, hello.cuda):
         said = f"{shows}: it was built for CUDA {framework.built}, and the driver runs up to {hello.cuda}"
         advice = f"update the driver, or install a build for CUDA {hello.cuda.partition('.')[0]}: {_CUDA_BUILD[name]}"
-        return Finding("frameworks", name, "warning", said, advice)
+        return Diagnosis("frameworks", name, "warning", said, advice)
     advice = {
         "torch": "`python -c 'import torch; torch.zeros(1).cuda()'` says why; often /dev/nvidia-uvm or a library",
         "tensorflow": "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`",
     }[name]
-    return Finding("frameworks", name, "warning", f"{shows}, although it was built for CUDA {framework.built}", advice)
+    return Diagnosis(
+        "frameworks", name, "warning", f"{shows}, although it was built for CUDA {framework.built}", advice
+    )
 
 
 def newer(built: str, runs: str) -> bool:

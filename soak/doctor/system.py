@@ -17,7 +17,7 @@ from monitors.sources import cgroup
 from monitors.sources.files import ParseError
 from monitors.sources.kernel_log import KernelLog
 from monitors.units import format_value
-from soak.doctor.finding import Finding, Status
+from soak.doctor.finding import Diagnosis, Status
 from soak.engine.cgroup import TrialCgroup
 from soak.plan.config import RunTable
 
@@ -28,11 +28,11 @@ _UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
 
-def _found(name: str, status: Status, message: str, advice: str = "") -> Finding:
-    return Finding("system", name, status, message, advice)
+def _found(name: str, status: Status, message: str, advice: str = "") -> Diagnosis:
+    return Diagnosis("system", name, status, message, advice)
 
 
-def findings(root: Path = Path("/"), runs: Path = Path("runs")) -> list[Finding]:
+def findings(root: Path = Path("/"), runs: Path = Path("runs")) -> list[Diagnosis]:
     """All of the node. runs: the folder where runs are kept; it need not exist."""
     return [
         kernel_log(root),
@@ -45,7 +45,7 @@ def findings(root: Path = Path("/"), runs: Path = Path("runs")) -> list[Finding]
     ]
 
 
-def kernel_log(root: Path) -> Finding:
+def kernel_log(root: Path) -> Diagnosis:
     """Can Xid errors be seen?"""
     path = root / "dev/kmsg"
     try:
@@ -60,12 +60,12 @@ def kernel_log(root: Path) -> Finding:
     return _found("kernel_log", "ok", "the kernel log can be read: Xid errors will be seen")
 
 
-def memory_limits(root: Path) -> list[Finding]:
+def memory_limits(root: Path) -> list[Diagnosis]:
     """May trials have cgroups of their own, and what limit holds for soak itself?"""
     return [_own_cgroup(root), _limit(root)]
 
 
-def _own_cgroup(root: Path) -> Finding:
+def _own_cgroup(root: Path) -> Diagnosis:
     name, mount, proc = f"soak-doctor-{os.getpid()}", root / "sys/fs/cgroup", root / "proc"
     group = TrialCgroup.create(name, 64 * 2**20, mount, proc)
     if group is None:
@@ -79,7 +79,7 @@ def _own_cgroup(root: Path) -> Finding:
     return _found("cgroup", "ok", said)
 
 
-def _limit(root: Path) -> Finding:
+def _limit(root: Path) -> Diagnosis:
     roots = Roots(root / "proc", root / "sys")
     try:
         own = cgroup.find(roots, os.getpid())
@@ -94,7 +94,7 @@ def _limit(root: Path) -> Finding:
     return _found("memory_limit", "note", said, "plan for what all parallel trials take: run.parallel, trial limits")
 
 
-def shared_memory(root: Path) -> Finding:
+def shared_memory(root: Path) -> Diagnosis:
     """How large /dev/shm is."""
     try:
         free = shutil.disk_usage(root / "dev/shm")
@@ -104,7 +104,7 @@ def shared_memory(root: Path) -> Finding:
     return shared_memory_of(free.total)
 
 
-def shared_memory_of(total: int) -> Finding:
+def shared_memory_of(total: int) -> Diagnosis:
     """Is so much shared memory, in bytes, enough?"""
     said = f"/dev/shm has {format_value(total, 'bytes')}"  # noqa: S108  (a sentence)
     if total >= SMALL_SHM:
@@ -115,12 +115,12 @@ def shared_memory_of(total: int) -> Finding:
     )
 
 
-def settings(root: Path) -> list[Finding]:
+def settings(root: Path) -> list[Diagnosis]:
     """Settings of the kernel that change what memory means."""
     return [_huge_pages(root), _swap(root), *_overcommit(root)]
 
 
-def _huge_pages(root: Path) -> Finding:
+def _huge_pages(root: Path) -> Diagnosis:
     text = _text(root / "sys/kernel/mm/transparent_hugepage/enabled")
     chosen = text.partition("[")[2].partition("]")[0]
     name = "transparent_hugepage"
@@ -134,7 +134,7 @@ def _huge_pages(root: Path) -> Finding:
     return _found(name, "ok", f"transparent huge pages: {chosen}")
 
 
-def _swap(root: Path) -> Finding:
+def _swap(root: Path) -> Diagnosis:
     lines = _text(root / "proc/swaps").splitlines()
     if not lines:
         return _found("swap", "note", "whether there is swap is unknown")
@@ -145,7 +145,7 @@ def _swap(root: Path) -> Finding:
     return _found("swap", "note", said, "`swapoff -a` while a soak runs; a trial with a cgroup of its own never swaps")
 
 
-def _overcommit(root: Path) -> list[Finding]:
+def _overcommit(root: Path) -> list[Diagnosis]:
     if _text(root / "proc/sys/vm/overcommit_memory") != "2":
         return []
     said = "memory is never overcommitted: CUDA and the frameworks reserve far more address space than they use"
@@ -162,7 +162,7 @@ def _text(path: Path) -> str:
 _LIMITS = {"open_files": resource.RLIMIT_NOFILE, "address_space": resource.RLIMIT_AS}
 
 
-def limits(of: Mapping[str, tuple[int, int]]) -> list[Finding]:
+def limits(of: Mapping[str, tuple[int, int]]) -> list[Diagnosis]:
     """What soak may have of each resource: soft and hard limit, by name."""
     (soft, hard), (space, _) = of["open_files"], of["address_space"]
     found = [_found("open_files", "ok", f"{_shown(soft)} files may be open at once")]
@@ -183,7 +183,7 @@ def _more(hard: int) -> int:
     return 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
 
 
-def disk(runs: Path) -> Finding:
+def disk(runs: Path) -> Diagnosis:
     """Room for records where runs are kept, or would be."""
     # Unlike the method of a path this never raises, whatever the name.
     there = next((each for each in (runs.absolute(), *runs.absolute().parents) if os.path.isdir(each)), Path("/"))  # noqa: PTH112
@@ -196,7 +196,7 @@ def disk(runs: Path) -> Finding:
     return disk_of(free, runs)
 
 
-def disk_of(free: float, runs: Path) -> Finding:
+def disk_of(free: float, runs: Path) -> Diagnosis:
     """Are so many bytes enough? By the defaults of `run.low_disk`, below which samples thin out."""
     low = RunTable().low_disk
     said = f"{format_value(free, 'bytes')} are free for runs ({runs})"
@@ -206,7 +206,7 @@ def disk_of(free: float, runs: Path) -> Finding:
     return _found("disk", "warning", said, "make room, or `soak run --out FOLDER` elsewhere")
 
 
-def clock(status: int | None) -> Finding:
+def clock(status: int | None) -> Diagnosis:
     """Is the clock kept right? status: of adjtimex(2); None where it cannot be asked."""
     if status is None:
         return _found("clock", "note", "whether the clock is synchronised is unknown")

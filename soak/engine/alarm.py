@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monitors.alarm_schedule import RUNNING, looks
+from monitors.alarm_schedule import RUNNING, alarm_schedule
 from soak.judge.process import Judging
 
 _SPACING = 60.0
 """Seconds between two looks at least: a trial of minutes is judged at its end, and not disturbed before."""
 
 
-class Watch:
+class OnlineAlarm:
     """Looks at a running trial at a few shares of its length, each look in a process of its own.
 
     alpha: chance of a false alarm over the whole trial; 0 for no alarm.
@@ -21,7 +21,7 @@ class Watch:
 
     def __init__(self, folder: Path, trial: int, alpha: float) -> None:
         self._folder, self._trial, self._alpha = folder, trial, alpha
-        self._due = list(looks()[:-1]) if alpha > 0 else []
+        self._due = list(alarm_schedule()[:-1]) if alpha > 0 else []
         self._next = _SPACING
         self._looking: Judging | None = None
         self._held: Mapping[str, int] = {}
@@ -31,7 +31,7 @@ class Watch:
         self.seen: Mapping[str, Any] | None = None
         """What `soak.judge.trial.look` found last; None before the first look."""
 
-    def attend(self, elapsed: float, share: float | None) -> list[str]:
+    def poll(self, elapsed: float, share: float | None) -> list[str]:
         """What grows: sentences, once, at the look that raises the alarm.
 
         elapsed: seconds of the trial. share: of the trial that is done; None while that is not known.

@@ -15,14 +15,14 @@ from soak.judge.verdict import UNSEEN
 
 _HELPER = "helper "
 """Keys of our own processes begin so; those of trials are their indices."""
-Tell = Callable[[int, str, str], None]
+RecordEvent = Callable[[int, str, str], None]
 """Told the index of a trial, the kind of an event, and what happened."""
 
 
 class Custody:
     """The guardian's side of a run, and the strays that only a subreaper can tell."""
 
-    def __init__(self, clock: Clock, tell: Tell, note: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, record_event: RecordEvent, note: Callable[[str], None]) -> None:
         """Begin.
 
         Args:
@@ -31,7 +31,7 @@ class Custody:
             note: takes what a person should know now.
         """
         self._guard, self._strays = Guard(clock), Strays()
-        self._clock, self._tell, self._note = clock, tell, note
+        self._clock, self._record_event, self._note = clock, record_event, note
         self._helpers: set[int] = set()
         self._uncleared: dict[int, str] = {}
         """Trials that run, or of which something may be left, and their marks."""
@@ -67,7 +67,7 @@ class Custody:
             self._helpers.add(pid)
             self._guard.watch(Watched(f"{_HELPER}{pid}", pid))
 
-    def attend(self, helpers: set[int], others: set[int]) -> None:
+    def poll(self, helpers: set[int], others: set[int]) -> None:
         """Once a turn of the loop.
 
         Args:
@@ -79,12 +79,12 @@ class Custody:
         for pid in self._helpers - helpers:
             self._helpers.discard(pid)
             self._guard.release(f"{_HELPER}{pid}")
-        cleared, lost = self._guard.attend()
+        cleared, lost = self._guard.poll()
         self._told(cleared)
         if lost:
             self._note(lost)
         own = {self._guard.pid} if self._guard.pid else set()
-        if ended := self._strays.attend(helpers | others | own, self._uncleared):
+        if ended := self._strays.poll(helpers | others | own, self._uncleared):
             self._note(f"{ended} processes that had left their trial were ended")
         self._tell_unseen()
 
@@ -100,17 +100,17 @@ class Custody:
             for trial in (trials & self._bare) - self._unseen if len(trials) > 1 else ():
                 self._unseen.add(trial)
                 said = f"process {pid} left its trial, this one or another: what it holds was not seen"
-                self._tell(trial, UNSEEN, said)
+                self._record_event(trial, UNSEEN, said)
 
     def close(self, known: set[int], patience: float = 5.0) -> None:
         """Leave no process behind, whatever ended the run. known: children of ours that go on."""
         self._told(self._guard.close())
         self._uncleared.clear()
         until = self._clock.monotonic() + patience
-        self._strays.attend(known, {})
+        self._strays.poll(known, {})
         while self._strays.seen and self._clock.monotonic() < until:
             self._guard.pause()
-            self._strays.attend(known, {})
+            self._strays.poll(known, {})
 
     def _told(self, cleared: list[Cleared]) -> None:
         for one in cleared:
@@ -118,10 +118,10 @@ class Custody:
                 continue
             self._uncleared.pop(int(one.key), None)
             if one.ended:
-                self._tell(
+                self._record_event(
                     int(one.key),
                     "left_behind",
                     f"{one.ended} processes outlived the worker and were ended: {one.names}",
                 )
             if one.left:
-                self._tell(int(one.key), "not_ended", f"{one.left} processes could not be ended: {one.names}")
+                self._record_event(int(one.key), "not_ended", f"{one.left} processes could not be ended: {one.names}")

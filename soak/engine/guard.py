@@ -61,7 +61,7 @@ class Guard:
             self._released.add(key)
             self._say(f"-\t{key}\n")
 
-    def attend(self) -> tuple[list[Cleared], str]:
+    def poll(self) -> tuple[list[Cleared], str]:
         """What was cleared since the last call, and what happened to the guardian itself; empty where nothing did."""
         cleared = self._read()
         trouble = self._gone()
@@ -83,7 +83,7 @@ class Guard:
         cleared: list[Cleared] = []
         until = self._clock.monotonic() + patience
         while self._watched and self._clock.monotonic() < until:
-            more, _ = self.attend()
+            more, _ = self.poll()
             cleared += more
             self.pause()
         if self._process is not None and self._process.stdin is not None:
@@ -100,7 +100,7 @@ class Guard:
         self._clock.wait_event(self._never, 0.02)
 
     def _start(self) -> bool:
-        """Whether that was possible now; `attend` tries again."""
+        """Whether that was possible now; `poll` tries again."""
         self._tried = self._clock.monotonic()
         command = [sys.executable, "-P", "-S", "-E", str(Path(guardian.__file__).resolve())]
         try:
@@ -141,7 +141,7 @@ class Guard:
     def _say(self, line: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        # One that is gone is told everything again by `attend`.
+        # One that is gone is told everything again by `poll`.
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(os.fsencode(line))
             self._process.stdin.flush()

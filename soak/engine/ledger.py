@@ -45,7 +45,7 @@ class Ledger:
         with self._recording():
             self._store.add_event(Event(t, kind, message, trial, self._clock.wall(), data or {}))
 
-    def told(self, wall: float, kind: str, message: str, data: Mapping[str, object]) -> None:
+    def run_event(self, wall: float, kind: str, message: str, data: Mapping[str, object]) -> None:
         """Something happened that belongs to no trial; the run began at `wall`."""
         with self._recording():
             now = self._clock.wall()

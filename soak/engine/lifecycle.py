@@ -64,19 +64,19 @@ def spawned(now: float) -> State:
     return State(Phase.STARTING, now, now)
 
 
-def beaten(state: State, now: float) -> State:
+def heartbeat_received(state: State, now: float) -> State:
     """A beat came. A worker that is being ended stays so: a hang is a result even if it wakes up."""
     if state.phase is Phase.STARTING:
         return State(Phase.STEPPING, now, now)
     return replace(state, alive_at=now)
 
 
-def heard(state: State, now: float) -> State:
+def sign_of_life(state: State, now: float) -> State:
     """Something came that is no beat: a sign of life all the same, once the first step was made."""
     return replace(state, alive_at=now) if state.phase is Phase.STEPPING else state
 
 
-def told_end(state: State, now: float) -> State:
+def done_received(state: State, now: float) -> State:
     """The worker said its last word: it has the grace of one that was asked to end."""
     if state.phase is Phase.STOPPING or state.phase is Phase.KILLED:
         return state

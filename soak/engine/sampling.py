@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from monitors.gpu import Sight
+from monitors.gpu import Snapshot
 from monitors.latest import Latest
 from monitors.model import Event, Target
 from monitors.round import Round
@@ -33,7 +33,7 @@ class Feed:
 
     def __init__(
         self, trial: int, pid: int, cgroup: Path | None, started: float,
-        device: str = "", look: Callable[[str], tuple[Sight | None, str]] | None = None,
+        device: str = "", look: Callable[[str], tuple[Snapshot | None, str]] | None = None,
     ) -> None:  # fmt: skip
         """Begin one.
 
@@ -68,7 +68,7 @@ class Feed:
 
     def target(self, now: float, tester_pid: int) -> Target:
         """What may be sampled now."""
-        sight, stalled = self._look(self._device) if self._look and self._device else (None, "")
+        snapshot, stalled = self._look(self._device) if self._look and self._device else (None, "")
         with self._lock:
             self._taken = True
             return Target(
@@ -80,7 +80,7 @@ class Feed:
                 strays=self.strays,
                 tester_pid=tester_pid,
                 device=self._device,
-                gpu=sight,
+                gpu=snapshot,
                 gpu_stalled=stalled,
             )
 
@@ -138,7 +138,7 @@ class Recorder:
         if followed is not None:
             with followed.lock, contextlib.suppress(RecordError):
                 self.latest.forget(trial)
-                self._tell_gap(followed, self._clock.monotonic() if until is None else until)
+                self._record_gap(followed, self._clock.monotonic() if until is None else until)
 
     def close(self) -> None:
         """End the thread; a reader stuck in the kernel is left behind, it can no longer write."""
@@ -164,7 +164,7 @@ class Recorder:
             if late > interval:
                 due += math.ceil(late / interval) * interval
 
-    def _tell_gap(self, each: _Followed, now: float) -> None:
+    def _record_gap(self, each: _Followed, now: float) -> None:
         """Record that no round was taken for longer than it should be, up to `now`."""
         waited = now - each.last
         if waited > LATE * each.interval:
@@ -183,7 +183,7 @@ class Recorder:
             self.latest.put(feed.trial, result.samples)
             self.latest.put_health(feed.trial, now, result.health)
             try:
-                self._tell_gap(missed, now)
+                self._record_gap(missed, now)
                 if result.samples:
                     self._store.add_round(feed.trial, now - feed.started, (*result.samples, *result.of_itself()))
                 for event in result.events:
@@ -195,9 +195,9 @@ class Recorder:
         offset = self._clock.wall() - now
         jump, self._offset = offset - self._offset, offset
         if abs(jump) > JUMP:
-            self._tell_all(followed, "clock_jump", f"the wall clock jumped by {jump:+.1f} s", {"seconds": jump})
+            self._record_for_all(followed, "clock_jump", f"the wall clock jumped by {jump:+.1f} s", {"seconds": jump})
 
-    def _tell_all(
+    def _record_for_all(
         self, followed: list[_Followed], kind: str, message: str, data: Mapping[str, object] | None = None
     ) -> None:
         for each in followed:

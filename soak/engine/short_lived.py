@@ -62,7 +62,8 @@ class ShortLived:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "soak.engine.short_lived", *words], stdin=subprocess.DEVNULL,
-                stdout=self._out, stderr=self._errors, start_new_session=True, env={**_ALONE, **os.environ, **(env or {})},
+                stdout=self._out, stderr=self._errors, start_new_session=True,
+                env={**_ALONE, **os.environ, **(env or {})},
             )  # fmt: skip
         except OSError:
             self._close()
@@ -77,7 +78,7 @@ class ShortLived:
         """None while it runs; called until it answers once."""
         code = self._process.poll()
         if code is None:
-            self._heed()
+            self._check()
             return None
         if code < 0 and not self._trouble:
             self._trouble = f"it was killed by {signal_name(-code)}"
@@ -86,7 +87,7 @@ class ShortLived:
         self._close()
         return outcome
 
-    def _heed(self) -> None:
+    def _check(self) -> None:
         """End one that will not end by itself; the next question is answered."""
         age = self._clock.monotonic() - self._began
         if is_stopped(self.pid):

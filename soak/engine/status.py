@@ -15,7 +15,7 @@ from soak.plan.plan import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class TrialStatus:
     """A running trial for the progress display; unknown values are None."""
 
     trial: Trial
@@ -62,7 +62,7 @@ class Listener(Protocol):
     def noted(self, message: str) -> None:
         """Something the person at the terminal should know now."""
 
-    def tick(self, running: Sequence[Status], waiting: int) -> None:
+    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
         """Called at every turn of the loop, at least once a second."""
 
     def concluded(self, verdict: Verdict) -> None:
@@ -100,7 +100,7 @@ class Listeners:
         for listener in self._listeners:
             listener.noted(message)
 
-    def tick(self, running: Sequence[Status], waiting: int) -> None:
+    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
         """To each."""
         for listener in self._listeners:
             listener.tick(running, waiting)

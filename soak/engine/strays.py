@@ -56,7 +56,7 @@ class Strays:
         self._killed: set[int] = set()
         """Counted, and not gone yet."""
 
-    def attend(self, known: set[int], running: Mapping[int, str]) -> int:
+    def poll(self, known: set[int], running: Mapping[int, str]) -> int:
         """Reap the dead, end those whose trials have ended; how many were ended.
 
         Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from monitors.gpu import Device
 from monitors.latest import Latest
 from monitors.text import file_name, one_line, printable
-from soak.engine.alarm import Watch
+from soak.engine.alarm import OnlineAlarm
 from soak.engine.cgroup import PREFIX, TrialCgroup
 from soak.engine.clock import Clock
 from soak.engine.custody import Custody
@@ -17,13 +17,24 @@ from soak.engine.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.engine.guard import new_mark
 from soak.engine.judges import Judges
 from soak.engine.ledger import Ledger
-from soak.engine.lifecycle import Action, Deadlines, Ending, decide, ending, heard, resumed, spawned, told_end, wake_at
+from soak.engine.lifecycle import (
+    Action,
+    Deadlines,
+    Ending,
+    decide,
+    done_received,
+    ending,
+    resumed,
+    sign_of_life,
+    spawned,
+    wake_at,
+)
 from soak.engine.samplers import make_round
 from soak.engine.sampling import Feed, Recorder
-from soak.engine.status import Listener, Status, share_done
+from soak.engine.status import Listener, TrialStatus, share_done
 from soak.engine.stopping import StopRequests
 from soak.engine.strays import adopting
-from soak.engine.trial_run import Running
+from soak.engine.trial_run import TrialRun
 from soak.engine.worker import Worker
 from soak.errors import SoakError
 from soak.gpu.attribution import pinned
@@ -52,7 +63,7 @@ class Supervisor:
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
         self._waiting = list(plan)
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, TrialRun] = {}
         self._ended: dict[int, tuple[Trial, Ending]] = {}
         """Not judged yet: what happened to its device may still be heard of."""
         self._judges = Judges(folder, clock, run.stop_grace)
@@ -91,14 +102,14 @@ class Supervisor:
         for trial in self._plan:
             self._ledger.trial(trial, {"state": "planned"})
         for change in self._pool.said:
-            self._hear_of_device(News(None, change))
+            self._on_device_news(News(None, change))
         self._custody.sweep()
 
     def _loop(self) -> None:
         while self._waiting or self._running or self._ended or self._judges.busy:
-            self._heed_disk()
+            self._check_disk()
             stopping = self._stopping()
-            self._heed_pause(self._stop.paused and not stopping)
+            self._check_pause(self._stop.paused and not stopping)
             if stopping:
                 self._waiting.clear()
             if not self._paused:
@@ -106,11 +117,11 @@ class Supervisor:
             self._clock.wait(self._selector, self._timeout())
             self._stop.drain()
             for running in list(self._running.values()):
-                self._attend(running, stopping)
-            for news in self._pool.attend():
-                self._hear_of_device(news)
+                self._poll(running, stopping)
+            for news in self._pool.poll():
+                self._on_device_news(news)
             self._judge()
-            self._custody.attend(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
+            self._custody.poll(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
             for index, running in self._running.items():
                 running.feed.strays = self._custody.strays_of(index)
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
@@ -118,11 +129,11 @@ class Supervisor:
 
     def _helpers(self) -> set[int]:
         """Pids of the processes that judge now."""
-        return self._judges.pids | {r.watch.pid for r in self._running.values() if r.watch.pid}
+        return self._judges.pids | {r.alarm.pid for r in self._running.values() if r.alarm.pid}
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
-        self._ledger.told(self._began, "note", message, {})
+        self._ledger.run_event(self._began, "note", message, {})
         self._listener.noted(message)
 
     def _found_after(self, trial: int, kind: str, message: str) -> None:
@@ -136,21 +147,21 @@ class Supervisor:
             return "interrupted"
         return "low_disk" if self._room is Room.NONE else ""
 
-    def _heed_disk(self) -> None:
+    def _check_disk(self) -> None:
         """Take fewer samples while room is short; stop before there is none."""
         if self._clock.monotonic() - self._looked < DISK_EVERY:
             return
         self._looked = self._clock.monotonic()
         free, run = self._free(self._folder), self._config.run
-        before, self._room = self._room, room(free, self._room, run.low_disk, run.least_disk)
+        before, self._room = self._room, room(free, self._room, run.low_disk, run.min_free_disk)
         self._recorder.stretch = 1.0 if self._room is Room.ENOUGH else STRETCH
         if self._room is not before:
             said = f"{SAID[self._room]}: {free / 1e6:,.0f} MB free"
             self._listener.noted(said)
             for running in self._running.values():
-                self._tell(running, "low_disk", said, {"free": free})
+                self._record_event(running, "low_disk", said, {"free": free})
 
-    def _heed_pause(self, paused: bool) -> None:
+    def _check_pause(self, paused: bool) -> None:
         """Hold every worker where it is, and take no samples meanwhile; or let them go on."""
         if paused == self._paused:
             return
@@ -161,7 +172,7 @@ class Supervisor:
             else:
                 running.worker.resume()
                 running.state = resumed(running.state, self._clock.monotonic())
-            self._tell(running, "paused" if paused else "resumed", "the run was asked to")
+            self._record_event(running, "paused" if paused else "resumed", "the run was asked to")
         self._listener.noted("paused" if paused else "goes on")
 
     def _timeout(self) -> float:
@@ -186,13 +197,13 @@ class Supervisor:
                 end = Ending("device_lost", "its device was lost before it began")
                 self._never_started(trial, end, self._clock.wall())
 
-    def _hear_of_device(self, news: News) -> None:
+    def _on_device_news(self, news: News) -> None:
         """Something happened to a GPU: it belongs to the trial that had it, or to the run."""
         change = news.change
         data = {**change.data, "breaks": change.breaks}
         running = self._running.get(news.trial) if news.trial is not None else None
         if running is not None:
-            self._tell(running, change.kind, change.message, data)
+            self._record_event(running, change.kind, change.message, data)
             running.lost = running.lost or change.kind == "device_lost"
         elif news.trial in self._ended:
             # A worker may fail of it before the driver tells; one that finished did not notice.
@@ -201,7 +212,7 @@ class Supervisor:
             t = self._clock.wall() - self._starts[trial.index]
             self._ledger.event(trial.index, t, change.kind, change.message, data)
         else:
-            self._ledger.told(self._began, change.kind, change.message, data)
+            self._ledger.run_event(self._began, change.kind, change.message, data)
         if change.kind != "unsupported" and change.data.get("scope") != "process":
             self._listener.noted(change.message)
 
@@ -222,14 +233,16 @@ class Supervisor:
         path = worker.cgroup.path if worker.cgroup else None
         self._custody.began(trial.index, worker.pid, mark, path)
         device = trial.seat.uuid if trial.seat else ""
-        feed = Feed(trial.index, worker.pid, path, now, device, self._pool.sight)
-        watch = Watch(self._folder, trial.index, self._config.judge.alarm)
-        running = Running(trial, worker, feed, spawned(now), now, wall, watch)
+        feed = Feed(trial.index, worker.pid, path, now, device, self._pool.snapshot)
+        alarm = OnlineAlarm(self._folder, trial.index, self._config.judge.alarm)
+        running = TrialRun(trial, worker, feed, spawned(now), now, wall, alarm)
         self._running[trial.index] = running
         self._selector.register(worker.fd, selectors.EVENT_READ, running)
         self._ledger.trial(trial, {"state": "running", "started": wall})
         if worker.limited_by == "rlimit":
-            self._tell(running, "memory_limit", "no cgroup is permitted here: the limit holds for each process apart")
+            self._record_event(
+                running, "memory_limit", "no cgroup is permitted here: the limit holds for each process apart"
+            )
         self._recorder.follow(feed)
         self._listener.started(trial)
 
@@ -241,10 +254,10 @@ class Supervisor:
         self._listener.ended(trial, end)
         self._ended[trial.index] = (trial, end)
 
-    def _attend(self, running: Running, stopping: str) -> None:
+    def _poll(self, running: TrialRun, stopping: str) -> None:
         # Asked before the pipe is read: what a worker says last lies in the pipe when it is gone.
         code = running.worker.returncode()
-        self._hear(running, last=code is not None)
+        self._read_messages(running, last=code is not None)
         running.worker.trim_logs()
         if code is not None:
             self._end(running, code)
@@ -255,50 +268,52 @@ class Supervisor:
             return
         if self._paused:
             return
-        self._heed(running)
+        self._check_alarm(running)
         stop = stopping or self._reason_to_stop(running)
         running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
         self._act(running, action)
 
-    def _reason_to_stop(self, running: Running) -> str:
+    def _reason_to_stop(self, running: TrialRun) -> str:
         """Why this trial is to end; empty while it is not."""
         if running.garbled:
             return "garbled"
-        alarmed = running.watch.raised and self._config.judge.stop_on_leak
+        alarmed = running.alarm.raised and self._config.judge.stop_on_leak
         return "device_lost" if running.lost else "alarm" if alarmed else ""
 
-    def _heed(self, running: Running) -> None:
+    def _check_alarm(self, running: TrialRun) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
         beat = running.last_beat
         share = share_done(running.trial, beat.t, beat.values) if beat else None
-        for said in running.watch.attend(self._clock.monotonic() - running.started, share):
-            self._tell(running, "alarm", f"{running.trial.name}: {said}")
+        for said in running.alarm.poll(self._clock.monotonic() - running.started, share):
+            self._record_event(running, "alarm", f"{running.trial.name}: {said}")
             self._listener.noted(f"alarm: {running.trial.name}: {said}")
 
-    def _act(self, running: Running, action: Action) -> None:
+    def _act(self, running: TrialRun, action: Action) -> None:
         if action is Action.DUMP:
             silent = f"no sign of life for {running.state.silent:.0f} s"
-            self._tell(running, "no_heartbeat", f"{silent}: its stacks are asked for, then it is ended")
+            self._record_event(running, "no_heartbeat", f"{silent}: its stacks are asked for, then it is ended")
             running.worker.dump_stacks()
         elif action is Action.TERMINATE:
             if running.state.blame == "hung":
-                self._tell(running, "stacks", "Python stacks of the hung worker", {"stacks": running.worker.stacks()})
+                self._record_event(
+                    running, "stacks", "Python stacks of the hung worker", {"stacks": running.worker.stacks()}
+                )
             running.worker.terminate()
         elif action is Action.KILL:
             asked = "its last message" if running.done else "TERM"
-            self._tell(running, "killed", f"it did not end within {self._deadlines.grace:.0f} s of {asked}")
+            self._record_event(running, "killed", f"it did not end within {self._deadlines.grace:.0f} s of {asked}")
             running.worker.kill()
 
-    def _hear(self, running: Running, last: bool) -> None:
+    def _read_messages(self, running: TrialRun, last: bool) -> None:
         now, worker = self._clock.monotonic(), running.worker
         if running.piped:
             running.piped = not worker.read(now, last)
         for message in worker.intake.messages(now, last):
-            self._heard(running, message)
+            self._on_message(running, message)
         # One that sends too much is not listened to for a moment; its own pipe holds it up.
         self._listen(running, running.piped and worker.intake.room(now) > 0)
 
-    def _listen(self, running: Running, wanted: bool) -> None:
+    def _listen(self, running: TrialRun, wanted: bool) -> None:
         """Whether its pipe wakes the loop."""
         running.held_up = running.piped and not wanted and not running.worker.intake.closed
         listening = running.worker.fd in self._selector.get_map()
@@ -307,36 +322,38 @@ class Supervisor:
         elif listening and not wanted:
             self._selector.unregister(running.worker.fd)
 
-    def _heard(self, running: Running, message: wire.Message | wire.WireError) -> None:
+    def _on_message(self, running: TrialRun, message: wire.Message | wire.WireError) -> None:
         now = self._clock.monotonic()
         if isinstance(message, wire.Beat):
-            running.hear(message, now)
+            running.on_beat(message, now)
         elif isinstance(message, wire.Ready):
             running.ready_at = now
             self._ledger.trial(running.trial, {"environment": dict(message.environment)})
-            self._tell(running, "ready", "the workload is built and steps")
+            self._record_event(running, "ready", "the workload is built and steps")
         elif isinstance(message, wire.Note):
             # Only a device breaks a trial, and no worker speaks for one.
-            running.state = heard(running.state, now)
+            running.state = sign_of_life(running.state, now)
             data = {name: value for name, value in message.data.items() if name != "breaks"}
-            self._tell(running, message.kind, message.message, data)
+            self._record_event(running, message.kind, message.message, data)
         elif isinstance(message, wire.Done):
             running.done = message
-            running.state = told_end(running.state, now)
+            running.state = done_received(running.state, now)
             # It ends now, and a device that is empty by then would look like a fall.
             self._recorder.leave(running.trial.index, running.stepped(now))
             if message.traceback:
-                self._tell(running, "traceback", message.message, {"traceback": message.traceback})
+                self._record_event(running, "traceback", message.message, {"traceback": message.traceback})
         elif isinstance(message, wire.WireError):
             running.garbled = one_line(message, 200)
-            self._tell(running, "protocol_error", f"it sent an invalid message, and is ended: {running.garbled}")
+            self._record_event(
+                running, "protocol_error", f"it sent an invalid message, and is ended: {running.garbled}"
+            )
 
-    def _end(self, running: Running, code: int) -> None:
+    def _end(self, running: TrialRun, code: int) -> None:
         trial, worker = running.trial, running.worker
         stepped = running.stepped(self._clock.monotonic())
         self._recorder.leave(trial.index, stepped)
         self._listen(running, wanted=False)
-        running.watch.close()
+        running.alarm.close()
         tail, stacks = worker.log.tail(), bool(worker.stacks())
         kills = worker.close()
         self._custody.ended(trial.index)
@@ -350,11 +367,11 @@ class Supervisor:
             "last_values": dict(running.last_beat.values) if running.last_beat else {},
         }  # fmt: skip
         self._ledger.trial(trial, body)
-        self._tell(running, end.reason, end.message or f"ended after {seconds:.1f} s")
+        self._record_event(running, end.reason, end.message or f"ended after {seconds:.1f} s")
         if said is None and tail:
-            self._tell(running, "last_words", "the end of the worker's output", {"log": printable(tail)})
+            self._record_event(running, "last_words", "the end of the worker's output", {"log": printable(tail)})
         for dropped in worker.dropped():
-            self._tell(running, *dropped)
+            self._record_event(running, *dropped)
         del self._running[trial.index]
         if trial.seat is not None:
             self._pool.leave(trial.index, trial.seat)
@@ -382,7 +399,7 @@ class Supervisor:
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""
         for running in list(self._running.values()):
-            running.watch.close()
+            running.alarm.close()
             running.worker.kill()
         self._judges.kill()
         self._custody.close(self._pool.pids)
@@ -396,8 +413,10 @@ class Supervisor:
         self._listener.concluded(verdict)
         return verdict
 
-    def _status(self, running: Running) -> Status:
+    def _status(self, running: TrialRun) -> TrialStatus:
         return running.status(self._recorder.latest, self._clock.monotonic())
 
-    def _tell(self, running: Running, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+    def _record_event(
+        self, running: TrialRun, kind: str, message: str, data: Mapping[str, object] | None = None
+    ) -> None:
         self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)

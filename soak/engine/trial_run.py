@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from monitors.estimate import RunningRate
 from monitors.latest import Latest
-from soak.engine.alarm import Watch
-from soak.engine.lifecycle import State, beaten
+from soak.engine.alarm import OnlineAlarm
+from soak.engine.lifecycle import State, heartbeat_received
 from soak.engine.sampling import Feed
-from soak.engine.status import Status, share_done
+from soak.engine.status import TrialStatus, share_done
 from soak.engine.worker import Worker
 from soak.plan.plan import Trial
 from workloads.protocol import wire
@@ -19,7 +19,7 @@ MEMORY = "anonymous_bytes"
 
 
 @dataclass
-class Running:
+class TrialRun:
     """Times are monotonic seconds, except where `wall` says otherwise."""
 
     trial: Trial
@@ -28,7 +28,7 @@ class Running:
     state: State
     started: float
     started_wall: float
-    watch: Watch
+    alarm: OnlineAlarm
     ready_at: float | None = None
     """When its workload was built."""
     last_beat: wire.Beat | None = None
@@ -44,9 +44,9 @@ class Running:
     held_up: bool = False
     """Whether it sent more than may be read now."""
 
-    def hear(self, beat: wire.Beat, now: float) -> None:
+    def on_beat(self, beat: wire.Beat, now: float) -> None:
         """It is alive."""
-        self.state = beaten(self.state, now)
+        self.state = heartbeat_received(self.state, now)
         self.feed.beat(beat.values, now)
         self.beat_before, self.last_beat = self.last_beat, beat
 
@@ -58,7 +58,7 @@ class Running:
         beat = self.beat_before or self.last_beat
         return None if self.ready_at is None or beat is None else min(self.ready_at + max(0.0, beat.t), now)
 
-    def status(self, latest: Latest, now: float) -> Status:
+    def status(self, latest: Latest, now: float) -> TrialStatus:
         """For who watches the run. latest: the samples of all trials."""
         values = self.last_beat.values if self.last_beat else {}
         memory = latest.value(self.trial.index, MEMORY)
@@ -67,7 +67,7 @@ class Running:
         beat_t = self.last_beat.t if self.last_beat else 0.0
         done = share_done(self.trial, beat_t, values)
         sampled, health = latest.health(self.trial.index)
-        return Status(
+        return TrialStatus(
             trial=self.trial,
             phase=self.state.phase.value,
             elapsed=now - self.started,
@@ -81,6 +81,6 @@ class Running:
             counters=values,
             health=health,
             sampled=None if sampled is None else now - sampled,
-            seen=self.watch.seen,
-            alarms=self.watch.raised,
+            seen=self.alarm.seen,
+            alarms=self.alarm.raised,
         )

@@ -7,7 +7,7 @@ import msgspec
 from monitors.gpu import Device
 
 
-class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReaderHello(msgspec.Struct, frozen=True, omit_defaults=True):
     """What there is, or why nothing can be read."""
 
     driver: str = ""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from monitors.gpu import Change, Device, Scope, Sight
+from monitors.gpu import Change, Device, Scope, Snapshot
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from monitors.sources.kernel_log import KMSG, Complaint, KernelLog
 from monitors.units import format_value
 from soak.engine.clock import Clock
 from soak.gpu.attribution import Attribution, attribute
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from soak.gpu.placement import Asked, Seats, resolve
 from soak.gpu.watch import GpuWatch, Reader, start_reader
 
@@ -72,7 +72,7 @@ class GpuPool:
         Raises:
             PlacementError: a trial asks for a device that is not there.
         """
-        hello = Hello(problem="no trial asks for a GPU")
+        hello = ReaderHello(problem="no trial asks for a GPU")
         if any(trial.wish != "cpu" for trial in asked):
             hello, self._opened = self._watch.open(), True
         self._seats = Seats(hello.devices, resolve(asked, hello.devices, sees))
@@ -82,7 +82,7 @@ class GpuPool:
             self._watch.close()
             self._opened = False
 
-    def _prepare(self, hello: Hello) -> None:
+    def _prepare(self, hello: ReaderHello) -> None:
         if hello.cards > len({device.parent or device.uuid for device in hello.devices}):
             said = f"the driver counts {hello.cards} cards, and not all of them can be opened or are visible here"
             self.said.append(Change("cards_missing", said, breaks=False))
@@ -97,7 +97,7 @@ class GpuPool:
             self.said.append(_attributed(device, found))
 
     @property
-    def hello(self) -> Hello:
+    def hello(self) -> ReaderHello:
         """What the driver said when it was opened."""
         return self._watch.hello
 
@@ -131,17 +131,17 @@ class GpuPool:
         until = self._clock.monotonic() + SETTLE
         self._leaving[device.uuid] = _Leaving(index, device, self._levels.get(device.uuid), until, number)
 
-    def sight(self, uuid: str) -> tuple[Sight | None, str]:
+    def snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
         """For the samplers: the last reading of a device, and what is wrong where there is no new one."""
         reading, number = self._watch.reading(uuid)
-        sight = None if reading is None else Sight(reading, number, self._scopes.get(uuid, "device"))
-        return sight, self._watch.stalled(uuid)
+        snapshot = None if reading is None else Snapshot(reading, number, self._scopes.get(uuid, "device"))
+        return snapshot, self._watch.stalled(uuid)
 
-    def attend(self) -> list[News]:
+    def poll(self) -> list[News]:
         """What happened since the last call."""
         if not self._opened:
             return []
-        news = [News(self._seats.busy.get(uuid), self._noted(uuid, change)) for uuid, change in self._watch.attend()]
+        news = [News(self._seats.busy.get(uuid), self._noted(uuid, change)) for uuid, change in self._watch.poll()]
         news += [n for complaint in (self._log.complaints() if self._log else ()) for n in self._complained(complaint)]
         return [*news, *self._settled()]
 

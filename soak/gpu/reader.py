@@ -1,7 +1,7 @@
 """Reads every GPU of the machine into a pipe: `python -m soak.gpu.reader SECONDS` prints lines of JSON.
 
-First one `Hello`, then a `Reading` of every device each so many seconds. A process of its own, since a call can hang in
-the driver where no signal reaches it; a thread for each device, so that one that hangs is silent alone.
+First one `ReaderHello`, then a `Reading` of every device each so many seconds. A process of its own, since a call can
+hang in the driver where no signal reaches it; a thread for each device, so that one that hangs is silent alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 import msgspec
 
 from monitors.gpu import Device
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from workloads.worker.lineage import die_with_parent
 
 _LOCK = threading.Lock()
@@ -29,14 +29,14 @@ def main() -> None:
     try:
         from monitors.sources.nvml import Nvml, NvmlError
     except ImportError as error:
-        _say(Hello(problem=f"nvidia-ml-py is not installed: {error}"))
+        _say(ReaderHello(problem=f"nvidia-ml-py is not installed: {error}"))
         return
     try:
         nvml = Nvml()
         devices = visible(nvml.devices(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-        _say(Hello(nvml.driver, nvml.cuda(), tuple(devices), nvml.count()))
+        _say(ReaderHello(nvml.driver, nvml.cuda(), tuple(devices), nvml.count()))
     except NvmlError as error:
-        _say(Hello(problem=str(error), code=error.code))
+        _say(ReaderHello(problem=str(error), code=error.code))
         return
     for device in devices:
         threading.Thread(target=_read, args=(nvml, device, interval), daemon=True).start()

@@ -18,7 +18,7 @@ import msgspec
 
 from monitors.gpu import Change, Device, Reading, changes
 from soak.engine.clock import Clock
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 
 HELLO = 20.0
 """Seconds for the driver to be opened; a card without persistence takes some to wake."""
@@ -28,11 +28,11 @@ AGAIN = 30.0
 """Seconds between two starts of the reader."""
 _COMMAND = (sys.executable, "-P", "-m", "soak.gpu.reader")
 _READING = msgspec.json.Decoder(Reading)
-_HELLO = msgspec.json.Decoder(Hello)
+_HELLO = msgspec.json.Decoder(ReaderHello)
 
 
 class Reader(Protocol):
-    """A process that writes a `Hello` and then every `Reading`, until its standard input ends."""
+    """A process that writes a `ReaderHello` and then every `Reading`, until its standard input ends."""
 
     @property
     def stdin(self) -> IO[bytes] | None:
@@ -66,7 +66,7 @@ def start_reader(interval: float) -> Reader:
 class _Seen:
     number: int = 0
     last: Reading | None = None
-    heard: float = 0.0
+    last_reading: float = 0.0
     silent: bool = False
 
 
@@ -74,7 +74,7 @@ class GpuWatch:
     """Thread-safe: the sampling thread looks while a thread of its own listens to the reader."""
 
     def __init__(self, clock: Clock, interval: float, start: Callable[[float], Reader] = start_reader) -> None:
-        self.hello = Hello(problem="not opened")
+        self.hello = ReaderHello(problem="not opened")
         self._clock, self._interval, self._start_reader = clock, interval, start
         self._patience = max(STALLED, 3 * interval)
         self._lock = threading.Lock()
@@ -94,15 +94,15 @@ class GpuWatch:
         """Those that trials may have, numbered from 0."""
         return self.hello.devices
 
-    def open(self) -> Hello:
+    def open(self) -> ReaderHello:
         """Start to read; waits for the driver for a while."""
         self._start()
         if not self._greeted.wait(HELLO):
-            self.hello = Hello(problem=f"NVML gave no answer within {HELLO:.0f} s: the driver hangs")
+            self.hello = ReaderHello(problem=f"NVML gave no answer within {HELLO:.0f} s: the driver hangs")
         now = self._clock.monotonic()
         with self._lock:
             for device in self.devices:
-                self._seen.setdefault(device.uuid, _Seen()).heard = now
+                self._seen.setdefault(device.uuid, _Seen()).last_reading = now
         return self.hello
 
     def _start(self) -> None:
@@ -118,11 +118,11 @@ class GpuWatch:
             try:
                 self._greet(_HELLO.decode(pipe.readline()))
             except ValueError:
-                self._greet_first(Hello(problem="the reader of GPUs ended, or said what cannot be read"))
+                self._greet_first(ReaderHello(problem="the reader of GPUs ended, or said what cannot be read"))
             for line in pipe:
-                self.hear(line)
+                self.on_line(line)
 
-    def _greet_first(self, hello: Hello) -> bool:
+    def _greet_first(self, hello: ReaderHello) -> bool:
         """Whether nobody has greeted before."""
         if self._greeted.is_set():
             return False
@@ -130,18 +130,18 @@ class GpuWatch:
         self._greeted.set()
         return True
 
-    def _greet(self, hello: Hello) -> None:
+    def _greet(self, hello: ReaderHello) -> None:
         if not self._greet_first(hello) and hello.problem:
             now = self._clock.monotonic()
             for device in self.devices:
-                self._hear(Reading(device.uuid, now, code=hello.code, error=hello.problem))
+                self._on_reading(Reading(device.uuid, now, code=hello.code, error=hello.problem))
 
-    def hear(self, line: bytes) -> None:
+    def on_line(self, line: bytes) -> None:
         """Take in one line of a reader; one that broke off, or is no reading, is none."""
         with contextlib.suppress(ValueError):
-            self._hear(_READING.decode(line))
+            self._on_reading(_READING.decode(line))
 
-    def _hear(self, reading: Reading) -> None:
+    def _on_reading(self, reading: Reading) -> None:
         # Not the time of the reading, which is that of its begin: it may have hung since.
         now = self._clock.monotonic()
         with self._lock:
@@ -149,7 +149,7 @@ class GpuWatch:
             self._changes += [(reading.uuid, change) for change in changes(seen.last, reading)]
             if seen.silent:
                 self._changes.append((reading.uuid, Change("gpu_heard", "the driver answers again", breaks=False)))
-            seen.number, seen.last, seen.heard, seen.silent = seen.number + 1, reading, now, False
+            seen.number, seen.last, seen.last_reading, seen.silent = seen.number + 1, reading, now, False
 
     def wait(self, seconds: float) -> None:
         """Until every device was read once, or so many seconds have passed."""
@@ -168,17 +168,17 @@ class GpuWatch:
         """What is wrong where the driver gives no answer on a device; empty while it does."""
         with self._lock:
             seen = self._seen.get(uuid)
-            silent = 0.0 if seen is None else self._clock.monotonic() - seen.heard
+            silent = 0.0 if seen is None else self._clock.monotonic() - seen.last_reading
         return f"no answer from the driver for {silent:.0f} s" if silent > self._patience else ""
 
-    def attend(self) -> list[tuple[str, Change]]:
+    def poll(self) -> list[tuple[str, Change]]:
         """What happened since the last call, by UUID; and a new reader where the last is gone or stuck."""
         now = self._clock.monotonic()
         with self._lock:
             for uuid, seen in self._seen.items():
-                if not seen.silent and now - seen.heard > self._patience:
+                if not seen.silent and now - seen.last_reading > self._patience:
                     seen.silent = True
-                    said = f"no answer from the driver for {now - seen.heard:.0f} s"
+                    said = f"no answer from the driver for {now - seen.last_reading:.0f} s"
                     self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))
             found, self._changes = self._changes, []
             silent = bool(self._seen) and all(seen.silent for seen in self._seen.values())

@@ -68,7 +68,7 @@ class RunTable:
     """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)
     """With less room than this, every tenth sample is taken."""
-    least_disk: Size = Size(128 * 1024**2)
+    min_free_disk: Size = Size(128 * 1024**2)
     """With less room than this, the run ends as invalid; what was recorded stays whole."""
     out: Place = "runs"
     """Folder that run folders are made in, relative to the working directory."""

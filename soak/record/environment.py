@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 from soak import __version__
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 
 
 def machine(root: Path = Path("/")) -> dict[str, str]:
@@ -32,7 +32,7 @@ def machine(root: Path = Path("/")) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def gpus(hello: Hello) -> dict[str, str]:
+def gpus(hello: ReaderHello) -> dict[str, str]:
     """Driver and devices, as NVML tells them; nothing without any."""
     if not hello.devices:
         return {}

@@ -16,7 +16,7 @@ import msgspec
 
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
-from soak.engine.status import Status
+from soak.engine.status import TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
 from workloads.protocol import wire
@@ -59,7 +59,7 @@ class Sampling(msgspec.Struct, frozen=True):
     failures: int
 
 
-class Running(msgspec.Struct, frozen=True, omit_defaults=True):
+class TrialState(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trial that runs."""
 
     name: str
@@ -86,7 +86,7 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     """Series that the online alarm was raised for."""
 
 
-class Hello(msgspec.Struct, frozen=True, tag="hello"):
+class RunBegun(msgspec.Struct, frozen=True, tag="hello"):
     """A run begins."""
 
     run: str
@@ -97,7 +97,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 class Tick(msgspec.Struct, frozen=True, tag="tick"):
     """How it goes, about once a second."""
 
-    running: tuple[Running, ...]
+    running: tuple[TrialState, ...]
     waiting: int
 
 
@@ -107,7 +107,7 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     message: str
 
 
-class Judged(msgspec.Struct, frozen=True, tag="judged"):
+class TrialJudged(msgspec.Struct, frozen=True, tag="judged"):
     """A trial ended and has its verdict."""
 
     trial: str
@@ -119,7 +119,7 @@ class Judged(msgspec.Struct, frozen=True, tag="judged"):
     outlook: Outlook
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
+class TrialEnded(msgspec.Struct, frozen=True, tag="ended"):
     """A trial's worker is gone."""
 
     trial: str
@@ -127,14 +127,14 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     message: str
 
 
-class Concluded(msgspec.Struct, frozen=True, tag="concluded"):
+class RunConcluded(msgspec.Struct, frozen=True, tag="concluded"):
     """The run has its verdict; its report comes next."""
 
     verdict: str
     reason: str
 
 
-Message = Hello | Tick | Note | Judged | Ended | Concluded
+Message = RunBegun | Tick | Note | TrialJudged | TrialEnded | RunConcluded
 _DECODER = msgspec.json.Decoder(Message)
 
 
@@ -168,11 +168,11 @@ class Broadcast:
 
     def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
         """Say hello."""
-        self._say(Hello(folder.name, len(plan)))
+        self._say(RunBegun(folder.name, len(plan)))
 
     def concluded(self, verdict: Verdict) -> None:
         """The last message."""
-        self._say(Concluded(verdict.verdict, verdict.reason))
+        self._say(RunConcluded(verdict.verdict, verdict.reason))
 
     def started(self, trial: Trial) -> None:
         """The next tick shows it."""
@@ -180,14 +180,16 @@ class Broadcast:
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """Why its worker is gone."""
-        self._say(Ended(trial.name, end.reason, end.message))
+        self._say(TrialEnded(trial.name, end.reason, end.message))
 
     def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
         """Its verdict."""
         spec = trial.spec
         passed = body.get("control_passed")
         self._say(
-            Judged(trial.name, spec.workload, spec.framework, spec.mode, device_of(trial), passed, outlook_of(body))
+            TrialJudged(
+                trial.name, spec.workload, spec.framework, spec.mode, device_of(trial), passed, outlook_of(body)
+            )
         )
 
     def noted(self, message: str) -> None:
@@ -195,7 +197,7 @@ class Broadcast:
         if len(self._pending) < MOST:
             self._say(Note(message))
 
-    def tick(self, running: Sequence[Status], waiting: int) -> None:
+    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
         """How it goes, if the last was long enough ago and the reader keeps up."""
         now = self._clock.monotonic()
         if now - self._ticked >= EVERY and not self._pending:
@@ -242,9 +244,9 @@ def outlook_of(body: Mapping[str, Any]) -> Outlook:
     )
 
 
-def _running(status: Status) -> Running:
+def _running(status: TrialStatus) -> TrialState:
     trial, seen, spec = status.trial, status.seen, status.trial.spec
-    return Running(
+    return TrialState(
         name=trial.name, workload=spec.workload, framework=spec.framework, mode=spec.mode,
         device=device_of(trial), control=trial.expect is not None, phase=status.phase, elapsed=status.elapsed,
         done=status.done, time_left=status.time_left, bytes_per_hour=status.bytes_per_hour, sampled=status.sampled,

@@ -90,7 +90,9 @@ class Aftercare:
                 self._unclosed[run] = self._steady.now() + pause, min(2 * pause, LONGEST)
             self._archive.forget(run)
         left = ", ".join(sorted(self._unclosed))
-        self._troubles.tell("unclosed", f"{left}: the record cannot be closed, or the report not made" if left else "")
+        self._troubles.report(
+            "unclosed", f"{left}: the record cannot be closed, or the report not made" if left else ""
+        )
 
     async def _close(self, folder: Path) -> None:
         run = folder.name
@@ -138,7 +140,7 @@ class Aftercare:
             going, len(runs), self._steady.aged, keep, trust.trusted, not trust.suspect
         )
         said = f"{held} runs are older than they may be, and are deleted a tenth at a time" if held else ""
-        self._troubles.tell("retention", said if not trust.suspect else "")
+        self._troubles.report("retention", said if not trust.suspect else "")
         for entry, reason in chosen:
             if await asyncio.to_thread(self._archive.remove, entry.id):
                 self._journal.info(f"{entry.id} is deleted: {reason}", SOAK_RUN=entry.id)

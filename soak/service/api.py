@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from soak import __version__
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.service.archive import RunEntry
-from soak.service.board import Board
 from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
+from soak.service.state import ServiceState
 
 
 class WaitingRun(msgspec.Struct):
@@ -136,16 +136,16 @@ Curves = dict[str, dict[str, dict[str, list[list[float]]]]]
 
 
 def status(
-    board: Board, history: History, schedules: Sequence[ScheduleTable], next_runs: Mapping[str, float],
+    state: ServiceState, history: History, schedules: Sequence[ScheduleTable], next_runs: Mapping[str, float],
     recent: Sequence[RunEntry], layers: Mapping[str, str], now: float, at: float,
 ) -> ServiceStatus:  # fmt: skip
     """Everything at Unix time `now`, which is `at` by the clock that does not jump."""
-    stale = board.stale(at)
-    problems = [*([stale] if stale else []), *board.troubles.all()]
+    stale = state.stale(at)
+    problems = [*([stale] if stale else []), *state.troubles.all()]
     return ServiceStatus(
         __version__, now, not stale, "; ".join(problems), problems,
-        [WaitingRun(w.schedule, w.device, w.since, w.reason) for w in board.waiting],
-        [_run(each, layers) for each in board.now.values()],
+        [WaitingRun(w.schedule, w.device, w.since, w.reason) for w in state.waiting],
+        [_run(each, layers) for each in state.now.values()],
         [schedule_of(each, history, next_runs) for each in schedules],
         [run_of(entry) for entry in recent],
     )  # fmt: skip
@@ -163,7 +163,7 @@ def _run(now: Any, layers: Mapping[str, str]) -> RunningRun:
     )  # fmt: skip
 
 
-def _trial(trial: live.Running, layers: Mapping[str, str]) -> RunningTrial:
+def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTrial:
     seen = trial.outlook
     return RunningTrial(
         trial.name, trial.workload, trial.framework, trial.mode, trial.device, trial.control, trial.phase,
@@ -199,14 +199,14 @@ def run_of(entry: RunEntry) -> Run:
                entry.damage)  # fmt: skip
 
 
-def curves(board: Board) -> Curves:
+def curves(state: ServiceState) -> Curves:
     """The course of memory of every trial that runs."""
     return {
         name: {
             trial: {layer: [[t, value] for t, value in curve.points()] for layer, curve in layers.items()}
             for trial, layers in now.curves.items()
         }
-        for name, now in board.now.items()
+        for name, now in state.now.items()
     }
 
 

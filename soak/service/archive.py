@@ -22,7 +22,7 @@ import msgspec
 from monitors.text import one_line
 from soak.judge.verdict import EXIT_CODES
 from soak.record.store import FILE, Store
-from soak.runs import messages as live
+from soak.runs import messages
 
 _ID = re.compile(r"(?P<schedule>[a-z0-9][a-z0-9_-]{0,62})-(?P<stamp>\d{8}T\d{6}Z)(?:-\d{1,2})?")
 REPORTS = ("report.html", "report.json", "report.md", "junit.xml")
@@ -93,7 +93,7 @@ class Archive:
         except OSError:
             return None
 
-    def last_judged(self, schedule: str) -> list[live.Judged]:
+    def last_judged(self, schedule: str) -> list[messages.TrialJudged]:
         """The trials of the last finished run of a schedule: what was known before a restart is known after it."""
         try:
             last = next((run for run in self.runs() if run.schedule == schedule and run.verdict is not None), None)
@@ -248,9 +248,11 @@ def _room(path: Path) -> int:
     return total
 
 
-def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> live.Judged:
-    judged = live.Judged(
+def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> messages.TrialJudged:
+    judged = messages.TrialJudged(
         body["name"], body["workload"], body["framework"], body["mode"], body.get("device", "cpu"),
-        judgement.get("control_passed"), live.outlook_of(judgement),
+        judgement.get("control_passed"), messages.outlook_of(judgement),
     )  # fmt: skip
-    return msgspec.convert(msgspec.to_builtins(judged), live.Judged)  # every type is as it says, or this raises
+    return msgspec.convert(
+        msgspec.to_builtins(judged), messages.TrialJudged
+    )  # every type is as it says, or this raises

@@ -51,7 +51,7 @@ class ConditionsTable:
     """Load of a minute, a core, below which a run may start; 0: any."""
     gpu_idle: bool = True
     """Wait until no other process computes on the device."""
-    patience: Duration = Duration(6 * 3600.0)
+    max_wait: Duration = Duration(6 * 3600.0)
     """How long a run that is due waits for this; then it is missed."""
     yield_to_others: Literal["no", "pause", "end"] = "no"
     """What a run does while another process computes on its device."""
@@ -64,7 +64,7 @@ class RetentionTable:
     age: Duration = Duration(90 * 86400.0)
     runs: Annotated[int, msgspec.Meta(ge=1)] = 500
     size: Size = Size(20 * 1024**3)
-    failing: Annotated[float, msgspec.Meta(ge=1.0)] = 4.0
+    failing_multiplier: Annotated[float, msgspec.Meta(ge=1.0)] = 4.0
     """A run that did not pass is kept so many times longer, and goes last when room is needed."""
 
 
@@ -90,7 +90,7 @@ class ScheduleTable:
     """Replaces the limits of every trial."""
     trials: list[str] = dataclasses.field(default_factory=list)
     """Only the trials whose name begins so."""
-    late: Duration | None = None
+    max_lateness: Duration | None = None
     """How late a run may start that was due while the service was down or its device busy; unset: however late."""
     overlap: Literal["skip", "queue"] = "skip"
     """What becomes of a run that is due while the one before runs; one may wait, never two."""

@@ -26,9 +26,9 @@ from monitors.catalog import all_specs
 from monitors.model import MetricSpec
 from monitors.round import FAILURES
 from soak import __version__
-from soak.runs import messages as live
-from soak.service.board import PATIENCE, Board, Now, unsampled
+from soak.runs import messages
 from soak.service.history import History
+from soak.service.state import PATIENCE, Now, ServiceState, unsampled
 from soak.service.troubles import KINDS
 from workloads.protocol import wire
 
@@ -58,12 +58,12 @@ class BoardCollector(Collector):
     """Everything on the board, in the words of Prometheus."""
 
     def __init__(
-        self, board: Board, history: History, next_runs: Callable[[], Mapping[str, float]],
+        self, state: ServiceState, history: History, next_runs: Callable[[], Mapping[str, float]],
         schedules: Callable[[], Sequence[str]], wall: Callable[[], float],
     ) -> None:  # fmt: skip
         """Read from these at every scrape; `wall` is Unix time."""
-        self._board, self._history, self._next_runs, self._schedules, self._wall = (
-            board, history, next_runs, schedules, wall,
+        self._state, self._history, self._next_runs, self._schedules, self._wall = (
+            state, history, next_runs, schedules, wall,
         )  # fmt: skip
         self._specs = all_specs()
 
@@ -76,10 +76,10 @@ class BoardCollector(Collector):
         yield from self._service()
         yield from self._schedule()
         yield from self._runs()
-        trials = [(now, trial) for now in self._board.now.values() for trial in now.tick.running]
+        trials = [(now, trial) for now in self._state.now.values() for trial in now.tick.running]
         yield from _states(trials)
         yield from _steps(trials)
-        yield from _samplers(trials, self._board, self._wall())
+        yield from _samplers(trials, self._state, self._wall())
         yield from self._samples(trials)
         yield from _outlooks(trials)
         yield from self._last()
@@ -89,14 +89,14 @@ class BoardCollector(Collector):
         build.add_metric([], {"version": __version__, "python": platform.python_version()})
         yield build
         yield _gauge("soak_up", "Whether soak serves: 1", 1.0)
-        fresh = 0.0 if self._board.stale(self._wall()) else 1.0
+        fresh = 0.0 if self._state.stale(self._wall()) else 1.0
         yield _gauge("soak_fresh", "Whether every run under way is heard of and sampled in time", fresh)
         devices = GaugeMetricFamily("soak_device_up", "Whether a device that a schedule uses is there",
                                     labels=["device"])  # fmt: skip
-        for device, up in self._board.devices.items():
+        for device, up in self._state.devices.items():
             devices.add_metric([device], float(up))
         yield devices
-        said = self._board.troubles
+        said = self._state.troubles
         loaded = 0.0 if said.of("config") or said.of("web_config") else 1.0
         yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
         problem = GaugeMetricFamily("soak_problem", "Whether something is wrong, by kind",
@@ -104,8 +104,8 @@ class BoardCollector(Collector):
         for kind in KINDS:
             problem.add_metric([kind], float(bool(said.of(kind))))
         yield problem
-        yield _gauge("soak_archive_damaged_runs", "Runs whose record cannot be read", float(self._board.damaged))
-        yield from _callers(self._board)
+        yield _gauge("soak_archive_damaged_runs", "Runs whose record cannot be read", float(self._state.damaged))
+        yield from _callers(self._state)
 
     def _schedule(self) -> Iterator[Metric]:
         names, nexts = self._schedules(), self._next_runs()
@@ -119,7 +119,7 @@ class BoardCollector(Collector):
                                      labels=["schedule"])  # fmt: skip
         waiting = GaugeMetricFamily("soak_schedule_waiting_seconds", "How long a run that is due has waited",
                                     labels=["schedule"])  # fmt: skip
-        since = {one.schedule: one.since for one in reversed(self._board.waiting)}
+        since = {one.schedule: one.since for one in reversed(self._state.waiting)}
         for name in names:
             past = self._history.of(name)
             for family, value in ((due, nexts.get(name)), (success, past.last_success), (ended, past.last_end)):
@@ -137,8 +137,8 @@ class BoardCollector(Collector):
         left = GaugeMetricFamily("soak_run_waiting_trials", "Trials of the run under way that have not begun",
                                  labels=["schedule"])  # fmt: skip
         for name in self._schedules():
-            now = self._board.now.get(name)
-            state.add_metric([name], _run_state(name, now, self._board))
+            now = self._state.now.get(name)
+            state.add_metric([name], _run_state(name, now, self._state))
             if now is not None:
                 info.add_metric([name], {"run": now.run, "device": now.device})
                 started.add_metric([name], now.started)
@@ -149,12 +149,12 @@ class BoardCollector(Collector):
         alarms = CounterMetricFamily("soak_alarms", "Alarms that were raised while a trial ran", labels=["schedule"])
         for name in self._schedules():
             for verdict in VERDICTS:
-                runs.add_metric([name, verdict], self._board.counts.runs[name, verdict])
-                trials.add_metric([name, verdict], self._board.counts.trials[name, verdict])
-            alarms.add_metric([name], self._board.counts.alarms[name])
+                runs.add_metric([name, verdict], self._state.counts.runs[name, verdict])
+                trials.add_metric([name, verdict], self._state.counts.trials[name, verdict])
+            alarms.add_metric([name], self._state.counts.alarms[name])
         yield from (state, info, started, left, runs, trials, alarms)
 
-    def _samples(self, trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+    def _samples(self, trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
         families: dict[str, Amounts] = {}
         told: set[str] = set()
         for now, trial in trials:
@@ -181,7 +181,7 @@ class BoardCollector(Collector):
                                    "Whether a control was judged as it had to be in the last finished run",
                                    labels=[name for name in TRIAL if name != "control"])  # fmt: skip
         for name in self._schedules():
-            for judged in self._board.last.get(name, ()):
+            for judged in self._state.last.get(name, ()):
                 labels = [name, judged.trial, judged.workload, judged.framework, judged.mode, judged.device]
                 control = "no" if judged.control_passed is None else "yes"
                 verdict.add_metric([*labels, control], {v: v == judged.outlook.verdict for v in VERDICTS})
@@ -192,36 +192,36 @@ class BoardCollector(Collector):
         yield from (verdict, probability, passed)
 
 
-def _callers(board: Board) -> Iterator[Metric]:
+def _callers(state: ServiceState) -> Iterator[Metric]:
     """Who asks, and who was turned away; nothing where nobody can ask."""
-    if board.connections is not None:
-        yield _gauge("soak_http_connections", "Connections that are open", float(len(board.connections.callers)))
+    if state.connections is not None:
+        yield _gauge("soak_http_connections", "Connections that are open", float(len(state.connections.callers)))
         cut = CounterMetricFamily("soak_http_connections_cut", "Connections that were ended or refused",
                                   labels=["reason"])  # fmt: skip
-        for reason, number in board.connections.cut.items():
+        for reason, number in state.connections.cut.items():
             cut.add_metric([reason], number)
         yield cut
-    if board.admission is not None:
+    if state.admission is not None:
         yield CounterMetricFamily("soak_http_logins_refused", "Requests that were refused for their credentials",
-                                  value=board.admission.turned_away)  # fmt: skip
+                                  value=state.admission.turned_away)  # fmt: skip
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _run_state(name: str, now: Now | None, board: Board) -> dict[str, bool]:
-    waits = any(waiting.schedule == name for waiting in board.waiting)
-    state = ("paused" if now.paused else "running") if now else "waiting" if waits else "idle"
-    return {known: known == state for known in ("idle", "waiting", "running", "paused")}
+def _run_state(name: str, now: Now | None, state: ServiceState) -> dict[str, bool]:
+    waits = any(waiting.schedule == name for waiting in state.waiting)
+    current = ("paused" if now.paused else "running") if now else "waiting" if waits else "idle"
+    return {known: known == current for known in ("idle", "waiting", "running", "paused")}
 
 
-def _labels(now: Now, trial: live.Running) -> list[str]:
+def _labels(now: Now, trial: messages.TrialState) -> list[str]:
     control = "yes" if trial.control else "no"
     return [now.schedule, trial.name, trial.workload, trial.framework, trial.mode, trial.device, control]
 
 
-def _states(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+def _states(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
     state = StateSetMetricFamily("soak_trial_state", "What a trial's worker does", labels=list(TRIAL))
     elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Since the trial began", labels=list(TRIAL))
     done = GaugeMetricFamily("soak_trial_done_ratio", "Share of the trial's limit that is reached", labels=list(TRIAL))
@@ -234,7 +234,7 @@ def _states(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
     yield from (state, elapsed, done)
 
 
-def _steps(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+def _steps(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
     latency = HistogramMetricFamily("soak_step_latency_seconds", "Duration of steps", labels=list(TRIAL))
     for now, trial in trials:
         if trial.latency:
@@ -245,7 +245,7 @@ def _steps(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
     yield latency
 
 
-def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: float) -> Iterator[Metric]:
+def _samplers(trials: Sequence[tuple[Now, messages.TrialState]], state: ServiceState, wall: float) -> Iterator[Metric]:
     labels = ["schedule", "trial", "sampler"]
     success = GaugeMetricFamily("soak_sampler_success", "Whether a sampler's last read did not fail", labels=labels)
     seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last read", labels=labels)
@@ -253,7 +253,7 @@ def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: fl
     last = GaugeMetricFamily("soak_last_sample_timestamp_seconds", "When a trial was last sampled", labels=labels[:2])
     stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a sampler waits for a source that hangs; without a "
                                 "sampler, whether the whole trial goes without samples", labels=labels)  # fmt: skip
-    failed = board.counts.sampler_failures.copy()
+    failed = state.counts.sampler_failures.copy()
     for now, trial in trials:
         for name, sampling in sorted(trial.samplers.items()):
             success.add_metric([now.schedule, trial.name, name], float(sampling.outcome not in FAILURES))
@@ -261,7 +261,7 @@ def _samplers(trials: Sequence[tuple[Now, live.Running]], board: Board, wall: fl
             seconds.add_metric([now.schedule, trial.name, name], sampling.seconds)
             failed[name] += sampling.failures
         if trial.sampled is not None:
-            last.add_metric([now.schedule, trial.name], now.heard - trial.sampled)
+            last.add_metric([now.schedule, trial.name], now.last_message - trial.sampled)
         silent = not now.paused and unsampled(now, trial, wall) > PATIENCE
         stalled.add_metric([now.schedule, trial.name, ""], float(silent))
     for name in sorted(failed):
@@ -286,7 +286,7 @@ def _sample(
     family.add_metric([*labels, *([label] if label else [])], value)
 
 
-def _outlooks(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
+def _outlooks(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
     labels = list(TRIAL)
     whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, as of the last look",
                               labels=labels)  # fmt: skip
@@ -324,7 +324,7 @@ def _outlooks(trials: Sequence[tuple[Now, live.Running]]) -> Iterator[Metric]:
     yield from (whole, raised, layer, *rates.values(), exhaustion)
 
 
-def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding: live.Estimate) -> None:
+def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding: messages.Estimate) -> None:
     low, high = finding.rate_per_hour_ci95 or (None, None)
     known = {
         "rate_per_hour": finding.rate_per_hour, "low": low, "high": high,

@@ -13,7 +13,7 @@ import jinja2
 from monitors.model import LAYERS
 from monitors.units import format_duration, format_probability, format_rate, format_value
 from soak import __version__
-from soak.service.board import Board
+from soak.service.state import ServiceState
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _WIDTH, _HEIGHT, _MARGIN = 320.0, 64.0, 3.0
@@ -56,11 +56,11 @@ def when(then: float | None, now: float) -> str:
     return f"in {format_duration(then - now)}" if then >= now else f"{format_duration(now - then)} ago"
 
 
-def charts(board: Board) -> dict[str, dict[str, list[Chart]]]:
+def charts(state: ServiceState) -> dict[str, dict[str, list[Chart]]]:
     """By schedule and trial; innermost layer first."""
     return {
         name: {trial.name: _charts(now.curves.get(trial.name, {})) for trial in now.tick.running}
-        for name, now in board.now.items()
+        for name, now in state.now.items()
     }
 
 

@@ -26,7 +26,7 @@ def superfluous(runs: Sequence[RunEntry], keep: RetentionTable, now: float) -> l
     for run in sorted(ended, key=lambda run: (run.verdict != "pass", run.started)):
         if newest[run.schedule] == run.id:
             continue
-        age = float(keep.age) * (1.0 if run.verdict == "pass" else keep.failing)
+        age = float(keep.age) * (1.0 if run.verdict == "pass" else keep.failing_multiplier)
         if now - run.started > age:
             going.append((run, f"{_OLD} {age / 86400:g} days"))
         else:

@@ -16,15 +16,15 @@ import msgspec
 
 from soak.engine.confinement import HIDDEN
 from soak.judge.verdict import EXIT_CODES
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.service import conditions
 from soak.service.aftercare import Aftercare, lock_of, why
 from soak.service.archive import Archive
-from soak.service.board import Board, Now, Waiting
 from soak.service.cgroups import Leaves
 from soak.service.config import ScheduleTable, ServiceConfig, duration_of
 from soak.service.history import History
 from soak.service.journal import Journal
+from soak.service.state import Now, ServiceState, Waiting
 from soak.service.steady import Steady
 
 LOOK_EVERY = 5.0
@@ -37,7 +37,7 @@ class Runner:
     """Owns the processes of all runs."""
 
     def __init__(
-        self, config: ServiceConfig, board: Board, archive: Archive, history: History, journal: Journal,
+        self, config: ServiceConfig, state: ServiceState, archive: Archive, history: History, journal: Journal,
         steady: Steady, ended: Callable[[ScheduleTable], None],
     ) -> None:  # fmt: skip
         """Start nothing yet; `ended` is told each schedule whose run is over."""
@@ -45,9 +45,9 @@ class Runner:
         self.hidden: tuple[Path, ...] = ()
         """What no trial may read."""
         self.leaves: Leaves | None = None
-        self._steady, self._troubles = steady, board.troubles
-        self._aftercare = Aftercare(lambda: self.config, archive, journal, steady, board.troubles, self._adopt)
-        self._board, self._archive, self._history, self._journal, self._ended = board, archive, history, journal, ended
+        self._steady, self._troubles = steady, state.troubles
+        self._aftercare = Aftercare(lambda: self.config, archive, journal, steady, state.troubles, self._adopt)
+        self._state, self._archive, self._history, self._journal, self._ended = state, archive, history, journal, ended
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._closing = False
@@ -61,12 +61,12 @@ class Runner:
         schedule = self._schedule(name)
         if schedule is None or self._closing:
             return
-        waits = any(waiting.schedule == name for waiting in self._board.waiting)
-        if waits or (name in self._board.now and schedule.overlap == "skip"):
+        waits = any(waiting.schedule == name for waiting in self._state.waiting)
+        if waits or (name in self._state.now and schedule.overlap == "skip"):
             self.missed(name, "the run before has not ended")
             return
         now = self._steady.now()
-        self._board.waiting.append(Waiting(name, schedule.device, now, now))
+        self._state.waiting.append(Waiting(name, schedule.device, now, now))
         self._wake.set()
 
     def missed(self, name: str, reason: str = "it was due too long ago") -> None:
@@ -75,7 +75,7 @@ class Runner:
         self._save()
         self._journal.warning(f"a run of {name} was missed: {reason}", SOAK_SCHEDULE=name)
         schedule = self._schedule(name)
-        if schedule is not None and name not in self._board.now:
+        if schedule is not None and name not in self._state.now:
             self._ended(schedule)
 
     async def work(self) -> None:
@@ -91,7 +91,7 @@ class Runner:
                 await self._look_after()
             except OSError as error:
                 # No disk, no descriptor, no process to be had: all that is due waits, and this is tried again.
-                self._troubles.tell("start", f"no run can be started: {why(error)}")
+                self._troubles.report("start", f"no run can be started: {why(error)}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
         if self._failure is not None:
@@ -106,8 +106,8 @@ class Runner:
     async def close(self) -> None:
         """Ask every run to end, and wait until it has: the running trial is recorded as interrupted."""
         self._closing = True
-        self._board.waiting.clear()
-        for now in self._board.now.values():
+        self._state.waiting.clear()
+        for now in self._state.now.values():
             self._stop(now, "the service stops")
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -121,7 +121,7 @@ class Runner:
         self._seen = time.monotonic()
         devices = {schedule.device for schedule in self.config.schedules}
         seen = await self._gpus(devices)
-        self._board.devices = {device: device == "cpu" or device in seen for device in sorted(devices)}
+        self._state.devices = {device: device == "cpu" or device in seen for device in sorted(devices)}
 
     @staticmethod
     async def _gpus(devices: Iterable[str]) -> conditions.Gpus:
@@ -129,10 +129,10 @@ class Runner:
         return await asyncio.to_thread(conditions.gpus) if any(device != "cpu" for device in devices) else {}
 
     async def _start_waiting(self) -> None:
-        for waiting in list(self._board.waiting):
+        for waiting in list(self._state.waiting):
             schedule = self._schedule(waiting.schedule)
             if schedule is None:
-                self._board.waiting.remove(waiting)
+                self._state.waiting.remove(waiting)
                 continue
             if schedule.device in self._busy:
                 waiting.free = self._steady.now()
@@ -140,13 +140,13 @@ class Runner:
                 waiting.reason, lock = await self._hindrance(schedule)
                 if lock is not None:
                     await self._start(schedule, lock)
-                    self._board.waiting.remove(waiting)
-                    self._troubles.tell("start", "")
+                    self._state.waiting.remove(waiting)
+                    self._troubles.report("start", "")
                     continue
             except OSError as error:
                 self._not_started(schedule, waiting, error)
-            if self._steady.now() - waiting.free > self.config.conditions.patience:
-                self._board.waiting.remove(waiting)
+            if self._steady.now() - waiting.free > self.config.conditions.max_wait:
+                self._state.waiting.remove(waiting)
                 self.missed(schedule.name, waiting.reason)
 
     def _not_started(self, schedule: ScheduleTable, waiting: Waiting, error: OSError) -> None:
@@ -154,12 +154,12 @@ class Runner:
         waiting.reason = f"it cannot be started: {why(error)}"
         self._history.of(schedule.name).failed += 1
         self._save()
-        self._troubles.tell("start", f"a run of {schedule.name} cannot be started: {why(error)}")
+        self._troubles.report("start", f"a run of {schedule.name} cannot be started: {why(error)}")
 
     def _save(self) -> None:
         """What cannot be written is tried again by the service, which tells when that is over."""
         if problem := self._history.save():
-            self._troubles.tell("state", problem)
+            self._troubles.report("state", problem)
 
     async def _hindrance(self, schedule: ScheduleTable) -> tuple[str, int | None]:
         """Why it may not start now, or the lock of its device."""
@@ -192,7 +192,7 @@ class Runner:
         self._adopt(process.pid)
         at = time.time()
         now = Now(schedule.name, schedule.device, process.pid, at, self._steady.now())
-        self._board.now[schedule.name] = now
+        self._state.now[schedule.name] = now
         self._busy[schedule.device] = schedule.name
         past = self._history.of(schedule.name)
         past.done, past.last_start = schedule.fingerprint, at
@@ -235,7 +235,7 @@ class Runner:
         )
         try:
             while (line := await self._line(reader, now)) is not None:
-                self._hear(now, line)
+                self._on_message(now, line)
             code = await process.wait()
         finally:
             transport.close()
@@ -252,28 +252,28 @@ class Runner:
             except ValueError:
                 self._journal.warning(f"{now.schedule}: a message longer than {_LONGEST_LINE} bytes was dropped")
 
-    def _hear(self, now: Now, line: bytes) -> None:
+    def _on_message(self, now: Now, line: bytes) -> None:
         try:
-            message = live.decode(line)
+            message = messages.decode(line)
         except msgspec.MsgspecError as error:
             self._journal.warning(f"{now.schedule}: a message that cannot be read: {error}", SOAK_RUN=now.run)
             return
-        self._board.hear(now, message, self._steady.now())
-        tell = {"SOAK_SCHEDULE": now.schedule, "SOAK_RUN": now.run}
-        if isinstance(message, live.Judged):
+        self._state.on_message(now, message, self._steady.now())
+        report = {"SOAK_SCHEDULE": now.schedule, "SOAK_RUN": now.run}
+        if isinstance(message, messages.TrialJudged):
             say = self._journal.info if message.control_passed is not False else self._journal.warning
             outlook = message.outlook
-            say(f"{now.schedule}: {message.trial}: {outlook.verdict}, {outlook.reason}", **tell,
+            say(f"{now.schedule}: {message.trial}: {outlook.verdict}, {outlook.reason}", **report,
                 SOAK_TRIAL=message.trial, SOAK_VERDICT=outlook.verdict)  # fmt: skip
-        elif isinstance(message, live.Note):
-            self._journal.warning(f"{now.schedule}: {message.message}", **tell)
-        elif isinstance(message, live.Ended) and message.reason != "finished":
-            self._journal.warning(f"{now.schedule}: {message.trial} {message.reason}: {message.message}", **tell,
+        elif isinstance(message, messages.Note):
+            self._journal.warning(f"{now.schedule}: {message.message}", **report)
+        elif isinstance(message, messages.TrialEnded) and message.reason != "finished":
+            self._journal.warning(f"{now.schedule}: {message.trial} {message.reason}: {message.message}", **report,
                                   SOAK_TRIAL=message.trial)  # fmt: skip
 
     def _finish(self, schedule: ScheduleTable, now: Now, code: int) -> None:
         verdict, reason = _outcome(now, code)
-        self._board.finished(now, verdict)
+        self._state.finished(now, verdict)
         self._busy.pop(schedule.device, None)
         past = self._history.of(schedule.name)
         past.last_end, past.last_run, past.last_verdict = time.time(), now.run, verdict
@@ -302,7 +302,7 @@ class Runner:
     async def _yield(self) -> None:
         """Pause or end runs whose device another process uses, if that is asked for."""
         manner = self.config.conditions.yield_to_others
-        running = list(self._board.now.values()) if manner != "no" else []
+        running = list(self._state.now.values()) if manner != "no" else []
         seen = await self._gpus(now.device for now in running)
         for now in running:
             others = conditions.computing(seen, now.device, running=True)

@@ -19,7 +19,6 @@ from soak.service import config as service_config
 from soak.service import metrics
 from soak.service.admission import Admission, renewing
 from soak.service.archive import Archive
-from soak.service.board import Board
 from soak.service.cgroups import delegate
 from soak.service.config import EXPOSED, ScheduleTable, ServiceConfig
 from soak.service.connections import Connections, Listener, listening
@@ -28,7 +27,8 @@ from soak.service.journal import Journal
 from soak.service.middleware import Middleware, Names
 from soak.service.notify import Notify
 from soak.service.runner import Runner
-from soak.service.state import StateFolder
+from soak.service.state import ServiceState
+from soak.service.state_folder import StateFolder
 from soak.service.steady import Steady
 from soak.service.timetable import AFTER_ERROR, Timetable
 from soak.service.troubles import Troubles
@@ -54,26 +54,26 @@ class Service:
             SoakError: the state folder, the web config or the port cannot be used.
         """
         self._config, self._journal, self._notify = config, journal, notify
-        self._state = StateFolder(config.state)
+        self._folder = StateFolder(config.state)
         layers = metrics.layers_of(all_specs())
         self._troubles = Troubles(journal.warning, journal.info)
-        self._board = Board(layers, self._troubles)
-        self._archive = Archive(config.state / "runs", lambda: self._board.now)
+        self._state = ServiceState(layers, self._troubles)
+        self._archive = Archive(config.state / "runs", lambda: self._state.now)
         self._history, self._timetable = History(config.state), Timetable(config.state)
         self._steady = Steady(config.state, self._archive.newest())
-        self._runner = Runner(config, self._board, self._archive, self._history, journal, self._steady,
+        self._runner = Runner(config, self._state, self._archive, self._history, journal, self._steady,
                               self._run_ended)  # fmt: skip
         self._collector = metrics.BoardCollector(
-            self._board, self._history, self._timetable.next_runs, self._names, self._steady.now
+            self._state, self._history, self._timetable.next_runs, self._names, self._steady.now
         )
         registry = metrics.registry_of(self._collector)
         self._admission = Admission(config.beside(config.service.web_config)) if config.service.web_config else None
         self._connections = Connections()
-        self._board.connections, self._board.admission = self._connections, self._admission
-        self._site = Site(self._board, self._archive, self._history, registry, layers, lambda: self._config.schedules,
+        self._state.connections, self._state.admission = self._connections, self._admission
+        self._site = Site(self._state, self._archive, self._history, registry, layers, lambda: self._config.schedules,
                           self._timetable.next_runs, self._unready, self._steady.now)  # fmt: skip
         for name in self._names():
-            self._board.last[name] = self._archive.last_judged(name)
+            self._state.last[name] = self._archive.last_judged(name)
         self._ready = False
         self._said, self._kept = -_SAY_EVERY, -LOOK_EVERY
         self._stop = asyncio.Event()
@@ -100,7 +100,7 @@ class Service:
         finally:
             listener.close()
             self._connections.close()
-            self._state.close()
+            self._folder.close()
 
     async def _work(self, listener: Listener) -> None:
         server = self._server()
@@ -158,7 +158,7 @@ class Service:
         if self._config.exposed or (
             not self._config.loopback and self._admission is not None and not self._admission.asks
         ):
-            self._troubles.tell("exposed", EXPOSED.format(self._config.service.listen))
+            self._troubles.report("exposed", EXPOSED.format(self._config.service.listen))
         now = time.time()
         self._timetable.replace(self._config.schedules, self._done, now)
         if self._steady.trust.suspect:
@@ -201,13 +201,13 @@ class Service:
         try:
             fresh = service_config.load(self._config.path)
         except ConfigError as error:
-            self._troubles.tell("config", f"the config was not reloaded, the one before stays in use: {error}")
+            self._troubles.report("config", f"the config was not reloaded, the one before stays in use: {error}")
         else:
             if (fresh.service, fresh.state) != (self._config.service, self._config.state):
                 self._journal.warning("changes in [service] take effect with the next start")
                 fresh = ServiceConfig(fresh.path, self._config.service, fresh.conditions, fresh.retention,
                                       fresh.schedules)  # fmt: skip
-            self._troubles.tell("config", "")
+            self._troubles.report("config", "")
             self._config = self._runner.config = fresh
             self._timetable.replace(fresh.schedules, self._done, time.time())
             self._journal.info(f"the config was reloaded: {len(fresh.schedules)} schedules")
@@ -240,7 +240,7 @@ class Service:
         every = min(BEAT, self._notify.watchdog / 3) if self._notify.watchdog else BEAT
         looked, said = -LOOK_EVERY, ""
         while True:
-            stale = self._board.stale(self._steady.now())
+            stale = self._state.stale(self._steady.now())
             if not stale:
                 self._notify.alive()
             elif stale != said:
@@ -259,12 +259,12 @@ class Service:
     def _keep(self) -> None:
         """Write what changed, and what could not be written before."""
         try:
-            problem = self._state.look()
+            problem = self._folder.look()
         except SoakError as error:  # something else has taken its place
             problem = str(error)
         problem = problem or self._history.retry() or self._timetable.save() or self._keep_time()
-        self._troubles.tell("state", problem)
-        self._troubles.tell("clock", self._steady.problem())
+        self._troubles.report("state", problem)
+        self._troubles.report("clock", self._steady.problem())
 
     def _keep_time(self) -> str:
         """Now and then; while the disk takes nothing, at every beat: so it is noticed when that is over."""
@@ -279,7 +279,7 @@ class Service:
             self._connections.exhausted is not None and self._connections.now() - self._connections.exhausted < 10.0
         )
         text = "no more files can be opened: connections are turned away, and runs wait"
-        self._troubles.tell("descriptors", text if out or recently else "")
+        self._troubles.report("descriptors", text if out or recently else "")
 
     async def _see_web_config(self) -> None:
         if self._admission is None:
@@ -287,7 +287,7 @@ class Service:
         await self._admission.refresh()
         problem = self._admission.problem
         text = f"the web config was not taken, the one before stays in use: {problem}"
-        self._troubles.tell("web_config", text if problem else "")
+        self._troubles.report("web_config", text if problem else "")
         self._runner.hidden = self._hidden()
 
     async def _see_archive(self) -> None:
@@ -297,15 +297,15 @@ class Service:
             self._say(f"{self._archive.folder}: cannot be read: {error.strerror}")
             return
         damaged = self._archive.damaged
-        self._board.damaged = len(damaged)
+        self._state.damaged = len(damaged)
         some = "; ".join(f"{run}: {why}" for run, why in sorted(damaged.items())[:3])
         more = f"; and {len(damaged) - 3} more" if len(damaged) > 3 else ""
-        self._troubles.tell("archive", f"{some}{more}" if damaged else "")
+        self._troubles.report("archive", f"{some}{more}" if damaged else "")
 
     def _line(self) -> str:
-        if self._board.now:
-            return "running " + ", ".join(f"{now.schedule} ({now.run})" for now in self._board.now.values())
-        return f"idle, {len(self._board.waiting)} waiting"
+        if self._state.now:
+            return "running " + ", ".join(f"{now.schedule} ({now.run})" for now in self._state.now.values())
+        return f"idle, {len(self._state.waiting)} waiting"
 
     def _textfile(self) -> None:
         path = self._config.service.textfile
@@ -314,9 +314,9 @@ class Service:
         try:
             metrics.write_textfile(self._collector, path)
         except OSError as error:
-            self._troubles.tell("textfile", f"{path}: cannot be written: {error.strerror}")
+            self._troubles.report("textfile", f"{path}: cannot be written: {error.strerror}")
         else:
-            self._troubles.tell("textfile", "")
+            self._troubles.report("textfile", "")
 
 
 class _Server(uvicorn.Server):

@@ -1,69 +1,148 @@
-"""The state folder: for one service alone, and looked after. A full or read-only disk is no reason not to serve."""
+"""What is known now: which runs wait, which run and how, what became of the last ones."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
-from pathlib import Path
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from soak.errors import SoakError, UsageError
+from soak.runs import messages
+from soak.service.curve import Curve
+from soak.service.troubles import Troubles
 
-_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
-            errno.ENOENT, errno.ESTALE)  # fmt: skip
-"""What may be over later; anything else is a wrong path."""
+if TYPE_CHECKING:
+    from soak.service.admission import Admission
+    from soak.service.connections import Connections
+
+PATIENCE = 60.0
+"""Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
 
 
-class StateFolder:
-    """Holds a lock on the folder itself, which needs no room on the disk."""
+@dataclass
+class Waiting:
+    """A run that is due."""
 
-    def __init__(self, path: Path) -> None:
-        """Take it, or at least try to.
+    schedule: str
+    device: str
+    since: float
+    """Unix time at which it was due."""
+    free: float
+    """Unix time since which its device is free: patience with other conditions begins there."""
+    reason: str = ""
+    """Why it has not started."""
 
-        Raises:
-            UsageError: the path can never be a folder.
-            SoakError: another service uses it.
-        """
-        self.path = path
-        self._lock: int | None = None
-        self.problem = self.look()
-        """Why it cannot be used now; empty where it can."""
 
-    def look(self) -> str:
-        """Make what is missing, and take the lock if it is not held; why that fails."""
-        try:
-            (self.path / "runs").mkdir(parents=True, exist_ok=True)
-            self._take()
-        except OSError as error:
-            said = f"{error.filename or self.path}: the state folder cannot be used: {error.strerror}"
-            if error.errno not in _PASSING:
-                raise UsageError(said) from error
-            self._try_to_take()
-            return said
+@dataclass
+class Now:
+    """A run under way, as its messages tell."""
+
+    schedule: str
+    device: str
+    pid: int
+    started: float
+    """Unix time."""
+    last_message: float
+    """Unix time of the last message."""
+    hello: messages.RunBegun | None = None
+    tick: messages.Tick = field(default_factory=lambda: messages.Tick((), 0))
+    judged: list[messages.TrialJudged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    concluded: messages.RunConcluded | None = None
+    stopping: str = ""
+    """Why it was asked to end."""
+    paused: bool = False
+    curves: dict[str, dict[str, Curve]] = field(default_factory=dict)
+    """By trial and layer."""
+
+    @property
+    def run(self) -> str:
+        """Its id, once it is known."""
+        return self.hello.run if self.hello else ""
+
+
+@dataclass
+class Counts:
+    """Since the service began."""
+
+    runs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By schedule and verdict."""
+    trials: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By schedule and verdict."""
+    alarms: Counter[str] = field(default_factory=Counter)
+    sampler_failures: Counter[str] = field(default_factory=Counter)
+    """Of trials that have ended, by sampler."""
+
+
+class ServiceState:
+    """Written by the runner, read by metrics, pages and the watchdog; all in one thread."""
+
+    def __init__(self, layers: dict[str, str], troubles: Troubles | None = None) -> None:
+        """Start empty; `layers` maps metrics to the layer whose bytes they are."""
+        self.waiting: list[Waiting] = []
+        self.now: dict[str, Now] = {}
+        """By schedule."""
+        self.last: dict[str, list[messages.TrialJudged]] = {}
+        """Trials of the last finished run of each schedule."""
+        self.counts = Counts()
+        self.devices: dict[str, bool] = {}
+        """Whether each device that a schedule uses is there."""
+        self.troubles = troubles or Troubles()
+        self.damaged = 0
+        """Runs in the archive whose record cannot be read."""
+        self.connections: Connections | None = None
+        self.admission: Admission | None = None
+        """Whose counts are told as metrics, where there is one."""
+        self._layers = layers
+
+    def on_message(self, now: Now, message: messages.Message, at: float) -> None:
+        """Take over what a run tells at Unix time `at`."""
+        now.last_message = at
+        if isinstance(message, messages.RunBegun):
+            now.hello = message
+        elif isinstance(message, messages.Tick):
+            self._tick(now, message, at)
+        elif isinstance(message, messages.TrialJudged):
+            now.judged.append(message)
+            self.counts.trials[now.schedule, message.outlook.verdict] += 1
+        elif isinstance(message, messages.Note):
+            now.notes = [*now.notes[-19:], message.message]
+        elif isinstance(message, messages.RunConcluded):
+            now.concluded = message
+
+    def _tick(self, now: Now, tick: messages.Tick, at: float) -> None:
+        running = {trial.name for trial in tick.running}
+        for before in now.tick.running:
+            if before.name not in running:
+                now.curves.pop(before.name, None)
+                self.counts.sampler_failures.update({n: s.failures for n, s in before.samplers.items()})
+        raised = {before.name: set(before.alarms) for before in now.tick.running}
+        for trial in tick.running:
+            self.counts.alarms[now.schedule] += len(set(trial.alarms) - raised.get(trial.name, set()))
+            curves = now.curves.setdefault(trial.name, {})
+            for metric, _, value in trial.samples:
+                if metric in self._layers:
+                    curves.setdefault(self._layers[metric], Curve()).add(trial.elapsed, value)
+        now.tick = tick
+
+    def finished(self, now: Now, verdict: str) -> None:
+        """A run has ended."""
+        self.now.pop(now.schedule, None)
+        self.last[now.schedule] = now.judged
+        self.counts.runs[now.schedule, verdict] += 1
+
+    def stale(self, at: float) -> str:
+        """What has been silent for too long at Unix time `at`; empty where all is fresh."""
+        for now in self.now.values():
+            if now.paused or now.concluded is not None:
+                continue
+            if at - now.last_message > PATIENCE:
+                return f"the run of {now.schedule} has been silent for {at - now.last_message:.0f} s"
+            for trial in now.tick.running:
+                if (age := unsampled(now, trial, at)) > PATIENCE:
+                    return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"
         return ""
 
-    def _try_to_take(self) -> None:
-        try:
-            self._take()
-        except OSError:
-            return  # it is not there at all; the next look tries again
 
-    def _take(self) -> None:
-        if self._lock is not None:
-            return
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise SoakError(f"{self.path}: another soak service uses this state folder") from None
-        except OSError:
-            os.close(fd)
-            raise
-        self._lock = fd
-
-    def close(self) -> None:
-        """Let go of it."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+def unsampled(now: Now, trial: messages.TrialState, at: float) -> float:
+    """Seconds at Unix time `at` since the last sample of a trial; since its spawn, before the first."""
+    return (trial.elapsed if trial.sampled is None else trial.sampled) + at - now.last_message

@@ -83,7 +83,7 @@ class Timetable:
             schedule = self._schedules[name]
             if entry.next is None or entry.next > now or (schedule.at and not trusted):
                 continue
-            late = schedule.late is not None and now - entry.next > max(1.0, float(schedule.late))
+            late = schedule.max_lateness is not None and now - entry.next > max(1.0, float(schedule.max_lateness))
             found.append(Due(schedule, late))
             entry.next = _after(schedule, entry.next, now)
             self._unsaved = True

@@ -31,7 +31,7 @@ class Troubles:
         self._warn, self._inform = warn, inform
         self._said: dict[str, str] = {}
 
-    def tell(self, kind: str, what: object) -> None:
+    def report(self, kind: str, what: object) -> None:
         """This is wrong now, in a sentence; empty: it is no longer."""
         text = one_line(what)
         assert kind in KINDS

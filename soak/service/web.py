@@ -23,10 +23,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from soak.service import api
 from soak.service.admission import Admission, Answer
 from soak.service.archive import Archive, RunEntry
-from soak.service.board import Board
 from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
 from soak.service.pages import Pages, charts
+from soak.service.state import ServiceState
 
 _HERE = Path(__file__).parent
 _RECENT = 20
@@ -42,13 +42,13 @@ class Site:
     """What the routes answer from."""
 
     def __init__(
-        self, board: Board, archive: Archive, history: History, registry: CollectorRegistry,
+        self, state: ServiceState, archive: Archive, history: History, registry: CollectorRegistry,
         layers: dict[str, str], schedules: Callable[[], tuple[ScheduleTable, ...]],
         next_runs: Callable[[], dict[str, float]], ready: Callable[[], str], steady: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         """Answer from these; `ready` says what is not ready yet, empty when all is; `steady` is what does not jump."""
         self._steady = steady
-        self._board, self._archive, self._history, self._registry = board, archive, history, registry
+        self._state, self._archive, self._history, self._registry = state, archive, history, registry
         self._layers, self._schedules, self._next_runs, self._ready = layers, schedules, next_runs, ready
         self._runs: tuple[float, list[RunEntry]] = (-1.0, [])
         self._exposed: dict[str, tuple[float, bytes]] = {}
@@ -101,7 +101,7 @@ class Site:
 
     async def curves(self, request: Request) -> Response:
         """The course of memory of every trial that runs."""
-        return _json(api.curves(self._board))
+        return _json(api.curves(self._state))
 
     async def runs(self, request: Request) -> Response:
         """The archive."""
@@ -129,7 +129,7 @@ class Site:
 
     async def page(self, request: Request) -> Response:
         """The status page."""
-        return self._html("status.html.j2", status=await self._status(), charts=charts(self._board))
+        return self._html("status.html.j2", status=await self._status(), charts=charts(self._state))
 
     async def reports(self, request: Request) -> Response:
         """Every run, newest first."""
@@ -143,7 +143,7 @@ class Site:
 
     async def _status(self) -> api.ServiceStatus:
         recent = [entry for entry in await self._entries() if entry.verdict is not None][:_RECENT]
-        return api.status(self._board, self._history, self._schedules(), self._next_runs(), recent, self._layers,
+        return api.status(self._state, self._history, self._schedules(), self._next_runs(), recent, self._layers,
                           time.time(), self._steady())  # fmt: skip
 
     async def _entries(self) -> list[RunEntry]:

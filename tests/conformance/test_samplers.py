@@ -14,7 +14,7 @@ import pytest
 
 from monitors import catalog
 from monitors.catalog import CatalogError
-from monitors.gpu import Holder, Reading, Scope, Sight
+from monitors.gpu import Holder, Reading, Scope, Snapshot
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -30,7 +30,7 @@ def whole(sampler: type[Sampler], scope: Scope) -> Target:
     told = {spec.name: 1.0 for spec in sampler.specs} | {"gpu_reserved_bytes": 1.0}
     values = {**told, "gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0}
     reading = Reading("GPU-1", 1.0, values, holders=(Holder(4100, 4.0),))
-    return Target(4100, told, 1, 0.5, TRIAL, 4109, "GPU-1", Sight(reading, 1, scope))
+    return Target(4100, told, 1, 0.5, TRIAL, 4109, "GPU-1", Snapshot(reading, 1, scope))
 
 
 def descriptors() -> list[str]:

@@ -190,11 +190,11 @@ def test_whatever_rules_and_dashboards_name_exists(watched: Watched) -> None:
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_panel_shows_something(watched: Watched, path: Path) -> None:
     wait_for(lambda: len(watched.service.runs()) == 2)
-    board = json.loads(path.read_text())
-    assert board["schemaVersion"] >= 36
-    assert {p["datasource"]["uid"] for p in board["panels"]} == {"${datasource}"}, "no data source of anyone's own"
+    state = json.loads(path.read_text())
+    assert state["schemaVersion"] >= 36
+    assert {p["datasource"]["uid"] for p in state["panels"]} == {"${datasource}"}, "no data source of anyone's own"
     began = min(run["started"] for run in watched.service.runs())
-    for panel in board["panels"]:
+    for panel in state["panels"]:
         for target in panel["targets"]:
             query = re.sub(r'=~"\$\w+"', '=~".+"', target["expr"]).replace("[5m]", "[30s]")
             found = watched.ask("query_range", query=query, start=str(began), end=str(began + 300), step="5")

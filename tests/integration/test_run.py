@@ -139,13 +139,13 @@ def test_ctrl_c_twice_ends_now(soak: Any) -> None:
 
 def test_a_disk_that_fills_up_thins_samples_then_ends_the_run_as_invalid(soak: Any) -> None:
     config = soak.config(BASE + trial("recurrent", duration="6 s"))
-    code, output = soak.run("run", config, "--set", 'run.low_disk="900 TiB"', "--set", 'run.least_disk="1 B"')
+    code, output = soak.run("run", config, "--set", 'run.low_disk="900 TiB"', "--set", 'run.min_free_disk="1 B"')
     assert "room on the disk is short" in output
     assert code in (0, 3), output
     assert rounds(soak) >= 2
     assert distance(soak) > 1.5, "a tenth of the samples, however long it takes to start"
     soak.folder.joinpath("runs").rename(soak.folder / "before")
-    code, output = soak.run("run", config, "--set", 'run.least_disk="900 TiB"')
+    code, output = soak.run("run", config, "--set", 'run.min_free_disk="900 TiB"')
     assert code == 4, output
     assert soak.report()["run"]["verdict"] == "invalid"
     assert "the disk was filling up" in output

@@ -134,7 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_lived_through_from_the_start_and_meanwhile(served: Served, small_disk: Path) -> None:
     served.state = small_disk / "state"
     path = served.folder / "clean.toml"
-    path.write_text(path.read_text().replace("[run]", '[run]\nlow_disk = "1 KiB"\nleast_disk = "1 B"'))
+    path.write_text(path.read_text().replace("[run]", '[run]\nlow_disk = "1 KiB"\nmin_free_disk = "1 B"'))
     served.config(AGAIN, conditions="")
     text = (served.folder / "soak.toml").read_text().replace('free_disk = "1 MiB"', 'free_disk = "1 B"')
     (served.folder / "soak.toml").write_text(text)

@@ -47,7 +47,7 @@ def test_what_must_stay_stays_and_bounds_hold_for_the_rest(runs: list[RunEntry],
     if free:
         assert len(staying) <= keep.runs
         assert sum(run.size for run in staying) <= keep.size
-    assert all(NOW - run.started <= float(keep.age) * keep.failing for run in free)
+    assert all(NOW - run.started <= float(keep.age) * keep.failing_multiplier for run in free)
 
 
 @given(archives(), tables())

@@ -23,7 +23,7 @@ from reports import catalog, document, terminal
 from reports.console import console, words
 from reports.record import RunInfo, TrialInfo
 from soak.engine.lifecycle import Ending
-from soak.engine.status import Status
+from soak.engine.status import TrialStatus
 from soak.plan.plan import Trial
 from soak.progress import Progress
 from tests.conftest import MemoryRecord
@@ -123,7 +123,7 @@ def test_progress_prints_any_text_as_it_stands(name: str, reason: str, message: 
     with Progress(shown, Still()) as progress:  # type: ignore[arg-type]
         progress.begun(Path(), [trial])
         progress.started(trial)
-        progress.tick([Status(trial, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)], 1)
+        progress.tick([TrialStatus(trial, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)], 1)
         progress.ended(trial, Ending("failed", message))
         progress.judged(trial, {"verdict": "pass", "reason": reason, "control_passed": False})
         progress.noted(message)

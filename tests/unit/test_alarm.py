@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from monitors.alarm_schedule import FIRST, looks
+from monitors.alarm_schedule import FIRST, alarm_schedule
 from monitors.detection.alarm import Alarm
 from monitors.detection.judge import JudgeSettings
 from monitors.detection.simulation import MEMORY, bytes_of, draw
@@ -25,7 +25,7 @@ def watched(family: str, growth: float, seed: int = 0) -> Alarm:
 
 
 def test_looks_grow_by_a_factor_and_end_with_the_trial() -> None:
-    shares = np.array(looks())
+    shares = np.array(alarm_schedule())
     assert shares[0] == pytest.approx(FIRST)
     assert shares[-1] == 1
     assert np.ptp(shares[1:] / shares[:-1]) < 1e-9
@@ -76,7 +76,7 @@ def test_one_by_one_is_as_good_as_at_once_and_bounded() -> None:
     alarm = Alarm(MEMORY, 3600.0, settings=ANY)
     seen = [look for t, v in zip(series.t, series.values, strict=True) if (look := alarm.add(t, v))]
     at_once = watched("linear", 40.0)
-    assert len(seen) == len(looks())
+    assert len(seen) == len(alarm_schedule())
     assert alarm.raised is not None
     assert at_once.raised is not None
     assert alarm.raised.t == at_once.raised.t

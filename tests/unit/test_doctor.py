@@ -14,24 +14,24 @@ from monitors.gpu import Device, Holder, Reading
 from reports.console import console
 from soak.commands import doctor
 from soak.doctor import devices, driver, environment, frameworks, system
-from soak.doctor.devices import Look
-from soak.doctor.finding import Finding, exit_code, worst
+from soak.doctor.devices import DeviceLook
+from soak.doctor.finding import Diagnosis, exit_code, worst
 from soak.gpu.attribution import Attribution
 from soak.gpu.frameworks import Framework
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 
 GIB = 2**30
 CARD = Device("cuda:0", "GPU-a", "A card", "0000:3b:00", 80.0 * GIB)
 PART = Device("cuda:0", "MIG-a", "A card 1g.10gb", "0000:3b:00", 10.0 * GIB, "GPU-a")
-HELLO = Hello("580.1", "13.0", (CARD,), 1)
+HELLO = ReaderHello("580.1", "13.0", (CARD,), 1)
 
 
-def only(found: list[Finding], name: str) -> Finding:
+def only(found: list[Diagnosis], name: str) -> Diagnosis:
     (one,) = [finding for finding in found if finding.name == name]
     return one
 
 
-def statuses(found: list[Finding]) -> dict[str, str]:
+def statuses(found: list[Diagnosis]) -> dict[str, str]:
     return {finding.name: finding.status for finding in found}
 
 
@@ -48,10 +48,10 @@ def device_files(root: Path, *names: str) -> None:
         (root / "dev" / name).touch()
 
 
-def look(values: dict[str, float], holders: tuple[Holder, ...] | None = (), **keys: object) -> list[Finding]:
+def look(values: dict[str, float], holders: tuple[Holder, ...] | None = (), **keys: object) -> list[Diagnosis]:
     attribution = keys.pop("attribution", None)
     assert attribution is None or isinstance(attribution, Attribution)
-    one = Look(CARD, Reading("GPU-a", 1.0, values, holders), str(keys.pop("untold", "")), attribution)
+    one = DeviceLook(CARD, Reading("GPU-a", 1.0, values, holders), str(keys.pop("untold", "")), attribution)
     assert not keys
     return devices.findings([one], lambda pid: {7: "python"}.get(pid, ""))
 
@@ -60,7 +60,7 @@ def look(values: dict[str, float], holders: tuple[Holder, ...] | None = (), **ke
 
 
 def test_only_what_is_broken_makes_an_exit_code() -> None:
-    each = {status: Finding("gpu", "x", status, "said") for status in ("ok", "note", "warning", "missing", "broken")}
+    each = {status: Diagnosis("gpu", "x", status, "said") for status in ("ok", "note", "warning", "missing", "broken")}
     assert worst([]) == "ok"
     assert worst([each["warning"], each["note"], each["ok"]]) == "warning"
     assert exit_code([each["missing"], each["warning"]]) == 0
@@ -72,13 +72,13 @@ def test_only_what_is_broken_makes_an_exit_code() -> None:
 
 def test_a_node_without_any_gpu_is_fine(tmp_path: Path) -> None:
     card_on_bus(tmp_path, vendor="0x8086")
-    (found,) = driver.findings(Hello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
+    (found,) = driver.findings(ReaderHello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
     assert (found.status, exit_code([found])) == ("note", 0)
     assert "no NVIDIA card on the PCI bus" in found.message
 
 
 def test_a_bus_that_cannot_be_read_is_unknown_and_not_empty(tmp_path: Path) -> None:
-    (found,) = driver.findings(Hello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
+    (found,) = driver.findings(ReaderHello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
     assert "unknown" in found.message
 
 
@@ -89,7 +89,7 @@ def test_a_sound_device_of_nvidia_is_no_card(tmp_path: Path) -> None:
 
 def test_a_card_without_a_driver_is_missing_one(tmp_path: Path) -> None:
     card_on_bus(tmp_path)
-    (found,) = driver.findings(Hello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
+    (found,) = driver.findings(ReaderHello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
     assert (found.status, exit_code([found])) == ("missing", 0)
     assert "0000:3b:00.0" in found.message
     assert "--gpus all" in found.advice
@@ -98,7 +98,7 @@ def test_a_card_without_a_driver_is_missing_one(tmp_path: Path) -> None:
 def test_a_loaded_driver_whose_library_is_not_here_is_broken(tmp_path: Path) -> None:
     (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
     (tmp_path / "proc/driver/nvidia/version").touch()
-    (found,) = driver.findings(Hello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
+    (found,) = driver.findings(ReaderHello(problem="NVML Shared Library Not Found", code=12), {}, tmp_path)
     assert (found.status, exit_code([found])) == ("broken", 4)
     assert "NVIDIA_DRIVER_CAPABILITIES=utility,compute" in found.advice
 
@@ -109,20 +109,20 @@ def test_a_loaded_driver_whose_library_is_not_here_is_broken(tmp_path: Path) -> 
      (28, "--gpu-reset"), (999, "container"), (7, "nvidia-smi")],
 )  # fmt: skip
 def test_every_error_of_nvml_is_broken_and_says_what_to_do(tmp_path: Path, code: int, advice: str) -> None:
-    (found,) = driver.findings(Hello(problem="No.", code=code), {}, tmp_path)
+    (found,) = driver.findings(ReaderHello(problem="No.", code=code), {}, tmp_path)
     assert (found.status, exit_code([found])) == ("broken", 4)
     assert f"No (NVML error {code})" in found.message
     assert advice in found.advice
 
 
 def test_a_driver_that_hangs_is_broken_and_a_package_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    (hangs,) = driver.findings(Hello(problem="NVML gave no answer within 20 s: the driver hangs"), {}, tmp_path)
-    (package,) = driver.findings(Hello(problem="nvidia-ml-py is not installed: No module"), {}, tmp_path)
+    (hangs,) = driver.findings(ReaderHello(problem="NVML gave no answer within 20 s: the driver hangs"), {}, tmp_path)
+    (package,) = driver.findings(ReaderHello(problem="nvidia-ml-py is not installed: No module"), {}, tmp_path)
     assert (hangs.status, package.status) == ("broken", "missing")
 
 
 def test_a_card_that_cannot_be_opened_is_broken_unless_it_was_hidden(tmp_path: Path) -> None:
-    two = Hello("580.1", "13.0", (CARD,), 2)
+    two = ReaderHello("580.1", "13.0", (CARD,), 2)
     assert only(driver.findings(two, {}, tmp_path), "devices").status == "broken"
     hidden = only(driver.findings(two, {"CUDA_VISIBLE_DEVICES": "0"}, tmp_path), "devices")
     assert hidden.status == "note"
@@ -131,9 +131,9 @@ def test_a_card_that_cannot_be_opened_is_broken_unless_it_was_hidden(tmp_path: P
 
 
 def test_instances_of_one_card_are_one_card(tmp_path: Path) -> None:
-    split = Hello("580.1", "13.0", (PART, replace(PART, uuid="MIG-b")), 1)
+    split = ReaderHello("580.1", "13.0", (PART, replace(PART, uuid="MIG-b")), 1)
     assert "devices" not in statuses(driver.findings(split, {}, tmp_path))
-    found = only(driver.findings(Hello("580.1", "13.0", split.devices, 2), {}, tmp_path), "devices")
+    found = only(driver.findings(ReaderHello("580.1", "13.0", split.devices, 2), {}, tmp_path), "devices")
     assert "counts 2 cards, and 1 can be opened" in found.message
 
 
@@ -211,12 +211,12 @@ def test_what_a_card_does_not_tell_is_said() -> None:
 
 @pytest.mark.parametrize(("code", "advice"), [(15, "--gpu-reset"), (18, "reboot"), (1, "nvidia-smi -q")])
 def test_a_card_that_cannot_be_read_is_broken(code: int, advice: str) -> None:
-    (found,) = devices.findings([Look(CARD, Reading("GPU-a", 1.0, code=code, error="Gone"))], lambda _: "")
+    (found,) = devices.findings([DeviceLook(CARD, Reading("GPU-a", 1.0, code=code, error="Gone"))], lambda _: "")
     assert (found.status, advice in found.advice, found.device) == ("broken", True, "GPU-a")
 
 
 def test_a_card_that_gives_no_answer_is_broken() -> None:
-    (found,) = devices.findings([Look(CARD, None)], lambda _: "")
+    (found,) = devices.findings([DeviceLook(CARD, None)], lambda _: "")
     assert (found.status, "hangs" in found.message) == ("broken", True)
 
 
@@ -237,7 +237,7 @@ def test_attribution(scope: str, reason: str, status: str, advice: str) -> None:
 
 def test_a_split_card_is_told_once() -> None:
     reading = Reading("MIG-a", 1.0, holders=())
-    found = devices.findings([Look(PART, reading), Look(PART, reading)], lambda _: "")
+    found = devices.findings([DeviceLook(PART, reading), DeviceLook(PART, reading)], lambda _: "")
     assert only(found, "mig").status == "note"
     assert "an instance of GPU-a" in found[0].message
 
@@ -272,16 +272,16 @@ def test_a_framework_beside_one_gpu(framework: Framework, status: str, said: str
 
 
 def test_a_framework_where_there_is_no_gpu() -> None:
-    none = Hello(problem="no driver", code=12)
+    none = ReaderHello(problem="no driver", code=12)
     assert frameworks.finding(Framework("torch", "2.9+cpu"), none).status == "ok"
     found = frameworks.finding(Framework("torch", "2.9", "13.0"), none)
     assert (found.status, "built for CUDA 13.0" in found.message) == ("ok", True)
 
 
 def test_a_framework_that_sees_too_few() -> None:
-    two = Hello("580.1", "13.0", (CARD, CARD), 2)
+    two = ReaderHello("580.1", "13.0", (CARD, CARD), 2)
     assert frameworks.finding(Framework("torch", "2.9", "13.0", 1), two).status == "warning"
-    parts = Hello("580.1", "13.0", (PART, PART), 1)
+    parts = ReaderHello("580.1", "13.0", (PART, PART), 1)
     assert frameworks.finding(Framework("torch", "2.9", "13.0", 1), parts).status == "ok"
 
 

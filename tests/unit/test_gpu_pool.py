@@ -14,7 +14,7 @@ import pytest
 from monitors.gpu import Device, Holder, Reading
 from soak.engine.clock import Clock, SystemClock
 from soak.gpu.attribution import Attribution
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import SETTLE, TOLERANCE, GpuPool
 from soak.gpu.watch import GpuWatch
@@ -53,7 +53,7 @@ class FakeReader:
 class Machine:
     """Devices, a log of the kernel, and a pool of them all."""
 
-    def __init__(self, folder: Path, hello: Hello, scope: str = "process") -> None:
+    def __init__(self, folder: Path, hello: ReaderHello, scope: str = "process") -> None:
         self.clock, self.kmsg, self.scope = FakeClock(), folder / "kmsg", scope
         self.kmsg.touch()
         self.tried: list[str] = []
@@ -76,10 +76,10 @@ class Machine:
         self.pool.open(asked, lambda trial: sees)
         return self.pool
 
-    def hear(self, device: Device, held: float, *pids: int, **keys: object) -> None:
+    def on_line(self, device: Device, held: float, *pids: int, **keys: object) -> None:
         holders = tuple(Holder(pid, held) for pid in pids)
         reading = Reading(device.uuid, self.clock.now, {"gpu_device_bytes": held}, holders, **keys)  # type: ignore[arg-type]
-        self._watch.hear(msgspec.json.encode(reading))
+        self._watch.on_line(msgspec.json.encode(reading))
 
     def complain(self, line: str) -> None:
         with self.kmsg.open("a") as file:
@@ -87,7 +87,7 @@ class Machine:
 
     def news(self, after: float = 0.0) -> list[tuple[int | None, str, bool]]:
         self.clock.now += after
-        return [(news.trial, news.change.kind, news.change.breaks) for news in self.pool.attend()]
+        return [(news.trial, news.change.kind, news.change.breaks) for news in self.pool.poll()]
 
 
 Make = Callable[..., Machine]
@@ -100,7 +100,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def one(*devices: Device, **keys: object) -> Machine:
         cards = len({device.parent or device.uuid for device in devices})
         scope = str(keys.pop("scope", "process"))
-        machine = Machine(tmp_path, Hello("580", "13.0", devices, **{"cards": cards, **keys}), scope)  # type: ignore[arg-type]
+        machine = Machine(tmp_path, ReaderHello("580", "13.0", devices, **{"cards": cards, **keys}), scope)  # type: ignore[arg-type]
         made.append(machine)
         return machine
 
@@ -112,14 +112,14 @@ def make(tmp_path: Path) -> Iterator[Make]:
 def test_where_no_trial_asks_for_a_gpu_none_is_looked_for(make: Make) -> None:
     machine = make(A)
     pool = machine.open("cpu", "cpu")
-    assert (machine.starts, pool.said, pool.attend(), pool.used()) == (0, [], [], [])
+    assert (machine.starts, pool.said, pool.poll(), pool.used()) == (0, [], [], [])
     assert pool.take(0, "pair 0") == "cpu"
 
 
 def test_on_a_machine_without_a_gpu_auto_is_the_cpu(make: Make) -> None:
     pool = make(problem="no driver", code=9).open("auto")
     assert pool.take(0, "pair 0") == "cpu"
-    assert pool.attend() == []
+    assert pool.poll() == []
     assert pool.hello.problem == "no driver"
 
 
@@ -157,14 +157,19 @@ def test_a_log_that_may_not_be_read_is_told_of(make: Make) -> None:
 def test_a_sampler_sees_the_last_reading_and_what_it_can_be_put_down_to(make: Make) -> None:
     machine = make(A, scope="device")
     pool = machine.open("auto")
-    assert pool.sight(A.uuid) == (None, "")
-    machine.hear(A, 5.0)
-    machine.hear(A, 6.0)
-    sight, stalled = pool.sight(A.uuid)
-    assert sight is not None
-    assert (sight.reading.values["gpu_device_bytes"], sight.number, sight.scope, stalled) == (6.0, 2, "device", "")
+    assert pool.snapshot(A.uuid) == (None, "")
+    machine.on_line(A, 5.0)
+    machine.on_line(A, 6.0)
+    snapshot, stalled = pool.snapshot(A.uuid)
+    assert snapshot is not None
+    assert (snapshot.reading.values["gpu_device_bytes"], snapshot.number, snapshot.scope, stalled) == (
+        6.0,
+        2,
+        "device",
+        "",
+    )
     machine.clock.now += 60
-    assert pool.sight(A.uuid)[1] == "no answer from the driver for 60 s"
+    assert pool.snapshot(A.uuid)[1] == "no answer from the driver for 60 s"
 
 
 def test_an_xid_reaches_the_trial_that_has_the_card(make: Make) -> None:
@@ -172,7 +177,7 @@ def test_an_xid_reaches_the_trial_that_has_the_card(make: Make) -> None:
     machine.open("cuda:1", "cuda:0")
     machine.pool.take(0, "pair 0")
     machine.complain("Xid (PCI:0000:02:00): 31, pid=77, name=python3, MMU Fault")
-    (news,) = machine.pool.attend()
+    (news,) = machine.pool.poll()
     assert (news.trial, news.change.kind, news.change.breaks) == (0, "xid", True)
     assert news.change.data == {"xid": 31, "pid": 77, "device": B.uuid}
     assert news.change.message.startswith("cuda:1: NVRM: Xid")
@@ -221,7 +226,7 @@ def test_a_device_that_the_driver_calls_lost_is_given_to_nobody(make: Make) -> N
     machine = make(A, B)
     machine.open("cuda:0", "cuda:0", "auto")
     machine.pool.take(0, "pair 0")
-    machine.hear(A, 0.0, code=15, error="GPU is lost")
+    machine.on_line(A, 0.0, code=15, error="GPU is lost")
     assert machine.news() == [(0, "device_lost", True)]
     assert machine.pool.hopeless(1, "pair 1")
     assert machine.pool.take(2, "pair 2") == B
@@ -232,9 +237,9 @@ def seated(make: Make, before: float | None) -> Machine:
     machine = make(A)
     machine.open("cuda:0", "cuda:0")
     if before is not None:
-        machine.hear(A, before)
+        machine.on_line(A, before)
     assert machine.pool.take(0, "pair 0") == A
-    machine.hear(A, 500 * MIB, os.getpid())
+    machine.on_line(A, 500 * MIB, os.getpid())
     machine.pool.leave(0, A)
     return machine
 
@@ -248,10 +253,10 @@ def test_a_device_is_free_as_soon_as_its_memory_is_given_back(make: Make) -> Non
     assert machine.pool.settling
     assert machine.news() == []
     assert waits(machine), "the last reading is of the trial, and says nothing of after"
-    machine.hear(A, 400 * MIB)
+    machine.on_line(A, 400 * MIB)
     assert machine.news(1.0) == []
     assert waits(machine)
-    machine.hear(A, 10 * MIB + TOLERANCE)
+    machine.on_line(A, 10 * MIB + TOLERANCE)
     assert machine.news() == []
     assert not machine.pool.settling
     assert not waits(machine)
@@ -260,7 +265,7 @@ def test_a_device_is_free_as_soon_as_its_memory_is_given_back(make: Make) -> Non
 def test_a_reading_from_before_the_end_frees_nothing(make: Make) -> None:
     machine = make(A)
     machine.open("cuda:0", "cuda:0")
-    machine.hear(A, 10 * MIB)
+    machine.on_line(A, 10 * MIB)
     machine.pool.take(0, "pair 0")
     machine.pool.leave(0, A)
     assert machine.news() == []
@@ -270,10 +275,10 @@ def test_a_reading_from_before_the_end_frees_nothing(make: Make) -> None:
 def test_memory_that_is_not_given_back_is_told_with_its_holders(make: Make) -> None:
     machine = seated(make, 10 * MIB)
     machine.clock.now += SETTLE
-    machine.hear(A, 500 * MIB, os.getpid(), 2**22 + 1)
+    machine.on_line(A, 500 * MIB, os.getpid(), 2**22 + 1)
     assert machine.news() == [], "it has ten seconds"
     machine.clock.now += 0.1
-    (news,) = machine.pool.attend()
+    (news,) = machine.pool.poll()
     assert (news.trial, news.change.kind, news.change.breaks) == (0, "device_not_released", False)
     assert news.change.data == {"bytes": 490.0 * MIB, "pids": [os.getpid(), 2**22 + 1]}
     assert f"held by {os.getpid()} (" in news.change.message
@@ -284,8 +289,8 @@ def test_memory_that_is_not_given_back_is_told_with_its_holders(make: Make) -> N
 def test_memory_that_nobody_is_listed_for_is_told_so(make: Make) -> None:
     machine = seated(make, 10 * MIB)
     machine.clock.now += SETTLE + 1
-    machine.hear(A, 500 * MIB)
-    (news,) = machine.pool.attend()
+    machine.on_line(A, 500 * MIB)
+    (news,) = machine.pool.poll()
     assert news.change.message.endswith("and the driver lists no holder")
 
 

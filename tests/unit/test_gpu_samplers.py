@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.gpu import THROTTLES, Holder, Reading, Scope, Sight
+from monitors.gpu import THROTTLES, Holder, Reading, Scope, Snapshot
 from monitors.model import NoDataError, Roots, Sampler, StalledError, Target
 from monitors.round import Round
 from monitors.samplers.gpu_device import GpuDevice
@@ -26,16 +26,16 @@ MIB = 2.0**20
 SCOPES = st.sampled_from(["process", "device"])
 
 
-def look(number: int = 1, scope: Scope = "process", **keys: Any) -> Sight:
+def look(number: int = 1, scope: Scope = "process", **keys: Any) -> Snapshot:
     keys.setdefault("values", {"gpu_device_bytes": 900.0})
-    return Sight(Reading("GPU-a", 1.0, **keys), number, scope)
+    return Snapshot(Reading("GPU-a", 1.0, **keys), number, scope)
 
 
-def target(sight: Sight | None = None, **keys: Any) -> Target:
-    return Target(pid=ROOT, device="GPU-a", gpu=sight, **keys)
+def target(snapshot: Snapshot | None = None, **keys: Any) -> Target:
+    return Target(pid=ROOT, device="GPU-a", gpu=snapshot, **keys)
 
 
-def held(*pairs: tuple[int, float | None], number: int = 1, scope: Scope = "process") -> Sight:
+def held(*pairs: tuple[int, float | None], number: int = 1, scope: Scope = "process") -> Snapshot:
     return look(number, scope, holders=tuple(itertools.starmap(Holder, pairs)))
 
 

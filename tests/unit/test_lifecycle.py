@@ -5,12 +5,12 @@ from soak.engine.lifecycle import (
     Deadlines,
     Phase,
     State,
-    beaten,
     decide,
+    done_received,
     ending,
-    heard,
+    heartbeat_received,
+    sign_of_life,
     spawned,
-    told_end,
     wake_at,
 )
 
@@ -18,11 +18,11 @@ DEADLINES = Deadlines(start=100, heartbeat=10, dump=1, grace=5)
 
 
 def test_a_worker_that_beats_is_left_alone() -> None:
-    state = beaten(spawned(0), 50)
+    state = heartbeat_received(spawned(0), 50)
     for now in range(51, 200):
         state, action = decide(state, now, DEADLINES)
         assert action is Action.NOTHING
-        state = beaten(state, now)
+        state = heartbeat_received(state, now)
     assert state.phase is Phase.STEPPING
 
 
@@ -33,7 +33,7 @@ def test_a_slow_start_is_given_its_own_deadline() -> None:
 
 
 def test_a_hang_is_dumped_then_terminated_then_killed() -> None:
-    state = beaten(spawned(0), 1)
+    state = heartbeat_received(spawned(0), 1)
     actions = []
     for tenth in range(20, 400):
         state, action = decide(state, tenth / 10, DEADLINES)
@@ -52,14 +52,14 @@ def test_stacks_are_promised_where_there_are_some() -> None:
 
 
 def test_a_hung_worker_that_wakes_up_is_still_a_hang() -> None:
-    state, _ = decide(beaten(spawned(0), 1), 20, DEADLINES)
-    state = beaten(state, 20.5)
+    state, _ = decide(heartbeat_received(spawned(0), 1), 20, DEADLINES)
+    state = heartbeat_received(state, 20.5)
     assert state.phase is Phase.DUMPING
     assert ending(state, ("finished", ""), 0, 0).reason == "hung"
 
 
 def test_a_stop_terminates_once_and_kills_after_the_grace() -> None:
-    state = beaten(spawned(0), 1)
+    state = heartbeat_received(spawned(0), 1)
     state, action = decide(state, 2, DEADLINES, stop="interrupted")
     assert action is Action.TERMINATE
     assert decide(state, 6.9, DEADLINES, stop="interrupted")[1] is Action.NOTHING
@@ -81,11 +81,11 @@ def test_a_stop_terminates_once_and_kills_after_the_grace() -> None:
 def test_the_reason_of_an_end_is_read_from_every_sign(
     done: tuple[str, str] | None, code: int, kills: int, reason: str
 ) -> None:
-    assert ending(beaten(spawned(0), 1), done, code, kills).reason == reason
+    assert ending(heartbeat_received(spawned(0), 1), done, code, kills).reason == reason
 
 
 def test_a_signal_is_named() -> None:
-    assert "SIGSEGV" in ending(beaten(spawned(0), 1), None, -11, 0).message
+    assert "SIGSEGV" in ending(heartbeat_received(spawned(0), 1), None, -11, 0).message
 
 
 def test_the_loop_wakes_no_later_than_something_is_due() -> None:
@@ -99,7 +99,7 @@ def test_the_loop_wakes_no_later_than_something_is_due() -> None:
 
 
 def test_a_worker_that_said_its_last_word_must_go_within_the_grace() -> None:
-    state = told_end(beaten(spawned(0), 1), 2)
+    state = done_received(heartbeat_received(spawned(0), 1), 2)
     assert decide(state, 6.9, DEADLINES)[1] is Action.NOTHING
     state, action = decide(state, 7, DEADLINES)
     assert action is Action.KILL
@@ -107,14 +107,14 @@ def test_a_worker_that_said_its_last_word_must_go_within_the_grace() -> None:
 
 
 def test_whatever_comes_is_a_sign_of_life_once_it_steps() -> None:
-    state = heard(beaten(spawned(0), 1), 10)
+    state = sign_of_life(heartbeat_received(spawned(0), 1), 10)
     assert decide(state, 19, DEADLINES)[1] is Action.NOTHING
     assert decide(state, 21, DEADLINES)[1] is Action.DUMP
-    assert heard(spawned(0), 50) == spawned(0), "a start is not over by talking"
+    assert sign_of_life(spawned(0), 50) == spawned(0), "a start is not over by talking"
 
 
 def test_a_worker_that_sends_what_is_no_message_is_believed_in_nothing() -> None:
-    state, action = decide(beaten(spawned(0), 1), 2, DEADLINES, stop="garbled")
+    state, action = decide(heartbeat_received(spawned(0), 1), 2, DEADLINES, stop="garbled")
     assert action is Action.TERMINATE
     end = ending(state, ("finished", ""), 0, 0, "not JSON: b'junk'")
     assert (end.reason, end.message) == ("garbled", "not JSON: b'junk'")

@@ -12,11 +12,11 @@ import pytest
 from monitors.model import MetricSpec, Sample
 from monitors.round import Health
 from soak.engine.lifecycle import Ending
-from soak.engine.status import Status
+from soak.engine.status import TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.config import load
 from soak.plan.plan import Trial, make_plan
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.runs.messages import Broadcast
 from workloads.protocol import wire
 
@@ -56,9 +56,9 @@ class Pipe:
     def _lost(self) -> None:
         self.gone += 1
 
-    def messages(self) -> list[live.Message]:
+    def messages(self) -> list[messages.Message]:
         try:
-            return [live.decode(line) for line in os.read(self.read, 1 << 20).splitlines()]
+            return [messages.decode(line) for line in os.read(self.read, 1 << 20).splitlines()]
         except BlockingIOError:
             return []
 
@@ -77,10 +77,10 @@ def trial(tmp_path: Path) -> Trial:
     return make_plan(load(path))[0]
 
 
-def status(trial: Trial) -> Status:
+def status(trial: Trial) -> TrialStatus:
     heap = MetricSpec("host_heap_bytes", "bytes", "Live", "host_heap")
     counters = {"steps": 7.0, "step_latency_total_seconds": 0.7, wire.bucket(0.1): 5.0, wire.bucket(10.0): 7.0}
-    return Status(
+    return TrialStatus(
         trial, "stepping", 12.0, 0.2, 48.0, 3.0, 25.0, 1e8, 1e6, (Sample(heap, 5e7),), counters,
         {"worker_heap": Health("ok", 0.001, 12, 0, 11.0)}, 0.5, BODY, frozenset({"host_heap_bytes"}),
     )  # fmt: skip
@@ -95,9 +95,9 @@ def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) ->
     told.judged(trial, BODY)
     told.concluded(Verdict("leak", "1 trial leaked"))
     hello, tick, note, ended, judged, concluded = pipe.messages()
-    assert isinstance(hello, live.Hello)
+    assert isinstance(hello, messages.RunBegun)
     assert (hello.run, hello.trials) == ("run-1", 1)
-    assert isinstance(tick, live.Tick)
+    assert isinstance(tick, messages.Tick)
     running = tick.running[0]
     assert running.samples == (("host_heap_bytes", "", 5e7),)
     assert running.latency[-2:] == (7.0, 0.7)
@@ -105,24 +105,24 @@ def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) ->
     assert running.outlook is not None
     assert running.outlook.findings[0].rate_per_hour_ci95 == (9e5, 1.1e6)
     assert running.alarms == ("host_heap_bytes",)
-    assert note == live.Note("look here")
-    assert ended == live.Ended(trial.name, "oom", "killed")
-    assert isinstance(judged, live.Judged)
+    assert note == messages.Note("look here")
+    assert ended == messages.TrialEnded(trial.name, "oom", "killed")
+    assert isinstance(judged, messages.TrialJudged)
     assert judged.outlook.layer == "host_heap"
-    assert concluded == live.Concluded("leak", "1 trial leaked")
+    assert concluded == messages.RunConcluded("leak", "1 trial leaked")
 
 
 def test_it_ticks_once_a_second_at_most(pipe: Pipe) -> None:
     for _ in range(5):
         pipe.broadcast.tick([], 0)
-    pipe.clock.now += live.EVERY
+    pipe.clock.now += messages.EVERY
     pipe.broadcast.tick([], 0)
     assert len(pipe.messages()) == 2
 
 
 def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> None:
     for _ in range(500):
-        pipe.clock.now += live.EVERY
+        pipe.clock.now += messages.EVERY
         pipe.broadcast.tick([status(trial)] * 8, 0)
     pipe.broadcast.judged(trial, BODY)
     received = b""
@@ -132,7 +132,7 @@ def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> 
         except BlockingIOError:
             break
         pipe.broadcast.tick([], 0)
-    kinds = [type(live.decode(line)).__name__ for line in received.splitlines()]
+    kinds = [type(messages.decode(line)).__name__ for line in received.splitlines()]
     assert "Judged" in kinds
     assert kinds.count("Tick") < 500
 
@@ -147,4 +147,4 @@ def test_a_reader_that_is_gone_is_told_once(pipe: Pipe) -> None:
 def test_what_is_no_message_is_refused() -> None:
     for line in (b"{}", b'{"type":"tick"}', b"nonsense", b'{"type":"other"}'):
         with pytest.raises(msgspec.MsgspecError):
-            live.decode(line)
+            messages.decode(line)

@@ -41,7 +41,7 @@ def reparent(proc: Path, pid: int, old: int, new: int) -> None:
 
 def test_status_gives_bytes() -> None:
     status = procfs.read_status(PROC, 4100)
-    assert status == procfs.Status(
+    assert status == procfs.ProcessStatus(
         rss=37736 * KIB,
         anonymous=28552 * KIB,
         file=6112 * KIB,

@@ -16,7 +16,7 @@ from monitors.text import HIDDEN, without_credentials
 from soak.cli import main
 from soak.commands.run import _describe
 from soak.errors import UsageError
-from soak.gpu.pipe import Hello
+from soak.gpu.pipe import ReaderHello
 from soak.plan import config
 from soak.plan.plan import make_plan
 from soak.record import redaction
@@ -50,7 +50,7 @@ def test_nothing_secret_is_in_a_run_folder(tmp_path: Path, monkeypatch: pytest.M
     run.mkdir()
     (trial,) = make_plan(loaded)
     with Store.create(run / FILE) as store:
-        _describe(store, loaded, run, 1.0, Hello((), "", ""))
+        _describe(store, loaded, run, 1.0, ReaderHello((), "", ""))
         ended = {"state": "ended", "started": 1.0, "seconds": 1.0, "end_reason": "failed"}
         message = f"cannot log in with {TOKEN} at https://u:{URL}@host/x?api_key=abcdefgh"
         store.put_trial(0, trial.name, {**trial.facts(), **ended, "end_message": message})

@@ -17,7 +17,7 @@ from soak.record.store import FILE, Store
 from soak.service.archive import Archive
 from soak.service.config import RetentionTable
 from soak.service.retention import superfluous
-from soak.service.state import StateFolder
+from soak.service.state_folder import StateFolder
 from soak.service.troubles import KINDS, Troubles
 
 GOOD, BAD = "night-20260102T000000Z", "night-20260101T000000Z"
@@ -239,9 +239,9 @@ def test_a_trouble_is_said_once_and_when_it_is_over() -> None:
     said: list[str] = []
     troubles = Troubles(said.append, said.append)
     for what in ("", "the disk is full", "the disk is full", "the disk is\nread-only", "", ""):
-        troubles.tell("state", what)
+        troubles.report("state", what)
     assert said == ["the disk is full", "the disk is read-only", "over: the disk is read-only"]
     assert troubles.all() == []
-    troubles.tell("clock", "it jumped")
+    troubles.report("clock", "it jumped")
     assert troubles.of("clock") == "it jumped"
     assert set(KINDS) == {*KINDS}

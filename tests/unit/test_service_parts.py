@@ -14,10 +14,9 @@ from monitors.catalog import all_specs
 from monitors.gpu import Holder, Reading
 from soak.plan.shipped import shipped
 from soak.record.store import FILE, Store
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.service import config, installation, metrics
 from soak.service.archive import Archive
-from soak.service.board import PATIENCE, Board, Now
 from soak.service.conditions import Facts, computing, descends, hindrance
 from soak.service.config import ConditionsTable
 from soak.service.curve import Curve
@@ -25,6 +24,7 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
+from soak.service.state import PATIENCE, Now, ServiceState
 
 GIB = 1024**3
 
@@ -194,16 +194,16 @@ def test_a_record_of_another_time_keeps_nobody_from_serving(tmp_path: Path) -> N
 
 
 def test_silence_is_not_fresh() -> None:
-    board = Board(metrics.layers_of(all_specs()))
+    state = ServiceState(metrics.layers_of(all_specs()))
     now = Now("s", "cpu", 1, 0.0, 100.0)
-    board.now["s"] = now
-    running = live.Running("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
-    board.hear(now, live.Tick((running,), 0), 100.0)
-    assert board.stale(100.0 + PATIENCE - 2) == ""
-    assert "trial t of s has not been sampled" in board.stale(100.0 + PATIENCE - 0.5)
-    assert "silent" in board.stale(100.0 + PATIENCE + 1)
+    state.now["s"] = now
+    running = messages.TrialState("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
+    state.on_message(now, messages.Tick((running,), 0), 100.0)
+    assert state.stale(100.0 + PATIENCE - 2) == ""
+    assert "trial t of s has not been sampled" in state.stale(100.0 + PATIENCE - 0.5)
+    assert "silent" in state.stale(100.0 + PATIENCE + 1)
     now.paused = True
-    assert board.stale(1e6) == ""
+    assert state.stale(1e6) == ""
 
 
 def test_a_chart_spans_its_box() -> None:

@@ -9,17 +9,17 @@ from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.service.aftercare import Aftercare
-from soak.service.board import Now
 from soak.service.runner import Runner
+from soak.service.state import Now
 
 
 def runner_without_work(monkeypatch: pytest.MonkeyPatch) -> Runner:
     runner = Runner(*[MagicMock() for _ in range(7)])
     monkeypatch.setattr(runner, "_look_after", AsyncMock())
     monkeypatch.setattr(runner, "_aftercare", AsyncMock(spec=Aftercare))
-    runner._board.now = {}
+    runner._state.now = {}
     return runner
 
 
@@ -42,9 +42,9 @@ def test_a_wake_at_the_moment_of_the_stop_does_not_keep_the_service(monkeypatch:
     asyncio.run(act())
 
 
-@pytest.mark.parametrize(("concluded", "closed"), [(None, True), (live.Concluded("leak", "it leaks"), False)])
+@pytest.mark.parametrize(("concluded", "closed"), [(None, True), (messages.RunConcluded("leak", "it leaks"), False)])
 def test_a_run_that_was_killed_is_closed_while_the_service_lives(
-    monkeypatch: pytest.MonkeyPatch, concluded: live.Concluded | None, closed: bool
+    monkeypatch: pytest.MonkeyPatch, concluded: messages.RunConcluded | None, closed: bool
 ) -> None:
     runner = runner_without_work(monkeypatch)
     now = Now("night", "cpu", 7, 0.0, 0.0, hello=MagicMock(run="night-20260101T000000Z"), concluded=concluded)

@@ -213,9 +213,9 @@ def test_each_kind_is_due_at_its_time(tmp_path: Path) -> None:
 
 
 def test_what_was_missed_is_made_up_for_once_or_is_too_late(tmp_path: Path) -> None:
-    made = table(tmp_path, EVERY, replace(CRON, late=Duration(60.0)))
+    made = table(tmp_path, EVERY, replace(CRON, max_lateness=Duration(60.0)))
     assert made.save() == ""
-    again = table(tmp_path, EVERY, replace(CRON, late=Duration(60.0)), now=NOW + DAY)
+    again = table(tmp_path, EVERY, replace(CRON, max_lateness=Duration(60.0)), now=NOW + DAY)
     due = again.due(NOW + DAY)
     assert [(each.schedule.name, each.late) for each in due] == [("every", False), ("cron", True)]
     assert again.due(NOW + DAY) == []

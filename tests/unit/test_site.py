@@ -15,25 +15,25 @@ from starlette.testclient import TestClient
 
 from monitors.catalog import all_specs
 from soak.record.store import FILE, Store
-from soak.runs import messages as live
+from soak.runs import messages
 from soak.service import metrics
 from soak.service.admission import Admission
 from soak.service.archive import Archive
-from soak.service.board import Board, Now, Waiting
 from soak.service.config import ScheduleTable
 from soak.service.history import History
+from soak.service.state import Now, ServiceState, Waiting
 from soak.service.web import Site
 from workloads.protocol import wire
 
 RUN = "night-20260101T000000Z"
-OUTLOOK = live.Outlook(
+OUTLOOK = messages.Outlook(
     "leak", "host_heap: <b>growth</b>", 0.97, "host_heap",
-    (live.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
+    (messages.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
 )  # fmt: skip
-TRIAL = live.Running(
+TRIAL = messages.TrialState(
     "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, 0.5,
     (("host_heap_bytes", "", 5e7), ("steps", "", 100.0), ("tester_rss_bytes", "", 3e7), ("fds", "", 9.0)),
-    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": live.Sampling("failed", 0.01, 2)}, OUTLOOK,
+    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": messages.Sampling("failed", 0.01, 2)}, OUTLOOK,
     ("host_heap_bytes",),
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         layers = metrics.layers_of(all_specs())
-        self.board, self.archive, self.history = Board(layers), Archive(folder / "runs"), History(folder)
+        self.state, self.archive, self.history = ServiceState(layers), Archive(folder / "runs"), History(folder)
         self.schedules = (
             ScheduleTable("night", "n.toml", cron="0 3 * * *"),
             ScheduleTable("day", "d.toml", every=None),
@@ -51,10 +51,10 @@ class Stage:
         self.unready = ""
         self.wall = 1000.0
         self.collector = metrics.BoardCollector(
-            self.board, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall
+            self.state, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall
         )
         registry = metrics.registry_of(self.collector)
-        self.site = Site(self.board, self.archive, self.history, registry, layers, lambda: self.schedules, self.nexts,
+        self.site = Site(self.state, self.archive, self.history, registry, layers, lambda: self.schedules, self.nexts,
                          lambda: self.unready)  # fmt: skip
         folder = self.archive.folder / RUN
         folder.mkdir(parents=True)
@@ -67,11 +67,11 @@ class Stage:
     def nexts(self) -> dict[str, float]:
         return {"night": 2000.0}
 
-    def runs(self, *trials: live.Running) -> Now:
-        now = self.board.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
-        self.board.hear(now, live.Hello("night-20260102T000000Z", 2), 1000.0)
-        self.board.hear(now, live.Tick(trials, 1), 1000.0)
-        self.board.hear(now, live.Tick(trials, 1), 1000.0)
+    def runs(self, *trials: messages.TrialState) -> Now:
+        now = self.state.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
+        self.state.on_message(now, messages.RunBegun("night-20260102T000000Z", 2), 1000.0)
+        self.state.on_message(now, messages.Tick(trials, 1), 1000.0)
+        self.state.on_message(now, messages.Tick(trials, 1), 1000.0)
         return now
 
 
@@ -121,15 +121,17 @@ def test_what_runs_is_told_in_full(stage: Stage, client: TestClient) -> None:
     assert found["soak_tester_rss_bytes", ""] == 3e7
     assert found["soak_fresh", ""] == 1
     stage.wall = 2000.0
-    assert stage.board.stale(stage.wall)
+    assert stage.state.stale(stage.wall)
 
 
 def test_a_trial_that_ends_leaves_no_series_but_its_verdict(stage: Stage, client: TestClient) -> None:
     now = stage.runs(TRIAL)
-    stage.board.hear(now, live.Tick((), 0), 1001.0)
-    stage.board.hear(now, live.Judged("leaky-torch", "w", "torch", "infer", "cpu", False, OUTLOOK), 1001.0)
-    stage.board.hear(now, live.Concluded("invalid", "a control failed"), 1001.0)
-    stage.board.finished(now, "invalid")
+    stage.state.on_message(now, messages.Tick((), 0), 1001.0)
+    stage.state.on_message(
+        now, messages.TrialJudged("leaky-torch", "w", "torch", "infer", "cpu", False, OUTLOOK), 1001.0
+    )
+    stage.state.on_message(now, messages.RunConcluded("invalid", "a control failed"), 1001.0)
+    stage.state.finished(now, "invalid")
     text = client.get("/metrics").text
     assert "soak_memory_bytes{" not in text
     assert "soak_trial_state{" not in text
@@ -171,7 +173,7 @@ def test_healthy_is_the_process_and_ready_the_schedule(stage: Stage, client: Tes
 
 def test_every_answer_of_the_api_is_as_described(stage: Stage, client: TestClient) -> None:
     stage.runs(TRIAL)
-    stage.board.waiting.append(Waiting("day", "cpu", 990.0, 990.0, "the disk is full"))
+    stage.state.waiting.append(Waiting("day", "cpu", 990.0, 990.0, "the disk is full"))
     document = client.get("/api/v1/openapi.json").json()
     for path, methods in document["paths"].items():
         schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]

@@ -51,7 +51,8 @@ class Workload(Protocol):
     """A model driven by a stream, keeping its recurrent state across clips.
 
     One file in `workloads/models/` (or `faults/`, `lookalikes/`, `growth/`) is one workload. The module imports on a
-    machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says what it is, and defines
+    machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says
+    what it is, and defines
 
     - `FRAMEWORKS: tuple[str, ...]`, of torch and tensorflow;
     - `MODES: tuple[str, ...]`, of train and infer;

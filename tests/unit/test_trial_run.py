@@ -12,7 +12,7 @@ from monitors.latest import Latest
 from monitors.model import MetricSpec, Sample
 from soak.engine.lifecycle import spawned
 from soak.engine.sampling import Feed
-from soak.engine.trial_run import MEMORY, Running
+from soak.engine.trial_run import MEMORY, TrialRun
 from soak.plan.plan import Trial
 from workloads.protocol import wire
 from workloads.protocol.order import TrialSpec
@@ -21,24 +21,24 @@ ANONYMOUS = MetricSpec(MEMORY, "bytes", "Memory", "anonymous", judged=True)
 
 
 @pytest.fixture
-def running() -> Running:
+def running() -> TrialRun:
     """Spawned at 100 s."""
     trial = Trial(0, "t", "p", TrialSpec("recurrent", "torch", duration=600.0))
     nothing = cast(Any, SimpleNamespace(seen=None, raised=frozenset()))
-    return Running(trial, nothing, Feed(0, 1, None, 100.0), spawned(100.0), 100.0, 0.0, nothing)
+    return TrialRun(trial, nothing, Feed(0, 1, None, 100.0), spawned(100.0), 100.0, 0.0, nothing)
 
 
-def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(running: Running) -> None:
+def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(running: TrialRun) -> None:
     assert running.stepped(101.0) is None
     running.ready_at = 105.0
     assert running.stepped(106.0) is None
     for t in range(81):
-        running.hear(wire.Beat(float(t), {}), 300.0)
+        running.on_beat(wire.Beat(float(t), {}), 300.0)
     assert running.stepped(300.0) == 105.0 + 79.0
     assert running.stepped(120.0) == 120.0, "no later than now, whatever it says"
 
 
-def test_growth_so_far_is_shown_once_it_is_no_start_up(running: Running) -> None:
+def test_growth_so_far_is_shown_once_it_is_no_start_up(running: TrialRun) -> None:
     latest = Latest()
 
     def at(now: float) -> float | None:
@@ -46,7 +46,7 @@ def test_growth_so_far_is_shown_once_it_is_no_start_up(running: Running) -> None
         return running.status(latest, now).bytes_per_hour
 
     assert [at(100.0 + second) for second in range(40)] == [None] * 40, "no step yet"
-    running.hear(wire.Beat(0.0, {}), 140.0)
+    running.on_beat(wire.Beat(0.0, {}), 140.0)
     shown = [at(140.0 + second) for second in range(int(SETTLING) + 10)]
     assert shown[: int(SETTLING)] == [None] * int(SETTLING)
     assert shown[-1] == 0.0

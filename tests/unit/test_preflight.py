@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from soak.errors import ConfigError
-from soak.plan import config, interpreter
-from soak.plan import preflight as feasible
+from soak.plan import config, interpreter, preflight
 from soak.plan.plan import make_plan
 
 
@@ -17,7 +16,7 @@ def check(folder: Path, python: str) -> None:
     path = folder / "soak.toml"
     path.write_text('[run]\nduration = "1 s"\n[[trial]]\nworkload = "fault_fd"\nframework = "torch"\n')
     loaded = config.load(path, [f"trial.0.python='{python}'"])
-    feasible.check(loaded, make_plan(loaded))
+    preflight.check(loaded, make_plan(loaded))
 
 
 def script(folder: Path, text: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from monitors.gpu import Sight
+from monitors.gpu import Snapshot
 from monitors.model import StalledError, Target
 
 
-class SightReader:
+class SnapshotReader:
     """Tells a new reading from one that was seen before. A driver that falls silent leaves a gap, not a flat line."""
 
     def __init__(self) -> None:
         self._last = 0
 
-    def read(self, target: Target) -> Sight | None:
+    def read(self, target: Target) -> Snapshot | None:
         """A new reading; None where none has come since the last call, or the trial has no device.
 
         Raises:
@@ -23,10 +23,10 @@ class SightReader:
             return None
         if target.gpu_stalled:
             raise StalledError(target.gpu_stalled)
-        sight = target.gpu
-        if sight is None or sight.number == self._last:
+        snapshot = target.gpu
+        if snapshot is None or snapshot.number == self._last:
             return None
-        self._last = sight.number
-        if sight.reading.error:
-            raise LookupError(sight.reading.error)
-        return sight
+        self._last = snapshot.number
+        if snapshot.reading.error:
+            raise LookupError(snapshot.reading.error)
+        return snapshot

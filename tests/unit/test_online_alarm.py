@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from soak.engine import alarm as watch
-from soak.engine.alarm import Watch
+from soak.engine.alarm import OnlineAlarm
 
 
 class Look:
@@ -30,18 +30,18 @@ class Look:
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
+def watched(monkeypatch: pytest.MonkeyPatch) -> OnlineAlarm:
     monkeypatch.setattr(watch, "Judging", Look)
     Look.results, Look.asked = [], []
-    return Watch(Path("run"), 3, 0.05)
+    return OnlineAlarm(Path("run"), 3, 0.05)
 
 
-def look(watched: Watch, elapsed: float, share: float) -> list[str]:
-    assert watched.attend(elapsed, share) == []
-    return watched.attend(elapsed, share)
+def look(watched: OnlineAlarm, elapsed: float, share: float) -> list[str]:
+    assert watched.poll(elapsed, share) == []
+    return watched.poll(elapsed, share)
 
 
-def test_it_takes_three_looks_running_and_is_told_once(watched: Watch) -> None:
+def test_it_takes_three_looks_running_and_is_told_once(watched: OnlineAlarm) -> None:
     Look.results = [["heap"], ["heap", "fds"], ["heap", "fds"], ["heap", "fds"]]
     assert look(watched, 1000, 0.26) == []
     assert look(watched, 1200, 0.31) == []
@@ -50,24 +50,24 @@ def test_it_takes_three_looks_running_and_is_told_once(watched: Watch) -> None:
     assert watched.raised == {"heap", "fds"}
 
 
-def test_evidence_that_comes_and_goes_raises_nothing(watched: Watch) -> None:
+def test_evidence_that_comes_and_goes_raises_nothing(watched: OnlineAlarm) -> None:
     Look.results = [["heap"], ["heap"], [], ["heap"], ["heap"]]
     assert not any(look(watched, 1000 + 200 * k, 0.26 + 0.06 * k) for k in range(5))
 
 
-def test_it_does_not_look_early_nor_often(watched: Watch) -> None:
-    assert watched.attend(1000, 0.2) == []
-    assert watched.attend(30, 0.9) == [], "a trial of seconds is judged at its end"
-    assert watched.attend(1000, None) == [], "how long it will be is not known yet"
+def test_it_does_not_look_early_nor_often(watched: OnlineAlarm) -> None:
+    assert watched.poll(1000, 0.2) == []
+    assert watched.poll(30, 0.9) == [], "a trial of seconds is judged at its end"
+    assert watched.poll(1000, None) == [], "how long it will be is not known yet"
     assert Look.asked == []
     Look.results = [[]]
     look(watched, 1000, 0.3)
-    watched.attend(1030, 0.5)
+    watched.poll(1030, 0.5)
     assert len(Look.asked) == 1
 
 
 def test_no_alarm_is_asked_for_with_alpha_0(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Judging", Look)
     Look.asked = []
-    assert Watch(Path("run"), 0, 0.0).attend(1e6, 0.9) == []
+    assert OnlineAlarm(Path("run"), 0, 0.0).poll(1e6, 0.9) == []
     assert Look.asked == []
