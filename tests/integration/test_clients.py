@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.installed import need
+from tests.loopback import free_port, is_open
 from tests.patience import wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
@@ -21,6 +22,7 @@ from workloads.servers import grpc_echo, http_echo
 
 SETUP = Setup("client", "none", "infer", "eager", 0, 0)
 KINDS = ("http", "grpc")
+CLOSE = b"Connection: close\r\n\r\n"
 
 
 class Payloads:
@@ -35,22 +37,17 @@ class Place:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._servers: list[subprocess.Popen[bytes]] = []
         self._clients: list[Any] = []
 
     def serve(self, **options: Any) -> subprocess.Popen[bytes]:
         module: Any = http_echo if self.kind == "http" else grpc_echo
-        process = subprocess.Popen(module.command(module.Options(**options), self.port))
+        command = [word.replace("{port}", str(self.port)) for word in module.command(module.Options(**options))]
+        process = subprocess.Popen(command)
         self._servers.append(process)
-        wait_for(self.open)
+        wait_for(lambda: is_open(self.port))
         return process
-
-    def open(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def client(self, **options: Any) -> Any:
         module: Any = http_client if self.kind == "http" else grpc_client
@@ -210,8 +207,8 @@ def test_a_payload_can_be_part_of_the_url(place: Place) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [(b"hello\r\n\r\n", "invalid"), (b"", "reset"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "reset"),
-     (b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "invalid"),
-     (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "status_4xx")],
+     (b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n" + CLOSE, "invalid"),
+     (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n" + CLOSE, "status_4xx")],
 )  # fmt: skip
 def test_what_is_no_answer_is_an_error_of_a_kind(place: Place, answer: bytes, kind: str) -> None:
     listener = socket.create_server(("127.0.0.1", place.port))

@@ -14,6 +14,8 @@ from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("none",)
 MODES = ("infer",)
+DEVICES = ("cpu",)
+SOURCES = ("requests", "none")
 PULLS = True
 
 _HEALTH = "/grpc.health.v1.Health/Check"

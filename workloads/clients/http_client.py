@@ -15,6 +15,8 @@ from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("none",)
 MODES = ("infer",)
+DEVICES = ("cpu",)
+SOURCES = ("requests", "none")
 PULLS = True
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -30,9 +30,9 @@ class Options:
     """Answer every so many requests with status 500; 0 for none."""
 
 
-def command(options: Options, port: int) -> list[str]:
-    """The arguments that start it on that port of 127.0.0.1."""
-    return [sys.executable, "-P", __file__, "--port", str(port), "--options", json.dumps(asdict(options))]
+def command(options: Options) -> list[str]:
+    """The arguments that start it; `{port}` stands for the port of 127.0.0.1 that it listens on."""
+    return [sys.executable, "-P", __file__, "--port", "{port}", "--options", json.dumps(asdict(options))]
 
 
 class Echo:
