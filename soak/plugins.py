@@ -9,10 +9,15 @@ import monitors.catalog
 import monitors.detection.judge
 import reports.catalog
 import workloads.catalog
+import workloads.sources
 
 
 def _workloads() -> list[dict[str, Any]]:
     return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _sources() -> list[dict[str, Any]]:
+    return [workloads.sources.describe(name) for name in workloads.sources.names()]
 
 
 def _samplers() -> list[dict[str, Any]]:
@@ -44,5 +49,6 @@ PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "detectors": _detectors,
     "formats": _formats,
     "samplers": _samplers,
+    "sources": _sources,
     "workloads": _workloads,
 }
