@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ FRAMEWORKS = ("none",)
 MODES = ("infer",)
 DEVICES = ("cpu",)
 SOURCES = ("requests", "none")
-PULLS = True
+REQUIRES = {"grpc": "soak[clients]"}
 
 _HEALTH = "/grpc.health.v1.Health/Check"
 _SERVING = b"\x08\x01"
@@ -73,6 +72,8 @@ def build(setup: Setup, options: Options) -> Any:
         NotServingError: the server did not come up within `give_up` seconds, or says that it does not serve.
         ValueError: a header cannot be read.
     """
+    import asyncio
+
     from workloads.load.client import Client
     from workloads.load.generator import Generator
 
@@ -116,6 +117,8 @@ class _Sender:
 
     async def check_health(self) -> None:
         """Wait until the server is there, and ask how it is."""
+        import asyncio
+
         options, grpc = self._options, self._grpc
         try:
             async with asyncio.timeout(options.give_up):

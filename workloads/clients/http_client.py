@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import urllib.parse
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ FRAMEWORKS = ("none",)
 MODES = ("infer",)
 DEVICES = ("cpu",)
 SOURCES = ("requests", "none")
-PULLS = True
+REQUIRES = {"aiohttp": "soak[clients]"}
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CHUNK = 1 << 16
@@ -69,6 +68,8 @@ def build(setup: Setup, options: Options) -> Any:
         AddressError: the URL leads to another machine, or nowhere.
         ValueError: a header cannot be read.
     """
+    import asyncio
+
     from workloads.load.client import Client
     from workloads.load.generator import Generator
 

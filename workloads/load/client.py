@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from workloads.load.generator import Generator
-
-
-class Pulled(Protocol):
-    """A source, as far as a client needs one."""
-
-    def next(self) -> object:
-        """The next payload."""
-        ...
+from workloads.protocol.source import Source
 
 
 class Client:
-    """Drives a generator. What a step computes is nothing: it is 0."""
+    """Drives a generator. A step takes as many payloads of the source as it has requests to send."""
 
+    pulls = True
     output: Any = None
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
-    def step(self, source: Pulled) -> float:
+    def step(self, source: Source) -> None:
         """One interval of load, with payloads of the source.
 
         Raises:
             ServerSilentError: the server has not answered for as long as the client was told to wait.
         """
         self._generator.run(source.next)
-        return 0.0
 
     def counters(self) -> Mapping[str, float]:
         """Requests, answers, errors by kind and latencies."""

@@ -16,6 +16,7 @@ from workloads.load.options import LoadOptions
 from workloads.load.outcome import ANSWERS, Outcome, Tally
 from workloads.load.schedule import ClosedLoop, OpenLoop, Schedule
 from workloads.load.silence import Silence
+from workloads.protocol.contract import Tick
 from workloads.protocol.wire import LATENCY_BOUNDS
 
 _BUCKETS = tuple(f"request_latency_le_{bound:g}" for bound in LATENCY_BOUNDS)
@@ -102,7 +103,7 @@ class Generator:
         while self._failure is None and (now := time.monotonic()) < end:
             due = schedule.take(now, len(self._tasks))
             if due is not None:
-                self._start(payload_of(take()), due)
+                self._start(take, due)
                 # A closed loop on a fast server would else keep starting, and never read an answer.
                 await asyncio.sleep(0)
             else:
@@ -113,7 +114,12 @@ class Generator:
             return OpenLoop(self._options.rate, self._options.max_in_flight, time.monotonic())
         return ClosedLoop(self._options.concurrency)
 
-    def _start(self, payload: bytes, due: float) -> None:
+    def _start(self, take: Callable[[], object], due: float) -> None:
+        try:
+            payload = payload_of(take())
+        except Exception as error:  # noqa: BLE001  (told by `run`; an end of the source would be none in a coroutine)
+            self._failure = error
+            return
         self._tally.sent += 1
         task = self._loop.create_task(self._one(payload, due))
         self._tasks.add(task)
@@ -151,7 +157,7 @@ class Generator:
 
 
 def payload_of(item: object) -> bytes:
-    """What a source yielded, as the body of a request: bytes as they are, text as UTF-8, nothing as no body.
+    """What a source yielded, as the body of a request: bytes as they are, text as UTF-8, a tick of a clock as no body.
 
     Raises:
         TypeError: it is something else.
@@ -160,6 +166,6 @@ def payload_of(item: object) -> bytes:
         return bytes(item)
     if isinstance(item, str):
         return item.encode()
-    if item is None:
+    if item is None or isinstance(item, Tick):
         return b""
     raise TypeError(f"a client sends bytes or text, and its source yields {type(item).__name__}: use source requests")

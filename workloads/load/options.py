@@ -1,8 +1,9 @@
 """What every client can be told, and the contract of a client.
 
-One file in `workloads/clients/` is one client: a workload (`workloads.protocol.contract`) whose `FRAMEWORKS` is
-`("none",)`, whose `PULLS` is true, as it takes from its source one payload a request, and whose options are
-`LoadOptions` and its own. One step is one interval of load; requests under way stay so across steps.
+One file in `workloads/clients/` is one client, and so is a module that an entry point of the group `soak.clients`
+names: a workload (`workloads.protocol.contract`) whose `FRAMEWORKS` is `("none",)`, whose `SOURCES` are `requests` and
+`none`, whose options are `LoadOptions` and its own, and whose `build` makes a `workloads.load.client.Client`. One step
+is one interval of load; requests under way stay so across steps.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ Needs grpcio alone, and nothing of soak: it is started as a file. Answers the st
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import signal
 import sys
@@ -45,6 +44,8 @@ class Echo:
 
     async def call(self, request: bytes, context: Any) -> bytes:
         """The method `/soak.Echo/Call`."""
+        import asyncio
+
         import grpc
 
         self._calls += 1
@@ -64,6 +65,8 @@ class Echo:
 
 async def serve(options: Options, port: int) -> None:
     """Serve until it is told to stop."""
+    import asyncio
+
     import grpc
 
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", 1 << 24)])
@@ -82,6 +85,8 @@ async def serve(options: Options, port: int) -> None:
 
 def main() -> None:
     """Serve until it is told to stop."""
+    import asyncio
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--options", type=json.loads, default={})
