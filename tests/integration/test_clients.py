@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 
 from tests.installed import need
+from tests.integration.test_child import Child
 from tests.loopback import free_port, is_open
 from tests.patience import wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
 from workloads.load.silence import ServerSilentError
 from workloads.protocol.contract import Setup
+from workloads.protocol.order import StreamSpec, TrialSpec
+from workloads.protocol.wire import Beat, Done, Note
 from workloads.servers import grpc_echo, http_echo
 
 SETUP = Setup("client", "none", "infer", "eager", 0, 0)
@@ -49,12 +53,15 @@ class Place:
         wait_for(lambda: is_open(self.port))
         return process
 
+    def where(self) -> dict[str, str]:
+        """Options that lead a client here."""
+        if self.kind == "http":
+            return {"url": f"http://127.0.0.1:{self.port}/"}
+        return {"target": f"localhost:{self.port}"}
+
     def client(self, **options: Any) -> Any:
         module: Any = http_client if self.kind == "http" else grpc_client
-        where = (
-            {"url": f"http://127.0.0.1:{self.port}/"} if self.kind == "http" else {"target": f"localhost:{self.port}"}
-        )
-        self._clients.append(module.build(SETUP, module.Options(**{"step_seconds": 0.05, **where, **options})))
+        self._clients.append(module.build(SETUP, module.Options(**{"step_seconds": 0.05, **self.where(), **options})))
         return self._clients[-1]
 
     def close(self) -> None:
@@ -232,3 +239,48 @@ def answer_all(listener: socket.socket, answer: bytes) -> None:
         with connection:
             connection.recv(65536)
             connection.sendall(answer)
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., Child]]:
+    children: list[Child] = []
+
+    def started(place: Place, **options: Any) -> Child:
+        spec = TrialSpec(
+            f"{place.kind}_client", "none", options={**place.where(), **options},
+            stream=StreamSpec("requests", {"sizes": [100, 200]}), beat_interval=0.2, duration=24 * 3600.0,
+        )  # fmt: skip
+        children.append(Child(spec))
+        return children[-1]
+
+    yield started
+    for each in children:
+        each.close()
+
+
+@every_kind
+def test_a_worker_beats_with_what_its_client_counts(place: Place, child: Callable[..., Child]) -> None:
+    place.serve()
+    worker = child(place, rate=200.0)
+    beat = next(m for m in worker.messages() if isinstance(m, Beat) and m.values["responses"] >= 100)
+    assert beat.values["payloads"] == beat.values["requests"]
+    assert 100 * beat.values["payloads"] <= beat.values["payload_bytes"] <= 200 * beat.values["payloads"]
+    assert beat.values["distinct_sizes"] == 2
+    assert beat.values["steps"] >= 1
+    assert "own_requests" not in beat.values
+    assert "loss" not in beat.values
+    worker.process.terminate()
+    assert worker.until(Done) == Done("stopped")
+
+
+@every_kind
+def test_a_worker_whose_server_is_gone_ends_with_that_reason(place: Place, child: Callable[..., Child]) -> None:
+    server = place.serve()
+    worker = child(place, timeout=0.5, give_up=3.0)
+    next(m for m in worker.messages() if isinstance(m, Beat) and m.values["responses"] >= 10)
+    server.kill()
+    *told, done = worker.messages()
+    assert [note.kind for note in told if isinstance(note, Note)] == ["server_silent"]
+    assert isinstance(done, Done)
+    assert done.reason == "failed"
+    assert re.search(f"the server at .*:{place.port}/? stopped answering: no response for 3 s: refused", done.message)
