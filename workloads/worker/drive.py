@@ -7,7 +7,7 @@ import gc
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from workloads.protocol import wire
@@ -56,8 +56,9 @@ class Drive:
 
             self._golden = golden_of(self._workload, self._spec)
         self._began = self._beat_at = time.monotonic()
+        pulls = getattr(self._workload, "pulls", False)
         while True:
-            item = self._source.next()
+            item = self._source if pulls else self._source.next()
             self._pace()
             began = time.monotonic()
             self._loss = self._workload.step(item)
@@ -123,11 +124,18 @@ class Drive:
         began = time.monotonic()
         if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
             self._pipe.send(note)
+        self._note()
         self._pipe.send(wire.Beat(now - self._began, self._values(now)))
         self._beat_at = now
         self._beat_seconds += time.monotonic() - began
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
+
+    def _note(self) -> None:
+        """Tell what the workload has to tell."""
+        notes: Callable[[], Iterable[tuple[str, str]]] | None = getattr(self._workload, "notes", None)
+        for kind, message in notes() if notes else ():
+            self._pipe.send(wire.Note(kind, message))
 
     def _values(self, now: float) -> dict[str, float]:
         values = {"steps": float(self._steps), **heap.read(), **allocators.read(), **self._timing(now)}
