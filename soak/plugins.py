@@ -9,10 +9,21 @@ import monitors.catalog
 import monitors.detection.judge
 import reports.catalog
 import workloads.catalog
+from workloads import executions, frameworks
 
 
 def _workloads() -> list[dict[str, Any]]:
     return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _executions() -> list[dict[str, Any]]:
+    order = frameworks.names()
+    rows = [executions.describe(name) for name in executions.names()]
+    return sorted(rows, key=lambda row: order.index(row["framework"]) if row["framework"] in order else len(order))
+
+
+def _frameworks() -> list[dict[str, Any]]:
+    return [frameworks.describe(name) for name in frameworks.names()]
 
 
 def _samplers() -> list[dict[str, Any]]:
@@ -42,7 +53,9 @@ def _detectors() -> list[dict[str, Any]]:
 
 PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "detectors": _detectors,
+    "executions": _executions,
     "formats": _formats,
+    "frameworks": _frameworks,
     "samplers": _samplers,
     "workloads": _workloads,
 }

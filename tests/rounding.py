@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from workloads.architecture import Sizes
+from workloads.networks.architecture import Sizes
 
 UNIT = {"bfloat16": 2.0**-8, "float32": 2.0**-24}
 """The largest relative error of one rounding, by precision."""

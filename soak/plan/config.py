@@ -16,11 +16,10 @@ from soak.gpu import placement
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.tables import convert, known_keys, read_toml
 from soak.record.rows import is_file
+from workloads import executions, frameworks
 from workloads.protocol.order import MOST_NOISE, StreamSpec
 
-Framework = Literal["torch", "tensorflow"]
 Mode = Literal["train", "infer"]
-Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 MOST_REPEATS = 1000
 MOST_TABLES = 1000
@@ -91,9 +90,9 @@ class TrialTable:
     """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
 
     workload: Word
-    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
-    execution: list[Execution] | Execution = "eager"
+    execution: list[Word] | Word = executions.DEFAULT
     name: Word = ""
     duration: Duration | None = None
     stream_time: Duration | None = None

@@ -16,10 +16,8 @@ from soak.gpu.pool import GpuPool
 from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
 from soak.plan.plan import Trial
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 from workloads.catalog import WorkloadError
-
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
 
 
 def check(config: Config, plan: Sequence[Trial]) -> None:
@@ -64,6 +62,7 @@ def _workload(config: Config, trial: Trial) -> None:
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
+        ("execution", spec.execution, getattr(module, "EXECUTIONS", (spec.execution,))),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
@@ -86,19 +85,25 @@ def _interpreter(config: Config, trial: Trial) -> None:
 
 
 def _framework(config: Config, trial: Trial) -> None:
-    framework = trial.spec.framework
-    if not _has(trial.python, framework):
-        where = trial.python or sys.executable
-        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
-        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+    spec = trial.spec
+    execution = executions.find(spec.framework, spec.execution)
+    missing = [module for module in execution.REQUIRES if not _has(trial.python, module)]
+    if missing:
+        known = frameworks.load(execution.EXECUTED_BY)
+        # What the framework brings is told by its name, and what else an execution needs by its own.
+        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
+        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
+        hint = f"{what} not installed in {trial.python or sys.executable}: {install}, or name another `python`"
+        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
+        raise ConfigError(config.path, f"trial {trial.name}: {key}", value, hint)
 
 
 @cache
-def _has(python: str, framework: str) -> bool:
+def _has(python: str, module: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
-        return importlib.util.find_spec(framework) is not None
+        return importlib.util.find_spec(module) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
-        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return ask(python, found, "-P") == 0
     return False

@@ -19,7 +19,7 @@ import pytest
 
 from tests.installed import need, package_folders
 from tests.patience import PATIENCE, wait_for
-from workloads import tf_runtime, torch_runtime
+from workloads.frameworks import tensorflow, torch
 
 ROOT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
@@ -80,8 +80,8 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
 def frameworks() -> None:
     """Both frameworks in this process, made ready once: later would be too late."""
     need("torch", "tensorflow")
-    torch_runtime.prepare(1, 0)
-    tf_runtime.prepare(1, 0)
+    torch.prepare(1, 0)
+    tensorflow.prepare(1, 0)
 
 
 @pytest.fixture(scope="session")

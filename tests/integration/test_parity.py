@@ -14,7 +14,7 @@ import pytest
 
 from tests.rounding import SINGLE, apart, roundings, roundings_of_training
 from workloads import catalog
-from workloads.architecture import Sizes
+from workloads.networks.architecture import Sizes
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec
 from workloads.stream import open_stream

@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workloads import catalog
+from workloads import catalog, frameworks
 from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Clip, Setup, Workload
@@ -133,11 +133,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
 
 def runtime_of(framework: str) -> Any:
     """What the workloads of one framework share."""
-    if framework == "torch":
-        from workloads import torch_runtime as runtime
-    else:
-        from workloads import tf_runtime as runtime  # type: ignore[no-redef]
-    return runtime
+    return frameworks.load(framework)
 
 
 def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
@@ -297,7 +293,7 @@ def environment() -> dict[str, str]:
     facts = {"python": platform.python_version(), "numpy": numpy.__version__, "libc": " ".join(platform.libc_ver())}
     facts["allocator"] = allocator()
     facts["sandbox"] = sandbox.said()
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
+    return facts | {name: value for name, value in os.environ.items() if name.startswith((*TOLD, *frameworks.told()))}
 
 
 def allocator() -> str:

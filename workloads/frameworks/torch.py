@@ -1,11 +1,26 @@
-"""PyTorch in the child: made ready before the first import, and what it says of itself. Imports torch when used."""
+"""PyTorch: what is known of it without it, and how it is made ready and asked in the child."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from workloads.errors import DeviceError
+
+TITLE = "PyTorch"
+ABOUT = "PyTorch"
+MODULES = ("torch",)
+INSTALL = "pip install 'soak[torch]'"
+TOLD = ("PYTORCH_",)
+GPU_QUESTION = """
+import json, torch
+seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+built = torch.version.cuda or torch.version.hip or ""
+print(json.dumps({"version": torch.__version__, "built": built, "devices": seen}))
+"""
+CUDA_BUILD = "`pip install --force-reinstall torch` with the index that pytorch.org names under Get Started for CUDA"
+BLIND = "`python -c 'import torch; torch.zeros(1).cuda()'` says why; often /dev/nvidia-uvm or a library"
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
@@ -77,3 +92,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     # Neither plain memory of the host nor page-locked memory has an error of its own.
     told = ("DefaultCPUAllocator: can't allocate", "CUDA error: out of memory")
     return isinstance(error, RuntimeError) and any(text in str(error) for text in told)
+
+
+def ones(count: int, device: str) -> Any:
+    """A tensor of so many float32 ones."""
+    import torch
+
+    return torch.ones(count, device=device)

@@ -1,4 +1,4 @@
-"""TensorFlow in the child: made ready before the first import, and what it says of itself. Imports it when used."""
+"""TensorFlow: what is known of it without it, and how it is made ready and asked in the child."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ from typing import Any
 
 from workloads.errors import DeviceError
 from workloads.worker.cuda_driver import DriverError, visible_memory
+
+TITLE = "TensorFlow"
+ABOUT = "TensorFlow"
+MODULES = ("tensorflow",)
+INSTALL = "pip install 'soak[tensorflow]'"
+TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
+GPU_QUESTION = """
+import json, os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+import tensorflow as tf
+built = str(tf.sysconfig.get_build_info().get("cuda_version", "")) if tf.test.is_built_with_cuda() else ""
+print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.config.list_physical_devices("GPU"))}))
+"""
+CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`"
+BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
@@ -93,3 +108,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     import tensorflow as tf
 
     return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+
+
+def ones(count: int, device: str) -> Any:
+    """A tensor of so many float32 ones."""
+    import tensorflow as tf
+
+    with place(device):
+        return tf.ones((count,))

@@ -1,0 +1,26 @@
+"""The two architectures that the workloads of `models/` run, in every framework that they are written in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workloads import frameworks as known
+from workloads.networks import authored
+from workloads.registry import Registry
+
+_REGISTRY = Registry("network", (authored,), "soak.networks", ("build",))
+
+
+def frameworks() -> tuple[str, ...]:
+    """Those that the architectures are written in, in the order of all."""
+    written = _REGISTRY.names()
+    return tuple(name for name in known.names() if name in written)
+
+
+def load(framework: str) -> Any:
+    """The module of the networks of a framework; it imports the framework.
+
+    Raises:
+        PluginError: there is none.
+    """
+    return _REGISTRY.load(framework)
