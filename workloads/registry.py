@@ -9,7 +9,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -55,6 +55,25 @@ class Registry:
         if missing:
             raise PluginError(f"{self.kind} {name!r} ({module.__file__}) lacks {', '.join(missing)}")
         return module
+
+    def usable(self) -> Mapping[str, Any]:
+        """The modules of all that keep their contract, by name."""
+        return self._loaded[0]
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the others: told to who asks for one, and no reason to end what does not."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        found: dict[str, Any] = {}
+        wrong: list[str] = []
+        for name in self.names():
+            try:
+                found[name] = self.load(name)
+            except PluginError as error:
+                wrong.append(str(error))
+        return found, tuple(wrong)
 
     @cached_property  # every installed distribution is looked into: milliseconds
     def _paths(self) -> dict[str, str]:

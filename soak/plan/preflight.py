@@ -18,6 +18,7 @@ from soak.plan.interpreter import ask, problem
 from soak.plan.plan import Trial
 from workloads import catalog, executions, frameworks
 from workloads.catalog import WorkloadError
+from workloads.protocol.order import TrialSpec
 
 
 def check(config: Config, plan: Sequence[Trial]) -> None:
@@ -39,7 +40,7 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec.workload)) for t in plan]
+    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec)) for t in plan]
     try:
         pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
     except PlacementError as error:
@@ -48,8 +49,10 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
         raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
 
 
-def _needs_gpu(workload: str) -> bool:
-    return "cpu" not in catalog.devices_of(catalog.load(workload))
+def _needs_gpu(spec: TrialSpec) -> bool:
+    execution = executions.find(spec.framework, spec.execution)
+    both = catalog.devices_of(catalog.load(spec.workload)), executions.devices_of(execution)
+    return not all("cpu" in devices for devices in both)
 
 
 def _workload(config: Config, trial: Trial) -> None:
@@ -62,7 +65,7 @@ def _workload(config: Config, trial: Trial) -> None:
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
-        ("execution", spec.execution, getattr(module, "EXECUTIONS", (spec.execution,))),
+        ("execution", spec.execution, executions.taken_by(module, spec.framework)),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"

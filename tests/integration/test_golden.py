@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads import catalog
+from workloads import catalog, networks
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
 from workloads.stream import open_stream
@@ -16,7 +16,7 @@ from workloads.worker.golden import distance, golden_clip
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec(clip_length="set", clip_frames=(5, 8)))
-WAYS = [("torch", "eager"), ("tensorflow", "eager"), ("tensorflow", "graph")]
+WAYS = networks.ways()
 
 
 def built(name: str, framework: str, mode: str, execution: str, **options: Any) -> Any:

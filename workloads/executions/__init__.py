@@ -9,7 +9,8 @@ reads it; its docstring's first line says what it is, and it defines
 - `REQUIRES: tuple[str, ...]`: modules that must be importable;
 - `MODES: tuple[str, ...]`, of train and infer;
 - `TOPOLOGY: Topology`: the processes that a trial is made of;
-- `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`.
+- `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
+- where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda.
 
 Other packages add their own through the entry-point group `soak.executions`.
 """
@@ -17,12 +18,12 @@ Other packages add their own through the entry-point group `soak.executions`.
 from __future__ import annotations
 
 import difflib
-import functools
 import sys
 from typing import Any
 
 from workloads.registry import PluginError, Registry, missing_of
 
+DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
 """What a trial runs in that names none."""
 _PARTS = ("NAME", "AUTHORED_IN", "EXECUTED_BY", "REQUIRES", "MODES", "TOPOLOGY", "make_step")
@@ -45,13 +46,23 @@ def load(name: str) -> Any:
 
 def of(framework: str) -> dict[str, Any]:
     """The executions of networks written in a framework, by their names in a config, the default first."""
-    found = [module for module in _loaded()[0] if framework == module.AUTHORED_IN]
-    return {module.NAME: module for module in sorted(found, key=lambda each: (each.NAME != DEFAULT, each.NAME))}
+    found: dict[str, Any] = {}
+    # Nobody else's takes the name of one of ours.
+    for module in sorted(_REGISTRY.usable().values(), key=lambda each: not each.__name__.startswith(__name__)):
+        if framework == module.AUTHORED_IN:
+            found.setdefault(module.NAME, module)
+    return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 
 def problems() -> tuple[str, ...]:
     """What is wrong with those that break their contract, or have the name of another; no config finds them."""
-    return _loaded()[1]
+    wrong = list(_REGISTRY.problems())
+    for name, module in _REGISTRY.usable().items():
+        other = of(module.AUTHORED_IN)[module.NAME]
+        if other is not module:
+            taken = f"{other.__name__} is the execution {module.NAME!r} of {module.AUTHORED_IN} already"
+            wrong.append(f"execution {name!r} ({module.__file__}): {taken}")
+    return tuple(wrong)
 
 
 def find(framework: str, execution: str) -> Any:
@@ -74,33 +85,30 @@ def expected(framework: str, execution: str) -> str:
     return "; ".join((f"expected {' or '.join(known) or 'none'} for {framework}{hint}", *problems()))
 
 
-@functools.cache
-def _loaded() -> tuple[tuple[Any, ...], tuple[str, ...]]:
-    """All that keep their contract, and what is wrong with the others."""
-    found: dict[tuple[str, str], Any] = {}
-    wrong: list[str] = []
-    for name in names():
-        try:
-            module = load(name)
-        except PluginError as error:
-            wrong.append(str(error))
-            continue
-        other = found.setdefault((module.AUTHORED_IN, module.NAME), module)
-        if other is not module:
-            taken = f"{module.AUTHORED_IN} has an execution {module.NAME!r} already, {other.__name__}"
-            wrong.append(f"execution {name!r}: {taken}")
-    return tuple(found.values()), tuple(wrong)
+def devices_of(module: Any) -> tuple[str, ...]:
+    """The devices that an execution runs on: all, where it does not say."""
+    return tuple(getattr(module, "DEVICES", DEVICES))
+
+
+def taken_by(workload: Any, framework: str) -> tuple[str, ...]:
+    """The executions of a framework that a workload's module runs in: all, where it does not say."""
+    named: tuple[str, ...] | None = getattr(workload, "EXECUTIONS", None)
+    return tuple(name for name in of(framework) if named is None or name in named)
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Name, frameworks, modes, what it requires, and whether that is here, for people."""
-    module = load(name)
+    """Name, frameworks, modes, what it requires, and whether that is here, for people; or what is wrong with it."""
+    try:
+        module = load(name)
+    except PluginError as error:
+        return {"name": name, "about": str(error), "framework": "", "modes": [], "requires": [], "installed": False}
     return {
         "name": module.NAME,
         "about": (module.__doc__ or "").strip().partition("\n")[0],
         "framework": module.AUTHORED_IN,
         "executed_by": module.EXECUTED_BY,
         "modes": list(module.MODES),
+        "devices": list(devices_of(module)),
         "ranks": module.TOPOLOGY.ranks,
         "requires": list(module.REQUIRES),
         "installed": not missing_of(module.REQUIRES),

@@ -18,9 +18,10 @@ from workloads.planted import FRAMEWORKS, MODES
 from workloads.protocol.contract import Clip, Setup
 from workloads.worker.cuda_driver import Driver
 
-__all__ = ["DEVICES", "FRAMEWORKS", "FRAMEWORK_DEVICE", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "FRAMEWORK_DEVICE", "MODES", "Options", "build"]
 
 DEVICES = ("cuda",)
+EXECUTIONS = ("eager",)
 FRAMEWORK_DEVICE = False
 
 

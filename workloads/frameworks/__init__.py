@@ -21,7 +21,6 @@ Other packages add their own through the entry-point group `soak.frameworks`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
 from typing import Any
@@ -54,8 +53,11 @@ def load(name: str) -> Any:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Name, what it is, and whether it is here, for people."""
-    module = load(name)
+    """Name, what it is, and whether it is here, for people; or what is wrong with it."""
+    try:
+        module = load(name)
+    except PluginError as error:
+        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
     return {
         "name": name,
         "about": module.ABOUT,
@@ -67,22 +69,22 @@ def describe(name: str) -> dict[str, Any]:
 
 def with_gpus() -> tuple[str, ...]:
     """Those that can be asked which GPUs they see."""
-    return tuple(name for name in names() if load(name).GPU_QUESTION)
+    return tuple(name for name in _usable() if load(name).GPU_QUESTION)
 
 
-@functools.cache
+@functools.cache  # asked for every variable of a trial
 def told() -> tuple[str, ...]:
     """Beginnings of the environment variables by which any of them changes what memory means."""
-    found: list[str] = []
-    for name in names():
-        # One that is broken is told to who asks for it, and ends no run that does not.
-        with contextlib.suppress(PluginError):
-            found += load(name).TOLD
-    return tuple(found)
+    return tuple(prefix for name in _usable() for prefix in load(name).TOLD)
 
 
 def imported() -> tuple[str, ...]:
     """Those that this process has imported, whoever did."""
     return tuple(
-        name for name in names() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
+        name for name in _usable() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
     )
+
+
+def _usable() -> tuple[str, ...]:
+    """One that is broken is told to who asks for it, and ends nothing that does not."""
+    return tuple(name for name in names() if name in _REGISTRY.usable())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workloads import executions
 from workloads import frameworks as known
 from workloads.networks import authored
 from workloads.registry import Registry
@@ -15,6 +16,11 @@ def frameworks() -> tuple[str, ...]:
     """Those that the architectures are written in, in the order of all."""
     written = _REGISTRY.names()
     return tuple(name for name in known.names() if name in written)
+
+
+def ways() -> tuple[tuple[str, str], ...]:
+    """Every framework that the architectures are written in, with every execution of it."""
+    return tuple((framework, name) for framework in frameworks() for name in executions.of(framework))
 
 
 def load(framework: str) -> Any:

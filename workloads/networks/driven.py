@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import executions, networks
+from workloads.errors import DeviceError
 from workloads.networks.architecture import REPLAY_TOLERANCE, Sizes
 from workloads.protocol.contract import Clip, Setup
 from workloads.protocol.execution import Network
@@ -20,6 +21,9 @@ class Driven:
 
     def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
         execution = executions.find(setup.framework, setup.execution)
+        if setup.device not in (known := executions.devices_of(execution)):
+            said = f"execution {setup.execution!r} of {setup.framework} does not run on device {setup.device!r}"
+            raise DeviceError(f"{said}: expected {' or '.join(known)}")
         self._network: Network = networks.load(setup.framework).build(architecture, setup, sizes, keep_graph)
         self._step = execution.make_step(self._network, setup)
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
