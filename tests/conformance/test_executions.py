@@ -127,7 +127,7 @@ def make_step(network, setup):
 '''
 FRAMEWORK = '''"""Arrays: NumPy, for what needs no more."""
 from array import array
-TITLE = ABOUT = "Arrays"
+TITLE = "Arrays"
 MODULES, INSTALL, TOLD = ("numpy",), "pip install numpy", ("OPENBLAS_",)
 GPU_QUESTION = CUDA_BUILD = BLIND = ""
 def prepare(threads, seed, device="cpu"): pass
@@ -136,6 +136,7 @@ def environment():
     import numpy
     return {"arrays": numpy.__version__}
 def is_out_of_memory(error): return isinstance(error, MemoryError)
+def device_memory(module): return {}
 def ones(count, device): return array("f", [1.0]) * count
 '''
 NETWORK = '''"""A mean of colours, carried along and pulled towards what comes."""

@@ -2,7 +2,7 @@
 
 A file imports no framework by itself, as the supervisor reads it, and defines
 
-- `TITLE`: what it calls itself, and `ABOUT`: a line on it;
+- `TITLE`: what it calls itself;
 - `MODULES: tuple[str, ...]`: what must be importable for its workloads;
 - `INSTALL`: what brings it, for a person;
 - `TOLD: tuple[str, ...]`: beginnings of its environment variables that change what memory means;
@@ -14,6 +14,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `require(device)`: raise `DeviceError` where it cannot use the device;
 - `environment() -> Mapping[str, str]`: versions and settings that bear on memory;
 - `is_out_of_memory(error) -> bool`: whether an allocation failed, on the host or on a device;
+- `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
+  of that name; never makes a context of a device, and leaves out what this version does not tell;
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
@@ -23,6 +25,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from workloads.registry import PluginError, Registry, missing_of
@@ -32,8 +35,8 @@ DEFAULTS = ("torch", "tensorflow")
 NONE = "none"
 """What runs without one."""
 _PARTS = (
-    "TITLE", "ABOUT", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
-    "environment", "is_out_of_memory", "ones",
+    "TITLE", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
+    "environment", "is_out_of_memory", "device_memory", "ones",
 )  # fmt: skip
 _REGISTRY = Registry("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
 
@@ -60,7 +63,7 @@ def describe(name: str) -> dict[str, Any]:
         return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
     return {
         "name": name,
-        "about": module.ABOUT,
+        "about": module.TITLE,
         "requires": list(module.MODULES),
         "installed": not missing_of(module.MODULES),
         "install": module.INSTALL,
@@ -83,6 +86,11 @@ def imported() -> tuple[str, ...]:
     return tuple(
         name for name in _usable() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
     )
+
+
+def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    """What a framework tells, by our names of it; `names` has its own for each. What is not told is absent."""
+    return {ours: float(told[theirs]) for ours, theirs in names.items() if theirs in told}
 
 
 def _usable() -> tuple[str, ...]:

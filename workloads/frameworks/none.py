@@ -10,8 +10,7 @@ from typing import Any
 
 from workloads import frameworks
 
-TITLE = "no framework"
-ABOUT = "Python alone, or whatever the workload itself imports"
+TITLE = "Python alone, or whatever the workload itself imports"
 MODULES: tuple[str, ...] = ()
 INSTALL = ""
 TOLD: tuple[str, ...] = ()
@@ -40,6 +39,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return any(frameworks.load(name).is_out_of_memory(error) for name in frameworks.imported())
+
+
+def device_memory(module: Any) -> Mapping[str, float]:
+    """None of its own: the frameworks that the workload has imported tell theirs."""
+    return {}
 
 
 def ones(count: int, device: str) -> Any:

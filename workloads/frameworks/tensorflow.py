@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from workloads import frameworks
 from workloads.errors import DeviceError
 from workloads.worker.cuda_driver import DriverError, visible_memory
 
 TITLE = "TensorFlow"
-ABOUT = "TensorFlow"
 MODULES = ("tensorflow",)
 INSTALL = "pip install 'soak[tensorflow]'"
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
@@ -24,6 +25,8 @@ print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.c
 """
 CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`"
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
+
+_MEMORY = {"gpu_allocated_bytes": "current", "gpu_peak_bytes": "peak"}
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
@@ -116,3 +119,20 @@ def ones(count: int, device: str) -> Any:
 
     with place(device):
         return tf.ones((count,))
+
+
+def device_memory(tensorflow: Any) -> Mapping[str, float]:
+    """What its allocator holds of the device; nothing before it has one in use."""
+    # The public functions make a context where there is none, and with it one of every visible GPU.
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = eager.context_safe() if eager is not None else None
+    if context is None or getattr(context, "_context_handle", None) is None:
+        return {}
+    if not tensorflow.config.get_visible_devices("GPU"):
+        return {}
+    return in_our_names(tensorflow.config.experimental.get_memory_info("GPU:0"))
+
+
+def in_our_names(told: Mapping[str, Any]) -> Mapping[str, float]:
+    """The dict of `tf.config.experimental.get_memory_info`."""
+    return frameworks.renamed(told, _MEMORY)
