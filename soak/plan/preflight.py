@@ -40,7 +40,7 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec)) for t in plan]
+    asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t.spec)) for t in plan]
     try:
         pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
     except PlacementError as error:

@@ -12,7 +12,7 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `CUDA_BUILD`: how to get a build for CUDA, and `BLIND`: why one may see no GPU that the driver shows;
 - `prepare(threads, seed, device)`: import it in the child, with so many compute threads, seeded, before anything else;
 - `require(device)`: raise `DeviceError` where it cannot use the device;
-- `environment() -> Mapping[str, str]`: versions and settings that bear on memory;
+- `environment() -> Mapping[str, str]`: its version, by its own name, and settings that bear on memory;
 - `is_out_of_memory(error) -> bool`: whether an allocation failed, on the host or on a device;
 - `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
   of that name; never makes a context of a device, and leaves out what this version does not tell;
