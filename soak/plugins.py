@@ -9,6 +9,8 @@ import monitors.catalog
 import monitors.detection.judge
 import reports.catalog
 import workloads.catalog
+import workloads.server_catalog
+import workloads.sources
 from workloads import executions, frameworks
 
 
@@ -24,6 +26,18 @@ def _executions() -> list[dict[str, Any]]:
 
 def _frameworks() -> list[dict[str, Any]]:
     return [frameworks.describe(name) for name in frameworks.names()]
+
+
+def _clients() -> list[dict[str, Any]]:
+    return [workloads.catalog.describe(name) for name in workloads.catalog.client_names()]
+
+
+def _servers() -> list[dict[str, Any]]:
+    return [workloads.server_catalog.describe(name) for name in workloads.server_catalog.names()]
+
+
+def _sources() -> list[dict[str, Any]]:
+    return [workloads.sources.describe(name) for name in workloads.sources.names()]
 
 
 def _samplers() -> list[dict[str, Any]]:
@@ -52,10 +66,13 @@ def _detectors() -> list[dict[str, Any]]:
 
 
 PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "clients": _clients,
     "detectors": _detectors,
     "executions": _executions,
     "formats": _formats,
     "frameworks": _frameworks,
     "samplers": _samplers,
+    "servers": _servers,
+    "sources": _sources,
     "workloads": _workloads,
 }

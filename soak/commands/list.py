@@ -1,4 +1,4 @@
-"""List what there is: workloads, planted faults, frameworks, executions, samplers and report formats.
+"""List what there is: workloads, planted faults, frameworks, executions, sources, samplers and report formats.
 
 Nothing is imported but what is listed, and no framework: it works on a machine that has none.
 

@@ -50,5 +50,5 @@ def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -
 
 @cache
 def sees_gpu(name: str, python: str = "") -> bool:
-    """Whether it sees any; asked once. One that has no question for it is no judge of that, and sees none."""
+    """Whether it sees any; asked once. A program without a framework may use one or not: it gets what it asks for."""
     return bool(frameworks.load(name).GPU_QUESTION) and ask(name, python).devices > 0

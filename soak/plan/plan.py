@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
@@ -13,7 +14,7 @@ from soak.plan.block import block
 from soak.plan.combinations import combinations
 from soak.plan.config import Config, TrialTable, as_tuple
 from soak.record import redaction
-from workloads import executions
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
@@ -114,7 +115,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
     trials = []
     for repeat in range(table.repeats or run.repeats):
         for framework, mode, execution in combinations:
-            name = "-".join(filter(None, (table.name or table.workload, *_tags(table, framework, mode, execution))))
+            name = "-".join(filter(None, (_name(table), *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
@@ -137,10 +138,16 @@ def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
     return combinations(config.path, f"trial[{number}]", config.trials[number])
 
 
+def _name(table: TrialTable) -> str:
+    """Of a user's own code, `train.step` for `path/train.py:step`: a name is also that of a folder."""
+    place, colon, thing = table.workload.rpartition(":")
+    return table.name or (f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing)
+
+
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
     """What must be in a name to tell the combinations of one table apart; the framework always is."""
     return (
-        framework,
+        framework if framework != frameworks.NONE else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
         execution if execution != executions.DEFAULT else "",
     )
@@ -158,6 +165,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         threads=table.threads,
         options=table.options,
         stream=config.streams[number],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,
         stream_time=table.stream_time,
         steps=table.steps,

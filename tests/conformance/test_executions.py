@@ -17,9 +17,9 @@ from tests.planting import Planted
 from tests.rounding import LOSS_TOLERANCE, OUTPUT_TOLERANCE
 from workloads import executions, frameworks, networks
 from workloads.models import recurrent
+from workloads.modules import ModuleError, missing_of
 from workloads.protocol.contract import Clip, Setup
 from workloads.protocol.execution import Topology
-from workloads.registry import PluginError, missing_of
 
 NAMES = executions.names()
 STEPS = 6
@@ -66,9 +66,9 @@ def test_naming_and_loading_all_imports_no_framework_and_no_numpy() -> None:
 
 
 def test_an_unknown_one_names_what_there_is_and_the_nearest() -> None:
-    with pytest.raises(PluginError, match="expected eager or graph for tensorflow, did you mean 'graph'"):
+    with pytest.raises(ModuleError, match="expected eager or graph for tensorflow, did you mean 'graph'"):
         executions.find("tensorflow", "grahp")
-    with pytest.raises(PluginError, match="'graph' of torch: expected eager for torch"):
+    with pytest.raises(ModuleError, match="'graph' of torch: expected eager for torch"):
         executions.find("torch", "graph")
 
 

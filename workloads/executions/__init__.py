@@ -21,34 +21,34 @@ import difflib
 import sys
 from typing import Any
 
-from workloads.registry import PluginError, Registry, missing_of
+from workloads.modules import ModuleError, Modules, missing_of
 
 DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
 """What a trial runs in that names none."""
 _PARTS = ("NAME", "AUTHORED_IN", "EXECUTED_BY", "REQUIRES", "MODES", "TOPOLOGY", "make_step")
-_REGISTRY = Registry("execution", (sys.modules[__name__],), "soak.executions", _PARTS)
+_EXECUTIONS = Modules("execution", (sys.modules[__name__],), "soak.executions", _PARTS)
 
 
 def names() -> tuple[str, ...]:
     """The files of all, sorted: `torch_eager`, …"""
-    return _REGISTRY.names()
+    return tuple(_EXECUTIONS.paths())
 
 
 def load(name: str) -> Any:
     """The module of that file.
 
     Raises:
-        PluginError: there is none, or a part is missing.
+        ModuleError: there is none, or a part is missing.
     """
-    return _REGISTRY.load(name)
+    return _EXECUTIONS.load(name)
 
 
 def of(framework: str) -> dict[str, Any]:
     """The executions of networks written in a framework, by their names in a config, the default first."""
     found: dict[str, Any] = {}
     # Nobody else's takes the name of one of ours.
-    for module in sorted(_REGISTRY.usable().values(), key=lambda each: not each.__name__.startswith(__name__)):
+    for module in sorted(_EXECUTIONS.usable().values(), key=lambda each: not each.__name__.startswith(__name__)):
         if framework == module.AUTHORED_IN:
             found.setdefault(module.NAME, module)
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
@@ -56,8 +56,8 @@ def of(framework: str) -> dict[str, Any]:
 
 def problems() -> tuple[str, ...]:
     """What is wrong with those that break their contract, or have the name of another; no config finds them."""
-    wrong = list(_REGISTRY.problems())
-    for name, module in _REGISTRY.usable().items():
+    wrong = list(_EXECUTIONS.problems())
+    for name, module in _EXECUTIONS.usable().items():
         other = of(module.AUTHORED_IN)[module.NAME]
         if other is not module:
             taken = f"{other.__name__} is the execution {module.NAME!r} of {module.AUTHORED_IN} already"
@@ -69,11 +69,11 @@ def find(framework: str, execution: str) -> Any:
     """The module of that execution of networks written in that framework.
 
     Raises:
-        PluginError: there is none; it names those that there are, and the nearest.
+        ModuleError: there is none; it names those that there are, and the nearest.
     """
     known = of(framework)
     if execution not in known:
-        raise PluginError(f"unknown execution {execution!r} of {framework}: {expected(framework, execution)}")
+        raise ModuleError(f"unknown execution {execution!r} of {framework}: {expected(framework, execution)}")
     return known[execution]
 
 
@@ -100,7 +100,7 @@ def describe(name: str) -> dict[str, Any]:
     """Name, frameworks, modes, what it requires, and whether that is here, for people; or what is wrong with it."""
     try:
         module = load(name)
-    except PluginError as error:
+    except ModuleError as error:
         return {"name": name, "about": str(error), "framework": "", "modes": [], "requires": [], "installed": False}
     return {
         "name": module.NAME,

@@ -28,7 +28,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from workloads.registry import PluginError, Registry, missing_of
+from workloads.modules import ModuleError, Modules, missing_of
 
 DEFAULTS = ("torch", "tensorflow")
 """What a trial runs in that names no framework: each of these, as a pair."""
@@ -38,28 +38,28 @@ _PARTS = (
     "TITLE", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
     "environment", "is_out_of_memory", "device_memory", "ones",
 )  # fmt: skip
-_REGISTRY = Registry("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
+_FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
 
 
 def names() -> tuple[str, ...]:
     """Every framework: the defaults first."""
-    return (*DEFAULTS, *(name for name in _REGISTRY.names() if name not in DEFAULTS))
+    return (*DEFAULTS, *(name for name in _FRAMEWORKS.paths() if name not in DEFAULTS))
 
 
 def load(name: str) -> Any:
     """The module of that framework.
 
     Raises:
-        PluginError: there is none, or a part is missing.
+        ModuleError: there is none, or a part is missing.
     """
-    return _REGISTRY.load(name)
+    return _FRAMEWORKS.load(name)
 
 
 def describe(name: str) -> dict[str, Any]:
     """Name, what it is, and whether it is here, for people; or what is wrong with it."""
     try:
         module = load(name)
-    except PluginError as error:
+    except ModuleError as error:
         return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
     return {
         "name": name,
@@ -95,4 +95,4 @@ def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, floa
 
 def _usable() -> tuple[str, ...]:
     """One that is broken is told to who asks for it, and ends nothing that does not."""
-    return tuple(name for name in names() if name in _REGISTRY.usable())
+    return tuple(name for name in names() if name in _FRAMEWORKS.usable())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from array import array
 from collections.abc import Mapping
@@ -20,8 +19,7 @@ BLIND = ""
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
-    """Seed Python's own random numbers; libraries that heed it get this number of compute threads."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    """Seed Python's own random numbers, and set nothing else: the process stays the user's."""
     random.seed(seed)
 
 

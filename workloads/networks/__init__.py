@@ -6,15 +6,15 @@ from typing import Any
 
 from workloads import executions
 from workloads import frameworks as known
+from workloads.modules import Modules
 from workloads.networks import authored
-from workloads.registry import Registry
 
-_REGISTRY = Registry("network", (authored,), "soak.networks", ("build",))
+_NETWORKS = Modules("network", (authored,), "soak.networks", ("build",))
 
 
 def frameworks() -> tuple[str, ...]:
     """Those that the architectures are written in, in the order of all."""
-    written = _REGISTRY.names()
+    written = _NETWORKS.paths()
     return tuple(name for name in known.names() if name in written)
 
 
@@ -27,6 +27,6 @@ def load(framework: str) -> Any:
     """The module of the networks of a framework; it imports the framework.
 
     Raises:
-        PluginError: there is none.
+        ModuleError: there is none.
     """
-    return _REGISTRY.load(framework)
+    return _NETWORKS.load(framework)
