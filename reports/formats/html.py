@@ -35,7 +35,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     """The page, for any browser."""
     return _environment().get_template("report.html.j2").render(
         **body,
-        sections=[_section(pair, body, record) for pair in body["pairs"]],
+        sections=[_section(block, body, record) for block in body["blocks"]],
         words=_WORDS,
         frameworks=_FRAMEWORKS,
         names={trial["index"]: trial["name"] for trial in body["trials"]},
@@ -72,10 +72,10 @@ def _fit(value: object) -> object:
     return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
+def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
     """Trials side by side and, for each layer, their charts side by side."""
     by_index = {trial["index"]: trial for trial in body["trials"]}
-    trials = [by_index[index] for index in pair["trials"]]
+    trials = [by_index[index] for index in block["trials"]]
     drawn = [_charts(trial, record, _longest(trials)) for trial in trials]
     layers = dict.fromkeys((*_FIRST, *LAYERS))
     there = dict.fromkeys(place for one in drawn for place in one)
@@ -84,7 +84,7 @@ def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord
     shown.sort(key=lambda place: not _leaks(trials, place))
     folded = [place for place in places if place not in shown]
     return {
-        "pair": pair["pair"],
+        "title": block["title"],
         "trials": trials,
         "rows": [_row(place, drawn) for place in shown],
         "folded": [_row(place, drawn) for place in folded],
