@@ -54,7 +54,8 @@ class ProcessLargest:
         return [Sample(ANONYMOUS, held[one], name) for one, name in self._names.items() if one in held]
 
     def _seen(self, process: _Process, amount: int) -> tuple[int, int]:
-        rounds, first = self._first.get(process, (0, amount))
+        # What was there before the first look does not only pass by.
+        rounds, first = self._first.get(process, (0 if self._first else _SETTLED, amount))
         return rounds + 1, amount if rounds < _SETTLED else first
 
     def _chosen(self, held: dict[_Process, int]) -> list[_Process]:
