@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,10 +15,9 @@ import msgspec
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.quantity import Duration, Interval, Rate, Size
+from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml
-from workloads import catalog, sources
-from workloads.modules import ModuleError
-from workloads.options import OptionError
+from workloads import catalog
 from workloads.protocol.order import StreamSpec
 
 Framework = Literal["torch", "tensorflow", "none"]
@@ -147,7 +147,25 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None,
     Raises:
         ConfigError: it cannot be read or used.
     """
-    text, raw = read_toml(path)
+    return _checked(path, *read_toml(path), overrides, duration, device)
+
+
+def of_workload(
+    workload: str, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None
+) -> Config:
+    """The config of one trial without a file: paths begin in the working directory.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    # A string of JSON is one of TOML too, but for what no path holds.
+    text = f"[[trial]]\nworkload = {json.dumps(workload)}\n"
+    return _checked(Path("--workload"), text, tomllib.loads(text), overrides, duration, device)
+
+
+def _checked(
+    path: Path, text: str, raw: dict[str, Any], overrides: Iterable[str], duration: str | None, device: str | None
+) -> Config:
     for override in overrides:
         _override(path, raw, override)
     if duration is not None:
@@ -221,7 +239,10 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
     trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
-    streams = tuple(_stream(path, i, raw.get("stream", {}), trial) for i, trial in enumerate(trials))
+    streams = tuple(
+        stream_of(path, f"trial[{i}].stream", raw.get("stream", {}), trial.stream, trial.workload)
+        for i, trial in enumerate(trials)
+    )
     return Config(path, text, run, judge, trials, streams)
 
 
@@ -234,7 +255,9 @@ def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
     _environment(path, f"{key}.env", trial.env)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     if not limits and run.duration is None:
-        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+        raise missing_key(
+            path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration, or --duration"
+        )
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial
@@ -252,42 +275,6 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
 def _wish(path: Path, key: str, value: str) -> None:
     if not placement.WISH.fullmatch(value):
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
-
-
-def _stream(path: Path, number: int, shared: object, trial: TrialTable) -> StreamSpec:
-    """The source of a trial: its own table over the shared one, where that is for the same source."""
-    own = f"trial[{number}].stream"
-    if not isinstance(shared, dict):
-        raise ConfigError(path, "stream", shared, "expected a table")
-    shared_name = _source(path, "stream", shared, sources.DEFAULT if shared else "")
-    name = _source(path, own, trial.stream, shared_name or _usual(trial.workload))
-    options = {**(shared if name == shared_name else {}), **trial.stream}
-    options.pop("source", None)
-    try:
-        return sources.spec_of(name, options)
-    except OptionError as error:
-        key = f"{own if error.key in trial.stream else 'stream'}.{error.key}"
-        raise ConfigError(path, key, error.value, f"{error.expected} (source {name!r})") from error
-    except ModuleError as error:
-        raise ConfigError(path, f"{own if trial.stream else 'stream'}.source", name, str(error)) from error
-
-
-def _source(path: Path, key: str, table: Mapping[str, Any], otherwise: str) -> str:
-    name = table.get("source", otherwise)
-    if not isinstance(name, str):
-        raise ConfigError(path, f"{key}.source", name, "expected the name of a source; see `soak list sources`")
-    return name
-
-
-def _usual(workload: str) -> str:
-    """The source of a workload where no table names one. A user's own code needs none."""
-    if catalog.is_users(workload):
-        return "none"
-    try:
-        taken = catalog.sources_of(catalog.load(workload))
-    except ModuleError:
-        return sources.DEFAULT  # what is wrong is said before anything starts, with the trial's name
-    return sources.DEFAULT if sources.DEFAULT in taken else taken[0]
 
 
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:

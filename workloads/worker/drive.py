@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from workloads.errors import FinishedError
 from workloads.protocol import wire
 from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
@@ -57,17 +58,28 @@ class Drive:
             self._golden = golden_of(self._workload, self._spec)
         self._began = self._beat_at = time.monotonic()
         while True:
-            item = self._source.next()
-            self._pace()
-            began = time.monotonic()
-            self._loss = self._workload.step(item)
+            ended = self._step()
             now = time.monotonic()
-            self._count(now - began)
-            ended = self._ended(now)
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, last=ended is not None)
             if ended:
                 return ended
+
+    def _step(self) -> wire.Done | None:
+        """Take an item and do a step with it; why it was the last, if it was."""
+        try:
+            item = self._source.next()
+        except StopIteration:
+            return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
+        self._pace()
+        began = time.monotonic()
+        try:
+            self._loss = self._workload.step(item)
+        except FinishedError as end:
+            return wire.Done("finished", str(end))
+        now = time.monotonic()
+        self._count(now - began)
+        return self._ended(now)
 
     def _count(self, latency: float) -> None:
         self._steps += 1
