@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitors import program
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
 BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
@@ -34,6 +34,7 @@ class WorkerProgress:
         BEAT_AGE,
         program.VALUE,
     )
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -80,9 +80,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, stop: StopRequests) -> int:
-    asked = options.overrides, options.duration, options.device
+    asked = options.overrides, options.duration, options.device, options.only
     loaded = config.of_workload(options.workload, *asked) if options.workload else config.load(options.config, *asked)
-    plan = make_plan(loaded, tuple(options.only))
+    plan = make_plan(loaded)
     preflight.check(loaded, plan)
     samplers.check()
     clock, shown = SystemClock(), console()

@@ -113,17 +113,17 @@ class GpuPool:
             return list(self._seats.devices)
         return [device for device in self._seats.devices if device in given]
 
-    def take(self, index: int, pair: str) -> Device | str | None:
+    def take(self, index: int, block: str) -> Device | str | None:
         """A seat for a trial: a device, `cpu`, or None where it has to wait."""
-        seat = self._seats.take(index, pair)
+        seat = self._seats.take(index, block)
         if isinstance(seat, Device):
             reading, _ = self._watch.reading(seat.uuid)
             self._levels[seat.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
         return seat
 
-    def hopeless(self, index: int, pair: str) -> bool:
+    def hopeless(self, index: int, block: str) -> bool:
         """Whether the device of a trial is gone for good."""
-        return self._seats.hopeless(index, pair)
+        return self._seats.hopeless(index, block)
 
     def leave(self, index: int, device: Device) -> None:
         """A trial has ended: its device is free once it holds no more than before."""
@@ -134,7 +134,8 @@ class GpuPool:
     def snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
         """For the samplers: the last reading of a device, and what is wrong where there is no new one."""
         reading, number = self._watch.reading(uuid)
-        snapshot = None if reading is None else Snapshot(reading, number, self._scopes.get(uuid, "device"))
+        scope = self._scopes.get(uuid, "device")
+        snapshot = None if reading is None else Snapshot(reading, number, scope, self._name(uuid))
         return snapshot, self._watch.stalled(uuid)
 
     def poll(self) -> list[News]:
@@ -148,8 +149,12 @@ class GpuPool:
     def _noted(self, uuid: str, change: Change) -> Change:
         if change.kind == "device_lost":
             self._seats.lost.add(uuid)
-        name = next((device.name for device in self._seats.devices if device.uuid == uuid), uuid)
-        return Change(change.kind, f"{name}: {change.message}", change.breaks, {**change.data, "device": uuid})
+        return Change(
+            change.kind, f"{self._name(uuid)}: {change.message}", change.breaks, {**change.data, "device": uuid}
+        )
+
+    def _name(self, uuid: str) -> str:
+        return next((device.name for device in self._seats.devices if device.uuid == uuid), uuid)
 
     def _complained(self, complaint: Complaint) -> Iterable[News]:
         """An Xid counts for every part of its card; one that names no card of ours is for the record alone."""
