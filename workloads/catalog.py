@@ -1,5 +1,7 @@
 """Which workloads there are: the files of four packages, entry points of the group `soak.workloads`, a user's own code.
 
+Clients of servers are workloads too, listed by themselves: the files of `clients/`, and entry points of `soak.clients`.
+
 Naming them imports none of them; loading one imports that one, which never imports a framework by itself.
 """
 
@@ -8,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workloads import faults, growth, lookalikes, models, sources
+from workloads import clients, faults, growth, lookalikes, models, sources
 from workloads.modules import ModuleError, Modules
+from workloads.options import nearest
 from workloads.users.stepping import UserModule
 
-GROUP = "soak.workloads"
+GROUP, CLIENTS = "soak.workloads", "soak.clients"
 DEVICES = ("cpu", "cuda")
 ITEM = "clip"
 """What workloads take that do not say what they take."""
@@ -22,14 +25,31 @@ class WorkloadError(ModuleError):
     """A workload that does not exist, breaks the contract, or was given options it does not have."""
 
 
-_WORKLOADS = Modules(
-    "workload", (models, faults, lookalikes, growth), GROUP, ("FRAMEWORKS", "MODES", "build"), WorkloadError
-)
+_PARTS = ("FRAMEWORKS", "MODES", "build")
+_WORKLOADS = Modules("workload", (models, faults, lookalikes, growth), GROUP, _PARTS, WorkloadError)
+_CLIENTS = Modules("client", (clients,), CLIENTS, _PARTS, WorkloadError)
 
 
 def names() -> tuple[str, ...]:
     """Every workload, sorted."""
     return tuple(_WORKLOADS.paths())
+
+
+def client_names() -> tuple[str, ...]:
+    """Every client of servers, sorted."""
+    return tuple(_CLIENTS.paths())
+
+
+def _kind(name: str) -> Modules:
+    """What a name is of.
+
+    Raises:
+        WorkloadError: neither a workload nor a client has it.
+    """
+    found = next((kind for kind in (_WORKLOADS, _CLIENTS) if name in kind.paths()), None)
+    if found is None:
+        raise WorkloadError(f"unknown workload {name!r}: {nearest(name, (*names(), *client_names()))}")
+    return found
 
 
 def is_users(name: str) -> bool:
@@ -47,7 +67,7 @@ def load(name: str, folder: str = "") -> Any:
     Raises:
         ModuleError: there is none, it cannot be imported, or a part is missing.
     """
-    return UserModule(name, folder) if is_users(name) else _WORKLOADS.load(name)
+    return UserModule(name, folder) if is_users(name) else _kind(name).load(name)
 
 
 def options_of(name: str, given: Mapping[str, Any]) -> Any:
@@ -56,7 +76,7 @@ def options_of(name: str, given: Mapping[str, Any]) -> Any:
     Raises:
         WorkloadError: an option it does not have (with the nearest it has), or a value of another type.
     """
-    return dict(given) if is_users(name) else _WORKLOADS.options_of(name, given)
+    return dict(given) if is_users(name) else _kind(name).options_of(name, given)
 
 
 def devices_of(module: Any) -> tuple[str, ...]:
@@ -71,7 +91,7 @@ def sources_of(module: Any) -> tuple[str, ...]:
 
 def describe(name: str) -> dict[str, Any]:
     """Name, purpose, frameworks, modes, devices, sources and options of a workload, for people."""
-    module, told = load(name), _WORKLOADS.describe(name)
+    module, told = load(name), _kind(name).describe(name)
     return {
         "name": name,
         "about": told["about"],

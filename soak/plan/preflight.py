@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from soak.errors import ConfigError
@@ -74,6 +74,17 @@ def _workload(config: Config, trial: Trial) -> None:
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+    key = f"trial {trial.name}: workload"
+    _installed(config, trial, key, spec.workload, getattr(module, "REQUIRES", {}))
+
+
+def _installed(config: Config, trial: Trial, key: str, value: str, requires: Mapping[str, str]) -> None:
+    """See that the interpreter has these modules. requires: what to install for each."""
+    for module, extra in requires.items():
+        if not _has(trial.python, module):
+            where = trial.python or sys.executable
+            hint = f"it needs {module}, which is not installed in {where}: pip install '{extra}'"
+            raise ConfigError(config.path, key, value, hint)
 
 
 def _stream(config: Config, trial: Trial) -> None:
@@ -82,11 +93,7 @@ def _stream(config: Config, trial: Trial) -> None:
     key, source = f"trial {trial.name}: stream.source", spec.stream.source
     if source not in known:
         raise ConfigError(config.path, key, source, f"{spec.workload} takes {' or '.join(known)}")
-    for module, extra in sources.requires(spec.stream).items():
-        if not _has(trial.python, module):
-            where = trial.python or sys.executable
-            hint = f"it needs {module}, which is not installed in {where}: pip install '{extra}'"
-            raise ConfigError(config.path, key, source, hint)
+    _installed(config, trial, key, source, sources.requires(spec.stream))
     if spec.stream_time is not None and STREAM_TIME not in sources.load(source).DOSES:
         hint = f"source {source!r} has no stream time: expected duration or steps"
         raise ConfigError(config.path, f"trial {trial.name}: stream_time", spec.stream_time, hint)

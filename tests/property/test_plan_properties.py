@@ -36,7 +36,7 @@ runs = st.builds(
 
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
-    streams = tuple(StreamSpec("synthetic", {"height": 32 * (n % 2 + 1)}) for n in range(len(trials)))
+    streams = tuple(StreamSpec(options={"height": 32 * (n % 2 + 1)}) for n in range(len(trials)))
     return Config(Path("x.toml"), "", run, JudgeTable(), tuple(trials), streams)
 
 

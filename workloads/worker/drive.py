@@ -7,7 +7,7 @@ import gc
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from workloads.errors import FinishedError
@@ -43,6 +43,7 @@ class Drive:
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
         self._golden: Golden | None = None
+        self._pulls = getattr(workload, "pulls", False)
 
     @property
     def stepped(self) -> bool:
@@ -68,7 +69,7 @@ class Drive:
     def _step(self) -> wire.Done | None:
         """Take an item and do a step with it; why it was the last, if it was."""
         try:
-            item = self._source.next()
+            item = self._source if self._pulls else self._source.next()
         except StopIteration:
             return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
         self._pace()
@@ -135,11 +136,18 @@ class Drive:
         began = time.monotonic()
         if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
             self._pipe.send(note)
+        self._note()
         self._pipe.send(wire.Beat(now - self._began, self._values(now)))
         self._beat_at = now
         self._beat_seconds += time.monotonic() - began
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
+
+    def _note(self) -> None:
+        """Tell what the workload has to tell."""
+        notes: Callable[[], Iterable[tuple[str, str]]] | None = getattr(self._workload, "notes", None)
+        for kind, message in notes() if notes else ():
+            self._pipe.send(wire.Note(kind, message))
 
     def _values(self, now: float) -> dict[str, float]:
         values = {"steps": float(self._steps), **heap.read(), **allocators.read(), **self._timing(now)}
