@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
+from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
@@ -13,9 +14,10 @@ from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
 from soak.plan.config import Config, TrialTable, as_tuple
 from soak.record import redaction
+from workloads import catalog
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph")}
+EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)}
 """Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
@@ -115,7 +117,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
     trials = []
     for repeat in range(table.repeats or run.repeats):
         for framework, mode, execution in combinations:
-            name = "-".join(filter(None, (table.name or table.workload, *_tags(table, framework, mode, execution))))
+            name = "-".join(filter(None, (_name(table), *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
@@ -150,10 +152,16 @@ def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
     return found
 
 
+def _name(table: TrialTable) -> str:
+    """Of a user's own code, `train.step` for `path/train.py:step`: a name is also that of a folder."""
+    place, colon, thing = table.workload.rpartition(":")
+    return table.name or (f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing)
+
+
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
     """What must be in a name to tell the combinations of one table apart; the framework always is."""
     return (
-        framework,
+        framework if framework != "none" else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
         execution if execution != "eager" else "",
     )
@@ -171,6 +179,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         threads=table.threads,
         options=table.options,
         stream=config.streams[number],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,
         stream_time=table.stream_time,
         steps=table.steps,
