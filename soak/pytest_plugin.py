@@ -54,10 +54,13 @@ def soak_check(request: pytest.FixtureRequest) -> Callable[..., Checked]:
             raise pytest.UsageError(f"soak_inconclusive = {manner!r}: expected one of {', '.join(INCONCLUSIVE)}")
         if folder is not None:
             options = {"out": os.path.join(request.config.invocation_params.dir, folder), **options}  # noqa: PTH118
+        found, wrong = None, ""
         try:
             found = checking.check(function, seconds, **{"name": request.node.name, **options})
         except UsageError as error:
-            pytest.fail(str(error), pytrace=False)
+            wrong = str(error)
+        if found is None:
+            pytest.fail(wrong, pytrace=False)
         if found or (found.verdict == "inconclusive" and manner == "pass"):
             return found
         said = str(found) if folder else f"{found}\n  (--soak-report=DIR keeps the report)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Checked:
     """Calls of the function, or items of the generator."""
     folder: Path | None
     """The run folder, where it was kept."""
+    traceback: str = field(repr=False)
+    """Of the exception that ended it; empty where there was none."""
     report: Mapping[str, Any] = field(repr=False)
     """All of it: see `reports/schema`."""
 
@@ -63,6 +65,8 @@ class Checked:
             lines.append(f"  soaked for   {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
         if self.folder is not None:
             lines.append(f"  report       {self.folder / 'report.html'}")
+        if self.traceback:
+            lines.append(self.traceback.strip())
         return "\n".join(lines)
 
     def _rate(self) -> str:
@@ -148,5 +152,11 @@ def checked(report: Mapping[str, Any], folder: Path | None) -> Checked:
         seconds=trial["seconds"],
         steps=trial["doses"].get("steps"),
         folder=folder,
+        traceback=_traceback(report["events"]),
         report=report,
     )
+
+
+def _traceback(events: Sequence[Mapping[str, Any]]) -> str:
+    told = (event["data"].get("traceback") for event in events if event["kind"] == "traceback" and event.get("data"))
+    return next((text for text in told if isinstance(text, str)), "")
