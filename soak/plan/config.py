@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
+from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.tables import convert, known_keys, read_toml
-from soak.record.rows import is_file
-from workloads.protocol.order import MOST_NOISE, StreamSpec
+from workloads import catalog, executions, frameworks, sources
+from workloads.modules import ModuleError
+from workloads.options import OptionError
+from workloads.protocol.order import StreamSpec
 
-Framework = Literal["torch", "tensorflow"]
 Mode = Literal["train", "infer"]
-Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 MOST_REPEATS = 1000
 MOST_TABLES = 1000
@@ -35,8 +35,6 @@ LEAST_INTERVAL = 0.01
 """Seconds between two samples."""
 MOST_VALUE = 100_000
 """Characters of an environment variable."""
-MOST_OF_A_CLIP = 2**28
-"""Values: a clip of more would not fit into the memory of most machines, several times over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +68,8 @@ class RunTable:
     """With less room than this, every tenth sample is taken."""
     min_free_disk: Size = Size(128 * 1024**2)
     """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    only: list[Word] = dataclasses.field(default_factory=list)
+    """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
     out: Place = "runs"
     """Folder that run folders are made in, relative to the working directory."""
 
@@ -91,9 +91,9 @@ class TrialTable:
     """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
 
     workload: Word
-    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
-    execution: list[Execution] | Execution = "eager"
+    execution: list[Word] | Word = executions.DEFAULT
     name: Word = ""
     duration: Duration | None = None
     stream_time: Duration | None = None
@@ -123,15 +123,23 @@ class Config:
 
     path: Path
     text: str
+    """What it was read from; where something was overridden, all tables as they are now, in TOML."""
     run: RunTable
-    stream: StreamSpec
     judge: JudgeTable
     trials: tuple[TrialTable, ...]
     streams: tuple[StreamSpec, ...]
-    """The stream of each trial table: `[stream]` with the trial's overrides."""
+    """The source of each trial table: `[stream]` with the trial's overrides."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of users' own code begin."""
+        return self.path.parent.resolve()
 
 
-def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
+def load(
+    path: Path, overrides: Sequence[str] = (), duration: str | None = None, device: str | None = None,
+    only: Sequence[str] = (),
+) -> Config:  # fmt: skip
     """Read and check a config.
 
     Args:
@@ -139,69 +147,15 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None,
         overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
         duration: replaces every limit of every trial.
         device: replaces that of every trial.
+        only: replaces `run.only`.
 
     Raises:
         ConfigError: it cannot be read or used.
     """
     text, raw = read_toml(path)
-    for override in overrides:
-        _override(path, raw, override)
-    if duration is not None:
-        _limit_all(raw, duration)
-    if device is not None:
-        _place_all(raw, device)
-    return _check(path, text, raw)
-
-
-def _override(path: Path, raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except (ValueError, RecursionError):
-        value = text
-    node: Any = raw
-    *parents, last = key.strip().split(".")
-    for part in parents:
-        node = _descend(path, node, part, key)
-    if not isinstance(node, dict):
-        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
-    node[last] = value
-
-
-def _descend(path: Path, node: Any, part: str, key: str) -> Any:
-    if isinstance(node, list):
-        if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
-            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
-        return node[int(part)]
-    if not isinstance(node, dict):
-        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
-    return node.setdefault(part, {})
-
-
-def _limit_all(raw: dict[str, Any], duration: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["duration"] = duration
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            for key in ("duration", "stream_time", "steps"):
-                trial.pop(key, None)
-
-
-def _place_all(raw: dict[str, Any], device: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["device"] = device
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            trial.pop("device", None)
-
-
-def _trial_tables(raw: dict[str, Any]) -> list[Any]:
-    tables = raw.get("trial")
-    return tables if isinstance(tables, list) else []
+    changed = Overrides(overrides, duration, device, only)
+    changed.apply(path, raw)
+    return _check(path, changed.text(text, raw), raw)
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
@@ -210,7 +164,6 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     _wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
         raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
-    stream = _stream(path, "stream", raw.get("stream", {}))
     judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
     tables = raw.get("trial")
     if not isinstance(tables, list) or not tables:
@@ -218,15 +171,14 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
     trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
-    streams = tuple(
-        _stream(path, f"trial[{i}].stream", {**raw.get("stream", {}), **trial.stream}) if trial.stream else stream
-        for i, trial in enumerate(trials)
-    )
-    return Config(path, text, run, stream, judge, trials, streams)
+    streams = tuple(_stream(path, i, raw.get("stream", {}), trial) for i, trial in enumerate(trials))
+    return Config(path, text, run, judge, trials, streams)
 
 
 def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
+    if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
+        trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
     _environment(path, f"{key}.env", trial.env)
@@ -245,6 +197,9 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
         if "\0" in value or len(value) > MOST_VALUE:
             expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
             raise missing_key(path, f"{key}.{name}", expected)
+        if value == HIDDEN:
+            expected = "expected the value itself: in its place a record has this, as it may be secret"
+            raise ConfigError(path, f"{key}.{name}", value, expected)
 
 
 def _wish(path: Path, key: str, value: str) -> None:
@@ -252,56 +207,40 @@ def _wish(path: Path, key: str, value: str) -> None:
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
-def _stream(path: Path, key: str, table: object) -> StreamSpec:
-    spec = convert(path, key, table, StreamSpec)
-    for name, (holds, expected) in _STREAM_RULES.items():
-        value = getattr(spec, name)
-        if not holds(value):
-            raise ConfigError(path, f"{key}.{name}", value, f"expected {expected}")
-    sides = ((spec.height, spec.width), *spec.resolutions)
-    clip = max(spec.clip_frames) * max(height * width for height, width in sides) * spec.channels
-    if clip > MOST_OF_A_CLIP:
-        most = f"{MOST_OF_A_CLIP / 1e6:,.0f} million values at most"
-        expected = f"expected clips of {most} (frames × height × width × channels)"
-        raise ConfigError(path, f"{key}.clip_frames", list(spec.clip_frames), expected)
-    if spec.source == "file" and not spec.path:
-        raise missing_key(path, f"{key}.path", 'expected a video file, as source is "file"')
-    if spec.source == "file" and not is_file(Path(spec.path)):
-        raise ConfigError(path, f"{key}.path", spec.path, "expected a video file that exists")
-    return spec
+def _stream(path: Path, number: int, shared: object, trial: TrialTable) -> StreamSpec:
+    """The source of a trial: its own table over the shared one, where that is for the same source."""
+    own = f"trial[{number}].stream"
+    if not isinstance(shared, dict):
+        raise ConfigError(path, "stream", shared, "expected a table")
+    shared_name = _source(path, "stream", shared, sources.DEFAULT if shared else "")
+    name = _source(path, own, trial.stream, shared_name or _usual(trial.workload))
+    options = {**(shared if name == shared_name else {}), **trial.stream}
+    options.pop("source", None)
+    try:
+        return sources.spec_of(name, options)
+    except OptionError as error:
+        key = f"{own if error.key in trial.stream else 'stream'}.{error.key}"
+        raise ConfigError(path, key, error.value, f"{error.expected} (source {name!r})") from error
+    except ModuleError as error:
+        raise ConfigError(path, f"{own if trial.stream else 'stream'}.source", name, str(error)) from error
 
 
-def _in(*names: str) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: value in names), " or ".join(f'"{n}"' for n in names)
+def _source(path: Path, key: str, table: Mapping[str, Any], otherwise: str) -> str:
+    name = table.get("source", otherwise)
+    if not isinstance(name, str):
+        raise ConfigError(path, f"{key}.source", name, "expected the name of a source; see `soak list sources`")
+    return name
 
 
-def _between(low: float, high: float) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: low <= value <= high), f"{low:g} to {high:g}"
-
-
-_SIDE = (8, 4096)
-_STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "source": _in("synthetic", "file"),
-    "fps": _between(0.1, 1000),
-    "height": _between(*_SIDE),
-    "width": _between(*_SIDE),
-    "channels": ((lambda value: value in (1, 3)), "1 or 3"),
-    "objects": _between(0, 64),
-    "noise": _between(0, MOST_NOISE),
-    "scene_seconds": _between(0.1, 86400),
-    "clip_length": _in("fixed", "set", "new"),
-    "clip_frames": (
-        (lambda value: 1 <= len(value) <= 1000 and all(2 <= n <= 4096 for n in value)),
-        "a list of clip lengths, each of 2 to 4096 frames, 1,000 at most",
-    ),
-    "clip_new_every": _between(1, 10**9),
-    "resolutions": (
-        (lambda value: len(value) <= 1000 and all(_SIDE[0] <= side <= _SIDE[1] for pair in value for side in pair)),
-        f"[height, width] pairs, each side {_SIDE[0]} to {_SIDE[1]}, 1,000 at most",
-    ),
-    "resolution_every": _between(1, 10**9),
-    "pace": _in("flat_out", "real_time"),
-}
+def _usual(workload: str) -> str:
+    """The source of a workload where no table names one. A user's own code needs none."""
+    if catalog.is_users(workload):
+        return "none"
+    try:
+        taken = catalog.sources_of(catalog.load(workload))
+    except ModuleError:
+        return sources.DEFAULT  # what is wrong is said before anything starts, with the trial's name
+    return sources.DEFAULT if sources.DEFAULT in taken else taken[0]
 
 
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from itertools import product
+from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
+from soak.plan.combinations import combinations
 from soak.plan.config import Config, TrialTable, as_tuple
 from soak.record import redaction
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph")}
-"""Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
 
@@ -76,26 +76,26 @@ class Trial:
         return replace(self, spec=spec, seat=device, device_model=model, env={**self.env, **environ})
 
 
-def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
-    """Every combination of every trial table, repeated, in the order they will run.
+def make_plan(config: Config) -> tuple[Trial, ...]:
+    """Every combination of every trial table, repeated, but for those that `run.only` leaves out, in their order.
 
     Blocks are shuffled and so are the trials within a block, so that neither framework always runs first.
 
     Args:
         config: a checked config.
-        only: names, or beginnings of names, of the trials to keep; empty keeps all.
 
     Raises:
-        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `only` names
-            nothing.
+        ConfigError: there is no such framework, or it has none of the executions asked for; two trials share a name, or
+            `run.only` names nothing.
     """
     _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
     _unique(config, trials)
+    only = config.run.only
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
     if not kept:
         names = ", ".join(t.name for t in trials)
-        raise ConfigError("--trial", " ".join(only), "", f"names no trial of {config.path}; it has {names}")
+        raise ConfigError(config.path, "run.only", " ".join(only), f"names no trial; there are {names}")
     if config.run.order == "shuffled":
         kept = _shuffled(kept, config.run.seed)
     return tuple(_numbered(trial, index) for index, trial in enumerate(kept))
@@ -115,7 +115,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
     trials = []
     for repeat in range(table.repeats or run.repeats):
         for framework, mode, execution in combinations:
-            name = "-".join(filter(None, (table.name or table.workload, *_tags(table, framework, mode, execution))))
+            name = "-".join(filter(None, (_name(table), *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
@@ -135,27 +135,21 @@ def _expand(config: Config, number: int) -> list[Trial]:
 
 
 def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
-    table = config.trials[number]
-    wanted = as_tuple(list(table.execution) if isinstance(table.execution, list) else table.execution)
-    found: list[tuple[str, str, str]] = []
-    for framework in as_tuple(list(table.framework) if isinstance(table.framework, list) else table.framework):
-        executions = [e for e in wanted if e in EXECUTIONS[framework]]
-        if not executions:
-            has = " or ".join(EXECUTIONS[framework])
-            raise ConfigError(
-                config.path, f"trial[{number}].execution", table.execution, f"expected {has} for {framework}"
-            )
-        modes = as_tuple(list(table.mode) if isinstance(table.mode, list) else table.mode)
-        found += list(product((framework,), modes, executions))
-    return found
+    return combinations(config.path, f"trial[{number}]", config.trials[number])
+
+
+def _name(table: TrialTable) -> str:
+    """Of a user's own code, `train.step` for `path/train.py:step`: a name is also that of a folder."""
+    place, colon, thing = table.workload.rpartition(":")
+    return table.name or (f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing)
 
 
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
     """What must be in a name to tell the combinations of one table apart; the framework always is."""
     return (
-        framework,
+        framework if framework != frameworks.NONE else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
-        execution if execution != "eager" else "",
+        execution if execution != executions.DEFAULT else "",
     )
 
 
@@ -171,6 +165,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         threads=table.threads,
         options=table.options,
         stream=config.streams[number],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,
         stream_time=table.stream_time,
         steps=table.steps,

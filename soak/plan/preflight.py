@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from soak.errors import ConfigError
@@ -16,10 +16,12 @@ from soak.gpu.pool import GpuPool
 from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
 from soak.plan.plan import Trial
-from workloads import catalog
-from workloads.catalog import WorkloadError
+from workloads import catalog, executions, frameworks, sources
+from workloads.modules import ModuleError
+from workloads.users import reference
 
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
+STREAM_TIME = "stream_seconds"
+"""The dose that a limit of stream time is held against."""
 
 
 def check(config: Config, plan: Sequence[Trial]) -> None:
@@ -41,7 +43,7 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t.spec.workload)) for t in plan]
+    asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t)) for t in plan]
     try:
         pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
     except PlacementError as error:
@@ -50,31 +52,53 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
         raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
 
 
-def _needs_gpu(workload: str) -> bool:
-    return "cpu" not in catalog.devices_of(catalog.load(workload))
+def _needs_gpu(trial: Trial) -> bool:
+    spec = trial.spec
+    execution = executions.find(spec.framework, spec.execution)
+    both = catalog.devices_of(catalog.load(spec.workload, spec.folder)), executions.devices_of(execution)
+    return not all("cpu" in devices for devices in both)
 
 
 def _workload(config: Config, trial: Trial) -> None:
     spec = trial.spec
     try:
-        module = catalog.load(spec.workload)
+        if catalog.is_users(spec.workload):
+            reference.check(spec.workload, spec.folder)
+        module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
-    except WorkloadError as error:
+    except ModuleError as error:
         raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
+        ("execution", spec.execution, executions.taken_by(module, spec.framework)),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+    key = f"trial {trial.name}: workload"
+    _installed(config, trial, key, spec.workload, getattr(module, "REQUIRES", {}))
+
+
+def _installed(config: Config, trial: Trial, key: str, value: str, requires: Mapping[str, str]) -> None:
+    """See that the interpreter has these modules. requires: what to install for each."""
+    for module, extra in requires.items():
+        if not _has(trial.python, module):
+            where = trial.python or sys.executable
+            hint = f"it needs {module}, which is not installed in {where}: pip install '{extra}'"
+            raise ConfigError(config.path, key, value, hint)
 
 
 def _stream(config: Config, trial: Trial) -> None:
-    spec = trial.spec.stream
-    if spec.source == "file" and not _has(trial.python, "av"):
-        hint = f"PyAV is not installed in {trial.python or sys.executable}: pip install 'soak[video]'"
-        raise ConfigError(config.path, f"trial {trial.name}: stream.source", spec.source, hint)
+    spec = trial.spec
+    known = catalog.sources_of(catalog.load(spec.workload, spec.folder))
+    key, source = f"trial {trial.name}: stream.source", spec.stream.source
+    if source not in known:
+        raise ConfigError(config.path, key, source, f"{spec.workload} takes {' or '.join(known)}")
+    _installed(config, trial, key, source, sources.requires(spec.stream))
+    if spec.stream_time is not None and STREAM_TIME not in sources.load(source).DOSES:
+        hint = f"source {source!r} has no stream time: expected duration or steps"
+        raise ConfigError(config.path, f"trial {trial.name}: stream_time", spec.stream_time, hint)
 
 
 def _interpreter(config: Config, trial: Trial) -> None:
@@ -86,19 +110,25 @@ def _interpreter(config: Config, trial: Trial) -> None:
 
 
 def _framework(config: Config, trial: Trial) -> None:
-    framework = trial.spec.framework
-    if not _has(trial.python, framework):
-        where = trial.python or sys.executable
-        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
-        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+    spec = trial.spec
+    execution = executions.find(spec.framework, spec.execution)
+    missing = [module for module in execution.REQUIRES if not _has(trial.python, module)]
+    if missing:
+        known = frameworks.load(execution.EXECUTED_BY)
+        # What the framework brings is told by its name, and what else an execution needs by its own.
+        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
+        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
+        hint = f"{what} not installed in {trial.python or sys.executable}: {install}, or name another `python`"
+        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
+        raise ConfigError(config.path, f"trial {trial.name}: {key}", value, hint)
 
 
 @cache
-def _has(python: str, framework: str) -> bool:
+def _has(python: str, module: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
-        return importlib.util.find_spec(framework) is not None
+        return importlib.util.find_spec(module) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
-        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return ask(python, found, "-P") == 0
     return False

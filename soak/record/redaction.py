@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import tomli_w
+
 from monitors.text import HIDDEN, without_credentials
+from workloads import frameworks
 from workloads.protocol.order import TOLD
 
 _LEAST = 6
@@ -18,7 +20,7 @@ _SET = re.compile(r"(?P<key>(?:--set=)?\s*trial\b[^=]*)=(?P<value>.*)", re.DOTAL
 
 def is_harmless(name: str) -> bool:
     """Whether a variable is one of those that say what memory means, as the worker tells them too."""
-    return name.startswith(TOLD)
+    return name.startswith((*TOLD, *frameworks.told()))
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -50,7 +52,7 @@ def _without_env(word: str) -> str:
 
 
 def config(text: str, conceal: Callable[[str], str]) -> str:
-    """The text of a config without them; as JSON where they cannot be taken out of it as it was written."""
+    """The text of a config without them; written anew where they cannot be taken out of it as it stands."""
     hidden = text
     for name, value in _variables(tomllib.loads(text)):
         if not is_harmless(name):
@@ -61,7 +63,15 @@ def config(text: str, conceal: Callable[[str], str]) -> str:
     raw = tomllib.loads(text)
     for table in _tables(raw):
         table["env"] = environment({name: str(value) for name, value in table["env"].items()})
-    return conceal(json.dumps(raw, indent=1, ensure_ascii=False, default=str))
+    return conceal(tomli_w.dumps(_concealed(raw, conceal)))
+
+
+def _concealed(value: Any, conceal: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _concealed(inner, conceal) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_concealed(inner, conceal) for inner in value]
+    return conceal(value) if isinstance(value, str) else value
 
 
 def _assignment(name: str, value: str) -> re.Pattern[str]:
