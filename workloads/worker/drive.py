@@ -63,12 +63,18 @@ class Drive:
             began = time.monotonic()
             self._loss = self._workload.step(item)
             now = time.monotonic()
-            self._count(now - began)
+            self._count_steps(now - began)
             ended = self._ended(now)
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, last=ended is not None)
             if ended:
                 return ended
+
+    def _count_steps(self, seconds: float) -> None:
+        """One, or as many as a workload says that takes several items at once."""
+        pulled: Callable[[], Iterable[float]] | None = getattr(self._workload, "latencies", None)
+        for latency in pulled() if pulled else (seconds,):
+            self._count(latency)
 
     def _count(self, latency: float) -> None:
         self._steps += 1
