@@ -21,7 +21,7 @@ class RunInfo:
     """The command line that started it."""
     config_path: str
     config_text: str
-    """The config as it was, overrides included, as TOML or JSON text: enough to run it again."""
+    """The config with everything that the command line set, as TOML: the same run can be started from it."""
     seed: int
     started: float
     """Unix time."""
@@ -45,8 +45,10 @@ class TrialInfo:
     mode: str
     execution: str
     seed: int
-    pair: str
-    """Trials of equal `pair` differ in framework (and execution) only; the comparison is made within it."""
+    block: str
+    """Equal for trials that may be compared: of one workload, seed, source, limit and device model."""
+    arm: str
+    """What is compared within a block: framework, execution, versions."""
     state: str
     """planned, running or ended."""
     device: str = "cpu"

@@ -20,7 +20,7 @@ class Asked:
     """What placement needs to know of a trial. needs_gpu: its workload is nothing without one."""
 
     index: int
-    pair: str
+    block: str
     wish: str
     framework: str
     python: str = ""
@@ -54,7 +54,7 @@ def resolve(
 ) -> dict[int, Device | str]:
     """What each trial gets, by its index: a device, `any` of them, or `cpu`.
 
-    A pair is a comparison, so where one side of it cannot have a GPU, the other goes without too.
+    A block is a comparison, so where one side of it cannot have a GPU, the other goes without too.
 
     Args:
         asked: the trials.
@@ -68,9 +68,9 @@ def resolve(
     trials = tuple(asked)
     for trial in trials:
         given[trial.index] = _one(trial, devices, sees)
-    bound = {t.pair for t in trials if t.wish == "auto" and given[t.index] == "cpu"}
+    bound = {t.block for t in trials if t.wish == "auto" and given[t.index] == "cpu"}
     for trial in trials:
-        if trial.wish == "auto" and trial.pair in bound and not trial.needs_gpu:
+        if trial.wish == "auto" and trial.block in bound and not trial.needs_gpu:
             given[trial.index] = "cpu"
     return given
 
@@ -99,9 +99,9 @@ class Seats:
     """Trial that has each device, by UUID."""
     lost: set[str] = field(default_factory=set)
     """UUIDs of devices that are gone."""
-    _pairs: dict[str, str] = field(default_factory=dict)
+    _by_block: dict[str, str] = field(default_factory=dict)
 
-    def candidates(self, index: int, pair: str) -> list[Device]:
+    def candidates(self, index: int, block: str) -> list[Device]:
         """Devices that a trial may have, busy or not; none for one on the processor."""
         given = self.given[index]
         if isinstance(given, Device):
@@ -109,22 +109,22 @@ class Seats:
         if given == "cpu":
             return []
         known = [device for device in self.devices if device.uuid not in self.lost]
-        same = [device for device in known if device.uuid == self._pairs.get(pair)]
+        same = [device for device in known if device.uuid == self._by_block.get(block)]
         return same or known
 
-    def hopeless(self, index: int, pair: str) -> bool:
+    def hopeless(self, index: int, block: str) -> bool:
         """Whether a trial waits for a device that will not come back."""
-        return self.given[index] != "cpu" and not self.candidates(index, pair)
+        return self.given[index] != "cpu" and not self.candidates(index, block)
 
-    def take(self, index: int, pair: str) -> Device | str | None:
+    def take(self, index: int, block: str) -> Device | str | None:
         """A seat: a device, or `cpu`; None where it has to wait."""
         if self.given[index] == "cpu":
             return "cpu"
-        free = [device for device in self.candidates(index, pair) if device.uuid not in self.busy]
+        free = [device for device in self.candidates(index, block) if device.uuid not in self.busy]
         if not free:
             return None
         self.busy[free[0].uuid] = index
-        self._pairs[pair] = free[0].uuid
+        self._by_block[block] = free[0].uuid
         return free[0]
 
     def free(self, uuid: str) -> None:

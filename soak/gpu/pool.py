@@ -113,17 +113,17 @@ class GpuPool:
             return list(self._seats.devices)
         return [device for device in self._seats.devices if device in given]
 
-    def take(self, index: int, pair: str) -> Device | str | None:
+    def take(self, index: int, block: str) -> Device | str | None:
         """A seat for a trial: a device, `cpu`, or None where it has to wait."""
-        seat = self._seats.take(index, pair)
+        seat = self._seats.take(index, block)
         if isinstance(seat, Device):
             reading, _ = self._watch.reading(seat.uuid)
             self._levels[seat.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
         return seat
 
-    def hopeless(self, index: int, pair: str) -> bool:
+    def hopeless(self, index: int, block: str) -> bool:
         """Whether the device of a trial is gone for good."""
-        return self._seats.hopeless(index, pair)
+        return self._seats.hopeless(index, block)
 
     def leave(self, index: int, device: Device) -> None:
         """A trial has ended: its device is free once it holds no more than before."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
+from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.tables import convert, known_keys, read_toml
 from workloads import catalog, sources
@@ -56,7 +56,7 @@ class RunTable:
     golden_interval: Interval = Interval(60.0)
     """Between two replays of the golden clip, whose answer is known; 0 for none."""
     order: Literal["shuffled", "listed"] = "shuffled"
-    """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
+    """shuffled: blocks, and the frameworks within a block, in a seeded random order."""
     sample_interval: Duration = Duration(1.0)
     heartbeat_deadline: Duration = Duration(60.0)
     """A worker silent for longer is hung."""
@@ -70,6 +70,8 @@ class RunTable:
     """With less room than this, every tenth sample is taken."""
     min_free_disk: Size = Size(128 * 1024**2)
     """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    only: list[Word] = dataclasses.field(default_factory=list)
+    """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
     out: Place = "runs"
     """Folder that run folders are made in, relative to the working directory."""
 
@@ -123,6 +125,7 @@ class Config:
 
     path: Path
     text: str
+    """What it was read from; where something was overridden, all tables as they are now, in TOML."""
     run: RunTable
     judge: JudgeTable
     trials: tuple[TrialTable, ...]
@@ -135,7 +138,10 @@ class Config:
         return self.path.parent.resolve()
 
 
-def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
+def load(
+    path: Path, overrides: Sequence[str] = (), duration: str | None = None, device: str | None = None,
+    only: Sequence[str] = (),
+) -> Config:  # fmt: skip
     """Read and check a config.
 
     Args:
@@ -143,69 +149,15 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None,
         overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
         duration: replaces every limit of every trial.
         device: replaces that of every trial.
+        only: replaces `run.only`.
 
     Raises:
         ConfigError: it cannot be read or used.
     """
     text, raw = read_toml(path)
-    for override in overrides:
-        _override(path, raw, override)
-    if duration is not None:
-        _limit_all(raw, duration)
-    if device is not None:
-        _place_all(raw, device)
-    return _check(path, text, raw)
-
-
-def _override(path: Path, raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except (ValueError, RecursionError):
-        value = text
-    node: Any = raw
-    *parents, last = key.strip().split(".")
-    for part in parents:
-        node = _descend(path, node, part, key)
-    if not isinstance(node, dict):
-        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
-    node[last] = value
-
-
-def _descend(path: Path, node: Any, part: str, key: str) -> Any:
-    if isinstance(node, list):
-        if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
-            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
-        return node[int(part)]
-    if not isinstance(node, dict):
-        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
-    return node.setdefault(part, {})
-
-
-def _limit_all(raw: dict[str, Any], duration: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["duration"] = duration
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            for key in ("duration", "stream_time", "steps"):
-                trial.pop(key, None)
-
-
-def _place_all(raw: dict[str, Any], device: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["device"] = device
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            trial.pop("device", None)
-
-
-def _trial_tables(raw: dict[str, Any]) -> list[Any]:
-    tables = raw.get("trial")
-    return tables if isinstance(tables, list) else []
+    changed = Overrides(overrides, duration, device, only)
+    changed.apply(path, raw)
+    return _check(path, changed.text(text, raw), raw)
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
@@ -247,6 +199,9 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
         if "\0" in value or len(value) > MOST_VALUE:
             expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
             raise missing_key(path, f"{key}.{name}", expected)
+        if value == HIDDEN:
+            expected = "expected the value itself: in its place a record has this, as it may be secret"
+            raise ConfigError(path, f"{key}.{name}", value, expected)
 
 
 def _wish(path: Path, key: str, value: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
+from soak.plan.block import block
 from soak.plan.config import Config, TrialTable, as_tuple
 from soak.record import redaction
 from workloads import catalog
@@ -28,13 +29,13 @@ class Trial:
 
     index: int
     name: str
-    pair: str
-    """Trials of equal pair share workload, mode, seed and stream: a fair comparison."""
     spec: TrialSpec
     device: str = "auto"
     """What it asks for."""
     seat: Device | None = None
     """The GPU that it has; None on the processor, and before it begins."""
+    device_model: str = ""
+    """Product name of the GPU or processor that it has; empty before it has one."""
     python: str = ""
     memory_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -44,12 +45,17 @@ class Trial:
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
 
+    @property
+    def block(self) -> str:
+        """Equal for trials that may be compared; of a trial without a device, by what is known before it has one."""
+        return block({**asdict(self.spec), "memory_limit": self.memory_limit}, self.device_model)
+
     def facts(self) -> dict[str, Any]:
         """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
         spec = self.spec
         return {
             "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
-            "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": self.pair,
+            "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "block": self.block,
             "device": self.seat.name if self.seat else "cpu",
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
@@ -59,32 +65,39 @@ class Trial:
             },
         }  # fmt: skip
 
-    def seated(self, device: Device | None, environ: Mapping[str, str]) -> Trial:
-        """It, on a GPU or on the processor. environ: what makes its worker see that device alone."""
+    def seated(self, device: Device | None, environ: Mapping[str, str], processor: str) -> Trial:
+        """It, on a GPU or on the processor.
+
+        Args:
+            device: the GPU, if it has one.
+            environ: what makes its worker see that device alone.
+            processor: product name of the machine's processor.
+        """
         spec = replace(self.spec, device="cuda" if device else "cpu")
-        return replace(self, spec=spec, seat=device, env={**self.env, **environ})
+        model = device.model if device else processor
+        return replace(self, spec=spec, seat=device, device_model=model, env={**self.env, **environ})
 
 
-def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
-    """Every combination of every trial table, repeated, in the order they will run.
+def make_plan(config: Config) -> tuple[Trial, ...]:
+    """Every combination of every trial table, repeated, but for those that `run.only` leaves out, in their order.
 
-    Pairs are shuffled and so are the trials within a pair, so that neither framework always runs first.
+    Blocks are shuffled and so are the trials within a block, so that neither framework always runs first.
 
     Args:
         config: a checked config.
-        only: names, or beginnings of names, of the trials to keep; empty keeps all.
 
     Raises:
-        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `only` names
-            nothing.
+        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `run.only`
+            names nothing.
     """
     _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
     _unique(config, trials)
+    only = config.run.only
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
     if not kept:
         names = ", ".join(t.name for t in trials)
-        raise ConfigError("--trial", " ".join(only), "", f"names no trial of {config.path}; it has {names}")
+        raise ConfigError(config.path, "run.only", " ".join(only), f"names no trial; there are {names}")
     if config.run.order == "shuffled":
         kept = _shuffled(kept, config.run.seed)
     return tuple(_numbered(trial, index) for index, trial in enumerate(kept))
@@ -109,7 +122,6 @@ def _expand(config: Config, number: int) -> list[Trial]:
                 Trial(
                     index=0,
                     name=f"{name}-{repeat + 1}" if (table.repeats or run.repeats) > 1 else name,
-                    pair=f"{_name(table)}/{mode}/{repeat + 1}",
                     spec=_spec(config, number, framework, mode, execution, run.seed + repeat),
                     device=table.device or run.device,
                     python=table.python,
@@ -188,14 +200,14 @@ def _unique(config: Config, trials: list[Trial]) -> None:
 
 def _shuffled(trials: list[Trial], seed: int) -> list[Trial]:
     chance = random.Random(seed)  # noqa: S311  (an order, not a secret)
-    pairs: dict[str, list[Trial]] = {}
+    by_block: dict[str, list[Trial]] = {}
     for trial in trials:
-        pairs.setdefault(trial.pair, []).append(trial)
-    groups = list(pairs.values())
-    chance.shuffle(groups)
-    for group in groups:
+        by_block.setdefault(trial.block, []).append(trial)
+    blocks = list(by_block.values())
+    chance.shuffle(blocks)
+    for group in blocks:
         chance.shuffle(group)
-    return [trial for group in groups for trial in group]
+    return [trial for group in blocks for trial in group]
 
 
 def _numbered(trial: Trial, index: int) -> Trial:

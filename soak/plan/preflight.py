@@ -44,7 +44,7 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t)) for t in plan]
+    asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t)) for t in plan]
     try:
         # A program without a framework may use a GPU or not: it gets one where it asks for one.
         pool.open(asked, lambda trial: trial.framework in EXTRAS and sees_gpu(trial.framework, trial.python))

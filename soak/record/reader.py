@@ -15,6 +15,7 @@ from monitors.model import Event, Finding, Loss
 from monitors.text import json_value
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
+from soak.plan.block import of_record
 from soak.record.rows import is_file
 from soak.record.store import FILE, Store
 from soak.record.write_ahead import lost_pages
@@ -47,6 +48,10 @@ class Record:
         self._store = store
         self._meta = store.meta()
         self._adopted: dict[int, Judgement] = {}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close()
 
     def run(self) -> RunInfo:
         """What was asked and how it ended.
@@ -87,6 +92,8 @@ class Record:
     def _trial(self, body: Mapping[str, Any], judged: Mapping[str, Any] | None) -> TrialInfo | None:
         """None where it is damaged."""
         known = {field.name: body[field.name] for field in fields(TrialInfo) if field.name in body}
+        if "block" not in known:
+            known["block"], known["arm"] = of_record(body, str(self._meta.get("environment", {}).get("cpu", "")))
         try:
             info = msgspec.convert(known, TrialInfo)
         except msgspec.ValidationError:

@@ -18,10 +18,13 @@ tables = st.lists(
         mode=st.sampled_from(["train", "infer", ["train", "infer"]]),
         execution=st.sampled_from(["eager", ["eager", "graph"]]),
         repeats=st.none() | st.integers(1, 3),
+        name=st.sampled_from(["a", "b", "c", "d"]),
+        threads=st.sampled_from([1, 2]),
+        options=st.sampled_from([{}, {"precision": "float32"}, {"precision": "bfloat16"}]),
     ),
     min_size=1,
     max_size=4,
-    unique_by=lambda table: table.workload,
+    unique_by=lambda table: table.name,
 )
 runs = st.builds(
     RunTable,
@@ -33,7 +36,7 @@ runs = st.builds(
 
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
-    streams = tuple(StreamSpec() for _ in trials)
+    streams = tuple(StreamSpec(options={"height": 32 * (n % 2 + 1)}) for n in range(len(trials)))
     return Config(Path("x.toml"), "", run, JudgeTable(), tuple(trials), streams)
 
 
@@ -44,23 +47,26 @@ def test_a_plan_is_a_function_of_its_config(run: RunTable, trials: list[TrialTab
 
 
 @given(runs, tables)
-def test_names_and_indices_are_unique_and_pairs_stay_together(run: RunTable, trials: list[TrialTable]) -> None:
+def test_names_and_indices_are_unique_and_blocks_stay_together(run: RunTable, trials: list[TrialTable]) -> None:
     plan = make_plan(config_of(run, trials))
     assert len({t.name for t in plan}) == len(plan)
     assert [t.index for t in plan] == list(range(len(plan)))
     if run.order == "shuffled":
-        blocks = [t.pair for i, t in enumerate(plan) if i == 0 or plan[i - 1].pair != t.pair]
+        blocks = [t.block for i, t in enumerate(plan) if i == 0 or plan[i - 1].block != t.block]
         assert len(blocks) == len(set(blocks))
 
 
 @given(runs, tables)
-def test_trials_of_a_pair_differ_in_framework_and_execution_only(run: RunTable, trials: list[TrialTable]) -> None:
-    by_pair: dict[str, set[tuple[object, ...]]] = {}
+def test_trials_of_a_block_differ_in_framework_and_execution_only(run: RunTable, trials: list[TrialTable]) -> None:
+    by_block: dict[str, set[tuple[object, ...]]] = {}
     for trial in make_plan(config_of(run, trials)):
         spec = trial.spec
-        fair = (spec.workload, spec.mode, spec.seed, repr(spec.stream), spec.duration, spec.threads)
-        by_pair.setdefault(trial.pair, set()).add(fair)
-    assert all(len(fair) == 1 for fair in by_pair.values())
+        options = tuple(spec.options.items())
+        fair = (spec.workload, spec.mode, spec.seed, repr(spec.stream), spec.duration, spec.threads, options)
+        by_block.setdefault(trial.block, set()).add(fair)
+    assert all(len(fair) == 1 for fair in by_block.values())
+    everything = [one for fair in by_block.values() for one in fair]
+    assert len(everything) == len(set(everything)), "what may be compared is in one block"
 
 
 @given(runs, tables)
@@ -77,7 +83,9 @@ def test_two_trials_of_one_name_are_refused() -> None:
 
 
 def test_trial_keeps_what_it_names_and_refuses_what_names_nothing() -> None:
-    config = config_of(RunTable(duration=Duration(1.0)), [TrialTable(workload="recurrent")])
-    assert [t.name for t in make_plan(config, ("recurrent-torch",))] == ["recurrent-torch"]
+    def only(name: str) -> Config:
+        return config_of(RunTable(duration=Duration(1.0), only=[name]), [TrialTable(workload="recurrent")])
+
+    assert [t.name for t in make_plan(only("recurrent-torch"))] == ["recurrent-torch"]
     with pytest.raises(ConfigError, match="recurrent-tensorflow"):
-        make_plan(config, ("absent",))
+        make_plan(only("absent"))

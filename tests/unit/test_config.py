@@ -21,10 +21,10 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
+def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> None:
     plan = make_plan(config.load(write(tmp_path, GOOD)))
     assert {t.spec.framework for t in plan} == {"torch", "tensorflow"}
-    assert len({t.pair for t in plan}) == 1
+    assert len({t.block for t in plan}) == 1
     assert len({t.spec.seed for t in plan}) == 1
     assert {t.spec.duration for t in plan} == {30.0}
 
@@ -88,6 +88,7 @@ def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
         (['trial.0.env={"A=B"="x"}'], "trial[0].env.A=B", "without ="),
         (['trial.0.env={"A\\u0000"="x"}'], "trial[0].env.A\\x00", "without ="),
         (['trial.0.env={A="x\\u0000"}'], "trial[0].env.A", "without NUL"),
+        (["trial.0.env={A='***'}"], "trial[0].env.A = '***'", "expected the value itself"),
         (["trial.0.env={A=3}"], "trial[0].env", "expected `str`"),
         (['trial.0.memory_limit="1' + "0" * 400 + ' B"'], "trial[0].memory_limit", "expected a number with a unit"),
         (["trial=[" + "{workload='w'}," * 1001 + "]"], "trial", "1,000 [[trial]] tables at most"),

@@ -11,13 +11,13 @@ from soak.gpu.placement import Asked, PlacementError, Seats, named, resolve
 
 DEVICES = tuple(Device(f"cuda:{n}", f"GPU-{n}{n}{n}", "H200", f"0000:0{n}:00") for n in range(4))
 PART = Device("cuda:4", "MIG-5", "H200 MIG", "0000:05:00", parent="GPU-555")
-PAIRS = st.integers(0, 4).map("pair-{}".format)
+BLOCKS = st.integers(0, 4).map("block-{}".format)
 
 
 def trial(
-    index: int = 0, wish: str = "auto", framework: str = "torch", pair: str = "p", needs_gpu: bool = False
+    index: int = 0, wish: str = "auto", framework: str = "torch", block: str = "p", needs_gpu: bool = False
 ) -> Asked:
-    return Asked(index, pair, wish, framework, needs_gpu=needs_gpu)
+    return Asked(index, block, wish, framework, needs_gpu=needs_gpu)
 
 
 def every(asked: Asked) -> bool:
@@ -66,7 +66,7 @@ def test_a_whole_uuid_names_its_device_though_another_begins_alike() -> None:
 
 
 def test_auto_is_a_gpu_where_the_framework_sees_one() -> None:
-    asked = [trial(0, pair="a"), trial(1, framework="tensorflow", pair="b")]
+    asked = [trial(0, block="a"), trial(1, framework="tensorflow", block="b")]
     assert resolve(asked, DEVICES, torch_only) == {0: "any", 1: "cpu"}
 
 
@@ -102,7 +102,7 @@ def test_a_workload_that_needs_a_gpu_is_refused_where_there_is_none() -> None:
     assert caught.value.index == 2
 
 
-ASKED = st.lists(st.tuples(PAIRS, st.sampled_from(["torch", "tensorflow"]), st.booleans()), max_size=8)
+ASKED = st.lists(st.tuples(BLOCKS, st.sampled_from(["torch", "tensorflow"]), st.booleans()), max_size=8)
 
 
 @given(ASKED, st.booleans(), st.booleans())
@@ -110,63 +110,63 @@ def test_a_pair_on_auto_is_on_gpus_or_on_the_cpu_as_a_whole(
     drawn: list[tuple[str, str, bool]], torch: bool, tensorflow: bool
 ) -> None:
     sees = {"torch": torch, "tensorflow": tensorflow}
-    asked = [trial(n, framework=framework, pair=pair) for n, (pair, framework, _) in enumerate(drawn)]
+    asked = [trial(n, framework=framework, block=block) for n, (block, framework, _) in enumerate(drawn)]
     given_out = resolve(asked, DEVICES, lambda one: sees[one.framework])
     assert given_out.keys() == set(range(len(asked)))
-    for pair in {one.pair for one in asked}:
-        members = [one for one in asked if one.pair == pair]
+    for block in {one.block for one in asked}:
+        members = [one for one in asked if one.block == block]
         expected = "any" if all(sees[one.framework] for one in members) else "cpu"
         assert {given_out[one.index] for one in members} == {expected}
 
 
 PLACES = st.sampled_from(["cpu", "any", *DEVICES])
-PAIRED = st.lists(st.tuples(PAIRS, PLACES), min_size=1, max_size=8)
+PAIRED = st.lists(st.tuples(BLOCKS, PLACES), min_size=1, max_size=8)
 MOVES = st.lists(st.tuples(st.sampled_from(["take", "leave", "lose"]), st.integers(0, 7)), max_size=40)
 
 
 class Played:
-    """Trials that come and go, and devices that are lost, checked at every move. A pair asks for one thing."""
+    """Trials that come and go, and devices that are lost, checked at every move. A block asks for one thing."""
 
     def __init__(self, trials: list[tuple[str, Device | str]], devices: int) -> None:
         wishes = dict(trials)
-        self.pairs = [pair for pair, _ in trials]
-        self.seats = Seats(DEVICES[:devices], {n: wishes[pair] for n, pair in enumerate(self.pairs)})
+        self.blocks = [block for block, _ in trials]
+        self.seats = Seats(DEVICES[:devices], {n: wishes[block] for n, block in enumerate(self.blocks)})
         self.sitting: dict[int, str] = {}
         self.had: dict[str, set[str]] = {}
 
     def play(self, moves: list[tuple[str, int]]) -> None:
         for move, which in moves:
             if move == "take":
-                self.take(which % len(self.pairs))
+                self.take(which % len(self.blocks))
             elif move == "leave" and which in self.sitting:
                 self.seats.free(self.sitting.pop(which))
             elif move == "lose":
                 self.seats.lost.add(DEVICES[which % len(DEVICES)].uuid)
 
     def take(self, index: int) -> None:
-        pair, wish = self.pairs[index], self.seats.given[index]
+        block, wish = self.blocks[index], self.seats.given[index]
         if index in self.sitting:
             return
-        hopeless = self.seats.hopeless(index, pair)
-        assert hopeless is (wish != "cpu" and not self.seats.candidates(index, pair))
-        seat = self.seats.take(index, pair)
+        hopeless = self.seats.hopeless(index, block)
+        assert hopeless is (wish != "cpu" and not self.seats.candidates(index, block))
+        seat = self.seats.take(index, block)
         assert (seat == "cpu") is (wish == "cpu"), "the cpu never waits, and is for nobody else"
         if hopeless:
             assert seat is None
         if isinstance(seat, Device):
             self.sat(index, seat)
         elif seat is None and not hopeless:
-            candidates = {device.uuid for device in self.seats.candidates(index, pair)}
+            candidates = {device.uuid for device in self.seats.candidates(index, block)}
             assert candidates <= set(self.sitting.values()), "a trial waits only for devices that are busy"
 
     def sat(self, index: int, seat: Device) -> None:
-        pair, wish = self.pairs[index], self.seats.given[index]
+        block, wish = self.blocks[index], self.seats.given[index]
         assert seat.uuid not in self.seats.lost, "a lost device is never given"
         assert seat.uuid not in self.sitting.values(), "never two trials on one device"
         assert wish in ("any", seat)
-        before = self.had.setdefault(pair, set()) - self.seats.lost
-        assert before <= {seat.uuid}, "a pair has the same device, as long as there is it"
-        self.had[pair].add(seat.uuid)
+        before = self.had.setdefault(block, set()) - self.seats.lost
+        assert before <= {seat.uuid}, "a block has the same device, as long as there is it"
+        self.had[block].add(seat.uuid)
         self.sitting[index] = seat.uuid
 
 
@@ -200,4 +200,4 @@ def test_a_trial_whose_device_is_lost_is_hopeless_and_one_that_waits_is_not() ->
     seats.take(0, "p")
     assert not seats.hopeless(1, "q")
     seats.lost.add(DEVICES[0].uuid)
-    assert [seats.hopeless(n, f"pair {n}") for n in range(4)] == [True, True, False, False]
+    assert [seats.hopeless(n, f"block {n}") for n in range(4)] == [True, True, False, False]

@@ -1,0 +1,100 @@
+"""What the command line changes in the tables of a config, before they are checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from soak.errors import ConfigError, missing_key
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Of one command line. What each means is said by `soak.plan.config.load`."""
+
+    assignments: Sequence[str] = ()
+    duration: str | None = None
+    device: str | None = None
+    only: Sequence[str] = ()
+
+    def apply(self, path: Path, raw: dict[str, Any]) -> None:
+        """Change the tables of the file `path`.
+
+        Raises:
+            ConfigError: an assignment is none, or leads nowhere.
+        """
+        for assignment in self.assignments:
+            _assign(path, raw, assignment)
+        if self.duration is not None:
+            _limit_all(raw, self.duration)
+        if self.device is not None:
+            _place_all(raw, self.device)
+        if self.only and isinstance(run := raw.setdefault("run", {}), dict):
+            run["only"] = list(self.only)
+
+    def text(self, text: str, raw: dict[str, Any]) -> str:
+        """The config as it is now, from which the same run can be started again; as it was written if nothing changed.
+
+        Args:
+            text: of the file.
+            raw: its tables, changed.
+        """
+        unchanged = not self.assignments and self.duration is None and self.device is None and not self.only
+        return text if unchanged else tomli_w.dumps(raw)
+
+
+def _assign(path: Path, raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except (ValueError, RecursionError):
+        value = text
+    node: Any = raw
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        node = _descend(path, node, part, key)
+    if not isinstance(node, dict):
+        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
+    node[last] = value
+
+
+def _descend(path: Path, node: Any, part: str, key: str) -> Any:
+    if isinstance(node, list):
+        if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
+            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
+    return node.setdefault(part, {})
+
+
+def _limit_all(raw: dict[str, Any], duration: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["duration"] = duration
+    for trial in _trial_tables(raw):
+        if isinstance(trial, dict):
+            for key in ("duration", "stream_time", "steps"):
+                trial.pop(key, None)
+
+
+def _place_all(raw: dict[str, Any], device: str) -> None:
+    run = raw.setdefault("run", {})
+    if isinstance(run, dict):
+        run["device"] = device
+    for trial in _trial_tables(raw):
+        if isinstance(trial, dict):
+            trial.pop("device", None)
+
+
+def _trial_tables(raw: dict[str, Any]) -> list[Any]:
+    tables = raw.get("trial")
+    return tables if isinstance(tables, list) else []
