@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from monitors import program
+from monitors.detection.doses import rises
 from monitors.detection.series import Floats, Series, from_rounds
 from monitors.model import Event, Finding, Loss
 from monitors.text import json_value
@@ -138,6 +140,9 @@ class Record:
         kept = {i: specs[i][0] for i in sorted(specs) if 0 <= i < width}
         names = {spec.name: i for i, spec in reversed(kept.items())}
         counts = {name: table[:, names[name]] for name in ("steps", *DOSES) if name in names}
+        own = {i: specs[i][1] for i, spec in kept.items() if spec.name == program.VALUE.name}
+        told = {label: table[:, i] for i, label in own.items()}
+        counts |= {name: values for name, values in told.items() if name not in counts and rises(values)}
         # Every worker counts its steps: where none was sampled, none was done.
         steps = counts.pop("steps", np.zeros(len(t)))
         end, pauses = self._end(trial, t), self._pauses(trial)
