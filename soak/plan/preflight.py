@@ -63,7 +63,7 @@ def _workload(config: Config, trial: Trial) -> None:
     spec = trial.spec
     try:
         if catalog.is_users(spec.workload):
-            reference.check(spec.workload, spec.folder)
+            reference.check(spec.workload, spec.folder, here=not trial.python)
         module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
     except ModuleError as error:
