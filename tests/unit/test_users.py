@@ -193,6 +193,17 @@ def test_what_is_wrong_is_said_without_importing(folder: Path, text: str | None,
         reference.check(named, str(folder))
 
 
+def test_a_module_is_looked_for_without_importing_it(folder: Path) -> None:
+    (folder / "ownmodule.py").write_text("raise SystemExit\ndef step(): pass\n")
+    reference.check("ownmodule:step", str(folder))
+    reference.check("json.tool:main", str(folder))
+    with pytest.raises(UserCodeError, match="defines no 'stpe': did you mean 'step'"):
+        reference.check("ownmodule:stpe", str(folder))
+    with pytest.raises(UserCodeError, match=r"no module named 'not_there\.inner' in"):
+        reference.check("not_there.inner:step", str(folder))
+    reference.check("not_there.inner:step", str(folder), here=False)
+
+
 @pytest.mark.parametrize(
     "text",
     ["from os.path import join as step\n", "for step in [print]: pass\n", "from os.path import *\n",

@@ -50,11 +50,11 @@ class Setup:
 
     workload: str
     framework: str
-    """torch, tensorflow or none."""
+    """In which the model is written: one of `workloads.frameworks`."""
     mode: str
     """train or infer."""
     execution: str
-    """eager or graph (tf.function)."""
+    """How a network is run: the name of one of the framework's (`workloads.executions`)."""
     seed: int
     channels: int
     """Channels of a frame, whose height and width may change from clip to clip; 0 where the source has no frames."""
@@ -75,12 +75,13 @@ class Workload(Protocol):
     machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says
     what it is, and defines
 
-    - `FRAMEWORKS: tuple[str, ...]`, of torch, tensorflow and none;
+    - `FRAMEWORKS: tuple[str, ...]`, of those of `workloads.frameworks`;
     - `MODES: tuple[str, ...]`, of train and infer;
     - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
     - `build(setup: Setup, options: Options) -> Workload`;
     - where it takes anything but clips, `SOURCES: tuple[str, ...]`, the names of sources;
     - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
+    - where it does not run in every execution of its frameworks, `EXECUTIONS: tuple[str, ...]`, of their names;
     - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
 
     A workload may offer more. What `Replayed` has beyond it lets the child see that the model still computes what it
