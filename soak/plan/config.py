@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,12 +11,14 @@ import msgspec
 
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
+from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
+from soak.plan.overrides import limit_all, override, place_all
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.tables import convert, known_keys, read_toml
 from soak.record.rows import is_file
 from workloads.protocol.order import MOST_NOISE, StreamSpec
 
-Framework = Literal["torch", "tensorflow"]
+Framework = Literal["torch", "tensorflow", "none"]
 Mode = Literal["train", "infer"]
 Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
@@ -88,9 +88,15 @@ class JudgeTable:
 
 @dataclasses.dataclass(frozen=True)
 class TrialTable:
-    """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
+    """`[[trial]]`: a workload, a command, or members; lists of framework, mode and execution are expanded."""
 
-    workload: Word
+    workload: Word = ""
+    command: Command = dataclasses.field(default_factory=list)
+    """A program and its arguments, soaked from outside."""
+    member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """`[[trial.member]]` tables: see `MemberTable`."""
+    ranks: Ranks = 1
+    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, or TF_CONFIG."""
     framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
     mode: list[Mode] | Mode = "infer"
     execution: list[Execution] | Execution = "eager"
@@ -102,6 +108,8 @@ class TrialTable:
     threads: Threads = 1
     device: Word = ""
     """As `run.device`, for this trial."""
+    devices: Count | list[Word] | None = None
+    """GPUs that it gets, how many or which; of ranks, each its part. All are taken, or none."""
     python: Place = ""
     """Interpreter of another environment that holds the framework."""
     memory_limit: Size | None = None
@@ -129,6 +137,8 @@ class Config:
     trials: tuple[TrialTable, ...]
     streams: tuple[StreamSpec, ...]
     """The stream of each trial table: `[stream]` with the trial's overrides."""
+    members: tuple[tuple[MemberTable, ...], ...]
+    """The member tables of each trial table."""
 
 
 def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
@@ -144,64 +154,21 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None,
         ConfigError: it cannot be read or used.
     """
     text, raw = read_toml(path)
-    for override in overrides:
-        _override(path, raw, override)
+    return of_tables(path, text, raw, overrides, duration, device)
+
+
+def of_tables(
+    path: Path, text: str, raw: dict[str, Any], overrides: Iterable[str] = (), duration: str | None = None,
+    device: str | None = None,
+) -> Config:  # fmt: skip
+    """As `load`, of tables that were read already. path: names them in errors."""
+    for text_given in overrides:
+        override(path, raw, text_given)
     if duration is not None:
-        _limit_all(raw, duration)
+        limit_all(raw, duration)
     if device is not None:
-        _place_all(raw, device)
+        place_all(raw, device)
     return _check(path, text, raw)
-
-
-def _override(path: Path, raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except (ValueError, RecursionError):
-        value = text
-    node: Any = raw
-    *parents, last = key.strip().split(".")
-    for part in parents:
-        node = _descend(path, node, part, key)
-    if not isinstance(node, dict):
-        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
-    node[last] = value
-
-
-def _descend(path: Path, node: Any, part: str, key: str) -> Any:
-    if isinstance(node, list):
-        if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
-            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
-        return node[int(part)]
-    if not isinstance(node, dict):
-        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
-    return node.setdefault(part, {})
-
-
-def _limit_all(raw: dict[str, Any], duration: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["duration"] = duration
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            for key in ("duration", "stream_time", "steps"):
-                trial.pop(key, None)
-
-
-def _place_all(raw: dict[str, Any], device: str) -> None:
-    run = raw.setdefault("run", {})
-    if isinstance(run, dict):
-        run["device"] = device
-    for trial in _trial_tables(raw):
-        if isinstance(trial, dict):
-            trial.pop("device", None)
-
-
-def _trial_tables(raw: dict[str, Any]) -> list[Any]:
-    tables = raw.get("trial")
-    return tables if isinstance(tables, list) else []
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
@@ -217,22 +184,39 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
         raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
-    trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
+    trials = tuple(_trial(path, f"trial[{i}]", table) for i, table in enumerate(tables))
+    members = tuple(member_tables(path, f"trial[{i}]", trial.member) for i, trial in enumerate(trials))
+    for i, trial in enumerate(trials):
+        _made_of(path, f"trial[{i}]", tables[i], trial, members[i], run)
     streams = tuple(
         _stream(path, f"trial[{i}].stream", {**raw.get("stream", {}), **trial.stream}) if trial.stream else stream
         for i, trial in enumerate(trials)
     )
-    return Config(path, text, run, stream, judge, trials, streams)
+    return Config(path, text, run, stream, judge, trials, streams, members)
 
 
-def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
+def _made_of(
+    path: Path, key: str, table: Mapping[str, Any], trial: TrialTable, members: tuple[MemberTable, ...], run: RunTable
+) -> None:
+    check_made_of(path, key, table, members)
+    check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
+    for number, member in enumerate(members):
+        _environment(path, f"{key}.member[{number}].env", member.env)
+    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
+    # A program that is soaked from outside may end by itself.
+    if trial.workload and not limits and run.duration is None:
+        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+    if members and not any(member.command for member in members) and not limits and run.duration is None:
+        raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
+
+
+def _trial(path: Path, key: str, table: object) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
+    if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
+        raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     _environment(path, f"{key}.env", trial.env)
-    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
-    if not limits and run.duration is None:
-        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
+from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
-from soak.plan.config import Config, TrialTable, as_tuple
+from soak.plan.config import Config, RunTable, TrialTable, as_tuple
+from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
+from soak.plan.member_table import MemberTable, as_member, shared_out
 from soak.record import redaction
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph")}
+EXECUTIONS: Mapping[str, tuple[str, ...]] = {
+    "torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)
+}  # fmt: skip
 """Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
+_NO_WORKLOAD = ("none", "command", "eager")
+"""Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +36,64 @@ class Trial:
     pair: str
     """Trials of equal pair share workload, mode, seed and stream: a fair comparison."""
     spec: TrialSpec
-    device: str = "auto"
-    """What it asks for."""
-    seat: Device | None = None
-    """The GPU that it has; None on the processor, and before it begins."""
-    python: str = ""
+    """What it is as a whole: what the record tells, and until when it runs."""
+    members: tuple[Member, ...] = ()
+    """Its process trees, in the order they are started; one that names none has soak's own worker."""
+    wishes: tuple[str, ...] = ("auto",)
+    """The devices that it asks for: one word for each GPU that it gets where it gets any."""
     memory_limit: int | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    sandbox: bool = True
-    """Whether its worker is held to what it may write and read."""
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.members:
+            object.__setattr__(self, "members", (Member(spec=self.spec),))
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The GPUs that it has; none on the processor, and before it begins."""
+        return tuple(device for member in self.members for device in member.devices)
+
+    @property
+    def place(self) -> str:
+        """What it runs on, for people: cpu, or the names of its GPUs."""
+        return ",".join(device.name for device in self.devices) or "cpu"
+
+    @property
+    def supervised(self) -> bool:
+        """Whether its duration is kept by the supervisor: a sole worker keeps it by itself."""
+        return len(self.members) > 1 or not self.members[0].speaks_wire
+
     def facts(self) -> dict[str, Any]:
         """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
-        spec = self.spec
+        spec, first = self.spec, self.members[0]
         return {
             "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
             "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": self.pair,
-            "device": self.seat.name if self.seat else "cpu",
+            "device": self.place,
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
-                **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
-                "env": redaction.environment(self.env), "expect_end": self.expect_end,
-                "gpu": asdict(self.seat) if self.seat else None,
+                **asdict(spec), "python": first.python, "memory_limit": self.memory_limit,
+                "env": redaction.environment(first.env), "expect_end": self.expect_end,
+                "gpu": asdict(self.devices[0]) if self.devices else None,
             },
+            "members": [member.facts() for member in self.members],
         }  # fmt: skip
 
-    def seated(self, device: Device | None, environ: Mapping[str, str]) -> Trial:
-        """It, on a GPU or on the processor. environ: what makes its worker see that device alone."""
-        spec = replace(self.spec, device="cuda" if device else "cpu")
-        return replace(self, spec=spec, seat=device, env={**self.env, **environ})
+    def placed(
+        self, devices: Sequence[Device], pinned: Callable[[Sequence[Device]], Mapping[str, str]], ports: Ports
+    ) -> Trial:
+        """It, on GPUs or on the processor.
+
+        Args:
+            devices: all that it needs, or none.
+            pinned: the environment of a process that sees these devices alone.
+            ports: free ports, by the names of the members that ask for one.
+        """
+        parts = shared_out(self.members, devices)
+        members = tuple(m.placed(ports, part, pinned(part)) for m, part in zip(self.members, parts, strict=True))
+        return replace(self, spec=replace(self.spec, device="cuda" if devices else "cpu"), members=members)
 
 
 def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
@@ -98,22 +131,21 @@ def _bounded(config: Config) -> None:
 
 def _expand(config: Config, number: int) -> list[Trial]:
     table, run = config.trials[number], config.run
-    combinations = _combinations(config, number)
     trials = []
     for repeat in range(table.repeats or run.repeats):
-        for framework, mode, execution in combinations:
-            name = "-".join(filter(None, (table.name or table.workload, *_tags(table, framework, mode, execution))))
+        for framework, mode, execution in _combinations(config, number):
+            spec = _spec(config, number, framework, mode, execution, run.seed + repeat)
+            members = _members(config, number, spec)
+            name = "-".join(filter(None, (_stem(table), *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
                     name=f"{name}-{repeat + 1}" if (table.repeats or run.repeats) > 1 else name,
-                    pair=f"{table.name or table.workload}/{mode}/{repeat + 1}",
-                    spec=_spec(config, number, framework, mode, execution, run.seed + repeat),
-                    device=table.device or run.device,
-                    python=table.python,
+                    pair=f"{_stem(table)}/{mode}/{repeat + 1}",
+                    spec=spec,
+                    members=members,
+                    wishes=_wishes(table, run, sum(member.needs for member in members)),
                     memory_limit=table.memory_limit,
-                    env=table.env,
-                    sandbox=run.sandbox,
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
@@ -122,8 +154,53 @@ def _expand(config: Config, number: int) -> list[Trial]:
     return trials
 
 
+def _stem(table: TrialTable) -> str:
+    """What the names of its trials begin with."""
+    return table.name or table.workload or PurePath(table.command[0]).name
+
+
+def _wishes(table: TrialTable, run: RunTable, needed: int) -> tuple[str, ...]:
+    if isinstance(table.devices, list):
+        return tuple(table.devices)
+    return (table.device or run.device,) * needed
+
+
+def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]:
+    """The process trees of one trial."""
+    table = config.trials[number]
+    if config.members[number]:
+        return tuple(_member(config, number, member, spec) for member in config.members[number])
+    each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
+    sole = Member(
+        argv=tuple(table.command), spec=None if table.command else spec, env=table.env, python=table.python,
+        needs=1 if each is None else each, sandbox=config.run.sandbox,
+        protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
+        name=PurePath(table.command[0]).name if table.command else WORKER,
+    )  # fmt: skip
+    if table.ranks == 1:
+        return (sole,)
+    if sole.spec is not None:
+        sole = replace(sole, spec=replace(sole.spec, duration=None))
+    return ranks_of(sole, table.ranks, spec.framework == "tensorflow")
+
+
+def _member(config: Config, number: int, table: MemberTable, spec: TrialSpec) -> Member:
+    trial = config.trials[number]
+    member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
+    if not table.workload:
+        return member
+    alone = len(config.members[number]) == 1
+    order = replace(
+        spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
+        threads=table.threads, options=table.options, duration=spec.duration if alone else None,
+    )  # fmt: skip
+    return replace(member, spec=order)
+
+
 def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
     table = config.trials[number]
+    if not table.workload:
+        return [_NO_WORKLOAD]
     wanted = as_tuple(list(table.execution) if isinstance(table.execution, list) else table.execution)
     found: list[tuple[str, str, str]] = []
     for framework in as_tuple(list(table.framework) if isinstance(table.framework, list) else table.framework):
@@ -139,7 +216,9 @@ def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
 
 
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
-    """What must be in a name to tell the combinations of one table apart; the framework always is."""
+    """What must be in a name to tell the combinations of one table apart; the framework of a workload always is."""
+    if not table.workload:
+        return ()
     return (
         framework,
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
@@ -151,7 +230,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
     table = config.trials[number]
     limited = table.duration or table.stream_time or table.steps
     return TrialSpec(
-        workload=table.workload,
+        workload=table.workload or _stem(table),
         framework=framework,
         mode=mode,
         execution=execution,

@@ -1,13 +1,16 @@
-"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters."""
+"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters, programs."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from soak.errors import ConfigError
 from soak.gpu.frameworks import sees_gpu
@@ -15,11 +18,15 @@ from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
 from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
+from soak.plan.member import Member
 from soak.plan.plan import Trial
 from workloads import catalog
 from workloads.catalog import WorkloadError
+from workloads.protocol.order import TrialSpec
 
 EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
+_ANY = "any"
+"""In place of a framework: what a command uses is not known."""
 
 
 def check(config: Config, plan: Sequence[Trial]) -> None:
@@ -29,10 +36,15 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
         ConfigError: the first thing that would not run, by file, key, value and what was expected.
     """
     for trial in plan:
-        _workload(config, trial)
-        _interpreter(config, trial)
-        _stream(config, trial)
-        _framework(config, trial)
+        for member in trial.members:
+            where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
+            if member.spec is None:
+                _command(config, where, member)
+            else:
+                _workload(config, where, member.spec)
+                _interpreter(config, where, member.python)
+                _stream(config, where, member, member.spec)
+                _framework(config, where, member, member.spec)
 
 
 def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
@@ -41,56 +53,75 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.pair, t.device, t.spec.framework, t.python, _needs_gpu(t.spec.workload)) for t in plan]
     try:
-        pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
+        pool.open([_asked(trial) for trial in plan], _sees)
     except PlacementError as error:
         trial = next(t for t in plan if t.index == error.index)
         problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
-        raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
+        raise ConfigError(config.path, f"trial {trial.name}: device", ",".join(trial.wishes), problem) from error
+
+
+def _asked(trial: Trial) -> Asked:
+    """What it asks for, by the first of its members that gets a device."""
+    member = next((each for each in trial.members if each.needs), trial.members[0])
+    framework = member.spec.framework if member.spec else _ANY
+    needs = any(each.spec is not None and _needs_gpu(each.spec.workload) for each in trial.members)
+    return Asked(trial.index, trial.pair, trial.wishes, framework, member.python, needs)
+
+
+def _sees(asked: Asked) -> bool:
+    """Whether it can use a GPU; of a command nobody knows, so that it gets one."""
+    return asked.framework == _ANY or (asked.framework in EXTRAS and sees_gpu(asked.framework, asked.python))
 
 
 def _needs_gpu(workload: str) -> bool:
     return "cpu" not in catalog.devices_of(catalog.load(workload))
 
 
-def _workload(config: Config, trial: Trial) -> None:
-    spec = trial.spec
+def _command(config: Config, where: str, member: Member) -> None:
+    folder, program = Path(member.cwd or "."), member.argv[0]
+    if not folder.is_dir():
+        raise ConfigError(config.path, f"{where}: cwd", member.cwd, "expected a folder that exists")
+    path = {**os.environ, **member.env}.get("PATH", os.defpath)
+    if shutil.which(str(folder / program) if "/" in program else program, path=path) is None:
+        expected = "expected a program that exists and may be executed"
+        raise ConfigError(config.path, f"{where}: command", program, expected)
+
+
+def _workload(config: Config, where: str, spec: TrialSpec) -> None:
     try:
         module = catalog.load(spec.workload)
         catalog.options_of(spec.workload, spec.options)
     except WorkloadError as error:
-        raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
+        raise ConfigError(config.path, f"{where}: workload", spec.workload, str(error)) from error
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
-            raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
+            raise ConfigError(config.path, f"{where}: {key}", value, expected)
 
 
-def _stream(config: Config, trial: Trial) -> None:
-    spec = trial.spec.stream
-    if spec.source == "file" and not _has(trial.python, "av"):
-        hint = f"PyAV is not installed in {trial.python or sys.executable}: pip install 'soak[video]'"
-        raise ConfigError(config.path, f"trial {trial.name}: stream.source", spec.source, hint)
+def _stream(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
+    if spec.stream.source == "file" and not _has(member.python, "av"):
+        hint = f"PyAV is not installed in {member.python or sys.executable}: pip install 'soak[video]'"
+        raise ConfigError(config.path, f"{where}: stream.source", spec.stream.source, hint)
 
 
-def _interpreter(config: Config, trial: Trial) -> None:
-    if not trial.python:
+def _interpreter(config: Config, where: str, python: str) -> None:
+    if not python:
         return
-    wrong = problem(trial.python)
+    wrong = problem(python)
     if wrong:
-        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, f"expected {wrong}")
+        raise ConfigError(config.path, f"{where}: python", python, f"expected {wrong}")
 
 
-def _framework(config: Config, trial: Trial) -> None:
-    framework = trial.spec.framework
-    if not _has(trial.python, framework):
-        where = trial.python or sys.executable
-        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
-        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
+    if spec.framework in EXTRAS and not _has(member.python, spec.framework):
+        place = member.python or sys.executable
+        hint = f"it is not installed in {place}: pip install 'soak[{EXTRAS[spec.framework]}]', or name another `python`"
+        raise ConfigError(config.path, f"{where}: framework", spec.framework, hint)
 
 
 @cache

@@ -34,7 +34,7 @@ runs = st.builds(
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
     streams = tuple(StreamSpec() for _ in trials)
-    return Config(Path("x.toml"), "", run, StreamSpec(), JudgeTable(), tuple(trials), streams)
+    return Config(Path("x.toml"), "", run, StreamSpec(), JudgeTable(), tuple(trials), streams, ((),) * len(trials))
 
 
 @given(runs, tables)
