@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_args
 
 from monitors import samplers
-from monitors.model import LAYERS, MetricSpec, Roots, Sampler, Unit
+from monitors.model import LAYERS, MetricSpec, Roots, Sampler, SamplerScope, Unit
 
 GROUP = "soak.samplers"
 
@@ -67,6 +67,15 @@ def all_specs() -> dict[str, MetricSpec]:
     return specs
 
 
+def scopes() -> dict[str, SamplerScope]:
+    """What each metric is about, by metric name.
+
+    Raises:
+        CatalogError: as `load`.
+    """
+    return {spec.name: found.scope for found in map(load, names()) for spec in found.specs}
+
+
 def check(name: str, found: Any) -> None:
     """Hold a sampler to the contract, as far as that can be seen without sampling.
 
@@ -82,6 +91,9 @@ def check(name: str, found: Any) -> None:
         raise CatalogError(f"sampler {name!r}: {found.__name__}.specs is {specs!r}, expected a tuple of MetricSpec")
     for spec in specs:
         _check_spec(name, spec)
+    if getattr(found, "scope", None) not in get_args(SamplerScope):
+        said = f"{found.__name__}.scope is {getattr(found, 'scope', None)!r}"
+        raise CatalogError(f"sampler {name!r}: {said}, expected one of {', '.join(get_args(SamplerScope))}")
     if len({spec.name for spec in specs}) < len(specs):
         raise CatalogError(f"sampler {name!r}: {found.__name__}.specs names a metric twice")
     _check_instance(name, found)

@@ -80,6 +80,8 @@ class Snapshot:
     number: int
     """Of readings of this device so far; unchanged means that it is the one of the last round."""
     scope: Scope
+    name: str = ""
+    """cuda:N, as soak counts; empty where nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)

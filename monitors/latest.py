@@ -14,14 +14,14 @@ class Latest:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: dict[int, dict[tuple[str, str], Sample]] = {}
+        self._values: dict[int, dict[tuple[str, str, str, str], Sample]] = {}
         self._health: dict[int, tuple[float, Mapping[str, Health]]] = {}
 
     def put(self, trial: int, samples: Iterable[Sample]) -> None:
         """Take over what a round found; series it did not find keep their last value."""
         with self._lock:
             values = self._values.setdefault(trial, {})
-            values.update({(sample.metric.name, sample.label): sample for sample in samples})
+            values.update({(s.metric.name, s.member, s.device, s.label): s for s in samples})
 
     def put_health(self, trial: int, now: float, health: Mapping[str, Health]) -> None:
         """Take over how the samplers of a round did, taken at `now`."""
@@ -39,9 +39,9 @@ class Latest:
             return tuple(self._values.get(trial, {}).values())
 
     def value(self, trial: int, metric: str, label: str = "") -> float | None:
-        """The last value of one series; None where none is known."""
+        """The last value of a series of the whole trial; None where none is known."""
         with self._lock:
-            sample = self._values.get(trial, {}).get((metric, label))
+            sample = self._values.get(trial, {}).get((metric, "", "", label))
         return None if sample is None else sample.value
 
     def forget(self, trial: int) -> None:

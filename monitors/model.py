@@ -11,6 +11,10 @@ from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
+SamplerScope = Literal["node", "trial", "member", "device", "member_device"]
+"""What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, one of
+its devices as a whole, or what one process tree holds on one device. It is read once for each of those."""
+
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.
     "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "fds",
@@ -40,7 +44,11 @@ class Sample:
     metric: MetricSpec
     value: float
     label: str = ""
-    """Tells apart several series of one metric (a device, a line of code); empty where there is one."""
+    """Tells apart several series of one metric by what is neither a member nor a device (a sampler, a line of code)."""
+    member: str = ""
+    """The member of the trial that it is about; empty for the trial as a whole, and where it has a single member."""
+    device: str = ""
+    """The device that it is about, cuda:N; empty for what is on none, and where there is a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Target:
     """What may be sampled in one round, as far as it is known."""
 
     pid: int | None = None
-    """Root process of the trial's process tree."""
+    """Root process of the member's process tree; of the first member, for a sampler of the trial."""
     beat: Mapping[str, float] = field(default_factory=dict)
     """The worker's latest counters, by metric name."""
     beat_number: int = 0
@@ -67,8 +75,12 @@ class Target:
     """The trial's own cgroup directory (v2), or its memory-controller directory (v1)."""
     tester_pid: int | None = None
     """soak's own process."""
+    devices: tuple[str, ...] = ()
+    """Names of the member's devices in the order in which it sees them, where it has several."""
     device: str = ""
-    """UUID of the GPU that the trial has to itself; empty on the processor."""
+    """UUID of the GPU that is read, which the trial has to itself; empty on the processor."""
+    device_index: int | None = None
+    """Its place among `devices`; None where the member has one."""
     gpu: Snapshot | None = None
     """What was last read of that GPU; None before the first reading."""
     gpu_stalled: str = ""
@@ -76,7 +88,7 @@ class Target:
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """What the sources of one round read once for several samplers. Dies with the target: one target, one round."""
     strays: frozenset[int] = frozenset()
-    """Processes of the trial that left its tree, where no cgroup tells them."""
+    """Processes of the member that left its tree, where no cgroup tells them."""
 
 
 class NoDataError(Exception):
@@ -90,12 +102,14 @@ class StalledError(Exception):
 class Sampler(Protocol):
     """Reads one source and yields samples.
 
-    One file in `monitors/samplers/` defines one, as `SAMPLER: type[Sampler]`. Constructed once per trial. It raises
-    `NoDataError` where its source does not exist and leaves any other exception to the round, which contains,
-    times and counts it. A value that cannot be known is left out, never 0.
+    One file in `monitors/samplers/` defines one, as `SAMPLER: type[Sampler]`. Constructed once for each thing that its
+    scope is about; which member and device that is, its samples need not say. It raises `NoDataError` where its source
+    does not exist and leaves any other exception to the round, which contains, times and counts it. A value that cannot
+    be known is left out, never 0.
     """
 
     specs: tuple[MetricSpec, ...]
+    scope: SamplerScope
     interval: float
     """Seconds between two reads; 0 reads in every round."""
 

@@ -1,4 +1,4 @@
-"""One pass over the samplers of a trial: each one contained, timed and counted.
+"""One pass over samplers that read the same target: each one contained, timed and counted.
 
 A sampler that fails harms no other one and leaves a recorded gap, never a made-up value.
 """
@@ -6,7 +6,7 @@ A sampler that fails harms no other one and leaves a recorded gap, never a made-
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -52,6 +52,33 @@ class RoundResult:
         return (Sample(SAMPLER_FAILURES, float(failures)), *each)
 
 
+def together(results: Iterable[RoundResult]) -> RoundResult:
+    """Several results as that of one round. A sampler that was read for several members does as well as the worst."""
+    samples: list[Sample] = []
+    events: list[Event] = []
+    health: dict[str, Health] = {}
+    for result in results:
+        samples += result.samples
+        events += result.events
+        for name, one in result.health.items():
+            health[name] = _worse(health[name], one) if name in health else one
+    return RoundResult(samples, events, health)
+
+
+_WORST_FIRST: tuple[Outcome, ...] = ("stalled", "failed", "ok", "no_data")
+
+
+def _worse(one: Health, other: Health) -> Health:
+    successes = [each.last_success for each in (one, other)]
+    return Health(
+        min(one.outcome, other.outcome, key=_WORST_FIRST.index),
+        one.seconds + other.seconds,
+        one.reads + other.reads,
+        one.failures + other.failures,
+        min((at for at in successes if at is not None), default=None) if None not in successes else None,
+    )
+
+
 @dataclass
 class _State:
     due: float = -math.inf
@@ -64,7 +91,7 @@ class _State:
 
 
 class Round:
-    """The samplers of one trial, each with its own rhythm."""
+    """Samplers of one scope, each with its own rhythm."""
 
     def __init__(self, samplers: Mapping[str, Sampler], clock: Callable[[], float]) -> None:
         """Make a round.
@@ -76,11 +103,11 @@ class Round:
         self._samplers = samplers
         self._clock = clock
         self._states = {name: _State() for name in samplers}
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str, str]] = set()
 
     def take(self, target: Target, now: float) -> RoundResult:
         """Read every sampler that is due at `now` (monotonic seconds). Never raises what a sampler raises."""
-        taken: dict[tuple[str, str], Sample] = {}
+        taken: dict[tuple[str, str, str], Sample] = {}
         events: list[Event] = []
         for name, sampler in self._samplers.items():
             if now >= self._states[name].due:
@@ -134,10 +161,11 @@ class Round:
         state.streak, state.last_success = 0, now
 
     def _merge(
-        self, name: str, samples: list[Sample], taken: dict[tuple[str, str], Sample], now: float, events: list[Event]
-    ) -> None:
+        self, name: str, samples: list[Sample], taken: dict[tuple[str, str, str], Sample], now: float,
+        events: list[Event],
+    ) -> None:  # fmt: skip
         for sample in samples:
-            key = (sample.metric.name, sample.label)
+            key = (sample.metric.name, sample.device, sample.label)
             if key not in taken:
                 taken[key] = sample
             elif key not in self._told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import cgroup
 
 ANONYMOUS = MetricSpec("cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup")
@@ -27,6 +27,7 @@ class CgroupMemory:
     """Reads a cgroup that is the trial's alone: of a shared one nobody could say whose bytes they are."""
 
     specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, CHARGED, OOM_KILLS)
+    scope: SamplerScope = "trial"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

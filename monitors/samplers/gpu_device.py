@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitors.gpu import THROTTLES
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.snapshot import SnapshotReader
 
@@ -41,6 +41,7 @@ class GpuDevice:
     """Yields what the last reading holds; a trial on the processor has nothing here."""
 
     specs: tuple[MetricSpec, ...] = (USED, UNATTRIBUTED, THROTTLED, REMAPPED, HOLDERS, *_PLAIN)
+    scope: SamplerScope = "device"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitors.gpu import held_by
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.procfs import namespace_pids
 from monitors.sources.snapshot import SnapshotReader
@@ -27,6 +27,7 @@ class GpuProcess:
     """Sums the driver's amounts over the process tree. Where they cannot be attributed, nothing is said."""
 
     specs: tuple[MetricSpec, ...] = (PROCESS, RESIDUAL)
+    scope: SamplerScope = "member_device"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -55,7 +56,8 @@ class GpuProcess:
             # No context yet: the driver lists a process from its first allocation on.
             return
         yield Sample(PROCESS, held)
-        reserved = target.beat.get("gpu_reserved_bytes")
+        one = "" if target.device_index is None else f"{{{target.device_index}}}"
+        reserved = target.beat.get(f"gpu_reserved_bytes{one}")
         if reserved is not None and held >= reserved:
             yield Sample(RESIDUAL, held - reserved)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
 
 AVAILABLE = MetricSpec("host_available_bytes", "bytes", "Memory that could be had without swapping")
@@ -25,6 +25,7 @@ class Host:
     """Reads the host-wide files of /proc; those that this kernel lacks are absent."""
 
     specs: tuple[MetricSpec, ...] = (AVAILABLE, SWAP_USED, MEMORY_PRESSURE, CPU_PRESSURE, LOAD, OOM_KILLS)
+    scope: SamplerScope = "node"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

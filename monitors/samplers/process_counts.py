@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
@@ -17,6 +17,7 @@ class ProcessCounts:
     """Counts over the tree. Where one member's descriptors may not be read, the sum is not known."""
 
     specs: tuple[MetricSpec, ...] = (FDS, THREADS, CHILDREN)
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

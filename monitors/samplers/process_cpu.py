@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.process_tree import TreeReader
 
 CPU = MetricSpec(
@@ -19,6 +19,7 @@ class ProcessCpu:
     """
 
     specs: tuple[MetricSpec, ...] = (CPU,)
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

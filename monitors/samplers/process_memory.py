@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.procfs import ProcessStatus
 
@@ -23,6 +23,7 @@ class ProcessMemory:
     """Sums /proc/PID/status over the tree. A member that vanishes while it is read is left out."""
 
     specs: tuple[MetricSpec, ...] = (RSS, ANONYMOUS, FILE, SHARED, VIRTUAL)
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
@@ -21,6 +21,7 @@ class ProcessPss:
     """Reads /proc/PID/smaps_rollup of every member, the more rarely the longer it takes."""
 
     specs: tuple[MetricSpec, ...] = (PSS, USS)
+    scope: SamplerScope = "member"
 
     def __init__(self, roots: Roots, clock: Callable[[], float] = time.perf_counter) -> None:
         self.interval: float = SHORTEST_INTERVAL

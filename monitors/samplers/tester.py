@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
 
 RSS = MetricSpec("tester_rss_bytes", "bytes", "Resident memory of soak's own process")
@@ -19,6 +19,7 @@ class Tester:
     """Reads soak's own process, without the short-lived ones it starts."""
 
     specs: tuple[MetricSpec, ...] = (RSS, CPU, FDS, THREADS)
+    scope: SamplerScope = "node"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
 ALLOCATED = MetricSpec(
@@ -35,6 +35,7 @@ class WorkerGpu:
         MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
         MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
     )
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -44,9 +45,11 @@ class WorkerGpu:
         """Read the beat, if it is a new one."""
         samples = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
         yield from samples
-        known = {sample.metric: sample.value for sample in samples}
-        if ALLOCATED in known and RESERVED in known:
-            yield Sample(FRAGMENTATION, known[RESERVED] - known[ALLOCATED])
+        known = {(sample.metric.name, sample.device): sample.value for sample in samples}
+        for device in ("", *target.devices):
+            allocated, reserved = known.get((ALLOCATED.name, device)), known.get((RESERVED.name, device))
+            if allocated is not None and reserved is not None:
+                yield Sample(FRAGMENTATION, reserved - allocated, device=device)
 
 
 SAMPLER: type[Sampler] = WorkerGpu

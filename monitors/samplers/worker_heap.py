@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
 
@@ -21,6 +21,7 @@ class WorkerHeap:
         MetricSpec("gc_uncollectable", "count", "Objects that Python's garbage collector could not free"),
         MetricSpec("tracemalloc_bytes", "bytes", "Live memory of Python's allocators, where tracemalloc is on"),
     )
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

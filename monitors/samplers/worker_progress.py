@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitors.model import MetricSpec, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
 BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
@@ -32,6 +32,7 @@ class WorkerProgress:
         MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
         BEAT_AGE,
     )
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -21,6 +21,17 @@ class BeatReader:
         return target.beat
 
     def samples(self, target: Target, specs: Iterable[MetricSpec]) -> list[Sample]:
-        """One sample of each metric that a new beat holds."""
+        """One sample of each metric that a new beat holds, of each device where the worker has several.
+
+        Those come as `metric{N}`, where N is the place of the device among those that the worker sees.
+        """
         values = self.read(target)
-        return [Sample(spec, values[spec.name]) for spec in specs if spec.name in values]
+        found = []
+        for spec in specs:
+            if spec.name in values:
+                found.append(Sample(spec, values[spec.name]))
+            for index, device in enumerate(target.devices):
+                value = values.get(f"{spec.name}{{{index}}}")
+                if value is not None:
+                    found.append(Sample(spec, value, device=device))
+        return found

@@ -10,15 +10,16 @@ import contextlib
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitors.gpu import Snapshot
 from monitors.latest import Latest
 from monitors.model import Event, Target
-from monitors.round import Round
+from monitors.round import RoundResult
 from soak.engine.clock import Clock
+from soak.engine.samplers import DeviceTarget, MakeRound, MemberTarget, TrialRounds, TrialTarget
 from soak.errors import RecordError
 from soak.record.store import Store
 
@@ -28,31 +29,25 @@ JUMP = 1.0
 """Seconds that the wall clock may stray from the monotonic one between two rounds before it is called a jump."""
 
 
-class Feed:
-    """What is known of one running trial, handed from the supervisor's thread to the recorder's."""
+Look = Callable[[str], tuple[Snapshot | None, str]]
+"""The last reading of a device, by its UUID, and what is wrong where there is no new one."""
 
-    def __init__(
-        self, trial: int, pid: int, cgroup: Path | None, started: float,
-        device: str = "", look: Callable[[str], tuple[Snapshot | None, str]] | None = None,
-    ) -> None:  # fmt: skip
+
+class MemberFeed:
+    """What is known of one running member, handed from the supervisor's thread to the recorder's."""
+
+    def __init__(self, name: str, pid: int, devices: Sequence[str] = (), judged: bool = True) -> None:
         """Begin one.
 
         Args:
-            trial: its index.
+            name: tells it from the other members of its trial.
             pid: root of its process tree.
-            cgroup: its own, if it has one.
-            started: monotonic time of the spawn.
-            device: UUID of its GPU; empty on the processor.
-            look: the last reading of a device, and what is wrong where there is no new one.
+            devices: UUIDs of its GPUs, in the order in which it sees them; none on the processor.
+            judged: whether growth of what it holds is held against the trial. A client is only recorded.
         """
-        self.trial = trial
-        self._device, self._look = device, look
-        self.started = started
-        """Monotonic time of the spawn: t = 0 of the trial's samples."""
-        self._pid = pid
-        self._cgroup = cgroup
+        self.name, self.pid, self.devices, self.judged = name, pid, tuple(devices), judged
         self.strays: frozenset[int] = frozenset()
-        """Processes of the trial that left its tree; replaced whole."""
+        """Processes of the member that left its tree; replaced whole."""
         self._lock = threading.Lock()
         self._beat: Mapping[str, float] = {}
         self._beat_at: float | None = None
@@ -60,35 +55,97 @@ class Feed:
         self._taken = True
 
     def beat(self, values: Mapping[str, float], now: float) -> None:
-        """The worker's latest counters. What a beat told that no round has taken, and a later one does not, is kept."""
+        """Its latest counters. What a beat told that no round has taken, and a later one does not, is kept."""
         with self._lock:
             self._beat, self._beat_at = values if self._taken else {**self._beat, **values}, now
             self._beats += 1
             self._taken = False
 
-    def target(self, now: float, tester_pid: int) -> Target:
-        """What may be sampled now."""
-        snapshot, stalled = self._look(self._device) if self._look and self._device else (None, "")
+    def target(self, now: float, cgroup: Path | None = None, devices: tuple[str, ...] = ()) -> Target:
+        """What may be sampled now. cgroup: its own. devices: their names, where it has several."""
         with self._lock:
             self._taken = True
             return Target(
-                pid=self._pid,
+                pid=self.pid,
                 beat=self._beat,
                 beat_number=self._beats,
                 beat_age=None if self._beat_at is None else now - self._beat_at,
-                cgroup=self._cgroup,
+                cgroup=cgroup,
                 strays=self.strays,
-                tester_pid=tester_pid,
-                device=self._device,
-                gpu=snapshot,
-                gpu_stalled=stalled,
+                devices=devices,
             )
+
+
+class Feed:
+    """One running trial and its members."""
+
+    def __init__(
+        self, trial: int, members: Sequence[MemberFeed], cgroup: Path | None, started: float,
+        look: Look | None = None, expected: int = 1,
+    ) -> None:  # fmt: skip
+        """Begin one.
+
+        Args:
+            trial: its index.
+            members: those that have started.
+            cgroup: its own, if it has one.
+            started: monotonic time of the spawn.
+            look: reads devices.
+            expected: how many members it will have in all. With several, each series names its member from the
+                beginning on, also while the first is alone.
+        """
+        self.trial = trial
+        self.started = started
+        """Monotonic time of the spawn: t = 0 of the trial's samples."""
+        self._cgroup, self._look = cgroup, look
+        self._members = tuple(members)
+        self._several = max(expected, len(members)) > 1
+        self._lock = threading.Lock()
+
+    def joined(self, member: MemberFeed) -> None:
+        """A further member has started."""
+        with self._lock:
+            self._members = (*self._members, member)
+            self._several = self._several or len(self._members) > 1
+
+    def left(self, name: str) -> None:
+        """A member has ended; the trial may go on."""
+        with self._lock:
+            self._members = tuple(member for member in self._members if member.name != name)
+
+    def target(self, now: float) -> TrialTarget:
+        """What may be sampled now."""
+        with self._lock:
+            members, several = self._members, self._several
+        seen = {uuid: self._snapshot(uuid) for member in members for uuid in member.devices}
+        whole = Target(members[0].pid if members else None, cgroup=self._cgroup)
+        return TrialTarget(whole, tuple(self._member(member, several, seen, now) for member in members))
+
+    def _member(
+        self, member: MemberFeed, several: bool, seen: Mapping[str, tuple[Snapshot | None, str]], now: float
+    ) -> MemberTarget:
+        apart = len(member.devices) > 1
+        names = tuple(snapshot.name for uuid in member.devices if (snapshot := seen[uuid][0]))
+        known = names if apart and len(names) == len(member.devices) else ()
+        # Of a cgroup that several members share, nobody could say which process is whose.
+        target = member.target(now, None if several else self._cgroup, known)
+        devices = []
+        for index, uuid in enumerate(member.devices):
+            snapshot, stalled = seen[uuid]
+            label = snapshot.name if snapshot and (several or apart) else ""
+            place = index if apart else None
+            read = replace(target, device=uuid, device_index=place, gpu=snapshot, gpu_stalled=stalled)
+            devices.append(DeviceTarget(uuid, label, read))
+        return MemberTarget(member.name, member.name if several else "", member.judged, target, tuple(devices))
+
+    def _snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
+        return self._look(uuid) if self._look else (None, "")
 
 
 @dataclass
 class _Followed:
     feed: Feed
-    round: Round
+    rounds: TrialRounds
     last: float
     """Monotonic time of its last round, or up to which none was due."""
     interval: float
@@ -99,9 +156,7 @@ class _Followed:
 class Recorder:
     """Samples every trial it follows, until it is closed."""
 
-    def __init__(
-        self, store: Store, clock: Clock, interval: float, make_round: Callable[[], Round], latest: Latest
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, interval: float, make_round: MakeRound, latest: Latest) -> None:
         self.latest = latest
         self.failure: RecordError | None = None
         """Why the store can no longer be written; None while it can."""
@@ -110,6 +165,7 @@ class Recorder:
         self.paused = False
         """Whether rounds are left out: what is paused would only look flat."""
         self._store, self._clock, self._interval, self._make_round = store, clock, interval, make_round
+        self._node = make_round("node")
         self._followed: dict[int, _Followed] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -125,7 +181,7 @@ class Recorder:
         """Sample this trial from the next round on."""
         with self._lock:
             now, interval = self._clock.monotonic(), self._interval * self.stretch
-            self._followed[feed.trial] = _Followed(feed, self._make_round(), now, interval)
+            self._followed[feed.trial] = _Followed(feed, TrialRounds(self._make_round), now, interval)
 
     def leave(self, trial: int, until: float | None = None) -> None:
         """No further round of this trial begins; returns when one under way is written.
@@ -153,11 +209,14 @@ class Recorder:
             with self._lock:
                 followed = list(self._followed.values())
             self._watch_clock(now, followed)
-            for each in followed:
-                if self.paused:
+            if self.paused:
+                for each in followed:
                     each.last = now
-                else:
-                    self._sample(each)
+            elif followed:
+                # Read once for all trials: each keeps it in its own rounds, at their time.
+                node = self._node.take(Target(tester_pid=self._pid), now)
+                for each in followed:
+                    self._sample(each, node)
             interval = self._interval * self.stretch
             due += interval
             late = self._clock.monotonic() - due
@@ -172,14 +231,14 @@ class Recorder:
             message = f"{missed} rounds missed: nothing was sampled for {waited:.1f} s"
             self._add_event(each.feed, "gap", message, {"seconds": waited, "rounds": missed})
 
-    def _sample(self, each: _Followed) -> None:
+    def _sample(self, each: _Followed, node: RoundResult) -> None:
         with each.lock:
             feed, now = each.feed, self._clock.monotonic()
             with self._lock:
                 if feed.trial not in self._followed:
                     return
             missed, each.last, each.interval = replace(each), now, self._interval * self.stretch
-            result = each.round.take(feed.target(now, self._pid), now)
+            result = each.rounds.take(feed.target(now), now, node)
             self.latest.put(feed.trial, result.samples)
             self.latest.put_health(feed.trial, now, result.health)
             try:

@@ -29,8 +29,8 @@ from soak.engine.lifecycle import (
     spawned,
     wake_at,
 )
-from soak.engine.samplers import make_round
-from soak.engine.sampling import Feed, Recorder
+from soak.engine.samplers import rounds_of
+from soak.engine.sampling import Feed, MemberFeed, Recorder
 from soak.engine.status import Listener, TrialStatus, share_done
 from soak.engine.stopping import StopRequests
 from soak.engine.strays import adopting
@@ -81,7 +81,7 @@ class Supervisor:
             RecordError: the record could not be written any more; what was written before is whole.
         """
         interval = float(self._config.run.sample_interval)
-        recorder = Recorder(self._store, self._clock, interval, lambda: make_round(self._clock), Latest())
+        recorder = Recorder(self._store, self._clock, interval, rounds_of(self._clock), Latest())
         with adopting(), selectors.DefaultSelector() as selector:
             self._recorder, self._selector = recorder, selector
             self._custody = Custody(self._clock, self._found_after, self._note)
@@ -123,7 +123,7 @@ class Supervisor:
             self._judge()
             self._custody.poll(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
             for index, running in self._running.items():
-                running.feed.strays = self._custody.strays_of(index)
+                running.member.strays = self._custody.strays_of(index)
             self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
@@ -232,10 +232,10 @@ class Supervisor:
             return
         path = worker.cgroup.path if worker.cgroup else None
         self._custody.began(trial.index, worker.pid, mark, path)
-        device = trial.seat.uuid if trial.seat else ""
-        feed = Feed(trial.index, worker.pid, path, now, device, self._pool.snapshot)
+        member = MemberFeed("", worker.pid, [trial.seat.uuid] if trial.seat else [])
+        feed = Feed(trial.index, [member], path, now, self._pool.snapshot)
         alarm = OnlineAlarm(self._folder, trial.index, self._config.judge.alarm)
-        running = TrialRun(trial, worker, feed, spawned(now), now, wall, alarm)
+        running = TrialRun(trial, worker, member, spawned(now), now, wall, alarm)
         self._running[trial.index] = running
         self._selector.register(worker.fd, selectors.EVENT_READ, running)
         self._ledger.trial(trial, {"state": "running", "started": wall})

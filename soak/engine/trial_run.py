@@ -8,7 +8,7 @@ from monitors.estimate import RunningRate
 from monitors.latest import Latest
 from soak.engine.alarm import OnlineAlarm
 from soak.engine.lifecycle import State, heartbeat_received
-from soak.engine.sampling import Feed
+from soak.engine.sampling import MemberFeed
 from soak.engine.status import TrialStatus, share_done
 from soak.engine.worker import Worker
 from soak.plan.plan import Trial
@@ -24,7 +24,7 @@ class TrialRun:
 
     trial: Trial
     worker: Worker
-    feed: Feed
+    member: MemberFeed
     state: State
     started: float
     started_wall: float
@@ -47,7 +47,7 @@ class TrialRun:
     def on_beat(self, beat: wire.Beat, now: float) -> None:
         """It is alive."""
         self.state = heartbeat_received(self.state, now)
-        self.feed.beat(beat.values, now)
+        self.member.beat(beat.values, now)
         self.beat_before, self.last_beat = self.last_beat, beat
 
     def stepped(self, now: float) -> float | None:

@@ -135,7 +135,8 @@ class GpuPool:
     def snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
         """For the samplers: the last reading of a device, and what is wrong where there is no new one."""
         reading, number = self._watch.reading(uuid)
-        snapshot = None if reading is None else Snapshot(reading, number, self._scopes.get(uuid, "device"))
+        scope = self._scopes.get(uuid, "device")
+        snapshot = None if reading is None else Snapshot(reading, number, scope, self._name(uuid))
         return snapshot, self._watch.stalled(uuid)
 
     def poll(self) -> list[News]:
@@ -149,8 +150,12 @@ class GpuPool:
     def _noted(self, uuid: str, change: Change) -> Change:
         if change.kind == "device_lost":
             self._seats.lost.add(uuid)
-        name = next((device.name for device in self._seats.devices if device.uuid == uuid), uuid)
-        return Change(change.kind, f"{name}: {change.message}", change.breaks, {**change.data, "device": uuid})
+        return Change(
+            change.kind, f"{self._name(uuid)}: {change.message}", change.breaks, {**change.data, "device": uuid}
+        )
+
+    def _name(self, uuid: str) -> str:
+        return next((device.name for device in self._seats.devices if device.uuid == uuid), uuid)
 
     def _complained(self, complaint: Complaint) -> Iterable[News]:
         """An Xid counts for every part of its card; one that names no card of ours is for the record alone."""

@@ -15,7 +15,7 @@ import pytest
 from monitors import catalog
 from monitors.catalog import CatalogError
 from monitors.gpu import Holder, Reading, Scope, Snapshot
-from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Target
+from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 RECORDED = Roots(proc=FIXTURES / "proc")
@@ -30,7 +30,7 @@ def whole(sampler: type[Sampler], scope: Scope) -> Target:
     told = {spec.name: 1.0 for spec in sampler.specs} | {"gpu_reserved_bytes": 1.0}
     values = {**told, "gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0}
     reading = Reading("GPU-1", 1.0, values, holders=(Holder(4100, 4.0),))
-    return Target(4100, told, 1, 0.5, TRIAL, 4109, "GPU-1", Snapshot(reading, 1, scope))
+    return Target(4100, told, 1, 0.5, TRIAL, 4109, device="GPU-1", gpu=Snapshot(reading, 1, scope))
 
 
 def descriptors() -> list[str]:
@@ -134,6 +134,7 @@ class Good:
     """A sampler of another package."""
 
     specs: tuple[MetricSpec, ...] = (MetricSpec("fine_bytes", "bytes", "Fine"),)
+    scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -168,6 +169,8 @@ def spec(name: str = "x_bytes", unit: Any = "bytes", **rest: Any) -> tuple[Metri
         (broken(specs=spec(judged=True)), "needs a layer"),
         (broken(specs=spec(help=" ")), "no help"),
         (broken(specs=spec() * 2), "names a metric twice"),
+        (broken(scope="worker"), "scope is 'worker', expected one of node, trial"),
+        (broken(scope=None), "scope is None"),
         (broken(interval=-1.0), "interval is -1.0"),
         (broken(interval="1 s"), "interval is '1 s'"),
         (broken(__init__=lambda self: None), "made of Roots alone"),

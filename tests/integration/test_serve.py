@@ -144,7 +144,9 @@ def test_after_a_crash_the_record_is_closed_and_the_schedule_goes_on(served: Ser
 
 def test_a_schedule_too_late_is_missed_and_one_that_overlaps_skipped(served: Served) -> None:
     served.run_config("clean", CLEAN, seconds=3600)
-    served.config(NEVER + 'max_lateness = "1 min"\n[[schedule]]\nname = "often"\nconfig = "clean.toml"\nevery = "3 s"\n')
+    served.config(
+        NEVER + 'max_lateness = "1 min"\n[[schedule]]\nname = "often"\nconfig = "clean.toml"\nevery = "3 s"\n'
+    )
     served.start()
     served.stop()
     overdue(served.state, "never")

@@ -11,7 +11,7 @@ from monitors.estimate import SETTLING
 from monitors.latest import Latest
 from monitors.model import MetricSpec, Sample
 from soak.engine.lifecycle import spawned
-from soak.engine.sampling import Feed
+from soak.engine.sampling import MemberFeed
 from soak.engine.trial_run import MEMORY, TrialRun
 from soak.plan.plan import Trial
 from workloads.protocol import wire
@@ -25,7 +25,7 @@ def running() -> TrialRun:
     """Spawned at 100 s."""
     trial = Trial(0, "t", "p", TrialSpec("recurrent", "torch", duration=600.0))
     nothing = cast(Any, SimpleNamespace(seen=None, raised=frozenset()))
-    return TrialRun(trial, nothing, Feed(0, 1, None, 100.0), spawned(100.0), 100.0, 0.0, nothing)
+    return TrialRun(trial, nothing, MemberFeed("", 1), spawned(100.0), 100.0, 0.0, nothing)
 
 
 def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(running: TrialRun) -> None:
