@@ -82,7 +82,8 @@ def describe(store: Store, rounds: int) -> None:
         store.put_meta(key, fact)
     trial = {
         "index": 0, "name": "synthetic", "workload": "recurrent", "framework": "torch", "mode": "infer",
-        "execution": "eager", "seed": 0, "pair": "p", "state": "ended", "started": WALL, "seconds": float(rounds),
+        "execution": "eager", "seed": 0, "block": "p", "arm": "torch eager", "state": "ended",
+        "started": WALL, "seconds": float(rounds),
         "end_reason": "finished", "end_message": "", "settings": {},
     }  # fmt: skip
     store.put_trial(0, "synthetic", trial)

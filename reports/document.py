@@ -13,7 +13,7 @@ from typing import Any
 from monitors.detection.series import Series
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import gpu_ledger, headline
+from reports import blocks, gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -30,7 +30,7 @@ def build(record: RunRecord) -> dict[str, Any]:
         "schema": SCHEMA,
         "run": _run(run, trials, record.damage()),
         "trials": trials,
-        "pairs": _pairs(infos),
+        "blocks": blocks.of_run(infos),
         "events": [_event(event) for event in events],
     })  # fmt: skip
     return body
@@ -70,7 +70,8 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "mode": info.mode,
         "execution": info.execution,
         "seed": info.seed,
-        "pair": info.pair,
+        "block": info.block,
+        "arm": info.arm,
         "device": info.device,
         "state": info.state,
         "started": info.started,
@@ -213,14 +214,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         dose: {"rate": r["rate"], "ci95": list(r["ci95"])} for dose, r in body["rate_per_dose"].items()
     }
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in body.items()}
-
-
-def _pairs(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
-    """Trials that may be compared, PyTorch and TensorFlow of the same workload, mode, stream and seed."""
-    pairs: dict[str, list[int]] = {}
-    for info in sorted(infos, key=lambda i: (i.framework, i.execution)):
-        pairs.setdefault(info.pair, []).append(info.index)
-    return [{"pair": name, "trials": pairs[name]} for name in sorted(pairs)]
 
 
 def _event(event: Event) -> dict[str, Any]:

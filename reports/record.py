@@ -45,8 +45,10 @@ class TrialInfo:
     mode: str
     execution: str
     seed: int
-    pair: str
-    """Trials of equal `pair` differ in framework (and execution) only; the comparison is made within it."""
+    block: str
+    """Equal for trials that may be compared: of one workload, seed, source, limit and device model."""
+    arm: str
+    """What is compared within a block: framework, execution, versions."""
     state: str
     """planned, running or ended."""
     device: str = "cpu"

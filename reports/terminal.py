@@ -55,7 +55,7 @@ def _table(body: Mapping[str, Any], width: int) -> Table:
             no_wrap=heading != "verdict",
             max_width=max(24, width // 3) if heading == "trial" else None,
         )
-    order = [index for pair in body["pairs"] for index in pair["trials"]]
+    order = [index for block in body["blocks"] for index in block["trials"]]
     trials = {trial["index"]: trial for trial in body["trials"]}
     for index in order:
         row = dict(zip(_COLUMNS, _row(trials[index]), strict=True))

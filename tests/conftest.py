@@ -116,7 +116,7 @@ class MemoryRecord:
         detection = judge(series, JudgeSettings())
         info = TrialInfo(
             index=index, name=f"recurrent-{framework}", workload="recurrent", framework=framework, mode="infer",
-            execution="eager", seed=1, pair="recurrent/infer/1", state="ended", started=1.7e9, seconds=60.0,
+            execution="eager", seed=1, block="b1", arm=f"{framework} eager", state="ended", started=1.7e9, seconds=60.0,
             end_reason="finished", verdict=detection.verdict, reason=detection.reason,
             leak_probability=detection.leak_probability, calibrated=False, layer=detection.layer,
             settings={"threads": 1}, environment={"python": "3.11"},
@@ -170,7 +170,7 @@ def leaky(empty_record: Callable[..., MemoryRecord]) -> MemoryRecord:
             verdict=None,
             reason="",
             leak_probability=None,
-            pair="later/infer/1",
+            block="b2",
             environment={},
         )
     )

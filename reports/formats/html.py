@@ -35,7 +35,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     """The page, for any browser."""
     return _environment().get_template("report.html.j2").render(
         **body,
-        sections=[_section(pair, body, record) for pair in body["pairs"]],
+        sections=[_section(block, body, record) for block in body["blocks"]],
         words=_WORDS,
         frameworks=_FRAMEWORKS,
         names={trial["index"]: trial["name"] for trial in body["trials"]},
@@ -72,17 +72,17 @@ def _fit(value: object) -> object:
     return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _section(pair: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
+def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
     """Trials side by side and, for each layer, their charts side by side."""
     by_index = {trial["index"]: trial for trial in body["trials"]}
-    trials = [by_index[index] for index in pair["trials"]]
+    trials = [by_index[index] for index in block["trials"]]
     drawn = [_charts(trial, record, _longest(trials)) for trial in trials]
     layers = [layer for layer in (*_FIRST, *LAYERS) if any(layer in one for one in drawn)]
     shown = [layer for layer in dict.fromkeys(layers) if layer in _FIRST or _leaks(trials, layer)]
     shown.sort(key=lambda layer: not _leaks(trials, layer))
     folded = [layer for layer in dict.fromkeys(layers) if layer not in shown]
     return {
-        "pair": pair["pair"],
+        "title": block["title"],
         "trials": trials,
         "rows": [_row(layer, drawn) for layer in shown],
         "folded": [_row(layer, drawn) for layer in folded],

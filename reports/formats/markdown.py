@@ -17,7 +17,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     """Headline, table of trials, reasons, command."""
     run = body["run"]
     trials = {trial["index"]: trial for trial in body["trials"]}
-    order = [trials[index] for pair in body["pairs"] for index in pair["trials"]]
+    order = [trials[index] for block in body["blocks"] for index in block["trials"]]
     lines = [
         f"### {_text(run['headline'])}",
         "",

@@ -71,11 +71,11 @@ def _check_service(path: Path, shown: Console) -> None:
 def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:
     title = words(f"{path}: {len(plan)} trials, {_length(plan, parallel)}")
     table = Table(title=title, title_justify="left", box=None)
-    for heading in ("#", "trial", "pair", "seed", "until", "control"):
+    for heading in ("#", "trial", "block", "seed", "until", "control"):
         table.add_column(heading, justify="left", overflow="fold")
     for trial in plan:
         control = f"must be {trial.expect}" if trial.expect else ""
-        cells = (trial.index + 1, trial.name, trial.pair, trial.spec.seed, _until(trial), control)
+        cells = (trial.index + 1, trial.name, trial.block, trial.spec.seed, _until(trial), control)
         table.add_row(*map(words, cells))
     return table
 

@@ -15,6 +15,7 @@ from soak.engine.disk import free_bytes
 from soak.engine.lifecycle import Ending
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
+from soak.plan.block import arm
 from soak.plan.plan import Trial
 from soak.record.store import Store
 
@@ -37,6 +38,8 @@ class Ledger:
         body = self._bodies.setdefault(trial.index, {})
         # Its own facts anew: a trial learns only at its start which device it has.
         body.update({**trial.facts(), **facts})
+        # Versions are those that its worker told once it was ready.
+        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), trial.members[0].env)
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 

@@ -1,20 +1,20 @@
 """A process of soak's own that lives for a moment (it judges, it reports): it may fail, be killed, stopped, or hang.
 
 It has a deadline, and none of that is waited for: it is told what became of it. It dies with the process that started
-it: `python -m soak.engine.short_lived MODULE …` asks the kernel for that, and then is that module.
+it: the module `soak.engine.short_lived` asks the kernel for that, and then is the one that it is told.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import runpy
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from soak import start
 from soak.engine.clock import Clock
 from soak.engine.signals import is_stopped, signal_name
 from workloads.worker.lineage import die_with_parent
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class ShortLived:
-    """`python -m …` in a session of its own: a terminal's Ctrl-C is meant for the trials.
+    """A module of soak in a session of its own: a terminal's Ctrl-C is meant for the trials.
 
     Raises:
         OSError: it cannot be started.
@@ -61,7 +61,7 @@ class ShortLived:
         self._out, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (closed below)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "soak.engine.short_lived", *words], stdin=subprocess.DEVNULL,
+                start.command("soak.engine.short_lived", *words), stdin=subprocess.DEVNULL,
                 stdout=self._out, stderr=self._errors, start_new_session=True,
                 env={**_ALONE, **os.environ, **(env or {})},
             )  # fmt: skip
@@ -118,9 +118,7 @@ class ShortLived:
 def main() -> None:
     """Be the module named on the command line."""
     die_with_parent()
-    _, module, *words = sys.argv
-    sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    start.be(*sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from soak.gpu.pool import GpuPool, News
 from soak.judge.verdict import Judged, Verdict, judge_run
 from soak.plan.config import Config
 from soak.plan.plan import Trial
+from soak.record.environment import processor
 from soak.record.store import Store
 from workloads.protocol import wire
 
@@ -60,6 +61,7 @@ class Supervisor:
         self._config, self._folder, self._store, self._clock, self._listener = config, folder, store, clock, listener
         self._pool, self._stop, self._free = pool, stop, free
         self._began = clock.wall()
+        self._processor = processor()
         self._deadlines = Deadlines(run.start_deadline, run.heartbeat_deadline, grace=run.stop_grace)
         self._plan = tuple(plan)
         self._waiting = list(plan)
@@ -187,12 +189,12 @@ class Supervisor:
         for trial in list(self._waiting):
             if len(self._running) >= self._config.run.parallel:
                 return
-            seat = self._pool.take(trial.index, trial.pair)
+            seat = self._pool.take(trial.index, trial.block)
             if seat is not None:
                 self._waiting.remove(trial)
                 device = seat if isinstance(seat, Device) else None
-                self._start(trial.seated(device, pinned(device)))
-            elif self._pool.hopeless(trial.index, trial.pair):
+                self._start(trial.seated(device, pinned(device), self._processor))
+            elif self._pool.hopeless(trial.index, trial.block):
                 self._waiting.remove(trial)
                 end = Ending("device_lost", "its device was lost before it began")
                 self._never_started(trial, end, self._clock.wall())

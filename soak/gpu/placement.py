@@ -1,4 +1,4 @@
-"""Which trial gets which devices, and when: one trial a device at a time, pairs on the same ones. Pure.
+"""Which trial gets which devices, and when: one trial a device at a time, those of a block on the same ones. Pure.
 
 A trial asks for `cpu`, for `cuda:N` or a UUID, or for `auto`: a GPU where there is one that its framework can use. One
 that asks for several gets all of them, or none; `()` is the processor.
@@ -22,7 +22,7 @@ class Asked:
     """What placement needs to know of a trial. needs_gpu: its workload is nothing without one."""
 
     index: int
-    pair: str
+    block: str
     wishes: tuple[str, ...]
     """One word for each GPU."""
     framework: str
@@ -59,7 +59,7 @@ def named(wish: str, devices: Sequence[Device]) -> Device:
 def resolve(asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[Asked], bool]) -> dict[int, Given]:
     """What each trial gets, by its index: devices, `any` of them, or none of them and so the processor.
 
-    A pair is a comparison, so where one side of it cannot have GPUs, the other goes without too.
+    A block is a comparison, so where one side of it cannot have GPUs, the other goes without too.
 
     Args:
         asked: the trials.
@@ -71,9 +71,9 @@ def resolve(asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[A
     """
     trials = tuple(asked)
     given = {trial.index: _one(trial, devices, sees) for trial in trials}
-    bound = {t.pair for t in trials if "auto" in t.wishes and not given[t.index]}
+    bound = {t.block for t in trials if "auto" in t.wishes and not given[t.index]}
     for trial in trials:
-        if "auto" in trial.wishes and trial.pair in bound and not trial.needs_gpu:
+        if "auto" in trial.wishes and trial.block in bound and not trial.needs_gpu:
             given[trial.index] = ()
     return given
 
@@ -104,34 +104,34 @@ class Seats:
     """Trial that has each device, by UUID."""
     lost: set[str] = field(default_factory=set)
     """UUIDs of devices that are gone."""
-    _pairs: dict[str, tuple[Device, ...]] = field(default_factory=dict)
+    _by_block: dict[str, tuple[Device, ...]] = field(default_factory=dict)
 
-    def candidates(self, index: int, pair: str) -> list[Device]:
+    def candidates(self, index: int, block: str) -> list[Device]:
         """Devices that a trial may have, busy or not; none for one on the processor, or that cannot have all."""
         given = self.given[index]
         there = [device for device in self.devices if device.uuid not in self.lost]
         if "any" not in given:
             named = [device for device in given if device in there]
             return named if len(named) == len(given) else []
-        same = [device for device in self._pairs.get(pair, ()) if device in there]
+        same = [device for device in self._by_block.get(block, ()) if device in there]
         found = same if len(same) >= len(given) else there
         return found if len(found) >= len(given) else []
 
-    def hopeless(self, index: int, pair: str) -> bool:
+    def hopeless(self, index: int, block: str) -> bool:
         """Whether a trial waits for a device that will not come back."""
-        return bool(self.given[index]) and not self.candidates(index, pair)
+        return bool(self.given[index]) and not self.candidates(index, block)
 
-    def take(self, index: int, pair: str) -> tuple[Device, ...] | None:
+    def take(self, index: int, block: str) -> tuple[Device, ...] | None:
         """All that it gets, none on the processor; None where it has to wait."""
         count = len(self.given[index])
         if not count:
             return ()
-        free = [device for device in self.candidates(index, pair) if device.uuid not in self.busy]
+        free = [device for device in self.candidates(index, block) if device.uuid not in self.busy]
         if len(free) < count:
             return None
         taken = tuple(free[:count])
         self.busy |= dict.fromkeys((device.uuid for device in taken), index)
-        self._pairs[pair] = taken
+        self._by_block[block] = taken
         return taken
 
     def free(self, uuid: str) -> None:

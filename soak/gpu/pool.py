@@ -113,17 +113,17 @@ class GpuPool:
             return list(self._seats.devices)
         return [device for device in self._seats.devices if device in given]
 
-    def take(self, index: int, pair: str) -> tuple[Device, ...] | None:
+    def take(self, index: int, block: str) -> tuple[Device, ...] | None:
         """The devices of a trial, none on the processor; None where it has to wait."""
-        devices = self._seats.take(index, pair)
+        devices = self._seats.take(index, block)
         for device in devices or ():
             reading, _ = self._watch.reading(device.uuid)
             self._levels[device.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
         return devices
 
-    def hopeless(self, index: int, pair: str) -> bool:
+    def hopeless(self, index: int, block: str) -> bool:
         """Whether the device of a trial is gone for good."""
-        return self._seats.hopeless(index, pair)
+        return self._seats.hopeless(index, block)
 
     def leave(self, index: int, devices: Sequence[Device]) -> None:
         """A trial has ended: each device is free once it holds no more than before."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import selectors
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import IO, Protocol
 import msgspec
 
 from monitors.gpu import Change, Device, Reading, changes
+from soak import start
 from soak.engine.clock import Clock
 from soak.gpu.pipe import ReaderHello
 
@@ -26,7 +26,6 @@ STALLED = 5.0
 """Seconds without a reading, at least, after which a device is called silent."""
 AGAIN = 30.0
 """Seconds between two starts of the reader."""
-_COMMAND = (sys.executable, "-P", "-m", "soak.gpu.reader")
 _READING = msgspec.json.Decoder(Reading)
 _HELLO = msgspec.json.Decoder(ReaderHello)
 
@@ -58,7 +57,10 @@ def start_reader(interval: float) -> Reader:
     """A reader of all devices, each read every `interval` seconds."""
     # A session of its own: Ctrl-C is meant for the trials.
     return subprocess.Popen(
-        [*_COMMAND, str(interval)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        start.command("soak.gpu.reader", str(interval)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
 
 

@@ -56,7 +56,7 @@ class RunTable:
     golden_interval: Interval = Interval(60.0)
     """Between two replays of the golden clip, whose answer is known; 0 for none."""
     order: Literal["shuffled", "listed"] = "shuffled"
-    """shuffled: pairs, and the frameworks within a pair, in a seeded random order."""
+    """shuffled: blocks, and the frameworks within a block, in a seeded random order."""
     sample_interval: Duration = Duration(1.0)
     heartbeat_deadline: Duration = Duration(60.0)
     """A worker silent for longer is hung."""

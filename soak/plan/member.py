@@ -63,6 +63,11 @@ class Member:
         """Whether it tells by itself how it goes."""
         return self.protocol == "wire"
 
+    def planned(self) -> tuple[Any, ...]:
+        """What it is, as far as trials must agree on it to be compared. Made of JSON values."""
+        order = [self.spec.workload, dict(self.spec.options)] if self.spec else []
+        return (self.name, list(self.argv), *order)
+
     def asks_for_port(self) -> bool:
         """Whether it is to have one of its own."""
         return self.ready == PORT or None in {found["member"] for found in _PLACE.finditer(self._text())}

@@ -11,6 +11,7 @@ from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
+from soak.plan.block import block
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import MemberTable, as_member, shared_out
@@ -33,22 +34,26 @@ class Trial:
 
     index: int
     name: str
-    pair: str
-    """Trials of equal pair share workload, mode, seed and stream: a fair comparison."""
     spec: TrialSpec
     """What it is as a whole: what the record tells, and until when it runs."""
     members: tuple[Member, ...] = ()
     """Its process trees, in the order they are started; one that names none has soak's own worker."""
     wishes: tuple[str, ...] = ("auto",)
     """The devices that it asks for: one word for each GPU that it gets where it gets any."""
+    device_model: str = ""
+    """Product name of the GPU or processor that it has; empty before it has one."""
     memory_limit: int | None = None
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
+    made_of: tuple[Any, ...] = ()
+    """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
 
     def __post_init__(self) -> None:
         if not self.members:
             object.__setattr__(self, "members", (Member(spec=self.spec),))
+        if self.supervised and not self.made_of:
+            object.__setattr__(self, "made_of", tuple(member.planned() for member in self.members))
 
     @property
     def devices(self) -> tuple[Device, ...]:
@@ -65,41 +70,51 @@ class Trial:
         """Whether its duration is kept by the supervisor: a sole worker keeps it by itself."""
         return len(self.members) > 1 or not self.members[0].speaks_wire
 
+    @property
+    def block(self) -> str:
+        """Equal for trials that may be compared; of a trial without a device, by what is known before it has one."""
+        settings = {**asdict(self.spec), "memory_limit": self.memory_limit}
+        return block({**settings, **({"members": self.made_of} if self.made_of else {})}, self.device_model)
+
     def facts(self) -> dict[str, Any]:
         """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
         spec, first = self.spec, self.members[0]
         return {
             "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
-            "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "pair": self.pair,
+            "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "block": self.block,
             "device": self.place,
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
                 **asdict(spec), "python": first.python, "memory_limit": self.memory_limit,
                 "env": redaction.environment(first.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.devices[0]) if self.devices else None,
+                **({"members": list(self.made_of)} if self.made_of else {}),
             },
             "members": [member.facts() for member in self.members],
         }  # fmt: skip
 
     def placed(
-        self, devices: Sequence[Device], pinned: Callable[[Sequence[Device]], Mapping[str, str]], ports: Ports
-    ) -> Trial:
+        self, devices: Sequence[Device], pinned: Callable[[Sequence[Device]], Mapping[str, str]], ports: Ports,
+        processor: str = "",
+    ) -> Trial:  # fmt: skip
         """It, on GPUs or on the processor.
 
         Args:
             devices: all that it needs, or none.
             pinned: the environment of a process that sees these devices alone.
             ports: free ports, by the names of the members that ask for one.
+            processor: product name of the machine's processor.
         """
         parts = shared_out(self.members, devices)
         members = tuple(m.placed(ports, part, pinned(part)) for m, part in zip(self.members, parts, strict=True))
-        return replace(self, spec=replace(self.spec, device="cuda" if devices else "cpu"), members=members)
+        spec = replace(self.spec, device="cuda" if devices else "cpu")
+        return replace(self, spec=spec, members=members, device_model=devices[0].model if devices else processor)
 
 
 def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
     """Every combination of every trial table, repeated, in the order they will run.
 
-    Pairs are shuffled and so are the trials within a pair, so that neither framework always runs first.
+    Blocks are shuffled and so are the trials within a block, so that neither framework always runs first.
 
     Args:
         config: a checked config.
@@ -141,7 +156,6 @@ def _expand(config: Config, number: int) -> list[Trial]:
                 Trial(
                     index=0,
                     name=f"{name}-{repeat + 1}" if (table.repeats or run.repeats) > 1 else name,
-                    pair=f"{_stem(table)}/{mode}/{repeat + 1}",
                     spec=spec,
                     members=members,
                     wishes=_wishes(table, run, sum(member.needs for member in members)),
@@ -258,14 +272,14 @@ def _unique(config: Config, trials: list[Trial]) -> None:
 
 def _shuffled(trials: list[Trial], seed: int) -> list[Trial]:
     chance = random.Random(seed)  # noqa: S311  (an order, not a secret)
-    pairs: dict[str, list[Trial]] = {}
+    by_block: dict[str, list[Trial]] = {}
     for trial in trials:
-        pairs.setdefault(trial.pair, []).append(trial)
-    groups = list(pairs.values())
-    chance.shuffle(groups)
-    for group in groups:
+        by_block.setdefault(trial.block, []).append(trial)
+    blocks = list(by_block.values())
+    chance.shuffle(blocks)
+    for group in blocks:
         chance.shuffle(group)
-    return [trial for group in groups for trial in group]
+    return [trial for group in blocks for trial in group]
 
 
 def _numbered(trial: Trial, index: int) -> Trial:

@@ -66,7 +66,7 @@ def _asked(trial: Trial) -> Asked:
     member = next((each for each in trial.members if each.needs), trial.members[0])
     framework = member.spec.framework if member.spec else _ANY
     needs = any(each.spec is not None and _needs_gpu(each.spec.workload) for each in trial.members)
-    return Asked(trial.index, trial.pair, trial.wishes, framework, member.python, needs)
+    return Asked(trial.index, trial.block, trial.wishes, framework, member.python, needs)
 
 
 def _sees(asked: Asked) -> bool:

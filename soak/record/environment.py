@@ -20,7 +20,7 @@ def machine(root: Path = Path("/")) -> dict[str, str]:
         "machine": platform.machine(),
         "libc": " ".join(platform.libc_ver()),
         "cpus": str(len(os.sched_getaffinity(0))),
-        "cpu": _field(root / "proc/cpuinfo", "model name"),
+        "cpu": processor(root),
         "memory": _field(root / "proc/meminfo", "MemTotal"),
         "swap": _field(root / "proc/meminfo", "SwapTotal"),
         "transparent_hugepage": _chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
@@ -30,6 +30,11 @@ def machine(root: Path = Path("/")) -> dict[str, str]:
         "host": platform.node(),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def processor(root: Path = Path("/")) -> str:
+    """Product name of the processor; where the kernel tells none, its architecture."""
+    return _field(root / "proc/cpuinfo", "model name") or platform.machine()
 
 
 def gpus(hello: ReaderHello) -> dict[str, str]:

@@ -15,6 +15,7 @@ from monitors.model import Event, Finding, Loss
 from monitors.text import json_value
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
+from soak.plan.block import of_record
 from soak.record.rows import is_file
 from soak.record.store import FILE, Store
 from soak.record.write_ahead import lost_pages
@@ -87,6 +88,8 @@ class Record:
     def _trial(self, body: Mapping[str, Any], judged: Mapping[str, Any] | None) -> TrialInfo | None:
         """None where it is damaged."""
         known = {field.name: body[field.name] for field in fields(TrialInfo) if field.name in body}
+        if "block" not in known:
+            known["block"], known["arm"] = of_record(body, str(self._meta.get("environment", {}).get("cpu", "")))
         try:
             info = msgspec.convert(known, TrialInfo)
         except msgspec.ValidationError:

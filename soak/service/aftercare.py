@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from soak import start
 from soak.service.archive import Archive
 from soak.service.config import ServiceConfig
 from soak.service.journal import Journal
@@ -114,7 +114,7 @@ class Aftercare:
 
     async def _command_ends(self, module: str, *words: str) -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", module, *words, stdin=asyncio.subprocess.DEVNULL,
+            *start.command(module, *words), stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         self._adopt(process.pid)

@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
+from soak import start
 from soak.engine.confinement import HIDDEN
 from soak.judge.verdict import EXIT_CODES
 from soak.runs import messages
@@ -217,8 +217,7 @@ class Runner:
         self._wake.set()
 
     def _command(self, schedule: ScheduleTable, fd: int) -> list[str]:
-        command = [sys.executable, "-P", "-m", "soak", "run", str(self.config.beside(schedule.config)),
-                   "--device", schedule.device]  # fmt: skip
+        command = start.command("soak", "run", str(self.config.beside(schedule.config)), "--device", schedule.device)
         command += ["--out", str(self._archive.folder), "--live", str(fd), "--set", f'run.name="{schedule.name}"']
         if duration := duration_of(schedule):
             command += ["--duration", duration]

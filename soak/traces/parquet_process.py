@@ -22,12 +22,13 @@ import numpy as np
 from monitors.detection.series import Floats, Hole, Series
 from monitors.model import MetricSpec
 from monitors.text import one_line
+from soak import start
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
 
 MEMORY = 8 << 30
 """Bytes of address space that reading one file may take."""
-COMMAND = (sys.executable, "-P", "-m", "soak.traces.parquet_process")
+COMMAND = tuple(start.command("soak.traces.parquet_process"))
 _ARRAYS = ("t", "values", "steps", "floors", "means")
 
 

@@ -18,10 +18,13 @@ tables = st.lists(
         mode=st.sampled_from(["train", "infer", ["train", "infer"]]),
         execution=st.sampled_from(["eager", ["eager", "graph"]]),
         repeats=st.none() | st.integers(1, 3),
+        name=st.sampled_from(["a", "b", "c", "d"]),
+        threads=st.sampled_from([1, 2]),
+        options=st.sampled_from([{}, {"precision": "float32"}, {"precision": "bfloat16"}]),
     ),
     min_size=1,
     max_size=4,
-    unique_by=lambda table: table.workload,
+    unique_by=lambda table: table.name,
 )
 runs = st.builds(
     RunTable,
@@ -33,7 +36,7 @@ runs = st.builds(
 
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
-    streams = tuple(StreamSpec() for _ in trials)
+    streams = tuple(StreamSpec(height=32 * (n % 2 + 1)) for n in range(len(trials)))
     return Config(Path("x.toml"), "", run, StreamSpec(), JudgeTable(), tuple(trials), streams, ((),) * len(trials))
 
 
@@ -44,23 +47,26 @@ def test_a_plan_is_a_function_of_its_config(run: RunTable, trials: list[TrialTab
 
 
 @given(runs, tables)
-def test_names_and_indices_are_unique_and_pairs_stay_together(run: RunTable, trials: list[TrialTable]) -> None:
+def test_names_and_indices_are_unique_and_blocks_stay_together(run: RunTable, trials: list[TrialTable]) -> None:
     plan = make_plan(config_of(run, trials))
     assert len({t.name for t in plan}) == len(plan)
     assert [t.index for t in plan] == list(range(len(plan)))
     if run.order == "shuffled":
-        blocks = [t.pair for i, t in enumerate(plan) if i == 0 or plan[i - 1].pair != t.pair]
+        blocks = [t.block for i, t in enumerate(plan) if i == 0 or plan[i - 1].block != t.block]
         assert len(blocks) == len(set(blocks))
 
 
 @given(runs, tables)
-def test_trials_of_a_pair_differ_in_framework_and_execution_only(run: RunTable, trials: list[TrialTable]) -> None:
-    by_pair: dict[str, set[tuple[object, ...]]] = {}
+def test_trials_of_a_block_differ_in_framework_and_execution_only(run: RunTable, trials: list[TrialTable]) -> None:
+    by_block: dict[str, set[tuple[object, ...]]] = {}
     for trial in make_plan(config_of(run, trials)):
         spec = trial.spec
-        fair = (spec.workload, spec.mode, spec.seed, spec.stream, spec.duration, spec.threads)
-        by_pair.setdefault(trial.pair, set()).add(fair)
-    assert all(len(fair) == 1 for fair in by_pair.values())
+        options = tuple(spec.options.items())
+        fair = (spec.workload, spec.mode, spec.seed, spec.stream, spec.duration, spec.threads, options)
+        by_block.setdefault(trial.block, set()).add(fair)
+    assert all(len(fair) == 1 for fair in by_block.values())
+    everything = [one for fair in by_block.values() for one in fair]
+    assert len(everything) == len(set(everything)), "what may be compared is in one block"
 
 
 @given(runs, tables)

@@ -119,7 +119,7 @@ class Still:
 def test_progress_prints_any_text_as_it_stands(name: str, reason: str, message: str, live: bool) -> None:
     out = io.StringIO()
     shown = Console(file=out, width=10_000, force_terminal=live)
-    trial = Trial(0, name, "pair", TrialSpec("w", "torch"), expect="leak")
+    trial = Trial(0, name, TrialSpec("w", "torch"), expect="leak")
     with Progress(shown, Still()) as progress:  # type: ignore[arg-type]
         progress.begun(Path(), [trial])
         progress.started(trial)

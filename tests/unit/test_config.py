@@ -21,10 +21,10 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_small_config_runs_both_frameworks_as_a_pair(tmp_path: Path) -> None:
+def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> None:
     plan = make_plan(config.load(write(tmp_path, GOOD)))
     assert {t.spec.framework for t in plan} == {"torch", "tensorflow"}
-    assert len({t.pair for t in plan}) == 1
+    assert len({t.block for t in plan}) == 1
     assert len({t.spec.seed for t in plan}) == 1
     assert {t.spec.duration for t in plan} == {30.0}
 

@@ -175,7 +175,7 @@ def recorded(tmp_path: Path, rounds: Floats, body: dict[str, object]) -> tuple[R
     texts = dict.fromkeys(("run_id", "name", "soak_version", "command", "config_path", "config_text"), "")
     for key, value in {**texts, "seed": 1, "started": 0.0, "environment": {}, "judge": {}}.items():
         store.put_meta(key, value)
-    known = dict.fromkeys(("workload", "framework", "mode", "execution", "pair", "end_message"), "")
+    known = dict.fromkeys(("workload", "framework", "mode", "execution", "block", "arm", "end_message"), "")
     ended = {"index": 0, "name": "t", "seed": 1, "state": "ended", "started": 0.0, "end_reason": "finished"}
     store.put_trial(0, "t", {**known, **ended, **body})
     steps = MetricSpec("steps", "count", "Steps", counter=True)

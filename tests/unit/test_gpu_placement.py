@@ -12,13 +12,13 @@ from soak.gpu.placement import Asked, Given, PlacementError, Seats, named, resol
 DEVICES = tuple(Device(f"cuda:{n}", f"GPU-{n}{n}{n}", "H200", f"0000:0{n}:00") for n in range(4))
 PART = Device("cuda:4", "MIG-5", "H200 MIG", "0000:05:00", parent="GPU-555")
 ANY: Given = ("any",)
-PAIRS = st.integers(0, 4).map("pair-{}".format)
+BLOCKS = st.integers(0, 4).map("block-{}".format)
 
 
 def trial(
-    index: int = 0, wish: str = "auto", framework: str = "torch", pair: str = "p", needs_gpu: bool = False
+    index: int = 0, wish: str = "auto", framework: str = "torch", block: str = "p", needs_gpu: bool = False
 ) -> Asked:
-    return Asked(index, pair, (wish,), framework, needs_gpu=needs_gpu)
+    return Asked(index, block, (wish,), framework, needs_gpu=needs_gpu)
 
 
 def every(asked: Asked) -> bool:
@@ -67,7 +67,7 @@ def test_a_whole_uuid_names_its_device_though_another_begins_alike() -> None:
 
 
 def test_auto_is_a_gpu_where_the_framework_sees_one() -> None:
-    asked = [trial(0, pair="a"), trial(1, framework="tensorflow", pair="b")]
+    asked = [trial(0, block="a"), trial(1, framework="tensorflow", block="b")]
     assert resolve(asked, DEVICES, torch_only) == {0: ("any",), 1: ()}
 
 
@@ -103,7 +103,7 @@ def test_a_workload_that_needs_a_gpu_is_refused_where_there_is_none() -> None:
     assert caught.value.index == 2
 
 
-ASKED = st.lists(st.tuples(PAIRS, st.sampled_from(["torch", "tensorflow"]), st.booleans()), max_size=8)
+ASKED = st.lists(st.tuples(BLOCKS, st.sampled_from(["torch", "tensorflow"]), st.booleans()), max_size=8)
 
 
 @given(ASKED, st.booleans(), st.booleans())
@@ -111,11 +111,11 @@ def test_a_pair_on_auto_is_on_gpus_or_on_the_cpu_as_a_whole(
     drawn: list[tuple[str, str, bool]], torch: bool, tensorflow: bool
 ) -> None:
     sees = {"torch": torch, "tensorflow": tensorflow}
-    asked = [trial(n, framework=framework, pair=pair) for n, (pair, framework, _) in enumerate(drawn)]
+    asked = [trial(n, framework=framework, block=block) for n, (block, framework, _) in enumerate(drawn)]
     given_out = resolve(asked, DEVICES, lambda one: sees[one.framework])
     assert given_out.keys() == set(range(len(asked)))
-    for pair in {one.pair for one in asked}:
-        members = [one for one in asked if one.pair == pair]
+    for block in {one.block for one in asked}:
+        members = [one for one in asked if one.block == block]
         expected = ("any",) if all(sees[one.framework] for one in members) else ()
         assert {given_out[one.index] for one in members} == {expected}
 
@@ -125,17 +125,17 @@ PLACES: st.SearchStrategy[Given] = st.one_of(
     st.integers(1, 3).map(lambda count: ("any",) * count),
     st.lists(st.sampled_from(DEVICES), min_size=1, max_size=2, unique=True).map(tuple),
 )
-PAIRED = st.lists(st.tuples(PAIRS, PLACES), min_size=1, max_size=8)
+PAIRED = st.lists(st.tuples(BLOCKS, PLACES), min_size=1, max_size=8)
 MOVES = st.lists(st.tuples(st.sampled_from(["take", "leave", "lose"]), st.integers(0, 7)), max_size=40)
 
 
 class Played:
-    """Trials that come and go, and devices that are lost, checked at every move. A pair asks for one thing."""
+    """Trials that come and go, and devices that are lost, checked at every move. A block asks for one thing."""
 
     def __init__(self, trials: list[tuple[str, Given]], devices: int) -> None:
         wishes = dict(trials)
-        self.pairs = [pair for pair, _ in trials]
-        self.seats = Seats(DEVICES[:devices], {n: wishes[pair] for n, pair in enumerate(self.pairs)})
+        self.blocks = [block for block, _ in trials]
+        self.seats = Seats(DEVICES[:devices], {n: wishes[block] for n, block in enumerate(self.blocks)})
         self.sitting: dict[int, set[str]] = {}
         self.had: dict[str, set[str]] = {}
 
@@ -146,7 +146,7 @@ class Played:
     def play(self, moves: list[tuple[str, int]]) -> None:
         for move, which in moves:
             if move == "take":
-                self.take(which % len(self.pairs))
+                self.take(which % len(self.blocks))
             elif move == "leave" and which in self.sitting:
                 for uuid in self.sitting.pop(which):
                     self.seats.free(uuid)
@@ -154,31 +154,31 @@ class Played:
                 self.seats.lost.add(DEVICES[which % len(DEVICES)].uuid)
 
     def take(self, index: int) -> None:
-        pair, wish = self.pairs[index], self.seats.given[index]
+        block, wish = self.blocks[index], self.seats.given[index]
         if index in self.sitting:
             return
-        hopeless = self.seats.hopeless(index, pair)
-        assert hopeless is (bool(wish) and not self.seats.candidates(index, pair))
-        taken = self.seats.take(index, pair)
+        hopeless = self.seats.hopeless(index, block)
+        assert hopeless is (bool(wish) and not self.seats.candidates(index, block))
+        taken = self.seats.take(index, block)
         assert (taken == ()) is (wish == ()), "the processor never waits, and is for nobody else"
         if hopeless:
             assert taken is None
         if taken:
             self.sat(index, taken)
         elif taken is None and not hopeless:
-            free = {device.uuid for device in self.seats.candidates(index, pair)} - self.busy
+            free = {device.uuid for device in self.seats.candidates(index, block)} - self.busy
             assert len(free) < len(wish), "a trial waits only for devices that are busy"
 
     def sat(self, index: int, taken: tuple[Device, ...]) -> None:
-        pair, wish, uuids = self.pairs[index], self.seats.given[index], {device.uuid for device in taken}
+        block, wish, uuids = self.blocks[index], self.seats.given[index], {device.uuid for device in taken}
         assert not uuids & self.seats.lost, "a lost device is never given"
         assert not uuids & self.busy, "never two trials on one device"
         assert len(uuids) == len(wish), "all that it asks for"
         assert wish == taken or set(wish) == {"any"}
-        before = self.had.get(pair, set())
+        before = self.had.get(block, set())
         if not before & self.seats.lost:
-            assert before <= uuids, "a pair has the same devices, as long as there are they"
-        self.had[pair] = uuids
+            assert before <= uuids, "a block has the same devices, as long as there are they"
+        self.had[block] = uuids
         self.sitting[index] = uuids
 
 
@@ -212,7 +212,7 @@ def test_a_trial_whose_device_is_lost_is_hopeless_and_one_that_waits_is_not() ->
     seats.take(0, "p")
     assert not seats.hopeless(1, "q")
     seats.lost.add(DEVICES[0].uuid)
-    assert [seats.hopeless(n, f"pair {n}") for n in range(4)] == [True, True, False, False]
+    assert [seats.hopeless(n, f"block {n}") for n in range(4)] == [True, True, False, False]
 
 
 def test_all_devices_are_taken_or_none() -> None:

@@ -72,7 +72,7 @@ class Machine:
         return Attribution(self.scope, "tried")  # type: ignore[arg-type]
 
     def open(self, *wishes: str, sees: bool = True) -> GpuPool:
-        asked = [Asked(n, f"pair {n}", (wish,), "torch") for n, wish in enumerate(wishes)]
+        asked = [Asked(n, f"block {n}", (wish,), "torch") for n, wish in enumerate(wishes)]
         self.pool.open(asked, lambda trial: sees)
         return self.pool
 
@@ -113,12 +113,12 @@ def test_where_no_trial_asks_for_a_gpu_none_is_looked_for(make: Make) -> None:
     machine = make(A)
     pool = machine.open("cpu", "cpu")
     assert (machine.starts, pool.said, pool.poll(), pool.used()) == (0, [], [], [])
-    assert pool.take(0, "pair 0") == ()
+    assert pool.take(0, "block 0") == ()
 
 
 def test_on_a_machine_without_a_gpu_auto_is_the_cpu(make: Make) -> None:
     pool = make(problem="no driver", code=9).open("auto")
-    assert pool.take(0, "pair 0") == ()
+    assert pool.take(0, "block 0") == ()
     assert pool.poll() == []
     assert pool.hello.problem == "no driver"
 
@@ -175,7 +175,7 @@ def test_a_sampler_sees_the_last_reading_and_what_it_can_be_put_down_to(make: Ma
 def test_an_xid_reaches_the_trial_that_has_the_card(make: Make) -> None:
     machine = make(A, B)
     machine.open("cuda:1", "cuda:0")
-    machine.pool.take(0, "pair 0")
+    machine.pool.take(0, "block 0")
     machine.complain("Xid (PCI:0000:02:00): 31, pid=77, name=python3, MMU Fault")
     (news,) = machine.pool.poll()
     assert (news.trial, news.change.kind, news.change.breaks) == (0, "xid", True)
@@ -188,7 +188,7 @@ def test_an_xid_reaches_every_part_of_its_card(make: Make) -> None:
     machine = make(*PARTS, A)
     machine.open("auto", "auto", "auto")
     for index in range(3):
-        machine.pool.take(index, f"pair {index}")
+        machine.pool.take(index, f"block {index}")
     machine.complain("Xid (PCI:0000:03:00): 48, DBE")
     assert machine.news() == [(0, "xid", True), (1, "xid", True)]
 
@@ -203,10 +203,10 @@ def test_an_xid_of_a_card_that_nobody_has_belongs_to_no_trial(make: Make) -> Non
 def test_an_xid_of_a_card_that_is_not_ours_is_for_the_record_alone(make: Make) -> None:
     machine = make(A)
     machine.open("auto")
-    machine.pool.take(0, "pair 0")
+    machine.pool.take(0, "block 0")
     machine.complain("Xid (PCI:0000:77:00): 79, GPU has fallen off the bus.")
     assert machine.news() == [(None, "xid", False)]
-    assert not machine.pool.hopeless(0, "pair 0")
+    assert not machine.pool.hopeless(0, "block 0")
 
 
 @pytest.mark.parametrize(
@@ -215,21 +215,21 @@ def test_an_xid_of_a_card_that_is_not_ours_is_for_the_record_alone(make: Make) -
 def test_a_card_that_fell_off_the_bus_is_lost_with_every_part(make: Make, said: str) -> None:
     machine = make(*PARTS)
     machine.open("auto", "cuda:1")
-    machine.pool.take(0, "pair 0")
+    machine.pool.take(0, "block 0")
     machine.complain(said)
     assert machine.news() == [(0, "device_lost", True), (None, "device_lost", True)]
-    assert machine.pool.hopeless(1, "pair 1")
-    assert machine.pool.take(1, "pair 1") is None
+    assert machine.pool.hopeless(1, "block 1")
+    assert machine.pool.take(1, "block 1") is None
 
 
 def test_a_device_that_the_driver_calls_lost_is_given_to_nobody(make: Make) -> None:
     machine = make(A, B)
     machine.open("cuda:0", "cuda:0", "auto")
-    machine.pool.take(0, "pair 0")
+    machine.pool.take(0, "block 0")
     machine.on_line(A, 0.0, code=15, error="GPU is lost")
     assert machine.news() == [(0, "device_lost", True)]
-    assert machine.pool.hopeless(1, "pair 1")
-    assert machine.pool.take(2, "pair 2") == (B,)
+    assert machine.pool.hopeless(1, "block 1")
+    assert machine.pool.take(2, "block 2") == (B,)
 
 
 def seated(make: Make, before: float | None) -> Machine:
@@ -238,14 +238,14 @@ def seated(make: Make, before: float | None) -> Machine:
     machine.open("cuda:0", "cuda:0")
     if before is not None:
         machine.on_line(A, before)
-    assert machine.pool.take(0, "pair 0") == (A,)
+    assert machine.pool.take(0, "block 0") == (A,)
     machine.on_line(A, 500 * MIB, os.getpid())
     machine.pool.leave(0, (A,))
     return machine
 
 
 def waits(machine: Machine) -> bool:
-    return machine.pool.take(1, "pair 1") is None
+    return machine.pool.take(1, "block 1") is None
 
 
 def test_a_device_is_free_as_soon_as_its_memory_is_given_back(make: Make) -> None:
@@ -266,7 +266,7 @@ def test_a_reading_from_before_the_end_frees_nothing(make: Make) -> None:
     machine = make(A)
     machine.open("cuda:0", "cuda:0")
     machine.on_line(A, 10 * MIB)
-    machine.pool.take(0, "pair 0")
+    machine.pool.take(0, "block 0")
     machine.pool.leave(0, (A,))
     assert machine.news() == []
     assert waits(machine)

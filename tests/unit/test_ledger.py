@@ -17,7 +17,7 @@ from soak.plan.plan import Trial
 from soak.record.store import FILE, Store
 from workloads.protocol.order import TrialSpec
 
-TRIAL = Trial(3, "recurrent-torch", "recurrent/infer/1", TrialSpec("recurrent", "torch"))
+TRIAL = Trial(3, "recurrent-torch", TrialSpec("recurrent", "torch"))
 
 
 class Noon:

@@ -73,9 +73,22 @@ def test_what_is_unknown_is_null(leaky: Any) -> None:
     assert later["doses"] == {}
 
 
-def test_pairs_put_the_frameworks_side_by_side(leaky: Any) -> None:
-    pairs = {pair["pair"]: pair["trials"] for pair in document.build(leaky)["pairs"]}
-    assert pairs == {"recurrent/infer/1": [1, 0], "later/infer/1": [2]}
+def test_blocks_put_the_frameworks_side_by_side(leaky: Any) -> None:
+    found = document.build(leaky)["blocks"]
+    assert {block["block"]: block["trials"] for block in found} == {"b1": [1, 0], "b2": [2]}
+
+
+def test_blocks_that_are_alike_say_what_tells_them_apart(empty_record: Callable[..., Any]) -> None:
+    record = empty_record()
+    for block, side in (("small", 32), ("large", 256)):
+        settings = {"stream": {"height": side, "fps": 25.0}, "threads": 1}
+        for framework in ("torch", "tensorflow"):
+            record.add(framework, 0.0, block=block, settings=settings)
+    body = document.build(record)
+    titles = [(block["title"], block["trials"]) for block in body["blocks"]]
+    short = "recurrent infer, seed 1, stream.height"
+    assert titles == [(f"{short} 256", [3, 2]), (f"{short} 32", [1, 0])]
+    assert f"<h3>{short} 256</h3>" in catalog.load("html").render(body, record)
 
 
 def test_an_unfinished_run_says_so(empty_record: Callable[..., Any]) -> None:

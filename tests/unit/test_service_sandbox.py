@@ -17,7 +17,7 @@ from workloads.protocol.order import TrialSpec
 from workloads.worker import boot, sandbox
 from workloads.worker.sandbox import Order, SandboxError
 
-TRIAL = Trial(0, "a-torch", "a/infer/1", TrialSpec("a", "torch"))
+TRIAL = Trial(0, "a-torch", TrialSpec("a", "torch"))
 
 
 def order_of(environ: dict[str, str]) -> Order:

@@ -23,7 +23,7 @@ ANONYMOUS = MetricSpec(MEMORY, "bytes", "Memory", "anonymous", judged=True)
 @pytest.fixture
 def running() -> TrialRun:
     """Spawned at 100 s."""
-    trial = Trial(0, "t", "p", TrialSpec("recurrent", "torch", duration=600.0))
+    trial = Trial(0, "t", TrialSpec("recurrent", "torch", duration=600.0))
     nothing = cast(Any, SimpleNamespace(seen=None, raised=frozenset()))
     return TrialRun(trial, nothing, MemberFeed("", 1), spawned(100.0), 100.0, 0.0, nothing)
 

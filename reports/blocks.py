@@ -1,0 +1,56 @@
+"""The blocks of a run: trials that may be compared, side by side, each block with a title that tells it from others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monitors.text import one_line
+from reports.record import TrialInfo
+
+_UNTOLD = ("workload", "framework", "mode", "execution", "seed", "device", "python", "env", "expect_end")
+"""Settings that the title holds anyway, or that a block may differ in within itself."""
+
+
+def of_run(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
+    """Blocks by title; within each, the trials by framework and execution."""
+    blocks: dict[str, list[TrialInfo]] = {}
+    for info in sorted(infos, key=lambda i: (i.framework, i.execution, i.index)):
+        blocks.setdefault(info.block, []).append(info)
+    alike: dict[str, list[TrialInfo]] = {}
+    for trials in blocks.values():
+        alike.setdefault(_short(trials[0]), []).append(trials[0])
+    found = [
+        {"block": name, "title": _title(trials[0], alike), "trials": [info.index for info in trials]}
+        for name, trials in blocks.items()
+    ]
+    return sorted(found, key=lambda block: (block["title"], block["block"]))
+
+
+def _short(info: TrialInfo) -> str:
+    return f"{info.workload} {info.mode}, seed {info.seed}"
+
+
+def _title(info: TrialInfo, alike: Mapping[str, Sequence[TrialInfo]]) -> str:
+    """Workload, mode and seed, and the settings in which it differs from other blocks with these."""
+    short = _short(info)
+    told = [_flat(other.settings) for other in alike[short]]
+    own = _flat(info.settings)
+    unequal = [name for name in sorted(own) if any(other.get(name) != own[name] for other in told)]
+    waits = [] if info.started else ["not started"]  # it has no device yet, and so no block that is complete
+    return one_line(", ".join([short, *(f"{name} {own[name]}" for name in unequal), *waits]), 200)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by their name in the config: `stream.height`. The device is told by its model."""
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        if not prefix and name in _UNTOLD:
+            continue
+        if not prefix and name == "gpu":
+            found["device"] = str(value["model"]) if isinstance(value, Mapping) and "model" in value else "cpu"
+        elif isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            found[prefix + name] = str(value)
+    return found

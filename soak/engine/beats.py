@@ -1,0 +1,261 @@
+"""Beats of programs that speak no protocol of ours but call `soak.beat()`: datagrams, checked, bounded and added up.
+
+A trial may have many processes that beat: shells and grandchildren inherit the socket's path. Each sends all that it
+has counted so far, and what is told here is the sum over them. Whoever may write to the socket may write anything: what
+is no beat is counted and left out, and no more is read than can be borne; a sender that is too fast loses datagrams,
+not counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitors.text import one_line
+from soak.engine.channel import Bucket
+from soak.errors import SoakError
+from soak.heartbeat import VARIABLE, VERSION
+from workloads.protocol import wire
+
+LONGEST = 16384
+"""Bytes of a datagram."""
+PER_SECOND = 200.0
+"""Datagrams that are read in the long run; twenty senders at their fastest."""
+MOST_SENDERS = 512
+MOST_DOSES = 200
+"""Names, of all senders together."""
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
+_SENDER = re.compile(r"[0-9a-f-]{1,60}")
+_LARGEST = 1e18
+_LONGEST_FOLDER = 100
+"""Bytes: the kernel takes 107 of the path of a socket."""
+
+Heard = wire.Beat | wire.Done | wire.Note
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What one sender has counted so far, or several together."""
+
+    steps: float = 0.0
+    doses: dict[str, float] = field(default_factory=dict)
+    latency: list[float] = field(default_factory=lambda: [0.0] * (len(wire.LATENCY_BOUNDS) + 2))
+    """Steps by latency (not cumulative), steps that were timed, their seconds."""
+
+    def add(self, other: _Counts) -> None:
+        self.steps += other.steps
+        for name, amount in other.doses.items():
+            self.doses[name] = self.doses.get(name, 0.0) + amount
+        self.latency = [a + b for a, b in zip(self.latency, other.latency, strict=True)]
+
+
+class Beats:
+    """The socket of one trial, and what came through it."""
+
+    def __init__(self, folder: Path | None = None, refused: frozenset[str] = frozenset()) -> None:
+        """Listen.
+
+        Args:
+            folder: in which a private folder for the socket is made; the system's temporary folder where that is
+                left out, and `/tmp` where the path would be too long.
+            refused: names that no dose may have, besides those of a beat: those of what soak measures itself.
+
+        Raises:
+            SoakError: no socket can be made.
+        """
+        self.ignored = 0
+        """Datagrams that were no beats."""
+        self._refused, self._names = refused, set[str]()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._private = ""
+        try:
+            self._private = _private_folder(folder)
+            self._path = f"{self._private}/beat"
+            self._socket.bind(self._path)
+        except OSError as error:
+            self.close()
+            where = self._private or folder or tempfile.gettempdir()
+            raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
+        self._senders: OrderedDict[str, _Counts] = OrderedDict()
+        self._gone = _Counts()
+        """Senders that were not heard of for long, when there were too many."""
+        self._bucket: Bucket | None = None
+        self._began: float | None = None
+        self._longest, self._told = 0.0, _Counts()
+        self._loss: float | None = None
+        self._said: set[str] = set()
+
+    @property
+    def fd(self) -> int:
+        """Readable when something has come."""
+        return self._socket.fileno()
+
+    def environ(self) -> dict[str, str]:
+        """What the processes of the trial need, to find the socket."""
+        return {VARIABLE: self._path}
+
+    def close(self) -> None:
+        """Nothing is heard any more; the socket's file goes too."""
+        self._socket.close()
+        if self._private:
+            shutil.rmtree(self._private, ignore_errors=True)
+
+    def read(self, now: float) -> list[Heard]:
+        """What has come: at most one beat, which holds the sum of all; then notes; `Done` once, and last.
+
+        now: monotonic seconds.
+        """
+        self._bucket = self._bucket or Bucket(PER_SECOND, PER_SECOND, now)
+        notes: list[wire.Note] = []
+        beaten, finished = False, None
+        while self._bucket.left(now) >= 1 and (data := self._receive()) is not None:
+            self._bucket.take(1)
+            body = _checked(data)
+            if body is None:
+                self.ignored += 1
+                continue
+            beaten = True
+            notes += self._take(body)
+            finished = body.get("done") if finished is None else finished
+        if not beaten:
+            return []
+        done = [wire.Done("finished", one_line(finished))] if finished is not None and self._once("done") else []
+        return [self._beat(now), *notes, *done]
+
+    def _receive(self) -> bytes | None:
+        try:
+            return self._socket.recv(LONGEST + 1)
+        except OSError:
+            return None
+
+    def _take(self, body: dict[str, Any]) -> Iterator[wire.Note]:
+        counts = self._counts(body["sender"])
+        *latency, longest = map(float, body["latency"])
+        # Datagrams come in order; what is smaller than before is no count, and leaves what was told.
+        counts.steps = max(counts.steps, float(body["steps"]))
+        counts.latency = [max(a, b) for a, b in zip(counts.latency, latency, strict=True)]
+        self._longest = max(self._longest, longest)
+        for name, amount in body["doses"].items():
+            if why := self._objection(name):
+                if self._once(f"dose {why}"):
+                    yield wire.Note("dose_refused", f"soak.beat({one_line(name, 60)}=…) is left out: {why}")
+            else:
+                counts.doses[name] = max(counts.doses.get(name, 0.0), float(amount))
+        if body["left_out"] and self._once("left out"):
+            yield wire.Note("dose_refused", "soak.beat(): doses that are no numbers, or too many, are left out")
+        yield from self._take_loss(body["loss"], int(counts.steps))
+
+    def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.Note]:
+        if loss is not None and math.isfinite(loss):
+            self._loss = float(loss)
+        elif loss is not None:
+            self._loss = None
+            if self._once("nan"):
+                yield wire.Note("nan", f"the loss is {float(loss)} at step {step}")
+
+    def _counts(self, sender: str) -> _Counts:
+        if sender not in self._senders and len(self._senders) >= MOST_SENDERS:
+            self._gone.add(self._senders.popitem(last=False)[1])
+        counts = self._senders.setdefault(sender, _Counts())
+        self._senders.move_to_end(sender)
+        return counts
+
+    def _objection(self, name: str) -> str:
+        """Why a dose may not have this name."""
+        if not _NAME.fullmatch(name):
+            return "expected a name of lower-case letters, digits and _, at most 60 characters"
+        if name in _OWN or name in self._refused or name.startswith("step_latency"):
+            return "soak gives this name to something else; expected another"
+        if name in self._names or len(self._names) < MOST_DOSES:
+            self._names.add(name)
+            return ""
+        return f"there are {MOST_DOSES} doses already"
+
+    def _once(self, what: str) -> bool:
+        """Whether it is said for the first time."""
+        before = len(self._said)
+        self._said.add(what)
+        return len(self._said) > before
+
+    def _beat(self, now: float) -> wire.Beat:
+        whole = _Counts()
+        for counts in (self._gone, *self._senders.values()):
+            whole.add(counts)
+        if self._began is None:
+            self._began = now
+        *buckets, timed, seconds = whole.latency
+        values = {**whole.doses, "steps": whole.steps}
+        within = itertools.accumulate(buckets)
+        values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), within, strict=True))
+        values["step_latency_total_seconds"] = seconds
+        if (more := timed - self._told.latency[-2]) > 0:
+            values["step_latency_seconds"] = max(0.0, seconds - self._told.latency[-1]) / more
+            values["step_latency_max_seconds"] = self._longest
+        if self._loss is not None:
+            values["loss"] = self._loss
+        self._told, self._longest = whole, 0.0
+        return wire.Beat(now - self._began, values)
+
+
+_OWN = frozenset({"step", "steps", "loss"})
+
+
+def _private_folder(parent: Path | None) -> str:
+    """A new one that only this user may enter, with a path that is short enough for a socket in it."""
+    made = tempfile.mkdtemp(prefix="soak-beat-", dir=parent)
+    if len(os.fsencode(made)) <= _LONGEST_FOLDER:
+        return made
+    os.rmdir(made)  # noqa: PTH106  (as it was made)
+    return tempfile.mkdtemp(prefix="soak-beat-", dir="/tmp")
+
+
+def _checked(data: bytes) -> dict[str, Any] | None:
+    """The body of a beat with every field of its type and size; None for anything else."""
+    if len(data) > LONGEST:
+        return None
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or body.get("v") != VERSION:
+        return None
+    return body if all(check(body.get(key)) for key, check in _CHECKS.items()) else None
+
+
+def _is_amount(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value <= _LARGEST
+
+
+def _is_loss(value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
+
+
+_FIELDS_OF_LATENCY = len(wire.LATENCY_BOUNDS) + 3
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "sender": lambda value: isinstance(value, str) and _SENDER.fullmatch(value) is not None,
+    "steps": _is_amount,
+    "left_out": _is_amount,
+    "loss": _is_loss,
+    "done": lambda value: value is None or isinstance(value, str),
+    "doses": lambda value: isinstance(value, dict) and all(map(_is_amount, value.values())),
+    "latency": lambda value: (
+        isinstance(value, list) and len(value) == _FIELDS_OF_LATENCY and all(map(_is_amount, value))
+    ),
+}

@@ -1,0 +1,202 @@
+"""What a program that is soaked from outside tells of itself: `soak.beat()` after each step, `soak.done()` at the end.
+
+Standard library only. Outside soak (no environment variable `SOAK_BEAT`) both do nothing. Inside, counts are added up
+here and sent as datagrams that hold all of them so far, at most ten a second: one that is lost, or finds the receiver
+busy, costs nothing, as the next says the same and more. No error reaches the program, and nothing here waits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+from bisect import bisect_left
+from typing import Any, SupportsFloat
+
+VARIABLE = "SOAK_BEAT"
+"""Environment variable with the path of the socket; every process that a trial starts inherits it."""
+VERSION = 1
+EVERY = 0.1
+"""Seconds between two datagrams, at least."""
+MOST_DOSES = 64
+_LARGEST = 1e15
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds; those of `workloads.protocol.wire`, whose import would cost a program more than all of this."""
+
+
+def beat(
+    step: int | None = None, *, loss: SupportsFloat | None = None, latency: float | None = None, **doses: float
+) -> None:
+    """Tell soak that a step is done. Outside soak nothing happens. May be called from any thread; never raises.
+
+    Args:
+        step: number of this step, counted from anywhere; without it, every call is one step. The same number twice is
+            one step. A smaller one, as at the start of an epoch, is the next step.
+        loss: of this step, or any number to be plotted. A value on a GPU is waited for, ten times a second at most.
+        latency: seconds that the step took; without it, the time since the last beat of this thread.
+        doses: how much of what this step consumed, such as `tokens=512` or `requests=1`; soak adds them up.
+    """
+    if _sender is not None:
+        _sender.beat(step, loss, latency, doses)
+
+
+def done(message: str = "") -> None:
+    """Tell soak that the work is done: its trial ends as finished, also if the program goes on. Otherwise as `beat`.
+
+    message: a line for the report.
+    """
+    if _sender is not None:
+        _sender.done(message)
+
+
+class Sender:
+    """Adds up the beats of one process and sends them."""
+
+    def __init__(self, path: str) -> None:
+        """Nothing is opened before the first beat.
+
+        path: of the socket that `soak.engine.beats` listens to.
+        """
+        self._path = path
+        self._name = f"{os.getpid()}-{os.urandom(8).hex()}"
+        # A signal handler may beat while its thread is within a beat.
+        self._lock = threading.RLock()
+        self._before = threading.local()
+        self._socket: Any = None
+        self._sent = -EVERY
+        self._unsent = False
+        self._last_step: int | None = None
+        self._steps = self._timed = 0
+        self._counts = [0] * len(LATENCY_BOUNDS)
+        self._total = self._longest = 0.0
+        self._loss: float | None = None
+        self._doses: dict[str, float] = {}
+        self._left_out = 0
+
+    def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
+        """Count it, and send all counts if it is time."""
+        with contextlib.suppress(Exception), self._lock:
+            now = time.monotonic()
+            self._count(self._advance(step), now, latency)
+            for name, amount in doses.items():
+                self._consume(name, amount)
+            self._unsent = True
+            if now - self._sent >= EVERY:
+                self._loss = _number(loss)
+                self._send(now)
+
+    def done(self, message: object = "") -> None:
+        """Send what was counted, and that this is all."""
+        with contextlib.suppress(Exception), self._lock:
+            self._send(time.monotonic(), str(message)[:1000])
+
+    def flush(self) -> None:
+        """Send what was counted since the last datagram."""
+        with contextlib.suppress(Exception), self._lock:
+            if self._unsent:
+                self._send(time.monotonic())
+
+    def close(self) -> None:
+        """Let go of the socket; the next beat opens one again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _advance(self, step: object) -> int:
+        """How many steps further this one is."""
+        value = _number(step)
+        number = None if value is None or not abs(value) < _LARGEST else int(value)
+        before, self._last_step = self._last_step, number
+        if number is None or before is None or number < before:
+            return 1
+        return number - before
+
+    def _count(self, steps: int, now: float, latency: Any) -> None:
+        if steps < 1:
+            return
+        before = getattr(self._before, "at", None)
+        self._before.at = now
+        self._steps += steps
+        seconds = None if before is None else (now - before) / steps
+        seconds = seconds if latency is None else _number(latency)
+        if seconds is None or not 0 <= seconds < _LARGEST:
+            return
+        self._timed += steps
+        self._total += seconds * steps
+        self._longest = max(self._longest, seconds)
+        first = bisect_left(LATENCY_BOUNDS, seconds)
+        if first < len(self._counts):
+            self._counts[first] += steps
+
+    def _consume(self, name: str, amount: object) -> None:
+        number = _number(amount)
+        if number is None or not 0 <= number < _LARGEST or (name not in self._doses and len(self._doses) >= MOST_DOSES):
+            self._left_out += 1
+        else:
+            self._doses[name] = self._doses.get(name, 0.0) + number
+
+    def _send(self, now: float, finished: str | None = None) -> None:
+        import json
+
+        body: dict[str, Any] = {
+            "v": VERSION, "sender": self._name, "steps": self._steps, "doses": self._doses, "loss": self._loss,
+            "latency": [*self._counts, self._timed, self._total, self._longest], "left_out": self._left_out,
+        }  # fmt: skip
+        if finished is not None:
+            body["done"] = finished
+        self._sent = now
+        try:
+            self._connected().send(json.dumps(body).encode())
+        except OSError:
+            # A receiver that begins anew is found by the next; one that is busy gets all of it later.
+            self.close()
+            return
+        self._unsent, self._longest = False, 0.0
+
+    def _connected(self) -> Any:
+        if self._socket is None:
+            import socket
+
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            self._socket.connect(self._path)
+            self._watch_the_end()
+        return self._socket
+
+    def _watch_the_end(self) -> None:
+        """Children of `multiprocessing` end without `atexit`, but run what its own module has."""
+        atexit.unregister(_flush)
+        atexit.register(_flush)
+        pools = sys.modules.get("multiprocessing.util")
+        if pools is not None:
+            pools.Finalize(None, _flush, exitpriority=0)
+
+
+def _number(value: Any) -> float | None:
+    """None for what is none, or refuses to be one."""
+    try:
+        return None if value is None else float(value)
+    except Exception:  # noqa: BLE001  (a value of the program that is soaked; it must not die of it)
+        return None
+
+
+def _begin() -> None:
+    """In this process, and anew in one that was forked from it: its counts and its lock are its own."""
+    global _sender
+    if _sender is not None:
+        _sender.close()
+    path = os.environ.get(VARIABLE)
+    _sender = Sender(path) if path else None
+
+
+def _flush() -> None:
+    if _sender is not None:
+        _sender.flush()
+        _sender.close()
+
+
+_sender: Sender | None = None
+_begin()
+os.register_at_fork(after_in_child=_begin)

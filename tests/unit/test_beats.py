@@ -1,0 +1,317 @@
+"""`soak.beat()` and who listens to it: nothing is lost but what was never counted, and nothing hostile gets in."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soak import heartbeat
+from soak.engine import beats
+from soak.engine.beats import Beats
+from soak.errors import SoakError
+from soak.heartbeat import Sender
+from workloads.protocol import wire
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Beats]:
+    made = Beats(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sender(receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    """Sends every beat at once."""
+    monkeypatch.setattr(heartbeat, "EVERY", 0.0)
+    made = Sender(receiver.environ()["SOAK_BEAT"])
+    yield made
+    made.close()
+
+
+def only_beat(receiver: Beats, now: float = 1.0) -> dict[str, float]:
+    (heard,) = receiver.read(now)
+    assert isinstance(heard, wire.Beat)
+    return dict(heard.values)
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    whole = {"v": 1, "sender": "1-a", "steps": 1, "doses": {}, "loss": None, "left_out": 0}
+    return {**whole, "latency": [0] * (len(wire.LATENCY_BOUNDS) + 3), **fields}
+
+
+def send(receiver: Beats, data: bytes | dict[str, Any]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(data if isinstance(data, bytes) else json.dumps(data).encode(), receiver.environ()["SOAK_BEAT"])
+
+
+def test_the_bounds_of_latency_are_those_of_the_protocol() -> None:
+    assert heartbeat.LATENCY_BOUNDS == wire.LATENCY_BOUNDS
+
+
+def test_steps_doses_and_loss_come_through(sender: Sender, receiver: Beats) -> None:
+    sender.beat(0, 0.5, None, {"tokens": 100})
+    sender.beat(1, 0.25, 0.02, {"tokens": 50, "images": 2})
+    values = only_beat(receiver)
+    assert (values["steps"], values["tokens"], values["images"], values["loss"]) == (2, 150, 2, 0.25)
+    assert (values[wire.bucket(0.01)], values[wire.bucket(0.025)], values[wire.bucket(10.0)]) == (0, 1, 1)
+    assert values["step_latency_seconds"] == values["step_latency_max_seconds"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("numbers", "steps"),
+    [
+        ([None, None, None], 3),
+        ([7, 8, 9], 3),
+        ([10, 20, 30], 21),
+        ([math.nan, 10**400], 2),
+        ([0, 1, 0, 1], 4),
+        ([5, 5, 5], 1),
+        (["no number", 3, 4], 3),
+    ],
+)
+def test_a_step_is_counted_by_its_number(sender: Sender, receiver: Beats, numbers: list[Any], steps: int) -> None:
+    for number in numbers:
+        sender.beat(number, None, None, {})
+    assert only_beat(receiver)["steps"] == steps
+
+
+def test_what_comes_too_fast_is_held_back_and_told_at_the_end(receiver: Beats) -> None:
+    sender = Sender(receiver.environ()["SOAK_BEAT"])
+    for _ in range(1000):
+        sender.beat(None, None, 0.001, {"rows": 1})
+    assert only_beat(receiver)["steps"] < 1000
+    sender.flush()
+    assert (values := only_beat(receiver))["steps"] == values["rows"] == 1000
+    sender.flush()
+    assert receiver.read(1.0) == [], "nothing new"
+    sender.close()
+
+
+def test_a_buffer_that_is_full_loses_no_count(sender: Sender, receiver: Beats) -> None:
+    for _ in range(5000):
+        sender.beat(None, None, None, {})
+    now = 0.0
+    while receiver.read(now):
+        now += 10.0
+    sender.beat(None, None, None, {})
+    assert only_beat(receiver, now)["steps"] == 5001
+
+
+def test_threads_and_processes_are_summed(receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY", 0.0)
+    senders = [Sender(receiver.environ()["SOAK_BEAT"]) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda s=s: [s.beat(None, None, None, {"n": 2}) for _ in range(500)])
+        for s in senders
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    receiver.read(0.0)
+    for one in senders:
+        one.beat(None, None, None, {})
+        one.close()
+    values = only_beat(receiver, 10.0)
+    assert (values["steps"], values["n"]) == (4002, 8000)
+
+
+def test_done_is_told_once_and_last(sender: Sender, receiver: Beats) -> None:
+    sender.beat(None, None, None, {})
+    sender.done("all\x1b[31m epochs")
+    heard = receiver.read(0.0)
+    assert heard[-1] == wire.Done("finished", "all\\x1b[31m epochs")
+    sender.done()
+    assert all(not isinstance(one, wire.Done) for one in receiver.read(1.0))
+
+
+def test_a_loss_that_is_no_number_is_noted_once(sender: Sender, receiver: Beats) -> None:
+    sender.beat(3, math.nan, None, {})
+    sender.beat(4, math.inf, None, {})
+    heard = receiver.read(0.0)
+    assert [one.kind for one in heard if isinstance(one, wire.Note)] == ["nan"]
+    assert isinstance(heard[0], wire.Beat)
+    assert "loss" not in heard[0].values
+
+
+class Stubborn:
+    def __float__(self) -> float:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("value", [Stubborn(), "word", None, math.nan, -1, 1e300, [], 10**400])
+def test_no_value_of_the_program_raises_or_reaches_the_record(sender: Sender, receiver: Beats, value: Any) -> None:
+    sender.beat(value, value if value != 10**400 else None, value, {"dose": value})
+    heard = receiver.read(0.0)
+    assert isinstance(heard[0], wire.Beat)
+    assert "dose" not in heard[0].values
+    assert any(isinstance(one, wire.Note) and "left out" in one.message for one in heard)
+
+
+def test_no_receiver_raises_nothing(tmp_path: Path, sender: Sender, receiver: Beats) -> None:
+    sender.beat(None, None, None, {})
+    receiver.close()
+    sender.beat(None, None, None, {})
+    sender.done()
+    Sender(str(tmp_path / "nothing")).beat(None, None, None, {})
+    Sender("x" * 300).beat(None, None, None, {})
+    Sender("\0").beat(None, None, None, {})
+
+
+@pytest.mark.parametrize("name", ["steps", "loss", "step_latency_le_1", "Upper", "host_heap_bytes", "x" * 61, "a b"])
+def test_names_that_mean_something_else_are_refused_and_said_once(tmp_path: Path, name: str) -> None:
+    receiver = Beats(tmp_path, refused=frozenset({"host_heap_bytes"}))
+    send(receiver, body(doses={name: 5}))
+    send(receiver, body(doses={name: 6}))
+    beat, *notes = receiver.read(0.0)
+    assert isinstance(beat, wire.Beat)
+    assert beat.values["steps"] == 1
+    assert beat.values.get(name) not in (5, 6)
+    assert len(notes) == 1
+    assert name[:20] in notes[0].message  # type: ignore[union-attr]
+    receiver.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"junk", b"\xff" * 100, b"[]", b"null", b"x" * 20000, b"[" * 10000, b"{}",
+        body(v=2), body(sender="../x"), body(sender=5), body(steps=-1), body(steps="1"), body(steps=True),
+        body(steps=1e300), body(doses=[]), body(doses={"a": "1"}), body(doses={"a": -1}), body(latency=[0]),
+        body(latency=[0] * 15 + [math.nan]), body(loss="x"), body(done=5), body(steps=math.nan),
+    ],
+)  # fmt: skip
+def test_hostile_datagrams_are_ignored_and_counted(receiver: Beats, data: Any) -> None:
+    send(receiver, data)
+    assert receiver.read(0.0) == []
+    assert receiver.ignored == 1
+    send(receiver, body(steps=3))
+    assert only_beat(receiver)["steps"] == 3
+
+
+LEAVES = st.none() | st.booleans() | st.floats() | st.integers() | st.text()
+TREES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+@given(st.binary(max_size=200) | TREES.map(lambda tree: json.dumps(tree).encode()))
+def test_any_bytes_are_borne(data: bytes) -> None:
+    assert beats._checked(data) is None
+
+
+def test_a_flood_is_read_at_a_bounded_rate_and_holds_nobody_up(receiver: Beats) -> None:
+    read = 0
+    for _ in range(50):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
+            for _ in range(20):
+                try:
+                    out.sendto(b"junk", receiver.environ()["SOAK_BEAT"])
+                except BlockingIOError:
+                    break
+        receiver.read(0.0)
+        read = receiver.ignored
+    assert read == beats.PER_SECOND
+
+
+def test_more_senders_than_are_kept_lose_nothing(receiver: Beats) -> None:
+    total = beats.MOST_SENDERS + 50
+    for i in range(total):
+        send(receiver, body(sender=f"{i}-a", doses={"n": 2}))
+        receiver.read(float(i))
+    send(receiver, body(sender=f"{total - 1}-a", steps=2, doses={"n": 2}))
+    values = only_beat(receiver, total + 1.0)
+    assert (values["steps"], values["n"]) == (total + 1, 2 * total)
+
+
+def test_counts_never_fall(receiver: Beats) -> None:
+    send(receiver, body(steps=10, doses={"n": 10}))
+    send(receiver, body(steps=4, doses={"n": 3}))
+    assert (values := only_beat(receiver))["steps"] == values["n"] == 10
+
+
+def test_the_socket_is_private_short_and_goes(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    receiver = Beats(deep)
+    path = Path(receiver.environ()["SOAK_BEAT"])
+    assert len(os.fsencode(path)) < 108
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert not list(deep.iterdir())
+    receiver.close()
+    assert not path.parent.exists()
+
+
+def test_a_folder_that_is_none_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SoakError, match=r"nowhere.*soak\.beat"):
+        Beats(tmp_path / "nowhere")
+
+
+def run(receiver: Beats, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **receiver.environ()}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import soak\nfor i in range(300): soak.beat(step=i, rows=2)",
+        "import os, soak\nfor _ in range(150): soak.beat(rows=2)\n"
+        "if os.fork() == 0:\n for _ in range(150): soak.beat(rows=2)\nelse: os.wait()",
+        "import multiprocessing, soak\ndef child():\n for _ in range(300): soak.beat(rows=2)\n"
+        "p = multiprocessing.get_context('fork').Process(target=child); p.start(); p.join()",
+        "import subprocess, sys\nsubprocess.run(['sh', '-c', sys.executable + ' -c "
+        '"import soak\\nfor _ in range(300): soak.beat(rows=2)"'
+        "'], check=True)",
+    ],
+    ids=["alone", "forked", "multiprocessing", "behind a shell"],
+)
+def test_every_process_of_a_program_tells_its_last_counts(receiver: Beats, code: str) -> None:
+    run(receiver, code)
+    assert (values := only_beat(receiver))["steps"] == 300
+    assert values["rows"] == 600
+
+
+def test_a_signal_handler_may_beat(receiver: Beats) -> None:
+    code = (
+        "import signal, soak\nsignal.signal(signal.SIGALRM, lambda *_: soak.beat(alarms=1))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)\n"
+        "for _ in range(20000): soak.beat()\nsignal.setitimer(signal.ITIMER_REAL, 0)"
+    )
+    run(receiver, code)
+    assert only_beat(receiver)["steps"] >= 20000
+
+
+def test_outside_soak_nothing_is_imported_and_nothing_done() -> None:
+    code = (
+        "import sys, soak\nsoak.beat(1, loss=0.5, tokens=3); soak.done()\n"
+        "heavy = {'msgspec', 'rich', 'numpy', 'pyarrow', 'asyncio', 'dataclasses', 'socket', 'json', 'subprocess'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "SOAK_BEAT"}
+    said = subprocess.run([sys.executable, "-S", "-c", code], env={**environ, "PYTHONPATH": str(Path.cwd())},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert said.stdout == "[]\n"
+
+
+def test_a_killed_program_keeps_what_it_sent(receiver: Beats) -> None:
+    code = "import os, soak, time\nsoak.beat(rows=5)\nos.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **receiver.environ()})
+    assert done.returncode == -signal.SIGKILL
+    assert only_beat(receiver)["rows"] == 5

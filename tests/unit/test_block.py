@@ -1,0 +1,117 @@
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitors.gpu import Device
+from soak.plan import config
+from soak.plan.block import arm, block, of_record
+from soak.plan.plan import Trial, make_plan
+from soak.record.reader import Record
+from soak.record.store import FILE, Store
+from workloads.protocol.order import StreamSpec, TrialSpec
+
+SPEC = TrialSpec("recurrent", "torch", seed=1, duration=60.0)
+A100 = Device("cuda:0", "GPU-a", "NVIDIA A100-SXM4-80GB", "0000:01:00")
+TWO_SIZES = """
+[run]
+duration = "30 s"
+[[trial]]
+name = "small"
+workload = "recurrent"
+[[trial]]
+name = "large"
+workload = "recurrent"
+stream = { height = 256, width = 256 }
+"""
+
+
+def of(spec: TrialSpec, model: str = "") -> str:
+    return block(asdict(spec), model)
+
+
+def test_frames_of_other_sizes_are_never_compared(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TWO_SIZES)
+    plan = make_plan(config.load(path))
+    by_block: dict[str, set[int]] = {}
+    for trial in plan:
+        by_block.setdefault(trial.block, set()).add(trial.spec.stream.height)
+    assert sorted(map(sorted, by_block.values())) == [[32], [256]]
+    assert len(plan) == 4
+
+
+def test_tables_under_two_names_that_ask_for_the_same_are_one_block(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TWO_SIZES.replace("stream =", "#").replace("[run]", "[run]\nrepeats = 2"))
+    assert sorted(len({t.name for t in make_plan(config.load(path)) if t.block == b}) for b in _blocks(path)) == [4, 4]
+
+
+def _blocks(path: Path) -> set[str]:
+    return {trial.block for trial in make_plan(config.load(path))}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workload": "transformer"}, {"mode": "train"}, {"seed": 2}, {"threads": 2},
+        {"options": {"precision": "float16"}},
+        {"duration": 61.0}, {"stream_time": 60.0}, {"steps": 9}, {"tracemalloc": 1}, {"stream": StreamSpec(fps=30.0)},
+        {"stream": StreamSpec(clip_frames=(16, 8))},
+    ],
+)  # fmt: skip
+def test_a_block_differs_with_whatever_a_fair_comparison_must_share(change: Mapping[str, Any]) -> None:
+    assert of(replace(SPEC, **change)) != of(SPEC)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"framework": "tensorflow"}, {"execution": "graph"}, {"device": "cuda"}, {"beat_interval": 2.0},
+        {"golden_interval": 0.0}, {"count_objects_interval": 9.0},
+    ],
+)  # fmt: skip
+def test_a_block_is_the_same_for_every_arm(change: Mapping[str, Any]) -> None:
+    assert of(replace(SPEC, **change)) == of(SPEC)
+
+
+def test_a_block_is_complete_once_the_trial_has_a_device() -> None:
+    waiting = Trial(0, "t", SPEC)
+    on_gpu, on_cpu = waiting.seated(A100, {}, "a processor"), waiting.seated(None, {}, "a processor")
+    other = waiting.seated(replace(A100, name="cuda:1", uuid="GPU-b"), {}, "a processor")
+    assert len({waiting.block, on_gpu.block, on_cpu.block}) == 3
+    assert other.block == on_gpu.block, "another device of the same model"
+    assert on_cpu.block != waiting.seated(None, {}, "another processor").block
+
+
+def test_an_arm_is_framework_execution_versions_and_settings_of_memory() -> None:
+    said = {"torch": "2.9.1", "python": "3.11.2", "cuda": "12.8", "torch_threads": "1", "device": "cuda:0"}
+    env = {"MALLOC_ARENA_MAX": "2", "CUDA_VISIBLE_DEVICES": "GPU-a", "MY_TOKEN": "secret"}
+    assert arm("torch", "eager", said, env) == "torch 2.9.1 eager, python 3.11.2, cuda 12.8, MALLOC_ARENA_MAX=2"
+    assert arm("tensorflow", "graph", {}, {}) == "tensorflow graph"
+
+
+def test_a_record_from_before_there_were_blocks_has_them_all_the_same(tmp_path: Path) -> None:
+    with Store.create(tmp_path / FILE) as store:
+        store.put_meta("environment", {"cpu": "a processor"})
+        for index, side in enumerate((32, 32, 256)):
+            store.put_trial(index, f"t{index}", _old(index, replace(SPEC, stream=StreamSpec(height=side))))
+    with Store.open(tmp_path / FILE) as store:
+        small, twin, large = Record(store).trials()
+    assert small.block == twin.block != large.block
+    assert small.arm == "torch 2.9.1 eager"
+
+
+def _old(index: int, spec: TrialSpec) -> dict[str, Any]:
+    return {
+        "index": index, "name": f"t{index}", "workload": spec.workload, "framework": spec.framework, "mode": spec.mode,
+        "execution": spec.execution, "seed": spec.seed, "pair": "recurrent/infer/1", "device": "cpu", "state": "ended",
+        "started": 5.0, "settings": {**asdict(spec), "python": "", "gpu": None}, "environment": {"torch": "2.9.1"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [{}, {"settings": 3, "environment": "x"}, {"settings": {"gpu": [], "env": {"a": 1}}}])
+def test_damaged_facts_have_some_block(body: Mapping[str, Any]) -> None:
+    assert len(of_record(body, "")[0]) == 12
