@@ -130,13 +130,15 @@ class Ending:
     message: str
 
 
+OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
+"""Why a trial is to end whose limits the supervisor keeps."""
 _STOPPED = {
     "interrupted": Ending("interrupted", "stopped on request"),
     "alarm": Ending("stopped", "the alarm was raised, and the trial was to stop at a leak"),
     "low_disk": Ending("low_disk", "the disk was filling up"),
     "device_lost": Ending("device_lost", "its device was lost"),
-    "duration": Ending("finished", ""),
-    "memory_limit": Ending("oom", "its processes held more than the memory limit"),
+    OVER_DURATION: Ending("finished", ""),
+    OVER_MEMORY: Ending("oom", "its processes held more than the memory limit"),
 }
 
 

@@ -52,7 +52,9 @@ class Readiness:
             self._request = f"GET {path} HTTP/1.0\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
         self._socket: socket.socket | None = None
         self._answer = b""
-        self._asked_at = self._next = 0.0
+        self._asked_at = 0.0
+        self.next = 0.0
+        """When it may be asked again."""
 
     @staticmethod
     def asks(ready: str) -> bool:
@@ -61,9 +63,9 @@ class Readiness:
 
     def poll(self, now: float) -> bool:
         """Whether it answers by now: any status from 200 to 399 is an answer."""
-        if now < self._next:
+        if now < self.next:
             return False
-        self._next = now + EVERY
+        self.next = now + EVERY
         try:
             answers = self._ask(now)
         except OSError:

@@ -53,26 +53,24 @@ def phase_of(members: Sequence[MemberState]) -> Phase:
     return next((phase for phase in _SOONEST if phase in there), Phase.STOPPING)
 
 
-def ending_of(members: Sequence[MemberState]) -> Ending | None:
+def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     """How the trial ended; None while a member runs, or is yet to be started and nothing has ended the trial.
 
     A sole member's end is the trial's. Of several, the first that ended by itself gives it, with its name; of those
     that ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for.
+
+    stop: why all of it was to end; empty where it was not.
     """
-    running = [m for m in members if m.end is None and m.state is not None]
-    waiting = [m for m in members if m.state is None]
-    stopped = any(m.asked for m in members)
-    if running or (waiting and not stopped and not any(m.causes for m in members)):
+    causes = [member for member in members if member.causes]
+    if any(m.end is None and (m.state is not None or not (stop or causes)) for m in members):
         return None
     if len(members) == 1 and members[0].end is not None:
         return members[0].end
-    causes = [m for m in members if m.causes]
     if causes:
         first = min(causes, key=lambda m: (m.order, _badness(m.end)))
         assert first.end is not None
         return named(first.name, first.end)
-    blames = [m.state.blame for m in members if m.state is not None and m.asked and m.state.blame != OTHER]
-    return ended_for(blames[0]) if blames else Ending("finished", "")
+    return ended_for(stop) if stop else Ending("finished", "")
 
 
 def named(name: str, end: Ending) -> Ending:

@@ -81,7 +81,7 @@ def resolve(asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[A
 def _one(trial: Asked, devices: Sequence[Device], sees: Callable[[Asked], bool]) -> Given:
     wishes = trial.wishes
     if "auto" in wishes and len(devices) >= len(wishes) and (trial.needs_gpu or sees(trial)):
-        return ("any",) * len(wishes)
+        return tuple("any" for _ in wishes)
     if "auto" in wishes or "cpu" in wishes or not wishes:
         if trial.needs_gpu:
             there = f"{len(devices)} of {len(wishes)} are there" if devices and wishes else "there is none for it"
