@@ -61,7 +61,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
     series, findings = record.series(info.index), record.findings(info.index)
     loss = record.loss(info.index)
     by_name = {one.name: one for one in series}
-    speaker = _speaker(findings, info.layer)
+    standing = speaker(findings, info.layer)
     return {
         "index": info.index,
         "name": info.name,
@@ -83,8 +83,8 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "leak_probability": info.leak_probability,
         "calibrated": info.calibrated,
         "layer": info.layer,
-        "rate": _rate(speaker),
-        "minimum_detectable_rate": _detectable(speaker),
+        "rate": _rate(standing),
+        "minimum_detectable_rate": _detectable(standing),
         "control": _control(info),
         "rounds": {"written": loss.rounds, "damaged": loss.lost} if loss.rounds else None,
         "doses": _doses(info, by_name),
@@ -99,7 +99,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _speaker(findings: Sequence[Finding], layer: str | None) -> Finding | None:
+def speaker(findings: Sequence[Finding], layer: str | None) -> Finding | None:
     """The finding whose numbers stand for the trial."""
     for finding in findings:
         if layer is not None and finding.layer == layer and finding.verdict == "leak":

@@ -21,7 +21,7 @@ class RunInfo:
     """The command line that started it."""
     config_path: str
     config_text: str
-    """The config as it was, overrides included, as TOML or JSON text: enough to run it again."""
+    """The config with everything that the command line set, as TOML: the same run can be started from it."""
     seed: int
     started: float
     """Unix time."""

@@ -119,7 +119,7 @@ class Layer(tf.Module):  # type: ignore[misc]
         super().__init__()
         self.heads = heads
         self.norm1 = Norm(weights, f"{name}.norm1")
-        self.poll = Linear(weights, f"{name}.attend")
+        self.attend = Linear(weights, f"{name}.attend")
         self.merge = Linear(weights, f"{name}.merge")
         self.norm2 = Norm(weights, f"{name}.norm2")
         self.widen = Linear(weights, f"{name}.widen")
@@ -128,7 +128,7 @@ class Layer(tf.Module):  # type: ignore[misc]
     def __call__(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """tokens: shape (lanes · n, hidden). bias: shape (n, n), added to the scores."""
         count, hidden = bias.shape[0], tokens.shape[1]
-        parts = tf.reshape(self.poll(self.norm1(tokens)), (-1, count, 3, self.heads, hidden // self.heads))
+        parts = tf.reshape(self.attend(self.norm1(tokens)), (-1, count, 3, self.heads, hidden // self.heads))
         query, key, value = tf.unstack(tf.transpose(parts, (2, 0, 3, 1, 4)))
         scores = tf.matmul(query, key, transpose_b=True) * (hidden // self.heads) ** -0.5 + bias
         seen = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (0, 2, 1, 3))

@@ -64,7 +64,7 @@ class Layer(nn.Module):
         super().__init__()
         self.heads = sizes.heads
         self.norm1 = nn.LayerNorm(sizes.hidden)
-        self.poll = nn.Linear(sizes.hidden, 3 * sizes.hidden)
+        self.attend = nn.Linear(sizes.hidden, 3 * sizes.hidden)
         self.merge = nn.Linear(sizes.hidden, sizes.hidden)
         self.norm2 = nn.LayerNorm(sizes.hidden)
         self.widen = nn.Linear(sizes.hidden, 4 * sizes.hidden)
@@ -73,7 +73,7 @@ class Layer(nn.Module):
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """tokens: shape (lanes · n, hidden). bias: shape (n, n), added to the scores."""
         count, hidden = len(bias), tokens.shape[1]
-        parts = self.poll(self.norm1(tokens)).reshape(-1, count, 3, self.heads, hidden // self.heads)
+        parts = self.attend(self.norm1(tokens)).reshape(-1, count, 3, self.heads, hidden // self.heads)
         # One lane alone goes without that dimension, as one would write it.
         query, key, value = parts.permute(2, 0, 3, 1, 4).squeeze(1)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)

@@ -61,8 +61,9 @@ def _check_service(path: Path, shown: Console) -> None:
 
     loaded = service_config.load(path)
     for schedule in loaded.schedules:
-        inner = config.load(loaded.beside(schedule.config), duration=service_config.duration_of(schedule))
-        preflight.check(inner, make_plan(inner, tuple(schedule.trials)))
+        limit = service_config.duration_of(schedule)
+        inner = config.load(loaded.beside(schedule.config), duration=limit, only=schedule.trials)
+        preflight.check(inner, make_plan(inner))
     samplers.check()
     said = f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}"
     shown.print(words(said), soft_wrap=True)

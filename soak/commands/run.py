@@ -76,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, stop: StopRequests) -> int:
-    loaded = config.load(options.config, options.overrides, options.duration, options.device)
-    plan = make_plan(loaded, tuple(options.only))
+    loaded = config.load(options.config, options.overrides, options.duration, options.device, options.only)
+    plan = make_plan(loaded)
     preflight.check(loaded, plan)
     samplers.check()
     clock, shown = SystemClock(), console()

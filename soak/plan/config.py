@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import tomli_w
 
+from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
-from soak.plan.overrides import limit_all, override, place_all
+from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.tables import convert, known_keys, read_toml
 from soak.record.rows import is_file
@@ -70,6 +72,8 @@ class RunTable:
     """With less room than this, every tenth sample is taken."""
     min_free_disk: Size = Size(128 * 1024**2)
     """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    only: list[Word] = dataclasses.field(default_factory=list)
+    """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
     out: Place = "runs"
     """Folder that run folders are made in, relative to the working directory."""
 
@@ -131,6 +135,7 @@ class Config:
 
     path: Path
     text: str
+    """What it was read from; where something was overridden, all tables as they are now, in TOML."""
     run: RunTable
     stream: StreamSpec
     judge: JudgeTable
@@ -141,7 +146,10 @@ class Config:
     """The member tables of each trial table."""
 
 
-def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None, device: str | None = None) -> Config:
+def load(
+    path: Path, overrides: Sequence[str] = (), duration: str | None = None, device: str | None = None,
+    only: Sequence[str] = (),
+) -> Config:  # fmt: skip
     """Read and check a config.
 
     Args:
@@ -149,26 +157,21 @@ def load(path: Path, overrides: Iterable[str] = (), duration: str | None = None,
         overrides: `key=value` texts; a key is a dotted path (`run.parallel`, `trial.0.options.kib`), a value TOML.
         duration: replaces every limit of every trial.
         device: replaces that of every trial.
+        only: replaces `run.only`.
 
     Raises:
         ConfigError: it cannot be read or used.
     """
     text, raw = read_toml(path)
-    return of_tables(path, text, raw, overrides, duration, device)
+    changed = Overrides(overrides, duration, device, only)
+    changed.apply(path, raw)
+    return _check(path, changed.text(text, raw), raw)
 
 
-def of_tables(
-    path: Path, text: str, raw: dict[str, Any], overrides: Iterable[str] = (), duration: str | None = None,
-    device: str | None = None,
-) -> Config:  # fmt: skip
-    """As `load`, of tables that were read already. path: names them in errors."""
-    for text_given in overrides:
-        override(path, raw, text_given)
-    if duration is not None:
-        limit_all(raw, duration)
-    if device is not None:
-        place_all(raw, device)
-    return _check(path, text, raw)
+def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """As `load`, of tables that come from elsewhere. path: names them in errors."""
+    Overrides(overrides).apply(path, raw)
+    return _check(path, tomli_w.dumps(raw), raw)
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
@@ -229,6 +232,9 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
         if "\0" in value or len(value) > MOST_VALUE:
             expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
             raise missing_key(path, f"{key}.{name}", expected)
+        if value == HIDDEN:
+            expected = "expected the value itself: in its place a record has this, as it may be secret"
+            raise ConfigError(path, f"{key}.{name}", value, expected)
 
 
 def _wish(path: Path, key: str, value: str) -> None:

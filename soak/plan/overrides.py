@@ -1,24 +1,58 @@
-"""What the command line replaces in the tables of a config, before they are checked."""
+"""What the command line changes in the tables of a config, before they are checked."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from soak.errors import ConfigError, missing_key
 
 
-def override(path: Path, raw: dict[str, Any], given: str) -> None:
-    """Put in place what `--set` says: `key=value`, a dotted path and a TOML value.
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Of one command line. What each means is said by `soak.plan.config.load`."""
 
-    Raises:
-        ConfigError: it says nothing, or leads below something that is no table.
-    """
-    key, equals, text = given.partition("=")
+    assignments: Sequence[str] = ()
+    duration: str | None = None
+    device: str | None = None
+    only: Sequence[str] = ()
+
+    def apply(self, path: Path, raw: dict[str, Any]) -> None:
+        """Change the tables of the file `path`.
+
+        Raises:
+            ConfigError: an assignment is none, or leads nowhere.
+        """
+        for assignment in self.assignments:
+            _assign(path, raw, assignment)
+        if self.duration is not None:
+            _limit_all(raw, self.duration)
+        if self.device is not None:
+            _place_all(raw, self.device)
+        if self.only and isinstance(run := raw.setdefault("run", {}), dict):
+            run["only"] = list(self.only)
+
+    def text(self, text: str, raw: dict[str, Any]) -> str:
+        """The config as it is now, from which the same run can be started again; as it was written if nothing changed.
+
+        Args:
+            text: of the file.
+            raw: its tables, changed.
+        """
+        unchanged = not self.assignments and self.duration is None and self.device is None and not self.only
+        return text if unchanged else tomli_w.dumps(raw)
+
+
+def _assign(path: Path, raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError("--set", given, text, "expected key=value, such as run.parallel=2")
+        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
     try:
         value = tomllib.loads(f"v = {text}")["v"]
     except (ValueError, RecursionError):
@@ -42,8 +76,7 @@ def _descend(path: Path, node: Any, part: str, key: str) -> Any:
     return node.setdefault(part, {})
 
 
-def limit_all(raw: dict[str, Any], duration: str) -> None:
-    """One duration in place of every limit of every trial."""
+def _limit_all(raw: dict[str, Any], duration: str) -> None:
     run = raw.setdefault("run", {})
     if isinstance(run, dict):
         run["duration"] = duration
@@ -53,8 +86,7 @@ def limit_all(raw: dict[str, Any], duration: str) -> None:
                 trial.pop(key, None)
 
 
-def place_all(raw: dict[str, Any], device: str) -> None:
-    """One device in place of that of every trial."""
+def _place_all(raw: dict[str, Any], device: str) -> None:
     run = raw.setdefault("run", {})
     if isinstance(run, dict):
         run["device"] = device

@@ -111,26 +111,26 @@ class Trial:
         return replace(self, spec=spec, members=members, device_model=devices[0].model if devices else processor)
 
 
-def make_plan(config: Config, only: tuple[str, ...] = ()) -> tuple[Trial, ...]:
-    """Every combination of every trial table, repeated, in the order they will run.
+def make_plan(config: Config) -> tuple[Trial, ...]:
+    """Every combination of every trial table, repeated, but for those that `run.only` leaves out, in their order.
 
     Blocks are shuffled and so are the trials within a block, so that neither framework always runs first.
 
     Args:
         config: a checked config.
-        only: names, or beginnings of names, of the trials to keep; empty keeps all.
 
     Raises:
-        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `only` names
-            nothing.
+        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `run.only`
+            names nothing.
     """
     _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
     _unique(config, trials)
+    only = config.run.only
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
     if not kept:
         names = ", ".join(t.name for t in trials)
-        raise ConfigError("--trial", " ".join(only), "", f"names no trial of {config.path}; it has {names}")
+        raise ConfigError(config.path, "run.only", " ".join(only), f"names no trial; there are {names}")
     if config.run.order == "shuffled":
         kept = _shuffled(kept, config.run.seed)
     return tuple(_numbered(trial, index) for index, trial in enumerate(kept))

@@ -49,6 +49,10 @@ class Record:
         self._meta = store.meta()
         self._adopted: dict[int, Judgement] = {}
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close()
+
     def run(self) -> RunInfo:
         """What was asked and how it ended.
 

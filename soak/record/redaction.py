@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import tomli_w
 
 from monitors.text import HIDDEN, without_credentials
 from workloads.protocol.order import TOLD
@@ -50,7 +51,7 @@ def _without_env(word: str) -> str:
 
 
 def config(text: str, conceal: Callable[[str], str]) -> str:
-    """The text of a config without them; as JSON where they cannot be taken out of it as it was written."""
+    """The text of a config without them; written anew where they cannot be taken out of it as it stands."""
     hidden = text
     for name, value in _variables(tomllib.loads(text)):
         if not is_harmless(name):
@@ -61,7 +62,15 @@ def config(text: str, conceal: Callable[[str], str]) -> str:
     raw = tomllib.loads(text)
     for table in _tables(raw):
         table["env"] = environment({name: str(value) for name, value in table["env"].items()})
-    return conceal(json.dumps(raw, indent=1, ensure_ascii=False, default=str))
+    return conceal(tomli_w.dumps(_concealed(raw, conceal)))
+
+
+def _concealed(value: Any, conceal: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _concealed(inner, conceal) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_concealed(inner, conceal) for inner in value]
+    return conceal(value) if isinstance(value, str) else value
 
 
 def _assignment(name: str, value: str) -> re.Pattern[str]:

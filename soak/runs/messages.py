@@ -74,6 +74,7 @@ class TrialState(msgspec.Struct, frozen=True, omit_defaults=True):
     done: float | None = None
     time_left: float | None = None
     bytes_per_hour: float | None = None
+    memory_bytes: float | None = None
     sampled: float | None = None
     """Seconds since its last round of samples; None before the first."""
     samples: tuple[tuple[str, str, float], ...] = ()
@@ -92,6 +93,8 @@ class RunBegun(msgspec.Struct, frozen=True, tag="hello"):
     run: str
     """Its id: the name of its folder."""
     trials: int
+    folder: str = ""
+    """Where it is recorded: an absolute path."""
 
 
 class Tick(msgspec.Struct, frozen=True, tag="tick"):
@@ -168,7 +171,7 @@ class Broadcast:
 
     def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
         """Say hello."""
-        self._say(RunBegun(folder.name, len(plan)))
+        self._say(RunBegun(folder.name, len(plan), str(folder.absolute())))
 
     def concluded(self, verdict: Verdict) -> None:
         """The last message."""
@@ -249,7 +252,8 @@ def _running(status: TrialStatus) -> TrialState:
     return TrialState(
         name=trial.name, workload=spec.workload, framework=spec.framework, mode=spec.mode,
         device=device_of(trial), control=trial.expect is not None, phase=status.phase, elapsed=status.elapsed,
-        done=status.done, time_left=status.time_left, bytes_per_hour=status.bytes_per_hour, sampled=status.sampled,
+        done=status.done, time_left=status.time_left, bytes_per_hour=status.bytes_per_hour,
+        memory_bytes=status.memory_bytes, sampled=status.sampled,
         samples=tuple((s.metric.name, s.label, s.value) for s in status.samples), latency=_latency(status.counters),
         samplers={n: Sampling(h.outcome, h.seconds, h.failures) for n, h in status.health.items()},
         outlook=outlook_of(seen) if seen and "verdict" in seen else None, alarms=tuple(sorted(status.alarms)),

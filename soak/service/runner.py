@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import msgspec
-
-from soak import start
 from soak.engine.confinement import HIDDEN
 from soak.judge.verdict import EXIT_CODES
-from soak.runs import messages
+from soak.runs import launch, messages
+from soak.runs.lines import Read, Unreadable, read_pipe
 from soak.service import conditions
 from soak.service.aftercare import Aftercare, lock_of, why
 from soak.service.archive import Archive
@@ -30,7 +28,6 @@ from soak.service.steady import Steady
 LOOK_EVERY = 5.0
 """Seconds between two looks at conditions, and at processes of others."""
 _SEE_EVERY = 60.0
-_LONGEST_LINE = 1 << 22
 
 
 class Runner:
@@ -217,45 +214,27 @@ class Runner:
         self._wake.set()
 
     def _command(self, schedule: ScheduleTable, fd: int) -> list[str]:
-        command = start.command("soak", "run", str(self.config.beside(schedule.config)), "--device", schedule.device)
-        command += ["--out", str(self._archive.folder), "--live", str(fd), "--set", f'run.name="{schedule.name}"']
-        if duration := duration_of(schedule):
-            command += ["--duration", duration]
-        for trial in schedule.trials:
-            command += ["--trial", trial]
-        return command
+        words = launch.run_words(
+            self.config.beside(schedule.config), out=self._archive.folder, device=schedule.device,
+            duration=duration_of(schedule), trials=schedule.trials, overrides=[f'run.name="{schedule.name}"'],
+        )  # fmt: skip
+        return launch.argv(words, fd)
 
     # ---- following
 
     async def _follow(self, schedule: ScheduleTable, now: Now, process: asyncio.subprocess.Process, fd: int) -> None:
-        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb")
-        )
-        try:
-            while (line := await self._line(reader, now)) is not None:
-                self._on_message(now, line)
+        async with contextlib.aclosing(read_pipe(fd)) as told:
+            async for message in told:
+                self._on_message(now, message)
             code = await process.wait()
-        finally:
-            transport.close()
         self._finish(schedule, now, code)
         if now.concluded is not None and now.run and not self._aftercare.has_report(now.run):
             self._aftercare.unreported(now.run)
         await self._aftercare.tidy()
 
-    async def _line(self, reader: asyncio.StreamReader, now: Now) -> bytes | None:
-        """The next; None at the end."""
-        while True:
-            try:
-                return await reader.readline() or None
-            except ValueError:
-                self._journal.warning(f"{now.schedule}: a message longer than {_LONGEST_LINE} bytes was dropped")
-
-    def _on_message(self, now: Now, line: bytes) -> None:
-        try:
-            message = messages.decode(line)
-        except msgspec.MsgspecError as error:
-            self._journal.warning(f"{now.schedule}: a message that cannot be read: {error}", SOAK_RUN=now.run)
+    def _on_message(self, now: Now, message: Read) -> None:
+        if isinstance(message, Unreadable):
+            self._journal.warning(f"{now.schedule}: {message.message}", SOAK_RUN=now.run)
             return
         self._state.on_message(now, message, self._steady.now())
         report = {"SOAK_SCHEDULE": now.schedule, "SOAK_RUN": now.run}
@@ -290,7 +269,7 @@ class Runner:
     def _stop(self, now: Now, reason: str) -> None:
         if not now.stopping:
             now.stopping = reason
-            self._signal(now, signal.SIGTERM)
+            self._signal(now, launch.ASK_TO_END)
 
     def _signal(self, now: Now, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

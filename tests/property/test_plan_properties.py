@@ -83,7 +83,9 @@ def test_two_trials_of_one_name_are_refused() -> None:
 
 
 def test_trial_keeps_what_it_names_and_refuses_what_names_nothing() -> None:
-    config = config_of(RunTable(duration=Duration(1.0)), [TrialTable(workload="recurrent")])
-    assert [t.name for t in make_plan(config, ("recurrent-torch",))] == ["recurrent-torch"]
+    def only(name: str) -> Config:
+        return config_of(RunTable(duration=Duration(1.0), only=[name]), [TrialTable(workload="recurrent")])
+
+    assert [t.name for t in make_plan(only("recurrent-torch"))] == ["recurrent-torch"]
     with pytest.raises(ConfigError, match="recurrent-tensorflow"):
-        make_plan(config, ("absent",))
+        make_plan(only("absent"))

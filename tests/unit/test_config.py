@@ -88,6 +88,7 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (['trial.0.env={"A=B"="x"}'], "trial[0].env.A=B", "without ="),
         (['trial.0.env={"A\\u0000"="x"}'], "trial[0].env.A\\x00", "without ="),
         (['trial.0.env={A="x\\u0000"}'], "trial[0].env.A", "without NUL"),
+        (["trial.0.env={A='***'}"], "trial[0].env.A = '***'", "expected the value itself"),
         (["trial.0.env={A=3}"], "trial[0].env", "expected `str`"),
         (['trial.0.memory_limit="1' + "0" * 400 + ' B"'], "trial[0].memory_limit", "expected a number with a unit"),
         (["trial=[" + "{workload='w'}," * 1001 + "]"], "trial", "1,000 [[trial]] tables at most"),

@@ -133,7 +133,7 @@ def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> 
             break
         pipe.broadcast.tick([], 0)
     kinds = [type(messages.decode(line)).__name__ for line in received.splitlines()]
-    assert "Judged" in kinds
+    assert "TrialJudged" in kinds
     assert kinds.count("Tick") < 500
 
 

@@ -29,7 +29,7 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert loaded.address == ("127.0.0.1", 9109)
     assert loaded.schedules[0].every == 6 * 3600
     assert loaded.schedules[0].overlap == "skip"
-    assert loaded.schedules[0].late is None, "what was due while the node was down runs, however late"
+    assert loaded.schedules[0].max_lateness is None, "what was due while the node was down runs, however late"
     assert loaded.beside("run.toml") == (tmp_path / "run.toml").resolve()
 
 

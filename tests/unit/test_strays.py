@@ -26,7 +26,7 @@ def custody(seen: dict[int, frozenset[int]], bare: set[int]) -> tuple[Custody, l
     made = object.__new__(Custody)
     made._strays = object.__new__(Strays)
     made._strays.seen, made._bare, made._unseen = seen, bare, set()
-    made._tell = lambda trial, kind, said: told.append((trial, kind, said))
+    made._record_event = lambda trial, kind, said: told.append((trial, kind, said))
     return made, told
 
 

@@ -1,0 +1,137 @@
+"""How a run goes, for who waits for it in Python: a table in a notebook or on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from monitors.units import format_duration, format_probability, format_rate, format_value
+from reports.console import console, words
+from soak.progress import PLAIN_EVERY, STYLES
+from soak.runs import messages
+
+_WIDTH = 100
+
+
+class Shown:
+    """Takes the messages of a run. It draws only when it is given one, on the thread that gives it."""
+
+    def __init__(self, wanted: bool | None) -> None:
+        """Find out where to show it.
+
+        wanted: None for where somebody is likely to look: in a notebook, and on a terminal.
+        """
+        self._draw: Callable[[Table], None] | None = None
+        self._live: Live | None = None
+        self._console: Console | None = None
+        self._begun, self._said = "", 0.0
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        if wanted is False or (wanted is None and not terminal and not in_notebook()):
+            return
+        self._console = console(stderr=True)
+        if in_notebook():
+            self._draw = _Cell()
+        elif terminal:
+            # No thread of its own: it is drawn when something has come.
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def on_message(self, message: messages.Message) -> None:
+        """Show it."""
+        if self._console is None:
+            return
+        if isinstance(message, messages.Tick):
+            self._tick(message)
+        elif line := _line_of(message):
+            self._console.print(words(*line), highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """The run has ended."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _tick(self, tick: messages.Tick) -> None:
+        if self._live is not None:
+            if not self._live.is_started:
+                self._live.start()
+            self._live.update(table(tick), refresh=True)
+        elif self._draw is not None:
+            self._draw(table(tick))
+        elif self._console is not None and time.monotonic() - self._said >= PLAIN_EVERY:
+            self._said = time.monotonic()
+            for trial in tick.running:
+                said = ", ".join(filter(None, _cells(trial)))
+                self._console.print(words(f"    {trial.name} {said}"), highlight=False, soft_wrap=True)
+
+
+def in_notebook() -> bool:
+    """Whether what is displayed goes to a notebook: there is a kernel, and it is asked by its own library."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive is not None and hasattr(interactive, "get_ipython") else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class _Cell:
+    """One output of a notebook, replaced as often as there is something new."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def __call__(self, shown: Table) -> None:
+        text = io.StringIO()
+        Console(file=text, width=_WIDTH, markup=False, emoji=False).print(shown)
+        body = {"text/plain": text.getvalue()}
+        if self._handle is None:
+            import IPython.display
+
+            display: Any = IPython.display.display
+            self._handle = display(body, raw=True, display_id=True)
+        else:
+            self._handle.update(body, raw=True)
+
+
+def table(tick: messages.Tick) -> Table:
+    """What runs, one trial a line."""
+    shown = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left")
+    if tick.waiting:
+        shown.caption = f"{tick.waiting} trials waiting"
+    shown.add_column("trial", no_wrap=True, max_width=40)
+    for heading in ("elapsed", "left", "memory", "growth so far", "P(leak)"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for trial in tick.running:
+        shown.add_row(words(trial.name, most=80), *_cells(trial))
+    return shown
+
+
+def _cells(trial: messages.TrialState) -> tuple[str, str, str, str, str]:
+    probability = trial.outlook.leak_probability if trial.outlook else None
+    elapsed = format_duration(trial.elapsed)
+    return (
+        elapsed if trial.phase == "stepping" else f"{trial.phase} {elapsed}",
+        "" if trial.time_left is None else format_duration(trial.time_left),
+        "" if trial.memory_bytes is None else format_value(trial.memory_bytes, "bytes"),
+        "" if trial.bytes_per_hour is None else format_rate(trial.bytes_per_hour, "bytes"),
+        "" if probability is None else format_probability(probability),
+    )
+
+
+def _line_of(message: messages.Message) -> tuple[str | tuple[str, str], ...]:
+    """What is worth a line that stays."""
+    if isinstance(message, messages.RunBegun):
+        return ("soak: recorded in ", (message.folder or message.run, "dim"))
+    if isinstance(message, messages.Note):
+        return (("!", "yellow"), f" {message.message}")
+    if isinstance(message, messages.TrialEnded) and message.reason != "finished":
+        return (f"    {message.trial} {message.reason}", f": {message.message}" if message.message else "")
+    if isinstance(message, messages.TrialJudged):
+        verdict = message.outlook.verdict
+        return (f"    {message.trial} ", (verdict, STYLES.get(verdict, "white")), f": {message.outlook.reason}")
+    if isinstance(message, messages.RunConcluded):
+        return ("soak: ", (message.verdict, STYLES.get(message.verdict, "white")), f": {message.reason}")
+    return ()
