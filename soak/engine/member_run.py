@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from monitors.text import one_line, printable
 from soak.engine.lifecycle import (
@@ -198,6 +199,8 @@ class MemberRun:
             self.plan.speaks_wire,
         )  # fmt: skip
         tail = self.process.log.tail()
+        if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := one_line(tail.rpartition("\n")[2])):
+            self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
         # What it printed says more than its status; of one that ended well nobody asks.
         if tail and said is None and self.end.reason != "finished":
             self._record_event("last_words", f"the end of the output of {self._who}", {"log": printable(tail)})

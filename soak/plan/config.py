@@ -97,6 +97,8 @@ class TrialTable:
     workload: Word = ""
     command: Command = dataclasses.field(default_factory=list)
     """A program and its arguments, soaked from outside."""
+    cwd: Place = ""
+    """Folder that a command runs in."""
     member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """`[[trial.member]]` tables: see `MemberTable`."""
     ranks: Ranks = 1
@@ -209,7 +211,7 @@ def _made_of(
     # A program that is soaked from outside may end by itself.
     if trial.workload and not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
-    if members and not any(member.command for member in members) and not limits and run.duration is None:
+    if members and all(member.workload for member in members) and not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
 
 

@@ -141,7 +141,7 @@ def check_made_of(path: Path, key: str, table: Mapping[str, Any], members: Seque
     _command(path, key, table.get("command") or ())
     without = _SAYS_NOTHING[made_of[0]]
     for name in without & table.keys():
-        said = "belongs to a workload" if name != "ranks" else "belongs to a workload or a command"
+        said = _BELONGS.get(name, "belongs to a workload")
         raise ConfigError(path, f"{key}.{name}", table[name], f"this key {said}; the trial has a {made_of[0]}")
     if members and not table.get("name"):
         raise missing_key(path, f"{key}.name", "expected a name for a trial with members")
@@ -151,10 +151,11 @@ _OF_A_WORKLOAD = {
     "framework", "mode", "execution", "options", "stream_time", "steps", "stream", "python", "tracemalloc", "threads"
 }  # fmt: skip
 _SAYS_NOTHING: Mapping[str, set[str]] = {
-    "workload": set(),
+    "workload": {"cwd"},
     "command": _OF_A_WORKLOAD,
-    "member": _OF_A_WORKLOAD - {"stream"} | {"ranks"},
+    "member": _OF_A_WORKLOAD - {"stream"} | {"ranks", "cwd"},
 }
+_BELONGS = {"ranks": "belongs to a workload or a command", "cwd": "belongs to a command"}
 """Keys of a trial that have no meaning for what it is made of."""
 
 

@@ -186,7 +186,8 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
         return tuple(_member(config, number, member, spec) for member in config.members[number])
     each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
     sole = Member(
-        argv=tuple(table.command), spec=None if table.command else spec, env=table.env, python=table.python,
+        argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
+        python=table.python,
         needs=1 if each is None else each, sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,

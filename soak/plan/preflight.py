@@ -79,11 +79,13 @@ def _needs_gpu(workload: str) -> bool:
 
 
 def _command(config: Config, where: str, member: Member) -> None:
-    folder, program = Path(member.cwd or "."), member.argv[0]
-    if not folder.is_dir():
+    folder, program = member.cwd or ".", member.argv[0]
+    if not Path(folder).is_dir():
         raise ConfigError(config.path, f"{where}: cwd", member.cwd, "expected a folder that exists")
     path = {**os.environ, **member.env}.get("PATH", os.defpath)
-    if shutil.which(str(folder / program) if "/" in program else program, path=path) is None:
+    # A program with a slash in its name is looked for in the folder that it runs in.
+    place = os.path.join(folder, program) if "/" in program else program  # noqa: PTH118  (./a is not a)
+    if shutil.which(place, path=path) is None:
         expected = "expected a program that exists and may be executed"
         raise ConfigError(config.path, f"{where}: command", program, expected)
 
