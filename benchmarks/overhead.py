@@ -34,23 +34,22 @@ WARM = 4.0
 
 def bare(framework: str, seconds: float, device: str) -> None:
     """The loop without soak: print frames a second and CPU seconds a frame."""
+    from workloads.inputs.synthetic import Options, open_source
     from workloads.models import recurrent
     from workloads.protocol.contract import Setup
-    from workloads.protocol.order import StreamSpec
-    from workloads.stream import open_stream
     from workloads.worker.main import runtime_of
 
     runtime_of(framework).prepare(1, 1, device)
     setup = Setup("recurrent", framework, "infer", execution(framework), 1, 3, device=device)
     model = recurrent.build(setup, recurrent.Options(**LOADS[device]))
-    stream = open_stream(StreamSpec(), 1)
+    stream = open_source(Options(), 1)
     counted = 0.0
     began = time.monotonic()
     warm = False
     while (now := time.monotonic()) - began < WARM + seconds:
         if not warm and now - began >= WARM:
             warm, counted, since, cpu = True, stream.doses()["frames"], now, time.process_time()
-        model.step(stream.next_clip())
+        model.step(stream.next())
     frames = stream.doses()["frames"] - counted
     print(frames / (now - since), (time.process_time() - cpu) / frames)
 

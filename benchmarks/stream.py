@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable
 
 from workloads import torch_runtime
+from workloads.inputs.synthetic import Options, open_source
 from workloads.models import recurrent
 from workloads.protocol.contract import Clip, Setup
-from workloads.protocol.order import StreamSpec
-from workloads.stream import open_stream
 
 ROUNDS, CLIPS = 15, 40
 
@@ -28,15 +27,15 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(side: int) -> tuple[float, float]:
     """Microseconds per frame of the stream; its share of the step that consumes it."""
-    spec = StreamSpec(height=side, width=side)
-    stream = open_stream(spec, 1)
+    options = Options(height=side, width=side)
+    stream = open_source(options, 1)
     model = recurrent.build(Setup("recurrent", "torch", "infer", "eager", 1, 3), recurrent.Options())
     clips: list[Clip] = []
     costs, shares = [], []
     for _ in range(ROUNDS):
-        made = seconds(lambda: clips.extend(stream.next_clip() for _ in range(CLIPS)))
+        made = seconds(lambda: clips.extend(stream.next() for _ in range(CLIPS)))
         used = seconds(lambda: [model.step(clip) for clip in clips])
-        costs.append(made / (CLIPS * spec.clip_frames[0]) * 1e6)
+        costs.append(made / (CLIPS * options.clip_frames[0]) * 1e6)
         shares.append(made / used)
         clips.clear()
     return statistics.median(costs), statistics.median(shares)

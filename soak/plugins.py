@@ -9,10 +9,24 @@ import monitors.catalog
 import monitors.detection.judge
 import reports.catalog
 import workloads.catalog
+import workloads.server_catalog
+import workloads.sources
 
 
 def _workloads() -> list[dict[str, Any]]:
     return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _clients() -> list[dict[str, Any]]:
+    return [workloads.catalog.describe(name) for name in workloads.catalog.client_names()]
+
+
+def _servers() -> list[dict[str, Any]]:
+    return [workloads.server_catalog.describe(name) for name in workloads.server_catalog.names()]
+
+
+def _sources() -> list[dict[str, Any]]:
+    return [workloads.sources.describe(name) for name in workloads.sources.names()]
 
 
 def _samplers() -> list[dict[str, Any]]:
@@ -41,8 +55,11 @@ def _detectors() -> list[dict[str, Any]]:
 
 
 PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "clients": _clients,
     "detectors": _detectors,
     "formats": _formats,
     "samplers": _samplers,
+    "servers": _servers,
+    "sources": _sources,
     "workloads": _workloads,
 }

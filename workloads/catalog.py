@@ -1,89 +1,82 @@
-"""Which workloads there are: the files of four packages, and the entry points of the group `soak.workloads`.
+"""Which workloads there are: the files of four packages, entry points of the group `soak.workloads`, a user's own code.
+
+Clients of servers are workloads too, listed by themselves: the files of `clients/`, and entry points of `soak.clients`.
 
 Naming them imports none of them; loading one imports that one, which never imports a framework by itself.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
-from workloads import faults, growth, lookalikes, models
+from workloads import clients, faults, growth, lookalikes, models, sources
+from workloads.modules import ModuleError, Modules
+from workloads.options import nearest
+from workloads.users.stepping import UserModule
 
-GROUP = "soak.workloads"
-KINDS = (models, faults, lookalikes, growth)
+GROUP, CLIENTS = "soak.workloads", "soak.clients"
 DEVICES = ("cpu", "cuda")
-_PARTS = ("FRAMEWORKS", "MODES", "Options", "build")
+ITEM = "clip"
+"""What workloads take that do not say what they take."""
 
 
-class WorkloadError(ValueError):
+class WorkloadError(ModuleError):
     """A workload that does not exist, breaks the contract, or was given options it does not have."""
+
+
+_PARTS = ("FRAMEWORKS", "MODES", "build")
+_WORKLOADS = Modules("workload", (models, faults, lookalikes, growth), GROUP, _PARTS, WorkloadError)
+_CLIENTS = Modules("client", (clients,), CLIENTS, _PARTS, WorkloadError)
 
 
 def names() -> tuple[str, ...]:
     """Every workload, sorted."""
-    return tuple(sorted(_own().keys() | _foreign().keys()))
+    return tuple(_WORKLOADS.paths())
 
 
-def load(name: str) -> Any:
-    """The module of that workload, held to the contract of `workloads.protocol.contract.Workload`.
+def client_names() -> tuple[str, ...]:
+    """Every client of servers, sorted."""
+    return tuple(_CLIENTS.paths())
+
+
+def _kind(name: str) -> Modules:
+    """What a name is of.
 
     Raises:
-        WorkloadError: there is none, it cannot be imported, or a part is missing.
+        WorkloadError: neither a workload nor a client has it.
     """
-    if name not in names():
-        near = difflib.get_close_matches(name, names(), 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names())}"
-        raise WorkloadError(f"unknown workload {name!r}: {hint}")
-    path = {**_own(), **_foreign()}[name]
-    try:
-        module = importlib.import_module(path)
-    except ImportError as error:
-        raise WorkloadError(f"workload {name!r} ({path}) cannot be imported: {error}") from error
-    missing = [part for part in _PARTS if not hasattr(module, part)]
-    if missing:
-        raise WorkloadError(f"workload {name!r} ({module.__file__}) lacks {', '.join(missing)}")
-    if not dataclasses.is_dataclass(module.Options):
-        raise WorkloadError(f"workload {name!r} ({module.__file__}): Options is no dataclass")
-    return module
+    found = next((kind for kind in (_WORKLOADS, _CLIENTS) if name in kind.paths()), None)
+    if found is None:
+        raise WorkloadError(f"unknown workload {name!r}: {nearest(name, (*names(), *client_names()))}")
+    return found
+
+
+def is_users(name: str) -> bool:
+    """Whether it names a user's own code: `package.module:thing` or `path/file.py:thing`."""
+    return ":" in name
+
+
+def load(name: str, folder: str = "") -> Any:
+    """The module of that workload, held to the contract of `workloads.protocol.contract.Workload`.
+
+    Args:
+        name: of a workload, or of a user's own code, which is imported only when it is built.
+        folder: where the path of a user's own code begins.
+
+    Raises:
+        ModuleError: there is none, it cannot be imported, or a part is missing.
+    """
+    return UserModule(name, folder) if is_users(name) else _kind(name).load(name)
 
 
 def options_of(name: str, given: Mapping[str, Any]) -> Any:
-    """The workload's `Options` with these values.
+    """The workload's `Options` with these values; of a user's own code, the values themselves.
 
     Raises:
         WorkloadError: an option it does not have (with the nearest it has), or a value of another type.
     """
-    kind = load(name).Options
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for option, value in given.items():
-        if option not in fields:
-            near = difflib.get_close_matches(option, fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(fields) or 'none'}"
-            raise WorkloadError(f"workload {name!r} has no option {option!r}: {hint}")
-        default = fields[option].default
-        if not _fits(value, default):
-            raise WorkloadError(
-                f"workload {name!r}: option {option} = {value!r}: expected {type(default).__name__} like {default!r}"
-            )
-    try:
-        return kind(**given)
-    except ValueError as error:
-        raise WorkloadError(f"workload {name!r}: {error}") from error
-
-
-def _fits(value: object, default: object) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(default))
+    return dict(given) if is_users(name) else _kind(name).options_of(name, given)
 
 
 def devices_of(module: Any) -> tuple[str, ...]:
@@ -91,24 +84,20 @@ def devices_of(module: Any) -> tuple[str, ...]:
     return tuple(getattr(module, "DEVICES", DEVICES))
 
 
+def sources_of(module: Any) -> tuple[str, ...]:
+    """The sources that a workload's module takes: those of clips, where it does not say."""
+    return tuple(getattr(module, "SOURCES", ())) or sources.yielding(ITEM)
+
+
 def describe(name: str) -> dict[str, Any]:
-    """Name, purpose, frameworks, modes, devices and options of a workload, for people."""
-    module = load(name)
+    """Name, purpose, frameworks, modes, devices, sources and options of a workload, for people."""
+    module, told = load(name), _kind(name).describe(name)
     return {
         "name": name,
-        "about": (module.__doc__ or "").strip().partition("\n")[0],
+        "about": told["about"],
         "frameworks": list(module.FRAMEWORKS),
         "modes": list(module.MODES),
         "devices": list(devices_of(module)),
-        "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
+        "sources": list(sources_of(module)),
+        "options": told["options"],
     }
-
-
-@functools.cache
-def _own() -> dict[str, str]:
-    return {file.name: f"{kind.__name__}.{file.name}" for kind in KINDS for file in pkgutil.iter_modules(kind.__path__)}
-
-
-@functools.cache  # every installed distribution is looked into: milliseconds
-def _foreign() -> dict[str, str]:
-    return {point.name: point.module for point in entry_points(group=GROUP)}

@@ -1,4 +1,4 @@
-"""What can be wrong with an order to the child."""
+"""What can be wrong with an order to the child, and how its work may end."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class DeviceError(Exception):
 
 class StreamError(Exception):
     """A stream that cannot be made or read; the message names what is wrong and what was expected."""
+
+
+class FinishedError(Exception):
+    """Not an error: the workload has done all that it had to do; the message says how that was known."""

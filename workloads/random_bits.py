@@ -1,14 +1,17 @@
 """Random bits as a pure function of (seed, lane, counter): equal on every machine and with every version of NumPy.
 
-Integer arithmetic alone. The mixer is SplitMix64's (Steele, Lea and Flood 2014).
+Integer arithmetic alone, and no NumPy but in `many`. The mixer is SplitMix64's (Steele, Lea and Flood 2014).
 """
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
-Bits = npt.NDArray[np.uint64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Bits: TypeAlias = "npt.NDArray[np.uint64]"
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -27,6 +30,8 @@ def one(seed: int, lane: int, counter: int) -> int:
 
 def many(seed: int, lane: int, first: int, count: int) -> Bits:
     """64 random bits for each counter, shape (count,); element i equals `one(seed, lane, first + i)`."""
+    import numpy as np
+
     start = np.uint64((mix(mix(seed & _MASK) ^ (lane * _GOLDEN & _MASK)) + (first + 1) * _GOLDEN) & _MASK)
     value = start + np.arange(count, dtype=np.uint64) * np.uint64(_GOLDEN)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

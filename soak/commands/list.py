@@ -1,4 +1,4 @@
-"""List what there is: workloads, planted faults, samplers and report formats.
+"""List what there is: workloads, planted faults, sources, samplers and report formats.
 
 Nothing is imported but what is listed, and no framework: it works on a machine that has none.
 
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak list`."""
     parser.add_argument("kind", nargs="?", choices=sorted(PLUGINS), metavar="KIND",
                         help=f"one of {', '.join(sorted(PLUGINS))} (default: all)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="as JSON, with every option of every workload")
+    parser.add_argument("--json", action="store_true", help="as JSON, with every option of every workload and source")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,9 +16,10 @@ from soak.gpu import placement
 from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
 from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
+from soak.plan.source_table import source_of
 from soak.plan.tables import convert, known_keys, read_toml
-from soak.record.rows import is_file
-from workloads.protocol.order import MOST_NOISE, StreamSpec
+from workloads import catalog
+from workloads.protocol.order import StreamSpec
 
 Framework = Literal["torch", "tensorflow", "none"]
 Mode = Literal["train", "infer"]
@@ -37,8 +38,6 @@ LEAST_INTERVAL = 0.01
 """Seconds between two samples."""
 MOST_VALUE = 100_000
 """Characters of an environment variable."""
-MOST_OF_A_CLIP = 2**28
-"""Values: a clip of more would not fit into the memory of most machines, several times over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,13 +138,19 @@ class Config:
     text: str
     """What it was read from; where something was overridden, all tables as they are now, in TOML."""
     run: RunTable
-    stream: StreamSpec
     judge: JudgeTable
     trials: tuple[TrialTable, ...]
     streams: tuple[StreamSpec, ...]
-    """The stream of each trial table: `[stream]` with the trial's overrides."""
+    """The source of each trial table: `[stream]` with the trial's overrides."""
     members: tuple[tuple[MemberTable, ...], ...]
     """The member tables of each trial table."""
+    member_streams: tuple[tuple[StreamSpec, ...], ...]
+    """The source of each of them."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of users' own code begin."""
+        return self.path.parent.resolve()
 
 
 def load(
@@ -182,7 +187,6 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     _wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
         raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
-    stream = _stream(path, "stream", raw.get("stream", {}))
     judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
     tables = raw.get("trial")
     if not isinstance(tables, list) or not tables:
@@ -193,11 +197,16 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     members = tuple(member_tables(path, f"trial[{i}]", trial.member) for i, trial in enumerate(trials))
     for i, trial in enumerate(trials):
         _made_of(path, f"trial[{i}]", tables[i], trial, members[i], run)
+    shared = raw.get("stream", {})
     streams = tuple(
-        _stream(path, f"trial[{i}].stream", {**raw.get("stream", {}), **trial.stream}) if trial.stream else stream
-        for i, trial in enumerate(trials)
+        source_of(path, f"trial[{i}]", shared, trial.stream, trial.workload) for i, trial in enumerate(trials)
     )
-    return Config(path, text, run, stream, judge, trials, streams, members)
+    # A member may be a client, which takes another source than what it drives.
+    their_streams = tuple(
+        tuple(source_of(path, f"trial[{i}].member[{n}]", shared, m.stream, m.workload) for n, m in enumerate(those))
+        for i, those in enumerate(members)
+    )
+    return Config(path, text, run, judge, trials, streams, members, their_streams)
 
 
 def _made_of(
@@ -217,6 +226,8 @@ def _made_of(
 
 def _trial(path: Path, key: str, table: object) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
+    if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
+        trial = dataclasses.replace(trial, framework="none")
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
@@ -242,58 +253,6 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
 def _wish(path: Path, key: str, value: str) -> None:
     if not placement.WISH.fullmatch(value):
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
-
-
-def _stream(path: Path, key: str, table: object) -> StreamSpec:
-    spec = convert(path, key, table, StreamSpec)
-    for name, (holds, expected) in _STREAM_RULES.items():
-        value = getattr(spec, name)
-        if not holds(value):
-            raise ConfigError(path, f"{key}.{name}", value, f"expected {expected}")
-    sides = ((spec.height, spec.width), *spec.resolutions)
-    clip = max(spec.clip_frames) * max(height * width for height, width in sides) * spec.channels
-    if clip > MOST_OF_A_CLIP:
-        most = f"{MOST_OF_A_CLIP / 1e6:,.0f} million values at most"
-        expected = f"expected clips of {most} (frames × height × width × channels)"
-        raise ConfigError(path, f"{key}.clip_frames", list(spec.clip_frames), expected)
-    if spec.source == "file" and not spec.path:
-        raise missing_key(path, f"{key}.path", 'expected a video file, as source is "file"')
-    if spec.source == "file" and not is_file(Path(spec.path)):
-        raise ConfigError(path, f"{key}.path", spec.path, "expected a video file that exists")
-    return spec
-
-
-def _in(*names: str) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: value in names), " or ".join(f'"{n}"' for n in names)
-
-
-def _between(low: float, high: float) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: low <= value <= high), f"{low:g} to {high:g}"
-
-
-_SIDE = (8, 4096)
-_STREAM_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "source": _in("synthetic", "file"),
-    "fps": _between(0.1, 1000),
-    "height": _between(*_SIDE),
-    "width": _between(*_SIDE),
-    "channels": ((lambda value: value in (1, 3)), "1 or 3"),
-    "objects": _between(0, 64),
-    "noise": _between(0, MOST_NOISE),
-    "scene_seconds": _between(0.1, 86400),
-    "clip_length": _in("fixed", "set", "new"),
-    "clip_frames": (
-        (lambda value: 1 <= len(value) <= 1000 and all(2 <= n <= 4096 for n in value)),
-        "a list of clip lengths, each of 2 to 4096 frames, 1,000 at most",
-    ),
-    "clip_new_every": _between(1, 10**9),
-    "resolutions": (
-        (lambda value: len(value) <= 1000 and all(_SIDE[0] <= side <= _SIDE[1] for pair in value for side in pair)),
-        f"[height, width] pairs, each side {_SIDE[0]} to {_SIDE[1]}, 1,000 at most",
-    ),
-    "resolution_every": _between(1, 10**9),
-    "pace": _in("flat_out", "real_time"),
-}
 
 
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ class MemberTable:
     execution: Word = "eager"
     threads: Threads = 1
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stream: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The source of the workload, over `[stream]`."""
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     cwd: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     """Folder that a command runs in."""

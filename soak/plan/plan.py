@@ -14,13 +14,12 @@ from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
-from soak.plan.member_table import MemberTable, as_member, shared_out
+from soak.plan.member_table import as_member, shared_out
 from soak.record import redaction
+from workloads import catalog
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {
-    "torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)
-}  # fmt: skip
+EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)}
 """Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
@@ -169,8 +168,11 @@ def _expand(config: Config, number: int) -> list[Trial]:
 
 
 def _stem(table: TrialTable) -> str:
-    """What the names of its trials begin with."""
-    return table.name or table.workload or PurePath(table.command[0]).name
+    """What the names of its trials begin with: of a user's own code, `train.step` for `path/train.py:step`."""
+    if table.name or table.command:
+        return table.name or PurePath(table.command[0]).name
+    place, colon, thing = table.workload.rpartition(":")
+    return f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing
 
 
 def _wishes(table: TrialTable, run: RunTable, needed: int) -> tuple[str, ...]:
@@ -183,7 +185,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     """The process trees of one trial."""
     table = config.trials[number]
     if config.members[number]:
-        return tuple(_member(config, number, member, spec) for member in config.members[number])
+        return tuple(_member(config, number, at, spec) for at in range(len(config.members[number])))
     each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
     sole = Member(
         argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
@@ -199,15 +201,17 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     return ranks_of(sole, table.ranks, spec.framework == "tensorflow")
 
 
-def _member(config: Config, number: int, table: MemberTable, spec: TrialSpec) -> Member:
-    trial = config.trials[number]
+def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
+    """The member of table `at`. spec: of its trial."""
+    trial, table = config.trials[number], config.members[number][at]
     member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
     if not table.workload:
         return member
-    alone = len(config.members[number]) == 1
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
-        threads=table.threads, options=table.options, duration=spec.duration if alone else None,
+        threads=table.threads, options=table.options, stream=config.member_streams[number][at],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
+        duration=spec.duration if len(config.members[number]) == 1 else None,
     )  # fmt: skip
     return replace(member, spec=order)
 
@@ -235,7 +239,7 @@ def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple
     if not table.workload:
         return ()
     return (
-        framework,
+        framework if framework != "none" else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
         execution if execution != "eager" else "",
     )
@@ -253,6 +257,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         threads=table.threads,
         options=table.options,
         stream=config.streams[number],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,
         stream_time=table.stream_time,
         steps=table.steps,

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,11 +20,14 @@ from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
 from soak.plan.member import Member
 from soak.plan.plan import Trial
-from workloads import catalog
-from workloads.catalog import WorkloadError
+from workloads import catalog, sources
+from workloads.modules import ModuleError
 from workloads.protocol.order import TrialSpec
+from workloads.users import reference
 
 EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
+STREAM_TIME = "stream_seconds"
+"""The dose that a limit of stream time is held against."""
 _ANY = "any"
 """In place of a framework: what a command uses is not known."""
 
@@ -36,12 +39,14 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
         ConfigError: the first thing that would not run, by file, key, value and what was expected.
     """
     for trial in plan:
-        for member in trial.members:
+        # Options may hold ports, which are not chosen yet: any will do here.
+        ports = {member.name: 1 for member in trial.members}
+        for member in (each.placed(ports) for each in trial.members):
             where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
             if member.spec is None:
                 _command(config, where, member)
             else:
-                _workload(config, where, member.spec)
+                _workload(config, where, member, member.spec)
                 _interpreter(config, where, member.python)
                 _stream(config, where, member, member.spec)
                 _framework(config, where, member, member.spec)
@@ -65,7 +70,7 @@ def _asked(trial: Trial) -> Asked:
     """What it asks for, by the first of its members that gets a device."""
     member = next((each for each in trial.members if each.needs), trial.members[0])
     framework = member.spec.framework if member.spec else _ANY
-    needs = any(each.spec is not None and _needs_gpu(each.spec.workload) for each in trial.members)
+    needs = any(each.spec is not None and _needs_gpu(each.spec) for each in trial.members)
     return Asked(trial.index, trial.block, trial.wishes, framework, member.python, needs)
 
 
@@ -74,8 +79,8 @@ def _sees(asked: Asked) -> bool:
     return asked.framework == _ANY or (asked.framework in EXTRAS and sees_gpu(asked.framework, asked.python))
 
 
-def _needs_gpu(workload: str) -> bool:
-    return "cpu" not in catalog.devices_of(catalog.load(workload))
+def _needs_gpu(spec: TrialSpec) -> bool:
+    return "cpu" not in catalog.devices_of(catalog.load(spec.workload, spec.folder))
 
 
 def _command(config: Config, where: str, member: Member) -> None:
@@ -90,11 +95,13 @@ def _command(config: Config, where: str, member: Member) -> None:
         raise ConfigError(config.path, f"{where}: command", program, expected)
 
 
-def _workload(config: Config, where: str, spec: TrialSpec) -> None:
+def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     try:
-        module = catalog.load(spec.workload)
+        if catalog.is_users(spec.workload):
+            reference.check(spec.workload, spec.folder)
+        module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
-    except WorkloadError as error:
+    except ModuleError as error:
         raise ConfigError(config.path, f"{where}: workload", spec.workload, str(error)) from error
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
@@ -103,12 +110,27 @@ def _workload(config: Config, where: str, spec: TrialSpec) -> None:
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"{where}: {key}", value, expected)
+    _installed(config, f"{where}: workload", member.python, spec.workload, getattr(module, "REQUIRES", {}))
+
+
+def _installed(config: Config, key: str, python: str, value: str, requires: Mapping[str, str]) -> None:
+    """See that the interpreter has these modules. requires: what to install for each."""
+    for module, extra in requires.items():
+        if not _has(python, module):
+            place = python or sys.executable
+            hint = f"it needs {module}, which is not installed in {place}: pip install '{extra}'"
+            raise ConfigError(config.path, key, value, hint)
 
 
 def _stream(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
-    if spec.stream.source == "file" and not _has(member.python, "av"):
-        hint = f"PyAV is not installed in {member.python or sys.executable}: pip install 'soak[video]'"
-        raise ConfigError(config.path, f"{where}: stream.source", spec.stream.source, hint)
+    known = catalog.sources_of(catalog.load(spec.workload, spec.folder))
+    key, source = f"{where}: stream.source", spec.stream.source
+    if source not in known:
+        raise ConfigError(config.path, key, source, f"{spec.workload} takes {' or '.join(known)}")
+    _installed(config, key, member.python, source, sources.requires(spec.stream))
+    if spec.stream_time is not None and STREAM_TIME not in sources.load(source).DOSES:
+        hint = f"source {source!r} has no stream time: expected duration or steps"
+        raise ConfigError(config.path, f"{where}: stream_time", spec.stream_time, hint)
 
 
 def _interpreter(config: Config, where: str, python: str) -> None:

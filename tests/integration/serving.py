@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.loopback import free_port
 from tests.patience import PATIENCE, wait_for
 
 __all__ = ["CLEAN", "LEAK", "RUN", "Served", "free_port", "wait_for"]
@@ -32,14 +32,6 @@ workload = "{workload}"
 framework = "torch"
 """
 LEAK, CLEAN = "fault_native_heap", "lookalike_one_step"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
-    return port
 
 
 class Served:

@@ -23,7 +23,7 @@ from workloads.worker import boot
 
 pytestmark = pytest.mark.framework
 
-PACED = StreamSpec(pace="real_time", fps=1600, clip_frames=(16,))
+PACED = StreamSpec("synthetic", {"pace": "real_time", "fps": 1000, "clip_frames": [10]})
 
 
 class Child:
@@ -99,7 +99,7 @@ def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
 
 
 def test_stream_time_ends_it(start: Callable[..., Child]) -> None:
-    child = start("recurrent", stream=StreamSpec(fps=25), stream_time=100.0, duration=None)
+    child = start("recurrent", stream=StreamSpec("synthetic", {"fps": 25}), stream_time=100.0, duration=None)
     *_, last, done = child.messages()
     assert done == Done("finished")
     assert isinstance(last, Beat)
@@ -171,7 +171,7 @@ def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[.
     need("av")
     video = tmp_path / "no.mp4"
     video.write_text("no video")
-    done = start("recurrent", stream=StreamSpec(source="file", path=str(video))).until(Done)
+    done = start("recurrent", stream=StreamSpec("file", {"path": str(video)})).until(Done)
     assert isinstance(done, Done)
     assert done.reason == "broken"
     assert "no.mp4: not a video" in done.message

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads import catalog
+from workloads import catalog, sources
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
-from workloads.stream import open_stream
-from workloads.worker.golden import distance, golden_clip
+from workloads.worker.golden import distance
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
-SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec(clip_length="set", clip_frames=(5, 8)))
+SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec("synthetic", {"clip_length": "set", "clip_frames": [5, 8]}))
 WAYS = [("torch", "eager"), ("tensorflow", "eager"), ("tensorflow", "graph")]
 
 
@@ -29,13 +28,13 @@ def built(name: str, framework: str, mode: str, execution: str, **options: Any) 
 @pytest.mark.parametrize(("framework", "execution"), WAYS)
 def test_replays_never_differ_and_never_disturb(architecture: str, mode: str, framework: str, execution: str) -> None:
     watched, alone = (built(architecture, framework, mode, execution) for _ in range(2))
-    clip = golden_clip(SPEC)
+    clip = sources.golden(SPEC.stream, SPEC.seed)
     first = watched.replay(clip)
     assert first.dtype == np.float32
     assert first.shape == (len(clip.frames), 3)
-    stream, again = (open_stream(SPEC.stream, 1) for _ in range(2))
+    stream, again = (sources.open_source(SPEC.stream, 1) for _ in range(2))
     for _ in range(30):
-        assert watched.step(stream.next_clip()) == alone.step(again.next_clip())
+        assert watched.step(stream.next()) == alone.step(again.next())
         difference, largest = distance(first, watched.replay(clip))
         assert difference <= watched.replay_tolerance * largest
     assert np.array_equal(np.asarray(watched.output), np.asarray(alone.output))
@@ -45,20 +44,20 @@ def test_replays_never_differ_and_never_disturb(architecture: str, mode: str, fr
 @pytest.mark.parametrize(("framework", "execution"), WAYS)
 def test_so_do_batches_and_a_coarser_precision(architecture: str, framework: str, execution: str) -> None:
     model = built(architecture, framework, "train", execution, batch=3, precision="bfloat16")
-    clip = golden_clip(SPEC)
+    clip = sources.golden(SPEC.stream, SPEC.seed)
     first = model.replay(clip)
     assert first.dtype == np.float32
     assert first.shape == (3 * len(clip.frames), 3)
-    stream = open_stream(SPEC.stream, 1)
+    stream = sources.open_source(SPEC.stream, 1)
     for _ in range(10):
-        model.step(stream.next_clip())
+        model.step(stream.next())
         difference, largest = distance(first, model.replay(clip))
         assert difference <= model.replay_tolerance * largest
 
 
 @pytest.mark.parametrize(("framework", "execution"), WAYS)
 def test_both_modes_and_a_fresh_step_give_the_same_answer(framework: str, execution: str) -> None:
-    clip = golden_clip(SPEC)
+    clip = sources.golden(SPEC.stream, SPEC.seed)
     infers, trains = (built("recurrent", framework, mode, execution) for mode in ("infer", "train"))
     infers.step(clip)
     trains.step(clip)
@@ -68,20 +67,20 @@ def test_both_modes_and_a_fresh_step_give_the_same_answer(framework: str, execut
 
 def test_a_replay_uses_the_graph_of_the_steps() -> None:
     model = built("recurrent", "tensorflow", "infer", "graph")
-    model.replay(golden_clip(SPEC))
-    model.step(golden_clip(SPEC))
+    model.replay(sources.golden(SPEC.stream, SPEC.seed))
+    model.step(sources.golden(SPEC.stream, SPEC.seed))
     assert model.counters() == {"traces": 1}
 
 
 @pytest.mark.parametrize(("framework", "execution"), WAYS)
 def test_a_flipped_bit_shows(framework: str, execution: str) -> None:
     model = built("fault_bit_flip", framework, "infer", execution, after_steps=3)
-    clip = golden_clip(SPEC)
+    clip = sources.golden(SPEC.stream, SPEC.seed)
     first = model.replay(clip)
-    stream = open_stream(SPEC.stream, 1)
+    stream = sources.open_source(SPEC.stream, 1)
     distances = []
     for _ in range(4):
-        assert np.isfinite(model.step(stream.next_clip()))
+        assert np.isfinite(model.step(stream.next()))
         difference, largest = distance(first, model.replay(clip))
         distances.append(difference / largest)
     assert max(distances[:2]) <= model.replay_tolerance

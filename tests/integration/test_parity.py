@@ -15,9 +15,8 @@ import pytest
 from tests.rounding import SINGLE, apart, roundings, roundings_of_training
 from workloads import catalog
 from workloads.architecture import Sizes
+from workloads.inputs.synthetic import Options, open_source
 from workloads.protocol.contract import Setup
-from workloads.protocol.order import StreamSpec
-from workloads.stream import open_stream
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
@@ -36,10 +35,10 @@ def drive(
     """Outputs and values of every step; of the same workload they are the same, and computed once."""
     module = catalog.load(architecture)
     workload = module.build(Setup(architecture, framework, mode, execution, seed, 3), module.Options(**options))
-    stream = open_stream(StreamSpec(clip_length="set", clip_frames=FRAMES, scene_seconds=1.0), 1)
+    stream = open_source(Options(clip_length="set", clip_frames=FRAMES, scene_seconds=1.0), 1)
     outputs, values = [], []
     for _ in range(CLIPS):
-        values.append(workload.step(stream.next_clip()))
+        values.append(workload.step(stream.next()))
         outputs.append(numbers(workload.output))
     return np.concatenate(outputs), np.array(values)
 
@@ -126,7 +125,7 @@ def test_other_weights_differ_by_far_more_than_the_tolerance(architecture: str) 
 def test_the_state_is_carried_from_clip_to_clip(architecture: str, framework: str) -> None:
     module = catalog.load(architecture)
     workload = module.build(Setup(architecture, framework, "infer", "eager", 5, 3), module.Options())
-    clip = open_stream(StreamSpec(), 1).next_clip()
+    clip = open_source(Options(), 1).next()
     workload.step(clip)
     first = np.asarray(workload.output)
     workload.step(clip)
@@ -137,11 +136,11 @@ def test_the_state_is_carried_from_clip_to_clip(architecture: str, framework: st
 def test_a_bounded_set_of_shapes_is_traced_a_bounded_number_of_times(architecture: str) -> None:
     module = catalog.load(architecture)
     workload = module.build(Setup(architecture, "tensorflow", "infer", "graph", 5, 3), module.Options())
-    spec = StreamSpec(
+    options = Options(
         clip_length="set", clip_frames=(3, 5), resolutions=((16, 16), (24, 32)), resolution_every=2
     )  # fmt: skip
-    stream = open_stream(spec, 1)
+    stream = open_source(options, 1)
     for _ in range(40):
-        workload.step(stream.next_clip())
+        workload.step(stream.next())
     assert stream.doses()["distinct_shapes"] == 4
     assert workload.counters() == {"traces": 4}

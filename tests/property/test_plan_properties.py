@@ -36,8 +36,8 @@ runs = st.builds(
 
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
-    streams = tuple(StreamSpec(height=32 * (n % 2 + 1)) for n in range(len(trials)))
-    return Config(Path("x.toml"), "", run, StreamSpec(), JudgeTable(), tuple(trials), streams, ((),) * len(trials))
+    streams = tuple(StreamSpec(options={"height": 32 * (n % 2 + 1)}) for n in range(len(trials)))
+    return Config(Path("x.toml"), "", run, JudgeTable(), tuple(trials), streams, *(((),) * len(trials),) * 2)
 
 
 @given(runs, tables)
@@ -62,7 +62,7 @@ def test_trials_of_a_block_differ_in_framework_and_execution_only(run: RunTable,
     for trial in make_plan(config_of(run, trials)):
         spec = trial.spec
         options = tuple(spec.options.items())
-        fair = (spec.workload, spec.mode, spec.seed, spec.stream, spec.duration, spec.threads, options)
+        fair = (spec.workload, spec.mode, spec.seed, repr(spec.stream), spec.duration, spec.threads, options)
         by_block.setdefault(trial.block, set()).add(fair)
     assert all(len(fair) == 1 for fair in by_block.values())
     everything = [one for fair in by_block.values() for one in fair]

@@ -111,8 +111,8 @@ specs = st.builds(
     steps=st.none() | st.integers(1),
     stream=st.builds(
         StreamSpec,
-        clip_frames=st.lists(st.integers(), max_size=3).map(tuple),
-        resolutions=st.lists(st.tuples(st.integers(), st.integers()), max_size=3).map(tuple),
+        source=text,
+        options=st.dictionaries(text, st.lists(st.lists(st.integers(), max_size=2) | text, max_size=3), max_size=3),
     ),
 )
 

@@ -38,7 +38,7 @@ def test_frames_of_other_sizes_are_never_compared(tmp_path: Path) -> None:
     plan = make_plan(config.load(path))
     by_block: dict[str, set[int]] = {}
     for trial in plan:
-        by_block.setdefault(trial.block, set()).add(trial.spec.stream.height)
+        by_block.setdefault(trial.block, set()).add(trial.spec.stream.options.get("height", 32))
     assert sorted(map(sorted, by_block.values())) == [[32], [256]]
     assert len(plan) == 4
 
@@ -58,8 +58,8 @@ def _blocks(path: Path) -> set[str]:
     [
         {"workload": "transformer"}, {"mode": "train"}, {"seed": 2}, {"threads": 2},
         {"options": {"precision": "float16"}},
-        {"duration": 61.0}, {"stream_time": 60.0}, {"steps": 9}, {"tracemalloc": 1}, {"stream": StreamSpec(fps=30.0)},
-        {"stream": StreamSpec(clip_frames=(16, 8))},
+        {"duration": 61.0}, {"stream_time": 60.0}, {"steps": 9}, {"tracemalloc": 1}, {"stream": StreamSpec(options={"fps": 30.0})},
+        {"stream": StreamSpec(options={"clip_frames": [16, 8]})},
     ],
 )  # fmt: skip
 def test_a_block_differs_with_whatever_a_fair_comparison_must_share(change: Mapping[str, Any]) -> None:
@@ -97,7 +97,7 @@ def test_a_record_from_before_there_were_blocks_has_them_all_the_same(tmp_path: 
     with Store.create(tmp_path / FILE) as store:
         store.put_meta("environment", {"cpu": "a processor"})
         for index, side in enumerate((32, 32, 256)):
-            store.put_trial(index, f"t{index}", _old(index, replace(SPEC, stream=StreamSpec(height=side))))
+            store.put_trial(index, f"t{index}", _old(index, replace(SPEC, stream=StreamSpec(options={"height": side}))))
     with Store.open(tmp_path / FILE) as store:
         small, twin, large = Record(store).trials()
     assert small.block == twin.block != large.block

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from workloads import sources
 from workloads.protocol.contract import Clip
 from workloads.protocol.order import StreamSpec, TrialSpec
-from workloads.stream import open_stream
-from workloads.worker.golden import Golden, golden_clip, golden_of
+from workloads.worker.golden import Golden, golden_of
 
 ANSWER = np.array([[0.5, -2.0], [1.0, 0.25]], np.float32)
 
@@ -31,7 +31,7 @@ class Answers:
 
 def looked(*answers: npt.NDArray[np.float32]) -> str:
     workload: Any = Answers(*answers)
-    golden = Golden(workload, golden_clip(TrialSpec("recurrent", "torch")), 1.0)
+    golden = Golden(workload, sources.golden(StreamSpec(), 0), 1.0)
     said = golden.changed(7)
     assert golden.replays == 1
     return said
@@ -61,23 +61,25 @@ def test_what_is_not_finite_is_a_change_whenever_it_comes(value: float) -> None:
 
 def test_it_is_due_an_interval_after_the_start() -> None:
     workload: Any = Answers(ANSWER)
-    golden = Golden(workload, golden_clip(TrialSpec("recurrent", "torch")), 1e6)
+    golden = Golden(workload, sources.golden(StreamSpec(), 0), 1e6)
     assert not golden.due(0.0)
     assert golden.due(1e15)
 
 
 def test_the_clip_is_the_streams_first_and_the_stream_does_not_lose_it() -> None:
-    spec = TrialSpec("recurrent", "torch", seed=3, stream=StreamSpec(clip_length="set", clip_frames=(5, 8)))
-    clip = golden_clip(spec)
-    stream = open_stream(spec.stream, spec.seed)
-    assert np.array_equal(stream.next_clip().frames, clip.frames)
-    other = golden_clip(TrialSpec("recurrent", "torch", seed=4, stream=spec.stream))
+    spec = TrialSpec(
+        "recurrent", "torch", seed=3, stream=StreamSpec("synthetic", {"clip_length": "set", "clip_frames": [5, 8]})
+    )
+    clip = sources.golden(spec.stream, spec.seed)
+    stream = sources.open_source(spec.stream, spec.seed)
+    assert np.array_equal(stream.next().frames, clip.frames)
+    other = sources.golden(spec.stream, 4)
     assert not np.array_equal(other.frames, clip.frames)
 
 
 def test_of_a_video_file_it_is_a_synthetic_clip_of_the_same_shape() -> None:
-    spec = StreamSpec(source="file", path="none.mp4", height=24, width=40, clip_frames=(6,), channels=1)
-    assert golden_clip(TrialSpec("recurrent", "torch", stream=spec)).frames.shape == (6, 24, 40, 1)
+    spec = StreamSpec("file", {"path": "none.mp4", "height": 24, "width": 40, "clip_frames": [6], "channels": 1})
+    assert sources.golden(spec, 0).frames.shape == (6, 24, 40, 1)
 
 
 def test_there_is_none_where_nothing_can_be_replayed_or_nobody_wants_it() -> None:

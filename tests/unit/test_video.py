@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from workloads.errors import StreamError
-from workloads.protocol.order import StreamSpec
-from workloads.stream import Stream, open_stream
+from workloads.inputs.file import Options, open_source
+from workloads.protocol.source import Source
 
 av: Any = pytest.importorskip("av")
 
@@ -32,8 +32,8 @@ def write_video(path: Path, codec: str = "mpeg4") -> Path:
     return path
 
 
-def play(path: Path, **keys: Any) -> Stream:
-    return open_stream(StreamSpec(source="file", path=str(path), clip_frames=(10,), **keys), 0)
+def play(path: Path, **keys: Any) -> Source:
+    return open_source(Options(path=str(path), clip_frames=(10,), **keys), 0)
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
@@ -41,7 +41,7 @@ def test_it_plays_the_file_frame_by_frame_and_anew(tmp_path: Path, codec: str) -
     if codec not in av.codecs_available:
         pytest.skip(f"this PyAV has no encoder {codec}")
     stream = play(write_video(tmp_path / "v.mp4", codec), height=24, width=32)
-    shown = np.concatenate([stream.next_clip().frames for _ in range(6)])
+    shown = np.concatenate([stream.next().frames for _ in range(6)])
     stream.close()
     assert shown.shape == (60, 24, 32, 3)
     levels = shown.mean(axis=(1, 2, 3))
@@ -54,7 +54,7 @@ def test_it_plays_the_file_frame_by_frame_and_anew(tmp_path: Path, codec: str) -
 def test_it_scales_to_one_channel_and_switches_resolution(tmp_path: Path) -> None:
     sizes = ((16, 16), (20, 24))
     stream = play(write_video(tmp_path / "v.mp4"), channels=1, resolutions=sizes, resolution_every=1)
-    shapes = {stream.next_clip().frames.shape for _ in range(12)}
+    shapes = {stream.next().frames.shape for _ in range(12)}
     assert shapes == {(10, 16, 16, 1), (10, 20, 24, 1)}
 
 
@@ -62,11 +62,11 @@ def test_descriptors_do_not_grow_over_loops(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4")
     stream = play(path)
     for _ in range(6):
-        stream.next_clip()
+        stream.next()
     before = descriptors_of(path)
     assert before
     for _ in range(30):
-        stream.next_clip()
+        stream.next()
     assert stream.doses()["scenes"] >= 10
     assert descriptors_of(path) == before
 
@@ -88,7 +88,7 @@ def test_broken_packets_are_skipped_and_counted(tmp_path: Path) -> None:
     path.write_bytes(data)
     stream = play(path)
     for _ in range(9):
-        stream.next_clip()
+        stream.next()
     assert stream.doses()["decode_errors"] > 0
     assert stream.doses()["frames"] == 90
 
@@ -99,10 +99,10 @@ def test_a_file_without_a_frame_is_told_apart(tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("this is no video " * 100)
     with pytest.raises(StreamError, match=r"text\.mp4: not a video"):
-        play(text).next_clip()
+        play(text).next()
     sound = tmp_path / "sound.wav"
     with wave.open(str(sound), "wb") as track:
         track.setparams((1, 2, 8000, 0, "NONE", ""))
         track.writeframes(bytes(16000))
     with pytest.raises(StreamError, match=r"sound\.wav: holds no video"):
-        play(sound).next_clip()
+        play(sound).next()

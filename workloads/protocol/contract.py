@@ -26,54 +26,78 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequences:
+    """A batch of token sequences of one length: `tokens` has shape (batch, length), int32, and is read-only."""
+
+    tokens: npt.NDArray[np.int32]
+    index: int
+    """Number of this batch in the stream, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A tick of a clock."""
+
+    index: int
+    """Its number, from 0."""
+    time: float
+    """Seconds since the source was opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """Everything a workload is built from. Two setups that differ only in `framework` are a fair pair."""
 
     workload: str
     framework: str
-    """torch or tensorflow."""
+    """torch, tensorflow or none."""
     mode: str
     """train or infer."""
     execution: str
     """eager or graph (tf.function)."""
     seed: int
     channels: int
-    """Channels of a frame; its height and width may change from clip to clip."""
+    """Channels of a frame, whose height and width may change from clip to clip; 0 where the source has no frames."""
     threads: int = 1
     """Compute threads of the framework."""
     device: str = "cpu"
     """cpu, or cuda: the first device that the process sees. The framework was seen to reach it before."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The workload's own options, checked against its `Options` before."""
+    stream: Mapping[str, Any] = field(default_factory=dict)
+    """Every option of the source, as JSON has them."""
 
 
 class Workload(Protocol):
-    """A model driven by a stream, keeping its recurrent state across clips.
+    """What is driven by a source: a model that keeps its recurrent state across clips, or any other program.
 
     One file in `workloads/models/` (or `faults/`, `lookalikes/`, `growth/`) is one workload. The module imports on a
     machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says
     what it is, and defines
 
-    - `FRAMEWORKS: tuple[str, ...]`, of torch and tensorflow;
+    - `FRAMEWORKS: tuple[str, ...]`, of torch, tensorflow and none;
     - `MODES: tuple[str, ...]`, of train and infer;
     - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
     - `build(setup: Setup, options: Options) -> Workload`;
+    - where it takes anything but clips, `SOURCES: tuple[str, ...]`, the names of sources;
     - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
     - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
 
     A workload may offer more: what `Replayed` has beyond it lets the child see that the model still computes what it
-    computed at first.
+    computed at first; with `pulls = True` a step is given the source itself, of which it takes as many items as it
+    needs; `notes() -> Iterable[tuple[str, str]]`, asked at each beat, yields kind and message of what happened since.
+    `REQUIRES: Mapping[str, str]` of its module names modules that the interpreter must have, and what to install.
     """
 
     output: Any
     """The last step's output, a framework tensor; None before the first step."""
 
-    def step(self, clip: Clip) -> float:
-        """Run one clip; the loss when training, the mean of the output when inferring."""
+    def step(self, item: Any) -> float | None:
+        """Run one item of the source; the loss when training, the mean of the output when inferring, or nothing."""
         ...
 
     def counters(self) -> Mapping[str, float]:
-        """Doses and allocator counters of the framework so far, by metric name (`traces`, `rebuilds`, …)."""
+        """Doses and other counters so far, by metric name (`traces`, `rebuilds`, …)."""
         ...
 
     def close(self) -> None:
@@ -82,13 +106,17 @@ class Workload(Protocol):
 
 
 class Replayed(Workload, Protocol):
-    """A workload that can answer one clip again and again, beside its steps."""
+    """A workload that can answer one item again and again, beside its steps."""
+
+    def step(self, item: Any) -> float:
+        """As in a workload; there is always a loss or an output."""
+        ...
 
     replay_tolerance: float
     """Largest difference between two answers, as a part of the largest value, that is still the same answer."""
 
-    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the *initial* weights over a clip, from the zero state.
+    def replay(self, item: Any) -> npt.NDArray[np.float32]:
+        """Run the *initial* weights over an item, from the zero state.
 
         The same device, precision and code (in graph mode the same graph) as in a step, without gradients, and without
         touching the workload's own state, weights or output. In training, the weights are a frozen copy made when it

@@ -1,4 +1,4 @@
-"""The order given to a child: which workload, on which stream, until when. Travels as one JSON object."""
+"""The order given to a child: which workload, fed by which source, until when. Travels as one JSON object."""
 
 from __future__ import annotations
 
@@ -12,39 +12,16 @@ TOLD = (
     "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA",
 )  # fmt: skip
 """Beginnings of the environment variables that change what memory means: what they are set to is told, of no other."""
-MOST_NOISE = 32
-"""With more, a pixel of the synthetic stream could leave 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """An endless, seeded, video-like frame sequence. Same spec and seed, same frames, in both frameworks."""
+    """A source and its options. Same spec and seed, same items, in both frameworks."""
 
     source: str = "synthetic"
-    """synthetic, or file (a real video, looped)."""
-    path: str = ""
-    """The video file of source = "file"."""
-    fps: float = 25.0
-    height: int = 32
-    width: int = 32
-    channels: int = 3
-    objects: int = 3
-    """Moving textured objects."""
-    noise: int = 6
-    """Camera noise: the largest deviation of a pixel, of 255."""
-    scene_seconds: float = 8.0
-    """Mean length of a scene; a cut ends it."""
-    clip_length: str = "fixed"
-    """fixed (the first of clip_frames), set (drawn from clip_frames), new (from time to time one never seen)."""
-    clip_frames: tuple[int, ...] = (16,)
-    clip_new_every: int = 10
-    """clip_length = "new": clips between two new lengths."""
-    resolutions: tuple[tuple[int, int], ...] = ()
-    """(height, width) pairs the stream switches between; empty stays at height x width."""
-    resolution_every: int = 50
-    """Clips between two resolution switches."""
-    pace: str = "flat_out"
-    """flat_out, or real_time (a clip is due when its frames would have been shown)."""
+    """Its name; `workloads.sources` knows them."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """As JSON has them: what is left out is at its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +38,12 @@ class TrialSpec:
     """cpu, or cuda: the first device that CUDA_VISIBLE_DEVICES leaves the worker."""
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: StreamSpec = field(default_factory=StreamSpec)
+    folder: str = ""
+    """Where a path in `workload` begins, and where a module that it names is looked for first; empty is nowhere."""
     duration: float | None = None
     """Seconds of wall-clock time to step for; the trial ends at the first of the limits that are set."""
     stream_time: float | None = None
-    """Seconds of stream time (frames / fps)."""
+    """Seconds of stream time, as the source counts it in its dose `stream_seconds`."""
     steps: int | None = None
     beat_interval: float = 1.0
     """Seconds between two beats, at least."""
@@ -84,7 +63,4 @@ def to_json(spec: TrialSpec) -> str:
 def from_json(text: str) -> TrialSpec:
     """Read an order back; what `to_json` wrote comes back equal."""
     body = json.loads(text)
-    stream = dict(body.pop("stream"))
-    stream["clip_frames"] = tuple(stream["clip_frames"])
-    stream["resolutions"] = tuple((h, w) for h, w in stream["resolutions"])
-    return TrialSpec(**body, stream=StreamSpec(**stream))
+    return TrialSpec(**{**body, "stream": StreamSpec(**body["stream"])})

@@ -1,20 +1,19 @@
-"""One clip whose answer is known from the start: damage to weights, libraries or memory shows as another answer.
+"""One item whose answer is known from the start: damage to weights, libraries or memory shows as another answer.
 
-The clip depends on the stream's spec and the seed alone; the running stream does not lose one for it.
+It depends on the source's options and the seed alone; the running source does not lose one for it.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from workloads.protocol.contract import Clip, Replayed, Workload
+from workloads import sources
+from workloads.protocol.contract import Replayed, Workload
 from workloads.protocol.order import TrialSpec
-from workloads.stream import open_stream
 from workloads.worker.every import Every
 
 
@@ -22,23 +21,15 @@ def golden_of(workload: Workload, spec: TrialSpec) -> Golden | None:
     """Watch over a workload; nothing where it offers no replay or the trial wants none."""
     if not spec.golden_interval or not hasattr(workload, "replay"):
         return None
-    return Golden(cast(Replayed, workload), golden_clip(spec), spec.golden_interval)
-
-
-def golden_clip(spec: TrialSpec) -> Clip:
-    """The first clip that a stream of this spec would have; of a video file, a synthetic clip of the same shape.
-
-    Its shape is one that the workload meets anyway, so that a replay adds neither a graph nor a plan.
-    """
-    return open_stream(replace(spec.stream, source="synthetic"), spec.seed).next_clip()
+    return Golden(cast(Replayed, workload), sources.golden(spec.stream, spec.seed), spec.golden_interval)
 
 
 class Golden:
     """Computes the answer once, then again between steps, and compares."""
 
-    def __init__(self, workload: Replayed, clip: Clip, interval: float) -> None:
-        self._workload, self._clip = workload, clip
-        self._first = workload.replay(clip)
+    def __init__(self, workload: Replayed, item: Any, interval: float) -> None:
+        self._workload, self._item = workload, item
+        self._first = workload.replay(item)
         self._every = Every(interval, time.monotonic() + interval)
         self.replays = 0
         """Comparisons so far."""
@@ -48,8 +39,8 @@ class Golden:
         return self._every.due(now)
 
     def changed(self, step: int) -> str:
-        """Replay the clip after that step; what is wrong with the answer, or nothing."""
-        answer = self._workload.replay(self._clip)
+        """Replay the item after that step; what is wrong with the answer, or nothing."""
+        answer = self._workload.replay(self._item)
         self.replays += 1
         difference, largest = distance(self._first, answer)
         # Not bit by bit: libraries may choose another algorithm for the same shape while they run (when there is less

@@ -1,7 +1,7 @@
 """Synthetic video: textured objects that move over a drifting background, camera noise, brightness, scene cuts.
 
-Whole numbers alone, so that the same spec and seed give the same bits on every machine. Frame i is a function of spec,
-seed and i; how the frames are cut into clips does not change them.
+Whole numbers alone, so that the same options and seed give the same bits on every machine. Frame i is a function of
+options, seed and i; how the frames are cut into clips does not change them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from workloads.protocol.contract import Frames
-from workloads.protocol.order import StreamSpec
 from workloads.random_bits import many, one, uniform
+from workloads.video.options import ClipOptions
 
 # Lanes of random bits, one for each thing drawn.
 _TEXTURE, _NOISE, _NOISE_AT, _SCENE, _OBJECT = range(5)
@@ -75,15 +75,27 @@ class _Scene:
     brightness: _Path
 
 
-class Synthetic:
-    """An endless source of frames. Memory is bounded by the largest resolution."""
+@dataclass(frozen=True)
+class Look:
+    """What the frames show, besides their size."""
 
-    def __init__(self, spec: StreamSpec, seed: int) -> None:
-        self._spec, self._seed = spec, seed
-        sizes = [(spec.height, spec.width), *spec.resolutions]
+    objects: int
+    """Moving textured objects."""
+    noise: int
+    """Camera noise: the largest deviation of a pixel, of 255."""
+    scene_seconds: float
+    """Mean length of a scene."""
+
+
+class Drawn:
+    """An endless sequence of frames. Memory is bounded by the largest resolution."""
+
+    def __init__(self, options: ClipOptions, look: Look, seed: int) -> None:
+        self._options, self._look, self._seed = options, look, seed
+        sizes = [(options.height, options.width), *options.resolutions]
         height, width = max(h for h, _ in sizes), max(w for _, w in sizes)
-        self._bank = _texture(seed, height + _DRIFT + _SLACK, width + _DRIFT + _SLACK, spec.channels)
-        self._noise = _noise(seed, spec.noise, height * width * spec.channels + _NOISE_PLACES)
+        self._bank = _texture(seed, height + _DRIFT + _SLACK, width + _DRIFT + _SLACK, options.channels)
+        self._noise = _noise(seed, look.noise, height * width * options.channels + _NOISE_PLACES)
         self._scene_bounds = (0, 0, self._length(0))
         self._scene: _Scene | None = None
         self._ahead: tuple[int, Frames] = (0, np.empty((0, 0, 0, 0), np.uint8))
@@ -94,7 +106,7 @@ class Synthetic:
 
     def read(self, first: int, count: int, height: int, width: int) -> Frames:
         """Frames `first` to `first + count - 1`, shape (count, height, width, channels); `first` never goes back."""
-        frames = np.empty((count, height, width, self._spec.channels), np.uint8)
+        frames = np.empty((count, height, width, self._options.channels), np.uint8)
         done = 0
         while done < count:
             at, ahead = self._ahead
@@ -113,19 +125,19 @@ class Synthetic:
         """Frames from `first` on, of one scene: `most` at most, but one at least."""
         scene = self._scene_at(first, height, width)
         count = max(1, min(most, scene.end - first))
-        frames = np.empty((count, height, width * self._spec.channels), np.uint8)
+        frames = np.empty((count, height, width * self._options.channels), np.uint8)
         since = np.arange(first, first + count, dtype=np.int64) - scene.first
         self._paint(scene, since, frames)
-        brightness = scene.brightness.at(since, 2 * _BRIGHTNESS) - (_BRIGHTNESS + self._spec.noise)
+        brightness = scene.brightness.at(since, 2 * _BRIGHTNESS) - (_BRIGHTNESS + self._look.noise)
         self._disturb(frames.reshape(count, -1), brightness.astype(np.uint8), first)
-        return frames.reshape(count, height, width, self._spec.channels)
+        return frames.reshape(count, height, width, self._options.channels)
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def _paint(self, scene: _Scene, since: Ints, out: Frames) -> None:
         height, row = out.shape[1:]
-        channels = self._spec.channels
+        channels = self._options.channels
         out[...] = scene.background[scene.y.at(since, _DRIFT), scene.x.at(since, _DRIFT)]
         each = np.arange(len(out))
         for thing in scene.objects:
@@ -147,7 +159,7 @@ class Synthetic:
 
     def _length(self, number: int) -> int:
         """Frames of a scene: half to one and a half times the mean."""
-        mean = max(1, round(self._spec.scene_seconds * self._spec.fps))
+        mean = max(1, round(self._look.scene_seconds * self._options.fps))
         return uniform(self._seed, _SCENE, 16 * number, max(1, mean // 2), mean + mean // 2)
 
     def _scene_at(self, frame: int, height: int, width: int) -> _Scene:
@@ -156,7 +168,7 @@ class Synthetic:
             number, first, end = number + 1, end, end + self._length(number + 1)
         fresh = (number, first, end) != self._scene_bounds
         self._scene_bounds = number, first, end
-        if self._scene is None or fresh or self._scene.background.shape[2:] != (height, width * self._spec.channels):
+        if self._scene is None or fresh or self._scene.background.shape[2:] != (height, width * self._options.channels):
             self._scene = self._make_scene(number, first, end, height, width)
         return self._scene
 
@@ -164,7 +176,7 @@ class Synthetic:
         def draw(item: int, low: int, high: int) -> int:
             return uniform(self._seed, _SCENE, 16 * number + item, low, high)
 
-        channels = self._spec.channels
+        channels = self._options.channels
         texture = self._cut(number, height + _DRIFT, width + _DRIFT)
         row = texture.shape[1]
         windows = as_strided(
@@ -173,7 +185,7 @@ class Synthetic:
             (row, channels, row, 1),
             writeable=False,
         )
-        objects = tuple(self._make_object(number, i, height, width) for i in range(self._spec.objects))
+        objects = tuple(self._make_object(number, i, height, width) for i in range(self._look.objects))
         return _Scene(
             first, end, windows,
             _Path(draw(1, 0, 1 << 16), draw(2, 1, 12)), _Path(draw(3, 0, 1 << 16), draw(4, 1, 12)),
@@ -182,17 +194,17 @@ class Synthetic:
 
     def _make_object(self, number: int, i: int, height: int, width: int) -> _Object:
         def draw(item: int, low: int, high: int) -> int:
-            return uniform(self._seed, _OBJECT, (number * self._spec.objects + i) * 8 + item, low, high)
+            return uniform(self._seed, _OBJECT, (number * self._look.objects + i) * 8 + item, low, high)
 
         tall = max(1, height * draw(0, 2, 6) // 16)
         wide = max(1, width * draw(1, 2, 6) // 16)
-        patch = 255 - self._cut(one(self._seed, _OBJECT, number * self._spec.objects + i), tall, wide)
+        patch = 255 - self._cut(one(self._seed, _OBJECT, number * self._look.objects + i), tall, wide)
         down, across = _Path(draw(2, 0, 1 << 16), draw(3, 1, 24)), _Path(draw(4, 0, 1 << 16), draw(5, 1, 24))
         return _Object(patch, down, across)
 
     def _cut(self, key: int, height: int, width: int) -> Frames:
         """A tinted piece of the bank, shape (height, width · channels); the key says where and how."""
-        channels = self._spec.channels
+        channels = self._options.channels
         rows, columns = self._bank.shape[:2]
         y = uniform(self._seed, _TEXTURE, 8 * key + 1, 0, rows - height)
         x = uniform(self._seed, _TEXTURE, 8 * key + 2, 0, columns - width)

@@ -12,7 +12,7 @@ from workloads.errors import StreamError
 from workloads.protocol.contract import Frames
 
 
-class VideoFile:
+class Decoded:
     """Plays a file in a loop; the decoder is opened anew for every loop and closed at its end.
 
     scenes: times that the file began anew.

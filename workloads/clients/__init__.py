@@ -1,0 +1,1 @@
+"""Clients of servers under test: one file = one client, found by its name. See `workloads.load.options`."""

@@ -1,0 +1,171 @@
+"""Sends load: one interval after the other, on an event loop of its own in the calling thread.
+
+Requests under way stay so between two intervals, in which nothing is sent: what falls due meanwhile is sent late, and
+its latency is counted from when it was due. What is kept is bounded by the requests in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+from workloads.load.histogram import Histogram
+from workloads.load.options import LoadOptions
+from workloads.load.outcome import ANSWERS, Outcome, Tally
+from workloads.load.schedule import ClosedLoop, OpenLoop, Schedule
+from workloads.load.silence import Silence
+from workloads.protocol.contract import Tick
+from workloads.protocol.wire import LATENCY_BOUNDS
+
+_BUCKETS = tuple(f"request_latency_le_{bound:g}" for bound in LATENCY_BOUNDS)
+Send = Callable[[bytes], Awaitable[Outcome]]
+"""Sends one payload and waits for the answer; raises nothing but what ends the trial."""
+
+
+class Generator:
+    """The load of one client on one server.
+
+    server: what the server is called in errors. send: sends one payload. close: lets go of the connections.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        options: LoadOptions,
+        loop: asyncio.AbstractEventLoop,
+        send: Send,
+        close: Callable[[], Awaitable[Any]],
+    ) -> None:
+        self._options, self._loop, self._send, self._close = options, loop, send, close
+        self._schedule: Schedule | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._tally = Tally()
+        self._silence = Silence(server, options.give_up)
+        self._window, self._latency_total = Histogram(), 0.0
+        self._within = [0] * len(LATENCY_BOUNDS)
+
+    def run(self, take: Callable[[], object]) -> None:
+        """One interval of load.
+
+        take: the next payload of the source.
+
+        Raises:
+            ServerSilentError: the server has not answered for `give_up` seconds.
+            Exception: whatever `take` raises.
+        """
+        began, answered, unanswered = time.monotonic(), self._tally.answered, self._tally.unanswered
+        self._loop.run_until_complete(self._interval(began + self._options.step_seconds, take))
+        if self._failure is not None:
+            raise self._failure
+        # A process that was stopped meanwhile has not waited for an answer.
+        passed = min(time.monotonic() - began, 2 * self._options.step_seconds)
+        self._silence.passed(
+            passed, answered=self._tally.answered > answered, failed=self._tally.unanswered > unanswered,
+            waiting=bool(self._tasks), error=self._tally.message,
+        )  # fmt: skip
+
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """What the record should know, since this was last asked: kind and message."""
+        yield from self._silence.notes()
+
+    def counters(self) -> Mapping[str, float]:
+        """Requests by what became of them, and latencies; quantiles are of the answers since this was last asked."""
+        values = {
+            **self._tally.counters(),
+            "request_latency_total_seconds": self._latency_total,
+            **dict(zip(_BUCKETS, map(float, self._within), strict=True)),
+        }
+        if self._schedule is not None and self._options.rate:
+            values["behind_seconds"] = self._schedule.behind(time.monotonic())
+        window, self._window = self._window, Histogram()
+        for name, share in (("p50", 0.5), ("p99", 0.99)):
+            if (latency := window.quantile(share)) is not None:
+                values[f"request_latency_{name}_seconds"] = latency
+        if window.count:
+            values["request_latency_max_seconds"] = window.longest
+        return values
+
+    def close(self) -> None:
+        """Give up what is under way, and let go of the connections."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            self._loop.run_until_complete(asyncio.wait(self._tasks))
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    async def _interval(self, end: float, take: Callable[[], object]) -> None:
+        schedule = self._schedule = self._schedule or self._begin()
+        while self._failure is None and (now := time.monotonic()) < end:
+            due = schedule.take(now, len(self._tasks))
+            if due is not None:
+                self._start(take, due)
+                # A closed loop on a fast server would else keep starting, and never read an answer.
+                await asyncio.sleep(0)
+            else:
+                await self._wait(schedule.wait(now, len(self._tasks)), end - now)
+
+    def _begin(self) -> Schedule:
+        if self._options.rate:
+            return OpenLoop(self._options.rate, self._options.max_in_flight, time.monotonic())
+        return ClosedLoop(self._options.concurrency)
+
+    def _start(self, take: Callable[[], object], due: float) -> None:
+        try:
+            payload = payload_of(take())
+        except Exception as error:  # noqa: BLE001  (told by `run`; an end of the source would be none in a coroutine)
+            self._failure = error
+            return
+        self._tally.sent += 1
+        task = self._loop.create_task(self._one(payload, due))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _one(self, payload: bytes, due: float) -> None:
+        outcome = await self._send(payload)
+        self._tally.add(outcome)
+        if outcome.kind in ANSWERS:
+            self._count(time.monotonic() - due)
+        elif self._schedule is not None and self._schedule.pause_after_error:
+            await asyncio.sleep(self._schedule.pause_after_error)
+
+    def _count(self, latency: float) -> None:
+        self._window.add(latency)
+        self._latency_total += latency
+        for place, bound in enumerate(LATENCY_BOUNDS):
+            self._within[place] += latency <= bound
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+
+    async def _wait(self, seconds: float | None, most: float) -> None:
+        """Until a request is due or, with None, until an answer leaves room; `most` seconds at most."""
+        if seconds is not None:
+            await asyncio.sleep(min(seconds, most))
+            return
+        self._freed.clear()
+        handle = self._loop.call_later(most, self._freed.set)
+        await self._freed.wait()
+        handle.cancel()
+
+
+def payload_of(item: object) -> bytes:
+    """What a source yielded, as the body of a request: bytes as they are, text as UTF-8, a tick of a clock as no body.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(item, bytes | bytearray | memoryview):
+        return bytes(item)
+    if isinstance(item, str):
+        return item.encode()
+    if item is None or isinstance(item, Tick):
+        return b""
+    raise TypeError(f"a client sends bytes or text, and its source yields {type(item).__name__}: use source requests")

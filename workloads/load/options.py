@@ -1,0 +1,62 @@
+"""What every client can be told, and the contract of a client.
+
+One file in `workloads/clients/` is one client, and so is a module that an entry point of the group `soak.clients`
+names: a workload (`workloads.protocol.contract`) whose `FRAMEWORKS` is `("none",)`, whose `SOURCES` are `requests` and
+`none`, whose options are `LoadOptions` and its own, and whose `build` makes a `workloads.load.client.Client`. One step
+is one interval of load; requests under way stay so across steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How much load, and when to give up."""
+
+    rate: float = 0.0
+    """Requests a second of an open loop, sent whether or not the server keeps up; 0 for a closed loop."""
+    concurrency: int = 8
+    """Requests that a closed loop keeps in flight."""
+    max_in_flight: int = 256
+    """The most that an open loop has in flight; what is due beyond that waits, and its waiting counts as latency."""
+    timeout: float = 10.0
+    """Seconds from sending a request until its answer must have come."""
+    give_up: float = 60.0
+    """Seconds without any answer after which the trial ends as failed; more than timeout."""
+    allow_remote: bool = False
+    """Whether the server may be on another machine."""
+    step_seconds: float = 0.25
+    """Seconds of load in one step of the trial."""
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_in_flight"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected 1 or more")
+        if not 0 <= self.rate <= 1e6:
+            raise ValueError(f"rate = {self.rate:g}: expected requests a second, from 0 (closed loop) to 1000000")
+        for name in ("timeout", "step_seconds"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} = {getattr(self, name):g}: expected seconds, more than 0")
+        if not self.timeout < self.give_up:
+            raise ValueError(f"give_up = {self.give_up:g}: expected more than timeout = {self.timeout:g}")
+
+
+def header_lines(text: str, environ: dict[str, str]) -> list[tuple[str, str]]:
+    """`Name: value` a line, as pairs. A value of the form `$NAME` is that environment variable: no secret in a config.
+
+    Raises:
+        ValueError: a line without a name, or a variable that is not set.
+    """
+    pairs = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not name or not colon:
+            raise ValueError(f"headers: {line!r}: expected 'Name: value'")
+        if value.startswith("$"):
+            if value[1:] not in environ:
+                raise ValueError(f"headers: {name}: the environment variable {value[1:]} is not set")
+            value = environ[value[1:]]
+        pairs.append((name, value))
+    return pairs

@@ -1,0 +1,79 @@
+"""What became of a request, counted by kind."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+KINDS = ("timeout", "refused", "reset", "status_4xx", "status_5xx", "invalid")
+"""timeout: no answer in time. refused: no connection. reset: the connection ended before the answer did. status_4xx,
+status_5xx: the server's own word (of gRPC, the codes that map to these). invalid: an answer that is none, or has
+another status than was expected."""
+ANSWERS = ("", "status_4xx", "status_5xx")
+"""Kinds of outcome that a server gives that answers."""
+_RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One request's end. `kind` is empty where the answer was the expected one, or one of `KINDS`."""
+
+    kind: str = ""
+    message: str = ""
+    response_bytes: int = 0
+
+
+def of_status(status: int, expected: int = 0) -> str:
+    """The kind of an HTTP status, where `expected` came back, or with 0 any from 200 to 299."""
+    if status == expected or (not expected and 200 <= status <= 299):
+        return ""
+    if 400 <= status <= 499:
+        return "status_4xx"
+    return "status_5xx" if 500 <= status <= 599 else "invalid"
+
+
+def of_connection(error: OSError) -> str:
+    """The kind of a failure of the network: with an error number of a connection that had been made, or without."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "reset" if error.errno in _RESET else "refused"
+
+
+class Tally:
+    """Requests so far, by what became of them."""
+
+    def __init__(self) -> None:
+        self.sent = self.answered = self.response_bytes = 0
+        self.errors = dict.fromkeys(KINDS, 0)
+        self.message = ""
+        """Of the last request that failed."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one that has ended."""
+        self.answered += outcome.kind in ANSWERS
+        self.response_bytes += outcome.response_bytes
+        if outcome.kind:
+            self.errors[outcome.kind] += 1
+            self.message = f"{outcome.kind}: {outcome.message}" if outcome.message else outcome.kind
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended with an error of any kind."""
+        return sum(self.errors.values())
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that ended without an answer."""
+        return sum(count for kind, count in self.errors.items() if kind not in ANSWERS)
+
+    def counters(self) -> Mapping[str, float]:
+        """All of it, by metric name."""
+        return {
+            "requests": float(self.sent),
+            "responses": float(self.answered),
+            "requests_in_flight": float(self.sent - self.answered - self.unanswered),
+            "response_bytes": float(self.response_bytes),
+            "request_errors": float(self.failed),
+            **{f"request_errors_{kind}": float(count) for kind, count in self.errors.items()},
+        }

@@ -1,0 +1,92 @@
+"""Modules that are found by their names: the files of packages, and what third parties add through entry points.
+
+Naming them imports none of them; loading one imports that one, which imports neither numpy nor a framework by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+from workloads.options import make, nearest
+
+
+class ModuleError(ValueError):
+    """A module that does not exist, breaks its contract, or was given options it does not have."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Modules:
+    """One kind of modules."""
+
+    kind: str
+    """What one of them is called, for errors: workload, source."""
+    packages: tuple[ModuleType, ...]
+    """Every file of these is one."""
+    group: str
+    """Of entry points; each names a module."""
+    parts: tuple[str, ...]
+    """What each must define, besides a frozen dataclass `Options`."""
+    error: type[ModuleError] = ModuleError
+
+    def paths(self) -> dict[str, str]:
+        """What to import, by name; sorted by it. A file of ours is never replaced by an entry point of its name."""
+        own = {
+            file.name: f"{package.__name__}.{file.name}"
+            for package in self.packages
+            for file in pkgutil.iter_modules(package.__path__)
+        }
+        return dict(sorted({**_foreign(self.group), **own}.items()))
+
+    def load(self, name: str) -> Any:
+        """The module of that name, held to the contract.
+
+        Raises:
+            ModuleError: there is none, it cannot be imported, or a part is missing.
+        """
+        paths = self.paths()
+        if name not in paths:
+            raise self.error(f"unknown {self.kind} {name!r}: {nearest(name, paths)}")
+        path = paths[name]
+        try:
+            module = importlib.import_module(path)
+        except ImportError as error:
+            raise self.error(f"{self.kind} {name!r} ({path}) cannot be imported: {error}") from error
+        missing = [part for part in (*self.parts, "Options") if not hasattr(module, part)]
+        if missing:
+            raise self.error(f"{self.kind} {name!r} ({module.__file__}) lacks {', '.join(missing)}")
+        if not dataclasses.is_dataclass(module.Options):
+            raise self.error(f"{self.kind} {name!r} ({module.__file__}): Options is no dataclass")
+        return module
+
+    def options_of(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Its `Options` with these values.
+
+        Raises:
+            ModuleError: as `load`, or an option it does not have, or a value that it cannot have.
+        """
+        kind = self.load(name).Options
+        try:
+            return make(kind, given)
+        except ValueError as error:
+            raise self.error(f"{self.kind} {name!r}: {error}") from error
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Name, purpose, and options with their defaults, for people."""
+        module = self.load(name)
+        return {
+            "name": name,
+            "about": (module.__doc__ or "").strip().partition("\n")[0],
+            "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
+        }
+
+
+@functools.cache  # every installed distribution is looked into: milliseconds
+def _foreign(group: str) -> dict[str, str]:
+    return {point.name: point.module for point in entry_points(group=group)}

@@ -1,0 +1,168 @@
+"""Drives a workload: an item of the source, a step, and from time to time a beat that tells how far it is."""
+
+from __future__ import annotations
+
+import bisect
+import gc
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from workloads.protocol import wire
+from workloads.protocol.contract import Workload
+from workloads.protocol.order import TrialSpec
+from workloads.protocol.source import Source
+from workloads.worker import allocators, heap
+from workloads.worker.every import Every
+from workloads.worker.link import Pipe, StopFlag
+from workloads.worker.tracer import Tracer
+
+if TYPE_CHECKING:
+    from workloads.worker.golden import Golden
+
+SLICE = 0.5
+"""Longest sleep of a paced source, in seconds, so that beats and signals are not held up."""
+
+
+class Drive:
+    """Steps a workload to its limits and beats between the steps."""
+
+    def __init__(self, spec: TrialSpec, source: Source, workload: Workload, pipe: Pipe, stop: StopFlag) -> None:
+        self._spec, self._source, self._workload, self._pipe, self._stop = spec, source, workload, pipe, stop
+        self._steps = 0
+        self._loss: float | None = None
+        self._beat_seconds = 0.0
+        self._latency_sum = self._latency_max = 0.0
+        self._latency_steps = 0
+        self._latency_total = 0.0
+        self._latency_counts = [0] * len(wire.LATENCY_BOUNDS)
+        self._began = self._beat_at = time.monotonic()
+        self._objects = Every(spec.count_objects_interval, self._began)
+        self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
+        self._golden: Golden | None = None
+
+    @property
+    def stepped(self) -> bool:
+        """Whether any step was made."""
+        return self._steps > 0
+
+    def run(self) -> wire.Done:
+        """Until the first limit."""
+        if hasattr(self._workload, "replay"):
+            # It needs NumPy: what cannot be replayed must do without.
+            from workloads.worker.golden import golden_of
+
+            self._golden = golden_of(self._workload, self._spec)
+        self._began = self._beat_at = time.monotonic()
+        pulls = getattr(self._workload, "pulls", False)
+        while True:
+            item = self._source if pulls else self._source.next()
+            self._pace()
+            began = time.monotonic()
+            self._loss = self._workload.step(item)
+            now = time.monotonic()
+            self._count(now - began)
+            ended = self._ended(now)
+            if ended or now - self._beat_at >= self._spec.beat_interval:
+                self._beat(now, last=ended is not None)
+            if ended:
+                return ended
+
+    def _count(self, latency: float) -> None:
+        self._steps += 1
+        self._latency_steps += 1
+        self._latency_sum += latency
+        self._latency_max = max(self._latency_max, latency)
+        self._latency_total += latency
+        first = bisect.bisect_left(wire.LATENCY_BOUNDS, latency)
+        if first < len(self._latency_counts):
+            self._latency_counts[first] += 1
+
+    def _ended(self, now: float) -> wire.Done | None:
+        if self._loss is not None and not math.isfinite(self._loss):
+            return wire.Done("nan", f"the result of step {self._steps} is {self._loss}")
+        if self._stop.asked:
+            return wire.Done("stopped")
+        limit = self._limit(now)
+        # A trial that reached its limit is looked at once more, so that the shortest has been looked at once.
+        if self._golden is not None and (limit or self._golden.due(now)):
+            changed = self._golden.changed(self._steps)
+            if changed:
+                return wire.Done("corrupted", changed)
+        return wire.Done(limit) if limit else None
+
+    def _limit(self, now: float) -> str:
+        spec = self._spec
+        if spec.duration is not None and now - self._began >= spec.duration:
+            return "finished"
+        if spec.steps is not None and self._steps >= spec.steps:
+            return "finished"
+        if spec.stream_time is not None and self._source.doses()["stream_seconds"] >= spec.stream_time:
+            return "finished"
+        return ""
+
+    def _due(self) -> float | None:
+        """Seconds after the first step at which the latest item is due; None where it is due at once."""
+        due: Callable[[], float | None] | None = getattr(self._source, "due", None)
+        return due() if due else None
+
+    def _pace(self) -> None:
+        """Wait until the item is due."""
+        after = self._due()
+        if after is None:
+            return
+        due = self._began + after
+        while not self._stop.asked and (left := due - time.monotonic()) > 0:
+            time.sleep(min(left, SLICE))
+            now = time.monotonic()
+            if now - self._beat_at >= self._spec.beat_interval:
+                self._beat(now)
+
+    def _beat(self, now: float, last: bool = False) -> None:
+        began = time.monotonic()
+        if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
+            self._pipe.send(note)
+        self._note()
+        self._pipe.send(wire.Beat(now - self._began, self._values(now)))
+        self._beat_at = now
+        self._beat_seconds += time.monotonic() - began
+        self._latency_sum = self._latency_max = 0.0
+        self._latency_steps = 0
+
+    def _note(self) -> None:
+        """Tell what the workload has to tell."""
+        notes: Callable[[], Iterable[tuple[str, str]]] | None = getattr(self._workload, "notes", None)
+        for kind, message in notes() if notes else ():
+            self._pipe.send(wire.Note(kind, message))
+
+    def _values(self, now: float) -> dict[str, float]:
+        values = {"steps": float(self._steps), **heap.read(), **allocators.read(), **self._timing(now)}
+        if self._loss is not None:
+            values["loss"] = self._loss
+        values["gc_collections"] = float(sum(generation["collections"] for generation in gc.get_stats()))
+        values["gc_uncollectable"] = float(len(gc.garbage))
+        if self._objects.due(now):
+            # On this thread, between two steps: a count from another thread has crashed TensorFlow.
+            values["python_objects"] = float(len(gc.get_objects()))
+        if self._golden is not None:
+            values["golden_replays"] = float(self._golden.replays)
+        if self._tracer is not None:
+            values["tracemalloc_bytes"] = self._tracer.traced()
+        for name, value in (*self._source.doses().items(), *self._workload.counters().items()):
+            # A counter of a user's program may have any name: it replaces none of these.
+            values[f"own_{name}" if name in values else name] = value
+        return values
+
+    def _timing(self, now: float) -> dict[str, float]:
+        values = {"child_cpu_seconds": time.process_time(), "beat_seconds": self._beat_seconds}
+        if self._latency_steps:
+            values["step_latency_seconds"] = self._latency_sum / self._latency_steps
+            values["step_latency_max_seconds"] = self._latency_max
+        values["step_latency_total_seconds"] = self._latency_total
+        within = itertools.accumulate(self._latency_counts)
+        values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
+        if (due := self._due()) is not None:
+            values["behind_seconds"] = max(0.0, now - self._began - due)
+        return values
