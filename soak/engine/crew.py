@@ -89,7 +89,7 @@ class Crew:
         path = self.cgroup.path if self.cgroup else None
         self._around.custody.began(self.trial.index, number, process.pid, self._mark, path)
         name = member.name if self.several else ""
-        feed = MemberFeed(name, process.pid, [device.uuid for device in member.devices], member.judged)
+        feed = MemberFeed(name, process.pid, [one.uuid for one in member.devices], member.judged, member.protocol)
         who = name or ("the worker" if member.speaks_wire else "the program")
         record = self._recording(name) if name else self._record_event
         run = MemberRun(process, feed, now, self._around.deadlines, record, self._around.selector, who)
