@@ -35,6 +35,8 @@ class MetricSpec:
     """Whether growth of this metric can be a leak."""
     counter: bool = False
     """Only ever rises within one trial (steps, CPU seconds)."""
+    live: bool = True
+    """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +208,9 @@ class Finding:
     """Until the limit is reached at this rate; None where none is known or nothing grows."""
     hours_to_exhaustion_ci95: tuple[float, float | None] | None = None
     """The later end is None where the rate may be 0."""
+    member: str = ""
+    """Whose series it is; empty for the trial as a whole, and where it has a single member."""
+    device: str = ""
+    """The device that it is on; empty for none, and where there is a single one."""
+    process: str = ""
+    """The process of the member's tree that grew; empty where it has a single one, or none stands out."""

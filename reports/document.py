@@ -62,8 +62,8 @@ def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str
 def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
     series, findings = record.series(info.index), record.findings(info.index)
     loss = record.loss(info.index)
-    by_name = {one.name: one for one in series}
-    standing = speaker(findings, info.layer)
+    whole = _whole(series)
+    standing = speaker(findings, info)
     return {
         "index": info.index,
         "name": info.name,
@@ -85,29 +85,47 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "leak_probability": info.leak_probability,
         "calibrated": info.calibrated,
         "layer": info.layer,
+        "held_by": _held_by(info),
         "rate": _rate(standing),
         "minimum_detectable_rate": _detectable(standing),
         "control": _control(info),
         "rounds": {"written": loss.rounds, "damaged": loss.lost} if loss.rounds else None,
-        "doses": _doses(info, series, by_name),
-        "frames_per_second": _mean_rate(by_name, "frames"),
-        "steps_per_second": _mean_rate(by_name, "steps"),
-        "step_latency_seconds": _median(by_name, "step_latency_seconds"),
-        "tester": _tester(by_name),
-        "gpu": gpu_ledger.of_trial(info, by_name),
+        "doses": _doses(info, series, whole),
+        "frames_per_second": _mean_rate(whole, "frames"),
+        "steps_per_second": _mean_rate(whole, "steps"),
+        "step_latency_seconds": _median(whole, "step_latency_seconds"),
+        "tester": _tester(whole),
+        "gpu": gpu_ledger.of_trial(info, series),
         "series": _series(series, findings),
         "settings": dict(info.settings),
         "environment": dict(info.environment),
     }
 
 
-def speaker(findings: Sequence[Finding], layer: str | None) -> Finding | None:
+def _whole(series: Sequence[Series]) -> dict[str, Series]:
+    """By metric: the series of the trial as a whole, or of the first member that has one."""
+    found: dict[str, Series] = {}
+    for one in sorted(series, key=lambda one: bool(one.member)):
+        if not one.device and not one.label and len(one.t):
+            found.setdefault(one.metric.name, one)
+    return found
+
+
+def _held_by(info: TrialInfo) -> dict[str, str] | None:
+    """Whose the layer is that leaks, as far as there are several: member, device, process."""
+    held = {"member": info.member, "device": info.leak_device, "process": info.process}
+    return held if any(held.values()) else None
+
+
+def speaker(findings: Sequence[Finding], info: TrialInfo) -> Finding | None:
     """The finding whose numbers stand for the trial."""
+    held = (info.layer, info.member, info.leak_device)
     for finding in findings:
-        if layer is not None and finding.layer == layer and finding.verdict == "leak":
+        if finding.verdict == "leak" and (finding.layer, finding.member, finding.device) == held:
             return finding
+    # Without a leak the trial as a whole speaks, then any member.
     for main in _MAIN_LAYERS:
-        for finding in findings:
+        for finding in sorted(findings, key=lambda f: bool(f.member or f.device)):
             if finding.layer == main:
                 return finding
     return findings[0] if findings else None
@@ -146,38 +164,34 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
     return {"expect": info.expect, "expect_layers": list(info.expect_layers), "passed": info.control_passed}
 
 
-def _doses(info: TrialInfo, series: Sequence[Series], by_name: Mapping[str, Series]) -> dict[str, float]:
+def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:
     own = [one.label for one in series if one.metric.name == program.VALUE.name and rises(one.values)]
-    sampled = {name: float(by_name[name].values[-1]) for name in DOSES if _filled(by_name, name)}
+    sampled = {name: float(whole[name].values[-1]) for name in DOSES if name in whole}
     return sampled | {name: info.last_values[name] for name in (*own, *DOSES) if name in info.last_values}
 
 
-def _filled(by_name: Mapping[str, Series], name: str) -> bool:
-    return name in by_name and len(by_name[name].t) > 0
-
-
-def _mean_rate(by_name: Mapping[str, Series], name: str) -> float | None:
+def _mean_rate(whole: Mapping[str, Series], name: str) -> float | None:
     """Per second, from the first to the last time that the counter was told."""
-    if not _filled(by_name, name):
+    one = whole.get(name)
+    if one is None:
         return None
-    one = by_name[name]
     span = float(one.t[-1] - one.t[0])
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 
-def _median(by_name: Mapping[str, Series], name: str) -> float | None:
-    if not _filled(by_name, name):
+def _median(whole: Mapping[str, Series], name: str) -> float | None:
+    if name not in whole:
         return None
-    values = sorted(by_name[name].values.tolist())
+    values = sorted(whole[name].values.tolist())
     return float(values[len(values) // 2])
 
 
-def _tester(by_name: Mapping[str, Series]) -> dict[str, Any]:
+def _tester(whole: Mapping[str, Series]) -> dict[str, Any]:
     """What soak itself took: its largest resident memory, its share of one core."""
-    cpu = _mean_rate(by_name, "tester_cpu_seconds")
-    memory = by_name.get("tester_rss_bytes")
+    cpu = _mean_rate(whole, "tester_cpu_seconds")
+    memory = whole.get("tester_rss_bytes")
     return {
-        "rss_bytes": float(memory.values.max()) if memory is not None and len(memory.t) else None,
+        "rss_bytes": float(memory.values.max()) if memory is not None else None,
         "cpu_of_one_core": cpu,
     }
 
@@ -190,6 +204,8 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
         {
             "name": one.name,
             "metric": one.metric.name,
+            "member": one.member,
+            "device": one.device,
             "label": one.label,
             "unit": one.metric.unit,
             "layer": one.metric.layer,

@@ -6,7 +6,7 @@ of its own: fragmentation (kept and not used) and residual (held past the framew
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,21 +21,30 @@ ACCOUNTS = (
 """Innermost first, then what lies between, then the host's part."""
 
 
-def of_trial(info: TrialInfo, by_name: Mapping[str, Series]) -> dict[str, Any] | None:
-    """The device and its accounts; None for a trial on the processor."""
+def of_trial(info: TrialInfo, series: Sequence[Series]) -> dict[str, Any] | None:
+    """The device and its accounts, of each member and device where there are several; None on the processor."""
     seat = info.settings.get("gpu")
     if not seat:
         return None
-    filled = [by_name[name] for name in ACCOUNTS if name in by_name and len(by_name[name].t)]
-    # Each account holds the one before it only where both are looked at at the same time.
-    begins = max((one.t[0] for one in filled), default=0.0)
+    filled = [one for one in series if one.metric.name in ACCOUNTS and len(one.t)]
+    apart = {one.metric.name for one in filled if one.member or one.device}
+    parts: dict[tuple[str, str], list[Series]] = {}
+    for one in sorted(filled, key=lambda one: ACCOUNTS.index(one.metric.name)):
+        if one.member or one.device or one.metric.name not in apart:
+            parts.setdefault((one.member, one.device), []).append(one)
     return {
         "uuid": seat["uuid"],
         "model": seat["model"],
         "total_bytes": seat["total"],
-        "scope": "device" if "gpu_unattributed_bytes" in by_name else "process",
-        "accounts": [_account(one.part(slice(int(one.t.searchsorted(begins)), None)), one) for one in filled],
+        "scope": "device" if any(one.metric.name == "gpu_unattributed_bytes" for one in series) else "process",
+        "accounts": [account for part in parts.values() for account in _accounts(part)],
     }
+
+
+def _accounts(filled: Sequence[Series]) -> list[dict[str, Any]]:
+    # Each account holds the one before it only where both are looked at at the same time.
+    begins = max((one.t[0] for one in filled), default=0.0)
+    return [_account(one.part(slice(int(one.t.searchsorted(begins)), None)), one) for one in filled]
 
 
 def _account(common: Series, series: Series) -> dict[str, Any]:
@@ -45,6 +54,8 @@ def _account(common: Series, series: Series) -> dict[str, Any]:
     early, late = values[tenth : 2 * tenth], values[-tenth:]
     return {
         "metric": series.metric.name,
+        "member": series.member,
+        "device": series.device,
         "help": series.metric.help,
         "early": float(np.median(early if len(early) else values)),
         "late": float(np.median(late)),

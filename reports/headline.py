@@ -43,11 +43,23 @@ def grows(trial: Trial) -> str:
     said = format_rate(rate["per_hour"], rate["unit"])
     if rate["per_hour_low"] is not None:
         said += f" ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
-    said += f" in {trial['layer']}" if trial["layer"] else ""
+    said += f" in {place(trial)}" if trial["layer"] else ""
     if trial["leak_probability"] is not None:
         mark = "" if trial["calibrated"] else ", uncalibrated"
         said += f", leak probability {format_probability(trial['leak_probability'])}{mark}"
     return said
+
+
+def place(trial: Trial) -> str:
+    """The layer that leaks, and whose it is where there are several: `host_heap of rank 1 of 2`."""
+    held = trial["held_by"] or {"member": "", "device": "", "process": ""}
+    parts = (
+        ("", trial["layer"] or ""),
+        (" on ", held["device"]),
+        (" of ", held["member"]),
+        (", held by ", held["process"]),
+    )
+    return "".join(f"{word}{name}" for word, name in parts if name)
 
 
 def smallest_seen(trials: Sequence[Trial]) -> str:

@@ -67,6 +67,12 @@ class TrialInfo:
     calibrated: bool = False
     layer: str | None = None
     """The innermost layer that grows, where the verdict is leak."""
+    member: str = ""
+    """Whose layer that is, where the trial has several members."""
+    leak_device: str = ""
+    """The device that it is on, where the trial has several."""
+    process: str = ""
+    """The process that holds it, where that can be told."""
     expect: str | None = None
     """The known truth of a control: the verdict it must get; None for a trial under test."""
     expect_layers: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
+from reports import headline
 from reports.console import words
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
@@ -82,7 +83,7 @@ def _verdict(trial: Mapping[str, Any]) -> Text:
     verdict, control = trial["verdict"], trial["control"]
     text = Text(verdict or "not run", style=STYLES.get(verdict or "", "dim"))
     if trial["layer"]:
-        text.append_text(words(f" in {trial['layer']}"))
+        text.append_text(words(f" in {headline.place(trial)}"))
     if verdict == "unstable":
         text.append_text(words(f" ({trial['end_reason']})"))
     if control and control["passed"] is not None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitors.detection import calibration
+from monitors.detection import calibration, members
 from monitors.model import LAYERS, Finding, SeriesVerdict
 from monitors.units import format_rate
 
@@ -48,6 +48,12 @@ class Detection:
     """Of the layer that leaks; without a leak, of the trial's main memory layer."""
     reason: str
     """The verdict in one plain sentence."""
+    member: str = ""
+    """Of the layer that leaks; empty where the trial has a single one, or only their sum is shown to grow."""
+    device: str = ""
+    """Of the layer that leaks, where there are several."""
+    process: str = ""
+    """Of that member's tree, the process that grew, where it stands out."""
 
 
 def conclude(findings: Sequence[Finding]) -> Detection:
@@ -57,13 +63,16 @@ def conclude(findings: Sequence[Finding]) -> Detection:
     has to be surer than a leak of one alone: the probability of the trial decides.
     """
     findings = [_believable(finding) for finding in findings]
-    told = tuple(_retained(_resident(finding, findings), findings) for finding in findings)
-    leaks = sorted((f for f in told if f.verdict == "leak"), key=_depth)
-    probability = together(told)
+    told = tuple(_in_context(finding, findings) for finding in findings)
+    own, sums = members.split(told)
+    leaks = [f for f in own if f.verdict == "leak"] or [f for f in sums if f.verdict == "leak"]
+    # A sum is no further witness beside its parts: it speaks where it is surer than all of them.
+    probability = max((p for p in (together(own), together(sums)) if p is not None), default=None)
     if leaks and probability is not None and probability >= LEAK_FROM:
         return _leak(told, leaks, probability)
-    speaker = _speaker(told)
-    verdict = "inconclusive" if leaks else _without_leak(told, speaker)
+    speaker = _speaker(sums or own)
+    unclear = next((g for g in members.groups(own) if leaks or _without_leak(g, members.alone(g, own)) != "pass"), None)
+    verdict: SeriesVerdict = "inconclusive" if leaks or unclear or speaker is None else "pass"
     return Detection(
         told,
         verdict,
@@ -73,21 +82,28 @@ def conclude(findings: Sequence[Finding]) -> Detection:
         speaker.rate_per_hour if speaker else None,
         speaker.rate_per_hour_ci95 if speaker else None,
         speaker.minimum_detectable_rate_per_hour if speaker else None,
-        _calm_reason(told, verdict, speaker),
+        _calm_reason(told, leaks, unclear, speaker),
     )
+
+
+def _in_context(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """A finding in the light of the others of its member."""
+    peers = [other for other in findings if other.member == finding.member]
+    return _retained(_resident(finding, peers), peers)
 
 
 def together(findings: Sequence[Finding]) -> float | None:
     """The probability that any series leaks; None where none was judged.
 
     Layers nest: a leak in the heap shows in anonymous memory too, so series of one nest are one witness, its surest.
-    Nests are independent. That a trial leaks is taken to be as likely as not beforehand, as for a series alone; shared
-    among so many nests, each starts from less.
+    Nests, members and devices are independent. That a trial leaks is taken to be as likely as not beforehand, as for a
+    series alone; shared among so many nests, each starts from less.
     """
-    surest: dict[str, float] = {}
+    surest: dict[tuple[str, str, str], float] = {}
     for finding in findings:
         if finding.leak_probability is not None:
-            nest = next((name for name, layers in _NESTS.items() if finding.layer in layers), finding.series)
+            name = next((name for name, layers in _NESTS.items() if finding.layer in layers), finding.series)
+            nest = (name, finding.member, finding.device)
             surest[nest] = max(surest.get(nest, 0.0), finding.leak_probability)
     if not surest:
         return None
@@ -105,21 +121,19 @@ def _calibrated(findings: Sequence[Finding]) -> bool:
 
 
 def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | None) -> Detection:
-    """The headline is the innermost layer of bytes that grows, unless they are no more than a growing number may take.
-
-    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing. That two
-    layers grow does not say that one is the cause of the other: what else grows is told with its own rate.
-    """
-    counted = [f for f in leaks if f.layer in _COUNTED]
-    measured = [f for f in leaks if f.layer not in _COUNTED]
-    number = next((f for f in counted if f.layer != "python_objects" and _may_take(f, measured)), None)
-    fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
-    weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
-    head = number or (weighty or counted)[0]
-    notes = [f"{head.layer or head.series}: {head.reason}"]
+    """The headline is the member that grows fastest, and of it the layer that says most."""
+    groups = [sorted(group, key=_depth) for group in members.groups(leaks)]
+    first = max(groups, key=lambda group: max(_rates(group), default=0.0))
+    head = _head(first)
+    notes = [members.said(head, told)]
     if head.layer in _MEANINGS:
         notes.append(_MEANINGS[head.layer])
-    notes += _along(head, [f for f in leaks if f is not head])
+    notes += _along(head, [f for f in first if f is not head])
+    notes += [
+        f"{other[0].member or 'the trial'} leaks too, {_briefly(_head(other))}"
+        for other in groups
+        if other is not first
+    ]
     return Detection(
         told,
         "leak",
@@ -130,25 +144,53 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
         head.rate_per_hour_ci95,
         head.minimum_detectable_rate_per_hour,
         "; ".join(notes),
+        head.member,
+        head.device,
+        head.process,
     )
+
+
+def _head(leaks: Sequence[Finding]) -> Finding:
+    """Of one member: the innermost layer of bytes that grows, unless they are no more than a growing number may take.
+
+    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing. That two
+    layers grow does not say that one is the cause of the other: what else grows is told with its own rate.
+    """
+    counted = [f for f in leaks if f.layer in _COUNTED]
+    measured = [f for f in leaks if f.layer not in _COUNTED]
+    number = next((f for f in counted if f.layer != "python_objects" and _may_take(f, measured)), None)
+    fastest = max(_rates(measured), default=0.0)
+    weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
+    head = number or (weighty or counted)[0]
+    alike = [f for f in leaks if f.layer == head.layer and f.device and head.device]
+    return max(alike, key=lambda f: f.rate_per_hour or 0.0, default=head)
+
+
+def _rates(findings: Sequence[Finding]) -> list[float]:
+    """Of bytes."""
+    return [f.rate_per_hour or 0.0 for f in findings if f.layer not in _COUNTED]
+
+
+def _briefly(finding: Finding) -> str:
+    return f"{finding.layer or finding.series} by {format_rate(finding.rate_per_hour or 0.0, finding.unit)}"
 
 
 def _along(head: Finding, others: list[Finding]) -> list[str]:
     """What else grows. A layer that holds the one that heads shows its growth too; any other has one of its own."""
     nest = next((layers for layers in _NESTS.values() if head.layer in layers), ())
-    around = [f.layer or f.series for f in others if f.layer in nest and f.layer != "python_objects"]
+    inside = [f for f in others if f.layer in nest and f.device == head.device]
+    around = [f.layer or f.series for f in inside if f.layer != "python_objects"]
     notes = [f"Python objects grow along, {_each(f)}" for f in others if f.layer == "python_objects"][:1]
     if around:
         notes.append(f"seen in {', '.join(dict.fromkeys(around))} too")
-    apart = [f for f in others if f.layer not in nest and f.layer != "python_objects"]
-    return notes + [f"{f.layer or f.series} grows too, by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in apart]
+    apart = [f for f in others if f not in inside and f.layer != "python_objects"]
+    return notes + [f"{members.layer(f)} grows too, by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in apart]
 
 
 def _may_take(counted: Finding, measured: list[Finding]) -> bool:
     """Whether the bytes that grow are no more than so many descriptors, threads or children may take."""
     rate = counted.rate_per_hour or 0.0
-    fastest = max((f.rate_per_hour or 0.0 for f in measured), default=0.0)
-    return fastest <= rate * _COUNTED[counted.layer or ""]
+    return max(_rates(measured), default=0.0) <= rate * _COUNTED[counted.layer or ""]
 
 
 def _each(finding: Finding) -> str:
@@ -208,9 +250,13 @@ def _speaker(told: Sequence[Finding]) -> Finding | None:
     return told[0] if told else None
 
 
-def _without_leak(told: Sequence[Finding], speaker: Finding | None) -> SeriesVerdict:
-    """A series of the second rank that was too short to be judged leaves the verdict to the others."""
-    if speaker is None or speaker.verdict == "inconclusive":
+def _without_leak(told: Sequence[Finding], alone: bool) -> SeriesVerdict:
+    """Of one member. A series of the second rank that was too short to be judged leaves the verdict to the others.
+
+    alone: whether its main layer has to be clear. What is of no member, beside members, has none.
+    """
+    speaker = _speaker(told)
+    if alone and (speaker is None or speaker.verdict == "inconclusive"):
         return "inconclusive"
     return "inconclusive" if _doubtful(told) else "pass"
 
@@ -229,15 +275,23 @@ def _mute(finding: Finding) -> bool:
     return said is None or (finding.minimum_detectable_rate_per_hour is None and said <= PASS_TO)
 
 
-def _calm_reason(told: Sequence[Finding], verdict: str, speaker: Finding | None) -> str:
+def _calm_reason(
+    told: Sequence[Finding], leaks: Sequence[Finding], unclear: Sequence[Finding] | None, speaker: Finding | None
+) -> str:
     if speaker is None:
         return "there is no series to judge"
-    if verdict == "inconclusive":
-        doubtful = [f for f in told if f.verdict == "leak"] or _doubtful(told)
-        lost = speaker.verdict == "inconclusive" and speaker.unseen_seconds > 0
-        unclear = speaker if lost or not doubtful else min(doubtful, key=_depth)
-        return f"{unclear.layer or unclear.series}: {unclear.reason}"
-    heap = next((f for f in told if f.layer == "host_heap"), None)
+    if leaks or unclear:
+        return members.said(_in_doubt(leaks, unclear or told), told)
+    heap = next((f for f in told if f.layer == "host_heap" and f.member == speaker.member), None)
     retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
     note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""
-    return f"no layer keeps growing; {speaker.layer or speaker.series}: {speaker.reason}{note}"
+    return f"no layer keeps growing; {members.said(speaker, told)}{note}"
+
+
+def _in_doubt(leaks: Sequence[Finding], group: Sequence[Finding]) -> Finding:
+    """What cannot be told. A main layer that was lost says more than any doubt about another one."""
+    speaker = _speaker(group)
+    assert speaker is not None
+    doubtful = leaks or _doubtful(group)
+    lost = speaker.verdict == "inconclusive" and speaker.unseen_seconds > 0
+    return speaker if lost or not doubtful else min(doubtful, key=_depth)

@@ -132,5 +132,6 @@ def condensed(series: Iterable[Series]) -> list[Series]:
         condenser.add(one.t, one.values, one.steps)
         small = condenser.series(one.metric, one.label)
         doses = {name: np.interp(small.t, one.t, dose) for name, dose in one.doses.items()}
-        out.append(replace(small, gaps=one.gaps, holes=one.holes, doses=doses))
+        kept = replace(small, gaps=one.gaps, holes=one.holes, doses=doses)
+        out.append(replace(kept, member=one.member, device=one.device))
     return out

@@ -16,6 +16,7 @@ import numpy as np
 from monitors.detection import detectors
 from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
+from monitors.detection.holders import named
 from monitors.detection.series import Series
 from monitors.model import Finding
 
@@ -76,11 +77,13 @@ class Detector(Protocol):
 
 
 def judge(
-    series: Sequence[Series], settings: JudgeSettings | None = None, limits: Mapping[str, float] | None = None
-) -> Detection:
+    series: Sequence[Series], settings: JudgeSettings | None = None, limits: Mapping[str, float] | None = None,
+    processes: Sequence[Series] = (),
+) -> Detection:  # fmt: skip
     """Judge the series of one trial; those whose metric is not `judged` are left out.
 
     limits: how much there is, by layer, or by unit for the layers that are not named: says when it will be used up.
+    processes: series of single processes: they say which of them holds what leaks.
     """
     chosen = settings or JudgeSettings()
     known, asked = limits or {}, names()
@@ -88,7 +91,7 @@ def judge(
     for one in series:
         if one.metric.judged:
             limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
-            findings += [_judged(name, one, chosen, limit) for name in asked]
+            findings += [named(_judged(name, one, chosen, limit), processes) for name in asked]
     return conclude(findings)
 
 
@@ -96,7 +99,8 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    return exhausted(held_to_the_end(_contained(name, series, settings), series, least), series, limit)
+    found = replace(_contained(name, series, settings), member=series.member, device=series.device)
+    return exhausted(held_to_the_end(found, series, least), series, limit)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

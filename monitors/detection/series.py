@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from monitors.labels import series_name
 from monitors.model import MetricSpec
 
 Floats = npt.NDArray[np.float64]
@@ -42,6 +43,7 @@ class Series:
         (n,); `values` then holds their medians. None where every sample is one.
     samples: how many samples there were before they were condensed; 0 for as many as there are values.
     holes: the longest of the gaps, by time. The last may reach from the last sample to the end of the trial.
+    member, device: what it is of; empty for the trial as a whole, and where there is a single one.
     """
 
     metric: MetricSpec
@@ -55,11 +57,13 @@ class Series:
     means: Floats | None = None
     samples: int = 0
     holes: tuple[Hole, ...] = ()
+    member: str = ""
+    device: str = ""
 
     @property
     def name(self) -> str:
-        """`metric` or `metric{label}`."""
-        return f"{self.metric.name}{{{self.label}}}" if self.label else self.metric.name
+        """As `monitors.labels` writes it."""
+        return series_name(self.metric.name, self.member, self.device, self.label)
 
     @property
     def size(self) -> int:

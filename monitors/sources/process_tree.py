@@ -7,7 +7,7 @@ a child whose parent died is handed to someone else: both still hold the trial's
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from monitors.model import NoDataError, Roots, Target
@@ -27,15 +27,23 @@ class ProcessTree:
         self.root = root
         self.members = members
         """By pid, the root included; zombies too."""
-        self._statuses: list[ProcessStatus] | None = None
+        self._statuses: dict[int, ProcessStatus] | None = None
 
     @property
     def living(self) -> list[int]:
         """Pids of the members that still run."""
         return [pid for pid, stat in self.members.items() if stat.alive]
 
-    def statuses(self) -> list[ProcessStatus]:
+    def statuses(self) -> Collection[ProcessStatus]:
         """Of the members that still run; one that vanishes meanwhile is left out.
+
+        Raises:
+            NoDataError: as `by_pid`.
+        """
+        return self.by_pid().values()
+
+    def by_pid(self) -> Mapping[int, ProcessStatus]:
+        """The same, by pid.
 
         Raises:
             NoDataError: the root itself has ended, or lets go of its memory in order to.
@@ -45,7 +53,7 @@ class ProcessTree:
             root = read_now[self.root]
             if root is None or root.rss is None:
                 raise NoDataError(f"process {self.root} has ended")
-            self._statuses = [status for status in read_now.values() if status is not None]
+            self._statuses = {pid: status for pid, status in read_now.items() if status is not None}
         return self._statuses
 
 

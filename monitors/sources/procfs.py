@@ -134,6 +134,15 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
         raise ParseError(path, "'PID (COMMAND) STATE' and 20 numbers or more", content) from error
 
 
+def read_command_line(proc: Path, pid: int) -> tuple[str, ...]:
+    """The words of /proc/PID/cmdline; empty where the process has none, or it may not be read."""
+    try:
+        content = read(f"{proc}/{pid}/cmdline") or b""
+    except PermissionError:
+        return ()
+    return tuple(word.decode(errors="replace") for word in content.rstrip(b"\0").split(b"\0")) if content else ()
+
+
 def read_rollup(proc: Path, pid: int) -> Rollup | None:
     """/proc/PID/smaps_rollup. Costly: it holds the address space while it walks every page (milliseconds per GB).
 

@@ -28,7 +28,6 @@ _ROUTINE = ("ready", "started", "spawned", "ended", "judged")
 """Events that every trial has; they are in the table, and not on the charts."""
 _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "cannot tell",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
-_FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 def render(body: dict[str, Any], record: RunRecord) -> str:
@@ -37,7 +36,6 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         **body,
         sections=[_section(block, body, record) for block in body["blocks"]],
         words=_WORDS,
-        frameworks=_FRAMEWORKS,
         names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
 
@@ -77,15 +75,17 @@ def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: RunRecor
     by_index = {trial["index"]: trial for trial in body["trials"]}
     trials = [by_index[index] for index in block["trials"]]
     drawn = [_charts(trial, record, _longest(trials)) for trial in trials]
-    layers = [layer for layer in (*_FIRST, *LAYERS) if any(layer in one for one in drawn)]
-    shown = [layer for layer in dict.fromkeys(layers) if layer in _FIRST or _leaks(trials, layer)]
-    shown.sort(key=lambda layer: not _leaks(trials, layer))
-    folded = [layer for layer in dict.fromkeys(layers) if layer not in shown]
+    layers = dict.fromkeys((*_FIRST, *LAYERS))
+    there = dict.fromkeys(place for one in drawn for place in one)
+    places = [place for layer in layers for place in sorted(p for p in there if p[0] == layer)]
+    shown = [place for place in places if _leaks(trials, place) or _in_front(place, places)]
+    shown.sort(key=lambda place: not _leaks(trials, place))
+    folded = [place for place in places if place not in shown]
     return {
         "title": block["title"],
         "trials": trials,
-        "rows": [_row(layer, drawn) for layer in shown],
-        "folded": [_row(layer, drawn) for layer in folded],
+        "rows": [_row(place, drawn) for place in shown],
+        "folded": [_row(place, drawn) for place in folded],
     }
 
 
@@ -93,25 +93,42 @@ def _longest(trials: Sequence[Mapping[str, Any]]) -> float:
     return max((trial["seconds"] or 0.0 for trial in trials), default=0.0)
 
 
-def _leaks(trials: Sequence[Mapping[str, Any]], layer: str) -> bool:
-    return any(trial["layer"] == layer for trial in trials)
+Place = tuple[str, str, str]
+"""Layer, member and device of a chart."""
+_FEW = 2
+"""Members and devices that are all shown; of more, those that leak and their sum."""
 
 
-def _row(layer: str, drawn: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    cells = [one.get(layer) for one in drawn]
+def _leaks(trials: Sequence[Mapping[str, Any]], place: Place) -> bool:
+    return any((trial["layer"], *_holder(trial)) == place for trial in trials)
+
+
+def _holder(trial: Mapping[str, Any]) -> tuple[str, str]:
+    held = trial["held_by"]
+    return (held["member"], held["device"]) if held else ("", "")
+
+
+def _in_front(place: Place, places: Sequence[Place]) -> bool:
+    layer, *of = place
+    return layer in _FIRST and (not any(of) or sum(p[0] == layer and any(p[1:]) for p in places) <= _FEW)
+
+
+def _row(place: Place, drawn: Sequence[Mapping[Place, Any]]) -> dict[str, Any]:
+    cells = [one.get(place) for one in drawn]
     about = next(cell["help"] for cell in cells if cell)
-    return {"layer": layer, "about": about, "cells": cells}
+    return {"title": " · ".join(name for name in place if name), "about": about, "cells": cells}
 
 
-def _charts(trial: Mapping[str, Any], record: RunRecord, end: float) -> dict[str, dict[str, Any]]:
-    """One chart for each judged layer of a trial."""
+def _charts(trial: Mapping[str, Any], record: RunRecord, end: float) -> dict[Place, dict[str, Any]]:
+    """One chart for each judged layer of each member and device of a trial."""
     findings = {finding.series: finding for finding in record.findings(trial["index"])}
     events = [e for e in record.events() if e.trial == trial["index"] and e.kind not in _ROUTINE]
-    cells: dict[str, dict[str, Any]] = {}
+    cells: dict[Place, dict[str, Any]] = {}
     for series in record.series(trial["index"]):
         layer = series.metric.layer
-        if layer is not None and layer not in cells and series.metric.judged and len(series.t):
-            cells[layer] = _cell(series, findings.get(series.name), events, trial["framework"], end)
+        place = (layer or "", series.member, series.device)
+        if layer is not None and place not in cells and series.metric.judged and len(series.t):
+            cells[place] = _cell(series, findings.get(series.name), events, trial["framework"], end)
     return cells
 
 

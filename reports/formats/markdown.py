@@ -7,6 +7,7 @@ from typing import Any
 
 from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
+from reports import headline
 from reports.record import RunRecord
 
 FILE = "report.md"
@@ -46,7 +47,7 @@ def _row(trial: Mapping[str, Any]) -> str:
         _growth(trial["rate"]),
         format_rate(limit["per_hour"], limit["unit"]) if limit else _ABSENT,
         _ABSENT if probability is None else format_probability(probability),
-        _text(trial["layer"]) if trial["layer"] else _ABSENT,
+        _text(headline.place(trial)) if trial["layer"] else _ABSENT,
     )
     return f"| {' | '.join(cells)} |"
 

@@ -19,6 +19,7 @@ from monitors.latest import Latest
 from monitors.model import Event, Target
 from monitors.round import RoundResult
 from soak.engine.clock import Clock
+from soak.engine.roster import Roster
 from soak.engine.samplers import DeviceTarget, MakeRound, MemberTarget, TrialRounds, TrialTarget
 from soak.errors import RecordError
 from soak.record.store import Store
@@ -36,7 +37,9 @@ Look = Callable[[str], tuple[Snapshot | None, str]]
 class MemberFeed:
     """What is known of one running member, handed from the supervisor's thread to the recorder's."""
 
-    def __init__(self, name: str, pid: int, devices: Sequence[str] = (), judged: bool = True) -> None:
+    def __init__(
+        self, name: str, pid: int, devices: Sequence[str] = (), judged: bool = True, protocol: str = "wire"
+    ) -> None:
         """Begin one.
 
         Args:
@@ -44,8 +47,9 @@ class MemberFeed:
             pid: root of its process tree.
             devices: UUIDs of its GPUs, in the order in which it sees them; none on the processor.
             judged: whether growth of what it holds is held against the trial. A client is only recorded.
+            protocol: how it tells how it goes: `wire`, or `none`. Who speaks none counts no steps.
         """
-        self.name, self.pid, self.devices, self.judged = name, pid, tuple(devices), judged
+        self.name, self.pid, self.devices, self.judged, self.protocol = name, pid, tuple(devices), judged, protocol
         self.strays: frozenset[int] = frozenset()
         """Processes of the member that left its tree; replaced whole."""
         self._lock = threading.Lock()
@@ -102,6 +106,12 @@ class Feed:
         self._several = max(expected, len(members)) > 1
         self._lock = threading.Lock()
 
+    @property
+    def members(self) -> tuple[MemberFeed, ...]:
+        """Those that run now; another tuple when one has come or gone."""
+        with self._lock:
+            return self._members
+
     def joined(self, member: MemberFeed) -> None:
         """A further member has started."""
         with self._lock:
@@ -146,6 +156,7 @@ class Feed:
 class _Followed:
     feed: Feed
     rounds: TrialRounds
+    roster: Roster
     last: float
     """Monotonic time of its last round, or up to which none was due."""
     interval: float
@@ -181,7 +192,8 @@ class Recorder:
         """Sample this trial from the next round on."""
         with self._lock:
             now, interval = self._clock.monotonic(), self._interval * self.stretch
-            self._followed[feed.trial] = _Followed(feed, TrialRounds(self._make_round), now, interval)
+            rounds, roster = TrialRounds(self._make_round), Roster(self._store, feed.trial)
+            self._followed[feed.trial] = _Followed(feed, rounds, roster, now, interval)
 
     def leave(self, trial: int, until: float | None = None) -> None:
         """No further round of this trial begins; returns when one under way is written.
@@ -242,6 +254,7 @@ class Recorder:
             self.latest.put(feed.trial, result.samples)
             self.latest.put_health(feed.trial, now, result.health)
             try:
+                each.roster.update(feed.members, missed.last - feed.started)
                 self._record_gap(missed, now)
                 if result.samples:
                     self._store.add_round(feed.trial, now - feed.started, (*result.samples, *result.of_itself()))

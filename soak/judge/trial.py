@@ -17,7 +17,9 @@ from typing import Any
 
 from monitors.detection.alarm import holds_evidence
 from monitors.detection.condense import condensed
+from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
+from monitors.detection.members import split
 from monitors.detection.series import Series
 from monitors.model import LAYERS, Event
 from monitors.units import format_duration
@@ -30,8 +32,9 @@ from soak.record.reader import Record, open_record
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
     """Verdict, numbers and findings of one trial, as JSON values."""
     broke = _broke(record, trial)
-    series = _judged_series(record, trial, broke)
-    detection = judge(series, settings, limits_of(record.run().environment, trial)) if series else None
+    series, processes = _judged_series(record, trial, broke)
+    limits = limits_of(record.run().environment, trial)
+    detection = judge(series, settings, limits, processes) if series else None
     shown = Shown(detection.verdict, detection.reason) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     loss = record.loss(trial.index)
@@ -44,6 +47,9 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict
         "leak_probability": detection.leak_probability if detection else None,
         "calibrated": bool(detection and detection.calibrated),
         "layer": layer,
+        "member": detection.member if detection and layer else "",
+        "leak_device": detection.device if detection and layer else "",
+        "process": detection.process if detection and layer else "",
         "control_passed": None,
         "findings": [asdict(finding) for finding in detection.findings] if detection else [],
     }
@@ -59,20 +65,23 @@ def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings
 
     alpha: chance of a false alarm over the whole trial, which its series share.
     """
-    series = _judged_series(record, trial, _broke(record, trial))
+    series, processes = _judged_series(record, trial, _broke(record, trial))
     if not series:
         return {"holds": []}
-    detection = judge(series, settings, limits_of(record.run().environment, trial))
+    detection = judge(series, settings, limits_of(record.run().environment, trial), processes)
     named, share = {one.name: one for one in series}, alpha / len(series)
+    holds = [f for f in detection.findings if holds_evidence(f, share, named[f.series])]
     return {
         "verdict": detection.verdict,
         "reason": detection.reason,
         "leak_probability": detection.leak_probability,
         "layer": detection.layer,
+        "member": detection.member,
+        "leak_device": detection.device,
+        "process": detection.process,
         "findings": [asdict(finding) for finding in detection.findings],
-        "holds": [
-            finding.series for finding in detection.findings if holds_evidence(finding, share, named[finding.series])
-        ],
+        # What a member's series shows, the sum of all shows too: it is told once.
+        "holds": [finding.series for finding in split(holds)[0]] or [finding.series for finding in holds],
     }
 
 
@@ -86,11 +95,12 @@ def _broke(record: Record, trial: TrialInfo) -> Event | None:
     return next((e for e in record.events() if e.trial == trial.index and e.data.get("breaks")), None)
 
 
-def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> list[Series]:
-    """What is judged: what was sampled before the device broke."""
+def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> tuple[list[Series], list[Series]]:
+    """What is judged, and series of single processes: what was sampled before the device broke."""
     end = broke.t if broke else math.inf
-    known = (s.part(slice(0, int(s.t.searchsorted(end)))) for s in record.series(trial.index) if s.metric.judged)
-    return condensed(s for s in known if len(s.t))
+    asked = [s for s in record.series(trial.index) if s.metric.judged or s.metric.name == PROCESS]
+    known = [part for s in asked if len((part := s.part(slice(0, int(s.t.searchsorted(end))))).t)]
+    return condensed(s for s in known if s.metric.judged), condensed(s for s in known if not s.metric.judged)
 
 
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:

@@ -17,12 +17,10 @@ from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import StreamSpec
 
-Framework = Literal["torch", "tensorflow", "none"]
 Mode = Literal["train", "infer"]
-Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 MOST_REPEATS = 1000
 MOST_TABLES = 1000
@@ -93,9 +91,9 @@ class TrialTable:
     """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
 
     workload: Word
-    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
-    execution: list[Execution] | Execution = "eager"
+    execution: list[Word] | Word = executions.DEFAULT
     name: Word = ""
     duration: Duration | None = None
     stream_time: Duration | None = None
@@ -198,7 +196,7 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
 def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
-        trial = dataclasses.replace(trial, framework="none")
+        trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
     _environment(path, f"{key}.env", trial.env)

@@ -32,7 +32,7 @@ EVENTS = pa.schema(
 )  # fmt: skip
 """One row an event. trial: its name; null for what happened to the run. data: JSON."""
 _TEXTS = ("name", "workload", "framework", "mode", "execution", "block", "arm", "device", "state", "end_reason",
-          "end_message", "verdict", "reason", "layer", "expect")  # fmt: skip
+          "end_message", "verdict", "reason", "layer", "member", "leak_device", "process", "expect")  # fmt: skip
 _FACTS = {
     **dict.fromkeys(_TEXTS, pa.string()), "index": pa.int64(), "seed": pa.int64(), "seconds": pa.float64(),
     "leak_probability": pa.float64(), "calibrated": pa.bool_(), "control_passed": pa.bool_(),
@@ -66,8 +66,8 @@ def _batch(series: Series, started: float | None) -> pa.RecordBatch:
     time = pa.nulls(count, _TIME)
     if started is not None:
         time = pa.array(np.round((started + series.t) * 1e6).astype("int64")).cast(_TIME)
-    words = {"metric": metric.name, "member": getattr(series, "member", ""), "device": getattr(series, "device", ""),
-             "label": series.label, "layer": metric.layer or "", "unit": metric.unit}  # fmt: skip
+    words = {"metric": metric.name, "member": series.member, "device": series.device, "label": series.label,
+             "layer": metric.layer or "", "unit": metric.unit}  # fmt: skip
     columns = {"t": pa.array(series.t), "time": time, "value": pa.array(series.values)}
     columns |= {name: _repeated(word, count) for name, word in words.items()}
     return pa.RecordBatch.from_arrays([columns[name] for name in SAMPLES.names], schema=SAMPLES)
@@ -100,7 +100,7 @@ def verdicts(record: RunRecord) -> pa.Table:
 def _verdict(record: RunRecord, trial: TrialInfo, run_verdict: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(trial, name) for name in _FACTS}
     row |= {"trial": row.pop("name"), "started": _time(trial.started), "run_verdict": run_verdict}
-    finding = speaker(record.findings(trial.index), trial.layer)
+    finding = speaker(record.findings(trial.index), trial)
     if finding is None:
         return row
     low, high = finding.rate_per_hour_ci95 or (None, None)

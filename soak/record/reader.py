@@ -10,20 +10,18 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from monitors import program
-from monitors.detection.doses import rises
 from monitors.detection.series import Floats, Series, from_rounds
 from monitors.model import Event, Finding, Loss
 from monitors.text import json_value
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
 from soak.plan.block import of_record
+from soak.record.counts import Counts
+from soak.record.formats import SeriesRow
 from soak.record.rows import is_file
 from soak.record.store import FILE, Store
 from soak.record.write_ahead import lost_pages
 
-DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
-"""What growth is stated for each of, besides steps."""
 _DAMAGED = "(damaged)"
 _TEXTS = ("name", "soak_version", "command", "config_path", "config_text")
 """Facts of a run that its report can do without."""
@@ -39,6 +37,9 @@ class Judgement:
     leak_probability: float | None = None
     calibrated: bool = False
     layer: str | None = None
+    member: str = ""
+    leak_device: str = ""
+    process: str = ""
     control_passed: bool | None = None
     findings: tuple[Finding, ...] = ()
 
@@ -137,21 +138,25 @@ class Record:
             self._store.damage.torn.add("round")
             rounds = [(t, data) for t, data in rounds if len(data) <= 8 * width]
         t, table = _table(rounds, width)
-        kept = {i: specs[i][0] for i in sorted(specs) if 0 <= i < width}
-        names = {spec.name: i for i, spec in reversed(kept.items())}
-        counts = {name: table[:, names[name]] for name in ("steps", *DOSES) if name in names}
-        own = {i: specs[i][1] for i, spec in kept.items() if spec.name == program.VALUE.name}
-        told = {label: table[:, i] for i, label in own.items()}
-        counts |= {name: values for name, values in told.items() if name not in counts and rises(values)}
-        # Every worker counts its steps: where none was sampled, none was done.
-        steps = counts.pop("steps", np.zeros(len(t)))
-        end, pauses = self._end(trial, t), self._pauses(trial)
+        kept = {i: specs[i] for i in sorted(specs) if 0 <= i < width}
+        members = self._store.members(trial)
+        ends = {member.name: member.ended for member in members if member.ended is not None}
+        counts, end, pauses = Counts(kept, table, members), self._end(trial, t), self._pauses(trial)
         return [
-            from_rounds(
-                spec, specs[i][1], t, table[:, i], *((steps, None, counts, pauses) if spec.judged else ())
-            ).until(end if spec.judged else 0.0, pauses)
-            for i, spec in kept.items()
+            self._one(row, t, table[:, i], counts, min(end, ends.get(row.member, end)), pauses)
+            for i, row in kept.items()
         ]
+
+    def _one(
+        self, row: SeriesRow, t: Floats, values: Floats, counts: Counts, end: float,
+        pauses: Sequence[tuple[float, float]],
+    ) -> Series:  # fmt: skip
+        """One series, held against the end of its member where it is judged."""
+        if not row.judged:
+            return replace(from_rounds(row.spec, row.label, t, values), member=row.member, device=row.device)
+        steps, doses = counts.of(row.member)
+        whole = from_rounds(row.spec, row.label, t, values, steps, None, doses, pauses).until(end, pauses)
+        return replace(whole, member=row.member, device=row.device)
 
     def loss(self, trial: int) -> Loss:
         """What is lost of a trial's samples, once its series were read."""
@@ -199,7 +204,17 @@ class Record:
         self._adopted[trial] = msgspec.convert(json_value(judgement, finite=False), Judgement)
 
 
-JUDGED_FIELDS = ("verdict", "reason", "leak_probability", "calibrated", "layer", "control_passed")
+JUDGED_FIELDS = (
+    "verdict",
+    "reason",
+    "leak_probability",
+    "calibrated",
+    "layer",
+    "member",
+    "leak_device",
+    "process",
+    "control_passed",
+)
 
 
 def open_record(folder: Path) -> Record:

@@ -1,8 +1,8 @@
-"""Rows of a record in SQLite, numbered and with checksums: the only file with SQL. `store` knows what they mean.
+"""Rows of a record in SQLite, numbered and with checksums. `formats` has its tables; `store` knows what they mean.
 
 Every row has an id, counted up in its table by the one process that writes, and a checksum of all that it holds. So
-what is damaged is told from what was written, and what is missing is noticed. Version 1, without either, is still
-read, and closed. Standard library only, as the supervisor writes with it.
+what is damaged is told from what was written, and what is missing is noticed. Older formats are still read, and
+closed. Light, as the supervisor writes with it.
 """
 
 from __future__ import annotations
@@ -17,58 +17,9 @@ from typing import Any, Self
 
 from soak.errors import RecordError
 from soak.record.damage import checksum
+from soak.record.formats import FORMATS, SCHEMA, VERSION, version_of
 from soak.record.salvage import Row, salvaged
 
-VERSION = 2
-
-_SCHEMA = """
-CREATE TABLE meta(id INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE trial(id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE judgement(id INTEGER PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE series(
-  id INTEGER PRIMARY KEY, trial INTEGER NOT NULL, position INTEGER NOT NULL, metric TEXT NOT NULL, label TEXT NOT NULL,
-  spec TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE round(
-  id INTEGER PRIMARY KEY, trial INTEGER NOT NULL, n INTEGER NOT NULL, t REAL NOT NULL, data BLOB NOT NULL,
-  crc INTEGER NOT NULL);
-CREATE TABLE event(
-  id INTEGER PRIMARY KEY, trial INTEGER, t REAL NOT NULL, wall REAL NOT NULL, kind TEXT NOT NULL,
-  message TEXT NOT NULL, data TEXT NOT NULL, crc INTEGER NOT NULL);
-"""
-COLUMNS = {
-    "meta": ("id", "key", "value"),
-    "trial": ("id", "name", "body"),
-    "judgement": ("id", "body"),
-    "series": ("id", "trial", "position", "metric", "label", "spec"),
-    "round": ("id", "trial", "n", "t", "data"),
-    "event": ("id", "trial", "t", "wall", "kind", "message", "data"),
-}
-"""Of each table; the checksum of all of them stands behind them."""
-_SCANS = {
-    name: f"SELECT {', '.join(columns)}, crc FROM {name} WHERE id >= ?{{of}} ORDER BY id"  # noqa: S608  (no input)
-    for name, columns in COLUMNS.items()
-}
-_PUTS = {
-    name: f"INSERT INTO {name} VALUES({', '.join('?' * (len(columns) + 1))}) ON CONFLICT(id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in (*columns[1:], "crc"))
-    for name, columns in COLUMNS.items()
-}
-_PUTS["round"] = _PUTS["round"].partition(" ON CONFLICT")[0]  # never written twice, and every second
-_SCANS_1 = {
-    "meta": "SELECT 0, key, value FROM meta WHERE 0 >= ?",
-    "trial": "SELECT id, name, body FROM trial WHERE id >= ? ORDER BY id",
-    "judgement": "SELECT id, judgement FROM trial WHERE id >= ? AND judgement IS NOT NULL ORDER BY id",
-    "series": "SELECT position, trial, position, metric, label, spec FROM series WHERE 0 >= ?{of}",
-    "round": "SELECT rowid, trial, rowid, t, data FROM round WHERE rowid >= ?{of} ORDER BY rowid",
-    "event": "SELECT id, trial, t, wall, kind, message, data FROM event WHERE id >= ? ORDER BY id",
-}
-_PUTS_1 = {
-    "meta": "INSERT OR REPLACE INTO meta(key, value) VALUES(:key, :value)",
-    "trial": "INSERT INTO trial(id, name, body) VALUES(:id, :name, :body) "
-    "ON CONFLICT(id) DO UPDATE SET body = excluded.body",
-    "judgement": "UPDATE trial SET judgement = :body WHERE id = :id",
-    "event": "INSERT INTO event(trial, t, wall, kind, message, data) VALUES(:trial, :t, :wall, :kind, :message, :data)",
-}
 Put = tuple[str, int, *tuple[Any, ...]]
 """A row to be written: its table, its id, the rest of it."""
 
@@ -78,6 +29,7 @@ class Rows:
 
     def __init__(self, connection: sqlite3.Connection, path: Path, version: int, writes: bool) -> None:
         self.path, self.version, self.writes = path, version, writes
+        self._format = FORMATS[version]
         self.torn: set[str] = set()
         """Tables of which something could not be read, or was not whole."""
         self._db = connection
@@ -102,7 +54,7 @@ class Rows:
             db.execute("PRAGMA journal_size_limit=4194304")
             # KiB. The default of 2 MiB fills over the first hour: growth of the tester, for pages it never reads again.
             db.execute("PRAGMA cache_size=-128")
-            db.executescript(_SCHEMA)
+            db.executescript(SCHEMA)
         except sqlite3.Error as error:
             raise RecordError(f"{path}: the record cannot be made: {error}") from error
         return cls(db, path, VERSION, writes=True)
@@ -122,12 +74,16 @@ class Rows:
                 db = sqlite3.connect(f"{quoted}?{query}", uri=True, check_same_thread=False, isolation_level=None)
                 # So that a file that was cut short is read as far as it goes; nothing is written here.
                 db.execute("PRAGMA writable_schema=ON")
-                columns = [row[1] for name in ("meta", "round") for row in db.execute(f"PRAGMA table_info({name})")]
+                columns = {
+                    name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
+                    for name in ("meta", "round", "series")
+                }
             except sqlite3.Error as error:
                 failure = str(error)
                 continue
-            if "key" in columns and "data" in columns:
-                return cls(db, path, VERSION if "crc" in columns else 1, writes=False)
+            version = version_of(columns)
+            if version is not None:
+                return cls(db, path, version, writes=False)
             failure = "its tables are not those of a record"
         raise RecordError(f"{path}: not a readable record: {failure}")
 
@@ -162,8 +118,10 @@ class Rows:
 
     def scan(self, table: str, trial: int | None = None) -> Iterator[Row]:
         """Rows that are whole, ascending by id, some perhaps twice; of one trial, or all."""
+        if table not in self._format.scans:
+            return
         of = "" if trial is None else f" AND trial = {trial:d}"
-        sql = (_SCANS_1 if self.version == 1 else _SCANS)[table].format(of=of)
+        sql = self._format.scans[table].format(of=of)
 
         def read(low: int, one: bool) -> Iterator[Row]:
             try:
@@ -173,13 +131,13 @@ class Rows:
                 raise
 
         def intact(row: Row) -> bool:
-            if self.version == 1 or checksum(table, *row[:-1]) == row[-1]:
+            if not self._format.checked or checksum(table, *row[:-1]) == row[-1]:
                 return True
             self.torn.add(table)
             return False
 
         for row in salvaged(read, intact, sqlite3.Error):
-            yield row if self.version == 1 else row[:-1]
+            yield row[:-1] if self._format.checked else row
 
     def write(self, *rows: Put) -> None:
         """Write rows in one transaction; a row replaces that of its id.
@@ -201,9 +159,9 @@ class Rows:
                 raise RecordError(f"{self.path}: the record cannot be written: {error}") from error
 
     def _statement(self, table: str, row: Sequence[Any]) -> tuple[str, Any]:
-        if self.version == 1:
-            return _PUTS_1[table], dict(zip(COLUMNS[table], row, strict=True))
-        return _PUTS[table], (*row, checksum(table, *row))
+        if not self._format.checked:
+            return self._format.puts[table], dict(zip(self._format.columns[table], row, strict=True))
+        return self._format.puts[table], (*row, checksum(table, *row))
 
 
 _UNKNOWN = (-1, -1)

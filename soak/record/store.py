@@ -21,15 +21,20 @@ from typing import Any, Self
 
 import msgspec
 
-from monitors.model import Event, Loss, MetricSpec, Sample
+from monitors.model import Event, Loss, Sample
 from monitors.text import json_value, long_text, without_credentials
 from soak.errors import RecordError
 from soak.record.damage import Damage
-from soak.record.rows import VERSION, Put, Rows
+from soak.record.formats import READABLE, VERSION, MemberInfo, SeriesRow, described, series_row
+from soak.record.rows import Put, Rows
 
 FILE = "record.sqlite"
 COUNTED = "counted"
 """The fact that tells how many rows of each kind there are."""
+
+
+_Key = tuple[str, str, str, str]
+"""Metric, member, device and label: what tells a series apart."""
 
 
 class Store:
@@ -41,12 +46,12 @@ class Store:
         """What could not be read so far."""
         self._rows = rows
         self._numbering = threading.Lock()
-        self._positions: dict[int, dict[tuple[str, str], int]] = {}
+        self._positions: dict[int, dict[_Key, int]] = {}
         self._rounds: dict[int, int] = {}
         """How many rounds of each trial were written."""
         self._keys: dict[str, int] = {}
         self._judged: set[int] = set()
-        self._last = {"trial": -1, "series": 0, "round": 0, "event": 0}
+        self._last = {"trial": -1, "series": 0, "round": 0, "event": 0, "member": 0}
         """The last id of each table."""
         self._conceal: Callable[[str], str] = without_credentials
 
@@ -90,7 +95,8 @@ class Store:
         said = self.meta().get("version", version if "meta" in self._rows.torn else None)
         if said != version:
             self._rows.close()
-            raise RecordError(f"{self.path}: a record of version {said}; this soak reads versions 1 and {VERSION}")
+            known = ", ".join(map(str, READABLE))
+            raise RecordError(f"{self.path}: a record of version {said}; this soak reads versions {known}")
 
     def _count_on(self) -> None:
         """Number further rows behind those that are there."""
@@ -107,7 +113,7 @@ class Store:
 
     def close(self) -> None:
         """Write how much there is, if this process wrote; leave one file, and let go of it."""
-        if self._rows.writes and self._rows.version == VERSION:
+        if self._rows.writes and self._rows.version > 1:
             with contextlib.suppress(RecordError):
                 self.put_meta(COUNTED, self._counts())
         self._rows.close()
@@ -175,17 +181,20 @@ class Store:
         """Write one round: `samples` taken at `t` seconds since the trial began."""
         positions = self._positions.setdefault(trial, {})
         known, rows = len(positions), list[Put]()
+        places = []
         for sample in samples:
-            key = (sample.metric.name, sample.label)
-            if key not in positions:
-                positions[key] = len(positions)
-                spec = self._json(_spec_body(sample.metric))
-                number, (metric, label) = self._last["series"] + len(rows) + 1, map(self.fit, key)
-                rows.append(("series", number, trial, positions[key], metric, label, spec))
+            key = (sample.metric.name, sample.member, sample.device, sample.label)
+            place = positions.get(key)
+            if place is None:
+                place = positions[key] = len(positions)
+                rows.append(
+                    ("series", self._last["series"] + len(rows) + 1, trial, place, *described(sample, self.fit))
+                )
+            places.append(place)
         values = array("d", [float("nan")]) * len(positions)
-        for sample in samples:
+        for place, sample in zip(places, samples, strict=True):
             try:
-                values[positions[sample.metric.name, sample.label]] = sample.value
+                values[place] = sample.value
             except (TypeError, OverflowError):
                 continue  # what is no number is absent; a context manager for each value takes half the time of a round
         n, number = self._rounds.get(trial, 0), self._last["round"] + 1
@@ -199,13 +208,28 @@ class Store:
         self._rounds[trial], self._last["round"] = n + 1, number
         self._last["series"] += len(rows)
 
-    def series(self, trial: int) -> dict[int, tuple[MetricSpec, str]]:
-        """Metric and label of each series of a trial that can be read, by their position in a round's values."""
-        found: dict[int, tuple[MetricSpec, str]] = {}
-        for _, _, position, _, label, spec in self._rows.scan("series", trial):
+    def series(self, trial: int) -> dict[int, SeriesRow]:
+        """What each series of a trial that can be read is of, by its position in a round's values."""
+        found: dict[int, SeriesRow] = {}
+        for row in self._rows.scan("series", trial):
             with self._noting("series"):
-                found[position] = (msgspec.convert(_parsed(spec), MetricSpec), str(label))
+                found[row[2]] = series_row(self._rows.version, row)
         return found
+
+    def put_member(self, number: int | None, member: MemberInfo) -> int:
+        """Write what is known of a member of a trial; with the number it got, this replaces what was known."""
+        if number is None:
+            self._last["member"] += 1
+            number = self._last["member"]
+        body = (self.fit(member.name), int(member.judged), member.protocol, member.ended)
+        self._rows.write(("member", number, member.trial, *body))
+        return number
+
+    def members(self, trial: int) -> list[MemberInfo]:
+        """Those of a trial that can be read, in the order in which they started; none in older records."""
+        rows = {row[0]: row[1:] for row in self._rows.scan("member", trial)}
+        return [MemberInfo(of, name, bool(judged), said, ended)
+                for _, (of, name, judged, said, ended) in sorted(rows.items())]  # fmt: skip
 
     def rounds(self, trial: int) -> list[tuple[float, bytes]]:
         """Time and packed values of each round of a trial that can be read, oldest first."""
@@ -216,7 +240,7 @@ class Store:
                 rows[n] = (t, data)
             else:
                 self.damage.torn.add("round")
-        if self._rows.version == VERSION:
+        if self._rows.version > 1:
             written = max(told or 0, max(rows, default=-1) + 1)
             torn = told is None and "round" in self._rows.torn
             self.damage.losses[trial] = Loss(written, written - len(rows), torn=torn)
@@ -275,10 +299,3 @@ def _stored(time: float) -> float:
 
 def _is_round(t: object, data: object) -> bool:
     return isinstance(t, float) and math.isfinite(t) and isinstance(data, bytes) and len(data) % 8 == 0
-
-
-def _spec_body(spec: MetricSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name, "unit": spec.unit, "help": spec.help, "layer": spec.layer, "judged": spec.judged,
-        "counter": spec.counter,
-    }  # fmt: skip

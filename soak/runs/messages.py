@@ -38,6 +38,12 @@ class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
     rate_per_hour_ci95: tuple[float, float] | None = None
     minimum_detectable_rate_per_hour: float | None = None
     hours_to_exhaustion: float | None = None
+    member: str = ""
+    """Whose series it is, where the trial has several members."""
+    device: str = ""
+    """What it is on, where the trial has several devices."""
+    process: str = ""
+    """The process of the member's tree that grew, where that can be told."""
 
 
 class Outlook(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,6 +54,22 @@ class Outlook(msgspec.Struct, frozen=True, omit_defaults=True):
     leak_probability: float | None = None
     layer: str | None = None
     findings: tuple[Estimate, ...] = ()
+    member: str = ""
+    """Whose layer it is, where the trial has several members."""
+    leak_device: str = ""
+    """What that is on, where the trial has several devices."""
+    process: str = ""
+    """The process that holds it, where that can be told."""
+
+
+class LastValue(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """The last value of one series."""
+
+    metric: str
+    value: float
+    member: str = ""
+    device: str = ""
+    label: str = ""
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -77,8 +99,7 @@ class TrialState(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_bytes: float | None = None
     sampled: float | None = None
     """Seconds since its last round of samples; None before the first."""
-    samples: tuple[tuple[str, str, float], ...] = ()
-    """Metric, label and value of every series."""
+    samples: tuple[LastValue, ...] = ()
     latency: tuple[float, ...] = ()
     """Steps that took at most each of `wire.LATENCY_BOUNDS`, then all steps, then the sum of their seconds."""
     samplers: Mapping[str, Sampling] = {}
@@ -244,6 +265,7 @@ def outlook_of(body: Mapping[str, Any]) -> Outlook:
         body.get("leak_probability"),
         body.get("layer"),
         tuple(msgspec.convert(finding, Estimate) for finding in body.get("findings", ())),
+        *(str(body.get(name, "")) for name in ("member", "leak_device", "process")),
     )
 
 
@@ -254,7 +276,9 @@ def _running(status: TrialStatus) -> TrialState:
         device=device_of(trial), control=trial.expect is not None, phase=status.phase, elapsed=status.elapsed,
         done=status.done, time_left=status.time_left, bytes_per_hour=status.bytes_per_hour,
         memory_bytes=status.memory_bytes, sampled=status.sampled,
-        samples=tuple((s.metric.name, s.label, s.value) for s in status.samples), latency=_latency(status.counters),
+        samples=tuple(
+            LastValue(s.metric.name, s.value, s.member, s.device, s.label) for s in status.samples if s.metric.live
+        ), latency=_latency(status.counters),
         samplers={n: Sampling(h.outcome, h.seconds, h.failures) for n, h in status.health.items()},
         outlook=outlook_of(seen) if seen and "verdict" in seen else None, alarms=tuple(sorted(status.alarms)),
     )  # fmt: skip

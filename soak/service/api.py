@@ -9,6 +9,7 @@ import msgspec
 
 from soak import __version__
 from soak.runs import messages
+from soak.service.amounts import by_layer, by_member
 from soak.service.archive import RunEntry
 from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
@@ -23,6 +24,14 @@ class WaitingRun(msgspec.Struct):
     since: float
     """Unix time."""
     reason: str
+
+
+class HeldBy(msgspec.Struct):
+    """Whose a layer is that leaks; empty where there is a single one, or it cannot be told."""
+
+    member: str
+    device: str
+    process: str
 
 
 class RunningTrial(msgspec.Struct):
@@ -40,10 +49,13 @@ class RunningTrial(msgspec.Struct):
     time_left: float | None
     memory: dict[str, float]
     """Bytes by layer."""
+    members: dict[str, dict[str, float]]
+    """The same of each member; empty where the trial has a single one."""
     bytes_per_hour: float | None
     leak_probability: float | None
     """As of the last look; null before the first."""
     layer: str | None
+    held_by: HeldBy | None
     reason: str
     alarms: list[str]
 
@@ -56,6 +68,7 @@ class EndedTrial(msgspec.Struct):
     reason: str
     leak_probability: float | None
     layer: str | None
+    held_by: HeldBy | None
     control_passed: bool | None
 
 
@@ -154,7 +167,7 @@ def status(
 def _run(now: Any, layers: Mapping[str, str]) -> RunningRun:
     ended = [
         EndedTrial(j.trial, j.outlook.verdict, j.outlook.reason, j.outlook.leak_probability, j.outlook.layer,
-                   j.control_passed)
+                   _held_by(j.outlook), j.control_passed)
         for j in now.judged
     ]  # fmt: skip
     return RunningRun(
@@ -168,10 +181,17 @@ def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTria
     return RunningTrial(
         trial.name, trial.workload, trial.framework, trial.mode, trial.device, trial.control, trial.phase,
         trial.elapsed, trial.done, trial.time_left,
-        {layers[name]: value for name, _, value in trial.samples if name in layers},
+        by_layer(trial, layers), by_member(trial, layers),
         trial.bytes_per_hour, seen.leak_probability if seen else None, seen.layer if seen else None,
-        seen.reason if seen else "", list(trial.alarms),
+        _held_by(seen), seen.reason if seen else "", list(trial.alarms),
     )  # fmt: skip
+
+
+def _held_by(outlook: messages.Outlook | None) -> HeldBy | None:
+    """None where nothing tells more than the layer does."""
+    if outlook is None or not (outlook.member or outlook.leak_device or outlook.process):
+        return None
+    return HeldBy(outlook.member, outlook.leak_device, outlook.process)
 
 
 def schedule_of(schedule: ScheduleTable, history: History, next_runs: Mapping[str, float]) -> Schedule:

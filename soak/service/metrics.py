@@ -1,8 +1,8 @@
 """The board as Prometheus metrics: a collector that reads what is known and waits for nothing.
 
-Labels are bounded by the configs: schedule, trial, workload, framework, mode, device, layer. A trial's series go when
-it ends. `soak_<name>` is the metric of that name that a sampler takes; amounts of memory in a layer are one family,
-`soak_memory_bytes`.
+Labels are bounded by the configs: schedule, trial, workload, framework, mode, device, member, layer. A trial's series
+go when it ends. `soak_<name>` is the metric of that name that a sampler takes; amounts of memory in a layer are one
+family, `soak_memory_bytes`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,19 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from monitors.catalog import all_specs
+from monitors.catalog import all_specs, scopes
 from monitors.model import MetricSpec
 from monitors.round import FAILURES
 from soak import __version__
 from soak.runs import messages
 from soak.service.history import History
 from soak.service.state import PATIENCE, Now, ServiceState, unsampled
+from soak.service.trial_metrics import TRIAL, labels_of, outlooks, samples
 from soak.service.troubles import KINDS
 from workloads.protocol import wire
 
-TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
 PHASES = ("starting", "stepping", "dumping", "stopping", "killed")
 VERDICTS = ("pass", "leak", "unstable", "inconclusive", "invalid", "error")
-_NODE = ("host_", "tester_")
-"""Metrics that are the node's or the tester's, not a trial's: each is told once, without a trial's labels."""
-HOUR = 3600.0
-Amounts = GaugeMetricFamily | CounterMetricFamily
 
 
 def layers_of(specs: Mapping[str, MetricSpec]) -> dict[str, str]:
@@ -65,7 +61,7 @@ class BoardCollector(Collector):
         self._state, self._history, self._next_runs, self._schedules, self._wall = (
             state, history, next_runs, schedules, wall,
         )  # fmt: skip
-        self._specs = all_specs()
+        self._specs, self._scopes = all_specs(), scopes()
 
     def describe(self) -> list[Metric]:
         """Nothing: what there is depends on what runs."""
@@ -80,8 +76,8 @@ class BoardCollector(Collector):
         yield from _states(trials)
         yield from _steps(trials)
         yield from _samplers(trials, self._state, self._wall())
-        yield from self._samples(trials)
-        yield from _outlooks(trials)
+        yield from samples(trials, self._specs, self._scopes)
+        yield from outlooks(trials)
         yield from self._last()
 
     def _service(self) -> Iterator[Metric]:
@@ -154,22 +150,6 @@ class BoardCollector(Collector):
             alarms.add_metric([name], self._state.counts.alarms[name])
         yield from (state, info, started, left, runs, trials, alarms)
 
-    def _samples(self, trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
-        families: dict[str, Amounts] = {}
-        told: set[str] = set()
-        for now, trial in trials:
-            for name, label, value in trial.samples:
-                spec = self._specs.get(name)
-                if spec is None:
-                    continue
-                node = spec.layer is None and name.startswith(_NODE)
-                if node and name in told:
-                    continue
-                told.add(name)
-                labels = [] if node else _labels(now, trial)
-                _sample(families, spec, labels, label, value, node)
-        yield from families.values()
-
     def _last(self) -> Iterator[Metric]:
         verdict = StateSetMetricFamily(
             "soak_trial_last_verdict", "Verdict of a trial in the last finished run of its schedule", labels=list(TRIAL)
@@ -216,17 +196,12 @@ def _run_state(name: str, now: Now | None, state: ServiceState) -> dict[str, boo
     return {known: known == current for known in ("idle", "waiting", "running", "paused")}
 
 
-def _labels(now: Now, trial: messages.TrialState) -> list[str]:
-    control = "yes" if trial.control else "no"
-    return [now.schedule, trial.name, trial.workload, trial.framework, trial.mode, trial.device, control]
-
-
 def _states(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
     state = StateSetMetricFamily("soak_trial_state", "What a trial's worker does", labels=list(TRIAL))
     elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Since the trial began", labels=list(TRIAL))
     done = GaugeMetricFamily("soak_trial_done_ratio", "Share of the trial's limit that is reached", labels=list(TRIAL))
     for now, trial in trials:
-        labels = _labels(now, trial)
+        labels = labels_of(now, trial)
         state.add_metric(labels, {phase: phase == trial.phase for phase in PHASES})
         elapsed.add_metric(labels, trial.elapsed)
         if trial.done is not None:
@@ -241,7 +216,7 @@ def _steps(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric
             *within, steps, seconds = trial.latency
             bounds = [f"{bound:g}" if bound % 1 else f"{bound:.1f}" for bound in wire.LATENCY_BOUNDS]
             buckets = [*zip(bounds, within, strict=True), ("+Inf", steps)]
-            latency.add_metric(_labels(now, trial), buckets, seconds)
+            latency.add_metric(labels_of(now, trial), buckets, seconds)
     yield latency
 
 
@@ -267,72 +242,6 @@ def _samplers(trials: Sequence[tuple[Now, messages.TrialState]], state: ServiceS
     for name in sorted(failed):
         failures.add_metric([name], failed[name])
     yield from (success, seconds, failures, last, stalled)
-
-
-def _sample(
-    families: dict[str, Amounts], spec: MetricSpec, labels: list[str], label: str, value: float, node: bool
-) -> None:
-    names = [] if node else list(TRIAL)
-    if spec.layer and spec.unit == "bytes":
-        memory = GaugeMetricFamily("soak_memory_bytes", "Memory that a trial holds, by layer", labels=[*names, "layer"])
-        family = families.setdefault("memory", memory)
-        family.add_metric([*labels, spec.layer], value)
-        return
-    if spec.name.startswith("step_latency"):
-        return
-    kind = CounterMetricFamily if spec.counter else GaugeMetricFamily
-    part = ["part"] if label else []
-    family = families.setdefault(spec.name, kind(f"soak_{spec.name}", spec.help, labels=[*names, *part]))
-    family.add_metric([*labels, *([label] if label else [])], value)
-
-
-def _outlooks(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
-    labels = list(TRIAL)
-    whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, as of the last look",
-                              labels=labels)  # fmt: skip
-    raised = GaugeMetricFamily("soak_alarm_raised", "Whether the anytime-valid alarm was raised for a trial",
-                               labels=labels)  # fmt: skip
-    parts = [*labels, "layer"]
-    layer = GaugeMetricFamily("soak_layer_leak_probability_ratio", "Probability that a layer leaks", labels=parts)
-    rates = {
-        "rate_per_hour": GaugeMetricFamily("soak_leak_rate_bytes_per_second", "Growth of a layer", labels=parts),
-        "low": GaugeMetricFamily("soak_leak_rate_low_bytes_per_second", "Lower end of its 95 % interval", labels=parts),
-        "high": GaugeMetricFamily("soak_leak_rate_high_bytes_per_second", "Upper end of its 95 % interval",
-                                  labels=parts),
-        "minimum_detectable_rate_per_hour": GaugeMetricFamily(
-            "soak_minimum_detectable_rate_bytes_per_second", "The slowest leak that would have been seen so far",
-            labels=parts),
-    }  # fmt: skip
-    exhaustion = GaugeMetricFamily("soak_time_to_exhaustion_seconds", "Until a limit is reached at this rate",
-                                   labels=[*labels, "limit"])  # fmt: skip
-    for now, trial in trials:
-        own = _labels(now, trial)
-        raised.add_metric(own, float(bool(trial.alarms)))
-        if trial.outlook is None:
-            continue
-        if trial.outlook.leak_probability is not None:
-            whole.add_metric(own, trial.outlook.leak_probability)
-        for finding in trial.outlook.findings:
-            if finding.layer is None:
-                continue
-            if finding.leak_probability is not None:
-                layer.add_metric([*own, finding.layer], finding.leak_probability)
-            if finding.hours_to_exhaustion is not None:
-                exhaustion.add_metric([*own, finding.layer], finding.hours_to_exhaustion * HOUR)
-            if finding.unit == "bytes":
-                _rates(rates, [*own, finding.layer], finding)
-    yield from (whole, raised, layer, *rates.values(), exhaustion)
-
-
-def _rates(families: Mapping[str, GaugeMetricFamily], labels: list[str], finding: messages.Estimate) -> None:
-    low, high = finding.rate_per_hour_ci95 or (None, None)
-    known = {
-        "rate_per_hour": finding.rate_per_hour, "low": low, "high": high,
-        "minimum_detectable_rate_per_hour": finding.minimum_detectable_rate_per_hour,
-    }  # fmt: skip
-    for name, value in known.items():
-        if value is not None:
-            families[name].add_metric(labels, value / HOUR)
 
 
 def write_textfile(collector: Collector, path: str) -> None:

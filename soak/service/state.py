@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from soak.runs import messages
+from soak.service.amounts import by_layer
 from soak.service.curve import Curve
 from soak.service.troubles import Troubles
 
@@ -119,9 +120,8 @@ class ServiceState:
         for trial in tick.running:
             self.counts.alarms[now.schedule] += len(set(trial.alarms) - raised.get(trial.name, set()))
             curves = now.curves.setdefault(trial.name, {})
-            for metric, _, value in trial.samples:
-                if metric in self._layers:
-                    curves.setdefault(self._layers[metric], Curve()).add(trial.elapsed, value)
+            for layer, value in by_layer(trial, self._layers).items():
+                curves.setdefault(layer, Curve()).add(trial.elapsed, value)
         now.tick = tick
 
     def finished(self, now: Now, verdict: str) -> None:

@@ -99,7 +99,7 @@ def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) ->
     assert (hello.run, hello.trials) == ("run-1", 1)
     assert isinstance(tick, messages.Tick)
     running = tick.running[0]
-    assert running.samples == (("host_heap_bytes", "", 5e7),)
+    assert running.samples == (messages.LastValue("host_heap_bytes", 5e7),)
     assert running.latency[-2:] == (7.0, 0.7)
     assert running.latency[wire.LATENCY_BOUNDS.index(0.1)] == 5.0
     assert running.outlook is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bcrypt
 import jsonschema
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
@@ -31,8 +32,10 @@ OUTLOOK = messages.Outlook(
     (messages.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
 )  # fmt: skip
 TRIAL = messages.TrialState(
-    "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, 0.5,
-    (("host_heap_bytes", "", 5e7), ("steps", "", 100.0), ("tester_rss_bytes", "", 3e7), ("fds", "", 9.0)),
+    "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, None, 0.5,
+    tuple(messages.LastValue(*told) for told in (
+        ("host_heap_bytes", 5e7), ("steps", 100.0), ("tester_rss_bytes", 3e7), ("fds", 9.0),
+    )),
     (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": messages.Sampling("failed", 0.01, 2)}, OUTLOOK,
     ("host_heap_bytes",),
 )  # fmt: skip
@@ -104,7 +107,7 @@ def test_what_runs_is_told_in_full(stage: Stage, client: TestClient) -> None:
     assert heap.value == 5e7
     assert heap.labels == {
         "schedule": "night", "trial": "leaky-torch", "workload": "fault_native_heap", "framework": "torch",
-        "mode": "infer", "device": "cpu", "control": "no", "layer": "host_heap",
+        "mode": "infer", "device": "cpu", "control": "no", "member": "", "layer": "host_heap",
     }  # fmt: skip
     assert found["soak_leak_probability_ratio", "night"] == 0.97
     assert found["soak_leak_rate_bytes_per_second", "host_heap"] == 1.0
@@ -258,3 +261,61 @@ def test_the_textfile_is_what_a_scrape_is(stage: Stage, tmp_path: Path, client: 
 
 def test_json_is_json(client: TestClient) -> None:
     assert json.loads(client.get(f"/api/v1/runs/{RUN}/report").text) == {"schema": "soak.report/1"}
+
+
+def several(*apart: tuple[str, str]) -> messages.TrialState:
+    """A trial that tells every metric of each of these, and the sums, and what is thought of it."""
+    told = [
+        messages.LastValue(name, 1.0 + place, member, device, "thermal" if name == "gpu_throttled" else "")
+        for name in all_specs()
+        for place, (member, device) in enumerate((*apart, ("", "")))
+    ]
+    found = [
+        messages.Estimate("s", layer, "bytes", 0.5, 3600.0, (0.0, 7200.0), 360.0, 5.0, member, device)
+        for layer in ("anonymous", "gpu_process")
+        for member, device in (*apart, ("", ""))
+    ]
+    outlook = messages.Outlook("leak", "r", 0.97, "anonymous", tuple(found), apart[0][0], apart[0][1], "python3 x.py")
+    return msgspec.structs.replace(TRIAL, device="cuda:0", samples=tuple(told), outlook=outlook)
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        (("", "cuda:0"), ("", "cuda:1")),
+        (("rank 0", ""), ("rank 1", "")),
+        (("rank 0", "cuda:0"), ("rank 1", "cuda:1")),
+        (("server", "cuda:0"), ("client", "")),
+    ],
+)
+def test_no_series_is_told_twice_whatever_a_trial_is_made_of(
+    stage: Stage, client: TestClient, apart: tuple[tuple[str, str], ...]
+) -> None:
+    stage.runs(several(*apart))
+    lines = [line.rpartition(" ")[0] for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    assert len(lines) == len(set(lines)), [line for line in set(lines) if lines.count(line) > 1]
+    assert not any("x.py" in line for line in lines), "no text of a stranger is a label"
+
+
+def test_memory_of_members_and_devices_sums_to_that_of_the_trial(stage: Stage, client: TestClient) -> None:
+    stage.runs(several(("rank 0", "cuda:0"), ("rank 1", "cuda:1")))
+    memory = [
+        sample
+        for family in plain(client.get("/metrics").text)
+        for sample in family.samples
+        if sample.name == "soak_memory_bytes" and sample.labels["layer"] == "gpu_process"
+    ]
+    assert {(s.labels["member"], s.labels["device"]): s.value for s in memory} == {
+        ("rank 0", "cuda:0"): 1.0,
+        ("rank 1", "cuda:1"): 2.0,
+    }, "and not their sum, which would count twice"
+
+
+def test_the_api_tells_each_member_and_whose_the_leak_is(stage: Stage, client: TestClient) -> None:
+    stage.runs(several(("rank 0", ""), ("rank 1", "")))
+    (trial,) = client.get("/api/v1/status").json()["running"][0]["running"]
+    assert trial["memory"]["anonymous"] == 3.0, "the sum that the trial tells"
+    assert (trial["members"]["rank 0"]["anonymous"], trial["members"]["rank 1"]["anonymous"]) == (1.0, 2.0)
+    assert trial["held_by"] == {"member": "rank 0", "device": "", "process": "python3 x.py"}
+    points = client.get("/api/v1/curves").json()["night"]["leaky-torch"]["anonymous"]
+    assert {value for _, value in points} == {3.0}

@@ -15,7 +15,7 @@ import sys
 import traceback
 from typing import Any
 
-from workloads import catalog, sources
+from workloads import catalog, frameworks, sources
 from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
@@ -101,13 +101,7 @@ def setup_of(spec: TrialSpec) -> Setup:
 
 def runtime_of(framework: str) -> Any:
     """What the workloads of one framework share."""
-    if framework == "torch":
-        from workloads import torch_runtime as runtime
-    elif framework == "none":
-        from workloads import no_runtime as runtime  # type: ignore[no-redef]
-    else:
-        from workloads import tf_runtime as runtime  # type: ignore[no-redef]
-    return runtime
+    return frameworks.load(framework)
 
 
 def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
@@ -144,7 +138,7 @@ def environment() -> dict[str, str]:
     if "numpy" in sys.modules:
         facts["numpy"] = sys.modules["numpy"].__version__
     facts["sandbox"] = sandbox.said()
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
+    return facts | {name: value for name, value in os.environ.items() if name.startswith((*TOLD, *frameworks.told()))}
 
 
 def allocator() -> str:

@@ -1,0 +1,48 @@
+"""Findings of a trial by the member that they are of, and sums apart from what they are the sum of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitors.labels import parse_series_name
+from monitors.model import Finding
+
+
+def split(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What speaks for itself, and sums: of the same metric, of all members or devices that others are of one by one."""
+    parts = {_metric(f) for f in findings if f.member or f.device}
+    sums = [not (f.member or f.device) and _metric(f) in parts for f in findings]
+    own = tuple(f for f, summed in zip(findings, sums, strict=True) if not summed)
+    return own, tuple(f for f, summed in zip(findings, sums, strict=True) if summed)
+
+
+def groups(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """By member, in the order in which they come."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.member, []).append(finding)
+    return list(found.values())
+
+
+def alone(group: Sequence[Finding], findings: Sequence[Finding]) -> bool:
+    """Whether these are findings of a member, or of a trial that has no several ones."""
+    return bool(group[0].member) or not any(f.member for f in findings)
+
+
+def layer(finding: Finding) -> str:
+    """Its layer, with the device where there are several."""
+    named = finding.layer or finding.series
+    return f"{named} on {finding.device}" if finding.device else named
+
+
+def said(finding: Finding, findings: Sequence[Finding]) -> str:
+    """Whose it is, which layer, why, and which process holds it."""
+    several = any(f.member for f in findings)
+    summed = several and finding in split(findings)[1]
+    whose = f"{finding.member}: " if finding.member else "the members together: " if summed else ""
+    held = f"; held by the process {finding.process}" if finding.process else ""
+    return f"{whose}{layer(finding)}: {finding.reason}{held}"
+
+
+def _metric(finding: Finding) -> str:
+    return parse_series_name(finding.series).metric

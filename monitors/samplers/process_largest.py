@@ -1,0 +1,77 @@
+"""Memory of single processes of a tree, of the few that hold or gain most: later it says which of them grew."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
+from monitors.sources import procfs
+from monitors.sources.process_tree import TreeReader
+from monitors.text import one_line
+
+ANONYMOUS = MetricSpec(
+    "process_anonymous_bytes", "bytes", "Anonymous memory and swap of one process of a tree", live=False
+)
+_CHOSEN = 4
+"""Processes that are followed for their size, and as many for their growth."""
+_MOST = 16
+"""Processes of one tree that are ever followed: so many series at most."""
+_SETTLED = 5
+"""Rounds that a process has to live first: those that come and go hold nothing for long."""
+_LONGEST = 60
+"""Characters of a command line that are kept."""
+_Process = tuple[int, int]
+"""Its pid and when it started."""
+
+
+class ProcessLargest:
+    """Follows a process until it ends. A tree of one process has none to tell apart."""
+
+    specs: tuple[MetricSpec, ...] = (ANONYMOUS,)
+    scope: SamplerScope = "member"
+    interval: float = 0.0
+
+    def __init__(self, roots: Roots) -> None:
+        self._proc = roots.proc
+        self._tree = TreeReader(roots)
+        self._first: dict[_Process, tuple[int, int]] = {}
+        """Rounds that a process was seen in, and what it held in the last of those in which it settled."""
+        self._names: dict[_Process, str] = {}
+
+    def sample(self, target: Target) -> Iterable[Sample]:
+        """Read now; of /proc nothing is read but the command line of a process that is new here."""
+        tree = self._tree.read(target)
+        held = {
+            (pid, tree.members[pid].started): status.anonymous + (status.swap or 0)
+            for pid, status in tree.by_pid().items()
+            if status.anonymous is not None
+        }
+        self._first = {process: self._seen(process, amount) for process, amount in held.items()}
+        if len(held) > 1 and len(self._names) < _MOST:
+            for process in self._chosen(held):
+                self._names.setdefault(process, self._name(process, tree.members[process[0]].command))
+        return [Sample(ANONYMOUS, held[one], name) for one, name in self._names.items() if one in held]
+
+    def _seen(self, process: _Process, amount: int) -> tuple[int, int]:
+        # What was there before the first look does not only pass by.
+        rounds, first = self._first.get(process, (0 if self._first else _SETTLED, amount))
+        return rounds + 1, amount if rounds < _SETTLED else first
+
+    def _chosen(self, held: dict[_Process, int]) -> list[_Process]:
+        """Those that hold most and those that gained most, as far as there is room for more."""
+        settled = [process for process in held if self._first[process][0] > _SETTLED]
+        largest = heapq.nlargest(_CHOSEN, settled, key=lambda process: held[process])
+        gained = heapq.nlargest(_CHOSEN, settled, key=lambda process: held[process] - self._first[process][1])
+        new = [process for process in dict.fromkeys((*largest, *gained)) if process not in self._names]
+        return new[: _MOST - len(self._names)]
+
+    def _name(self, process: _Process, command: str) -> str:
+        """Its command line, on one line and short; numbered where several have the same."""
+        words = procfs.read_command_line(self._proc, process[0]) or (command,)
+        name = one_line(" ".join((words[0].rpartition("/")[2] or command, *words[1:])), _LONGEST)
+        number = sum(other == name or other.startswith(f"{name} #") for other in self._names.values())
+        return f"{name} #{number + 1}" if number else name
+
+
+SAMPLER: type[Sampler] = ProcessLargest

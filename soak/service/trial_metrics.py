@@ -1,0 +1,143 @@
+"""What is sampled of running trials and thought of them, as Prometheus metrics.
+
+Every amount is told once: of each member or device where a trial has several, and then not of all of them together. So
+sums over `soak_memory_bytes` count nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from monitors.model import MetricSpec, SamplerScope
+from soak.runs import messages
+from soak.service.state import Now
+
+TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
+PART = (*TRIAL, "member")
+"""Labels of what belongs to a member or a device of a trial; `device` is then that one."""
+HOUR = 3600.0
+Amounts = GaugeMetricFamily | CounterMetricFamily
+Running = Sequence[tuple[Now, messages.TrialState]]
+
+
+def labels_of(now: Now, trial: messages.TrialState) -> list[str]:
+    """Of a trial, by `TRIAL`."""
+    control = "yes" if trial.control else "no"
+    return [now.schedule, trial.name, trial.workload, trial.framework, trial.mode, trial.device, control]
+
+
+def _part(now: Now, trial: messages.TrialState, member: str, device: str) -> list[str]:
+    """Of a member or a device, by `PART`. What is on no device of its own has that of its trial."""
+    *before, whole, control = labels_of(now, trial)
+    return [*before, device or whole, control, member]
+
+
+class Families:
+    """Metric families in which no series comes twice."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Amounts] = {}
+        self._told: set[tuple[str, tuple[str, ...]]] = set()
+
+    def add(self, family: Amounts, labels: Sequence[str], value: float) -> None:
+        """Add a sample, unless there is one of these labels."""
+        kept = self.all.setdefault(family.name, family)
+        if (family.name, tuple(labels)) not in self._told:
+            self._told.add((family.name, tuple(labels)))
+            kept.add_metric(labels, value)
+
+
+def samples(trials: Running, specs: Mapping[str, MetricSpec], scopes: Mapping[str, SamplerScope]) -> Iterable[Metric]:
+    """The last value of every series. What is the node's or the tester's stands once, without a trial's labels."""
+    families = Families()
+    for now, trial in trials:
+        apart = {one.metric for one in trial.samples if one.member or one.device}
+        for one in trial.samples:
+            spec = specs.get(one.metric)
+            if spec is None or (one.metric in apart and not one.member and not one.device):
+                continue
+            node = scopes[one.metric] == "node"
+            _sample(families, spec, [] if node else _part(now, trial, one.member, one.device), one, node)
+    return families.all.values()
+
+
+def _sample(families: Families, spec: MetricSpec, labels: list[str], one: messages.LastValue, node: bool) -> None:
+    names = [] if node else list(PART)
+    if spec.layer and spec.unit == "bytes":
+        memory = GaugeMetricFamily("soak_memory_bytes", "Memory that a trial holds, by layer", labels=[*names, "layer"])
+        families.add(memory, [*labels, spec.layer], one.value)
+        return
+    if spec.name.startswith("step_latency"):
+        return
+    kind = CounterMetricFamily if spec.counter else GaugeMetricFamily
+    part = ["part"] if one.label else []
+    family = kind(f"soak_{spec.name}", spec.help, labels=[*names, *part])
+    families.add(family, [*labels, *([one.label] if one.label else [])], one.value)
+
+
+def outlooks(trials: Running) -> Iterator[Metric]:
+    """What is thought of trials, as of the last look."""
+    whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, as of the last look",
+                              labels=list(TRIAL))  # fmt: skip
+    raised = GaugeMetricFamily("soak_alarm_raised", "Whether the anytime-valid alarm was raised for a trial",
+                               labels=list(TRIAL))  # fmt: skip
+    found = _Estimates()
+    for now, trial in trials:
+        own = labels_of(now, trial)
+        raised.add_metric(own, float(bool(trial.alarms)))
+        if trial.outlook is None:
+            continue
+        if trial.outlook.leak_probability is not None:
+            whole.add_metric(own, trial.outlook.leak_probability)
+        devices = {finding.device for finding in trial.outlook.findings}
+        for finding in trial.outlook.findings:
+            labels = _part(now, trial, finding.member, finding.device)
+            if not finding.device and trial.device in devices:
+                labels[TRIAL.index("device")] = ""  # all devices together, where one of them gives the trial its name
+            found.add(labels, finding)
+    yield from (whole, raised, *found.families.all.values())
+
+
+_LAYER = [*PART, "layer"]
+_RATES = {
+    "rate_per_hour": ("soak_leak_rate_bytes_per_second", "Growth of a layer"),
+    "low": ("soak_leak_rate_low_bytes_per_second", "Lower end of its 95 % interval"),
+    "high": ("soak_leak_rate_high_bytes_per_second", "Upper end of its 95 % interval"),
+    "minimum_detectable_rate_per_hour": (
+        "soak_minimum_detectable_rate_bytes_per_second", "The slowest leak that would have been seen so far",
+    ),
+}  # fmt: skip
+
+
+class _Estimates:
+    """Estimates of layers."""
+
+    def __init__(self) -> None:
+        self.families = Families()
+
+    def add(self, labels: Sequence[str], finding: messages.Estimate) -> None:
+        """What is known of one."""
+        if finding.layer is None:
+            return
+        own = [*labels, finding.layer]
+        self._put("soak_layer_leak_probability_ratio", "Probability that a layer leaks", own, finding.leak_probability)
+        if finding.hours_to_exhaustion is not None:
+            said = "Until a limit is reached at this rate"
+            family = GaugeMetricFamily("soak_time_to_exhaustion_seconds", said, labels=[*PART, "limit"])
+            self.families.add(family, own, finding.hours_to_exhaustion * HOUR)
+        if finding.unit != "bytes":
+            return
+        low, high = finding.rate_per_hour_ci95 or (None, None)
+        known = {
+            "rate_per_hour": finding.rate_per_hour, "low": low, "high": high,
+            "minimum_detectable_rate_per_hour": finding.minimum_detectable_rate_per_hour,
+        }  # fmt: skip
+        for name, (metric, said) in _RATES.items():
+            value = known[name]
+            self._put(metric, said, own, None if value is None else value / HOUR)
+
+    def _put(self, name: str, said: str, labels: Sequence[str], value: float | None) -> None:
+        if value is not None:
+            self.families.add(GaugeMetricFamily(name, said, labels=_LAYER), labels, value)
