@@ -5,9 +5,11 @@ What the files compute is the same, operation by operation, so that their output
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workloads import frameworks as known
 from workloads.options import OptionError, between
 
 if TYPE_CHECKING:
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 
 MASKED = -1e9
 """Score of a token that is not looked at."""
+
+
+def frameworks() -> tuple[str, ...]:
+    """Those that it is written in, in the order of all."""
+    written = {file.name for file in pkgutil.iter_modules(__path__)}
+    return tuple(name for name in known.names() if name in written)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workloads import language
 from workloads.language import Sizes, shapes
 from workloads.protocol.contract import Sequences, Setup
 
-FRAMEWORKS = ("torch", "tensorflow")
+FRAMEWORKS = language.frameworks()
 MODES = ("infer",)
 EXECUTIONS = ("eager",)
 SOURCES = ("tokens",)
@@ -49,7 +50,7 @@ class Language:
 
 def build(setup: Setup, options: Options) -> Language:
     """The model of this framework."""
-    from workloads.weights import initial
+    from workloads.networks.weights import initial
 
     weights = initial(setup.seed, shapes(options, int(setup.stream["vocabulary"])))
     module = importlib.import_module(f"workloads.language.{setup.framework}")
