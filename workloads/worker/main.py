@@ -16,7 +16,7 @@ import traceback
 from typing import Any
 
 from workloads import catalog, frameworks, sources
-from workloads.errors import FinishedError, StreamError
+from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
@@ -74,10 +74,6 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         return drive.run()
     except BrokenPipeError:
         raise
-    except FinishedError as end:
-        return wire.Done("finished", str(end))
-    except StopIteration:
-        return wire.Done("exhausted", "the source has no more")
     except StreamError as error:
         # A file that is no video says nothing of the workload.
         return _ended("failed" if drive.stepped else "broken", error)
