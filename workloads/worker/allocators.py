@@ -1,7 +1,8 @@
 """What the frameworks' own allocators say of device memory and pinned host memory, by metric name.
 
 Asks only a framework that this process has imported and that has a device in use: reading never makes a CUDA context.
-What a framework, or its version, does not tell is absent.
+What a framework, or its version, does not tell is absent. Where a process sees several devices, amounts of a device are
+told of each, as `name{N}` with its place among them.
 """
 
 from __future__ import annotations
@@ -61,13 +62,21 @@ def _translated(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
     return {ours: float(told[theirs]) for ours, theirs in names.items() if theirs in told}
 
 
+def _numbered(told: Mapping[str, float], index: int) -> dict[str, float]:
+    return {f"{name}{{{index}}}": value for name, value in told.items()}
+
+
 def _read_torch(torch: Any) -> Mapping[str, float]:
     # While torch is being imported, its parts come one by one.
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():
         return {}
-    host = getattr(cuda, "host_memory_stats", dict)
-    return from_torch(cuda.memory_stats(), host())
+    host: Mapping[str, Any] = getattr(cuda, "host_memory_stats", dict)()
+    devices = getattr(cuda, "device_count", lambda: 1)()
+    if devices < 2:
+        return from_torch(cuda.memory_stats(), host)
+    each = (_numbered(from_torch(cuda.memory_stats(index), {}), index) for index in range(devices))
+    return {**from_torch({}, host), **{name: value for told in each for name, value in told.items()}}
 
 
 def _read_tensorflow(tensorflow: Any) -> Mapping[str, float]:
@@ -76,9 +85,11 @@ def _read_tensorflow(tensorflow: Any) -> Mapping[str, float]:
     context = eager.context_safe() if eager is not None else None
     if context is None or getattr(context, "_context_handle", None) is None:
         return {}
-    if not tensorflow.config.get_visible_devices("GPU"):
-        return {}
-    return from_tensorflow(tensorflow.config.experimental.get_memory_info("GPU:0"))
+    devices, ask = len(tensorflow.config.get_visible_devices("GPU")), tensorflow.config.experimental.get_memory_info
+    if devices < 2:
+        return from_tensorflow(ask("GPU:0")) if devices else {}
+    each = (_numbered(from_tensorflow(ask(f"GPU:{index}")), index) for index in range(devices))
+    return {name: value for told in each for name, value in told.items()}
 
 
 def _read_jax(_: Any) -> Mapping[str, float]:
