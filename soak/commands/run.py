@@ -9,6 +9,7 @@ examples:
   soak run configs/day.toml --out /var/tmp/soaks
   soak run configs/quick.toml --duration 30s --set run.parallel=1
   soak run configs/selftest.toml --trial fault_fd
+  soak run --workload train.py:step --duration 2min
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ REPORT_DEADLINE = 900.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak run`."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file; see configs/ for examples")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("config", type=Path, nargs="?", metavar="CONFIG", help="a TOML file; see configs/ for examples")
+    what.add_argument("--workload", metavar="NAME", help="one workload, without a config: a name of `soak list"
+                      " workloads`, or your own code as path/file.py:thing or package.module:thing")  # fmt: skip
     parser.add_argument("--duration", metavar="TIME", help='replaces the limits of every trial, such as "90s" or "2h"')
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
@@ -76,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, stop: StopRequests) -> int:
-    loaded = config.load(options.config, options.overrides, options.duration, options.device, options.only)
+    asked = options.overrides, options.duration, options.device, options.only
+    loaded = config.of_workload(options.workload, *asked) if options.workload else config.load(options.config, *asked)
     plan = make_plan(loaded)
     preflight.check(loaded, plan)
     samplers.check()

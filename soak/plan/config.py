@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import tomli_w
 
 from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
+from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml
-from workloads import catalog, sources
-from workloads.modules import ModuleError
-from workloads.options import OptionError
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import StreamSpec
 
-Framework = Literal["torch", "tensorflow", "none"]
 Mode = Literal["train", "infer"]
-Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 MOST_REPEATS = 1000
 MOST_TABLES = 1000
@@ -93,9 +91,9 @@ class TrialTable:
     """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
 
     workload: Word
-    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
-    execution: list[Execution] | Execution = "eager"
+    execution: list[Word] | Word = executions.DEFAULT
     name: Word = ""
     duration: Duration | None = None
     stream_time: Duration | None = None
@@ -154,10 +152,25 @@ def load(
     Raises:
         ConfigError: it cannot be read or used.
     """
-    text, raw = read_toml(path)
-    changed = Overrides(overrides, duration, device, only)
-    changed.apply(path, raw)
-    return _check(path, changed.text(text, raw), raw)
+    return _changed(path, *read_toml(path), Overrides(overrides, duration, device, only))
+
+
+def of_workload(
+    workload: str, overrides: Sequence[str] = (), duration: str | None = None, device: str | None = None,
+    only: Sequence[str] = (),
+) -> Config:  # fmt: skip
+    """The config of one workload without a file: paths begin in the working directory.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    raw: dict[str, Any] = {"trial": [{"workload": workload}]}
+    return _changed(Path("--workload"), tomli_w.dumps(raw), raw, Overrides(overrides, duration, device, only))
+
+
+def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -> Config:
+    overrides.apply(path, raw)
+    return _check(path, overrides.text(text, raw), raw)
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
@@ -173,20 +186,25 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
     trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
-    streams = tuple(_stream(path, i, raw.get("stream", {}), trial) for i, trial in enumerate(trials))
+    streams = tuple(
+        stream_of(path, f"trial[{i}].stream", raw.get("stream", {}), trial.stream, trial.workload)
+        for i, trial in enumerate(trials)
+    )
     return Config(path, text, run, judge, trials, streams)
 
 
 def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
-        trial = dataclasses.replace(trial, framework="none")
+        trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
     _environment(path, f"{key}.env", trial.env)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     if not limits and run.duration is None:
-        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+        raise missing_key(
+            path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration, or --duration"
+        )
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial
@@ -207,42 +225,6 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
 def _wish(path: Path, key: str, value: str) -> None:
     if not placement.WISH.fullmatch(value):
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
-
-
-def _stream(path: Path, number: int, shared: object, trial: TrialTable) -> StreamSpec:
-    """The source of a trial: its own table over the shared one, where that is for the same source."""
-    own = f"trial[{number}].stream"
-    if not isinstance(shared, dict):
-        raise ConfigError(path, "stream", shared, "expected a table")
-    shared_name = _source(path, "stream", shared, sources.DEFAULT if shared else "")
-    name = _source(path, own, trial.stream, shared_name or _usual(trial.workload))
-    options = {**(shared if name == shared_name else {}), **trial.stream}
-    options.pop("source", None)
-    try:
-        return sources.spec_of(name, options)
-    except OptionError as error:
-        key = f"{own if error.key in trial.stream else 'stream'}.{error.key}"
-        raise ConfigError(path, key, error.value, f"{error.expected} (source {name!r})") from error
-    except ModuleError as error:
-        raise ConfigError(path, f"{own if trial.stream else 'stream'}.source", name, str(error)) from error
-
-
-def _source(path: Path, key: str, table: Mapping[str, Any], otherwise: str) -> str:
-    name = table.get("source", otherwise)
-    if not isinstance(name, str):
-        raise ConfigError(path, f"{key}.source", name, "expected the name of a source; see `soak list sources`")
-    return name
-
-
-def _usual(workload: str) -> str:
-    """The source of a workload where no table names one. A user's own code needs none."""
-    if catalog.is_users(workload):
-        return "none"
-    try:
-        taken = catalog.sources_of(catalog.load(workload))
-    except ModuleError:
-        return sources.DEFAULT  # what is wrong is said before anything starts, with the trial's name
-    return sources.DEFAULT if sources.DEFAULT in taken else taken[0]
 
 
 def as_tuple(value: list[str] | str) -> tuple[str, ...]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from itertools import product
 from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
+from soak.plan.combinations import combinations
 from soak.plan.config import Config, TrialTable, as_tuple
 from soak.record import redaction
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)}
-"""Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
 
@@ -87,8 +85,8 @@ def make_plan(config: Config) -> tuple[Trial, ...]:
         config: a checked config.
 
     Raises:
-        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `run.only`
-            names nothing.
+        ConfigError: there is no such framework, or it has none of the executions asked for; two trials share a name, or
+            `run.only` names nothing.
     """
     _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
@@ -137,19 +135,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
 
 
 def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
-    table = config.trials[number]
-    wanted = as_tuple(list(table.execution) if isinstance(table.execution, list) else table.execution)
-    found: list[tuple[str, str, str]] = []
-    for framework in as_tuple(list(table.framework) if isinstance(table.framework, list) else table.framework):
-        executions = [e for e in wanted if e in EXECUTIONS[framework]]
-        if not executions:
-            has = " or ".join(EXECUTIONS[framework])
-            raise ConfigError(
-                config.path, f"trial[{number}].execution", table.execution, f"expected {has} for {framework}"
-            )
-        modes = as_tuple(list(table.mode) if isinstance(table.mode, list) else table.mode)
-        found += list(product((framework,), modes, executions))
-    return found
+    return combinations(config.path, f"trial[{number}]", config.trials[number])
 
 
 def _name(table: TrialTable) -> str:
@@ -161,9 +147,9 @@ def _name(table: TrialTable) -> str:
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
     """What must be in a name to tell the combinations of one table apart; the framework always is."""
     return (
-        framework if framework != "none" else "",
+        framework if framework != frameworks.NONE else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
-        execution if execution != "eager" else "",
+        execution if execution != executions.DEFAULT else "",
     )
 
 

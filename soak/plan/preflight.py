@@ -16,11 +16,10 @@ from soak.gpu.pool import GpuPool
 from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
 from soak.plan.plan import Trial
-from workloads import catalog, sources
+from workloads import catalog, executions, frameworks, sources
 from workloads.modules import ModuleError
 from workloads.users import reference
 
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
 STREAM_TIME = "stream_seconds"
 """The dose that a limit of stream time is held against."""
 
@@ -46,8 +45,7 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     """
     asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t)) for t in plan]
     try:
-        # A program without a framework may use a GPU or not: it gets one where it asks for one.
-        pool.open(asked, lambda trial: trial.framework in EXTRAS and sees_gpu(trial.framework, trial.python))
+        pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
     except PlacementError as error:
         trial = next(t for t in plan if t.index == error.index)
         problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
@@ -55,14 +53,17 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
 
 
 def _needs_gpu(trial: Trial) -> bool:
-    return "cpu" not in catalog.devices_of(catalog.load(trial.spec.workload, trial.spec.folder))
+    spec = trial.spec
+    execution = executions.find(spec.framework, spec.execution)
+    both = catalog.devices_of(catalog.load(spec.workload, spec.folder)), executions.devices_of(execution)
+    return not all("cpu" in devices for devices in both)
 
 
 def _workload(config: Config, trial: Trial) -> None:
     spec = trial.spec
     try:
         if catalog.is_users(spec.workload):
-            reference.check(spec.workload, spec.folder)
+            reference.check(spec.workload, spec.folder, here=not trial.python)
         module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
     except ModuleError as error:
@@ -70,6 +71,7 @@ def _workload(config: Config, trial: Trial) -> None:
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
+        ("execution", spec.execution, executions.taken_by(module, spec.framework)),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
@@ -108,19 +110,25 @@ def _interpreter(config: Config, trial: Trial) -> None:
 
 
 def _framework(config: Config, trial: Trial) -> None:
-    framework = trial.spec.framework
-    if framework in EXTRAS and not _has(trial.python, framework):
-        where = trial.python or sys.executable
-        hint = f"it is not installed in {where}: pip install 'soak[{EXTRAS[framework]}]', or name another `python`"
-        raise ConfigError(config.path, f"trial {trial.name}: framework", framework, hint)
+    spec = trial.spec
+    execution = executions.find(spec.framework, spec.execution)
+    missing = [module for module in execution.REQUIRES if not _has(trial.python, module)]
+    if missing:
+        known = frameworks.load(execution.EXECUTED_BY)
+        # What the framework brings is told by its name, and what else an execution needs by its own.
+        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
+        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
+        hint = f"{what} not installed in {trial.python or sys.executable}: {install}, or name another `python`"
+        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
+        raise ConfigError(config.path, f"trial {trial.name}: {key}", value, hint)
 
 
 @cache
-def _has(python: str, framework: str) -> bool:
+def _has(python: str, module: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
-        return importlib.util.find_spec(framework) is not None
+        return importlib.util.find_spec(module) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
-        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return ask(python, found, "-P") == 0
     return False
