@@ -85,7 +85,9 @@ def _installed(config: Config, trial: Trial, key: str, value: str, requires: Map
     for module, extra in requires.items():
         if not _has(trial.python, module):
             where = trial.python or sys.executable
-            hint = f"it needs {module}, which is not installed in {where}: pip install '{extra}'"
+            hint = (
+                f"it needs {module}, which is not installed in {where}: pip install '{extra}', or name another `python`"
+            )
             raise ConfigError(config.path, key, value, hint)
 
 
@@ -111,16 +113,10 @@ def _interpreter(config: Config, trial: Trial) -> None:
 
 def _framework(config: Config, trial: Trial) -> None:
     spec = trial.spec
-    execution = executions.find(spec.framework, spec.execution)
-    missing = [module for module in execution.REQUIRES if not _has(trial.python, module)]
-    if missing:
-        known = frameworks.load(execution.EXECUTED_BY)
-        # What the framework brings is told by its name, and what else an execution needs by its own.
-        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
-        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
-        hint = f"{what} not installed in {trial.python or sys.executable}: {install}, or name another `python`"
-        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
-        raise ConfigError(config.path, f"trial {trial.name}: {key}", value, hint)
+    own = frameworks.load(spec.framework).REQUIRES
+    _installed(config, trial, f"trial {trial.name}: framework", spec.framework, own)
+    more = executions.find(spec.framework, spec.execution).REQUIRES
+    _installed(config, trial, f"trial {trial.name}: execution", spec.execution, more)
 
 
 @cache
