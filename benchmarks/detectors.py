@@ -30,8 +30,8 @@ from monitors.detection.detectors.trend import Trend
 from monitors.detection.judge import judge
 from monitors.detection.series import Series
 from monitors.detection.simulation import BENIGN, LEAKS, MEMORY, NOISES, bytes_of, draw
-from soak.commands.analyze import settings_of
 from soak.traces import tables
+from soak.traces.judging import settings_of
 
 OURS = "soak"
 NAMES = (OURS, *RULES)

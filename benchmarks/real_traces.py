@@ -16,9 +16,9 @@ import numpy as np
 
 from monitors.detection.judge import judge
 from monitors.detection.series import Series
-from soak.commands.analyze import settings_of
 from soak.record.reader import open_record
 from soak.traces import tables
+from soak.traces.judging import settings_of
 
 TRACES = Path(__file__).with_name("traces")
 COLUMNS = {

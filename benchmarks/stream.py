@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from workloads import torch_runtime
+from workloads.frameworks import torch
 from workloads.inputs.synthetic import Options, open_source
 from workloads.models import recurrent
 from workloads.protocol.contract import Clip, Setup
@@ -43,7 +43,7 @@ def measure(side: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    torch_runtime.prepare(1, 0)
+    torch.prepare(1, 0)
     print("| frame | stream, µs a frame | of the step's time |\n|---|---|---|")
     for side in (32, 64, 128, 224):
         cost, share = measure(side)

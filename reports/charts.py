@@ -52,7 +52,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
         series: at least one sample.
         finding: the judgement of the series, whose fit is drawn; None draws the series alone.
         events: of the trial, marked on the axis of time.
-        tone: class of the line, `torch` or `tensorflow`.
+        tone: class of the line, the name of a framework.
         end: seconds at which the axis of time ends, so that charts side by side compare.
     """
     thin = decimate(series.t, series.values)
@@ -60,7 +60,7 @@ def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone
     title = f"{printable(series.name)}: {format_value(series.values[0], series.metric.unit)} at first, " \
             f"{format_value(series.values[-1], series.metric.unit)} at last"  # fmt: skip
     parts = [
-        f'<svg class="chart {tone}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f'<svg class="chart {escape(tone)}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
         *_burn_in(frame, finding),
         *_axes(frame, series.metric.unit),

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from monitors import program
+from monitors.detection.doses import rises
 from monitors.detection.series import Series
 from monitors.model import Event, Finding
 from monitors.text import json_value
@@ -88,7 +90,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "minimum_detectable_rate": _detectable(standing),
         "control": _control(info),
         "rounds": {"written": loss.rounds, "damaged": loss.lost} if loss.rounds else None,
-        "doses": _doses(info, whole),
+        "doses": _doses(info, series, whole),
         "frames_per_second": _mean_rate(whole, "frames"),
         "steps_per_second": _mean_rate(whole, "steps"),
         "step_latency_seconds": _median(whole, "step_latency_seconds"),
@@ -162,9 +164,10 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
     return {"expect": info.expect, "expect_layers": list(info.expect_layers), "passed": info.control_passed}
 
 
-def _doses(info: TrialInfo, whole: Mapping[str, Series]) -> dict[str, float]:
+def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:
+    own = [one.label for one in series if one.metric.name == program.VALUE.name and rises(one.values)]
     sampled = {name: float(whole[name].values[-1]) for name in DOSES if name in whole}
-    return sampled | {name: info.last_values[name] for name in DOSES if name in info.last_values}
+    return sampled | {name: info.last_values[name] for name in (*own, *DOSES) if name in info.last_values}
 
 
 def _mean_rate(whole: Mapping[str, Series], name: str) -> float | None:

@@ -14,6 +14,10 @@ from soak.heartbeat import beat, done
 if TYPE_CHECKING:
     from soak.errors import SoakError as SoakError
     from soak.errors import UsageError as UsageError
+    from soak.runs.analysis import Analysis as Analysis
+    from soak.runs.analysis import analyze as analyze
+    from soak.runs.checking import Checked as Checked
+    from soak.runs.checking import check as check
     from soak.runs.handle import Run as Run
     from soak.runs.recorded import Recorded as Recorded
     from soak.runs.recorded import open as open  # noqa: A004
@@ -26,6 +30,10 @@ __all__ = ["beat", "done"]
 _LAZY = {
     "SoakError": ("soak.errors", "SoakError"),
     "UsageError": ("soak.errors", "UsageError"),
+    "Analysis": ("soak.runs.analysis", "Analysis"),
+    "analyze": ("soak.runs.analysis", "analyze"),
+    "Checked": ("soak.runs.checking", "Checked"),
+    "check": ("soak.runs.checking", "check"),
     "Run": ("soak.runs.handle", "Run"),
     "Recorded": ("soak.runs.recorded", "Recorded"),
     "open": ("soak.runs.recorded", "open"),

@@ -11,10 +11,21 @@ import reports.catalog
 import workloads.catalog
 import workloads.server_catalog
 import workloads.sources
+from workloads import executions, frameworks
 
 
 def _workloads() -> list[dict[str, Any]]:
     return [workloads.catalog.describe(name) for name in workloads.catalog.names()]
+
+
+def _executions() -> list[dict[str, Any]]:
+    order = frameworks.names()
+    rows = [executions.describe(name) for name in executions.names()]
+    return sorted(rows, key=lambda row: order.index(row["framework"]) if row["framework"] in order else len(order))
+
+
+def _frameworks() -> list[dict[str, Any]]:
+    return [frameworks.describe(name) for name in frameworks.names()]
 
 
 def _clients() -> list[dict[str, Any]]:
@@ -57,7 +68,9 @@ def _detectors() -> list[dict[str, Any]]:
 PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "clients": _clients,
     "detectors": _detectors,
+    "executions": _executions,
     "formats": _formats,
+    "frameworks": _frameworks,
     "samplers": _samplers,
     "servers": _servers,
     "sources": _sources,

@@ -18,6 +18,9 @@ from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
 from monitors.model import Event, Finding, Loss, MetricSpec
 from reports.record import RunInfo, TrialInfo
+from tests.installed import need
+from workloads import frameworks as known
+from workloads import networks
 
 MIB = 2.0**20
 ANONYMOUS = MetricSpec("anonymous_bytes", "bytes", "Anonymous memory", "anonymous", judged=True)
@@ -33,6 +36,15 @@ settings.load_profile("soak")  # an example takes as long as the machine needs
 
 LONGEST = ("test_systemd", "test_alerts", "test_serve", "test_child", "test_run", "test_run_on_gpu", "test_parity")
 """Files that take long, the longest first: started last, one of them would be waited for alone."""
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> None:
+    """All frameworks that networks are written in, in this process, made ready once: later would be too late."""
+    modules = [known.load(name) for name in networks.frameworks()]
+    need(*(each for module in modules for each in module.MODULES))
+    for module in modules:
+        module.prepare(1, 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

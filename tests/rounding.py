@@ -19,12 +19,16 @@ from __future__ import annotations
 
 from math import sqrt
 
-from workloads.architecture import Sizes
+from workloads.networks.architecture import Sizes
 
 UNIT = {"bfloat16": 2.0**-8, "float32": 2.0**-24}
 """The largest relative error of one rounding, by precision."""
 SINGLE = 2.0
 """How far a single element may be off, as a part of the bound of the root mean square."""
+OUTPUT_TOLERANCE = 2e-5
+"""Largest difference of an output in float32, which is of the order of 0.1 to 1: sums are taken in another order."""
+LOSS_TOLERANCE = 2e-4
+"""Largest relative difference of a loss in float32 within the first 20 training steps."""
 _PRODUCT = 2  # a product and its bias
 _STEM = 1 + 2 * _PRODUCT + 1 + _PRODUCT  # the picture, two convolutions, their mean, a product
 _SCORES = 3 + 3  # products, scaled, biased; softmax: from the largest, exp, over their sum

@@ -25,7 +25,7 @@ class WorkloadError(ModuleError):
     """A workload that does not exist, breaks the contract, or was given options it does not have."""
 
 
-_PARTS = ("FRAMEWORKS", "MODES", "build")
+_PARTS = ("FRAMEWORKS", "MODES", "Options", "build")
 _WORKLOADS = Modules("workload", (models, faults, lookalikes, growth), GROUP, _PARTS, WorkloadError)
 _CLIENTS = Modules("client", (clients,), CLIENTS, _PARTS, WorkloadError)
 

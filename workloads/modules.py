@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -32,7 +33,7 @@ class Modules:
     group: str
     """Of entry points; each names a module."""
     parts: tuple[str, ...]
-    """What each must define, besides a frozen dataclass `Options`."""
+    """What each must define; where `Options` is one, it is a frozen dataclass."""
     error: type[ModuleError] = ModuleError
 
     def paths(self) -> dict[str, str]:
@@ -58,12 +59,31 @@ class Modules:
             module = importlib.import_module(path)
         except ImportError as error:
             raise self.error(f"{self.kind} {name!r} ({path}) cannot be imported: {error}") from error
-        missing = [part for part in (*self.parts, "Options") if not hasattr(module, part)]
+        missing = [part for part in self.parts if not hasattr(module, part)]
         if missing:
             raise self.error(f"{self.kind} {name!r} ({module.__file__}) lacks {', '.join(missing)}")
-        if not dataclasses.is_dataclass(module.Options):
+        if "Options" in self.parts and not dataclasses.is_dataclass(module.Options):
             raise self.error(f"{self.kind} {name!r} ({module.__file__}): Options is no dataclass")
         return module
+
+    def usable(self) -> Mapping[str, Any]:
+        """The modules of all that keep the contract, by name; asked for once."""
+        return self._loaded[0]
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the others: told to who asks for one, and no reason to end what does not."""
+        return self._loaded[1]
+
+    @functools.cached_property
+    def _loaded(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        found: dict[str, Any] = {}
+        wrong: list[str] = []
+        for name in self.paths():
+            try:
+                found[name] = self.load(name)
+            except self.error as error:
+                wrong.append(str(error))
+        return found, tuple(wrong)
 
     def options_of(self, name: str, given: Mapping[str, Any]) -> Any:
         """Its `Options` with these values.
@@ -90,3 +110,8 @@ class Modules:
 @functools.cache  # every installed distribution is looked into: milliseconds
 def _foreign(group: str) -> dict[str, str]:
     return {point.name: point.module for point in entry_points(group=group)}
+
+
+def missing_of(modules: Iterable[str]) -> list[str]:
+    """Those of these modules that are not installed here; none is imported."""
+    return [name for name in modules if importlib.util.find_spec(name) is None]

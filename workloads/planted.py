@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FRAMEWORKS = ("torch", "tensorflow")
-MODES = ("train", "infer")
+FRAMEWORKS, MODES = recurrent.FRAMEWORKS, recurrent.MODES
 
 
 class Planted:

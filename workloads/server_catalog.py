@@ -25,7 +25,7 @@ class ServerError(ModuleError):
     """A server that does not exist, breaks the contract, or was given options it does not have."""
 
 
-_SERVERS = Modules("server", (servers,), GROUP, ("READY", "command"), ServerError)
+_SERVERS = Modules("server", (servers,), GROUP, ("READY", "Options", "command"), ServerError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class SourceError(ModuleError):
     """A source that does not exist, breaks the contract, or was given options it does not have."""
 
 
-_SOURCES = Modules("source", (inputs,), GROUP, ("ITEM", "DOSES", "open_source"), SourceError)
+_SOURCES = Modules("source", (inputs,), GROUP, ("ITEM", "DOSES", "Options", "open_source"), SourceError)
 
 
 def names() -> tuple[str, ...]:

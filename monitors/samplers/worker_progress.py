@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from monitors import program
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
@@ -31,16 +32,21 @@ class WorkerProgress:
         MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
         MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
         BEAT_AGE,
+        program.VALUE,
     )
     scope: SamplerScope = "member"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
         self._beat = BeatReader()
+        self._own = program.ProgramValues()
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one; its age is known without."""
-        yield from self._beat.samples(target, (spec for spec in self.specs if spec is not BEAT_AGE))
+        fresh = target.beat_number != self._beat.last
+        yield from self._beat.samples(target, (spec for spec in self.specs if spec not in (BEAT_AGE, program.VALUE)))
+        if fresh:
+            yield from self._own.samples(target.beat)
         if target.beat_age is not None:
             yield Sample(BEAT_AGE, target.beat_age)
 

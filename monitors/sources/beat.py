@@ -11,13 +11,14 @@ class BeatReader:
     """Tells a new beat from one that was read before. A worker that falls silent leaves a gap, not a flat line."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self.last = 0
+        """Number of the beat that was read last."""
 
     def read(self, target: Target) -> Mapping[str, float]:
         """The values of a new beat; empty where none has come since the last call."""
-        if target.beat_number == self._last:
+        if target.beat_number == self.last:
             return {}
-        self._last = target.beat_number
+        self.last = target.beat_number
         return target.beat
 
     def samples(self, target: Target, specs: Iterable[MetricSpec]) -> list[Sample]:

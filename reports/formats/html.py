@@ -28,7 +28,6 @@ _ROUTINE = ("ready", "started", "spawned", "ended", "judged")
 """Events that every trial has; they are in the table, and not on the charts."""
 _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "cannot tell",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
-_FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 def render(body: dict[str, Any], record: RunRecord) -> str:
@@ -37,7 +36,6 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         **body,
         sections=[_section(block, body, record) for block in body["blocks"]],
         words=_WORDS,
-        frameworks=_FRAMEWORKS,
         names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
 

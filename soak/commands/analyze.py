@@ -21,12 +21,11 @@ examples:
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +34,9 @@ from soak.errors import RecordError, SoakError, UsageError
 from soak.plan.quantity import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from monitors.detection.judge import JudgeSettings
-    from monitors.detection.series import Series
-    from soak.traces.columns import Trace
+    from soak.traces.judging import Question
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
-
-UNFINISHED = "the run is unfinished: it goes on, or soak was killed; its last samples may be missing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,81 +91,49 @@ Bodies = Iterator[dict[str, Any]]
 
 
 def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
+    from soak.traces.judging import Question
+
+    limit = None if options.limit is None else float(options.limit)
+    question = Question(limit, options.min_rate, options.column or ())
     for path in options.files:
-        yield functools.partial(_of_path, path, options)
+        yield functools.partial(_of_path, path, question)
     if options.prometheus:
-        yield functools.partial(_of_prometheus, options)
+        yield functools.partial(_of_prometheus, options, question)
 
 
-def _of_path(path: Path, options: argparse.Namespace) -> Bodies:
+def _of_path(path: Path, question: Question) -> Bodies:
     if os.path.isdir(path):  # noqa: PTH112  (never raises, whatever the path)
-        yield from _of_run(path, options)
+        yield from _of_run(path, question)
         return
-    from soak.traces import tables
+    from soak.traces import judging, tables
 
-    yield _of_trace(tables.read(path), options)
+    yield judging.judge_trace(tables.read(path), question)
 
 
-def _of_run(folder: Path, options: argparse.Namespace) -> Bodies:
-    from monitors.detection.condense import condensed
-    from soak.judge.trial import unseen_of
-    from soak.judge.verdict import Shown, judge_trial
-    from soak.record.damage import weighed
+def _of_run(folder: Path, question: Question) -> Bodies:
     from soak.record.reader import open_record
+    from soak.traces import judging
 
     record = open_record(folder)
-    trials = [trial for trial in record.trials() if trial.started is not None]
-    unfinished = (UNFINISHED,) if record.unfinished else ()
+    trials = list(judging.started(record))
     for trial in trials:
-        series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
-        body = _judged(f"{folder}: {trial.name}", series, options, unfinished)
-        shown = Shown(body["verdict"], body["reason"])
-        found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial))
-        verdict = weighed(found, record.loss(trial.index), trial.name)
-        yield {**body, "verdict": verdict.verdict, "reason": verdict.reason}
+        yield judging.judge_recorded(record, trial, f"{folder}: {trial.name}", question)
     damage = "; ".join(record.damage())
+    unfinished = [judging.UNFINISHED] if record.unfinished else []
     if record.lost_trials:
         raise RecordError(f"{folder}: not every trial of this run can be judged: its record is damaged: {damage}")
     if trials and (words := "; ".join([*unfinished, *([f"damaged: {damage}"] if damage else [])])):
         print(f"soak: {folder}: {words}", file=sys.stderr)  # noqa: T201
     if not trials:
-        cut = f" ({UNFINISHED})" if unfinished else ""
+        cut = f" ({judging.UNFINISHED})" if unfinished else ""
         raise UsageError(f"{folder}: no trial of this run was started; there is nothing to judge{cut}")
 
 
-def _of_prometheus(options: argparse.Namespace) -> Bodies:
-    from soak.traces import prometheus
+def _of_prometheus(options: argparse.Namespace, question: Question) -> Bodies:
+    from soak.traces import judging, prometheus
 
-    yield _of_trace(prometheus.read(options.prometheus, options.query, options.span, options.step), options)
-
-
-def _of_trace(trace: Trace, options: argparse.Namespace) -> dict[str, Any]:
-    return _judged(trace.source, trace.series, options, trace.notes, trace.lost)
-
-
-def _judged(
-    source: str,
-    series: Sequence[Series],
-    options: argparse.Namespace,
-    notes: Sequence[str] = (),
-    lost: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    from monitors.detection.judge import judge
-    from reports import analysis
-    from soak.traces.losses import weighed
-
-    if options.column:
-        series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in options.column)]
-    limits = {"bytes": float(options.limit)} if options.limit else {}
-    detection = judge(series, settings_of(options.min_rate), limits)
-    return analysis.body(source, weighed(detection, lost or {}), notes)
-
-
-def settings_of(min_rate: float = 0.0) -> JudgeSettings:
-    """How recorded traces are judged: as runs are, but that nothing is too slow, unless asked for."""
-    from monitors.detection.judge import JudgeSettings
-
-    return JudgeSettings(min_rate_bytes_per_hour=min_rate, min_rate_count_per_hour=0.0, min_rate_objects_per_hour=0.0)
+    trace = prometheus.read(options.prometheus, options.query, options.span, options.step)
+    yield judging.judge_trace(trace, question)
 
 
 def _show(body: Mapping[str, Any], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""List what there is: workloads, planted faults, sources, samplers and report formats.
+"""List what there is: workloads, planted faults, frameworks, executions, sources, samplers and report formats.
 
 Nothing is imported but what is listed, and no framework: it works on a machine that has none.
 
@@ -6,6 +6,7 @@ examples:
   soak list
   soak list workloads
   soak list workloads --json
+  soak list executions
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak list`."""
     parser.add_argument("kind", nargs="?", choices=sorted(PLUGINS), metavar="KIND",
                         help=f"one of {', '.join(sorted(PLUGINS))} (default: all)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="as JSON, with every option of every workload and source")
+    parser.add_argument("--json", action="store_true", help="as JSON, with all that is known of each")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,11 +46,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+_JSON_ONLY = ("options", "executed_by", "ranks")
+
+
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    headings = [key for key in rows[0] if key != "options"] if rows else []
+    headings = [key for key in rows[0] if key not in _JSON_ONLY] if rows else []
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(words(", ".join(row[h]) if isinstance(row[h], list) else row[h]) for h in headings))
+        table.add_row(*(words(_cell(row[heading])) for heading in headings))
     return table
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else value

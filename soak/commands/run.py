@@ -9,6 +9,7 @@ examples:
   soak run configs/day.toml --out /var/tmp/soaks
   soak run configs/quick.toml --duration 30s --set run.parallel=1
   soak run configs/selftest.toml --trial fault_fd
+  soak run --workload train.py:step --duration 2min
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from soak.runs import foreground
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak run`."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file; see configs/ for examples")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("config", type=Path, nargs="?", metavar="CONFIG", help="a TOML file; see configs/ for examples")
+    what.add_argument("--workload", metavar="NAME", help="one workload, without a config: a name of `soak list"
+                      " workloads`, or your own code as path/file.py:thing or package.module:thing")  # fmt: skip
     parser.add_argument("--duration", metavar="TIME", help='replaces the limits of every trial, such as "90s" or "2h"')
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
@@ -39,6 +43,9 @@ def run(options: argparse.Namespace) -> int:
     """Run, report, and answer with the exit code of the verdict."""
 
     def load() -> config.Config:
-        return config.load(options.config, options.overrides, options.duration, options.device, options.only)
+        asked = options.overrides, options.duration, options.device, options.only
+        if options.workload:
+            return config.of_workload(options.workload, *asked)
+        return config.load(options.config, *asked)
 
     return foreground.execute(load, options.out, options.live)

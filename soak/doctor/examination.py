@@ -20,6 +20,7 @@ from soak.gpu.frameworks import Framework, ask
 from soak.gpu.pipe import ReaderHello
 from soak.gpu.watch import GpuWatch
 from soak.record.environment import machine
+from workloads import frameworks as known
 
 SCHEMA = "soak.doctor/1"
 _INTERVAL = 0.2
@@ -92,7 +93,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
     """Look at everything. say: told what is looked at now. Leaves no process behind, however it ends."""
     hello, looks = _gpus(wishes, clock, say)
     asked = []
-    for name in () if wishes.quick else frameworks.NAMES:
+    for name in () if wishes.quick else known.with_gpus():
         say(f"asking {name}, which takes some seconds")
         asked.append(ask(name, wishes.python))
     say("looking at the node")

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from soak.doctor.finding import Diagnosis
 from soak.gpu.frameworks import Framework
 from soak.gpu.pipe import ReaderHello
-
-NAMES = ("torch", "tensorflow")
-_CUDA_BUILD: Mapping[str, str] = {
-    "torch": "`pip install --force-reinstall torch` with the index that pytorch.org names under Get Started for CUDA",
-    "tensorflow": "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`",
-}
+from workloads import frameworks
 
 
 def finding(framework: Framework, hello: ReaderHello) -> Diagnosis:
@@ -57,23 +50,19 @@ def _problem(framework: Framework) -> Diagnosis:
 
 
 def _blind(framework: Framework, hello: ReaderHello) -> Diagnosis:
+    known = frameworks.load(framework.name)
     name, shows = framework.name, f"the driver shows {_gpus(len(hello.devices))} and {framework.name} sees none"
     if not framework.built:
         said = f"{shows}: {framework.version} is a CPU build"
-        return Diagnosis("frameworks", name, "warning", said, _CUDA_BUILD[name])
+        return Diagnosis("frameworks", name, "warning", said, known.CUDA_BUILD)
     if "rocm" in framework.version:
-        return Diagnosis("frameworks", name, "warning", f"{shows}: it is a build for ROCm", _CUDA_BUILD[name])
+        return Diagnosis("frameworks", name, "warning", f"{shows}: it is a build for ROCm", known.CUDA_BUILD)
     if newer(framework.built, hello.cuda):
         said = f"{shows}: it was built for CUDA {framework.built}, and the driver runs up to {hello.cuda}"
-        advice = f"update the driver, or install a build for CUDA {hello.cuda.partition('.')[0]}: {_CUDA_BUILD[name]}"
+        advice = f"update the driver, or install a build for CUDA {hello.cuda.partition('.')[0]}: {known.CUDA_BUILD}"
         return Diagnosis("frameworks", name, "warning", said, advice)
-    advice = {
-        "torch": "`python -c 'import torch; torch.zeros(1).cuda()'` says why; often /dev/nvidia-uvm or a library",
-        "tensorflow": "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`",
-    }[name]
-    return Diagnosis(
-        "frameworks", name, "warning", f"{shows}, although it was built for CUDA {framework.built}", advice
-    )
+    said = f"{shows}, although it was built for CUDA {framework.built}"
+    return Diagnosis("frameworks", name, "warning", said, known.BLIND)
 
 
 def newer(built: str, runs: str) -> bool:

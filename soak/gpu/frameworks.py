@@ -11,22 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from soak.plan.interpreter import environ_for
+from workloads import frameworks
 
 _PATIENCE = 120.0
 """Seconds for an import: TensorFlow with CUDA takes up to a minute from a cold disk."""
-_ASK = {
-    "torch": """
-import json, torch
-seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
-built = torch.version.cuda or torch.version.hip or ""
-print(json.dumps({"version": torch.__version__, "built": built, "devices": seen}))
-""",
-    "tensorflow": """
-import json, tensorflow as tf
-built = str(tf.sysconfig.get_build_info().get("cuda_version", "")) if tf.test.is_built_with_cuda() else ""
-print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.config.list_physical_devices("GPU"))}))
-""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +32,8 @@ class Framework:
 
 def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -> Framework:
     """Import it in an interpreter (soak's own by default) and ask. Takes seconds."""
-    command = [python or sys.executable, "-P", "-c", _ASK[name]]
-    env = {**environ_for(python, os.environ if environ is None else environ), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [python or sys.executable, "-P", "-c", frameworks.load(name).GPU_QUESTION]
+    env = environ_for(python, os.environ if environ is None else environ)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=env)
     except subprocess.TimeoutExpired:
@@ -62,5 +50,5 @@ def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -
 
 @cache
 def sees_gpu(name: str, python: str = "") -> bool:
-    """Whether it sees any; asked once."""
-    return ask(name, python).devices > 0
+    """Whether it sees any; asked once. A program without a framework may use one or not: it gets what it asks for."""
+    return bool(frameworks.load(name).GPU_QUESTION) and ask(name, python).devices > 0

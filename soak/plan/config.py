@@ -16,14 +16,12 @@ from soak.gpu import placement
 from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
 from soak.plan.overrides import Overrides
 from soak.plan.quantity import Duration, Interval, Rate, Size
-from soak.plan.source_table import source_of
+from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import StreamSpec
 
-Framework = Literal["torch", "tensorflow", "none"]
 Mode = Literal["train", "infer"]
-Execution = Literal["eager", "graph"]
 Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 MOST_REPEATS = 1000
 MOST_TABLES = 1000
@@ -102,9 +100,9 @@ class TrialTable:
     """`[[trial.member]]` tables: see `MemberTable`."""
     ranks: Ranks = 1
     """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, or TF_CONFIG."""
-    framework: list[Framework] | Framework = dataclasses.field(default_factory=lambda: ["torch", "tensorflow"])
+    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
-    execution: list[Execution] | Execution = "eager"
+    execution: list[Word] | Word = executions.DEFAULT
     name: Word = ""
     duration: Duration | None = None
     stream_time: Duration | None = None
@@ -169,10 +167,25 @@ def load(
     Raises:
         ConfigError: it cannot be read or used.
     """
-    text, raw = read_toml(path)
-    changed = Overrides(overrides, duration, device, only)
-    changed.apply(path, raw)
-    return _check(path, changed.text(text, raw), raw)
+    return _changed(path, *read_toml(path), Overrides(overrides, duration, device, only))
+
+
+def of_workload(
+    workload: str, overrides: Sequence[str] = (), duration: str | None = None, device: str | None = None,
+    only: Sequence[str] = (),
+) -> Config:  # fmt: skip
+    """The config of one workload without a file: paths begin in the working directory.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    raw: dict[str, Any] = {"trial": [{"workload": workload}]}
+    return _changed(Path("--workload"), tomli_w.dumps(raw), raw, Overrides(overrides, duration, device, only))
+
+
+def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -> Config:
+    overrides.apply(path, raw)
+    return _check(path, overrides.text(text, raw), raw)
 
 
 def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
@@ -199,11 +212,13 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
         _made_of(path, f"trial[{i}]", tables[i], trial, members[i], run)
     shared = raw.get("stream", {})
     streams = tuple(
-        source_of(path, f"trial[{i}]", shared, trial.stream, trial.workload) for i, trial in enumerate(trials)
+        stream_of(path, f"trial[{i}].stream", shared, trial.stream, trial.workload) for i, trial in enumerate(trials)
     )
     # A member may be a client, which takes another source than what it drives.
     their_streams = tuple(
-        tuple(source_of(path, f"trial[{i}].member[{n}]", shared, m.stream, m.workload) for n, m in enumerate(those))
+        tuple(
+            stream_of(path, f"trial[{i}].member[{n}].stream", shared, m.stream, m.workload) for n, m in enumerate(those)
+        )
         for i, those in enumerate(members)
     )
     return Config(path, text, run, judge, trials, streams, members, their_streams)
@@ -219,7 +234,9 @@ def _made_of(
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     # A program that is soaked from outside may end by itself.
     if trial.workload and not limits and run.duration is None:
-        raise missing_key(path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration")
+        raise missing_key(
+            path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration, or --duration"
+        )
     if members and all(member.workload for member in members) and not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
 
@@ -227,7 +244,7 @@ def _made_of(
 def _trial(path: Path, key: str, table: object) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
-        trial = dataclasses.replace(trial, framework="none")
+        trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
@@ -255,6 +272,6 @@ def _wish(path: Path, key: str, value: str) -> None:
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
-def as_tuple(value: list[str] | str) -> tuple[str, ...]:
+def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:
     """A key that takes one name or a list of names."""
     return (value,) if isinstance(value, str) else tuple(value)

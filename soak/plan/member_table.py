@@ -14,6 +14,7 @@ from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
 from soak.plan.tables import convert
+from workloads import executions, frameworks
 
 MOST_RANKS = 64
 MOST_MEMBERS = 64
@@ -35,9 +36,9 @@ class MemberTable:
     """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's."""
     workload: Word = ""
     """Or a workload, driven by soak's own worker."""
-    framework: Literal["torch", "tensorflow", "none"] = "none"
+    framework: Word = frameworks.NONE
     mode: Literal["train", "infer"] = "infer"
-    execution: Word = "eager"
+    execution: Word = executions.DEFAULT
     threads: Threads = 1
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
+from soak.plan.combinations import combinations
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import as_member, shared_out
 from soak.record import redaction
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
-EXECUTIONS: Mapping[str, tuple[str, ...]] = {"torch": ("eager",), "tensorflow": ("eager", "graph"), "none": ("eager",)}
-"""Execution modes that each framework has here."""
 MOST_TRIALS = 10_000
 """Of a run."""
-_NO_WORKLOAD = ("none", "command", "eager")
+_NO_WORKLOAD = (frameworks.NONE, "command", executions.DEFAULT)
 """Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
 
@@ -119,8 +117,8 @@ def make_plan(config: Config) -> tuple[Trial, ...]:
         config: a checked config.
 
     Raises:
-        ConfigError: a framework has none of the execution modes asked for, two trials share a name, or `run.only`
-            names nothing.
+        ConfigError: there is no such framework, or it has none of the executions asked for; two trials share a name, or
+            `run.only` names nothing.
     """
     _bounded(config)
     trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
@@ -202,11 +200,12 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
 
 
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
-    """The member of table `at`. spec: of its trial."""
+    """The member of table `at`, held to the frameworks and executions that there are. spec: of its trial."""
     trial, table = config.trials[number], config.members[number][at]
     member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
     if not table.workload:
         return member
+    combinations(config.path, f"trial[{number}].member[{at}]", table)
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
         threads=table.threads, options=table.options, stream=config.member_streams[number][at],
@@ -220,18 +219,7 @@ def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
     table = config.trials[number]
     if not table.workload:
         return [_NO_WORKLOAD]
-    wanted = as_tuple(list(table.execution) if isinstance(table.execution, list) else table.execution)
-    found: list[tuple[str, str, str]] = []
-    for framework in as_tuple(list(table.framework) if isinstance(table.framework, list) else table.framework):
-        executions = [e for e in wanted if e in EXECUTIONS[framework]]
-        if not executions:
-            has = " or ".join(EXECUTIONS[framework])
-            raise ConfigError(
-                config.path, f"trial[{number}].execution", table.execution, f"expected {has} for {framework}"
-            )
-        modes = as_tuple(list(table.mode) if isinstance(table.mode, list) else table.mode)
-        found += list(product((framework,), modes, executions))
-    return found
+    return combinations(config.path, f"trial[{number}]", table)
 
 
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
@@ -239,9 +227,9 @@ def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple
     if not table.workload:
         return ()
     return (
-        framework if framework != "none" else "",
+        framework if framework != frameworks.NONE else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
-        execution if execution != "eager" else "",
+        execution if execution != executions.DEFAULT else "",
     )
 
 

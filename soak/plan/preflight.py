@@ -20,12 +20,11 @@ from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
 from soak.plan.member import Member
 from soak.plan.plan import Trial
-from workloads import catalog, sources
+from workloads import catalog, executions, frameworks, sources
 from workloads.modules import ModuleError
 from workloads.protocol.order import TrialSpec
 from workloads.users import reference
 
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow"}
 STREAM_TIME = "stream_seconds"
 """The dose that a limit of stream time is held against."""
 _ANY = "any"
@@ -76,11 +75,13 @@ def _asked(trial: Trial) -> Asked:
 
 def _sees(asked: Asked) -> bool:
     """Whether it can use a GPU; of a command nobody knows, so that it gets one."""
-    return asked.framework == _ANY or (asked.framework in EXTRAS and sees_gpu(asked.framework, asked.python))
+    return asked.framework == _ANY or sees_gpu(asked.framework, asked.python)
 
 
 def _needs_gpu(spec: TrialSpec) -> bool:
-    return "cpu" not in catalog.devices_of(catalog.load(spec.workload, spec.folder))
+    execution = executions.find(spec.framework, spec.execution)
+    both = catalog.devices_of(catalog.load(spec.workload, spec.folder)), executions.devices_of(execution)
+    return not all("cpu" in devices for devices in both)
 
 
 def _command(config: Config, where: str, member: Member) -> None:
@@ -98,7 +99,7 @@ def _command(config: Config, where: str, member: Member) -> None:
 def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     try:
         if catalog.is_users(spec.workload):
-            reference.check(spec.workload, spec.folder)
+            reference.check(spec.workload, spec.folder, here=not member.python)
         module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
     except ModuleError as error:
@@ -106,6 +107,7 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
+        ("execution", spec.execution, executions.taken_by(module, spec.framework)),
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
@@ -142,18 +144,24 @@ def _interpreter(config: Config, where: str, python: str) -> None:
 
 
 def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
-    if spec.framework in EXTRAS and not _has(member.python, spec.framework):
-        place = member.python or sys.executable
-        hint = f"it is not installed in {place}: pip install 'soak[{EXTRAS[spec.framework]}]', or name another `python`"
-        raise ConfigError(config.path, f"{where}: framework", spec.framework, hint)
+    execution = executions.find(spec.framework, spec.execution)
+    missing = [module for module in execution.REQUIRES if not _has(member.python, module)]
+    if missing:
+        known = frameworks.load(execution.EXECUTED_BY)
+        # What the framework brings is told by its name, and what else an execution needs by its own.
+        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
+        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
+        hint = f"{what} not installed in {member.python or sys.executable}: {install}, or name another `python`"
+        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
+        raise ConfigError(config.path, f"{where}: {key}", value, hint)
 
 
 @cache
-def _has(python: str, framework: str) -> bool:
+def _has(python: str, module: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
-        return importlib.util.find_spec(framework) is not None
+        return importlib.util.find_spec(module) is not None
     with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
-        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({framework!r}) is None)"
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return ask(python, found, "-P") == 0
     return False

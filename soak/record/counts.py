@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from monitors import program
+from monitors.detection.doses import rises
 from monitors.detection.series import Floats
 from soak.record.formats import MemberInfo, SeriesRow
 
 DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
-"""What growth is stated for each of, besides steps."""
+"""What growth is stated for each of, besides steps and what a program counts by itself."""
 Counted = tuple[Floats | None, Mapping[str, Floats]]
 """Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was told."""
 
@@ -28,8 +30,11 @@ class Counts:
         """
         self._told: dict[str, dict[str, Floats]] = {}
         for place, row in sorted(rows.items()):
+            counted = self._told.setdefault(row.member, {})
             if row.metric in ("steps", *DOSES) and not (row.label or row.device):
-                self._told.setdefault(row.member, {}).setdefault(row.metric, table[:, place])
+                counted.setdefault(row.metric, table[:, place])
+            elif row.metric == program.VALUE.name and rises(table[:, place]):
+                counted.setdefault(row.label, table[:, place])
         several = len(members) > 1
         self._members = {member.name if several else "": member for member in members or [MemberInfo(0, "")]}
         self._none = np.zeros(len(table))

@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from monitors.text import HIDDEN, without_credentials
+from workloads import frameworks
 from workloads.protocol.order import TOLD
 
 _LEAST = 6
@@ -19,7 +20,7 @@ _SET = re.compile(r"(?P<key>(?:--set=)?\s*trial\b[^=]*)=(?P<value>.*)", re.DOTAL
 
 def is_harmless(name: str) -> bool:
     """Whether a variable is one of those that say what memory means, as the worker tells them too."""
-    return name.startswith(TOLD)
+    return name.startswith((*TOLD, *frameworks.told()))
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

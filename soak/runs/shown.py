@@ -85,7 +85,7 @@ class _Cell:
 
     def __call__(self, shown: Table) -> None:
         text = io.StringIO()
-        Console(file=text, width=_WIDTH, markup=False, emoji=False).print(shown)
+        Console(file=text, width=_WIDTH, force_jupyter=False, markup=False, emoji=False).print(shown)
         body = {"text/plain": text.getvalue()}
         if self._handle is None:
             import IPython.display

@@ -46,7 +46,7 @@ def run(
         SoakError: it could not begin.
     """
     assigned = [*_assignments(set or {}), *_assignments(overrides, "run.")]
-    with _file_of(config) as path:
+    with _file_of(config, Path(cwd or "").absolute()) as path:
         words = launch.run_words(
             path, out=_absolute(out), device=device, duration=_span(duration), trials=trials, overrides=assigned
         )
@@ -107,19 +107,37 @@ def _absolute(folder: Folder | None) -> Path | None:
 
 
 @contextlib.contextmanager
-def _file_of(config: Folder | Mapping[str, Any]) -> Iterator[Path]:
+def _file_of(config: Folder | Mapping[str, Any], folder: Path) -> Iterator[Path]:
     """The config as a file that may be read until the run has begun."""
     if not isinstance(config, Mapping):
         yield Path(config)
         return
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        path = Path(folder) / "config.toml"
-        path.write_text(_toml(config), encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="soak-") as private:
+        path = Path(private) / "config.toml"
+        path.write_text(_toml({**config, "trial": _placed(config.get("trial"), folder)}), encoding="utf-8")
         try:
             yield path
         except UsageError as error:
             # A file that nobody wrote, and that is gone by now, would only puzzle.
             raise UsageError(str(error).replace(str(path), "config")) from None
+
+
+def _placed(trials: Any, folder: Path) -> Any:
+    """Trials whose own code is looked for from `folder`, as a config in a file has it beside itself."""
+    if not isinstance(trials, list | tuple):
+        return trials
+    return [_beside(trial, folder) if isinstance(trial, Mapping) else trial for trial in trials]
+
+
+def _beside(trial: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    place, colon, name = str(trial.get("workload", "")).rpartition(":")
+    if not colon:
+        return trial
+    if place.endswith(".py"):
+        return {**trial, "workload": f"{folder / place}:{name}"}
+    env = trial.get("env") or {}
+    path = [str(folder), *filter(None, [env.get("PYTHONPATH", os.environ.get("PYTHONPATH"))])]
+    return {**trial, "env": {**env, "PYTHONPATH": os.pathsep.join(path)}}
 
 
 def _toml(tables: Mapping[str, Any]) -> str:

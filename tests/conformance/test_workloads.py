@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from workloads import catalog
+from workloads import catalog, executions, frameworks
 
 NAMES = catalog.names()
 
@@ -26,8 +26,11 @@ def test_it_says_what_it_is(name: str) -> None:
     first = (module.__doc__ or "").strip().partition("\n")[0]
     assert 20 < len(first) < 110
     assert first.endswith((".", ":"))
-    assert set(module.FRAMEWORKS) <= {"torch", "tensorflow"}
+    assert set(module.FRAMEWORKS) <= set(frameworks.names())
     assert module.FRAMEWORKS
+    for framework in module.FRAMEWORKS:
+        known = executions.of(framework)
+        assert set(getattr(module, "EXECUTIONS", known)) & set(known), f"it runs in no execution of {framework}"
     assert set(module.MODES) <= {"train", "infer"}
     assert module.MODES
     kind = {"fault": "Planted fault: ", "lookalike": "Planted lookalike: ", "zoo": "Zoo: "}.get(

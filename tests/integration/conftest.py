@@ -19,7 +19,6 @@ import pytest
 
 from tests.installed import need, package_folders
 from tests.patience import PATIENCE, wait_for
-from workloads import tf_runtime, torch_runtime
 
 ROOT = Path(__file__).parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
@@ -74,14 +73,6 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
     tool = Soak(tmp_path)
     yield tool
     tool.close()
-
-
-@pytest.fixture(scope="session")
-def frameworks() -> None:
-    """Both frameworks in this process, made ready once: later would be too late."""
-    need("torch", "tensorflow")
-    torch_runtime.prepare(1, 0)
-    tf_runtime.prepare(1, 0)
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from workloads import tf_runtime, torch_runtime
 from workloads.errors import DeviceError
+from workloads.frameworks import tensorflow as tensorflow_framework
+from workloads.frameworks import torch as torch_framework
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 
 def test_the_cpu_can_always_be_used() -> None:
-    torch_runtime.require("cpu")
-    tf_runtime.require("cpu")
-    with tf_runtime.place("cpu"):
+    torch_framework.require("cpu")
+    tensorflow_framework.require("cpu")
+    with tensorflow_framework.place("cpu"):
         pass
 
 
@@ -24,13 +25,13 @@ def test_a_torch_without_cuda_and_one_without_a_device(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(torch.version, "cuda", None)
     with pytest.raises(DeviceError, match=r"PyTorch \d.* this build has no CUDA; install a CUDA build of torch"):
-        torch_runtime.require("cuda")
+        torch_framework.require("cuda")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-7")
     said = r"it sees no device \(CUDA 13.0, CUDA_VISIBLE_DEVICES GPU-7\); check that nvidia-smi lists one"
     with pytest.raises(DeviceError, match=said):
-        torch_runtime.require("cuda")
+        torch_framework.require("cuda")
 
 
 def test_a_torch_whose_device_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +44,7 @@ def test_a_torch_whose_device_does_not_run(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", broken)
     with pytest.raises(DeviceError, match=r"seen but does not run: CUDA error: no kernel image is available$"):
-        torch_runtime.require("cuda")
+        torch_framework.require("cuda")
 
 
 def test_a_tensorflow_without_cuda_and_one_without_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,27 +52,27 @@ def test_a_tensorflow_without_cuda_and_one_without_a_device(monkeypatch: pytest.
 
     monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: False)
     with pytest.raises(DeviceError, match=r"TensorFlow \d.* this build has no CUDA; pip install"):
-        tf_runtime.require("cuda")
+        tensorflow_framework.require("cuda")
     monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: True)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     with pytest.raises(DeviceError, match=r"it sees no device .*the worker's log names those that are not"):
-        tf_runtime.require("cuda")
+        tensorflow_framework.require("cuda")
 
 
 def test_the_environment_tells_of_a_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    assert "gpu" not in torch_runtime.environment()
+    assert "gpu" not in torch_framework.environment()
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     card = SimpleNamespace(name="A card", total_memory=80 * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     monkeypatch.setattr(torch.cuda, "get_allocator_backend", lambda: "native")
-    told = torch_runtime.environment()
+    told = torch_framework.environment()
     assert (told["gpu"], told["gpu_memory_bytes"]) == ("A card", str(80 * 2**30))
     assert {"cuda", "cudnn", "torch_allocator"} <= set(told)
 
 
 @pytest.mark.parametrize("said", ["DefaultCPUAllocator: can't allocate 8 bytes", "CUDA error: out of memory"])
 def test_memory_that_ran_out_is_known_by_its_words(said: str) -> None:
-    assert torch_runtime.is_out_of_memory(RuntimeError(f"[enforce fail] {said}"))
-    assert not torch_runtime.is_out_of_memory(RuntimeError("CUDA error: illegal memory access"))
+    assert torch_framework.is_out_of_memory(RuntimeError(f"[enforce fail] {said}"))
+    assert not torch_framework.is_out_of_memory(RuntimeError("CUDA error: illegal memory access"))

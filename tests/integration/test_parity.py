@@ -12,20 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rounding import SINGLE, apart, roundings, roundings_of_training
-from workloads import catalog
-from workloads.architecture import Sizes
+from tests.rounding import LOSS_TOLERANCE, OUTPUT_TOLERANCE, SINGLE, apart, roundings, roundings_of_training
+from workloads import catalog, networks
 from workloads.inputs.synthetic import Options, open_source
+from workloads.networks.architecture import Sizes
 from workloads.protocol.contract import Setup
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
-OUTPUT_TOLERANCE = 2e-5
-"""Largest difference of an output, which is of the order of 0.1 to 1."""
-LOSS_TOLERANCE = 2e-4
-"""Largest relative difference of a loss within the first 20 training steps."""
 CLIPS, FRAMES = 20, (5, 8)
-OTHERS = [("tensorflow", "eager"), ("tensorflow", "graph")]
+OTHERS = [way for way in networks.ways() if way != ("torch", "eager")]
 
 
 @cache

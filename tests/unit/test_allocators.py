@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from workloads.frameworks import tensorflow, torch
 from workloads.worker import allocators
 
 TORCH_DEVICE = {
@@ -29,7 +30,7 @@ TORCH_HOST_OLDER = {
 
 
 def test_torch_tells_all() -> None:
-    assert allocators.from_torch(TORCH_DEVICE, TORCH_HOST) == {
+    assert torch.in_our_names(TORCH_DEVICE, TORCH_HOST) == {
         "gpu_allocated_bytes": 67110912.0,
         "gpu_reserved_bytes": 90177536.0,
         "gpu_active_bytes": 71303168.0,
@@ -43,19 +44,19 @@ def test_torch_tells_all() -> None:
 
 
 def test_an_older_torch_calls_what_is_held_reserved() -> None:
-    told = allocators.from_torch({}, TORCH_HOST_OLDER)
+    told = torch.in_our_names({}, TORCH_HOST_OLDER)
     assert told == {"pinned_bytes": 1052672.0, "pinned_active_bytes": 4096.0}
 
 
 def test_what_is_not_told_is_absent() -> None:
-    assert allocators.from_torch({}, {}) == {}
-    assert allocators.from_torch({"num_ooms": 0}, {}) == {"gpu_ooms": 0.0}
-    assert allocators.from_tensorflow({"current": 5}) == {"gpu_allocated_bytes": 5.0}
+    assert torch.in_our_names({}, {}) == {}
+    assert torch.in_our_names({"num_ooms": 0}, {}) == {"gpu_ooms": 0.0}
+    assert tensorflow.in_our_names({"current": 5}) == {"gpu_allocated_bytes": 5.0}
     assert allocators.from_jax({"bytes_in_use": 5}) == {"gpu_allocated_bytes": 5.0}
 
 
 def test_tensorflow_tells_what_is_in_use_and_its_peak() -> None:
-    told = allocators.from_tensorflow({"current": 1024, "peak": 4096})
+    told = tensorflow.in_our_names({"current": 1024, "peak": 4096})
     assert told == {"gpu_allocated_bytes": 1024.0, "gpu_peak_bytes": 4096.0}
 
 

@@ -58,7 +58,8 @@ def _blocks(path: Path) -> set[str]:
     [
         {"workload": "transformer"}, {"mode": "train"}, {"seed": 2}, {"threads": 2},
         {"options": {"precision": "float16"}},
-        {"duration": 61.0}, {"stream_time": 60.0}, {"steps": 9}, {"tracemalloc": 1}, {"stream": StreamSpec(options={"fps": 30.0})},
+        {"duration": 61.0}, {"stream_time": 60.0}, {"steps": 9}, {"tracemalloc": 1},
+        {"stream": StreamSpec(options={"fps": 30.0})},
         {"stream": StreamSpec(options={"clip_frames": [16, 8]})},
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whatever `python` names is asked, and is given time."""
+"""Whatever `python` names is asked, and is given time; what a workload cannot run in is refused."""
 
 from __future__ import annotations
 
@@ -55,3 +55,21 @@ def test_a_real_interpreter_is_believed(tmp_path: Path) -> None:
         check(tmp_path, path)
     except ConfigError as error:
         assert error.key.endswith("framework")  # noqa: PT017  (whether it is installed is not asked here)
+
+
+def test_a_workload_that_needs_a_certain_execution_refuses_others(tmp_path: Path) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_text(
+        '[run]\nduration = "1 s"\n[[trial]]\nworkload = "zoo_retrace"\nframework = "tensorflow"\nexecution = "graph"\n'
+    )
+    loaded = config.load(path)
+    with pytest.raises(ConfigError, match="execution = 'graph': zoo_retrace has eager"):
+        preflight.check(loaded, make_plan(loaded))
+
+
+def test_a_workload_refuses_a_framework_that_it_is_not_written_in(tmp_path: Path) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_text('[run]\nduration = "1 s"\n[[trial]]\nworkload = "recurrent"\nframework = "none"\n')
+    loaded = config.load(path)
+    with pytest.raises(ConfigError, match="framework = 'none': recurrent has torch and tensorflow"):
+        preflight.check(loaded, make_plan(loaded))

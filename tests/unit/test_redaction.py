@@ -41,7 +41,7 @@ path = "rtsp://camera:{URL}@10.0.0.1/live?token=abcdefgh"
 
 
 def test_nothing_secret_is_in_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soak.plan.config.is_file", lambda path: True)
+    monkeypatch.setattr("workloads.inputs.file.check", lambda options: None)
     monkeypatch.setattr("sys.argv", ["soak", "run", "c.toml", "--set", "trial.0.env.OTHER=zz9", "--set", "run.seed=1"])
     (tmp_path / "c.toml").write_text(CONFIG)
     loaded = config.load(tmp_path / "c.toml", ["trial.0.env.OTHER=zz9", "run.seed=1"])

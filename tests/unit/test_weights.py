@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.architecture import Sizes, shapes
-from workloads.weights import initial
+from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.weights import initial
 
 
 def test_weights_depend_on_seed_name_and_shape_alone() -> None:

@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workloads import frameworks
 from workloads.errors import DeviceError
+from workloads.planted import FRAMEWORKS, MODES
 from workloads.protocol.contract import Clip, Setup
 from workloads.worker.cuda_driver import Driver
 
-FRAMEWORKS = ("torch", "tensorflow")
-MODES = ("train", "infer")
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "FRAMEWORK_DEVICE", "MODES", "Options", "build"]
+
 DEVICES = ("cuda",)
+EXECUTIONS = ("eager",)
 FRAMEWORK_DEVICE = False
 
 
@@ -58,16 +61,5 @@ def build(setup: Setup, options: Options) -> Native:
     """The loop, with the driver's context made, and the framework's where it can use the device."""
     driver = Driver.open()
     with contextlib.suppress(DeviceError):
-        _touch(setup)
+        frameworks.load(setup.framework).require(setup.device)
     return Native(options, driver)
-
-
-def _touch(setup: Setup) -> None:
-    if setup.framework == "torch":
-        from workloads import torch_runtime
-
-        torch_runtime.require(setup.device)
-    else:
-        from workloads import tf_runtime
-
-        tf_runtime.require(setup.device)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workloads import frameworks
 from workloads.planted import FRAMEWORKS, MODES, Planted
 from workloads.protocol.contract import Setup
 
@@ -23,29 +23,12 @@ class Options:
 class _Planted(Planted):
     def __init__(self, setup: Setup, options: Options) -> None:
         super().__init__(setup, options)
-        self._make = _ones(setup)
+        self._ones, self._device = frameworks.load(setup.framework).ones, setup.device
         self._kept: list[Any] = []
 
     def after_step(self, value: float, step: int, seconds: float) -> float:
-        self._kept.append((self.output, self._make(self._options.kib * 256)))
+        self._kept.append((self.output, self._ones(self._options.kib * 256, self._device)))
         return value
-
-
-def _ones(setup: Setup) -> Callable[[int], Any]:
-    """Makes tensors of n float32 ones, on the device."""
-    if setup.framework == "torch":
-        import torch
-
-        return lambda count: torch.ones(count, device=setup.device)
-    import tensorflow as tf
-
-    from workloads import tf_runtime
-
-    def ones(count: int) -> Any:
-        with tf_runtime.place(setup.device):
-            return tf.ones((count,))
-
-    return ones
 
 
 def build(setup: Setup, options: Options) -> Planted:

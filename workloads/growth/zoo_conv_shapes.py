@@ -6,10 +6,10 @@ Reference: pytorch/pytorch issues 32037 and 27971.
 
 from __future__ import annotations
 
-from workloads.novelty import Novel, Options
+from workloads.novelty import EXECUTIONS, Novel, Options
 from workloads.protocol.contract import Setup
 
-__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("torch",)
 MODES = ("infer",)

@@ -7,10 +7,10 @@ Reference: pytorch/pytorch issues 98688 and 104701.
 
 from __future__ import annotations
 
-from workloads.novelty import Novel, Options
+from workloads.novelty import EXECUTIONS, Novel, Options
 from workloads.protocol.contract import Setup
 
-__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("torch",)
 MODES = ("infer",)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from workloads.novelty import Novel, Options
+from workloads.novelty import EXECUTIONS, Novel, Options
 from workloads.protocol.contract import Setup
 
-__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("tensorflow",)
 MODES = ("infer",)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from workloads.novelty import Novel, Options
+from workloads.novelty import EXECUTIONS, Novel, Options
 from workloads.protocol.contract import Setup
 
-__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("tensorflow",)
 MODES = ("train",)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workloads import novelty
+from workloads.novelty import EXECUTIONS
 from workloads.protocol.contract import Setup
 
-__all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("torch",)
 MODES = ("infer",)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workloads import novelty
+from workloads.novelty import EXECUTIONS
 from workloads.protocol.contract import Setup
 
-__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("tensorflow",)
 MODES = ("infer",)

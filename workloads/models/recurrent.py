@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from workloads.architecture import Sizes
+from workloads import networks
+from workloads.networks.architecture import Sizes
+from workloads.networks.driven import Driven
 from workloads.protocol.contract import Model, Setup
 
-FRAMEWORKS = ("torch", "tensorflow")
+FRAMEWORKS = networks.frameworks()
 MODES = ("train", "infer")
 
 
@@ -37,8 +39,4 @@ class Options:
 
 def build(setup: Setup, options: Options, keep_graph: bool = False) -> Model:
     """The model of this framework. `keep_graph` is the fault of never cutting the history of the carried state."""
-    if setup.framework == "torch":
-        from workloads.torch_models import Driven
-    else:
-        from workloads.tf_models import Driven  # type: ignore[assignment]
     return Driven("recurrent", setup, options.sizes(), keep_graph)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from workloads.architecture import Sizes
+from workloads import networks
+from workloads.networks.architecture import Sizes
+from workloads.networks.driven import Driven
 from workloads.protocol.contract import Model, Setup
 
-FRAMEWORKS = ("torch", "tensorflow")
+FRAMEWORKS = networks.frameworks()
 MODES = ("train", "infer")
 
 
@@ -38,9 +40,4 @@ class Options:
 
 def build(setup: Setup, options: Options) -> Model:
     """The model of this framework."""
-    sizes = Sizes(**asdict(options))
-    if setup.framework == "torch":
-        from workloads.torch_models import Driven
-    else:
-        from workloads.tf_models import Driven  # type: ignore[assignment]
-    return Driven("transformer", setup, sizes)
+    return Driven("transformer", setup, Sizes(**asdict(options)))

@@ -50,11 +50,11 @@ class Setup:
 
     workload: str
     framework: str
-    """torch, tensorflow or none."""
+    """In which the model is written: one of `workloads.frameworks`."""
     mode: str
     """train or infer."""
     execution: str
-    """eager or graph (tf.function)."""
+    """How a network is run: the name of one of the framework's (`workloads.executions`)."""
     seed: int
     channels: int
     """Channels of a frame, whose height and width may change from clip to clip; 0 where the source has no frames."""
@@ -75,18 +75,20 @@ class Workload(Protocol):
     machine without any framework (a framework is imported inside `build` only), has a docstring whose first line says
     what it is, and defines
 
-    - `FRAMEWORKS: tuple[str, ...]`, of torch, tensorflow and none;
+    - `FRAMEWORKS: tuple[str, ...]`, of those of `workloads.frameworks`;
     - `MODES: tuple[str, ...]`, of train and infer;
     - `Options`: a frozen dataclass of its own options, every one with a default and a docstring line;
     - `build(setup: Setup, options: Options) -> Workload`;
     - where it takes anything but clips, `SOURCES: tuple[str, ...]`, the names of sources;
     - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
+    - where it does not run in every execution of its frameworks, `EXECUTIONS: tuple[str, ...]`, of their names;
     - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
 
-    A workload may offer more: what `Replayed` has beyond it lets the child see that the model still computes what it
-    computed at first; with `pulls = True` a step is given the source itself, of which it takes as many items as it
-    needs; `notes() -> Iterable[tuple[str, str]]`, asked at each beat, yields kind and message of what happened since.
-    `REQUIRES: Mapping[str, str]` of its module names modules that the interpreter must have, and what to install.
+    A workload may offer more. What `Replayed` has beyond it lets the child see that the model still computes what it
+    computed at first. With `pulls = True`, `step` is given the source itself, of which it takes as many items as it
+    needs; `latencies() -> Iterable[float]`, asked after it, then tells the seconds of each step that was done. At each
+    beat `notes() -> Iterable[tuple[str, str]]` is asked for kind and message of what happened since. `REQUIRES:
+    Mapping[str, str]` of its module names modules that the interpreter must have, and what to install for them.
     """
 
     output: Any

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-TOLD = (
-    "MALLOC_", "PYTORCH_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_", "TF_CPP",
-    "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA",
-)  # fmt: skip
-"""Beginnings of the environment variables that change what memory means: what they are set to is told, of no other."""
+TOLD = ("MALLOC_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_")
+"""Beginnings of the environment variables that change what memory means: what they are set to is told, and of those
+that frameworks name (`workloads.frameworks`); of no other."""
 
 
 @dataclass(frozen=True, slots=True)

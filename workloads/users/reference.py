@@ -39,16 +39,23 @@ def is_file(place: str) -> bool:
     return place.endswith(".py")
 
 
-def check(reference: str, folder: str) -> None:
-    """See, without importing anything, that a file is there, is Python, and defines the name.
+def check(reference: str, folder: str, here: bool = True) -> None:
+    """See, without importing anything, that a file or module is there, is Python, and defines the name.
+
+    Args:
+        reference: as in a config.
+        folder: where a path begins; modules are looked for there first.
+        here: whether it will run in this environment. In another, a module that is not in the folder may be there.
 
     Raises:
-        UserCodeError: it is not, or does not; of a module nothing is said here, as its packages would be imported.
+        UserCodeError: it is not, or does not. Of a module in another folder, only that its package is not installed.
     """
     place, name = split(reference)
-    if not is_file(place):
+    path = Path(folder, place) if is_file(place) else _module_file(place, folder)
+    if path is None:
+        if here and not _installed(place.partition(".")[0]):
+            raise _not_there(place, folder)
         return
-    path = Path(folder, place)
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except OSError as error:
@@ -60,6 +67,24 @@ def check(reference: str, folder: str) -> None:
     first, bound = name.partition(".")[0], _bound_names(tree)
     if bound is not None and first not in bound:
         raise UserCodeError(f"{path} defines no {first!r}: {nearest(first, sorted(bound))}")
+
+
+def _module_file(name: str, folder: str) -> Path | None:
+    """The file of a module that lies in the folder."""
+    base = Path(folder, *name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _installed(package: str) -> bool:
+    """Whether it can be imported; finding one that lies in no other imports nothing."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _not_there(name: str, folder: str) -> UserCodeError:
+    return UserCodeError(f"no module named {name!r} in {folder} or the environment")
 
 
 def _bound_names(tree: ast.Module) -> set[str] | None:
@@ -128,7 +153,7 @@ def _module(name: str, folder: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            raise UserCodeError(f"no module named {error.name!r} in {folder} or the environment") from error
+            raise _not_there(error.name, folder) from error
         raise _failed(name, error) from error
     except Exception as error:
         raise _failed(name, error) from error

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from workloads import executions, frameworks
 from workloads.errors import FinishedError
 from workloads.protocol.contract import Setup
 from workloads.users.reference import UserCodeError, find, split
@@ -23,8 +24,9 @@ EXPECTED = "expected a function, a generator function, or an object or class wit
 class UserModule:
     """Stands where a workload's module stands; nothing is imported before it is built."""
 
-    FRAMEWORKS = ("none", "torch", "tensorflow")
+    FRAMEWORKS = frameworks.names()
     MODES = ("infer", "train")
+    EXECUTIONS = (executions.DEFAULT,)
     FRAMEWORK_DEVICE = False
 
     def __init__(self, reference: str, folder: str) -> None:

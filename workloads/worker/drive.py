@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from workloads.errors import FinishedError
 from workloads.protocol import wire
 from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
@@ -42,6 +43,7 @@ class Drive:
         self._objects = Every(spec.count_objects_interval, self._began)
         self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
         self._golden: Golden | None = None
+        self._pulls = getattr(workload, "pulls", False)
 
     @property
     def stepped(self) -> bool:
@@ -56,19 +58,42 @@ class Drive:
 
             self._golden = golden_of(self._workload, self._spec)
         self._began = self._beat_at = time.monotonic()
-        pulls = getattr(self._workload, "pulls", False)
         while True:
-            item = self._source if pulls else self._source.next()
-            self._pace()
-            began = time.monotonic()
-            self._loss = self._workload.step(item)
+            ended = self._step()
             now = time.monotonic()
-            self._count(now - began)
-            ended = self._ended(now)
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, last=ended is not None)
             if ended:
                 return ended
+
+    def _step(self) -> wire.Done | None:
+        """Take an item and do a step with it; why it was the last, if it was."""
+        try:
+            item = self._source if self._pulls else self._source.next()
+        except StopIteration:
+            return self._exhausted()
+        self._pace()
+        began = time.monotonic()
+        try:
+            self._loss = self._workload.step(item)
+        except FinishedError as end:
+            return wire.Done("finished", str(end))
+        except StopIteration:
+            if not self._pulls:
+                raise
+            return self._exhausted()
+        now = time.monotonic()
+        self._count_steps(now - began)
+        return self._ended(now)
+
+    def _exhausted(self) -> wire.Done:
+        return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
+
+    def _count_steps(self, seconds: float) -> None:
+        """One, or as many as a workload says that takes several items at once."""
+        pulled: Callable[[], Iterable[float]] | None = getattr(self._workload, "latencies", None)
+        for latency in pulled() if pulled else (seconds,):
+            self._count(latency)
 
     def _count(self, latency: float) -> None:
         self._steps += 1

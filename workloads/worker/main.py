@@ -15,8 +15,8 @@ import sys
 import traceback
 from typing import Any
 
-from workloads import catalog, sources
-from workloads.errors import FinishedError, StreamError
+from workloads import catalog, frameworks, sources
+from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
@@ -74,10 +74,6 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         return drive.run()
     except BrokenPipeError:
         raise
-    except FinishedError as end:
-        return wire.Done("finished", str(end))
-    except StopIteration:
-        return wire.Done("exhausted", "the source has no more")
     except StreamError as error:
         # A file that is no video says nothing of the workload.
         return _ended("failed" if drive.stepped else "broken", error)
@@ -105,13 +101,7 @@ def setup_of(spec: TrialSpec) -> Setup:
 
 def runtime_of(framework: str) -> Any:
     """What the workloads of one framework share."""
-    if framework == "torch":
-        from workloads import torch_runtime as runtime
-    elif framework == "none":
-        from workloads import no_runtime as runtime  # type: ignore[no-redef]
-    else:
-        from workloads import tf_runtime as runtime  # type: ignore[no-redef]
-    return runtime
+    return frameworks.load(framework)
 
 
 def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
@@ -148,7 +138,7 @@ def environment() -> dict[str, str]:
     if "numpy" in sys.modules:
         facts["numpy"] = sys.modules["numpy"].__version__
     facts["sandbox"] = sandbox.said()
-    return facts | {name: value for name, value in os.environ.items() if name.startswith(TOLD)}
+    return facts | {name: value for name, value in os.environ.items() if name.startswith((*TOLD, *frameworks.told()))}
 
 
 def allocator() -> str:

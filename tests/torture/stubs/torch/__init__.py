@@ -1,4 +1,4 @@
-"""A PyTorch that computes nothing: as much as `workloads.torch_runtime` asks for on the processor."""
+"""A PyTorch that computes nothing: as much as `workloads.frameworks.torch` asks for on the processor."""
 
 __version__ = "0.stub"
 

@@ -1,9 +1,10 @@
-"""The two architectures in PyTorch, and how a stream drives one. Imports torch: for the child only."""
+"""The two architectures in PyTorch, as a user of it would write them. Imports torch: for the child only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
 from workloads.lanes import columns
+from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.weights import first_state, initial
 from workloads.protocol.contract import Clip, Setup
-from workloads.weights import first_state, initial
 
 
 class Stem(nn.Module):
@@ -119,22 +120,20 @@ class VideoTransformer(nn.Module):
 _MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
 
 
-class Driven:
-    """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
+class TorchNetwork:
+    """A model, its optimizer, and how clips reach it. Satisfies `Network`."""
 
-    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
+    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> None:
         self._device, self._dtype = torch.device(setup.device), getattr(torch, sizes.precision)
         self._batch = sizes.batch
-        self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
+        self.keep_graph = keep_graph
         self._model = self._built(architecture, setup, sizes)
-        self._train, self._keep_graph = setup.mode == "train", keep_graph
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=sizes.learning_rate, momentum=0.9)
         # What a replay runs: in training another, whose weights stay what they were at first. A deep copy would lose
         # the order in memory that cuDNN wants the weights of a GRU in.
-        self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if self._train else self._model
-        first = torch.tensor(first_state(architecture, sizes))
-        self._state = self._first = first.to(self._device, self._dtype)
-        self.output: Any = None
+        trains = setup.mode == "train"
+        self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if trains else self._model
+        self.first = torch.tensor(first_state(architecture, sizes)).to(self._device, self._dtype)
 
     def _built(self, architecture: str, setup: Setup, sizes: Sizes) -> nn.Module:
         """The model with its initial weights, on the device."""
@@ -143,47 +142,65 @@ class Driven:
         model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
         return model.to(self._device, self._dtype)
 
-    def step(self, clip: Clip) -> float:
-        """Run one clip; the loss when training, the mean of the output when inferring."""
-        frames = self._frames(clip)
-        return self._learn(frames) if self._train else self._infer(frames)
+    def tensor(self, clip: Clip) -> Tensor:
+        """The frames on the device: shape (T, height, width, channels), uint8."""
+        return torch.tensor(clip.frames, device=self._device)
 
-    def _frames(self, clip: Clip) -> Tensor:
+    def pictures(self, frames: Tensor) -> Tensor:
         """Shape (T, channels, height, width), 0 to 1."""
-        return torch.tensor(clip.frames, device=self._device).permute(0, 3, 1, 2).float() / 255
+        return frames.permute(0, 3, 1, 2).float() / 255
 
-    def _batched(self, frames: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one clip."""
+        found: tuple[Tensor, Tensor] = self._model(self._batched(pictures), state)
+        return found
+
+    def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one clip with the weights of the beginning."""
+        found: tuple[Tensor, Tensor] = self._frozen(self._batched(pictures), state)
+        return found
+
+    def _batched(self, pictures: Tensor) -> Tensor:
         """In the model's precision, once for each lane: shape (T · lanes, channels, height, width)."""
-        frames = frames.to(self._dtype)
+        pictures = pictures.to(self._dtype)
         if self._batch == 1:
-            return frames
-        count, channels, height, width = frames.shape
+            return pictures
+        count, channels, height, width = pictures.shape
         index = torch.tensor(columns(self._batch, width), device=self._device)
-        lanes = frames.permute(0, 2, 3, 1)[:, :, index].transpose(1, 2)
+        lanes = pictures.permute(0, 2, 3, 1)[:, :, index].transpose(1, 2)
         return lanes.reshape(count * self._batch, height, width, channels).permute(0, 3, 1, 2)
 
-    def _infer(self, frames: Tensor) -> float:
-        with torch.set_grad_enabled(self._keep_graph):
-            self.output, self._state = self._model(self._batched(frames), self._state)
-            return float(self.output.detach().float().mean())
+    def mean(self, output: Tensor) -> Tensor:
+        """Without history."""
+        return output.detach().float().mean()
 
-    def _learn(self, frames: Tensor) -> float:
-        self._optimizer.zero_grad()
-        self.output, state = self._model(self._batched(frames), self._state)
+    def loss(self, output: Tensor, pictures: Tensor) -> Tensor:
+        """Mean squared error against the following colour."""
+        wanted = following(pictures)
         # A shifted picture has the same mean colour: every lane is told the same.
-        wanted = following(frames) if self._batch == 1 else following(frames).repeat_interleave(self._batch, 0)
-        loss = functional.mse_loss(self.output.float(), wanted)
+        wanted = wanted if self._batch == 1 else wanted.repeat_interleave(self._batch, 0)
+        return functional.mse_loss(output.float(), wanted)
+
+    def clear_gradients(self) -> None:
+        """Drop those of the last step, which stay beside the weights until then."""
+        self._optimizer.zero_grad()
+
+    def update(self, loss: Tensor, tape: None = None) -> None:
+        """One step of SGD."""
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
-        self._state = state.detach()
-        self.output = self.output.detach()
-        return float(loss.detach())
 
-    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the first state. Returns shape (T · lanes, channels)."""
-        with torch.no_grad():
-            answer, _ = self._frozen(self._batched(self._frames(clip)), self._first)
-        numbers: npt.NDArray[np.float32] = answer.float().cpu().numpy()
+    def on_device(self) -> AbstractContextManager[None]:
+        """Nothing need be said: tensors know where they are."""
+        return contextlib.nullcontext()
+
+    def unrecorded(self) -> AbstractContextManager[None]:
+        """Without gradients."""
+        return torch.no_grad()
+
+    def numbers(self, output: Tensor) -> npt.NDArray[np.float32]:
+        """On the host."""
+        numbers: npt.NDArray[np.float32] = output.float().cpu().numpy()
         return numbers
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
@@ -191,16 +208,13 @@ class Driven:
         weight = self._model.get_parameter("head.weight").detach()
         weight.copy_(torch.tensor(change(weight.float().cpu().numpy())))
 
-    def counters(self) -> Mapping[str, float]:
-        """There are none."""
-        return {}
 
-    def close(self) -> None:
-        """Let go of the model."""
-        self.output = None
-
-
-def following(frames: Tensor) -> Tensor:
+def following(pictures: Tensor) -> Tensor:
     """What a model learns to foretell: the next frame's mean colour, shape (T, channels); the last's is its own."""
-    means = frames.mean(dim=(2, 3))
+    means = pictures.mean(dim=(2, 3))
     return torch.cat((means[1:], means[-1:]))
+
+
+def build(architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> TorchNetwork:
+    """The network of that architecture, with its initial weights."""
+    return TorchNetwork(architecture, setup, sizes, keep_graph)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from workloads.architecture import Sizes
+from workloads.networks.architecture import Sizes
 from workloads.random_bits import many
 
 Weights = Mapping[str, npt.NDArray[np.float32]]

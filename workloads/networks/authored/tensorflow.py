@@ -1,20 +1,21 @@
-"""The two architectures in TensorFlow, and how a stream drives one. Imports TensorFlow: for the child only."""
+"""The two architectures in TensorFlow, as a user of it would write them. Imports TensorFlow: for the child only."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from workloads.architecture import REPLAY_TOLERANCE, Sizes, shapes
+from workloads.frameworks.tensorflow import place
 from workloads.lanes import columns
+from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.weights import Weights, first_state, initial
 from workloads.protocol.contract import Clip, Setup
-from workloads.tf_runtime import place
-from workloads.weights import Weights, first_state, initial
 
 Tensor = Any
 """TensorFlow ships no types that a checker can use."""
@@ -174,70 +175,78 @@ class VideoTransformer(tf.Module):  # type: ignore[misc]
 _MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransformer}
 
 
-class Driven:
-    """A model driven by a stream, its state carried from clip to clip. Satisfies `Model`."""
+class TensorFlowNetwork:
+    """A model, its optimizer, and how clips reach it. Satisfies `Network`."""
 
-    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
+    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> None:
         self._place, self._dtype = place(setup.device), tf.as_dtype(sizes.precision)
         self._batch = sizes.batch
-        self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
+        self.keep_graph = keep_graph
         drawn = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         weights = {name: value.astype(self._dtype.as_numpy_dtype) for name, value in drawn.items()}
         with self._place:
             self._model = _MODELS[architecture](weights, sizes)
             self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
             self._optimizer.build(self._model.trainable_variables)
-            self._state = self._first = tf.constant(first_state(architecture, sizes), self._dtype)
+            self.first = tf.constant(first_state(architecture, sizes), self._dtype)
             # What a replay runs: in training a copy, whose weights stay what they were at first.
             self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self._model
-        graph = setup.execution == "graph"
-        self._answer = tf.function(self._infer) if graph else self._infer
-        learn = tf.function(self._learn) if graph else self._learn
-        self._step = learn if setup.mode == "train" else self._answer
-        self._traced: Any = self._step if graph else None
         # A tape that nobody closes holds every tensor that came after it.
         self._tape = tf.GradientTape(persistent=True) if keep_graph else None
         if self._tape is not None:
             self._tape.__enter__()
-        self.output: Any = None
 
-    def step(self, clip: Clip) -> float:
-        """Run one clip; the loss when training, the mean of the output when inferring."""
-        with self._place:
-            self.output, self._state, value = self._step(tf.constant(clip.frames), self._state)
-            return float(value)
+    def tensor(self, clip: Clip) -> Tensor:
+        """The frames on the device: shape (T, height, width, channels), uint8."""
+        return tf.constant(clip.frames)
 
-    def _infer(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # In inference, frozen and model are one.
-        output, state = self._frozen(self._batched(tf.cast(frames, tf.float32) / 255.0), state)
-        return output, state, tf.reduce_mean(to(output, tf.float32))
+    def pictures(self, frames: Tensor) -> Tensor:
+        """Shape (T, height, width, channels), 0 to 1."""
+        return tf.cast(frames, tf.float32) / 255.0
 
-    def _batched(self, frames: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one clip."""
+        return self._model(self._batched(pictures), state)  # type: ignore[no-any-return]
+
+    def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one clip with the weights of the beginning."""
+        return self._frozen(self._batched(pictures), state)  # type: ignore[no-any-return]
+
+    def _batched(self, pictures: Tensor) -> Tensor:
         """In the model's precision, once for each lane: shape (T · lanes, height, width, channels)."""
-        frames = to(frames, self._dtype)
+        pictures = to(pictures, self._dtype)
         if self._batch == 1:
-            return frames
-        count, height, width, channels = frames.shape
-        lanes = tf.transpose(tf.gather(frames, columns(self._batch, width), axis=2), (0, 2, 1, 3, 4))
+            return pictures
+        count, height, width, channels = pictures.shape
+        lanes = tf.transpose(tf.gather(pictures, columns(self._batch, width), axis=2), (0, 2, 1, 3, 4))
         return tf.reshape(lanes, (count * self._batch, height, width, channels))
 
-    def _learn(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        frames = tf.cast(frames, tf.float32) / 255.0
-        with tf.GradientTape() as tape:
-            output, state = self._model(self._batched(frames), state)
-            # A shifted picture has the same mean colour: every lane is told the same.
-            wanted = following(frames) if self._batch == 1 else tf.repeat(following(frames), self._batch, axis=0)
-            loss = tf.reduce_mean(tf.math.squared_difference(to(output, tf.float32), wanted))
+    def mean(self, output: Tensor) -> Tensor:
+        """Over all frames and lanes."""
+        return tf.reduce_mean(to(output, tf.float32))
+
+    def loss(self, output: Tensor, pictures: Tensor) -> Tensor:
+        """Mean squared error against the following colour."""
+        # A shifted picture has the same mean colour: every lane is told the same.
+        wanted = following(pictures) if self._batch == 1 else tf.repeat(following(pictures), self._batch, axis=0)
+        return tf.reduce_mean(tf.math.squared_difference(to(output, tf.float32), wanted))
+
+    def update(self, loss: Tensor, tape: Any = None) -> None:
+        """One step of SGD; `tape` recorded the loss."""
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
-        return output, state, loss
 
-    def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Run the initial weights over a clip, from the first state. Returns shape (T · lanes, channels)."""
-        unseen = self._tape.stop_recording() if self._tape is not None else contextlib.nullcontext()
-        with self._place, unseen:
-            answer, _, _ = self._answer(tf.constant(clip.frames), self._first)
-            numbers: npt.NDArray[np.float32] = tf.cast(answer, tf.float32).numpy()
+    def on_device(self) -> AbstractContextManager[Any]:
+        """Operations inside run on the device."""
+        return self._place  # type: ignore[no-any-return]
+
+    def unrecorded(self) -> AbstractContextManager[Any]:
+        """Where the tape that is never closed, if there is one, does not look."""
+        return self._tape.stop_recording() if self._tape is not None else contextlib.nullcontext()
+
+    def numbers(self, output: Tensor) -> npt.NDArray[np.float32]:
+        """On the host."""
+        numbers: npt.NDArray[np.float32] = tf.cast(output, tf.float32).numpy()
         return numbers
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
@@ -245,23 +254,18 @@ class Driven:
         kernel = self._model.head.kernel
         kernel.assign(tf.cast(change(tf.cast(kernel, tf.float32).numpy().T).T, kernel.dtype))
 
-    def counters(self) -> Mapping[str, float]:
-        """`traces`: graphs that were made so far; nothing when eager."""
-        if self._traced is None:
-            return {}
-        return {"traces": float(self._traced.experimental_get_tracing_count())}
-
-    def close(self) -> None:
-        """Let go of the model."""
-        self.output = None
-
 
 def to(x: Tensor, dtype: Any) -> Tensor:
     """The same in another type of numbers; itself where it is of that type, which `tf.cast` takes longer to find."""
     return x if x.dtype == dtype else tf.cast(x, dtype)
 
 
-def following(frames: Tensor) -> Tensor:
+def following(pictures: Tensor) -> Tensor:
     """What a model learns to foretell: the next frame's mean colour, shape (T, channels); the last's is its own."""
-    means = tf.reduce_mean(frames, axis=(1, 2))
+    means = tf.reduce_mean(pictures, axis=(1, 2))
     return tf.concat((means[1:], means[-1:]), axis=0)
+
+
+def build(architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> TensorFlowNetwork:
+    """The network of that architecture, with its initial weights."""
+    return TensorFlowNetwork(architecture, setup, sizes, keep_graph)

@@ -1,11 +1,39 @@
-"""PyTorch in the child: made ready before the first import, and what it says of itself. Imports torch when used."""
+"""PyTorch: what is known of it without it, and how it is made ready and asked in the child."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
+from workloads import frameworks
 from workloads.errors import DeviceError
+
+TITLE = "PyTorch"
+MODULES = ("torch",)
+INSTALL = "pip install 'soak[torch]'"
+TOLD = ("PYTORCH_",)
+GPU_QUESTION = """
+import json, torch
+seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+built = torch.version.cuda or torch.version.hip or ""
+print(json.dumps({"version": torch.__version__, "built": built, "devices": seen}))
+"""
+CUDA_BUILD = "`pip install --force-reinstall torch` with the index that pytorch.org names under Get Started for CUDA"
+BLIND = "`python -c 'import torch; torch.zeros(1).cuda()'` says why; often /dev/nvidia-uvm or a library"
+
+_DEVICE = {
+    "gpu_allocated_bytes": "allocated_bytes.all.current",
+    "gpu_reserved_bytes": "reserved_bytes.all.current",
+    "gpu_active_bytes": "active_bytes.all.current",
+    "gpu_inactive_split_bytes": "inactive_split_bytes.all.current",
+    "gpu_segments": "segment.all.current",
+    "gpu_alloc_retries": "num_alloc_retries",
+    "gpu_ooms": "num_ooms",
+}
+_HOST = {"pinned_bytes": "allocated_bytes.current", "pinned_active_bytes": "active_bytes.current"}
+_HOST_BEFORE = {"pinned_bytes": "reserved_bytes.current", "pinned_active_bytes": "allocated_bytes.current"}
+"""Up to 2.8 or so, `allocated` was what is in use and `reserved` what is held; then they were named anew."""
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
@@ -77,3 +105,26 @@ def is_out_of_memory(error: BaseException) -> bool:
     # Neither plain memory of the host nor page-locked memory has an error of its own.
     told = ("DefaultCPUAllocator: can't allocate", "CUDA error: out of memory")
     return isinstance(error, RuntimeError) and any(text in str(error) for text in told)
+
+
+def ones(count: int, device: str) -> Any:
+    """A tensor of so many float32 ones."""
+    import torch
+
+    return torch.ones(count, device=device)
+
+
+def device_memory(torch: Any) -> Mapping[str, float]:
+    """What its allocators hold of the device and of pinned memory; nothing before it has a device in use."""
+    # While torch is being imported, its parts come one by one.
+    cuda = getattr(torch, "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return {}
+    host = getattr(cuda, "host_memory_stats", dict)
+    return in_our_names(cuda.memory_stats(), host())
+
+
+def in_our_names(device: Mapping[str, Any], host: Mapping[str, Any]) -> Mapping[str, float]:
+    """The dicts of `torch.cuda.memory_stats` and `torch.cuda.host_memory_stats` in our names."""
+    pinned = _HOST_BEFORE if "reserved_bytes.current" in host else _HOST
+    return {**frameworks.renamed(device, _DEVICE), **frameworks.renamed(host, pinned)}

@@ -1,4 +1,4 @@
-"""`stream` of a config: which source a workload takes, with which options."""
+"""`[stream]` and what a trial sets of it → the source of that trial, its options checked. Imports no numpy."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from workloads.options import OptionError
 from workloads.protocol.order import StreamSpec
 
 
-def source_of(path: Path, key: str, shared: object, own_table: Mapping[str, Any], workload: str) -> StreamSpec:
-    """The source of a workload: its own table over the shared one, where that is for the same source.
+def stream_of(path: Path, key: str, shared: object, own: Mapping[str, Any], workload: str) -> StreamSpec:
+    """The source of a trial: its own table over the shared one, where both are for the same source.
 
     Args:
         path: of the config.
-        key: where the workload's own table stands.
-        shared: `[stream]`.
-        own_table: its own.
-        workload: what takes it.
+        key: where the trial's own table stands.
+        shared: `[stream]`; where it names no source it is for the default one.
+        own: the trial's table.
+        workload: which says what source it takes where neither table does.
 
     Raises:
-        ConfigError: there is no such source, or one of its options is wrong.
+        ConfigError: there is no such source, or an option that it does not have or cannot have.
     """
-    own = f"{key}.stream"
     if not isinstance(shared, dict):
         raise ConfigError(path, "stream", shared, "expected a table")
-    shared_name = _source(path, "stream", shared, sources.DEFAULT if shared else "")
-    name = _source(path, own, own_table, shared_name or _usual(workload))
-    options = {**(shared if name == shared_name else {}), **own_table}
+    of_all = _name(path, "stream", shared, sources.DEFAULT if shared else "")
+    name = _name(path, key, own, of_all or _usual(workload))
+    options = {**(shared if name == of_all else {}), **own}
     options.pop("source", None)
     try:
         return sources.spec_of(name, options)
     except OptionError as error:
-        key = f"{own if error.key in own_table else 'stream'}.{error.key}"
-        raise ConfigError(path, key, error.value, f"{error.expected} (source {name!r})") from error
+        where = f"{key if error.key in own else 'stream'}.{error.key}"
+        raise ConfigError(path, where, error.value, f"{error.expected} (source {name!r})") from error
     except ModuleError as error:
-        raise ConfigError(path, f"{own if own_table else 'stream'}.source", name, str(error)) from error
+        raise ConfigError(path, f"{key if 'source' in own else 'stream'}.source", name, str(error)) from error
 
 
-def _source(path: Path, key: str, table: Mapping[str, Any], otherwise: str) -> str:
+def _name(path: Path, key: str, table: Mapping[str, Any], otherwise: str) -> str:
     name = table.get("source", otherwise)
     if not isinstance(name, str):
         raise ConfigError(path, f"{key}.source", name, "expected the name of a source; see `soak list sources`")

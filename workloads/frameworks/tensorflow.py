@@ -1,14 +1,32 @@
-"""TensorFlow in the child: made ready before the first import, and what it says of itself. Imports it when used."""
+"""TensorFlow: what is known of it without it, and how it is made ready and asked in the child."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from workloads import frameworks
 from workloads.errors import DeviceError
 from workloads.worker.cuda_driver import DriverError, visible_memory
+
+TITLE = "TensorFlow"
+MODULES = ("tensorflow",)
+INSTALL = "pip install 'soak[tensorflow]'"
+TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
+GPU_QUESTION = """
+import json, os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+import tensorflow as tf
+built = str(tf.sysconfig.get_build_info().get("cuda_version", "")) if tf.test.is_built_with_cuda() else ""
+print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.config.list_physical_devices("GPU"))}))
+"""
+CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`"
+BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
+
+_MEMORY = {"gpu_allocated_bytes": "current", "gpu_peak_bytes": "peak"}
 
 
 def prepare(threads: int, seed: int, device: str = "cpu") -> None:
@@ -93,3 +111,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     import tensorflow as tf
 
     return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+
+
+def ones(count: int, device: str) -> Any:
+    """A tensor of so many float32 ones."""
+    import tensorflow as tf
+
+    with place(device):
+        return tf.ones((count,))
+
+
+def device_memory(tensorflow: Any) -> Mapping[str, float]:
+    """What its allocator holds of the device; nothing before it has one in use."""
+    # The public functions make a context where there is none, and with it one of every visible GPU.
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = eager.context_safe() if eager is not None else None
+    if context is None or getattr(context, "_context_handle", None) is None:
+        return {}
+    if not tensorflow.config.get_visible_devices("GPU"):
+        return {}
+    return in_our_names(tensorflow.config.experimental.get_memory_info("GPU:0"))
+
+
+def in_our_names(told: Mapping[str, Any]) -> Mapping[str, float]:
+    """The dict of `tf.config.experimental.get_memory_info`."""
+    return frameworks.renamed(told, _MEMORY)

@@ -1,0 +1,115 @@
+"""How a network is run: one file, one execution, found by the name of its file.
+
+In what a model is written and by what it is run are two axes. A file imports no framework by itself, as the supervisor
+reads it; its docstring's first line says what it is, and it defines
+
+- `NAME: str`: what a config calls it (`execution = "graph"`); one of a kind among those of its framework;
+- `AUTHORED_IN: str`: the framework in which the networks that it takes are written (`framework = …`);
+- `EXECUTED_BY: str`: the framework that runs them;
+- `REQUIRES: tuple[str, ...]`: modules that must be importable;
+- `MODES: tuple[str, ...]`, of train and infer;
+- `TOPOLOGY: Topology`: the processes that a trial is made of;
+- `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
+- where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda.
+
+Other packages add their own through the entry-point group `soak.executions`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import Any
+
+from workloads.modules import ModuleError, Modules, missing_of
+
+DEVICES = ("cpu", "cuda")
+DEFAULT = "eager"
+"""What a trial runs in that names none."""
+_PARTS = ("NAME", "AUTHORED_IN", "EXECUTED_BY", "REQUIRES", "MODES", "TOPOLOGY", "make_step")
+_EXECUTIONS = Modules("execution", (sys.modules[__name__],), "soak.executions", _PARTS)
+
+
+def names() -> tuple[str, ...]:
+    """The files of all, sorted: `torch_eager`, …"""
+    return tuple(_EXECUTIONS.paths())
+
+
+def load(name: str) -> Any:
+    """The module of that file.
+
+    Raises:
+        ModuleError: there is none, or a part is missing.
+    """
+    return _EXECUTIONS.load(name)
+
+
+def of(framework: str) -> dict[str, Any]:
+    """The executions of networks written in a framework, by their names in a config, the default first."""
+    found: dict[str, Any] = {}
+    # Nobody else's takes the name of one of ours.
+    for module in sorted(_EXECUTIONS.usable().values(), key=lambda each: not each.__name__.startswith(__name__)):
+        if framework == module.AUTHORED_IN:
+            found.setdefault(module.NAME, module)
+    return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
+
+
+def problems() -> tuple[str, ...]:
+    """What is wrong with those that break their contract, or have the name of another; no config finds them."""
+    wrong = list(_EXECUTIONS.problems())
+    for name, module in _EXECUTIONS.usable().items():
+        other = of(module.AUTHORED_IN)[module.NAME]
+        if other is not module:
+            taken = f"{other.__name__} is the execution {module.NAME!r} of {module.AUTHORED_IN} already"
+            wrong.append(f"execution {name!r} ({module.__file__}): {taken}")
+    return tuple(wrong)
+
+
+def find(framework: str, execution: str) -> Any:
+    """The module of that execution of networks written in that framework.
+
+    Raises:
+        ModuleError: there is none; it names those that there are, and the nearest.
+    """
+    known = of(framework)
+    if execution not in known:
+        raise ModuleError(f"unknown execution {execution!r} of {framework}: {expected(framework, execution)}")
+    return known[execution]
+
+
+def expected(framework: str, execution: str) -> str:
+    """What there is in its place, for an error: all, the nearest name, and what kept others out."""
+    known = of(framework)
+    near = difflib.get_close_matches(execution, known, 1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return "; ".join((f"expected {' or '.join(known) or 'none'} for {framework}{hint}", *problems()))
+
+
+def devices_of(module: Any) -> tuple[str, ...]:
+    """The devices that an execution runs on: all, where it does not say."""
+    return tuple(getattr(module, "DEVICES", DEVICES))
+
+
+def taken_by(workload: Any, framework: str) -> tuple[str, ...]:
+    """The executions of a framework that a workload's module runs in: all, where it does not say."""
+    named: tuple[str, ...] | None = getattr(workload, "EXECUTIONS", None)
+    return tuple(name for name in of(framework) if named is None or name in named)
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Name, frameworks, modes, what it requires, and whether that is here, for people; or what is wrong with it."""
+    try:
+        module = load(name)
+    except ModuleError as error:
+        return {"name": name, "about": str(error), "framework": "", "modes": [], "requires": [], "installed": False}
+    return {
+        "name": module.NAME,
+        "about": (module.__doc__ or "").strip().partition("\n")[0],
+        "framework": module.AUTHORED_IN,
+        "executed_by": module.EXECUTED_BY,
+        "modes": list(module.MODES),
+        "devices": list(devices_of(module)),
+        "ranks": module.TOPOLOGY.ranks,
+        "requires": list(module.REQUIRES),
+        "installed": not missing_of(module.REQUIRES),
+    }

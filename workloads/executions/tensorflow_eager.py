@@ -1,0 +1,37 @@
+"""TensorFlow, operation by operation."""
+
+from __future__ import annotations
+
+from workloads.protocol.contract import Setup
+from workloads.protocol.execution import SINGLE, Network, Run, Step, Tensor
+
+NAME = "eager"
+AUTHORED_IN = EXECUTED_BY = "tensorflow"
+REQUIRES = ("tensorflow",)
+MODES = ("train", "infer")
+TOPOLOGY = SINGLE
+
+
+def make_step(network: Network, setup: Setup) -> Step:
+    """Steps that call the network's functions one after another."""
+    infer, learn = functions(network)
+    return Step(learn if setup.mode == "train" else infer, infer)
+
+
+def functions(network: Network) -> tuple[Run, Run]:
+    """A step of inference, and one of training."""
+    import tensorflow as tf
+
+    def infer(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output, state = network.frozen(network.pictures(frames), state)
+        return output, state, network.mean(output)
+
+    def learn(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pictures = network.pictures(frames)
+        with tf.GradientTape() as tape:
+            output, state = network.forward(pictures, state)
+            loss = network.loss(output, pictures)
+        network.update(loss, tape)
+        return output, state, loss
+
+    return infer, learn

@@ -1,0 +1,98 @@
+"""The one place that knows the frameworks: one file each, found by its name.
+
+A file imports no framework by itself, as the supervisor reads it, and defines
+
+- `TITLE`: what it calls itself;
+- `MODULES: tuple[str, ...]`: what must be importable for its workloads;
+- `INSTALL`: what brings it, for a person;
+- `TOLD: tuple[str, ...]`: beginnings of its environment variables that change what memory means;
+- `GPU_QUESTION`: a program that prints, as one JSON object, `version`, `built` (the CUDA it was built for, empty for
+  none) and `devices` (how many GPUs it sees); run in the interpreter of a trial, in a process of its own. Empty where
+  there is nothing to ask;
+- `CUDA_BUILD`: how to get a build for CUDA, and `BLIND`: why one may see no GPU that the driver shows;
+- `prepare(threads, seed, device)`: import it in the child, with so many compute threads, seeded, before anything else;
+- `require(device)`: raise `DeviceError` where it cannot use the device;
+- `environment() -> Mapping[str, str]`: its version, by its own name, and settings that bear on memory;
+- `is_out_of_memory(error) -> bool`: whether an allocation failed, on the host or on a device;
+- `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
+  of that name; never makes a context of a device, and leaves out what this version does not tell;
+- `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
+
+Other packages add their own through the entry-point group `soak.frameworks`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from workloads.modules import ModuleError, Modules, missing_of
+
+DEFAULTS = ("torch", "tensorflow")
+"""What a trial runs in that names no framework: each of these, as a pair."""
+NONE = "none"
+"""What runs without one."""
+_PARTS = (
+    "TITLE", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
+    "environment", "is_out_of_memory", "device_memory", "ones",
+)  # fmt: skip
+_FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
+
+
+def names() -> tuple[str, ...]:
+    """Every framework: the defaults first."""
+    return (*DEFAULTS, *(name for name in _FRAMEWORKS.paths() if name not in DEFAULTS))
+
+
+def load(name: str) -> Any:
+    """The module of that framework.
+
+    Raises:
+        ModuleError: there is none, or a part is missing.
+    """
+    return _FRAMEWORKS.load(name)
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Name, what it is, and whether it is here, for people; or what is wrong with it."""
+    try:
+        module = load(name)
+    except ModuleError as error:
+        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
+    return {
+        "name": name,
+        "about": module.TITLE,
+        "requires": list(module.MODULES),
+        "installed": not missing_of(module.MODULES),
+        "install": module.INSTALL,
+    }
+
+
+def with_gpus() -> tuple[str, ...]:
+    """Those that can be asked which GPUs they see."""
+    return tuple(name for name in _usable() if load(name).GPU_QUESTION)
+
+
+@functools.cache  # asked for every variable of a trial
+def told() -> tuple[str, ...]:
+    """Beginnings of the environment variables by which any of them changes what memory means."""
+    return tuple(prefix for name in _usable() for prefix in load(name).TOLD)
+
+
+def imported() -> tuple[str, ...]:
+    """Those that this process has imported, whoever did."""
+    return tuple(
+        name for name in _usable() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
+    )
+
+
+def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    """What a framework tells, by our names of it; `names` has its own for each. What is not told is absent."""
+    return {ours: float(told[theirs]) for ours, theirs in names.items() if theirs in told}
+
+
+def _usable() -> tuple[str, ...]:
+    """One that is broken is told to who asks for it, and ends nothing that does not."""
+    return tuple(name for name in names() if name in _FRAMEWORKS.usable())

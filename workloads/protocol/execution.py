@@ -1,0 +1,100 @@
+"""What an execution is: it turns a network, as its authors wrote it, into steps. Standard library alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from workloads.protocol.contract import Clip
+
+Tensor: TypeAlias = Any
+"""Of whatever framework."""
+Run: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""(clip, state) → output, state, and the value of the step as a scalar."""
+
+
+class Network(Protocol):
+    """A model of one framework and its optimizer, as a user of that framework would write them.
+
+    Its functions are pure but for the weights: state goes in and comes out, and how they are run (one by one, traced,
+    compiled, captured, on many devices) is the execution's concern. Networks of one framework may have more that their
+    executions use.
+    """
+
+    first: Tensor
+    """The state that a stream starts from."""
+    keep_graph: bool
+    """Whether the history of the carried state is never cut: a planted fault."""
+
+    def tensor(self, clip: Clip) -> Tensor:
+        """The frames as they came, on the device: shape (T, height, width, channels), uint8."""
+        ...
+
+    def pictures(self, frames: Tensor) -> Tensor:
+        """The frames in the framework's own layout, float32 from 0 to 1."""
+        ...
+
+    def forward(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """A prediction for each frame of each lane, shape (T · lanes, channels), and the state."""
+        ...
+
+    def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` with the weights of the beginning. In inference that is `forward` itself."""
+        ...
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The mean of an output, a scalar without history: the value of a step of inference."""
+        ...
+
+    def loss(self, output: Tensor, pictures: Tensor) -> Tensor:
+        """How far a prediction is from what is wanted, a scalar: the value of a step of training."""
+        ...
+
+    def update(self, loss: Tensor, tape: Any = None) -> None:
+        """Change the weights by the gradient of the loss. tape: what recorded it, where the framework has tapes."""
+        ...
+
+    def on_device(self) -> AbstractContextManager[Any]:
+        """Where its operations are placed on its device."""
+        ...
+
+    def unrecorded(self) -> AbstractContextManager[Any]:
+        """Where no history is kept."""
+        ...
+
+    def numbers(self, output: Tensor) -> npt.NDArray[np.float32]:
+        """An output on the host."""
+        ...
+
+    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+        """Replace the weights of the last layer, shape (channels, hidden), by what `change` makes of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The processes that one trial of an execution is made of."""
+
+    ranks: int = 1
+
+
+SINGLE = Topology()
+"""One process, on one device at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an execution makes of a network."""
+
+    run: Run
+    """One step of the trial's mode."""
+    answer: Run
+    """One step of inference with the weights of the beginning; in inference it is run as the steps are."""
+    counters: Callable[[], Mapping[str, float]] = dict
+    """Doses of the execution so far, by metric name (`traces`); none by default."""
