@@ -16,7 +16,7 @@ from soak import __version__, commands, output
 from soak.engine.stopping import unpaused
 from soak.errors import SoakError
 
-NEVER_WAIT = ("run", "serve")
+NEVER_WAIT = ("exec", "run", "serve")
 """Commands that go on while nobody reads what they print."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""

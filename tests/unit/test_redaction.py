@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitors.model import Event
 from monitors.text import HIDDEN, without_credentials
 from soak.cli import main
-from soak.commands.run import _describe
+from soak.runs.foreground import _describe
 from soak.errors import UsageError
 from soak.gpu.pipe import ReaderHello
 from soak.plan import config
