@@ -234,9 +234,8 @@ def _made_of(
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     # A program that is soaked from outside may end by itself.
     if trial.workload and not limits and run.duration is None:
-        raise missing_key(
-            path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration, or --duration"
-        )
+        expected = "expected duration, stream_time or steps here, or run.duration, or --duration"
+        raise missing_key(path, f"{key}.duration", expected)
     if members and all(member.workload for member in members) and not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
 
@@ -272,6 +271,6 @@ def _wish(path: Path, key: str, value: str) -> None:
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
-def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:
+def as_tuple(value: list[str] | str) -> tuple[str, ...]:
     """A key that takes one name or a list of names."""
     return (value,) if isinstance(value, str) else tuple(value)

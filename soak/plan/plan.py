@@ -21,7 +21,7 @@ from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
 """Of a run."""
-_NO_WORKLOAD = (frameworks.NONE, "command", executions.DEFAULT)
+_NO_WORKLOAD = ("none", "command", "eager")
 """Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
 
@@ -200,12 +200,11 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
 
 
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
-    """The member of table `at`, held to the frameworks and executions that there are. spec: of its trial."""
+    """The member of table `at`. spec: of its trial."""
     trial, table = config.trials[number], config.members[number][at]
     member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
     if not table.workload:
         return member
-    combinations(config.path, f"trial[{number}].member[{at}]", table)
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
         threads=table.threads, options=table.options, stream=config.member_streams[number][at],
@@ -217,9 +216,7 @@ def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
 
 def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
     table = config.trials[number]
-    if not table.workload:
-        return [_NO_WORKLOAD]
-    return combinations(config.path, f"trial[{number}]", table)
+    return combinations(config.path, f"trial[{number}]", table) if table.workload else [_NO_WORKLOAD]
 
 
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:

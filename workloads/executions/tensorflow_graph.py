@@ -1,4 +1,4 @@
-"""TensorFlow with `tf.function`: a step is a graph, traced for every new shape."""
+"""TensorFlow with `tf.function`: a graph for every new shape."""
 
 from __future__ import annotations
 

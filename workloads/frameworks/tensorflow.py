@@ -10,7 +10,6 @@ from typing import Any
 
 from workloads import frameworks
 from workloads.errors import DeviceError
-from workloads.worker.cuda_driver import DriverError, visible_memory
 
 TITLE = "TensorFlow"
 MODULES = ("tensorflow",)
@@ -90,6 +89,8 @@ def place(device: str) -> Any:
 def environment() -> Mapping[str, str]:
     """Versions and settings that bear on memory; of the device only where one is visible."""
     import tensorflow as tf
+
+    from workloads.worker.cuda_driver import DriverError, visible_memory
 
     facts = {
         "tensorflow": tf.__version__,
