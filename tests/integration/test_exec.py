@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from soak.record.store import FILE, Store
 from tests.integration.test_members import events, members_of, only_trial, recorded
 from tests.patience import PATIENCE
 
@@ -176,7 +177,8 @@ def test_what_cannot_be_soaked_is_told_in_one_line(soak: Any, words: tuple[str, 
 
 def test_the_record_tells_the_command_and_can_be_run_again(soak: Any, tmp_path: Path) -> None:
     executed(soak, "--name", "again", "--", "bash", "-c", "echo 'a \"b\"'; sleep 1")
-    text = soak.report()["run"]["config_text"]
+    with Store.open(soak.run_folder() / FILE) as store:
+        text = str(store.meta()["config_text"])
     (tmp_path / "runs").rename(tmp_path / "before")
     code, output = soak.run("run", soak.config(text))
     assert (only_trial(soak)["name"], code) == ("again", 3), output
