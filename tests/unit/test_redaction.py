@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from monitors.model import Event
 from monitors.text import HIDDEN, without_credentials
 from soak.cli import main
-from soak.commands.run import _describe
 from soak.errors import UsageError
 from soak.gpu.pipe import ReaderHello
 from soak.plan import config
 from soak.plan.plan import make_plan
 from soak.record import redaction
 from soak.record.store import FILE, Store
+from soak.runs.foreground import _describe
 
 TOKEN, SHORT, TRICKY, URL = "t0p-secret-token", "qq7", "pa\"ss'\\wörd\n#1", "hunter2hunter2"
 CONFIG = f"""

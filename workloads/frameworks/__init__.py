@@ -15,7 +15,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `environment() -> Mapping[str, str]`: its version, by its own name, and settings that bear on memory;
 - `is_out_of_memory(error) -> bool`: whether an allocation failed, on the host or on a device;
 - `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
-  of that name; never makes a context of a device, and leaves out what this version does not tell;
+  of that name; of each device, by `of_devices`, where it sees several; never makes a context of a device, and leaves
+  out what this version does not tell;
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workloads.modules import ModuleError, Modules, missing_of
@@ -91,6 +92,11 @@ def imported() -> tuple[str, ...]:
 def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
     """What a framework tells, by our names of it; `names` has its own for each. What is not told is absent."""
     return {ours: float(told[theirs]) for ours, theirs in names.items() if theirs in told}
+
+
+def of_devices(each: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Amounts of several devices as `name{N}`, where N is the place of a device among those that are seen."""
+    return {f"{name}{{{place}}}": value for place, told in enumerate(each) for name, value in told.items()}
 
 
 def _usable() -> tuple[str, ...]:

@@ -88,12 +88,15 @@ class Generator:
 
     def close(self) -> None:
         """Give up what is under way, and let go of the connections."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            self._loop.run_until_complete(asyncio.wait(self._tasks))
-        self._loop.run_until_complete(self._close())
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close()
 
     async def _interval(self, end: float, take: Callable[[], object]) -> None:
         schedule = self._schedule = self._schedule or self._begin()
