@@ -3,8 +3,8 @@
 A file imports no framework by itself, as the supervisor reads it, and defines
 
 - `TITLE`: what it calls itself;
-- `MODULES: tuple[str, ...]`: what must be importable for its workloads;
-- `INSTALL`: what brings it, for a person;
+- `REQUIRES: Mapping[str, str]`: modules that must be importable for its workloads, its own first, and what to install
+  for each;
 - `TOLD: tuple[str, ...]`: beginnings of its environment variables that change what memory means;
 - `GPU_QUESTION`: a program that prints, as one JSON object, `version`, `built` (the CUDA it was built for, empty for
   none) and `devices` (how many GPUs it sees); run in the interpreter of a trial, in a process of its own. Empty where
@@ -36,7 +36,7 @@ DEFAULTS = ("torch", "tensorflow")
 NONE = "none"
 """What runs without one."""
 _PARTS = (
-    "TITLE", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
+    "TITLE", "REQUIRES", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
     "environment", "is_out_of_memory", "device_memory", "ones",
 )  # fmt: skip
 _FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
@@ -61,13 +61,13 @@ def describe(name: str) -> dict[str, Any]:
     try:
         module = load(name)
     except ModuleError as error:
-        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
+        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
     return {
         "name": name,
         "about": module.TITLE,
-        "requires": list(module.MODULES),
-        "installed": not missing_of(module.MODULES),
-        "install": module.INSTALL,
+        "requires": list(module.REQUIRES),
+        "installed": not missing_of(module.REQUIRES),
+        "install": list(module.REQUIRES.values()),
     }
 
 
@@ -85,7 +85,7 @@ def told() -> tuple[str, ...]:
 def imported() -> tuple[str, ...]:
     """Those that this process has imported, whoever did."""
     return tuple(
-        name for name in _usable() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
+        name for name in _usable() if (modules := load(name).REQUIRES) and all(each in sys.modules for each in modules)
     )
 
 

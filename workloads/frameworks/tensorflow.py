@@ -12,8 +12,7 @@ from workloads import frameworks
 from workloads.errors import DeviceError
 
 TITLE = "TensorFlow"
-MODULES = ("tensorflow",)
-INSTALL = "pip install 'soak[tensorflow]'"
+REQUIRES = {"tensorflow": "soak[tensorflow]"}
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
 GPU_QUESTION = """
 import json, os

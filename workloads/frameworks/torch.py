@@ -10,8 +10,7 @@ from workloads import frameworks
 from workloads.errors import DeviceError
 
 TITLE = "PyTorch"
-MODULES = ("torch",)
-INSTALL = "pip install 'soak[torch]'"
+REQUIRES = {"torch": "soak[torch]"}
 TOLD = ("PYTORCH_",)
 GPU_QUESTION = """
 import json, torch

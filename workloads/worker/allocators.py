@@ -22,7 +22,7 @@ def read() -> Mapping[str, float]:
     found: dict[str, float] = {}
     for name in frameworks.imported():
         framework = frameworks.load(name)
-        found.update(framework.device_memory(sys.modules[framework.MODULES[0]]))
+        found.update(framework.device_memory(sys.modules[next(iter(framework.REQUIRES))]))
     if "jax" in sys.modules:
         found.update(_read_jax())
     return found
