@@ -271,6 +271,6 @@ def _wish(path: Path, key: str, value: str) -> None:
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
-def as_tuple(value: list[str] | str) -> tuple[str, ...]:
+def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:
     """A key that takes one name or a list of names."""
     return (value,) if isinstance(value, str) else tuple(value)
