@@ -14,6 +14,9 @@ from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
 from soak.plan.tables import convert
+from workloads import catalog, executions, frameworks, server_catalog
+from workloads.modules import ModuleError
+from workloads.protocol.order import TrialSpec
 
 MOST_RANKS = 64
 MOST_MEMBERS = 64
@@ -33,11 +36,13 @@ class MemberTable:
     name: Word
     command: Command = dataclasses.field(default_factory=list)
     """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's."""
+    server: Word = ""
+    """Or a server under test that comes with soak, with its own `options`."""
     workload: Word = ""
-    """Or a workload, driven by soak's own worker."""
-    framework: Literal["torch", "tensorflow", "none"] = "none"
+    """Or a workload, driven by soak's own worker; a client of a server is one."""
+    framework: Word = frameworks.NONE
     mode: Literal["train", "infer"] = "infer"
-    execution: Word = "eager"
+    execution: Word = executions.DEFAULT
     threads: Threads = 1
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -47,8 +52,8 @@ class MemberTable:
     """Folder that a command runs in."""
     ready: Word = ""
     """What the next member waits for: "alive", "port" or a URL."""
-    judged: bool = True
-    """Whether its memory counts for the verdict; otherwise it is recorded only."""
+    judged: bool | None = None
+    """Whether its memory counts for the verdict; otherwise it is recorded only. Of a client of a server it does not."""
     ends_trial: bool = True
     """Whether the trial ends when it has finished. One that dies ends it always."""
     devices: Count | None = None
@@ -56,9 +61,14 @@ class MemberTable:
     python: Annotated[str, msgspec.Meta(max_length=4096)] = ""
 
     @property
+    def counts(self) -> bool:
+        """Whether its memory counts for the verdict."""
+        return self.workload not in catalog.client_names() if self.judged is None else self.judged
+
+    @property
     def needs(self) -> int:
         """GPUs that it gets where the trial gets any."""
-        return int(self.judged) if self.devices is None else self.devices
+        return int(self.counts) if self.devices is None else self.devices
 
 
 def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[MemberTable, ...]:
@@ -75,9 +85,10 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
         where = f"{key}.member[{number}]"
         _name(path, where, member.name, names)
         names.add(member.name)
-        if bool(member.command) is bool(member.workload):
-            raise missing_key(path, where, "expected either a command or a workload")
+        if sum(map(bool, (member.command, member.server, member.workload))) != 1:
+            raise missing_key(path, where, "expected either a command, a server or a workload")
         _command(path, where, member.command)
+        _server(path, where, member)
         _ready(path, where, member)
     _ports(path, key, members)
     return members
@@ -97,6 +108,14 @@ def _command(path: Path, where: str, command: Sequence[str]) -> None:
         raise missing_key(path, f"{where}.command", "expected the name of a program as the first word")
 
 
+def _server(path: Path, where: str, member: MemberTable) -> None:
+    if member.server:
+        try:
+            server_catalog.start_of(member.server, member.options)
+        except ModuleError as error:
+            raise ConfigError(path, f"{where}.server", member.server, str(error)) from error
+
+
 def _ready(path: Path, where: str, member: MemberTable) -> None:
     if not member.ready:
         return
@@ -108,7 +127,7 @@ def _ready(path: Path, where: str, member: MemberTable) -> None:
 
 def _ports(path: Path, key: str, tables: Sequence[MemberTable]) -> None:
     """A port is known of a member that asks for one itself."""
-    members = [as_member(table) for table in tables]
+    members = [_with_options(table) for table in tables]
     own = {member.name for member in members if member.asks_for_port()}
     for number, member in enumerate(members):
         for other in member.asks_of() - own:
@@ -117,13 +136,23 @@ def _ports(path: Path, key: str, tables: Sequence[MemberTable]) -> None:
             raise missing_key(path, f"{key}.member[{number}]", wrong)
 
 
+def _with_options(table: MemberTable) -> Member:
+    """It, with what its options say of ports."""
+    member = as_member(table)
+    if not table.workload:
+        return member
+    return dataclasses.replace(member, spec=TrialSpec(table.workload, table.framework, options=table.options))
+
+
 def as_member(table: MemberTable) -> Member:
     """It as planned, but for the order of a worker."""
-    command = bool(table.command)
+    start = server_catalog.Start(tuple(table.command), HELLO if table.workload else ALIVE)
+    if table.server:
+        start = server_catalog.start_of(table.server, table.options)
     return Member(
-        name=table.name, argv=tuple(table.command), env=table.env, cwd=table.cwd, needs=table.needs,
-        protocol="none" if command else "wire", ready=table.ready or (ALIVE if command else HELLO),
-        judged=table.judged, ends_trial=table.ends_trial, python=table.python,
+        name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
+        protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
+        judged=table.counts, ends_trial=table.ends_trial, python=table.python,
     )  # fmt: skip
 
 

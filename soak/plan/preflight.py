@@ -120,7 +120,8 @@ def _installed(config: Config, key: str, python: str, value: str, requires: Mapp
     for module, extra in requires.items():
         if not _has(python, module):
             place = python or sys.executable
-            hint = f"it needs {module}, which is not installed in {place}: pip install '{extra}'"
+            needs = f"it needs {module}, which is not installed in {place}"
+            hint = f"{needs}: pip install '{extra}', or name another `python`"
             raise ConfigError(config.path, key, value, hint)
 
 
@@ -144,16 +145,10 @@ def _interpreter(config: Config, where: str, python: str) -> None:
 
 
 def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
-    execution = executions.find(spec.framework, spec.execution)
-    missing = [module for module in execution.REQUIRES if not _has(member.python, module)]
-    if missing:
-        known = frameworks.load(execution.EXECUTED_BY)
-        # What the framework brings is told by its name, and what else an execution needs by its own.
-        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
-        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
-        hint = f"{what} not installed in {member.python or sys.executable}: {install}, or name another `python`"
-        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
-        raise ConfigError(config.path, f"{where}: {key}", value, hint)
+    own = frameworks.load(spec.framework).REQUIRES
+    _installed(config, f"{where}: framework", member.python, spec.framework, own)
+    more = executions.find(spec.framework, spec.execution).REQUIRES
+    _installed(config, f"{where}: execution", member.python, spec.execution, more)
 
 
 @cache

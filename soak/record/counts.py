@@ -11,7 +11,7 @@ from monitors.detection.doses import rises
 from monitors.detection.series import Floats
 from soak.record.formats import MemberInfo, SeriesRow
 
-DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
+DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties", "requests")
 """What growth is stated for each of, besides steps and what a program counts by itself."""
 Counted = tuple[Floats | None, Mapping[str, Floats]]
 """Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was told."""

@@ -27,11 +27,10 @@ def test_it_says_what_it_needs_and_how_to_get_it(name: str) -> None:
     module = frameworks.load(name)
     assert module.TITLE
     assert all(prefix and prefix == prefix.upper() for prefix in module.TOLD)
-    assert bool(module.MODULES) == bool(module.INSTALL)
     assert bool(module.GPU_QUESTION) == bool(module.CUDA_BUILD) == bool(module.BLIND)
     compile(module.GPU_QUESTION, name, "exec")
     described = frameworks.describe(name)
-    assert (described["name"], described["requires"]) == (name, list(module.MODULES))
+    assert (described["name"], described["requires"]) == (name, list(module.REQUIRES))
 
 
 def test_an_unknown_one_names_the_nearest() -> None:
@@ -51,7 +50,7 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
         pass
 
     for name in frameworks.DEFAULTS:
-        for module in frameworks.load(name).MODULES:
+        for module in frameworks.load(name).REQUIRES:
             monkeypatch.delitem(sys.modules, module, raising=False)
     none, other = frameworks.load(frameworks.NONE), frameworks.load(frameworks.DEFAULTS[0])
     monkeypatch.setattr(other, "is_out_of_memory", lambda error: isinstance(error, OurError))
@@ -59,7 +58,7 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
     assert none.is_out_of_memory(MemoryError())
     assert not none.is_out_of_memory(OurError())
     assert none.environment() == {}
-    for module in other.MODULES:
+    for module in other.REQUIRES:
         monkeypatch.setitem(sys.modules, module, ModuleType(module))
     assert frameworks.imported() == (frameworks.DEFAULTS[0],)
     assert none.is_out_of_memory(OurError())

@@ -12,8 +12,7 @@ from workloads import frameworks
 from workloads.errors import DeviceError
 
 TITLE = "TensorFlow"
-MODULES = ("tensorflow",)
-INSTALL = "pip install 'soak[tensorflow]'"
+REQUIRES = {"tensorflow": "soak[tensorflow]"}
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
 GPU_QUESTION = """
 import json, os
@@ -129,9 +128,10 @@ def device_memory(tensorflow: Any) -> Mapping[str, float]:
     context = eager.context_safe() if eager is not None else None
     if context is None or getattr(context, "_context_handle", None) is None:
         return {}
-    if not tensorflow.config.get_visible_devices("GPU"):
-        return {}
-    return in_our_names(tensorflow.config.experimental.get_memory_info("GPU:0"))
+    devices, ask = len(tensorflow.config.get_visible_devices("GPU")), tensorflow.config.experimental.get_memory_info
+    if devices < 2:
+        return in_our_names(ask("GPU:0")) if devices else {}
+    return frameworks.of_devices(in_our_names(ask(f"GPU:{place}")) for place in range(devices))
 
 
 def in_our_names(told: Mapping[str, Any]) -> Mapping[str, float]:

@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+REQUIRES = {"grpc": "soak[clients]"}
 READY = "port"
 """It serves once its port is open."""
 _SERVING = b"\x08\x01"

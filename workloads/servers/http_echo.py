@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+REQUIRES = {"uvicorn": "soak[clients]"}
 READY = "/healthy"
 """The path that answers once it serves."""
 _MOST = 1 << 24
