@@ -9,6 +9,7 @@ module: who prints with Rich wraps text in `rich.text.Text`.
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -72,9 +73,9 @@ def file_name(text: str) -> str:
     plain = _ODD.sub("_", printable(text)).lstrip(".-").encode()[:_LONGEST_NAME].decode(errors="ignore")
     if plain and plain == text:
         return plain
-    import hashlib  # of four megabytes, for names that are rare
-
-    return f"{plain or 'unnamed'}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    # Its seed is a SHA-512 of the text; hashlib would bring four megabytes of OpenSSL into the supervisor.
+    mark = random.Random(text.encode("utf-8", "surrogatepass")).getrandbits(32)  # noqa: S311  (a name, no secret)
+    return f"{plain or 'unnamed'}~{mark:08x}"
 
 
 def _escaped(found: re.Match[str]) -> str:

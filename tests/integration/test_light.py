@@ -9,7 +9,7 @@ import pytest
 from tests.integration.conftest import Soak
 from tests.patience import PATIENCE
 
-HEAVY = {"numpy", "pyarrow", "jinja2", "pynvml", "psutil", "torch", "tensorflow", "starlette", "uvicorn"}
+HEAVY = {"numpy", "_hashlib", "pyarrow", "jinja2", "pynvml", "psutil", "torch", "tensorflow", "starlette", "uvicorn"}
 CONFIG = """
 [run]
 duration = "2 s"

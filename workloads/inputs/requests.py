@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +93,8 @@ class _Drawn:
 
     def _random(self, size: int) -> bytes:
         # A client needs no NumPy, and bytes of a digest are the same everywhere.
+        import hashlib  # of four megabytes: the supervisor reads this file and draws nothing
+
         return hashlib.shake_128(f"{self._seed} {self._payloads}".encode()).digest(size)
 
     def _object(self, size: int) -> bytes:
