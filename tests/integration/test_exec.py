@@ -21,7 +21,7 @@ import time
 kept, began = [], time.monotonic()
 while (left := began + {seconds} - time.monotonic()) > 0:
     while len(kept) * 4096 < (time.monotonic() - began) * {rate}:
-        kept.append(b"x" * 4063)
+        kept.append(bytes([len(kept) % 256]) * 4063)
     time.sleep(0.01)
 """
 C_LEAK = """
