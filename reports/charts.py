@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 
 from monitors.detection.series import Floats, Series
-from monitors.model import Event, Finding
+from monitors.model import Event, Finding, MetricSpec
 from monitors.text import printable
 from monitors.units import format_duration, format_rate, format_value
 
@@ -45,27 +45,71 @@ class Frame:
         return HEIGHT - _BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - _TOP - _BOTTOM)
 
 
-def chart(series: Series, finding: Finding | None, events: Sequence[Event], tone: str, end: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is drawn of a series, in some KB however long it is.
+
+    thin: times and values of the line. first, last, least: of all values. wait: seconds between two samples, usually.
+    base: where the line of the fitted growth meets time 0; None where there is none to be drawn.
+    """
+
+    name: str
+    metric: MetricSpec
+    member: str
+    device: str
+    finding: Finding | None
+    thin: tuple[Floats, Floats]
+    first: float
+    last: float
+    least: float
+    wait: float
+    judged: tuple[float, float] | None
+    """Times of the first and the last judged sample."""
+    base: float | None
+
+
+def outline(series: Series, finding: Finding | None) -> Outline:
+    """Make a series of at least one sample small. finding: its judgement."""
+    t, values = series.t, series.values
+    judged, base = _judged(series, finding)
+    return Outline(
+        series.name, series.metric, series.member, series.device, finding, decimate(t, values), float(values[0]),
+        float(values[-1]), float(values.min()), float(np.median(np.diff(t))) if len(t) > 2 else math.inf, judged, base,
+    )  # fmt: skip
+
+
+def _judged(series: Series, finding: Finding | None) -> tuple[tuple[float, float] | None, float | None]:
+    if finding is None or finding.rate_per_hour is None or finding.judged_from is None:
+        return None, None
+    judged = series.t >= finding.judged_from
+    if finding.shape in ("warm-up", "saturating", "step", "periodic") or not judged.any():
+        # The rate is that of what the shape leaves; a line through the whole would lie.
+        return None, None
+    t = series.t[judged]
+    base = float(np.median(series.values[judged] - finding.rate_per_hour / 3600 * t))
+    return (float(t[0]), float(t[-1])), base
+
+
+def chart(drawn: Outline, events: Sequence[Event], tone: str, end: float) -> str:
     """An SVG of WIDTH × HEIGHT units that scales with the page.
 
     Args:
-        series: at least one sample.
-        finding: the judgement of the series, whose fit is drawn; None draws the series alone.
+        drawn: the series, with the judgement whose fit is drawn if it has one.
         events: of the trial, marked on the axis of time.
         tone: class of the line, the name of a framework.
         end: seconds at which the axis of time ends, so that charts side by side compare.
     """
-    thin = decimate(series.t, series.values)
-    frame = _frame(series, _shown(thin, finding), end)
-    title = f"{printable(series.name)}: {format_value(series.values[0], series.metric.unit)} at first, " \
-            f"{format_value(series.values[-1], series.metric.unit)} at last"  # fmt: skip
+    thin, finding, unit = drawn.thin, drawn.finding, drawn.metric.unit
+    frame = _frame(drawn, _shown(thin, finding), end)
+    title = f"{printable(drawn.name)}: {format_value(drawn.first, unit)} at first, " \
+            f"{format_value(drawn.last, unit)} at last"  # fmt: skip
     parts = [
         f'<svg class="chart {escape(tone)}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
         *_burn_in(frame, finding),
-        *_axes(frame, series.metric.unit),
-        f'<path class="line" d="{_path(frame, thin, _longest_wait(series))}"/>',
-        *_fit(frame, series, finding),
+        *_axes(frame, unit),
+        f'<path class="line" d="{_path(frame, thin, 4 * drawn.wait)}"/>',
+        *_fit(frame, drawn),
         *_onset(frame, finding),
         *_broken(frame, events),
         *_marks(frame, events),
@@ -99,22 +143,17 @@ def _shown(thin: tuple[Floats, Floats], finding: Finding | None) -> Floats:
     return judged if len(judged) else values
 
 
-def _frame(series: Series, shown: Floats, end: float) -> Frame:
+def _frame(drawn: Outline, shown: Floats, end: float) -> Frame:
     low, high = float(shown.min()), float(shown.max())
-    least = max(_LEAST_SPAN[series.metric.unit], 0.002 * abs(high))
+    least = max(_LEAST_SPAN[drawn.metric.unit], 0.002 * abs(high))
     if high - low < least:
         middle = (high + low) / 2
         low, high = middle - least / 2, middle + least / 2
-        if series.values.min() >= 0 > low:
+        if drawn.least >= 0 > low:
             low, high = 0.0, least
     margin = 0.06 * (high - low)
     floor = 0.0 if low == 0.0 else low - margin
-    return Frame(0.0, max(end, float(series.t[-1])), floor, high + margin)
-
-
-def _longest_wait(series: Series) -> float:
-    """Seconds between two samples from which the line is broken."""
-    return math.inf if len(series.t) < 3 else 4 * float(np.median(np.diff(series.t)))
+    return Frame(0.0, max(end, float(drawn.thin[0][-1])), floor, high + margin)
 
 
 def _path(frame: Frame, thin: tuple[Floats, Floats], longest: float) -> str:
@@ -198,19 +237,11 @@ def _burn_in(frame: Frame, finding: Finding | None) -> list[str]:
     ]
 
 
-def _fit(frame: Frame, series: Series, finding: Finding | None) -> list[str]:
-    if finding is None or finding.rate_per_hour is None or finding.judged_from is None:
+def _fit(frame: Frame, drawn: Outline) -> list[str]:
+    finding = drawn.finding
+    if finding is None or finding.rate_per_hour is None or drawn.judged is None or drawn.base is None:
         return []
-    if finding.shape in ("warm-up", "saturating", "step", "periodic"):
-        # The rate is that of what the shape leaves; a line through the whole would lie.
-        return []
-    judged = series.t >= finding.judged_from
-    if not judged.any():
-        return []
-    slope = finding.rate_per_hour / 3600
-    t = series.t[judged]
-    base = float(np.median(series.values[judged] - slope * t))
-    ends = [(float(at), base + slope * float(at)) for at in (t[0], t[-1])]
+    ends = [(at, drawn.base + finding.rate_per_hour / 3600 * at) for at in drawn.judged]
     (x1, y1), (x2, y2) = [(frame.x(at), frame.y(min(max(v, frame.low), frame.high))) for at, v in ends]
     said = format_rate(finding.rate_per_hour, finding.unit)
     return [f'<path class="fit" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"><title>{said}</title></path>']

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from monitors import program
 from monitors.detection.doses import rises
 from monitors.detection.series import Series
@@ -193,8 +195,8 @@ def _mean_rate(whole: Mapping[str, Series], name: str) -> float | None:
 def _median(whole: Mapping[str, Series], name: str) -> float | None:
     if name not in whole:
         return None
-    values = sorted(whole[name].values.tolist())
-    return float(values[len(values) // 2])
+    values = whole[name].values
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
 
 
 def _tester(whole: Mapping[str, Series]) -> dict[str, Any]:

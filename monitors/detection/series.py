@@ -130,18 +130,23 @@ def from_rounds(
     pauses: begin and end of times in which nothing could happen.
     """
     known = np.isfinite(values) & np.isfinite(t)
-    order = np.flatnonzero(known)
+    order: slice | npt.NDArray[np.intp] = slice(None) if known.all() else np.flatnonzero(known)
     times, amounts = t[order], values[order]
-    if len(times) > 1:
+    waits = np.diff(times)
+    if len(times) > 1 and not waits.min() > 0:
         later = np.concatenate(([True], times[1:] > np.maximum.accumulate(times)[:-1]))
-        order, times, amounts = order[later], times[later], amounts[later]
-    counted = {name: _count(t, dose)[order] for name, dose in (doses or {}).items() if np.isfinite(dose).any()}
-    done = None if steps is None or not np.isfinite(steps).any() else _count(t, steps)[order]
-    gaps, holes = find_gaps(times, interval or usual_wait(np.diff(times)), pauses)
+        order, times, amounts = np.flatnonzero(known)[later], times[later], amounts[later]
+        waits = np.diff(times)
+    counted = {name: filled(t, dose)[order] for name, dose in (doses or {}).items() if np.isfinite(dose).any()}
+    done = None if steps is None or not np.isfinite(steps).any() else filled(t, steps)[order]
+    gaps, holes = find_gaps(times, interval or usual_wait(waits), pauses)
     return Series(metric, label, times, amounts, done, gaps, counted, holes=longest(holes))
 
 
-def _count(t: Floats, steps: Floats) -> Floats:
+def filled(t: Floats, steps: Floats) -> Floats:
+    """A count at every time of `t`, where it was told at some: straight lines between those, 0 before the first."""
+    if np.isfinite(steps).all():
+        return steps
     known = np.isfinite(steps) & np.isfinite(t)
     return np.interp(t, t[known], steps[known], left=0.0)
 

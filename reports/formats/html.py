@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitors import units
-from monitors.detection.series import Series
 from monitors.model import LAYERS, Event, Finding
 from monitors.text import long_text
 from reports import charts
+from reports.once import ReadOnce
 from reports.record import RunRecord
 
 FILE = "report.html"
@@ -32,9 +32,10 @@ _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive"
 
 def render(body: dict[str, Any], record: RunRecord) -> str:
     """The page, for any browser."""
+    once = record if isinstance(record, ReadOnce) else ReadOnce(record)
     return _environment().get_template("report.html.j2").render(
         **body,
-        sections=[_section(block, body, record) for block in body["blocks"]],
+        sections=[_section(block, body, once) for block in body["blocks"]],
         words=_WORDS,
         names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
@@ -70,7 +71,7 @@ def _fit(value: object) -> object:
     return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: RunRecord) -> dict[str, Any]:
+def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: ReadOnce) -> dict[str, Any]:
     """Trials side by side and, for each layer, their charts side by side."""
     by_index = {trial["index"]: trial for trial in body["trials"]}
     trials = [by_index[index] for index in block["trials"]]
@@ -119,26 +120,25 @@ def _row(place: Place, drawn: Sequence[Mapping[Place, Any]]) -> dict[str, Any]:
     return {"title": " · ".join(name for name in place if name), "about": about, "cells": cells}
 
 
-def _charts(trial: Mapping[str, Any], record: RunRecord, end: float) -> dict[Place, dict[str, Any]]:
+def _charts(trial: Mapping[str, Any], record: ReadOnce, end: float) -> dict[Place, dict[str, Any]]:
     """One chart for each judged layer of each member and device of a trial."""
-    findings = {finding.series: finding for finding in record.findings(trial["index"])}
     events = [e for e in record.events() if e.trial == trial["index"] and e.kind not in _ROUTINE]
     cells: dict[Place, dict[str, Any]] = {}
-    for series in record.series(trial["index"]):
-        layer = series.metric.layer
-        place = (layer or "", series.member, series.device)
-        if layer is not None and place not in cells and series.metric.judged and len(series.t):
-            cells[place] = _cell(series, findings.get(series.name), events, trial["framework"], end)
+    for drawn in record.drawn(trial["index"]):
+        place = (drawn.metric.layer or "", drawn.member, drawn.device)
+        if place not in cells:
+            cells[place] = _cell(drawn, events, trial["framework"], end)
     return cells
 
 
-def _cell(series: Series, finding: Finding | None, events: Sequence[Event], tone: str, end: float) -> dict[str, Any]:
+def _cell(drawn: charts.Outline, events: Sequence[Event], tone: str, end: float) -> dict[str, Any]:
+    finding = drawn.finding
     return {
-        "help": series.metric.help,
+        "help": drawn.metric.help,
         "verdict": finding.verdict if finding else None,
         "reason": finding.reason if finding else "not judged",
         "limit": _limit(finding),
-        "svg": Markup(charts.chart(series, finding, events, tone, end)),  # noqa: S704  (escaped where it is made)
+        "svg": Markup(charts.chart(drawn, events, tone, end)),  # noqa: S704  (escaped where it is made)
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from reports import catalog, document, terminal
 from reports.console import console
+from reports.once import ReadOnce
 from soak.errors import UsageError
 from soak.judge.trial import judge_one, settings_of
 from soak.judge.verdict import EXIT_CODES
@@ -35,8 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the reports, print the summary; the exit code is the verdict."""
-    record = open_record(options.run_folder)
-    _judge_the_rest(record)
+    opened = open_record(options.run_folder)
+    _judge_the_rest(opened)
+    record = ReadOnce(opened)
     body = document.build(record)
     formats = options.formats or ["html", "json"]
     if options.out == "-":

@@ -46,8 +46,13 @@ class Home:
 
 @cache
 def _measured() -> frozenset[str]:
-    """Names that soak gives to what it measures itself."""
-    return frozenset(catalog.all_specs())
+    """Names that soak gives to what it measures itself; what only a program can count is not among them."""
+    counted = (spec for name in _COUNTS for spec in catalog.load(name).specs if spec.counter and spec.unit == "count")
+    return frozenset(catalog.all_specs()) - {spec.name for spec in counted}
+
+
+_COUNTS = ("worker_progress", "worker_requests")
+"""Samplers of what a program counts of its own work: frames, requests."""
 
 
 def log_name(member: Member, several: bool) -> str:

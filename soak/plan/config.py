@@ -14,7 +14,7 @@ from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
-from soak.plan.overrides import Overrides
+from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml
@@ -69,6 +69,8 @@ class RunTable:
     """With less room than this, every tenth sample is taken."""
     min_free_disk: Size = Size(128 * 1024**2)
     """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    folder: Place = ""
+    """Where paths and modules of users' own code begin; empty is the folder of the config."""
     only: list[Word] = dataclasses.field(default_factory=list)
     """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
     out: Place = "runs"
@@ -134,7 +136,8 @@ class Config:
 
     path: Path
     text: str
-    """What it was read from; where something was overridden, all tables as they are now, in TOML."""
+    """What the same run can be started from, wherever it lies: the file as it was written; where it was overridden, or
+    names users' own code, all tables as they are now, in TOML."""
     run: RunTable
     judge: JudgeTable
     trials: tuple[TrialTable, ...]
@@ -148,7 +151,7 @@ class Config:
     @property
     def folder(self) -> Path:
         """Where the paths of users' own code begin."""
-        return self.path.parent.resolve()
+        return Path(self.run.folder) if self.run.folder else self.path.parent.resolve()
 
 
 def load(
@@ -185,7 +188,11 @@ def of_workload(
 
 def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -> Config:
     overrides.apply(path, raw)
-    return _check(path, overrides.text(text, raw), raw)
+    loaded = _check(path, overrides.text(text, raw), raw)
+    if loaded.run.folder or not any(catalog.is_users(trial.workload) for trial in loaded.trials):
+        return loaded
+    # Its text is kept elsewhere, and a path in it would lead there.
+    return dataclasses.replace(loaded, text=written(raw, {"folder": str(loaded.folder)}))
 
 
 def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,14 @@ class Overrides:
             raw: its tables, changed.
         """
         unchanged = not self.assignments and self.duration is None and self.device is None and not self.only
-        return text if unchanged else tomli_w.dumps(raw)
+        return text if unchanged else written(raw, {})
+
+
+def written(raw: dict[str, Any], run: Mapping[str, object]) -> str:
+    """Tables as TOML. run: keys that `[run]` has besides."""
+    if not run:
+        return tomli_w.dumps(raw)
+    return tomli_w.dumps({**raw, "run": {**raw.get("run", {}), **run}})
 
 
 def _assign(path: Path, raw: dict[str, Any], override: str) -> None:

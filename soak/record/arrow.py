@@ -1,4 +1,4 @@
-"""A record as Arrow tables: samples, events, verdicts. For short-lived processes, and for who reads it in Python."""
+"""A record as rows of Arrow tables: samples, events, verdicts. `samples` has one trial side by side. Needs pyarrow."""
 
 from __future__ import annotations
 
@@ -49,13 +49,8 @@ VERDICTS = pa.schema(
 """One row a trial. series, unit, rates: of the series that stands for the trial, per hour. Null is unknown."""
 
 
-def samples(record: RunRecord, trial: TrialInfo) -> pa.Table:
-    """All samples of a trial, series by series, by `SAMPLES`."""
-    return pa.Table.from_batches(batches(record, trial), SAMPLES)
-
-
 def batches(record: RunRecord, trial: TrialInfo) -> Iterator[pa.RecordBatch]:
-    """The same, one batch a series."""
+    """All samples of a trial by `SAMPLES`, one batch a series."""
     for series in record.series(trial.index):
         if len(series.t):
             yield _batch(series, trial.started)

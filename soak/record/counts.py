@@ -8,23 +8,24 @@ import numpy as np
 
 from monitors import program
 from monitors.detection.doses import rises
-from monitors.detection.series import Floats
+from monitors.detection.series import Floats, filled
 from soak.record.formats import MemberInfo, SeriesRow
 
 DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties", "requests")
 """What growth is stated for each of, besides steps and what a program counts by itself."""
 Counted = tuple[Floats | None, Mapping[str, Floats]]
-"""Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was told."""
+"""Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was ever told."""
 
 
 class Counts:
     """Of one trial."""
 
-    def __init__(self, rows: Mapping[int, SeriesRow], table: Floats, members: Sequence[MemberInfo]) -> None:
+    def __init__(self, rows: Mapping[int, SeriesRow], t: Floats, table: Floats, members: Sequence[MemberInfo]) -> None:
         """Find the counters.
 
         Args:
             rows: what each column of the table is of.
+            t: shape (rounds,).
             table: shape (rounds, series).
             members: in the order in which they started; empty for a trial of one that speaks soak's protocol.
         """
@@ -37,7 +38,8 @@ class Counts:
                 counted.setdefault(row.label, table[:, place])
         several = len(members) > 1
         self._members = {member.name if several else "": member for member in members or [MemberInfo(0, "")]}
-        self._none = np.zeros(len(table))
+        self._none, self._t = np.zeros(len(table)), t
+        self._filled: dict[str, Counted] = {}
 
     def of(self, member: str) -> Counted:
         """For a series of that member; of the trial as a whole for an empty name.
@@ -57,6 +59,13 @@ class Counts:
         return steps is not None and bool(np.isfinite(steps).any())
 
     def _own(self, member: str) -> Counted:
-        told = dict(self._told.get(member, {}))
-        # Who speaks the protocol counts its steps: where none was sampled, none was done.
-        return told.pop("steps", self._none), told
+        if member not in self._filled:
+            # Filled in here, once, and not for each series.
+            told = {name: self._everywhere(count) for name, count in self._told.get(member, {}).items()}
+            # Who speaks the protocol counts its steps: where none was sampled, none was done.
+            self._filled[member] = told.pop("steps", self._none), told
+        return self._filled[member]
+
+    def _everywhere(self, count: Floats) -> Floats:
+        known = np.isfinite(count).any() and bool(np.isfinite(self._t).all())
+        return filled(self._t, count) if known else count

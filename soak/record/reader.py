@@ -141,9 +141,9 @@ class Record:
         kept = {i: specs[i] for i in sorted(specs) if 0 <= i < width}
         members = self._store.members(trial)
         ends = {member.name: member.ended for member in members if member.ended is not None}
-        counts, end, pauses = Counts(kept, table, members), self._end(trial, t), self._pauses(trial)
+        counts, end, pauses = Counts(kept, t, table, members), self._end(trial, t), self._pauses(trial)
         return [
-            self._one(row, t, table[:, i], counts, min(end, ends.get(row.member, end)), pauses)
+            self._one(row, t, np.ascontiguousarray(table[:, i]), counts, min(end, ends.get(row.member, end)), pauses)
             for i, row in kept.items()
         ]
 

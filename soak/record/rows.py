@@ -10,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from soak.errors import RecordError
-from soak.record.damage import checksum
+from soak.record.damage import checksum, whole_rounds
 from soak.record.formats import FORMATS, SCHEMA, VERSION, version_of
 from soak.record.salvage import Row, salvaged
 
+_AT_ONCE = 2000
+"""Rounds that are read at a time: some hundred KB."""
 Put = tuple[str, int, *tuple[Any, ...]]
 """A row to be written: its table, its id, the rest of it."""
 
@@ -116,8 +119,26 @@ class Rows:
         """Whether the file that is written to no longer lies at its place: SQLite would write on without a word."""
         return self._place is not None and _place(self.path) not in (self._place, _UNKNOWN)
 
-    def scan(self, table: str, trial: int | None = None) -> Iterator[Row]:
-        """Rows that are whole, ascending by id, some perhaps twice; of one trial, or all."""
+    def rounds(self, trial: int) -> Iterator[tuple[int, object, object]]:
+        """Number, time and values of the rounds of a trial that are whole, oldest first, some perhaps twice."""
+        low = 0
+        if self._format.checked:
+            # What goes wrong on the way is found, and told, by the scan behind it.
+            with contextlib.suppress(sqlite3.Error, TypeError, struct.error):
+                rounds = self._db.execute(self._format.scans["round"].format(of=f" AND trial = {trial:d}"), (low,))
+                while rows := rounds.fetchmany(_AT_ONCE):
+                    whole = whole_rounds(rows)
+                    if len(whole) < len(rows):
+                        self.torn.add("round")
+                    for number, n, t, data in whole:
+                        yield n, t, data
+                        low = number + 1
+                return
+        for _, _, n, t, data in self.scan("round", trial, low):
+            yield n, t, data
+
+    def scan(self, table: str, trial: int | None = None, low: int = 0) -> Iterator[Row]:
+        """Rows that are whole, ascending by id from `low` on, some perhaps twice; of one trial, or all."""
         if table not in self._format.scans:
             return
         of = "" if trial is None else f" AND trial = {trial:d}"
@@ -136,7 +157,7 @@ class Rows:
             self.torn.add(table)
             return False
 
-        for row in salvaged(read, intact, sqlite3.Error):
+        for row in salvaged(read, intact, sqlite3.Error, low):
             yield row[:-1] if self._format.checked else row
 
     def write(self, *rows: Put) -> None:

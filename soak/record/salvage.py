@@ -15,12 +15,11 @@ _FAR = 2**40
 """Ids that are looked for behind a hole."""
 
 
-def salvaged(read: Read, intact: Callable[[Row], bool], damage: type[Exception]) -> Iterator[Row]:
-    """Every row that is whole, some perhaps twice.
+def salvaged(read: Read, intact: Callable[[Row], bool], damage: type[Exception], low: int = 0) -> Iterator[Row]:
+    """Every row that is whole from the id `low` on, some perhaps twice.
 
     A row's first value is its id, counted up by whoever wrote it. The id of a row that is not whole is not believed.
     """
-    low = 0
     for _ in range(MOST_HOLES):
         try:
             for row in read(low, False):

@@ -235,9 +235,11 @@ class Store:
         """Time and packed values of each round of a trial that can be read, oldest first."""
         told = self._told().get("rounds", {}).get(str(trial))
         rows: dict[int, tuple[float, bytes]] = {}
-        for _, _, n, t, data in self._rows.scan("round", trial):
-            if _is_round(t, data):
+        for n, t, data in self._rows.rounds(trial):
+            if isinstance(t, float) and math.isfinite(t) and isinstance(data, bytes) and len(data) % 8 == 0:
                 rows[n] = (t, data)
+                if len(rows) == told:
+                    break  # there are no more: what follows in the file is of other trials
             else:
                 self.damage.torn.add("round")
         if self._rows.version > 1:
@@ -295,7 +297,3 @@ def _parsed(text: object) -> Any:
 def _stored(time: float) -> float:
     """As it comes back: SQLite stores -0.0 as the integer 0, and what is no number not at all."""
     return time + 0.0 if math.isfinite(time) else 0.0
-
-
-def _is_round(t: object, data: object) -> bool:
-    return isinstance(t, float) and math.isfinite(t) and isinstance(data, bytes) and len(data) % 8 == 0

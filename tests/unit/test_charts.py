@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitors.detection.series import Series
 from monitors.model import Event, Finding, MetricSpec
-from reports.charts import HEIGHT, WIDTH, chart, decimate, time_ticks, value_labels, value_ticks
+from reports.charts import HEIGHT, WIDTH, chart, decimate, outline, time_ticks, value_labels, value_ticks
 
 BYTES = MetricSpec("m_bytes", "bytes", "Memory", "anonymous", judged=True)
 
@@ -28,7 +28,7 @@ def finding(**keys: object) -> Finding:
 
 
 def drawn(series: Series, found: Finding | None = None, events: tuple[Event, ...] = ()) -> ElementTree.Element:
-    return ElementTree.fromstring(chart(series, found, events, "torch", float(series.t[-1])))
+    return ElementTree.fromstring(chart(outline(series, found), events, "torch", float(series.t[-1])))
 
 
 def path_of(picture: ElementTree.Element, kind: str) -> str:

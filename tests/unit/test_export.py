@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
@@ -14,7 +13,6 @@ from soak.cli import main
 from soak.plan import config
 from soak.plan.plan import make_plan
 from soak.record import arrow
-from soak.record.reader import open_record
 from soak.record.store import FILE, Store
 
 RSS = MetricSpec("anonymous_bytes", "bytes", "Memory.", "anonymous", judged=True)
@@ -35,7 +33,11 @@ def run(tmp_path: Path) -> Callable[[str], Path]:
             for index, name in enumerate(NAMES):
                 store.put_trial(index, name, _trial(index, name))
                 for n in range(10 if index < 2 else 0):
-                    samples = [Sample(RSS, 1e8 + n), Sample(GPU, 0.5, "cuda:0"), Sample(GPU, float("nan"), "cuda:1")]
+                    samples = [
+                        Sample(RSS, 1e8 + n),
+                        Sample(GPU, 0.5, device="cuda:0", member="rank 1"),
+                        Sample(GPU, float("nan"), device="cuda:1"),
+                    ]
                     store.add_round(index, float(n), samples)
             store.add_event(Event(3.0, "note", "it rained", None, 1.7e9 + 3, {"mm": 2}))
             store.add_event(Event(4.0, "alarm", "it grows", 1, 1.7e9 + 64))
@@ -98,15 +100,9 @@ def test_csv_holds_the_same(run: Callable[[str], Path], tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert len(rows) == 20
     assert list(rows[0]) == arrow.SAMPLES.names
-    assert {row["label"] for row in rows if row["metric"] == "gpu_utilization"} == {"cuda:0"}
-
-
-def test_a_trial_is_one_arrow_table(run: Callable[[str], Path]) -> None:
-    record = open_record(run("one"))
-    table = arrow.samples(record, record.trials()[1])
-    assert table.schema == arrow.SAMPLES
-    assert table.filter(pa.compute.equal(table["metric"], "anonymous_bytes")).num_rows == 10
-    assert arrow.samples(record, record.trials()[2]).num_rows == 0
+    assert {(row["member"], row["device"]) for row in rows if row["label"] == row["layer"] == ""} == {
+        ("rank 1", "cuda:0")
+    }
 
 
 def test_a_second_export_replaces_the_first_and_leaves_nothing_else(run: Callable[[str], Path], tmp_path: Path) -> None:
@@ -138,6 +134,16 @@ def test_what_cannot_be_exported_is_said_in_one_line(
 def test_the_config_of_a_run_is_printed(run: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run("one")), "--config"]) == 0
     assert capsys.readouterr().out == "[run]\nseed = 3\n"
+
+
+def test_the_config_of_users_own_code_says_where_that_lies(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    path, elsewhere = tmp_path / "mine/c.toml", tmp_path / "again.toml"
+    path.write_text('[[trial]]\nworkload = "train.py:step"\nduration = "9 s"\n')
+    loaded = config.load(path)
+    elsewhere.write_text(loaded.text)
+    assert make_plan(config.load(elsewhere)) == make_plan(loaded)
+    assert make_plan(loaded)[0].spec.folder == str(tmp_path / "mine")
 
 
 def test_a_config_with_all_that_was_overridden_gives_the_same_plan(tmp_path: Path) -> None:
