@@ -21,7 +21,18 @@ from reports import blocks, gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
-DOSES = ("steps", "frames", "clips", "stream_seconds", "scenes", "distinct_shapes", "traces", "decode_errors")
+DOSES = (
+    "steps",
+    "frames",
+    "clips",
+    "stream_seconds",
+    "scenes",
+    "distinct_shapes",
+    "traces",
+    "decode_errors",
+    "requests",
+    "request_errors",
+)
 _MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
 """The first of these that was judged speaks for a trial without a leak."""
 

@@ -16,13 +16,13 @@ from soak import __version__, commands, output
 from soak.engine.stopping import unpaused
 from soak.errors import SoakError
 
-NEVER_WAIT = ("run", "serve")
+NEVER_WAIT = ("exec", "run", "serve")
 """Commands that go on while nobody reads what they print."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
 
 DESCRIPTION = """\
-Soak TensorFlow and PyTorch on endless video-like streams, and learn whether they leak: with what probability, how
+Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
 fast, in which layer of memory, and how small a leak this run could have seen.
 """
 EPILOG = """\
@@ -30,6 +30,7 @@ exit codes:
   0 pass   1 leak or unstable   2 usage or configuration   3 inconclusive   4 invalid or error
 
 examples:
+  soak exec -- python train.py           any program, from outside, until it ends or you press Ctrl-C
   soak run configs/quick.toml            both frameworks side by side, three minutes, ends in a report
   soak check configs/72h.toml            is this config right, and what would it run?
   soak analyze trace.csv                 does memory that was recorded elsewhere leak?

@@ -42,7 +42,7 @@ LONGEST = ("test_systemd", "test_alerts", "test_serve", "test_child", "test_run"
 def frameworks() -> None:
     """All frameworks that networks are written in, in this process, made ready once: later would be too late."""
     modules = [known.load(name) for name in networks.frameworks()]
-    need(*(each for module in modules for each in module.MODULES))
+    need(*(each for module in modules for each in module.REQUIRES))
     for module in modules:
         module.prepare(1, 0)
 

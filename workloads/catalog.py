@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workloads import clients, faults, growth, lookalikes, models, sources
+from workloads import clients, executions, faults, growth, lookalikes, models, sources
 from workloads.modules import ModuleError, Modules
 from workloads.options import nearest
 from workloads.users.stepping import UserModule
@@ -97,6 +97,7 @@ def describe(name: str) -> dict[str, Any]:
         "about": told["about"],
         "frameworks": list(module.FRAMEWORKS),
         "modes": list(module.MODES),
+        "executions": sorted({name for each in module.FRAMEWORKS for name in executions.taken_by(module, each)}),
         "devices": list(devices_of(module)),
         "sources": list(sources_of(module)),
         "options": told["options"],

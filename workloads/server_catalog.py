@@ -6,11 +6,14 @@ line says what it is, and defines
 - `Options`: a frozen dataclass of its options, each with a default and a docstring line;
 - `command(options: Options) -> list[str]`: the arguments that start it, in which `{port}` stands for the port of
   127.0.0.1 that it is to listen on;
-- `READY: str`: when it serves: `port`, once that port is open, or the path of a URL that then answers.
+- `READY: str`: when it serves: `port`, once that port is open, or the path of a URL that then answers;
+- where it needs to, `REQUIRES: Mapping[str, str]`: modules that soak's interpreter must have, and what to install.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +61,13 @@ def start_of(name: str, given: Mapping[str, Any]) -> Start:
     """How that server is started with these options.
 
     Raises:
-        ServerError: there is none, it breaks the contract, or an option is wrong.
+        ServerError: there is none, it breaks the contract, an option is wrong, or it needs what is not installed here.
     """
     module, options = load(name), _SERVERS.options_of(name, given)
+    for needed, extra in getattr(module, "REQUIRES", {}).items():
+        if importlib.util.find_spec(needed) is None:
+            place = f"which is not installed in {sys.executable}: pip install '{extra}'"
+            raise ServerError(f"server {name!r} needs {needed}, {place}")
     ready = module.READY if module.READY == "port" else f"http://127.0.0.1:{{port}}{module.READY}"
     return Start(tuple(module.command(options)), ready)
 

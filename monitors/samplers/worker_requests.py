@@ -25,8 +25,6 @@ class WorkerRequests:
         MetricSpec("request_errors_invalid", "count", "Answers that are none, or not the expected", counter=True),
         MetricSpec("request_latency_p50_seconds", "seconds", "Median latency of the answers since the beat before"),
         MetricSpec("request_latency_p99_seconds", "seconds", "99th percentile of the latencies since the beat before"),
-        MetricSpec("request_latency_max_seconds", "seconds", "Longest latency since the beat before"),
-        MetricSpec("request_latency_total_seconds", "seconds", "Sum of all latencies", counter=True),
     )
     scope: SamplerScope = "member"
     interval: float = 0.0

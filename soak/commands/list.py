@@ -46,14 +46,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-_JSON_ONLY = ("options", "executed_by", "ranks")
+_JSON_ONLY = ("options", "executions", "executed_by", "ranks")
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     headings = [key for key in rows[0] if key not in _JSON_ONLY] if rows else []
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for row in rows:
         table.add_row(*(words(_cell(row[heading])) for heading in headings))
     return table

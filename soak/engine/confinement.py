@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from soak.plan.plan import Trial
+from soak.plan.member import Member
 from workloads.worker.sandbox import VARIABLE, Order, to_text
 
 HIDDEN = "SOAK_HIDDEN"
@@ -23,20 +23,22 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "
 _CACHES = ("XDG_CACHE_HOME", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME", "HF_HOME",
            "KERAS_HOME", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR")  # fmt: skip
 """Variables that name a folder in which a framework keeps what it made."""
-_LOGS = ("worker.log", "stacks.txt")
 
 
-def environ(trial: Trial, folder: Path, around: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of a trial's worker, with the order for its sandbox.
+def environ(
+    member: Member, folder: Path, logs: Iterable[str], around: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment of a member, with the order for the sandbox of a worker.
 
     Args:
-        trial: what will run.
+        member: what will run.
         folder: of the trial, below `trials` of the folder of its run.
+        logs: names of the files in that folder that it writes.
         around: the environment of soak.
     """
     hidden = [_real(path) for path in json.loads(around.get(HIDDEN, "[]"))]
-    whole = {name: value for name, value in {**around, **trial.env}.items() if name != HIDDEN}
-    if not trial.sandbox:
+    whole = {name: value for name, value in {**around, **member.env}.items() if name != HIDDEN}
+    if not member.sandbox or not member.speaks_wire:
         return whole
     protected = [_real(folder.parent.parent), *hidden]
     wanted = whole.get("TMPDIR") or TEMPORARY[0]
@@ -44,9 +46,9 @@ def environ(trial: Trial, folder: Path, around: Mapping[str, str] = os.environ) 
     if str(_real(wanted)) not in rooms:
         whole["TMPDIR"] = rooms[0]
     # The logs may be written, not replaced: soak follows their names when it reads them.
-    logs = [str(_real(folder / name)) for name in _LOGS]
-    caches = _allowed(_caches(whole, trial.seat is not None), protected)
-    return {**whole, VARIABLE: to_text(Order((*rooms, *caches, *_devices(), *logs), tuple(map(str, hidden))))}
+    files = [str(_real(folder / name)) for name in logs]
+    caches = _allowed(_caches(whole, bool(member.devices)), protected)
+    return {**whole, VARIABLE: to_text(Order((*rooms, *caches, *_devices(), *files), tuple(map(str, hidden))))}
 
 
 def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:

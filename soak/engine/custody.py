@@ -14,7 +14,7 @@ from soak.engine.strays import Strays
 from soak.judge.verdict import UNSEEN
 
 _HELPER = "helper "
-"""Keys of our own processes begin so; those of trials are their indices."""
+"""Keys of our own processes begin so; those of members are the index of the trial, a dot and their number."""
 RecordEvent = Callable[[int, str, str], None]
 """Told the index of a trial, the kind of an event, and what happened."""
 
@@ -35,6 +35,8 @@ class Custody:
         self._helpers: set[int] = set()
         self._uncleared: dict[int, str] = {}
         """Trials that run, or of which something may be left, and their marks."""
+        self._watched: dict[int, set[str]] = {}
+        """Keys of their members, of which something may be left."""
         self._bare: set[int] = set()
         """Trials that have no cgroup, which would tell every process of theirs."""
         self._unseen: set[int] = set()
@@ -50,16 +52,19 @@ class Custody:
                     f"{len(killed)} processes of a run that was killed before were still there, and were ended: {names}"
                 )
 
-    def began(self, trial: int, session: int, mark: str, cgroup: Path | None) -> None:
-        """A worker was started."""
+    def began(self, trial: int, member: int, session: int, mark: str, cgroup: Path | None) -> None:
+        """A member was started. mark and cgroup: of its trial."""
         self._uncleared[trial] = mark
         if cgroup is None:
             self._bare.add(trial)
-        self._guard.watch(Watched(str(trial), session, mark, str(cgroup or "")))
+        key = f"{trial}.{member}"
+        self._watched.setdefault(trial, set()).add(key)
+        self._guard.watch(Watched(key, session, mark, str(cgroup or "")))
 
     def ended(self, trial: int) -> None:
-        """The worker is gone: what is left of the trial is ended now, and its cgroup removed."""
-        self._guard.release(str(trial))
+        """Every member is gone: what is left of the trial is ended now, and its cgroup removed."""
+        for key in sorted(self._watched.get(trial, ())):
+            self._guard.release(key)
 
     def helper(self, pid: int) -> None:
         """A process of our own was started, in a session of that id; it ends with soak even where it is stopped."""
@@ -88,11 +93,18 @@ class Custody:
             self._note(f"{ended} processes that had left their trial were ended")
         self._tell_unseen()
 
-    def strays_of(self, trial: int) -> frozenset[int]:
-        """Processes that left the tree of this trial, and of no other, where no cgroup tells them."""
-        if trial not in self._bare:
+    def strays_of(self, trial: int, member: int | None = None) -> frozenset[int]:
+        """Processes that left the tree of this trial, and of no other, where no cgroup tells them.
+
+        member: its number, where the trial has several: no cgroup tells those apart. One that says of none that it is
+        its own counts as the first one's.
+        """
+        if member is None and trial not in self._bare:
             return frozenset()
-        return frozenset(pid for pid, trials in self._strays.seen.items() if trials == {trial})
+        found = (pid for pid, trials in self._strays.seen.items() if trials == {trial})
+        if member is None:
+            return frozenset(found)
+        return frozenset(pid for pid in found if self._strays.members.get(pid, 0) == member)
 
     def _tell_unseen(self) -> None:
         """Whose a process is that may be of several trials nobody knows: it is sampled for none."""
@@ -116,12 +128,13 @@ class Custody:
         for one in cleared:
             if one.key.startswith(_HELPER):
                 continue
-            self._uncleared.pop(int(one.key), None)
+            trial = int(one.key.partition(".")[0])
+            keys = self._watched.get(trial, set())
+            keys.discard(one.key)
+            if not keys:
+                self._uncleared.pop(trial, None)
             if one.ended:
-                self._record_event(
-                    int(one.key),
-                    "left_behind",
-                    f"{one.ended} processes outlived the worker and were ended: {one.names}",
-                )
+                said = f"{one.ended} processes outlived the trial and were ended: {one.names}"
+                self._record_event(trial, "left_behind", said)
             if one.left:
-                self._record_event(int(one.key), "not_ended", f"{one.left} processes could not be ended: {one.names}")
+                self._record_event(trial, "not_ended", f"{one.left} processes could not be ended: {one.names}")

@@ -22,6 +22,8 @@ from pathlib import Path
 PROC = Path("/proc")
 MARK = "SOAK_TRIAL"
 """Environment variable that every process of a trial inherits: `PID.START.NAMESPACE` of its supervisor, `.NUMBER`."""
+MEMBER = "SOAK_MEMBER"
+"""Environment variable beside it: the number of the member in its trial, from 0."""
 PATIENCE = 10.0
 """Seconds for killed processes to be gone; one that is stuck in the kernel is left, and told."""
 _CHASE = 0.5
@@ -68,7 +70,12 @@ def members(watched: Iterable[Watched], proc: Path = PROC) -> dict[int, str]:
 
 def mark_of(pid: int, proc: Path = PROC) -> bytes | None:
     """The mark that a process carries; None without one, or where its environment may not be read."""
-    key = f"{MARK}=".encode()
+    return variable_of(pid, MARK, proc)
+
+
+def variable_of(pid: int, name: str, proc: Path = PROC) -> bytes | None:
+    """What a process found in its environment when it began; None for nothing, or where that may not be read."""
+    key = f"{name}=".encode()
     with contextlib.suppress(OSError):
         for entry in (proc / str(pid) / "environ").read_bytes().split(b"\0"):
             if entry.startswith(key):

@@ -39,7 +39,7 @@ class Ledger:
         # Its own facts anew: a trial learns only at its start which device it has.
         body.update({**trial.facts(), **facts})
         # Versions are those that its worker told once it was ready.
-        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), trial.env)
+        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), trial.members[0].env)
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 

@@ -1,4 +1,4 @@
-"""What to do next with a worker: a pure state machine. Facts and time in, one action out."""
+"""What to do next with a member of a trial: a pure state machine. Facts and time in, one action out."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class State:
     alive_at: float
     """Last sign of life (a beat; the spawn before the first)."""
     blame: str = ""
-    """Why it is being ended: hung, interrupted, alarm, low_disk, device_lost or garbled; empty while it is not."""
+    """Why it is being ended: hung, or what `decide` was told as `stop`; empty while it is not."""
     silent: float = 0.0
     """Seconds without a sign of life when it was blamed for a hang."""
 
@@ -95,8 +95,8 @@ def decide(state: State, now: float, deadlines: Deadlines, stop: str = "") -> tu
         state: the worker now.
         now: the time.
         deadlines: what it is held to.
-        stop: why the trial is to end now: `interrupted`, `alarm`, `low_disk`, `device_lost` or `garbled`; empty while
-            it is not.
+        stop: why it is to end now: `interrupted`, `alarm`, `low_disk`, `device_lost`, `duration`, `memory_limit`,
+            `garbled`, or `other` (another member of its trial ended); empty while it is not.
     """
     if state.phase is Phase.STARTING or state.phase is Phase.STEPPING:
         silent = now - state.alive_at
@@ -130,48 +130,66 @@ class Ending:
     message: str
 
 
-_WORDS = {
-    "interrupted": "stopped on request",
-    "alarm": "the alarm was raised, and the trial was to stop at a leak",
-    "low_disk": "the disk was filling up",
-    "device_lost": "its device was lost",
+OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
+"""Why a trial is to end whose limits the supervisor keeps."""
+_STOPPED = {
+    "interrupted": Ending("interrupted", "stopped on request"),
+    "alarm": Ending("stopped", "the alarm was raised, and the trial was to stop at a leak"),
+    "low_disk": Ending("low_disk", "the disk was filling up"),
+    "device_lost": Ending("device_lost", "its device was lost"),
+    OVER_DURATION: Ending("finished", ""),
+    OVER_MEMORY: Ending("oom", "its processes held more than the memory limit"),
 }
+
+
+def ended_for(blame: str) -> Ending:
+    """How a trial ended that was asked to for this reason."""
+    return _STOPPED.get(blame, Ending(blame, ""))
 
 
 def ending(
     state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "",
-    greeted: bool = True, stacks: bool = True,
+    greeted: bool = True, stacks: bool = True, who: str = "the worker", wire: bool = True,
 ) -> Ending:  # fmt: skip
-    """Why a worker is gone, from every sign there is.
+    """Why a member is gone, from every sign there is.
 
     Args:
-        state: the last state; its `blame` outranks what the worker says of being stopped.
-        done: reason and message of the worker's own last word, if it came.
+        state: the last state; its `blame` outranks what a worker says of being stopped.
+        done: reason and message of its own last word, if it came.
         returncode: of the process; negative is a signal.
         oom_kills: kills by the kernel's OOM killer in the trial's cgroup.
         garbled: what it sent that is no message; empty where all it sent was. Nothing else it said counts then.
-        greeted: whether it ever said that it is a worker. One that did not never was one.
+        greeted: whether a worker ever said that it is one. One that did not never was one.
         stacks: whether it wrote its stacks when it was asked to. One that was stopped cannot.
+        who: it, in a sentence.
+        wire: whether it tells by itself how it ends. Otherwise its exit status does.
     """
     if garbled:
         return Ending("garbled", garbled)
     if state.blame == "hung":
-        said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
-        return Ending("hung", f"no sign of life for {state.silent:.0f} s; {said}")
+        return Ending("hung", _hang(state.silent, stacks, wire))
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
-    if state.blame == "alarm":
-        return Ending("stopped", _WORDS["alarm"])
     if state.blame:
-        return Ending(state.blame, _WORDS.get(state.blame, ""))
+        return ended_for(state.blame)
     if oom_kills:
         return Ending("oom", "killed by the kernel: the memory limit was reached")
+    if not wire and returncode == 0:
+        return Ending("finished", "")
     if not greeted and returncode >= 0:
-        return Ending("broken", f"{_death(returncode)}, before it sent anything: is its `python` an interpreter?")
-    return Ending("crashed", _death(returncode))
+        said = f"{_death(who, returncode, wire)}, before it sent anything: is its `python` an interpreter?"
+        return Ending("broken", said)
+    return Ending("crashed", _death(who, returncode, wire))
 
 
-def _death(returncode: int) -> str:
+def _hang(silent: float, stacks: bool, wire: bool) -> str:
+    if not wire:
+        return f"it was not ready within {silent:.0f} s"
+    said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
+    return f"no sign of life for {silent:.0f} s; {said}"
+
+
+def _death(who: str, returncode: int, wire: bool) -> str:
     if returncode >= 0:
-        return f"the worker exited with status {returncode} without a last word"
-    return f"the worker died of {signal_name(-returncode)}"
+        return f"{who} exited with status {returncode}{' without a last word' if wire else ''}"
+    return f"{who} died of {signal_name(-returncode)}"

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from soak.engine.guardian import mark_of
+from soak.engine.guardian import MEMBER, mark_of, variable_of
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -46,6 +46,12 @@ def owners(mark: bytes | None, running: Mapping[int, str]) -> frozenset[int]:
     return marked or frozenset(running)
 
 
+def member_of(pid: int) -> int:
+    """The number of the member that a process belongs to; 0 where it does not say."""
+    said = variable_of(pid, MEMBER) or b""
+    return int(said) if said.isdigit() and len(said) < 6 else 0
+
+
 class Strays:
     """Children of ours that nobody here started."""
 
@@ -53,6 +59,8 @@ class Strays:
         self._mine = children()
         self.seen: dict[int, frozenset[int]] = {}
         """Those that are there, and the trials that each may belong to."""
+        self.members: dict[int, int] = {}
+        """The number of the member that each of them belonged to, where it says so."""
         self._killed: set[int] = set()
         """Counted, and not gone yet."""
 
@@ -67,6 +75,7 @@ class Strays:
         self._mine &= living
         found = living - known - self._mine
         self.seen = {pid: self.seen[pid] if pid in self.seen else owners(mark_of(pid), running) for pid in found}
+        self.members = {pid: self.members[pid] if pid in self.members else member_of(pid) for pid in found}
         self._killed &= found
         ended = 0
         for pid, trials in list(self.seen.items()):

@@ -1,41 +1,26 @@
-"""The loop of one run: plan → workers → record. It decides nothing by itself: `lifecycle` and `verdict` do."""
+"""The loop of one run: plan → trials → record. It decides nothing by itself: `trial_state` and `verdict` do."""
 
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from monitors.gpu import Device
 from monitors.latest import Latest
-from monitors.text import file_name, one_line, printable
-from soak.engine.alarm import OnlineAlarm
-from soak.engine.cgroup import PREFIX, TrialCgroup
+from soak.engine import loopback
 from soak.engine.clock import Clock
+from soak.engine.crew import Surroundings
 from soak.engine.custody import Custody
 from soak.engine.disk import SAID, STRETCH, Room, free_bytes, room
-from soak.engine.guard import new_mark
 from soak.engine.judges import Judges
 from soak.engine.ledger import Ledger
-from soak.engine.lifecycle import (
-    Action,
-    Deadlines,
-    Ending,
-    decide,
-    done_received,
-    ending,
-    resumed,
-    sign_of_life,
-    spawned,
-    wake_at,
-)
+from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.samplers import rounds_of
-from soak.engine.sampling import Feed, MemberFeed, Recorder
-from soak.engine.status import Listener, TrialStatus, share_done
+from soak.engine.sampling import Recorder
+from soak.engine.status import Listener
 from soak.engine.stopping import StopRequests
 from soak.engine.strays import adopting
 from soak.engine.trial_run import TrialRun
-from soak.engine.worker import Worker
 from soak.errors import SoakError
 from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
@@ -44,7 +29,6 @@ from soak.plan.config import Config
 from soak.plan.plan import Trial
 from soak.record.environment import processor
 from soak.record.store import Store
-from workloads.protocol import wire
 
 DISK_EVERY = 5.0
 """Seconds between two looks at the room on the disk."""
@@ -87,6 +71,10 @@ class Supervisor:
         with adopting(), selectors.DefaultSelector() as selector:
             self._recorder, self._selector = recorder, selector
             self._custody = Custody(self._clock, self._found_after, self._note)
+            self._around = Surroundings(
+                self._folder, self._clock, self._deadlines, selector, recorder, self._custody, self._ledger,
+                self._pool.snapshot, self._config.judge.alarm,
+            )  # fmt: skip
             selector.register(self._stop.fd, selectors.EVENT_READ, self._stop)
             recorder.start()
             try:
@@ -123,15 +111,16 @@ class Supervisor:
             for news in self._pool.poll():
                 self._on_device_news(news)
             self._judge()
-            self._custody.poll(self._helpers(), self._pool.pids | {r.worker.pid for r in self._running.values()})
-            for index, running in self._running.items():
-                running.member.strays = self._custody.strays_of(index)
-            self._listener.tick([self._status(r) for r in self._running.values()], len(self._waiting))
+            self._watch_over()
+            self._listener.tick([running.status() for running in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
-    def _helpers(self) -> set[int]:
-        """Pids of the processes that judge now."""
-        return self._judges.pids | {r.alarm.pid for r in self._running.values() if r.alarm.pid}
+    def _watch_over(self) -> None:
+        """Account for every process, also for those that left their trial."""
+        judging = self._judges.pids | {r.alarm.pid for r in self._running.values() if r.alarm.pid}
+        self._custody.poll(judging, self._pool.pids.union(*(r.pids for r in self._running.values())))
+        for running in self._running.values():
+            running.take_strays()
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""
@@ -161,7 +150,7 @@ class Supervisor:
             said = f"{SAID[self._room]}: {free / 1e6:,.0f} MB free"
             self._listener.noted(said)
             for running in self._running.values():
-                self._record_event(running, "low_disk", said, {"free": free})
+                running.record_event("low_disk", said, {"free": free})
 
     def _check_pause(self, paused: bool) -> None:
         """Hold every worker where it is, and take no samples meanwhile; or let them go on."""
@@ -170,17 +159,15 @@ class Supervisor:
         self._paused = self._recorder.paused = paused
         for running in self._running.values():
             if paused:
-                running.worker.pause()
+                running.pause()
             else:
-                running.worker.resume()
-                running.state = resumed(running.state, self._clock.monotonic())
-            self._record_event(running, "paused" if paused else "resumed", "the run was asked to")
+                running.resume()
         self._listener.noted("paused" if paused else "goes on")
 
     def _timeout(self) -> float:
         """Until something may be due: a second at most, for the display; less while a judgement is being made."""
         now = self._clock.monotonic()
-        due = [] if self._paused else [wake_at(r.state, self._deadlines) - now for r in self._running.values()]
+        due = [] if self._paused else [running.wake_at() - now for running in self._running.values()]
         soon = self._judges.busy or self._ended or any(r.held_up for r in self._running.values())
         return max(0.0, min([*due, 0.1 if soon else 1.0]))
 
@@ -189,11 +176,10 @@ class Supervisor:
         for trial in list(self._waiting):
             if len(self._running) >= self._config.run.parallel:
                 return
-            seat = self._pool.take(trial.index, trial.block)
-            if seat is not None:
+            devices = self._pool.take(trial.index, trial.block)
+            if devices is not None:
                 self._waiting.remove(trial)
-                device = seat if isinstance(seat, Device) else None
-                self._start(trial.seated(device, pinned(device), self._processor))
+                self._start(trial.placed(devices, pinned, loopback.choose(trial.members), self._processor))
             elif self._pool.hopeless(trial.index, trial.block):
                 self._waiting.remove(trial)
                 end = Ending("device_lost", "its device was lost before it began")
@@ -205,7 +191,7 @@ class Supervisor:
         data = {**change.data, "breaks": change.breaks}
         running = self._running.get(news.trial) if news.trial is not None else None
         if running is not None:
-            self._record_event(running, change.kind, change.message, data)
+            running.record_event(change.kind, change.message, data)
             running.lost = running.lost or change.kind == "device_lost"
         elif news.trial in self._ended:
             # A worker may fail of it before the driver tells; one that finished did not notice.
@@ -219,33 +205,13 @@ class Supervisor:
             self._listener.noted(change.message)
 
     def _start(self, trial: Trial) -> None:
-        self._starts[trial.index] = self._clock.wall()
-        mark = new_mark(trial.index)
-        cgroup = TrialCgroup.create(f"{PREFIX}{self._folder.name}-{mark}", trial.memory_limit)
-        now, wall = self._clock.monotonic(), self._clock.wall()
+        wall = self._starts[trial.index] = self._clock.wall()
         try:
-            worker = Worker(trial, self._folder / "trials" / file_name(trial.name), cgroup, mark, now)
+            self._running[trial.index] = TrialRun(trial, self._around)
         except SoakError as error:
-            if cgroup is not None:
-                cgroup.remove()
             self._never_started(trial, Ending("broken", str(error)), wall)
-            if trial.seat is not None:
-                self._pool.leave(trial.index, trial.seat)
+            self._pool.leave(trial.index, trial.devices)
             return
-        path = worker.cgroup.path if worker.cgroup else None
-        self._custody.began(trial.index, worker.pid, mark, path)
-        member = MemberFeed("", worker.pid, [trial.seat.uuid] if trial.seat else [])
-        feed = Feed(trial.index, [member], path, now, self._pool.snapshot)
-        alarm = OnlineAlarm(self._folder, trial.index, self._config.judge.alarm)
-        running = TrialRun(trial, worker, member, spawned(now), now, wall, alarm)
-        self._running[trial.index] = running
-        self._selector.register(worker.fd, selectors.EVENT_READ, running)
-        self._ledger.trial(trial, {"state": "running", "started": wall})
-        if worker.limited_by == "rlimit":
-            self._record_event(
-                running, "memory_limit", "no cgroup is permitted here: the limit holds for each process apart"
-            )
-        self._recorder.follow(feed)
         self._listener.started(trial)
 
     def _never_started(self, trial: Trial, end: Ending, wall: float) -> None:
@@ -257,128 +223,24 @@ class Supervisor:
         self._ended[trial.index] = (trial, end)
 
     def _poll(self, running: TrialRun, stopping: str) -> None:
-        # Asked before the pipe is read: what a worker says last lies in the pipe when it is gone.
-        code = running.worker.returncode()
-        self._read_messages(running, last=code is not None)
-        running.worker.trim_logs()
-        if code is not None:
-            self._end(running, code)
-            return
-        if self._stop.count > 1:
-            running.state, _ = decide(running.state, self._clock.monotonic(), self._deadlines, "interrupted")
-            running.worker.kill()
-            return
-        if self._paused:
-            return
-        self._check_alarm(running)
-        stop = stopping or self._reason_to_stop(running)
-        running.state, action = decide(running.state, self._clock.monotonic(), self._deadlines, stop)
-        self._act(running, action)
-
-    def _reason_to_stop(self, running: TrialRun) -> str:
-        """Why this trial is to end; empty while it is not."""
-        if running.garbled:
-            return "garbled"
-        alarmed = running.alarm.raised and self._config.judge.stop_on_leak
-        return "device_lost" if running.lost else "alarm" if alarmed else ""
+        if not self._paused:
+            self._check_alarm(running)
+        end = running.poll(stopping, now_or_never=self._stop.count > 1)
+        if end is not None:
+            trial = running.trial
+            end = running.ended(end)
+            del self._running[trial.index]
+            self._pool.leave(trial.index, trial.devices)
+            self._listener.ended(trial, end)
+            self._ended[trial.index] = (trial, end)
 
     def _check_alarm(self, running: TrialRun) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
-        beat = running.last_beat
-        share = share_done(running.trial, beat.t, beat.values) if beat else None
-        for said in running.alarm.poll(self._clock.monotonic() - running.started, share):
-            self._record_event(running, "alarm", f"{running.trial.name}: {said}")
+        for said in running.poll_alarm():
+            running.record_event("alarm", f"{running.trial.name}: {said}")
             self._listener.noted(f"alarm: {running.trial.name}: {said}")
-
-    def _act(self, running: TrialRun, action: Action) -> None:
-        if action is Action.DUMP:
-            silent = f"no sign of life for {running.state.silent:.0f} s"
-            self._record_event(running, "no_heartbeat", f"{silent}: its stacks are asked for, then it is ended")
-            running.worker.dump_stacks()
-        elif action is Action.TERMINATE:
-            if running.state.blame == "hung":
-                self._record_event(
-                    running, "stacks", "Python stacks of the hung worker", {"stacks": running.worker.stacks()}
-                )
-            running.worker.terminate()
-        elif action is Action.KILL:
-            asked = "its last message" if running.done else "TERM"
-            self._record_event(running, "killed", f"it did not end within {self._deadlines.grace:.0f} s of {asked}")
-            running.worker.kill()
-
-    def _read_messages(self, running: TrialRun, last: bool) -> None:
-        now, worker = self._clock.monotonic(), running.worker
-        if running.piped:
-            running.piped = not worker.read(now, last)
-        for message in worker.intake.messages(now, last):
-            self._on_message(running, message)
-        # One that sends too much is not listened to for a moment; its own pipe holds it up.
-        self._listen(running, running.piped and worker.intake.room(now) > 0)
-
-    def _listen(self, running: TrialRun, wanted: bool) -> None:
-        """Whether its pipe wakes the loop."""
-        running.held_up = running.piped and not wanted and not running.worker.intake.closed
-        listening = running.worker.fd in self._selector.get_map()
-        if wanted and not listening:
-            self._selector.register(running.worker.fd, selectors.EVENT_READ, running)
-        elif listening and not wanted:
-            self._selector.unregister(running.worker.fd)
-
-    def _on_message(self, running: TrialRun, message: wire.Message | wire.WireError) -> None:
-        now = self._clock.monotonic()
-        if isinstance(message, wire.Beat):
-            running.on_beat(message, now)
-        elif isinstance(message, wire.Ready):
-            running.ready_at = now
-            self._ledger.trial(running.trial, {"environment": dict(message.environment)})
-            self._record_event(running, "ready", "the workload is built and steps")
-        elif isinstance(message, wire.Note):
-            # Only a device breaks a trial, and no worker speaks for one.
-            running.state = sign_of_life(running.state, now)
-            data = {name: value for name, value in message.data.items() if name != "breaks"}
-            self._record_event(running, message.kind, message.message, data)
-        elif isinstance(message, wire.Done):
-            running.done = message
-            running.state = done_received(running.state, now)
-            # It ends now, and a device that is empty by then would look like a fall.
-            self._recorder.leave(running.trial.index, running.stepped(now))
-            if message.traceback:
-                self._record_event(running, "traceback", message.message, {"traceback": message.traceback})
-        elif isinstance(message, wire.WireError):
-            running.garbled = one_line(message, 200)
-            self._record_event(
-                running, "protocol_error", f"it sent an invalid message, and is ended: {running.garbled}"
-            )
-
-    def _end(self, running: TrialRun, code: int) -> None:
-        trial, worker = running.trial, running.worker
-        stepped = running.stepped(self._clock.monotonic())
-        self._recorder.leave(trial.index, stepped)
-        self._listen(running, wanted=False)
-        running.alarm.close()
-        tail, stacks = worker.log.tail(), bool(worker.stacks())
-        kills = worker.close()
-        self._custody.ended(trial.index)
-        said = (running.done.reason, running.done.message) if running.done else None
-        end = self._ledger.fit(ending(running.state, said, code, kills, running.garbled, worker.intake.greeted, stacks))
-        seconds = self._clock.monotonic() - running.started
-        body = {
-            "state": "ended", "started": running.started_wall, "seconds": seconds,
-            "stepped": None if stepped is None else stepped - running.started,
-            "end_reason": end.reason, "end_message": end.message,
-            "last_values": dict(running.last_beat.values) if running.last_beat else {},
-        }  # fmt: skip
-        self._ledger.trial(trial, body)
-        self._record_event(running, end.reason, end.message or f"ended after {seconds:.1f} s")
-        if said is None and tail:
-            self._record_event(running, "last_words", "the end of the worker's output", {"log": printable(tail)})
-        for dropped in worker.dropped():
-            self._record_event(running, *dropped)
-        del self._running[trial.index]
-        if trial.seat is not None:
-            self._pool.leave(trial.index, trial.seat)
-        self._listener.ended(trial, end)
-        self._ended[trial.index] = (trial, end)
+        if running.alarm.raised and self._config.judge.stop_on_leak:
+            running.stop_for_alarm()
 
     def _judge(self) -> None:
         """The trials that have ended, once their devices are as they were, or will not be."""
@@ -401,8 +263,7 @@ class Supervisor:
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""
         for running in list(self._running.values()):
-            running.alarm.close()
-            running.worker.kill()
+            running.kill()
         self._judges.kill()
         self._custody.close(self._pool.pids)
 
@@ -414,11 +275,3 @@ class Supervisor:
         self._ledger.verdict(verdict)
         self._listener.concluded(verdict)
         return verdict
-
-    def _status(self, running: TrialRun) -> TrialStatus:
-        return running.status(self._recorder.latest, self._clock.monotonic())
-
-    def _record_event(
-        self, running: TrialRun, kind: str, message: str, data: Mapping[str, object] | None = None
-    ) -> None:
-        self._ledger.event(running.trial.index, self._clock.monotonic() - running.started, kind, message, data)

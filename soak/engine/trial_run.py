@@ -1,80 +1,200 @@
-"""A trial that runs: its worker, and everything that is known of it meanwhile."""
+"""A trial that runs: its members, from the first that is started to the last that has ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 from monitors.estimate import RunningRate
-from monitors.latest import Latest
 from soak.engine.alarm import OnlineAlarm
-from soak.engine.lifecycle import State, heartbeat_received
-from soak.engine.sampling import MemberFeed
+from soak.engine.crew import Crew, Surroundings
+from soak.engine.lifecycle import Ending
+from soak.engine.limits import Limits
 from soak.engine.status import TrialStatus, share_done
-from soak.engine.worker import Worker
+from soak.engine.trial_state import OTHER, ending_of, is_over, phase_of
 from soak.plan.plan import Trial
-from workloads.protocol import wire
 
 MEMORY = "anonymous_bytes"
-"""The series that progress shows and estimates."""
+"""The series that progress shows and estimates, and that a memory limit is held against where no cgroup holds it."""
 
 
-@dataclass
 class TrialRun:
     """Times are monotonic seconds, except where `wall` says otherwise."""
 
-    trial: Trial
-    worker: Worker
-    member: MemberFeed
-    state: State
-    started: float
-    started_wall: float
-    alarm: OnlineAlarm
-    ready_at: float | None = None
-    """When its workload was built."""
-    last_beat: wire.Beat | None = None
-    beat_before: wire.Beat | None = None
-    rate: RunningRate = field(default_factory=RunningRate)
-    done: wire.Done | None = None
-    piped: bool = True
-    """Whether the pipe is still open."""
-    lost: bool = False
-    """Whether its device is gone."""
-    garbled: str = ""
-    """The first thing it sent that is no message; nothing is heard of it after that."""
-    held_up: bool = False
-    """Whether it sent more than may be read now."""
+    def __init__(self, trial: Trial, around: Surroundings) -> None:
+        """Start its first member.
 
-    def on_beat(self, beat: wire.Beat, now: float) -> None:
-        """It is alive."""
-        self.state = heartbeat_received(self.state, now)
-        self.member.beat(beat.values, now)
-        self.beat_before, self.last_beat = self.last_beat, beat
+        trial: with its ports and devices.
 
-    def stepped(self, now: float) -> float | None:
-        """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
-
-        The last beat comes with the end, and no round sees it: the one before it is the last that could be seen.
+        Raises:
+            SoakError: that cannot be started.
         """
-        beat = self.beat_before or self.last_beat
-        return None if self.ready_at is None or beat is None else min(self.ready_at + max(0.0, beat.t), now)
+        self.trial, self._around = trial, around
+        self.started, self.started_wall = around.clock.monotonic(), around.clock.wall()
+        self.alarm = OnlineAlarm(around.folder, trial.index, around.alpha)
+        self.lost = False
+        """Whether a device of it is gone."""
+        self.rate = RunningRate()
+        self._paused = False
+        self._stop = ""
+        """Why it is to end, once it is."""
+        self._until: float | None = None
+        """When it began to end: nothing is sampled after that."""
+        self._crew = Crew(trial, around, self.record_event)
+        self._limits = Limits(trial.spec.duration, None if self._crew.cgroup else trial.memory_limit)
+        around.ledger.trial(trial, {"state": "running", "started": self.started_wall})
+        if trial.memory_limit is not None and self._crew.cgroup is None:
+            held = "against what is sampled" if trial.supervised else "for each process apart"
+            self.record_event("memory_limit", f"no cgroup is permitted here: the limit holds {held}")
+        around.recorder.follow(self._crew.feed)
+        self._crew.poll(self.started, "")
 
-    def status(self, latest: Latest, now: float) -> TrialStatus:
-        """For who watches the run. latest: the samples of all trials."""
-        values = self.last_beat.values if self.last_beat else {}
+    def record_event(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        """Something happened to it."""
+        t = self._around.clock.monotonic() - self.started
+        self._around.ledger.event(self.trial.index, t, kind, message, data)
+
+    @property
+    def pids(self) -> set[int]:
+        """First processes of its members."""
+        return {member.process.pid for member in self._crew.running}
+
+    def poll(self, stop: str, now_or_never: bool) -> Ending | None:
+        """One turn of the loop; how it ended, once all of it has.
+
+        Args:
+            stop: why everything is to end; empty while it is not.
+            now_or_never: whether it has no more time for that.
+        """
+        now = self._around.clock.monotonic()
+        self._crew.poll(now, self._stop or stop)
+        if self._crew.all_work():
+            self._limits.works(now)
+        if now_or_never:
+            self._stop = self._stop or stop
+            for member in self._crew.running:
+                member.interrupt(now)
+        elif not self._paused:
+            self._decide(stop, now)
+        self._leave_where_it_ends(now)
+        return ending_of(self._crew.states(), self._stop)
+
+    def _decide(self, stop: str, now: float) -> None:
+        self._stop = self._stop or stop or self._reason_to_stop(now)
+        for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        for member in self._crew.running:
+            member.decide(now, for_all)
+
+    def _reason_to_stop(self, now: float) -> str:
+        """Why all of it is to end; empty while it is not."""
+        if self.lost:
+            return "device_lost"
+        if not self.trial.supervised:
+            return ""
+        return self._limits.reached(now, self._around.recorder.latest.value(self.trial.index, MEMORY))
+
+    def _leave_where_it_ends(self, now: float) -> None:
+        """What ends lets go of its memory, and that would look like a fall."""
+        if self._until is None and (
+            self._crew.said_done() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
+        ):
+            self._until = now
+            self._around.recorder.leave(self.trial.index, self._stepped(now))
+
+    def _stepped(self, now: float) -> float | None:
+        """Until when it worked: a sole worker says so itself."""
+        return self._until or now if self.trial.supervised else self._crew.sole.stepped(now)
+
+    def stop_for_alarm(self) -> None:
+        """The alarm was raised, and the trial is to end at a leak."""
+        self._stop = self._stop or "alarm"
+
+    def poll_alarm(self) -> list[str]:
+        """What grows, in sentences, where the online alarm is raised just now."""
+        seconds = self._seconds()
+        share = None if seconds is None else share_done(self.trial, seconds, self._crew.counters())
+        return self.alarm.poll(self._around.clock.monotonic() - self.started, share)
+
+    def take_strays(self) -> None:
+        """What left the trees of its members is sampled with them."""
+        self._crew.take_strays()
+
+    def _seconds(self) -> float | None:
+        """That it has worked for; a sole worker counts them itself."""
+        if self.trial.supervised:
+            return self._limits.seconds(self._around.clock.monotonic())
+        beat = self._crew.sole.last_beat
+        return None if beat is None else beat.t
+
+    def wake_at(self) -> float:
+        """When something may be due next, if nothing happens before."""
+        due = [member.wake_at() for member in self._crew.running]
+        if self.trial.supervised and not self._stop:
+            due.append(self._limits.due())
+        return min(due, default=float("inf"))
+
+    @property
+    def held_up(self) -> bool:
+        """Whether a member sent more than may be read now."""
+        return any(member.process.held_up for member in self._crew.running)
+
+    def pause(self) -> None:
+        """Hold every member where it is."""
+        self._paused = True
+        self._limits.pause(self._around.clock.monotonic())
+        for member in self._crew.running:
+            member.pause()
+        self.record_event("paused", "the run was asked to")
+
+    def resume(self) -> None:
+        """Let them go on; what they were held for does not count."""
+        now, self._paused = self._around.clock.monotonic(), False
+        self._limits.resume(now)
+        for member in self._crew.running:
+            member.resume(now)
+        self.record_event("resumed", "the run was asked to")
+
+    def kill(self) -> None:
+        """Leave no process behind, whatever ended the run."""
+        self.alarm.close()
+        for member in self._crew.running:
+            member.process.kill()
+
+    def ended(self, end: Ending) -> Ending:
+        """Write down how it ended, once `poll` says so; in the words of the record."""
+        now = self._around.clock.monotonic()
+        stepped = self._stepped(now)
+        self._around.recorder.leave(self.trial.index, stepped)
+        self.alarm.close()
+        self._around.custody.ended(self.trial.index)
+        end = self._around.ledger.fit(end)
+        seconds = now - self.started
+        body: dict[str, Any] = {
+            "state": "ended", "started": self.started_wall, "seconds": seconds,
+            "stepped": None if stepped is None else stepped - self.started,
+            "end_reason": end.reason, "end_message": end.message, "last_values": dict(self._crew.counters()),
+        }  # fmt: skip
+        self._around.ledger.trial(self.trial, body)
+        self.record_event(end.reason, end.message or f"ended after {seconds:.1f} s")
+        return end
+
+    def status(self) -> TrialStatus:
+        """For who watches the run."""
+        latest, now = self._around.recorder.latest, self._around.clock.monotonic()
+        values, seconds = self._crew.counters(), self._seconds()
         memory = latest.value(self.trial.index, MEMORY)
-        if memory is not None and self.last_beat is not None:
+        if memory is not None and seconds is not None:
             self.rate.add(now - self.started, memory)
-        beat_t = self.last_beat.t if self.last_beat else 0.0
-        done = share_done(self.trial, beat_t, values)
+        done = share_done(self.trial, seconds or 0.0, values)
         sampled, health = latest.health(self.trial.index)
         return TrialStatus(
             trial=self.trial,
-            phase=self.state.phase.value,
+            phase=phase_of(self._crew.states()).value,
             elapsed=now - self.started,
             done=done,
-            time_left=beat_t * (1 - done) / done if done else None,
+            time_left=(seconds or 0.0) * (1 - done) / done if done else None,
             stream_seconds=values.get("stream_seconds"),
-            frames_per_second=values["frames"] / beat_t if beat_t > 0 and "frames" in values else None,
+            frames_per_second=values["frames"] / seconds if seconds and "frames" in values else None,
             memory_bytes=memory,
             bytes_per_hour=self.rate.per_hour(),
             samples=latest.samples(self.trial.index),

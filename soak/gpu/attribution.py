@@ -10,7 +10,7 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def attribute(device: Device, watch: GpuWatch, clock: Clock, proc: Path = Path("
     command = [sys.executable, "-P", str(_HOLDER), "--hold-mib", str(BLOCK // 2**20)]
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        env={**os.environ, **pinned(device)},
+        env={**os.environ, **pinned((device,))},
     )  # fmt: skip
     try:
         said = _first_line(child, clock)
@@ -54,9 +54,10 @@ def attribute(device: Device, watch: GpuWatch, clock: Clock, proc: Path = Path("
         _end(child)
 
 
-def pinned(device: Device | None) -> Mapping[str, str]:
-    """The environment of a process that sees this device alone; without one, none."""
-    return {"CUDA_VISIBLE_DEVICES": device.uuid if device else "", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+def pinned(devices: Sequence[Device]) -> Mapping[str, str]:
+    """The environment of a process that sees these devices alone; without any, none."""
+    seen = ",".join(device.uuid for device in devices)
+    return {"CUDA_VISIBLE_DEVICES": seen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def _first_line(child: subprocess.Popen[bytes], clock: Clock) -> str:

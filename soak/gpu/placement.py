@@ -1,6 +1,7 @@
-"""Which trial gets which device, and when: one trial a device at a time, pairs on the same one. Pure.
+"""Which trial gets which devices, and when: one trial a device at a time, those of a block on the same ones. Pure.
 
-A trial asks for `cpu`, for `cuda:N` or a UUID, or for `auto`: a GPU where there is one that its framework can use.
+A trial asks for `cpu`, for `cuda:N` or a UUID, or for `auto`: a GPU where there is one that its framework can use. One
+that asks for several gets all of them, or none; `()` is the processor.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from monitors.gpu import Device
 
@@ -21,10 +23,15 @@ class Asked:
 
     index: int
     block: str
-    wish: str
+    wishes: tuple[str, ...]
+    """One word for each GPU."""
     framework: str
     python: str = ""
     needs_gpu: bool = False
+
+
+Given = tuple[Device | Literal["any"], ...]
+"""What a trial gets: these devices, any, or none."""
 
 
 class PlacementError(ValueError):
@@ -49,12 +56,10 @@ def named(wish: str, devices: Sequence[Device]) -> Device:
     raise PlacementError(f"{'several are' if found else 'there is no such device: this machine has'} {there}")
 
 
-def resolve(
-    asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[Asked], bool]
-) -> dict[int, Device | str]:
-    """What each trial gets, by its index: a device, `any` of them, or `cpu`.
+def resolve(asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[Asked], bool]) -> dict[int, Given]:
+    """What each trial gets, by its index: devices, `any` of them, or none of them and so the processor.
 
-    A block is a comparison, so where one side of it cannot have a GPU, the other goes without too.
+    A block is a comparison, so where one side of it cannot have GPUs, the other goes without too.
 
     Args:
         asked: the trials.
@@ -64,26 +69,26 @@ def resolve(
     Raises:
         PlacementError: a device that is not there, or none for a workload that needs one.
     """
-    given: dict[int, Device | str] = {}
     trials = tuple(asked)
+    given = {trial.index: _one(trial, devices, sees) for trial in trials}
+    bound = {t.block for t in trials if "auto" in t.wishes and not given[t.index]}
     for trial in trials:
-        given[trial.index] = _one(trial, devices, sees)
-    bound = {t.block for t in trials if t.wish == "auto" and given[t.index] == "cpu"}
-    for trial in trials:
-        if trial.wish == "auto" and trial.block in bound and not trial.needs_gpu:
-            given[trial.index] = "cpu"
+        if "auto" in trial.wishes and trial.block in bound and not trial.needs_gpu:
+            given[trial.index] = ()
     return given
 
 
-def _one(trial: Asked, devices: Sequence[Device], sees: Callable[[Asked], bool]) -> Device | str:
-    if trial.wish == "cpu" or (trial.wish == "auto" and not devices):
+def _one(trial: Asked, devices: Sequence[Device], sees: Callable[[Asked], bool]) -> Given:
+    wishes = trial.wishes
+    if "auto" in wishes and len(devices) >= len(wishes) and (trial.needs_gpu or sees(trial)):
+        return tuple("any" for _ in wishes)
+    if "auto" in wishes or "cpu" in wishes or not wishes:
         if trial.needs_gpu:
-            raise PlacementError("its workload needs a GPU, and there is none for it", trial.index)
-        return "cpu"
-    if trial.wish == "auto":
-        return "any" if trial.needs_gpu or sees(trial) else "cpu"
+            there = f"{len(devices)} of {len(wishes)} are there" if devices and wishes else "there is none for it"
+            raise PlacementError(f"its workload needs a GPU, and {there}", trial.index)
+        return ()
     try:
-        return named(trial.wish, devices)
+        return tuple(named(wish, devices) for wish in wishes)
     except PlacementError as error:
         raise PlacementError(str(error), trial.index) from error
 
@@ -93,39 +98,41 @@ class Seats:
     """The devices, and who has them."""
 
     devices: Sequence[Device]
-    given: dict[int, Device | str]
+    given: dict[int, Given]
     """What each trial gets, as `resolve` found it."""
     busy: dict[str, int] = field(default_factory=dict)
     """Trial that has each device, by UUID."""
     lost: set[str] = field(default_factory=set)
     """UUIDs of devices that are gone."""
-    _by_block: dict[str, str] = field(default_factory=dict)
+    _by_block: dict[str, tuple[Device, ...]] = field(default_factory=dict)
 
     def candidates(self, index: int, block: str) -> list[Device]:
-        """Devices that a trial may have, busy or not; none for one on the processor."""
+        """Devices that a trial may have, busy or not; none for one on the processor, or that cannot have all."""
         given = self.given[index]
-        if isinstance(given, Device):
-            return [given] if given.uuid not in self.lost else []
-        if given == "cpu":
-            return []
-        known = [device for device in self.devices if device.uuid not in self.lost]
-        same = [device for device in known if device.uuid == self._by_block.get(block)]
-        return same or known
+        there = [device for device in self.devices if device.uuid not in self.lost]
+        if "any" not in given:
+            named = [device for device in given if device in there]
+            return named if len(named) == len(given) else []
+        same = [device for device in self._by_block.get(block, ()) if device in there]
+        found = same if len(same) >= len(given) else there
+        return found if len(found) >= len(given) else []
 
     def hopeless(self, index: int, block: str) -> bool:
         """Whether a trial waits for a device that will not come back."""
-        return self.given[index] != "cpu" and not self.candidates(index, block)
+        return bool(self.given[index]) and not self.candidates(index, block)
 
-    def take(self, index: int, block: str) -> Device | str | None:
-        """A seat: a device, or `cpu`; None where it has to wait."""
-        if self.given[index] == "cpu":
-            return "cpu"
+    def take(self, index: int, block: str) -> tuple[Device, ...] | None:
+        """All that it gets, none on the processor; None where it has to wait."""
+        count = len(self.given[index])
+        if not count:
+            return ()
         free = [device for device in self.candidates(index, block) if device.uuid not in self.busy]
-        if not free:
+        if len(free) < count:
             return None
-        self.busy[free[0].uuid] = index
-        self._by_block[block] = free[0].uuid
-        return free[0]
+        taken = tuple(free[:count])
+        self.busy |= dict.fromkeys((device.uuid for device in taken), index)
+        self._by_block[block] = taken
+        return taken
 
     def free(self, uuid: str) -> None:
         """Nobody has it any more."""

@@ -73,7 +73,7 @@ class GpuPool:
             PlacementError: a trial asks for a device that is not there.
         """
         hello = ReaderHello(problem="no trial asks for a GPU")
-        if any(trial.wish != "cpu" for trial in asked):
+        if any(set(trial.wishes) - {"cpu"} for trial in asked):
             hello, self._opened = self._watch.open(), True
         self._seats = Seats(hello.devices, resolve(asked, hello.devices, sees))
         if hello.devices:
@@ -108,28 +108,29 @@ class GpuPool:
 
     def used(self) -> list[Device]:
         """Devices that some trial may get."""
-        given = self._seats.given.values()
-        if any(each == "any" for each in given):
+        given = {each for devices in self._seats.given.values() for each in devices}
+        if "any" in given:
             return list(self._seats.devices)
         return [device for device in self._seats.devices if device in given]
 
-    def take(self, index: int, block: str) -> Device | str | None:
-        """A seat for a trial: a device, `cpu`, or None where it has to wait."""
-        seat = self._seats.take(index, block)
-        if isinstance(seat, Device):
-            reading, _ = self._watch.reading(seat.uuid)
-            self._levels[seat.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
-        return seat
+    def take(self, index: int, block: str) -> tuple[Device, ...] | None:
+        """The devices of a trial, none on the processor; None where it has to wait."""
+        devices = self._seats.take(index, block)
+        for device in devices or ():
+            reading, _ = self._watch.reading(device.uuid)
+            self._levels[device.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
+        return devices
 
     def hopeless(self, index: int, block: str) -> bool:
         """Whether the device of a trial is gone for good."""
         return self._seats.hopeless(index, block)
 
-    def leave(self, index: int, device: Device) -> None:
-        """A trial has ended: its device is free once it holds no more than before."""
-        _, number = self._watch.reading(device.uuid)
+    def leave(self, index: int, devices: Sequence[Device]) -> None:
+        """A trial has ended: each device is free once it holds no more than before."""
         until = self._clock.monotonic() + SETTLE
-        self._leaving[device.uuid] = _Leaving(index, device, self._levels.get(device.uuid), until, number)
+        for device in devices:
+            _, number = self._watch.reading(device.uuid)
+            self._leaving[device.uuid] = _Leaving(index, device, self._levels.get(device.uuid), until, number)
 
     def snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
         """For the samplers: the last reading of a device, and what is wrong where there is no new one."""

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 from soak.errors import ConfigError
-from soak.plan.config import TrialTable, as_tuple
+from soak.plan.config import as_tuple
 from workloads import executions, frameworks
 
 
-def combinations(path: Path, key: str, table: TrialTable) -> list[tuple[str, str, str]]:
+class Asking(Protocol):
+    """A table that names frameworks, modes and executions, each by itself or in a list."""
+
+    @property
+    def framework(self) -> Sequence[str] | str:
+        """torch, tensorflow, or none."""
+
+    @property
+    def mode(self) -> Sequence[str] | str:
+        """train or infer."""
+
+    @property
+    def execution(self) -> Sequence[str] | str:
+        """How the framework runs it."""
+
+
+def combinations(path: Path, key: str, table: Asking) -> list[tuple[str, str, str]]:
     """Every framework, mode and execution of a table; `key` is where it stands.
 
     A list of executions is asked of every framework: those that it does not have are left out, if it has one.
@@ -19,7 +37,7 @@ def combinations(path: Path, key: str, table: TrialTable) -> list[tuple[str, str
     Raises:
         ConfigError: there is no such framework or execution, or a framework has none of the executions or modes.
     """
-    modes = as_tuple(list(table.mode) if isinstance(table.mode, list) else table.mode)
+    modes = as_tuple(table.mode)
     found: list[tuple[str, str, str]] = []
     for framework in _frameworks(path, f"{key}.framework", table):
         for execution in _executions(path, f"{key}.execution", table, framework):
@@ -31,7 +49,7 @@ def combinations(path: Path, key: str, table: TrialTable) -> list[tuple[str, str
     return found
 
 
-def _frameworks(path: Path, key: str, table: TrialTable) -> tuple[str, ...]:
+def _frameworks(path: Path, key: str, table: Asking) -> tuple[str, ...]:
     known = frameworks.names()
     wanted = as_tuple(table.framework)
     for number, name in enumerate(wanted):
@@ -43,7 +61,7 @@ def _frameworks(path: Path, key: str, table: TrialTable) -> tuple[str, ...]:
     return wanted
 
 
-def _executions(path: Path, key: str, table: TrialTable, framework: str) -> list[str]:
+def _executions(path: Path, key: str, table: Asking, framework: str) -> list[str]:
     known = executions.of(framework)
     wanted = as_tuple(table.execution)
     everywhere = {name for each in frameworks.names() for name in executions.of(each)}

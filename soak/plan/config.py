@@ -13,6 +13,7 @@ import tomli_w
 from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
+from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
 from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
@@ -90,9 +91,17 @@ class JudgeTable:
 
 @dataclasses.dataclass(frozen=True)
 class TrialTable:
-    """`[[trial]]`: a workload; lists of framework, mode and execution are expanded to every combination."""
+    """`[[trial]]`: a workload, a command, or members; lists of framework, mode and execution are expanded."""
 
-    workload: Word
+    workload: Word = ""
+    command: Command = dataclasses.field(default_factory=list)
+    """A program and its arguments, soaked from outside."""
+    cwd: Place = ""
+    """Folder that a command runs in."""
+    member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """`[[trial.member]]` tables: see `MemberTable`."""
+    ranks: Ranks = 1
+    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, or TF_CONFIG."""
     framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
     execution: list[Word] | Word = executions.DEFAULT
@@ -104,6 +113,8 @@ class TrialTable:
     threads: Threads = 1
     device: Word = ""
     """As `run.device`, for this trial."""
+    devices: Count | list[Word] | None = None
+    """GPUs that it gets, how many or which; of ranks, each its part. All are taken, or none."""
     python: Place = ""
     """Interpreter of another environment that holds the framework."""
     memory_limit: Size | None = None
@@ -132,6 +143,10 @@ class Config:
     trials: tuple[TrialTable, ...]
     streams: tuple[StreamSpec, ...]
     """The source of each trial table: `[stream]` with the trial's overrides."""
+    members: tuple[tuple[MemberTable, ...], ...]
+    """The member tables of each trial table."""
+    member_streams: tuple[tuple[StreamSpec, ...], ...]
+    """The source of each of them."""
 
     @property
     def folder(self) -> Path:
@@ -180,6 +195,12 @@ def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -
     return dataclasses.replace(loaded, text=written(raw, {"folder": str(loaded.folder)}))
 
 
+def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """As `load`, of tables that come from elsewhere. path: names them in errors."""
+    Overrides(overrides).apply(path, raw)
+    return _check(path, tomli_w.dumps(raw), raw)
+
+
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
     run = convert(path, "run", raw.get("run", {}), RunTable)
@@ -192,26 +213,49 @@ def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
         raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
-    trials = tuple(_trial(path, f"trial[{i}]", table, run) for i, table in enumerate(tables))
+    trials = tuple(_trial(path, f"trial[{i}]", table) for i, table in enumerate(tables))
+    members = tuple(member_tables(path, f"trial[{i}]", trial.member) for i, trial in enumerate(trials))
+    for i, trial in enumerate(trials):
+        _made_of(path, f"trial[{i}]", tables[i], trial, members[i], run)
+    shared = raw.get("stream", {})
     streams = tuple(
-        stream_of(path, f"trial[{i}].stream", raw.get("stream", {}), trial.stream, trial.workload)
-        for i, trial in enumerate(trials)
+        stream_of(path, f"trial[{i}].stream", shared, trial.stream, trial.workload) for i, trial in enumerate(trials)
     )
-    return Config(path, text, run, judge, trials, streams)
+    # A member may be a client, which takes another source than what it drives.
+    their_streams = tuple(
+        tuple(
+            stream_of(path, f"trial[{i}].member[{n}].stream", shared, m.stream, m.workload) for n, m in enumerate(those)
+        )
+        for i, those in enumerate(members)
+    )
+    return Config(path, text, run, judge, trials, streams, members, their_streams)
 
 
-def _trial(path: Path, key: str, table: object, run: RunTable) -> TrialTable:
+def _made_of(
+    path: Path, key: str, table: Mapping[str, Any], trial: TrialTable, members: tuple[MemberTable, ...], run: RunTable
+) -> None:
+    check_made_of(path, key, table, members)
+    check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
+    for number, member in enumerate(members):
+        _environment(path, f"{key}.member[{number}].env", member.env)
+    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
+    # A program that is soaked from outside may end by itself.
+    if trial.workload and not limits and run.duration is None:
+        expected = "expected duration, stream_time or steps here, or run.duration, or --duration"
+        raise missing_key(path, f"{key}.duration", expected)
+    if members and all(member.workload for member in members) and not limits and run.duration is None:
+        raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
+
+
+def _trial(path: Path, key: str, table: object) -> TrialTable:
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
         trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
         _wish(path, f"{key}.device", trial.device)
+    if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
+        raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     _environment(path, f"{key}.env", trial.env)
-    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
-    if not limits and run.duration is None:
-        raise missing_key(
-            path, f"{key}.duration", "expected duration, stream_time or steps here, or run.duration, or --duration"
-        )
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial
@@ -234,6 +278,6 @@ def _wish(path: Path, key: str, value: str) -> None:
         raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
 
 
-def as_tuple(value: list[str] | str) -> tuple[str, ...]:
+def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:
     """A key that takes one name or a list of names."""
     return (value,) if isinstance(value, str) else tuple(value)

@@ -100,6 +100,8 @@ def _place_all(raw: dict[str, Any], device: str) -> None:
     for trial in _trial_tables(raw):
         if isinstance(trial, dict):
             trial.pop("device", None)
+            if isinstance(trial.get("devices"), list):
+                trial.pop("devices")
 
 
 def _trial_tables(raw: dict[str, Any]) -> list[Any]:

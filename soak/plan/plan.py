@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -12,13 +12,17 @@ from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import block
 from soak.plan.combinations import combinations
-from soak.plan.config import Config, TrialTable, as_tuple
+from soak.plan.config import Config, RunTable, TrialTable, as_tuple
+from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
+from soak.plan.member_table import as_member, shared_out
 from soak.record import redaction
 from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
 """Of a run."""
+_NO_WORKLOAD = ("none", "command", "eager")
+"""Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,52 +32,80 @@ class Trial:
     index: int
     name: str
     spec: TrialSpec
-    device: str = "auto"
-    """What it asks for."""
-    seat: Device | None = None
-    """The GPU that it has; None on the processor, and before it begins."""
+    """What it is as a whole: what the record tells, and until when it runs."""
+    members: tuple[Member, ...] = ()
+    """Its process trees, in the order they are started; one that names none has soak's own worker."""
+    wishes: tuple[str, ...] = ("auto",)
+    """The devices that it asks for: one word for each GPU that it gets where it gets any."""
     device_model: str = ""
     """Product name of the GPU or processor that it has; empty before it has one."""
-    python: str = ""
     memory_limit: int | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    sandbox: bool = True
-    """Whether its worker is held to what it may write and read."""
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
+    made_of: tuple[Any, ...] = ()
+    """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            object.__setattr__(self, "members", (Member(spec=self.spec),))
+        if self.supervised and not self.made_of:
+            object.__setattr__(self, "made_of", tuple(member.planned() for member in self.members))
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The GPUs that it has; none on the processor, and before it begins."""
+        return tuple(device for member in self.members for device in member.devices)
+
+    @property
+    def place(self) -> str:
+        """What it runs on, for people: cpu, or the names of its GPUs."""
+        return ",".join(device.name for device in self.devices) or "cpu"
+
+    @property
+    def supervised(self) -> bool:
+        """Whether its duration is kept by the supervisor: a sole worker keeps it by itself."""
+        return len(self.members) > 1 or not self.members[0].speaks_wire
 
     @property
     def block(self) -> str:
         """Equal for trials that may be compared; of a trial without a device, by what is known before it has one."""
-        return block({**asdict(self.spec), "memory_limit": self.memory_limit}, self.device_model)
+        settings = {**asdict(self.spec), "memory_limit": self.memory_limit}
+        return block({**settings, **({"members": self.made_of} if self.made_of else {})}, self.device_model)
 
     def facts(self) -> dict[str, Any]:
         """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
-        spec = self.spec
+        spec, first = self.spec, self.members[0]
         return {
             "index": self.index, "name": self.name, "workload": spec.workload, "framework": spec.framework,
             "mode": spec.mode, "execution": spec.execution, "seed": spec.seed, "block": self.block,
-            "device": self.seat.name if self.seat else "cpu",
+            "device": self.place,
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
-                **asdict(spec), "python": self.python, "memory_limit": self.memory_limit,
-                "env": redaction.environment(self.env), "expect_end": self.expect_end,
-                "gpu": asdict(self.seat) if self.seat else None,
+                **asdict(spec), "python": first.python, "memory_limit": self.memory_limit,
+                "env": redaction.environment(first.env), "expect_end": self.expect_end,
+                "gpu": asdict(self.devices[0]) if self.devices else None,
+                **({"members": list(self.made_of)} if self.made_of else {}),
             },
+            "members": [member.facts() for member in self.members],
         }  # fmt: skip
 
-    def seated(self, device: Device | None, environ: Mapping[str, str], processor: str) -> Trial:
-        """It, on a GPU or on the processor.
+    def placed(
+        self, devices: Sequence[Device], pinned: Callable[[Sequence[Device]], Mapping[str, str]], ports: Ports,
+        processor: str = "",
+    ) -> Trial:  # fmt: skip
+        """It, on GPUs or on the processor.
 
         Args:
-            device: the GPU, if it has one.
-            environ: what makes its worker see that device alone.
+            devices: all that it needs, or none.
+            pinned: the environment of a process that sees these devices alone.
+            ports: free ports, by the names of the members that ask for one.
             processor: product name of the machine's processor.
         """
-        spec = replace(self.spec, device="cuda" if device else "cpu")
-        model = device.model if device else processor
-        return replace(self, spec=spec, seat=device, device_model=model, env={**self.env, **environ})
+        parts = shared_out(self.members, devices)
+        members = tuple(m.placed(ports, part, pinned(part)) for m, part in zip(self.members, parts, strict=True))
+        spec = replace(self.spec, device="cuda" if devices else "cpu")
+        return replace(self, spec=spec, members=members, device_model=devices[0].model if devices else processor)
 
 
 def make_plan(config: Config) -> tuple[Trial, ...]:
@@ -111,21 +143,20 @@ def _bounded(config: Config) -> None:
 
 def _expand(config: Config, number: int) -> list[Trial]:
     table, run = config.trials[number], config.run
-    combinations = _combinations(config, number)
     trials = []
     for repeat in range(table.repeats or run.repeats):
-        for framework, mode, execution in combinations:
-            name = "-".join(filter(None, (_name(table), *_tags(table, framework, mode, execution))))
+        for framework, mode, execution in _combinations(config, number):
+            spec = _spec(config, number, framework, mode, execution, run.seed + repeat)
+            members = _members(config, number, spec)
+            name = "-".join(filter(None, (_stem(table), *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
                     name=f"{name}-{repeat + 1}" if (table.repeats or run.repeats) > 1 else name,
-                    spec=_spec(config, number, framework, mode, execution, run.seed + repeat),
-                    device=table.device or run.device,
-                    python=table.python,
+                    spec=spec,
+                    members=members,
+                    wishes=_wishes(table, run, sum(member.needs for member in members)),
                     memory_limit=table.memory_limit,
-                    env=table.env,
-                    sandbox=run.sandbox,
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
@@ -134,18 +165,64 @@ def _expand(config: Config, number: int) -> list[Trial]:
     return trials
 
 
-def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
-    return combinations(config.path, f"trial[{number}]", config.trials[number])
-
-
-def _name(table: TrialTable) -> str:
-    """Of a user's own code, `train.step` for `path/train.py:step`: a name is also that of a folder."""
+def _stem(table: TrialTable) -> str:
+    """What the names of its trials begin with: of a user's own code, `train.step` for `path/train.py:step`."""
+    if table.name or table.command:
+        return table.name or PurePath(table.command[0]).name
     place, colon, thing = table.workload.rpartition(":")
-    return table.name or (f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing)
+    return f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing
+
+
+def _wishes(table: TrialTable, run: RunTable, needed: int) -> tuple[str, ...]:
+    if isinstance(table.devices, list):
+        return tuple(table.devices)
+    return (table.device or run.device,) * needed
+
+
+def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]:
+    """The process trees of one trial."""
+    table = config.trials[number]
+    if config.members[number]:
+        return tuple(_member(config, number, at, spec) for at in range(len(config.members[number])))
+    each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
+    sole = Member(
+        argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
+        python=table.python,
+        needs=1 if each is None else each, sandbox=config.run.sandbox,
+        protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
+        name=PurePath(table.command[0]).name if table.command else WORKER,
+    )  # fmt: skip
+    if table.ranks == 1:
+        return (sole,)
+    if sole.spec is not None:
+        sole = replace(sole, spec=replace(sole.spec, duration=None))
+    return ranks_of(sole, table.ranks, spec.framework == "tensorflow")
+
+
+def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
+    """The member of table `at`. spec: of its trial."""
+    trial, table = config.trials[number], config.members[number][at]
+    member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
+    if not table.workload:
+        return member
+    order = replace(
+        spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
+        threads=table.threads, options=table.options, stream=config.member_streams[number][at],
+        folder=str(config.folder) if catalog.is_users(table.workload) else "",
+        duration=spec.duration if len(config.members[number]) == 1 else None,
+    )  # fmt: skip
+    return replace(member, spec=order)
+
+
+def _combinations(config: Config, number: int) -> list[tuple[str, str, str]]:
+    table = config.trials[number]
+    return combinations(config.path, f"trial[{number}]", table) if table.workload else [_NO_WORKLOAD]
 
 
 def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple[str, ...]:
-    """What must be in a name to tell the combinations of one table apart; the framework always is."""
+    """What must be in a name to tell the combinations of one table apart; the framework of a workload always is."""
+    if not table.workload:
+        return ()
     return (
         framework if framework != frameworks.NONE else "",
         mode if isinstance(table.mode, list) and len(table.mode) > 1 else "",
@@ -157,7 +234,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
     table = config.trials[number]
     limited = table.duration or table.stream_time or table.steps
     return TrialSpec(
-        workload=table.workload,
+        workload=table.workload or _stem(table),
         framework=framework,
         mode=mode,
         execution=execution,

@@ -1,13 +1,16 @@
-"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters."""
+"""Can this plan run here? Asked before anything is started: workloads, options, frameworks, interpreters, programs."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 from soak.errors import ConfigError
 from soak.gpu.frameworks import sees_gpu
@@ -15,13 +18,17 @@ from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
 from soak.plan.config import Config
 from soak.plan.interpreter import ask, problem
+from soak.plan.member import Member
 from soak.plan.plan import Trial
 from workloads import catalog, executions, frameworks, sources
 from workloads.modules import ModuleError
+from workloads.protocol.order import TrialSpec
 from workloads.users import reference
 
 STREAM_TIME = "stream_seconds"
 """The dose that a limit of stream time is held against."""
+_ANY = "any"
+"""In place of a framework: what a command uses is not known."""
 
 
 def check(config: Config, plan: Sequence[Trial]) -> None:
@@ -31,10 +38,17 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
         ConfigError: the first thing that would not run, by file, key, value and what was expected.
     """
     for trial in plan:
-        _workload(config, trial)
-        _interpreter(config, trial)
-        _stream(config, trial)
-        _framework(config, trial)
+        # Options may hold ports, which are not chosen yet: any will do here.
+        ports = {member.name: 1 for member in trial.members}
+        for member in (each.placed(ports) for each in trial.members):
+            where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
+            if member.spec is None:
+                _command(config, where, member)
+            else:
+                _workload(config, where, member, member.spec)
+                _interpreter(config, where, member.python)
+                _stream(config, where, member, member.spec)
+                _framework(config, where, member, member.spec)
 
 
 def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
@@ -43,31 +57,53 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
     Raises:
         ConfigError: a trial asks for one that is not there.
     """
-    asked = [Asked(t.index, t.block, t.device, t.spec.framework, t.python, _needs_gpu(t)) for t in plan]
     try:
-        pool.open(asked, lambda trial: sees_gpu(trial.framework, trial.python))
+        pool.open([_asked(trial) for trial in plan], _sees)
     except PlacementError as error:
         trial = next(t for t in plan if t.index == error.index)
         problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
-        raise ConfigError(config.path, f"trial {trial.name}: device", trial.device, problem) from error
+        raise ConfigError(config.path, f"trial {trial.name}: device", ",".join(trial.wishes), problem) from error
 
 
-def _needs_gpu(trial: Trial) -> bool:
-    spec = trial.spec
+def _asked(trial: Trial) -> Asked:
+    """What it asks for, by the first of its members that gets a device."""
+    member = next((each for each in trial.members if each.needs), trial.members[0])
+    framework = member.spec.framework if member.spec else _ANY
+    needs = any(each.spec is not None and _needs_gpu(each.spec) for each in trial.members)
+    return Asked(trial.index, trial.block, trial.wishes, framework, member.python, needs)
+
+
+def _sees(asked: Asked) -> bool:
+    """Whether it can use a GPU; of a command nobody knows, so that it gets one."""
+    return asked.framework == _ANY or sees_gpu(asked.framework, asked.python)
+
+
+def _needs_gpu(spec: TrialSpec) -> bool:
     execution = executions.find(spec.framework, spec.execution)
     both = catalog.devices_of(catalog.load(spec.workload, spec.folder)), executions.devices_of(execution)
     return not all("cpu" in devices for devices in both)
 
 
-def _workload(config: Config, trial: Trial) -> None:
-    spec = trial.spec
+def _command(config: Config, where: str, member: Member) -> None:
+    folder, program = member.cwd or ".", member.argv[0]
+    if not Path(folder).is_dir():
+        raise ConfigError(config.path, f"{where}: cwd", member.cwd, "expected a folder that exists")
+    path = {**os.environ, **member.env}.get("PATH", os.defpath)
+    # A program with a slash in its name is looked for in the folder that it runs in.
+    place = os.path.join(folder, program) if "/" in program else program  # noqa: PTH118  (./a is not a)
+    if shutil.which(place, path=path) is None:
+        expected = "expected a program that exists and may be executed"
+        raise ConfigError(config.path, f"{where}: command", program, expected)
+
+
+def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     try:
         if catalog.is_users(spec.workload):
-            reference.check(spec.workload, spec.folder, here=not trial.python)
+            reference.check(spec.workload, spec.folder, here=not member.python)
         module = catalog.load(spec.workload, spec.folder)
         catalog.options_of(spec.workload, spec.options)
     except ModuleError as error:
-        raise ConfigError(config.path, f"trial {trial.name}: workload", spec.workload, str(error)) from error
+        raise ConfigError(config.path, f"{where}: workload", spec.workload, str(error)) from error
     for key, value, known in (
         ("framework", spec.framework, module.FRAMEWORKS),
         ("mode", spec.mode, module.MODES),
@@ -75,52 +111,44 @@ def _workload(config: Config, trial: Trial) -> None:
     ):
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
-            raise ConfigError(config.path, f"trial {trial.name}: {key}", value, expected)
-    key = f"trial {trial.name}: workload"
-    _installed(config, trial, key, spec.workload, getattr(module, "REQUIRES", {}))
+            raise ConfigError(config.path, f"{where}: {key}", value, expected)
+    _installed(config, f"{where}: workload", member.python, spec.workload, getattr(module, "REQUIRES", {}))
 
 
-def _installed(config: Config, trial: Trial, key: str, value: str, requires: Mapping[str, str]) -> None:
+def _installed(config: Config, key: str, python: str, value: str, requires: Mapping[str, str]) -> None:
     """See that the interpreter has these modules. requires: what to install for each."""
     for module, extra in requires.items():
-        if not _has(trial.python, module):
-            where = trial.python or sys.executable
-            hint = f"it needs {module}, which is not installed in {where}: pip install '{extra}'"
+        if not _has(python, module):
+            place = python or sys.executable
+            needs = f"it needs {module}, which is not installed in {place}"
+            hint = f"{needs}: pip install '{extra}', or name another `python`"
             raise ConfigError(config.path, key, value, hint)
 
 
-def _stream(config: Config, trial: Trial) -> None:
-    spec = trial.spec
+def _stream(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     known = catalog.sources_of(catalog.load(spec.workload, spec.folder))
-    key, source = f"trial {trial.name}: stream.source", spec.stream.source
+    key, source = f"{where}: stream.source", spec.stream.source
     if source not in known:
         raise ConfigError(config.path, key, source, f"{spec.workload} takes {' or '.join(known)}")
-    _installed(config, trial, key, source, sources.requires(spec.stream))
+    _installed(config, key, member.python, source, sources.requires(spec.stream))
     if spec.stream_time is not None and STREAM_TIME not in sources.load(source).DOSES:
         hint = f"source {source!r} has no stream time: expected duration or steps"
-        raise ConfigError(config.path, f"trial {trial.name}: stream_time", spec.stream_time, hint)
+        raise ConfigError(config.path, f"{where}: stream_time", spec.stream_time, hint)
 
 
-def _interpreter(config: Config, trial: Trial) -> None:
-    if not trial.python:
+def _interpreter(config: Config, where: str, python: str) -> None:
+    if not python:
         return
-    wrong = problem(trial.python)
+    wrong = problem(python)
     if wrong:
-        raise ConfigError(config.path, f"trial {trial.name}: python", trial.python, f"expected {wrong}")
+        raise ConfigError(config.path, f"{where}: python", python, f"expected {wrong}")
 
 
-def _framework(config: Config, trial: Trial) -> None:
-    spec = trial.spec
-    execution = executions.find(spec.framework, spec.execution)
-    missing = [module for module in execution.REQUIRES if not _has(trial.python, module)]
-    if missing:
-        known = frameworks.load(execution.EXECUTED_BY)
-        # What the framework brings is told by its name, and what else an execution needs by its own.
-        what = "it is" if missing[0] in known.MODULES else f"{missing[0]} is"
-        install = known.INSTALL if missing[0] in known.MODULES else f"pip install {missing[0]}"
-        hint = f"{what} not installed in {trial.python or sys.executable}: {install}, or name another `python`"
-        key, value = ("framework", spec.framework) if what == "it is" else ("execution", spec.execution)
-        raise ConfigError(config.path, f"trial {trial.name}: {key}", value, hint)
+def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
+    own = frameworks.load(spec.framework).REQUIRES
+    _installed(config, f"{where}: framework", member.python, spec.framework, own)
+    more = executions.find(spec.framework, spec.execution).REQUIRES
+    _installed(config, f"{where}: execution", member.python, spec.execution, more)
 
 
 @cache

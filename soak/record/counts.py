@@ -11,7 +11,7 @@ from monitors.detection.doses import rises
 from monitors.detection.series import Floats, filled
 from soak.record.formats import MemberInfo, SeriesRow
 
-DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties")
+DOSES = ("frames", "distinct_shapes", "traces", "rebuilds", "novelties", "requests")
 """What growth is stated for each of, besides steps and what a program counts by itself."""
 Counted = tuple[Floats | None, Mapping[str, Floats]]
 """Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was ever told."""
@@ -47,7 +47,8 @@ class Counts:
         A member that speaks no protocol is measured by what others count: a server by the requests of its client.
         """
         info = self._members.get(member)
-        if info is not None and info.protocol == "wire":
+        # A program that speaks no protocol may count all the same, with soak.beat().
+        if info is not None and (info.protocol == "wire" or self._stepped(member)):
             return self._own(member)
         speaking = [name for name, other in self._members.items() if other.protocol == "wire"]
         speaking.sort(key=lambda name: (not self._stepped(name), not self._members[name].judged))

@@ -38,7 +38,6 @@ def samples(record: Record, trial: int) -> pa.Table:
 
 
 def _metadata(series: Series) -> dict[str, str]:
-    metric = series.metric
-    told = {"metric": metric.name, "unit": metric.unit, "help": metric.help, "layer": metric.layer or ""}
-    told |= {"member": series.member, "device": series.device, "label": series.label}
+    metric, labels = series.metric, {"member": series.member, "device": series.device, "label": series.label}
+    told = {"metric": metric.name, **labels, "unit": metric.unit, "help": metric.help, "layer": metric.layer or ""}
     return {**told, "judged": json.dumps(metric.judged)}

@@ -254,7 +254,7 @@ class Broadcast:
 
 def device_of(trial: Trial) -> str:
     """What a trial runs on: cpu, or cuda:N."""
-    return trial.seat.name if trial.seat else "cpu"
+    return trial.place
 
 
 def outlook_of(body: Mapping[str, Any]) -> Outlook:

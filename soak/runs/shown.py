@@ -62,7 +62,8 @@ class Shown:
                 self._live.start()
             self._live.update(table(tick), refresh=True)
         elif self._draw is not None:
-            self._draw(table(tick))
+            if tick.running:  # the last table stays to be read
+                self._draw(table(tick))
         elif self._console is not None and time.monotonic() - self._said >= PLAIN_EVERY:
             self._said = time.monotonic()
             for trial in tick.running:

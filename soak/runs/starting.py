@@ -69,7 +69,7 @@ def exec(  # noqa: A001  (the name of the command)
         out: folder that the run folder is made in.
         progress: as in `run`.
         cwd: the folder that it runs in.
-        env: added to the environment.
+        env: added to the environment of the program.
         options: further options of `soak exec`: `stop_grace="5 s"` is `--stop-grace "5 s"`; True is a flag, a list is
             the option several times.
 
@@ -80,9 +80,9 @@ def exec(  # noqa: A001  (the name of the command)
     if isinstance(command, str | bytes) or not command:
         raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
     known = {"duration": _span(duration), "memory_limit": memory_limit, "device": device, "name": name,
-             "out": _absolute(out)}  # fmt: skip
+             "out": _absolute(out), "env": [f"{key}={value}" for key, value in (env or {}).items()]}  # fmt: skip
     words = ["exec", *_options({**known, **options}), "--", *(os.fspath(word) for word in command)]
-    return Run(words, progress=progress, cwd=cwd, env=env)
+    return Run(words, progress=progress, cwd=cwd)
 
 
 def _options(options: Mapping[str, object]) -> Iterator[str]:

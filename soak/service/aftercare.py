@@ -114,7 +114,8 @@ class Aftercare:
 
     async def _command_ends(self, module: str, *words: str) -> int:
         process = await asyncio.create_subprocess_exec(
-            *start.command(module, *words), stdin=asyncio.subprocess.DEVNULL,
+            # It dies with the service, however that dies.
+            *start.command("soak.engine.short_lived", module, *words), stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         self._adopt(process.pid)

@@ -25,7 +25,10 @@ from monitors.text import one_line
 from soak import start
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
+from workloads.worker.lineage import die_with_parent
 
+DEADLINE = 900.0
+"""Seconds that reading one file may take."""
 MEMORY = 8 << 30
 """Bytes of address space that reading one file may take."""
 COMMAND = tuple(start.command("soak.traces.parquet_process"))
@@ -39,9 +42,13 @@ def read(path: Path) -> Trace:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        [*COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
-    )
+    try:
+        ended = subprocess.run(
+            [*COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
+            timeout=DEADLINE,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"{path}: reading it took longer than {DEADLINE:.0f} s, and was given up") from error
     if ended.returncode:
         raise UsageError(f"{path}: damaged: the reader of Parquet {_end_of(ended)}")
     return parse(ended.stdout)
@@ -104,6 +111,7 @@ def _bound(what: int, most: int) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Read the file that is named, and print it."""
+    die_with_parent()
     _bound(resource.RLIMIT_AS, MEMORY)
     _bound(resource.RLIMIT_CORE, 0)
     from soak.traces import parquet

@@ -43,7 +43,7 @@ def test_it_says_what_it_is_and_what_it_needs(name: str) -> None:
     assert module.TOPOLOGY.ranks >= 1
     assert set(executions.devices_of(module)) <= {"cpu", "cuda"}
     assert executions.devices_of(module)
-    assert set(frameworks.load(module.EXECUTED_BY).MODULES) <= set(module.REQUIRES)
+    assert set(frameworks.load(module.EXECUTED_BY).REQUIRES) <= set(module.REQUIRES)
     assert list(inspect.signature(module.make_step).parameters) == ["network", "setup"]
     assert executions.find(module.AUTHORED_IN, module.NAME) is module
 
@@ -128,7 +128,7 @@ def make_step(network, setup):
 FRAMEWORK = '''"""Arrays: NumPy, for what needs no more."""
 from array import array
 TITLE = "Arrays"
-MODULES, INSTALL, TOLD = ("numpy",), "pip install numpy", ("OPENBLAS_",)
+REQUIRES, TOLD = {"numpy": "numpy"}, ("OPENBLAS_",)
 GPU_QUESTION = CUDA_BUILD = BLIND = ""
 def prepare(threads, seed, device="cpu"): pass
 def require(device): pass
@@ -191,7 +191,7 @@ def listed(planted: Planted, kind: str) -> list[dict[str, Any]]:
 def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_run(planted: Planted) -> None:
     points = {"soak.frameworks": {"arrays": "arrays_framework"}, "soak.networks": {"arrays": "arrays_network"},
               "soak.executions": {"arrays_eager": "arrays_eager", "arrays_counted": "arrays_counted"}}  # fmt: skip
-    plain = EXECUTION.format(like="none_eager", framework="arrays", requires=("numpy",))
+    plain = EXECUTION.format(like="none_eager", framework="arrays", requires={"numpy": "numpy"})
     planted.install("arrays", points, {
         "arrays_framework": FRAMEWORK, "arrays_network": NETWORK, "arrays_counted": plain,
         "arrays_eager": plain.replace('NAME = "counted"', 'NAME = "eager"'),
@@ -215,14 +215,14 @@ def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_ru
 @pytest.mark.usefixtures("frameworks")
 @pytest.mark.parametrize("framework", networks.frameworks())
 def test_one_for_a_framework_of_ours_runs_its_networks(planted: Planted, framework: str) -> None:
-    text = EXECUTION.format(like=f"{framework}_eager", framework=framework, requires=(framework,))
+    text = EXECUTION.format(like=f"{framework}_eager", framework=framework, requires={framework: framework})
     planted.install("counts", {"soak.executions": {"counting": "counting"}}, {"counting": text})
     ran = planted.run("-c", DRIVE.format(framework=framework))
     assert ran.stdout.split() == ["train", "3.0", "infer", "3.0"], ran.stderr
 
 
 def test_one_whose_requirements_are_missing_is_told_by_the_check(planted: Planted) -> None:
-    text = EXECUTION.format(like="none_eager", framework="none", requires=("no_such_module",))
+    text = EXECUTION.format(like="none_eager", framework="none", requires={"no_such_module": "such[a]"})
     points = {"soak.executions": {"counting": "counting"}, "soak.networks": {"none": "none_network"}}
     planted.install("counts", points, {"counting": text, "none_network": NETWORK})
     (found,) = [row for row in listed(planted, "executions") if row["name"] == "counted"]
@@ -231,11 +231,13 @@ def test_one_whose_requirements_are_missing_is_told_by_the_check(planted: Plante
     config.write_text(CONFIG.format("none"))
     checked = planted.run("-m", "soak", "check", str(config))
     assert checked.returncode == 2
-    assert "execution = 'counted': no_such_module is not installed" in " ".join(checked.stderr.split())
+    said = " ".join(checked.stderr.split())
+    assert "execution = 'counted': it needs no_such_module, which is not installed" in said
+    assert "pip install 'such[a]'" in said
 
 
 def test_one_that_is_broken_or_takes_a_name_of_ours_is_told_and_ends_nothing(planted: Planted) -> None:
-    taken = EXECUTION.format(like="none_eager", framework="torch", requires=()).replace('"counted"', '"eager"')
+    taken = EXECUTION.format(like="none_eager", framework="torch", requires={}).replace('"counted"', '"eager"')
     points = {"soak.executions": {"absent": "no_such_module", "a_thief": "a_thief", "lame": "lame"}}
     planted.install("broken", points, {"a_thief": taken, "lame": '"""Nothing."""\n'})
     rows = {row["name"]: row for row in listed(planted, "executions") if not row["framework"]}

@@ -108,7 +108,7 @@ def run(project: Path, *words: str) -> tuple[int, str]:
 def test_a_leak_fails_its_test_with_rate_probability_and_layer(project: Path) -> None:
     code, said = run(project, "--soak-report=kept", "-k", "test_leak")
     assert code == 1, said
-    assert "2 failed" in said
+    assert "2 failed" in said, said
     for part in ("leak: ", "95 % interval", "a step", "that it leaks", "host_heap"):
         assert said.count(part) >= 2, said
     reports = list((project / "kept").glob("test_leak*/report.html"))
@@ -119,7 +119,7 @@ def test_a_leak_fails_its_test_with_rate_probability_and_layer(project: Path) ->
 def test_the_rest_passes_is_skipped_or_fails_for_its_reason(project: Path) -> None:
     code, said = run(project, "-k", "not test_leak", "-rs")
     assert code == 1, said
-    assert "3 failed, 1 passed, 1 skipped" in said
+    assert "3 failed, 1 passed, 1 skipped" in said, said
     assert "inconclusive: " in said
     assert "broken on purpose" in said
     assert "test_soaked.py" in said

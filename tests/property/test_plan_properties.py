@@ -37,7 +37,7 @@ runs = st.builds(
 
 def config_of(run: RunTable, trials: list[TrialTable]) -> Config:
     streams = tuple(StreamSpec(options={"height": 32 * (n % 2 + 1)}) for n in range(len(trials)))
-    return Config(Path("x.toml"), "", run, JudgeTable(), tuple(trials), streams)
+    return Config(Path("x.toml"), "", run, JudgeTable(), tuple(trials), streams, *(((),) * len(trials),) * 2)
 
 
 @given(runs, tables)

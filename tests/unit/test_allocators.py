@@ -135,3 +135,15 @@ def test_jax_is_asked_only_for_a_gpu_backend_that_is_there(monkeypatch: pytest.M
     assert allocators.read() == {}
     bridge._backends["cuda"] = client("gpu")
     assert allocators.read() == {"gpu_allocated_bytes": 3.0}
+
+
+def test_each_of_several_devices_is_told_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stats(index: int) -> dict[str, int]:
+        return {"allocated_bytes.all.current": 100 + index}
+
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True, memory_stats=stats, device_count=lambda: 2,
+        host_memory_stats=lambda: {"allocated_bytes.current": 7},
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert allocators.read() == {"gpu_allocated_bytes{0}": 100, "gpu_allocated_bytes{1}": 101, "pinned_bytes": 7}

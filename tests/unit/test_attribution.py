@@ -52,5 +52,7 @@ def test_memory_is_ours_only_if_a_pid_of_ours_holds_as_much_as_was_taken(holders
 
 
 def test_a_worker_sees_its_device_alone_and_on_the_cpu_none() -> None:
-    assert pinned(Device("cuda:3", "GPU-a", "H200", ""))["CUDA_VISIBLE_DEVICES"] == "GPU-a"
-    assert pinned(None)["CUDA_VISIBLE_DEVICES"] == ""
+    one, two = Device("cuda:3", "GPU-a", "H200", ""), Device("cuda:4", "GPU-b", "H200", "")
+    assert pinned((one,))["CUDA_VISIBLE_DEVICES"] == "GPU-a"
+    assert pinned((one, two))["CUDA_VISIBLE_DEVICES"] == "GPU-a,GPU-b"
+    assert pinned(())["CUDA_VISIBLE_DEVICES"] == ""

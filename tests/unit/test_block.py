@@ -78,13 +78,17 @@ def test_a_block_is_the_same_for_every_arm(change: Mapping[str, Any]) -> None:
     assert of(replace(SPEC, **change)) == of(SPEC)
 
 
+def placed(trial: Trial, *devices: Device, processor: str = "a processor") -> Trial:
+    return trial.placed(devices, lambda _: {}, {}, processor)
+
+
 def test_a_block_is_complete_once_the_trial_has_a_device() -> None:
     waiting = Trial(0, "t", SPEC)
-    on_gpu, on_cpu = waiting.seated(A100, {}, "a processor"), waiting.seated(None, {}, "a processor")
-    other = waiting.seated(replace(A100, name="cuda:1", uuid="GPU-b"), {}, "a processor")
+    on_gpu, on_cpu = placed(waiting, A100), placed(waiting)
+    other = placed(waiting, replace(A100, name="cuda:1", uuid="GPU-b"))
     assert len({waiting.block, on_gpu.block, on_cpu.block}) == 3
     assert other.block == on_gpu.block, "another device of the same model"
-    assert on_cpu.block != waiting.seated(None, {}, "another processor").block
+    assert on_cpu.block != placed(waiting, processor="another processor").block
 
 
 def test_an_arm_is_framework_execution_versions_and_settings_of_memory() -> None:

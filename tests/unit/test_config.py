@@ -111,14 +111,14 @@ def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, overrides: list[str]
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda:0", "cuda:12", "GPU-5a", "MIG-GPU-5a/1/0"])
 def test_a_device_is_the_runs_unless_a_trial_has_its_own(tmp_path: Path, device: str) -> None:
     path = write(tmp_path, GOOD)
-    assert {t.device for t in make_plan(config.load(path, [f"run.device={device}"]))} == {device}
+    assert {t.wishes for t in make_plan(config.load(path, [f"run.device={device}"]))} == {(device,)}
     own = config.load(path, ["run.device=cuda:7", f"trial.0.device={device}"])
-    assert {t.device for t in make_plan(own)} == {device}
+    assert {t.wishes for t in make_plan(own)} == {(device,)}
 
 
 def test_a_device_of_the_command_line_replaces_those_of_all_trials(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, GOOD), ["run.device=cuda:7", "trial.0.device=cuda:8"], device="cpu")
-    assert {t.device for t in make_plan(loaded)} == {"cpu"}
+    assert {t.wishes for t in make_plan(loaded)} == {("cpu",)}
     with pytest.raises(ConfigError, match=r"run\.device = 'gpu'"):
         config.load(write(tmp_path, GOOD), device="gpu")
 

@@ -72,7 +72,7 @@ class Machine:
         return Attribution(self.scope, "tried")  # type: ignore[arg-type]
 
     def open(self, *wishes: str, sees: bool = True) -> GpuPool:
-        asked = [Asked(n, f"block {n}", wish, "torch") for n, wish in enumerate(wishes)]
+        asked = [Asked(n, f"block {n}", (wish,), "torch") for n, wish in enumerate(wishes)]
         self.pool.open(asked, lambda trial: sees)
         return self.pool
 
@@ -113,12 +113,12 @@ def test_where_no_trial_asks_for_a_gpu_none_is_looked_for(make: Make) -> None:
     machine = make(A)
     pool = machine.open("cpu", "cpu")
     assert (machine.starts, pool.said, pool.poll(), pool.used()) == (0, [], [], [])
-    assert pool.take(0, "block 0") == "cpu"
+    assert pool.take(0, "block 0") == ()
 
 
 def test_on_a_machine_without_a_gpu_auto_is_the_cpu(make: Make) -> None:
     pool = make(problem="no driver", code=9).open("auto")
-    assert pool.take(0, "block 0") == "cpu"
+    assert pool.take(0, "block 0") == ()
     assert pool.poll() == []
     assert pool.hello.problem == "no driver"
 
@@ -229,7 +229,7 @@ def test_a_device_that_the_driver_calls_lost_is_given_to_nobody(make: Make) -> N
     machine.on_line(A, 0.0, code=15, error="GPU is lost")
     assert machine.news() == [(0, "device_lost", True)]
     assert machine.pool.hopeless(1, "block 1")
-    assert machine.pool.take(2, "block 2") == B
+    assert machine.pool.take(2, "block 2") == (B,)
 
 
 def seated(make: Make, before: float | None) -> Machine:
@@ -238,9 +238,9 @@ def seated(make: Make, before: float | None) -> Machine:
     machine.open("cuda:0", "cuda:0")
     if before is not None:
         machine.on_line(A, before)
-    assert machine.pool.take(0, "block 0") == A
+    assert machine.pool.take(0, "block 0") == (A,)
     machine.on_line(A, 500 * MIB, os.getpid())
-    machine.pool.leave(0, A)
+    machine.pool.leave(0, (A,))
     return machine
 
 
@@ -267,7 +267,7 @@ def test_a_reading_from_before_the_end_frees_nothing(make: Make) -> None:
     machine.open("cuda:0", "cuda:0")
     machine.on_line(A, 10 * MIB)
     machine.pool.take(0, "block 0")
-    machine.pool.leave(0, A)
+    machine.pool.leave(0, (A,))
     assert machine.news() == []
     assert waits(machine)
 

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from monitors.gpu import THROTTLES, Holder, Reading, Scope, Snapshot
 from monitors.model import NoDataError, Roots, Sampler, StalledError, Target
-from monitors.round import Round
+from monitors.round import Round, RoundResult
 from monitors.samplers.gpu_device import GpuDevice
 from monitors.samplers.gpu_process import GpuProcess
 from monitors.samplers.worker_gpu import WorkerGpu
+from soak.engine.clock import SystemClock
+from soak.engine.samplers import TrialRounds, rounds_of
+from soak.engine.sampling import Feed, MemberFeed
 
 RECORDED = Roots(proc=Path(__file__).parent.parent / "fixtures/proc")
 ROOT, CHILD, BYSTANDER = 4100, 4101, 4109
@@ -190,3 +193,36 @@ def test_a_device_as_a_whole_says_nothing_of_a_trial_that_has_ended() -> None:
     with pytest.raises(NoDataError, match="has ended"):
         read(GpuDevice(RECORDED), gone)
     assert read(GpuDevice(RECORDED), Target(pid=999_999, device="GPU-a", gpu=look())) == {"gpu_device_bytes": 900.0}
+
+
+def test_two_devices_of_one_process_are_read_one_by_one_and_summed() -> None:
+    """The samplers that are found, over two cards: no series comes twice, and every one says which card it is of."""
+    values = {"gpu_device_bytes": 900.0, "gpu_temperature_celsius": 40.0, "gpu_throttled{hw_thermal}": 0.0}
+
+    def snapshot(uuid: str) -> tuple[Snapshot | None, str]:
+        index = int(uuid[-1])
+        reading = Reading(uuid, 1.0, values, holders=(Holder(ROOT, 500.0 + index),))
+        return Snapshot(reading, 1, "process", f"cuda:{index}"), ""
+
+    member = MemberFeed("", ROOT, ["GPU-0", "GPU-1"])
+    beat = {"gpu_reserved_bytes{0}": 300.0, "gpu_allocated_bytes{0}": 200.0, "gpu_reserved_bytes{1}": 400.0}
+    member.beat({**beat, "pinned_bytes": 7.0}, 1.0)
+    feed = Feed(0, [member], None, 0.0, snapshot)
+    rounds = TrialRounds(rounds_of(SystemClock(), RECORDED))
+    samples = rounds.take(feed.target(1.0), 1.0, RoundResult((), (), {})).samples
+    keys = [(s.metric.name, s.member, s.device, s.label) for s in samples]
+    assert len(keys) == len(set(keys))
+    told = {(s.metric.name, s.device): s.value for s in samples if s.metric.name.startswith(("gpu_", "pinned"))}
+    assert told == {
+        ("gpu_device_bytes", "cuda:0"): 900.0, ("gpu_device_bytes", "cuda:1"): 900.0, ("gpu_device_bytes", ""): 1800.0,
+        ("gpu_temperature_celsius", "cuda:0"): 40.0, ("gpu_temperature_celsius", "cuda:1"): 40.0,
+        ("gpu_throttled", "cuda:0"): 0.0, ("gpu_throttled", "cuda:1"): 0.0,
+        ("gpu_holders", "cuda:0"): 1.0, ("gpu_holders", "cuda:1"): 1.0,
+        ("gpu_process_bytes", "cuda:0"): 500.0, ("gpu_process_bytes", "cuda:1"): 501.0,
+        ("gpu_process_bytes", ""): 1001.0,
+        ("gpu_residual_bytes", "cuda:0"): 200.0, ("gpu_residual_bytes", "cuda:1"): 101.0,
+        ("gpu_residual_bytes", ""): 301.0,
+        ("gpu_allocated_bytes", "cuda:0"): 200.0, ("gpu_allocated_bytes", ""): 200.0,
+        ("gpu_reserved_bytes", "cuda:0"): 300.0, ("gpu_reserved_bytes", "cuda:1"): 400.0,
+        ("gpu_reserved_bytes", ""): 700.0, ("gpu_fragmentation_bytes", "cuda:0"): 100.0, ("pinned_bytes", ""): 7.0,
+    }  # fmt: skip

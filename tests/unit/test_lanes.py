@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.lanes import columns
+from workloads.networks.lanes import columns
 
 
 @pytest.mark.parametrize(("batch", "width"), [(1, 8), (3, 8), (8, 8), (5, 32)])

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from monitors.model import Event
 from monitors.text import HIDDEN, without_credentials
 from soak.cli import main
-from soak.commands.run import _describe
 from soak.errors import UsageError
 from soak.gpu.pipe import ReaderHello
 from soak.plan import config
 from soak.plan.plan import make_plan
 from soak.record import redaction
 from soak.record.store import FILE, Store
+from soak.runs.foreground import _describe
 
 TOKEN, SHORT, TRICKY, URL = "t0p-secret-token", "qq7", "pa\"ss'\\wörd\n#1", "hunter2hunter2"
 CONFIG = f"""
@@ -41,7 +41,7 @@ path = "rtsp://camera:{URL}@10.0.0.1/live?token=abcdefgh"
 
 
 def test_nothing_secret_is_in_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soak.plan.config.is_file", lambda path: True)
+    monkeypatch.setattr("workloads.inputs.file.check", lambda options: None)
     monkeypatch.setattr("sys.argv", ["soak", "run", "c.toml", "--set", "trial.0.env.OTHER=zz9", "--set", "run.seed=1"])
     (tmp_path / "c.toml").write_text(CONFIG)
     loaded = config.load(tmp_path / "c.toml", ["trial.0.env.OTHER=zz9", "run.seed=1"])
@@ -114,10 +114,18 @@ def test_urls_name_no_user_password_or_token(text: str, said: str) -> None:
     assert str(UsageError(text)) == said
 
 
+def test_variables_of_members_are_hidden_too() -> None:
+    text = f'[[trial]]\n[[trial.member]]\nname = "server"\nenv = {{ KEY = "{TOKEN}", OMP_NUM_THREADS = "2" }}\n'
+    (trial,) = tomllib.loads(redaction.config(text, str))["trial"]
+    assert trial["member"] == [{"name": "server", "env": {"KEY": HIDDEN, "OMP_NUM_THREADS": "2"}}]
+
+
 def test_a_command_line_keeps_what_is_no_secret() -> None:
     words = ["run", "--set=trial.0.env.TOKEN=abc", "--set", "trial.1.env={A='b'}", "--set", "trial.0.env.OMP_NUM=2",
-             "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x"]  # fmt: skip
+             "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=qq7", "--env=A=b=c",
+             "--env", "OMP_NUM_THREADS=2"]  # fmt: skip
     assert shlex.join(redaction.command(words, str)) == shlex.join(
         ["run", "--set=trial.0.env.TOKEN=***", "--set", "trial.1.env=***", "--set", "trial.0.env.OMP_NUM=2",
-         "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x"]
+         "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=***", "--env=A=***",
+         "--env", "OMP_NUM_THREADS=2"]
     )  # fmt: skip

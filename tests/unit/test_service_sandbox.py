@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from soak.engine import confinement
-from soak.plan.plan import Trial
+from soak.plan.member import Member
 from workloads.protocol.order import TrialSpec
 from workloads.worker import boot, sandbox
 from workloads.worker.sandbox import Order, SandboxError
 
-TRIAL = Trial(0, "a-torch", TrialSpec("a", "torch"))
+WORKER = Member(spec=TrialSpec("a", "torch"))
+LOGS = ("worker.log", "stacks.txt")
 
 
 def order_of(environ: dict[str, str]) -> Order:
@@ -50,7 +51,7 @@ def test_a_link_is_never_followed_to_what_is_hidden(tmp_path: Path) -> None:
 def test_the_record_is_beneath_no_writable_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "trials" / "a-torch"
     home = tmp_path / "home"
-    order = order_of(confinement.environ(TRIAL, folder, {"HOME": str(home), "TMPDIR": str(tmp_path)}))
+    order = order_of(confinement.environ(WORKER, folder, LOGS, {"HOME": str(home), "TMPDIR": str(tmp_path)}))
     record = tmp_path / "run" / "record.sqlite"
     assert not [path for path in order.writable if record.is_relative_to(path)]
     assert str(folder / "worker.log") in order.writable
@@ -59,12 +60,12 @@ def test_the_record_is_beneath_no_writable_folder(tmp_path: Path) -> None:
 
 
 def test_a_temporary_folder_that_holds_the_run_is_replaced(tmp_path: Path) -> None:
-    environ = confinement.environ(TRIAL, tmp_path / "run/trials/a", {"TMPDIR": str(tmp_path)})
+    environ = confinement.environ(WORKER, tmp_path / "run/trials/a", LOGS, {"TMPDIR": str(tmp_path)})
     assert environ["TMPDIR"] in order_of(environ).writable
     assert not (tmp_path / "run").is_relative_to(environ["TMPDIR"])
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    environ = confinement.environ(TRIAL, tmp_path / "run/trials/a", {"TMPDIR": str(elsewhere)})
+    environ = confinement.environ(WORKER, tmp_path / "run/trials/a", LOGS, {"TMPDIR": str(elsewhere)})
     assert environ["TMPDIR"] == str(elsewhere)
     assert str(elsewhere) in order_of(environ).writable
 
@@ -73,22 +74,27 @@ def test_where_no_temporary_folder_is_free_the_trial_has_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(confinement, "TEMPORARY", (str(tmp_path),))
-    environ = confinement.environ(TRIAL, tmp_path / "run/trials/a", {})
+    environ = confinement.environ(WORKER, tmp_path / "run/trials/a", LOGS, {})
     assert environ["TMPDIR"] == str(tmp_path / "run/trials/a/tmp")
     assert Path(environ["TMPDIR"]).is_dir()
 
 
 def test_what_the_service_hides_is_its_own_word(tmp_path: Path) -> None:
     around = {confinement.HIDDEN: json.dumps(["/etc/soak/web.yml"])}
-    trial = replace(TRIAL, env={confinement.HIDDEN: "[]", sandbox.VARIABLE: "{}"})
-    environ = confinement.environ(trial, tmp_path / "run/trials/a", around)
+    worker = replace(WORKER, env={confinement.HIDDEN: "[]", sandbox.VARIABLE: "{}"})
+    environ = confinement.environ(worker, tmp_path / "run/trials/a", LOGS, around)
     assert order_of(environ).hidden == ("/etc/soak/web.yml",)
     assert confinement.HIDDEN not in environ
 
 
 def test_it_can_be_turned_off(tmp_path: Path) -> None:
-    environ = confinement.environ(replace(TRIAL, sandbox=False), tmp_path, {"A": "b"})
+    environ = confinement.environ(replace(WORKER, sandbox=False), tmp_path, LOGS, {"A": "b"})
     assert environ == {"A": "b"}
+
+
+def test_a_command_is_in_none(tmp_path: Path) -> None:
+    command = Member(argv=("true",), protocol="none", env={"C": "d"})
+    assert confinement.environ(command, tmp_path, LOGS, {"A": "b"}) == {"A": "b", "C": "d"}
 
 
 def test_a_kernel_without_landlock_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +165,7 @@ def test_a_process_is_held(tmp_path: Path, abi: int) -> None:
     for file in (run / "record.sqlite", run / "trials/a/worker.log", etc / "key", etc / "key.pub"):
         file.write_text("x")
     around = {**os.environ, "TMPDIR": str(own), confinement.HIDDEN: json.dumps([str(etc / "key")])}
-    environ = confinement.environ(TRIAL, run / "trials" / "a", around)
+    environ = confinement.environ(WORKER, run / "trials" / "a", LOGS, around)
     code = PROBE.format(room=str(Path(boot.__file__).parent.parent), run=str(run), key=str(etc / "key"), own=str(own))
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     seen = json.loads(done.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,10 @@ def test_a_trace_comes_back_from_another_process_as_it_was(tmp_path: Path) -> No
         assert (one.metric, one.size, one.gaps, one.holes) == (other.metric, other.size, other.gaps, other.holes)
         for name in ("t", "values", "steps", "floors", "means"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_reader_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_process, "COMMAND", (sys.executable, "-c", "import time; time.sleep(1000)"))
+    monkeypatch.setattr(parquet_process, "DEADLINE", 0.01)
+    with pytest.raises(UsageError, match="took longer"):
+        parquet_process.read(tmp_path / "x.parquet")

@@ -1,52 +1,188 @@
-"""What is known of a trial while it runs, and of when it ended."""
+"""What is known of a trial and its members while it runs, and of when they ended."""
 
 from __future__ import annotations
 
+import selectors
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from monitors.estimate import SETTLING
-from monitors.latest import Latest
-from monitors.model import MetricSpec, Sample
-from soak.engine.lifecycle import spawned
+from soak.engine.lifecycle import Deadlines, Phase
+from soak.engine.limits import Limits
+from soak.engine.member_run import MemberRun
 from soak.engine.sampling import MemberFeed
-from soak.engine.trial_run import MEMORY, TrialRun
-from soak.plan.plan import Trial
+from soak.plan.member import ALIVE, Member
 from workloads.protocol import wire
 from workloads.protocol.order import TrialSpec
 
-ANONYMOUS = MetricSpec(MEMORY, "bytes", "Memory", "anonymous", judged=True)
+
+class FakeProcess:
+    """Says what it is told to."""
+
+    held_up = False
+    greeted = True
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.code: int | None = None
+        self.heard: list[wire.Message | wire.WireError] = []
+        self.did: list[str] = []
+        self.printed = ""
+        self.log = SimpleNamespace(tail=lambda: self.printed)
+
+    def returncode(self) -> int | None:
+        return self.code
+
+    def read(self, now: float, last: bool) -> list[wire.Message | wire.WireError]:
+        heard, self.heard = self.heard, []
+        return heard
+
+    def wakes(self, now: float) -> list[int]:
+        return []
+
+    def stacks(self) -> str:
+        return ""
+
+    def dropped(self) -> tuple[()]:
+        return ()
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda: self.did.append(name)
+
+
+class Played:
+    """A member that was spawned at 100 s."""
+
+    def __init__(self, member: Member) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.process = FakeProcess(member)
+        deadlines = Deadlines(start=300.0, heartbeat=60.0, grace=15.0)
+        self.run = MemberRun(
+            cast(Any, self.process), MemberFeed("", 1), 100.0, deadlines, self._on_event, selectors.DefaultSelector(),
+            "the program",
+        )  # fmt: skip
+
+    def _on_event(self, kind: str, message: str, data: Mapping[str, object] | None) -> None:
+        self.events.append((kind, message))
+
+    def poll(self, now: float, *heard: wire.Message, code: int | None = None, stop: str = "") -> None:
+        self.process.heard += heard
+        self.process.code = code
+        self.run.poll(now, 1, lambda _: 0)
+        if self.run.end is None:
+            self.run.decide(now, stop)
 
 
 @pytest.fixture
-def running() -> TrialRun:
-    """Spawned at 100 s."""
-    trial = Trial(0, "t", TrialSpec("recurrent", "torch", duration=600.0))
-    nothing = cast(Any, SimpleNamespace(seen=None, raised=frozenset()))
-    return TrialRun(trial, nothing, MemberFeed("", 1), spawned(100.0), 100.0, 0.0, nothing)
+def worker() -> Played:
+    return Played(Member(spec=TrialSpec("recurrent", "torch", duration=600.0)))
 
 
-def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(running: TrialRun) -> None:
-    assert running.stepped(101.0) is None
-    running.ready_at = 105.0
-    assert running.stepped(106.0) is None
-    for t in range(81):
-        running.on_beat(wire.Beat(float(t), {}), 300.0)
-    assert running.stepped(300.0) == 105.0 + 79.0
-    assert running.stepped(120.0) == 120.0, "no later than now, whatever it says"
+@pytest.fixture
+def program() -> Played:
+    return Played(Member("a.out", ("./a.out",), protocol="none", ready=ALIVE))
 
 
-def test_growth_so_far_is_shown_once_it_is_no_start_up(running: TrialRun) -> None:
-    latest = Latest()
+def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(worker: Played) -> None:
+    assert worker.run.stepped(101.0) is None
+    worker.poll(105.0, wire.Ready({"torch": "2"}))
+    assert worker.run.stepped(106.0) is None
+    worker.poll(300.0, *(wire.Beat(float(t), {}) for t in range(81)))
+    assert worker.run.stepped(300.0) == 105.0 + 79.0
+    assert worker.run.stepped(120.0) == 120.0, "no later than now, whatever it says"
 
-    def at(now: float) -> float | None:
-        latest.put(0, [Sample(ANONYMOUS, 6e7 * min(now - 100.0, 10.0))])
-        return running.status(latest, now).bytes_per_hour
 
-    assert [at(100.0 + second) for second in range(40)] == [None] * 40, "no step yet"
-    running.on_beat(wire.Beat(0.0, {}), 140.0)
-    shown = [at(140.0 + second) for second in range(int(SETTLING) + 10)]
-    assert shown[: int(SETTLING)] == [None] * int(SETTLING)
-    assert shown[-1] == 0.0
+def test_a_program_works_from_its_first_moment_and_no_beat_is_missed(program: Played) -> None:
+    program.poll(100.1)
+    assert (program.run.ready, program.run.state.phase) == (True, Phase.STEPPING)
+    program.poll(1e6)
+    assert (program.process.did, program.run.state.blame) == (["trim_logs"] * 2, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [
+        (0, ("finished", "")),
+        (3, ("crashed", "the program exited with status 3")),
+        (-11, ("crashed", "the program died of SIGSEGV")),
+    ],
+)
+def test_how_a_program_ended_its_status_tells(program: Played, code: int, end: tuple[str, str]) -> None:
+    program.poll(101.0, code=code)
+    assert program.run.end is not None
+    assert (program.run.end.reason, program.run.end.message) == end
+
+
+def test_the_last_line_that_a_program_printed_says_why_it_failed(program: Played) -> None:
+    program.process.printed = "Traceback\nValueError: no data"
+    program.poll(101.0, code=1)
+    assert program.run.end is not None
+    assert program.run.end.message.endswith("status 1; the last line of its output: ValueError: no data")
+    assert program.events == [("last_words", "the end of the output of the program")]
+
+
+def test_a_program_may_say_itself_that_it_is_done(program: Played) -> None:
+    program.poll(101.0)
+    program.poll(102.0, wire.Beat(1.0, {"steps": 3.0}), wire.Done("finished"))
+    program.poll(110.0)
+    assert program.run.end is None, "it has its grace to end"
+    program.poll(118.0)
+    assert program.process.did[-1] == "kill"
+    program.poll(119.0, code=-9)
+    assert program.run.end is not None
+    assert program.run.end.reason == "finished"
+
+
+def test_a_program_that_is_not_ready_in_time_is_hung_and_no_stacks_are_asked_for() -> None:
+    played = Played(Member("server", ("./s",), protocol="none", ready="http://127.0.0.1:1/"))
+    played.poll(399.0)
+    assert played.run.state.phase is Phase.STARTING
+    for now in (401.0, 403.0, 420.0):
+        played.poll(now)
+    assert "dump_stacks" not in played.process.did
+    assert [did for did in played.process.did if did != "trim_logs"] == ["terminate", "kill"]
+    played.poll(421.0, code=-9)
+    assert played.run.end is not None
+    assert (played.run.end.reason, played.run.end.message) == ("hung", "it was not ready within 301 s")
+
+
+@pytest.mark.parametrize(("stop", "reason"), [("duration", "finished"), ("memory_limit", "oom"), ("interrupted",) * 2])
+def test_a_program_that_is_ended_ended_for_that_reason(program: Played, stop: str, reason: str) -> None:
+    program.poll(101.0)
+    program.poll(102.0, stop=stop)
+    program.poll(103.0, code=-15)
+    assert program.run.end is not None
+    assert program.run.end.reason == reason
+
+
+def test_a_worker_speaks_before_the_next_member_starts() -> None:
+    played = Played(Member(spec=TrialSpec("recurrent", "torch")))
+    played.process.greeted = False
+    played.poll(101.0)
+    assert not played.run.ready
+    played.process.greeted = True
+    played.poll(102.0)
+    assert (played.run.ready, played.run.state.phase) == (True, Phase.STARTING)
+
+
+def test_limits_count_from_when_all_works_and_not_while_paused() -> None:
+    limits = Limits(60.0, 1000)
+    assert (limits.seconds(100.0), limits.reached(1e9, None), limits.due()) == (None, "", float("inf"))
+    limits.works(100.0)
+    limits.works(140.0)
+    assert (limits.seconds(150.0), limits.due()) == (50.0, 160.0)
+    limits.pause(150.0)
+    assert limits.seconds(500.0) == 50.0
+    limits.resume(500.0)
+    assert (limits.seconds(505.0), limits.due()) == (55.0, 510.0)
+    assert (limits.reached(509.9, 1000.0), limits.reached(510.0, None)) == ("", "duration")
+    assert limits.reached(505.0, 1001.0) == "memory_limit"
+    assert Limits(None, None).reached(1e9, 1e18) == ""
+
+
+def test_a_worker_that_sends_junk_is_ended_for_it(worker: Played) -> None:
+    worker.process.heard.append(wire.WireError("not JSON"))
+    worker.poll(101.0)
+    assert (worker.run.state.blame, worker.process.did[-1]) == ("garbled", "terminate")

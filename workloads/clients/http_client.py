@@ -20,6 +20,8 @@ REQUIRES = {"aiohttp": "soak[clients]"}
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CHUNK = 1 << 16
+_KEEPALIVE = 4.0
+"""Seconds that a connection is kept without a request: fewer than servers keep theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class _Sender:
         most = options.max_in_flight if options.rate else options.concurrency
         connector = aiohttp.TCPConnector(
             # A name is looked up once, so that it cannot lead elsewhere later.
-            limit=most, resolver=_resolver(addresses), ssl=options.verify_tls,
+            limit=most, resolver=_resolver(addresses), ssl=options.verify_tls, keepalive_timeout=_KEEPALIVE,
         )  # fmt: skip
         self._session = aiohttp.ClientSession(
             connector=connector,

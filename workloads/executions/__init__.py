@@ -6,7 +6,7 @@ reads it; its docstring's first line says what it is, and it defines
 - `NAME: str`: what a config calls it (`execution = "graph"`); one of a kind among those of its framework;
 - `AUTHORED_IN: str`: the framework in which the networks that it takes are written (`framework = …`);
 - `EXECUTED_BY: str`: the framework that runs them;
-- `REQUIRES: tuple[str, ...]`: modules that must be importable;
+- `REQUIRES: Mapping[str, str]`: modules that must be importable, and what to install for each;
 - `MODES: tuple[str, ...]`, of train and infer;
 - `TOPOLOGY: Topology`: the processes that a trial is made of;
 - `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;

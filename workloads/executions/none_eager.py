@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from workloads import frameworks
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Network, Step, Tensor
 
 NAME = "eager"
 AUTHORED_IN = EXECUTED_BY = "none"
-REQUIRES: tuple[str, ...] = ()
+REQUIRES = frameworks.load(EXECUTED_BY).REQUIRES
 MODES = ("train", "infer")
 TOPOLOGY = SINGLE
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from workloads import frameworks
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Network, Run, Step, Tensor
 
 NAME = "eager"
 AUTHORED_IN = EXECUTED_BY = "tensorflow"
-REQUIRES = ("tensorflow",)
+REQUIRES = frameworks.load(EXECUTED_BY).REQUIRES
 MODES = ("train", "infer")
 TOPOLOGY = SINGLE
 

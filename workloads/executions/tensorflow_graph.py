@@ -1,16 +1,17 @@
-"""TensorFlow with `tf.function`: a step is a graph, traced for every new shape."""
+"""TensorFlow with `tf.function`: a graph for every new shape."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from workloads import frameworks
 from workloads.executions import tensorflow_eager
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Network, Step
 
 NAME = "graph"
 AUTHORED_IN = EXECUTED_BY = "tensorflow"
-REQUIRES = ("tensorflow",)
+REQUIRES = frameworks.load(EXECUTED_BY).REQUIRES
 MODES = ("train", "infer")
 TOPOLOGY = SINGLE
 

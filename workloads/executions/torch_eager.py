@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from workloads import frameworks
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Step, Tensor
 
 NAME = "eager"
 AUTHORED_IN = EXECUTED_BY = "torch"
-REQUIRES = ("torch",)
+REQUIRES = frameworks.load(EXECUTED_BY).REQUIRES
 MODES = ("train", "infer")
 TOPOLOGY = SINGLE
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workloads.planted import FRAMEWORKS, Planted
-from workloads.protocol.contract import Setup
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +41,4 @@ def _flipped(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return changed
 
 
-def build(setup: Setup, options: Options) -> Planted:
-    """The model with this planted beside it."""
-    return _Planted(setup, options)
+build = _Planted

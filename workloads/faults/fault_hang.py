@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 from workloads.planted import FRAMEWORKS, MODES, Planted
-from workloads.protocol.contract import Setup
 
 __all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
 
@@ -26,6 +25,4 @@ class _Planted(Planted):
         return value
 
 
-def build(setup: Setup, options: Options) -> Planted:
-    """The model with this planted beside it."""
-    return _Planted(setup, options)
+build = _Planted

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from workloads.planted import FRAMEWORKS, MODES, Planted
-from workloads.protocol.contract import Setup
 
 __all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
 
@@ -24,6 +23,4 @@ class _Planted(Planted):
         return value if seconds < self._options.after_seconds else math.nan
 
 
-def build(setup: Setup, options: Options) -> Planted:
-    """The model with this planted beside it."""
-    return _Planted(setup, options)
+build = _Planted

@@ -3,8 +3,8 @@
 A file imports no framework by itself, as the supervisor reads it, and defines
 
 - `TITLE`: what it calls itself;
-- `MODULES: tuple[str, ...]`: what must be importable for its workloads;
-- `INSTALL`: what brings it, for a person;
+- `REQUIRES: Mapping[str, str]`: modules that must be importable for its workloads, its own first, and what to install
+  for each;
 - `TOLD: tuple[str, ...]`: beginnings of its environment variables that change what memory means;
 - `GPU_QUESTION`: a program that prints, as one JSON object, `version`, `built` (the CUDA it was built for, empty for
   none) and `devices` (how many GPUs it sees); run in the interpreter of a trial, in a process of its own. Empty where
@@ -15,7 +15,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `environment() -> Mapping[str, str]`: its version, by its own name, and settings that bear on memory;
 - `is_out_of_memory(error) -> bool`: whether an allocation failed, on the host or on a device;
 - `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
-  of that name; never makes a context of a device, and leaves out what this version does not tell;
+  of that name; of each device, by `of_devices`, where it sees several; never makes a context of a device, and leaves
+  out what this version does not tell;
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workloads.modules import ModuleError, Modules, missing_of
@@ -35,7 +36,7 @@ DEFAULTS = ("torch", "tensorflow")
 NONE = "none"
 """What runs without one."""
 _PARTS = (
-    "TITLE", "MODULES", "INSTALL", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
+    "TITLE", "REQUIRES", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
     "environment", "is_out_of_memory", "device_memory", "ones",
 )  # fmt: skip
 _FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
@@ -60,13 +61,13 @@ def describe(name: str) -> dict[str, Any]:
     try:
         module = load(name)
     except ModuleError as error:
-        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": ""}
+        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
     return {
         "name": name,
         "about": module.TITLE,
-        "requires": list(module.MODULES),
-        "installed": not missing_of(module.MODULES),
-        "install": module.INSTALL,
+        "requires": list(module.REQUIRES),
+        "installed": not missing_of(module.REQUIRES),
+        "install": list(module.REQUIRES.values()),
     }
 
 
@@ -84,13 +85,18 @@ def told() -> tuple[str, ...]:
 def imported() -> tuple[str, ...]:
     """Those that this process has imported, whoever did."""
     return tuple(
-        name for name in _usable() if (modules := load(name).MODULES) and all(each in sys.modules for each in modules)
+        name for name in _usable() if (modules := load(name).REQUIRES) and all(each in sys.modules for each in modules)
     )
 
 
 def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
     """What a framework tells, by our names of it; `names` has its own for each. What is not told is absent."""
     return {ours: float(told[theirs]) for ours, theirs in names.items() if theirs in told}
+
+
+def of_devices(each: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Amounts of several devices as `name{N}`, where N is the place of a device among those that are seen."""
+    return {f"{name}{{{place}}}": value for place, told in enumerate(each) for name, value in told.items()}
 
 
 def _usable() -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from typing import Any
 from workloads import frameworks
 
 TITLE = "Python alone, or whatever the workload itself imports"
-MODULES: tuple[str, ...] = ()
-INSTALL = ""
+REQUIRES: Mapping[str, str] = {}
 TOLD: tuple[str, ...] = ()
 GPU_QUESTION = ""
 CUDA_BUILD = ""

@@ -10,11 +10,9 @@ from typing import Any
 
 from workloads import frameworks
 from workloads.errors import DeviceError
-from workloads.worker.cuda_driver import DriverError, visible_memory
 
 TITLE = "TensorFlow"
-MODULES = ("tensorflow",)
-INSTALL = "pip install 'soak[tensorflow]'"
+REQUIRES = {"tensorflow": "soak[tensorflow]"}
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
 GPU_QUESTION = """
 import json, os
@@ -91,6 +89,8 @@ def environment() -> Mapping[str, str]:
     """Versions and settings that bear on memory; of the device only where one is visible."""
     import tensorflow as tf
 
+    from workloads.worker.cuda_driver import DriverError, visible_memory
+
     facts = {
         "tensorflow": tf.__version__,
         "tensorflow_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
@@ -128,9 +128,10 @@ def device_memory(tensorflow: Any) -> Mapping[str, float]:
     context = eager.context_safe() if eager is not None else None
     if context is None or getattr(context, "_context_handle", None) is None:
         return {}
-    if not tensorflow.config.get_visible_devices("GPU"):
-        return {}
-    return in_our_names(tensorflow.config.experimental.get_memory_info("GPU:0"))
+    devices, ask = len(tensorflow.config.get_visible_devices("GPU")), tensorflow.config.experimental.get_memory_info
+    if devices < 2:
+        return in_our_names(ask("GPU:0")) if devices else {}
+    return frameworks.of_devices(in_our_names(ask(f"GPU:{place}")) for place in range(devices))
 
 
 def in_our_names(told: Mapping[str, Any]) -> Mapping[str, float]:

@@ -10,8 +10,7 @@ from workloads import frameworks
 from workloads.errors import DeviceError
 
 TITLE = "PyTorch"
-MODULES = ("torch",)
-INSTALL = "pip install 'soak[torch]'"
+REQUIRES = {"torch": "soak[torch]"}
 TOLD = ("PYTORCH_",)
 GPU_QUESTION = """
 import json, torch
@@ -120,8 +119,12 @@ def device_memory(torch: Any) -> Mapping[str, float]:
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():
         return {}
-    host = getattr(cuda, "host_memory_stats", dict)
-    return in_our_names(cuda.memory_stats(), host())
+    host: Mapping[str, Any] = getattr(cuda, "host_memory_stats", dict)()
+    devices = getattr(cuda, "device_count", lambda: 1)()
+    if devices < 2:
+        return in_our_names(cuda.memory_stats(), host)
+    each = (in_our_names(cuda.memory_stats(place), {}) for place in range(devices))
+    return {**in_our_names({}, host), **frameworks.of_devices(each)}
 
 
 def in_our_names(device: Mapping[str, Any], host: Mapping[str, Any]) -> Mapping[str, float]:

@@ -26,6 +26,10 @@ class Client:
         """
         self._generator.run(source.next)
 
+    def latencies(self) -> list[float]:
+        """The requests that were answered in the last step: seconds of each, from when it was due."""
+        return self._generator.latencies()
+
     def counters(self) -> Mapping[str, float]:
         """Requests, answers, errors by kind and latencies."""
         return self._generator.counters()

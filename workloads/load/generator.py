@@ -17,9 +17,7 @@ from workloads.load.outcome import ANSWERS, Outcome, Tally
 from workloads.load.schedule import ClosedLoop, OpenLoop, Schedule
 from workloads.load.silence import Silence
 from workloads.protocol.contract import Tick
-from workloads.protocol.wire import LATENCY_BOUNDS
 
-_BUCKETS = tuple(f"request_latency_le_{bound:g}" for bound in LATENCY_BOUNDS)
 Send = Callable[[bytes], Awaitable[Outcome]]
 """Sends one payload and waits for the answer; raises nothing but what ends the trial."""
 
@@ -45,8 +43,8 @@ class Generator:
         self._failure: BaseException | None = None
         self._tally = Tally()
         self._silence = Silence(server, options.give_up)
-        self._window, self._latency_total = Histogram(), 0.0
-        self._within = [0] * len(LATENCY_BOUNDS)
+        self._window = Histogram()
+        self._latencies: list[float] = []
 
     def run(self, take: Callable[[], object]) -> None:
         """One interval of load.
@@ -58,11 +56,11 @@ class Generator:
             Exception: whatever `take` raises.
         """
         began, answered, unanswered = time.monotonic(), self._tally.answered, self._tally.unanswered
-        self._loop.run_until_complete(self._interval(began + self._options.step_seconds, take))
+        self._loop.run_until_complete(self._interval(began + self._options.interval, take))
         if self._failure is not None:
             raise self._failure
         # A process that was stopped meanwhile has not waited for an answer.
-        passed = min(time.monotonic() - began, 2 * self._options.step_seconds)
+        passed = min(time.monotonic() - began, 2 * self._options.interval)
         self._silence.passed(
             passed, answered=self._tally.answered > answered, failed=self._tally.unanswered > unanswered,
             waiting=bool(self._tasks), error=self._tally.message,
@@ -72,31 +70,33 @@ class Generator:
         """What the record should know, since this was last asked: kind and message."""
         yield from self._silence.notes()
 
+    def latencies(self) -> list[float]:
+        """Seconds from when it was due until it was answered, of each request answered since this was last asked."""
+        latencies, self._latencies = self._latencies, []
+        return latencies
+
     def counters(self) -> Mapping[str, float]:
-        """Requests by what became of them, and latencies; quantiles are of the answers since this was last asked."""
-        values = {
-            **self._tally.counters(),
-            "request_latency_total_seconds": self._latency_total,
-            **dict(zip(_BUCKETS, map(float, self._within), strict=True)),
-        }
+        """Requests by what became of them; quantiles of the latencies are of the answers since this was last asked."""
+        values = dict(self._tally.counters())
         if self._schedule is not None and self._options.rate:
             values["behind_seconds"] = self._schedule.behind(time.monotonic())
         window, self._window = self._window, Histogram()
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             if (latency := window.quantile(share)) is not None:
                 values[f"request_latency_{name}_seconds"] = latency
-        if window.count:
-            values["request_latency_max_seconds"] = window.longest
         return values
 
     def close(self) -> None:
         """Give up what is under way, and let go of the connections."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            self._loop.run_until_complete(asyncio.wait(self._tasks))
-        self._loop.run_until_complete(self._close())
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close()
 
     async def _interval(self, end: float, take: Callable[[], object]) -> None:
         schedule = self._schedule = self._schedule or self._begin()
@@ -129,15 +129,11 @@ class Generator:
         outcome = await self._send(payload)
         self._tally.add(outcome)
         if outcome.kind in ANSWERS:
-            self._count(time.monotonic() - due)
+            latency = time.monotonic() - due
+            self._window.add(latency)
+            self._latencies.append(latency)
         elif self._schedule is not None and self._schedule.pause_after_error:
             await asyncio.sleep(self._schedule.pause_after_error)
-
-    def _count(self, latency: float) -> None:
-        self._window.add(latency)
-        self._latency_total += latency
-        for place, bound in enumerate(LATENCY_BOUNDS):
-            self._within[place] += latency <= bound
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

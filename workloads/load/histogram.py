@@ -17,8 +17,6 @@ class Histogram:
     def __init__(self) -> None:
         self._counts = [0] * _BUCKETS
         self.count = 0
-        self.total = 0.0
-        """Sum of all, in seconds."""
         self.longest = 0.0
 
     def add(self, seconds: float) -> None:
@@ -27,7 +25,6 @@ class Histogram:
         place = math.ceil(math.log2(seconds / LEAST) * PER_OCTAVE) if seconds > LEAST else 0
         self._counts[min(place, _BUCKETS - 1)] += 1
         self.count += 1
-        self.total += seconds
         self.longest = max(self.longest, seconds)
 
     def quantile(self, share: float) -> float | None:

@@ -3,7 +3,7 @@
 One file in `workloads/clients/` is one client, and so is a module that an entry point of the group `soak.clients`
 names: a workload (`workloads.protocol.contract`) whose `FRAMEWORKS` is `("none",)`, whose `SOURCES` are `requests` and
 `none`, whose options are `LoadOptions` and its own, and whose `build` makes a `workloads.load.client.Client`. One step
-is one interval of load; requests under way stay so across steps.
+is one answered request, its latency counted from when the request was due.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class LoadOptions:
     """Seconds without any answer after which the trial ends as failed; more than timeout."""
     allow_remote: bool = False
     """Whether the server may be on another machine."""
-    step_seconds: float = 0.25
-    """Seconds of load in one step of the trial."""
+    interval: float = 0.25
+    """Seconds of load between two looks at the clock of the trial; requests under way stay so across them."""
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_in_flight"):
@@ -36,7 +36,7 @@ class LoadOptions:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 1 or more")
         if not 0 <= self.rate <= 1e6:
             raise ValueError(f"rate = {self.rate:g}: expected requests a second, from 0 (closed loop) to 1000000")
-        for name in ("timeout", "step_seconds"):
+        for name in ("timeout", "interval"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} = {getattr(self, name):g}: expected seconds, more than 0")
         if not self.timeout < self.give_up:

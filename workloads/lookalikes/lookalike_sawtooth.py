@@ -34,6 +34,4 @@ class _Planted(Planted):
         return value
 
 
-def build(setup: Setup, options: Options) -> Planted:
-    """The model with this planted beside it."""
-    return _Planted(setup, options)
+build = _Planted

@@ -84,10 +84,11 @@ class Workload(Protocol):
     - where it does not run in every execution of its frameworks, `EXECUTIONS: tuple[str, ...]`, of their names;
     - where it never uses the framework's own device, `FRAMEWORK_DEVICE = False`: then the framework need not see it.
 
-    A workload may offer more: what `Replayed` has beyond it lets the child see that the model still computes what it
-    computed at first; with `pulls = True` a step is given the source itself, of which it takes as many items as it
-    needs; `notes() -> Iterable[tuple[str, str]]`, asked at each beat, yields kind and message of what happened since.
-    `REQUIRES: Mapping[str, str]` of its module names modules that the interpreter must have, and what to install.
+    A workload may offer more. What `Replayed` has beyond it lets the child see that the model still computes what it
+    computed at first. With `pulls = True`, `step` is given the source itself, of which it takes as many items as it
+    needs; `latencies() -> Iterable[float]`, asked after it, then tells the seconds of each step that was done. At each
+    beat `notes() -> Iterable[tuple[str, str]]` is asked for kind and message of what happened since. `REQUIRES:
+    Mapping[str, str]` of its module names modules that the interpreter must have, and what to install for them.
     """
 
     output: Any

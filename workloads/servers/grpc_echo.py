@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+REQUIRES = {"grpc": "soak[clients]"}
 READY = "port"
 """It serves once its port is open."""
 _SERVING = b"\x08\x01"
@@ -39,7 +40,7 @@ class Echo:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._kept: list[bytearray] = []
+        self._kept: list[bytes] = []
         self._calls = 0
 
     async def call(self, request: bytes, context: Any) -> bytes:
@@ -50,8 +51,8 @@ class Echo:
 
         self._calls += 1
         if size := self._options.leak_bytes_per_request:
-            # Written to, so that it takes memory and not only addresses.
-            self._kept.append(bytearray(b"x") * size)
+            # Written to, so that it takes memory and not only addresses; the header of the object is part of it.
+            self._kept.append(b"x" * max(1, size - sys.getsizeof(b"")))
         if self._options.delay_seconds:
             await asyncio.sleep(self._options.delay_seconds)
         if self._options.fail_every and self._calls % self._options.fail_every == 0:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+REQUIRES = {"uvicorn": "soak[clients]"}
 READY = "/healthy"
 """The path that answers once it serves."""
 _MOST = 1 << 24
@@ -40,7 +41,7 @@ class Echo:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._kept: list[bytearray] = []
+        self._kept: list[bytes] = []
         self._requests = 0
 
     async def __call__(
@@ -72,8 +73,8 @@ class Echo:
 
         self._requests += 1
         if size := self._options.leak_bytes_per_request:
-            # Written to, so that it takes memory and not only addresses.
-            self._kept.append(bytearray(b"x") * size)
+            # Written to, so that it takes memory and not only addresses; the header of the object is part of it.
+            self._kept.append(b"x" * max(1, size - sys.getsizeof(b"")))
         if self._options.delay_seconds:
             await asyncio.sleep(self._options.delay_seconds)
         every = self._options.fail_every

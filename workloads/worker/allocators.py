@@ -1,7 +1,8 @@
 """What the frameworks' own allocators say of device memory and pinned host memory, by metric name.
 
 Asks only a framework that this process has imported and that has a device in use: reading never makes a CUDA context.
-What a framework, or its version, does not tell is absent.
+What a framework, or its version, does not tell is absent. Where a process sees several devices, amounts of a device are
+told of each, as `name{N}` with its place among them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def read() -> Mapping[str, float]:
     found: dict[str, float] = {}
     for name in frameworks.imported():
         framework = frameworks.load(name)
-        found.update(framework.device_memory(sys.modules[framework.MODULES[0]]))
+        found.update(framework.device_memory(sys.modules[next(iter(framework.REQUIRES))]))
     if "jax" in sys.modules:
         found.update(_read_jax())
     return found

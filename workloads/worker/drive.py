@@ -71,16 +71,29 @@ class Drive:
         try:
             item = self._source if self._pulls else self._source.next()
         except StopIteration:
-            return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
+            return self._exhausted()
         self._pace()
         began = time.monotonic()
         try:
             self._loss = self._workload.step(item)
         except FinishedError as end:
             return wire.Done("finished", str(end))
+        except StopIteration:
+            if not self._pulls:
+                raise
+            return self._exhausted()
         now = time.monotonic()
-        self._count(now - began)
+        self._count_steps(now - began)
         return self._ended(now)
+
+    def _exhausted(self) -> wire.Done:
+        return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
+
+    def _count_steps(self, seconds: float) -> None:
+        """One, or as many as a workload says that takes several items at once."""
+        pulled: Callable[[], Iterable[float]] | None = getattr(self._workload, "latencies", None)
+        for latency in pulled() if pulled else (seconds,):
+            self._count(latency)
 
     def _count(self, latency: float) -> None:
         self._steps += 1

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.frameworks.tensorflow import place
-from workloads.lanes import columns
 from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.lanes import columns
 from workloads.networks.weights import Weights, first_state, initial
 from workloads.protocol.contract import Clip, Setup
 

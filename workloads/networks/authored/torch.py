@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.lanes import columns
 from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.lanes import columns
 from workloads.networks.weights import first_state, initial
 from workloads.protocol.contract import Clip, Setup
 

@@ -1,0 +1,109 @@
+"""Soak any program from outside: no change to it, no framework needed.
+
+Runs COMMAND as it is, samples the memory of all its processes, and judges what it saw: does it leak, how fast, in which
+layer? Ends when the program ends, or after --duration. The exit code is the verdict: 0 pass, 1 leak or unstable, 3
+inconclusive, 4 invalid or error. A program that ends with a status other than 0, or by a signal, is unstable. Ctrl-C
+once ends cleanly, with a report of what there is; twice ends now.
+
+Rates are per hour; with `soak.beat()` in the program they are per step too. What the program prints goes to a log in
+the run folder. It runs with your environment, in your working directory, and without a sandbox.
+
+examples:
+  soak exec -- python train.py
+  soak exec --duration 10min --memory-limit 2GiB -- ./server --port 8080
+  soak exec --show-output --name nightly -- bash -c 'for i in $(seq 1000); do ./job; done'
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from rich.console import Console
+
+from soak.engine.status import Listener
+from soak.errors import UsageError
+from soak.plan import config
+from soak.program_output import ProgramOutput
+from soak.runs import foreground
+
+_LABEL = Path("soak exec")
+"""In place of a config file, in errors."""
+_RUN = ("duration", "sample_interval", "start_deadline", "stop_grace")
+"""Options that are keys of `[run]`."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak exec`."""
+    parser.usage = "soak exec [options] -- COMMAND [ARGUMENT …]"
+    parser.add_argument("--duration", metavar="TIME", help='end it after this, such as "90s" or "2h"')
+    parser.add_argument("--memory-limit", metavar="SIZE", help='end it when it holds more, such as "2GiB"')
+    parser.add_argument("--device", metavar="DEVICE", default="auto",
+                        help="the GPUs that it sees: auto (one, where there is one), cpu (none), cuda:N, a UUID, or "
+                             "several of these with commas between; see `soak doctor`")  # fmt: skip
+    parser.add_argument("--name", metavar="NAME", help="of the run (default: the name of the program)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: runs)")
+    parser.add_argument("--sample-interval", metavar="TIME", help="between two samples (default: 1s)")
+    parser.add_argument("--min-rate", metavar="RATE", help='slower growth is no leak, such as "10 MiB/h" '
+                        "(default: 1 MiB/h)")  # fmt: skip
+    parser.add_argument("--cwd", metavar="FOLDER", help="folder that it runs in (default: the working directory)")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
+                        help="set this in its environment; may be given several times")  # fmt: skip
+    parser.add_argument("--ranks", type=int, metavar="N",
+                        help="run it N times at once, each with RANK, WORLD_SIZE and MASTER_PORT")  # fmt: skip
+    parser.add_argument("--stop-grace", metavar="TIME", help="between TERM and KILL (default: 15s)")
+    parser.add_argument("--stop-on-leak", action="store_true", help="end it as soon as it is known to leak")
+    parser.add_argument("--show-output", action="store_true", help="show what it prints, as it prints it")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
+                        help="set a key of the config that this makes: judge.alarm=0.01")  # fmt: skip
+    parser.add_argument("--live", type=int, metavar="FD",
+                        help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the program and its arguments")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Soak it, report, and answer with the exit code of the verdict."""
+    command = options.words[1:] if options.words[:1] == ["--"] else options.words
+    if not command:
+        raise UsageError("soak exec: expected a command, such as: soak exec -- python train.py")
+    tables = tables_of(options, command)
+
+    def load() -> config.Config:
+        return config.of_tables(_LABEL, tables, options.overrides)
+
+    def watch(shown: Console) -> Sequence[Listener]:
+        return [ProgramOutput(shown)] if options.show_output else []
+
+    return foreground.execute(load, options.out, options.live, watch)
+
+
+def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:
+    """The config of a run of one command."""
+    name = options.name or PurePath(command[0]).name or "exec"
+    run: dict[str, Any] = {"name": name, "sandbox": False}
+    run |= {key: value for key in _RUN if (value := getattr(options, key, None)) is not None}
+    judge = {"stop_on_leak": True} if options.stop_on_leak else {}
+    if options.min_rate is not None:
+        judge["min_rate"] = options.min_rate
+    trial: dict[str, Any] = {"name": name, "command": list(command)}
+    if options.device.count(","):
+        trial["devices"] = options.device.split(",")
+    else:
+        trial["device"] = options.device
+    if options.env:
+        trial["env"] = dict(map(_variable, options.env))
+    for key in ("memory_limit", "ranks", "cwd"):
+        if getattr(options, key) is not None:
+            trial[key] = getattr(options, key)
+    if str(options.memory_limit).isdigit():
+        trial["memory_limit"] = f"{options.memory_limit} B"
+    return {"run": run, "judge": judge, "trial": [trial]}
+
+
+def _variable(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError(f"--env {name}: expected NAME=VALUE")
+    return name, value

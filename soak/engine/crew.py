@@ -1,0 +1,176 @@
+"""The members of a trial that runs: started one after the other, each told apart, all in one cgroup."""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitors.text import file_name
+from soak.engine.cgroup import PREFIX, TrialCgroup, oom_kills_around
+from soak.engine.clock import Clock
+from soak.engine.custody import Custody
+from soak.engine.guard import new_mark
+from soak.engine.ledger import Ledger
+from soak.engine.lifecycle import Deadlines, Ending, Phase
+from soak.engine.member import Home, MemberProcess
+from soak.engine.member_run import MemberRun, RecordEvent
+from soak.engine.sampling import Feed, Look, MemberFeed, Recorder
+from soak.engine.trial_state import MemberState, is_over
+from soak.engine.worker import Worker
+from soak.errors import SoakError
+from soak.plan.plan import Trial
+
+SIGKILLED = -9
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every trial of a run needs of it."""
+
+    folder: Path
+    clock: Clock
+    deadlines: Deadlines
+    selector: selectors.BaseSelector
+    recorder: Recorder
+    custody: Custody
+    ledger: Ledger
+    look: Look
+    alpha: float
+    """Chance of a false alarm over a whole trial."""
+
+
+class Crew:
+    """Times are monotonic seconds."""
+
+    def __init__(self, trial: Trial, around: Surroundings, record_event: RecordEvent) -> None:
+        """Start the first member.
+
+        Args:
+            trial: with its ports and devices.
+            around: what it needs of the run.
+            record_event: takes what happens to the trial.
+
+        Raises:
+            SoakError: that cannot be started.
+        """
+        self.trial, self._around, self._record_event = trial, around, record_event
+        self.several = len(trial.members) > 1
+        self._there: list[MemberRun] = []
+        self._failed: Ending | None = None
+        """Why the next member could not be started."""
+        self._turn = 0
+        self._killed_before = oom_kills_around()
+        self._mark = new_mark(trial.index)
+        self.cgroup = TrialCgroup.create(f"{PREFIX}{around.folder.name}-{self._mark}", trial.memory_limit)
+        started = around.clock.monotonic()
+        try:
+            first = self._spawn()
+        except SoakError:
+            if self.cgroup is not None:
+                self.cgroup.remove()
+            raise
+        path = self.cgroup.path if self.cgroup else None
+        self.feed = Feed(trial.index, [first.feed], path, started, around.look, len(trial.members))
+
+    def _spawn(self) -> MemberRun:
+        """The next member."""
+        number, now = len(self._there), self._around.clock.monotonic()
+        member = self.trial.members[number]
+        folder = self._around.folder / "trials" / file_name(self.trial.name)
+        # What is sampled is held against the limit of what is supervised: a program would see a limit of its own.
+        limit = None if self.trial.supervised else self.trial.memory_limit
+        kind = Worker if member.speaks_wire else MemberProcess
+        process = kind(member, number, Home(folder, self._mark, self.cgroup, limit, self.several), now)
+        if process.left_out and self.cgroup is not None:
+            self.cgroup.remove()
+            self.cgroup = None
+        path = self.cgroup.path if self.cgroup else None
+        self._around.custody.began(self.trial.index, number, process.pid, self._mark, path)
+        name = member.name if self.several else ""
+        feed = MemberFeed(name, process.pid, [one.uuid for one in member.devices], member.judged, member.protocol)
+        who = name or ("the worker" if member.speaks_wire else "the program")
+        record = self._recording(name) if name else self._record_event
+        run = MemberRun(process, feed, now, self._around.deadlines, record, self._around.selector, who)
+        self._there.append(run)
+        return run
+
+    def _recording(self, name: str) -> RecordEvent:
+        """What records an event of one of several members."""
+
+        def record(kind: str, message: str, data: Mapping[str, object] | None) -> None:
+            self._record_event(kind, f"{name}: {message}", {**(data or {}), "member": name})
+
+        return record
+
+    @property
+    def running(self) -> list[MemberRun]:
+        """Those that have started and not ended."""
+        return [member for member in self._there if member.end is None]
+
+    @property
+    def sole(self) -> MemberRun:
+        """The first, which is the only one where the trial has one."""
+        return self._there[0]
+
+    def poll(self, now: float, stop: str) -> None:
+        """Take in what all of them told, and start the next one once the last is ready. stop: no more are started."""
+        self._turn += 1
+        for member in self.running:
+            self._poll(member, now)
+        while (
+            len(self._there) < len(self.trial.members) and self._there[-1].ready
+            and not stop and self._failed is None and not is_over(self.states())
+        ):  # fmt: skip
+            try:
+                started = self._spawn()
+            except SoakError as error:
+                self._failed = Ending("broken", str(error))
+                return
+            self.feed.joined(started.feed)
+            self._poll(started, now)
+
+    def _poll(self, member: MemberRun, now: float) -> None:
+        """Also what a worker says of itself, by the first of them; and its end, where the others go on."""
+        member.poll(now, self._turn, self._oom_kills)
+        if member.environment is not None:
+            if member is next(one for one in self._there if one.plan.speaks_wire):
+                self._around.ledger.trial(self.trial, {"environment": member.environment})
+            member.environment = None
+        if member.end is not None and self.several:
+            self.feed.left(member.feed.name)
+            said = f"{member.plan.name} {member.end.reason}: {member.end.message}".removesuffix(": ")
+            self._record_event("member_ended", said, {"member": member.plan.name, "reason": member.end.reason})
+
+    def _oom_kills(self, code: int) -> int:
+        """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its."""
+        if self.cgroup is not None:
+            return self.cgroup.oom_kills()
+        return oom_kills_around() - self._killed_before if code == SIGKILLED else 0
+
+    def all_work(self) -> bool:
+        """Whether every member was started, and works."""
+        there = len(self._there) == len(self.trial.members)
+        return there and all(member.state.phase is not Phase.STARTING for member in self._there)
+
+    def states(self) -> list[MemberState]:
+        """All of them, for the fold."""
+        found = [MemberState(one.plan.name, one.state, one.end, one.order, one.plan.ends_trial) for one in self._there]
+        for number, member in enumerate(self.trial.members[len(found) :]):
+            end = self._failed if number == 0 else None
+            found.append(MemberState(member.name, None, end, self._turn, member.ends_trial))
+        return found
+
+    def said_done(self) -> bool:
+        """Whether one whose end ends the trial has said its last word."""
+        return any(member.done and member.plan.ends_trial for member in self._there)
+
+    def counters(self) -> Mapping[str, float]:
+        """The latest beat of the first member that beats."""
+        return next((member.last_beat.values for member in self._there if member.last_beat), {})
+
+    def take_strays(self) -> None:
+        """What left the trees of its members is sampled with them."""
+        for number, member in enumerate(self._there):
+            member.feed.strays = self._around.custody.strays_of(self.trial.index, number if self.several else None)

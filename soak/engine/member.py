@@ -1,0 +1,224 @@
+"""One member of a trial as seen from outside: spawn, output, signals, exit. A program that speaks no protocol of ours.
+
+What it counts may come by `soak.beat()`; how it ends, its exit status tells. `soak.engine.worker` is the other kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from monitors import catalog
+from monitors.text import file_name
+from soak.engine import confinement
+from soak.engine.beats import Beats
+from soak.engine.cgroup import TrialCgroup, limit_process
+from soak.engine.guardian import MARK, MEMBER
+from soak.engine.worker_log import WorkerLog
+from soak.errors import SoakError
+from soak.plan.member import Member
+from workloads.protocol import wire
+
+Heard = wire.Message | wire.WireError
+_HELD = ("/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "sh")
+"""Waits for a line on its standard input, and then is the program that follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What the members of one trial share."""
+
+    folder: Path
+    """Of the trial, below `trials` of the folder of its run: for what they print."""
+    mark: str
+    """Value of the environment variable that tells its processes apart."""
+    cgroup: TrialCgroup | None = None
+    limit: int | None = None
+    """Bytes of memory of each process, where there is no cgroup to hold all together; None for no limit."""
+    several: bool = False
+
+
+@cache
+def _measured() -> frozenset[str]:
+    """Names that soak gives to what it measures itself."""
+    return frozenset(catalog.all_specs())
+
+
+class MemberProcess:
+    """A process tree in a session of its own, and where possible in the cgroup of its trial."""
+
+    kind = "command"
+
+    def __init__(self, member: Member, number: int, home: Home, now: float) -> None:
+        """Start it.
+
+        Args:
+            member: what to run, with its ports and devices.
+            number: its place in its trial, from 0.
+            home: what it shares with the others.
+            now: monotonic seconds.
+
+        Raises:
+            SoakError: it cannot be started, or the folder not be written.
+        """
+        self.member = member
+        self.greeted = not member.speaks_wire
+        """Whether it is known to be what it should be."""
+        self.left_out = False
+        """Whether it could not be put into the cgroup of its trial."""
+        with contextlib.ExitStack() as opened:
+            try:
+                self._open(home, opened, now)
+                self._spawn(number, home, opened)
+            except (OSError, ValueError) as error:
+                what = getattr(error, "filename", None) or self.program
+                why = error.strerror if isinstance(error, OSError) else error
+                raise SoakError(f"{what}: the {self.kind} cannot be started: {why}") from error
+            self._opened = opened.pop_all()
+        self._contain(home)
+        self._let_go()
+
+    @property
+    def program(self) -> str:
+        """What is executed."""
+        return self.member.argv[0]
+
+    def _open(self, home: Home, opened: contextlib.ExitStack, now: float) -> None:
+        home.folder.mkdir(parents=True, exist_ok=True)
+        self.log = WorkerLog(home.folder / self.log_name(home))
+        opened.callback(self.log.close)
+        self._beats: Beats | None = None
+        if not self.member.speaks_wire:
+            self._beats = Beats(refused=_measured())
+            opened.callback(self._beats.close)
+
+    def log_name(self, home: Home) -> str:
+        """Of the file that holds what it prints."""
+        return f"{file_name(self.member.name)}.log" if home.several else "worker.log"
+
+    def _logs(self, home: Home) -> Iterable[str]:
+        return (self.log_name(home),)
+
+    def _command(self, home: Home) -> list[str]:
+        """Held at its first breath where it has to be in a cgroup before it allocates anything."""
+        return list(self.member.argv) if home.cgroup is None else [*_HELD, *self.member.argv]
+
+    def _inherited(self) -> tuple[int, ...]:
+        """Descriptors that it gets, besides its output."""
+        return ()
+
+    def _around(self) -> Mapping[str, str]:
+        """The environment that it is started in."""
+        return {**os.environ, **(self._beats.environ() if self._beats else {})}
+
+    def _spawn(self, number: int, home: Home, opened: contextlib.ExitStack) -> None:
+        environ = confinement.environ(self.member, home.folder, self._logs(home), self._around())
+        self._process = subprocess.Popen(
+            self._command(home), stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
+            pass_fds=self._inherited(), cwd=self.member.cwd or None,
+            env={**environ, MARK: home.mark, MEMBER: str(number)},
+        )  # fmt: skip
+        # Not to be had in every sandbox: then the end is seen at the next turn of the loop.
+        with contextlib.suppress(OSError):
+            self._pidfd: int | None = os.pidfd_open(self._process.pid)
+            opened.callback(os.close, self._pidfd)
+            return
+        self._pidfd = None
+
+    def _contain(self, home: Home) -> None:
+        """Before it is let go: it waits for what `_first_words` says, so nothing has been allocated yet."""
+        if home.cgroup is not None:
+            try:
+                home.cgroup.add(self.pid)
+            except OSError:
+                self.left_out = True
+        if home.limit is not None and (home.cgroup is None or self.left_out):
+            # A program that has ended at once needs no limit.
+            with contextlib.suppress(ProcessLookupError):
+                limit_process(self.pid, home.limit)
+
+    def _let_go(self) -> None:
+        """What it is told fits into the pipe, so a program that does not read it holds nobody up."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(self._first_words())
+                self._process.stdin.close()
+
+    def _first_words(self) -> bytes:
+        return b"\n"
+
+    @property
+    def pid(self) -> int:
+        """Of its first process, which is also its session."""
+        return self._process.pid
+
+    def wakes(self, now: float) -> list[int]:
+        """Descriptors that are readable when there is something to be done about it."""
+        return [*([] if self._pidfd is None else [self._pidfd]), *([self._beats.fd] if self._beats else [])]
+
+    def read(self, now: float, last: bool = False) -> list[Heard]:
+        """What it has told since the last call. last: whether it is gone, so that no more will come."""
+        return list(self._beats.read(now)) if self._beats else []
+
+    @property
+    def held_up(self) -> bool:
+        """Whether it sent more than may be read now."""
+        return False
+
+    def dump_stacks(self) -> None:
+        """Ask for its stacks: of a program that does not expect it, nobody can."""
+
+    def stacks(self) -> str:
+        """What was dumped so far."""
+        return ""
+
+    def terminate(self) -> None:
+        """Ask it to end, and what it started too: a shell does not pass that on."""
+        self._signal_group(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Hold every process of its group where it is."""
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._signal_group(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End its whole process group now."""
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def trim_logs(self) -> None:
+        """Begin anew what has grown too large."""
+        self.log.trim()
+
+    def dropped(self) -> Iterator[tuple[str, str, dict[str, int]]]:
+        """What it sent or printed and is not kept: kind, words and data of an event."""
+        if self._beats and self._beats.ignored:
+            said = f"{self._beats.ignored:,} datagrams to soak.beat()'s socket were no beats, and were left out"
+            yield "beats_ignored", said, {"count": self._beats.ignored}
+        if self.log.dropped:
+            said = f"{self.log.dropped / 1e6:,.0f} MB of its output were dropped: its log is bounded"
+            yield "log_dropped", said, {"bytes": self.log.dropped}
+
+    def close(self) -> None:
+        """Let go of descriptors and files."""
+        self._opened.close()

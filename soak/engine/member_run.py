@@ -1,0 +1,216 @@
+"""A member that runs: its process, its state, and what it has told so far."""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from monitors.text import one_line, printable
+from soak.engine.lifecycle import (
+    Action,
+    Deadlines,
+    Ending,
+    State,
+    decide,
+    done_received,
+    ending,
+    heartbeat_received,
+    resumed,
+    sign_of_life,
+    spawned,
+    wake_at,
+)
+from soak.engine.loopback import Readiness
+from soak.engine.member import Heard, MemberProcess
+from soak.engine.sampling import MemberFeed
+from soak.plan.member import HELLO, Member
+from workloads.protocol import wire
+
+RecordEvent = Callable[[str, str, Mapping[str, object] | None], None]
+"""Takes something that happened: its kind, words, and data."""
+
+
+class MemberRun:
+    """Times are monotonic seconds."""
+
+    def __init__(
+        self, process: MemberProcess, feed: MemberFeed, now: float, deadlines: Deadlines, record_event: RecordEvent,
+        selector: selectors.BaseSelector, who: str = "the worker",
+    ) -> None:  # fmt: skip
+        """Watch it from its spawn on.
+
+        Args:
+            process: it, just started.
+            feed: what of it is sampled.
+            now: when.
+            deadlines: what it is held to.
+            record_event: takes what happens to it.
+            selector: woken by what it tells.
+            who: it, in a sentence.
+        """
+        self.process, self.feed, self._record_event, self._who = process, feed, record_event, who
+        self._selector, self._listening = selector, set[int]()
+        wire_spoken = process.member.speaks_wire
+        # Of a program that promised no beats none can be missing.
+        self._deadlines = deadlines if wire_spoken else Deadlines(deadlines.start, float("inf"), grace=deadlines.grace)
+        self.state: State = spawned(now)
+        self.ready = False
+        """Whether the next member may be started."""
+        self.built_at: float | None = None
+        """When it began to work: when a worker's workload was built, or a program was ready."""
+        self.environment: Mapping[str, str] | None = None
+        """What a worker said of itself once its workload was built."""
+        self.last_beat: wire.Beat | None = None
+        self.beat_before: wire.Beat | None = None
+        self.done: wire.Done | None = None
+        self.garbled = ""
+        """The first thing it sent that is no message; nothing is heard of it after that."""
+        self.end: Ending | None = None
+        """How it ended; None while it runs."""
+        self.order = 0
+        """Turn of the loop in which it was seen to have ended."""
+        asks = Readiness.asks(process.member.ready)
+        self._readiness = Readiness(process.member) if asks else None
+
+    @property
+    def plan(self) -> Member:
+        """What it is."""
+        return self.process.member
+
+    def poll(self, now: float, turn: int, oom_kills: Callable[[int], int]) -> None:
+        """Take in what it told, and see whether it is gone.
+
+        Args:
+            now: the time.
+            turn: number of this turn of the loop.
+            oom_kills: kills by the kernel's OOM killer that may have been this one's, by its exit status.
+        """
+        # Asked before it is read: what it said last is there still when it is gone.
+        code = self.process.returncode()
+        for message in self.process.read(now, last=code is not None):
+            self._on_message(message, now)
+        self.process.trim_logs()
+        self._check_ready(now)
+        if code is None:
+            self._listen(set(self.process.wakes(now)))
+        else:
+            self._ended(code, turn, oom_kills(code))
+
+    def _listen(self, wanted: set[int]) -> None:
+        """Be woken by these descriptors alone."""
+        for fd in self._listening - wanted:
+            self._selector.unregister(fd)
+        for fd in wanted - self._listening:
+            self._selector.register(fd, selectors.EVENT_READ, self)
+        self._listening = wanted
+
+    def _check_ready(self, now: float) -> None:
+        if self._readiness is not None:
+            if not self._readiness.poll(now):
+                return
+            self._record_event("ready", f"{self.plan.ready} answers", None)
+            self._readiness = None
+        elif self.ready or (self.plan.ready == HELLO and not self.process.greeted):
+            return
+        self.ready = True
+        if not self.plan.speaks_wire:
+            self.built_at = now
+            self.state = heartbeat_received(self.state, now)
+
+    def _on_message(self, message: Heard, now: float) -> None:
+        if isinstance(message, wire.Beat):
+            self.on_beat(message, now)
+        elif isinstance(message, wire.Ready):
+            self.built_at, self.environment = now, dict(message.environment)
+            self._record_event("ready", "the workload is built and steps", None)
+        elif isinstance(message, wire.Note):
+            # Only a device breaks a trial, and no worker speaks for one.
+            self.state = sign_of_life(self.state, now)
+            data = {name: value for name, value in message.data.items() if name != "breaks"}
+            self._record_event(message.kind, message.message, data)
+        elif isinstance(message, wire.Done):
+            self.done, self.state = message, done_received(self.state, now)
+            if message.traceback:
+                self._record_event("traceback", message.message, {"traceback": message.traceback})
+        elif isinstance(message, wire.WireError):
+            self.garbled = one_line(message, 200)
+            self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
+
+    def on_beat(self, beat: wire.Beat, now: float) -> None:
+        """It is alive."""
+        self.state = heartbeat_received(self.state, now)
+        self.feed.beat(beat.values, now)
+        self.beat_before, self.last_beat = self.last_beat, beat
+
+    def stepped(self, now: float) -> float | None:
+        """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
+
+        The last beat comes with the end, and no round sees it: the one before it is the last that could be seen.
+        """
+        beat = self.beat_before or self.last_beat
+        return None if self.built_at is None or beat is None else min(self.built_at + max(0.0, beat.t), now)
+
+    def decide(self, now: float, stop: str) -> None:
+        """Do what is due. stop: why it is to end now; empty while it is not."""
+        stop = "garbled" if self.garbled else stop
+        self.state, action = decide(self.state, now, self._deadlines, stop)
+        if action is Action.DUMP and self.plan.speaks_wire:
+            silent = f"no sign of life for {self.state.silent:.0f} s"
+            self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
+            self.process.dump_stacks()
+        elif action is Action.DUMP:
+            said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is ended"
+            self._record_event("not_ready", said, None)
+        elif action is Action.TERMINATE:
+            if self.state.blame == "hung" and self.plan.speaks_wire:
+                self._record_event("stacks", "Python stacks of the hung worker", {"stacks": self.process.stacks()})
+            self.process.terminate()
+        elif action is Action.KILL:
+            asked = "its last message" if self.done else "TERM"
+            self._record_event("killed", f"it did not end within {self._deadlines.grace:.0f} s of {asked}", None)
+            self.process.kill()
+
+    def wake_at(self) -> float:
+        """When something may be due next, if nothing happens before."""
+        asked = self._readiness.next if self._readiness is not None else float("inf")
+        return min(wake_at(self.state, self._deadlines), asked)
+
+    def interrupt(self, now: float) -> None:
+        """End it now, whatever it does."""
+        self.state, _ = decide(self.state, now, self._deadlines, "interrupted")
+        self.process.kill()
+
+    def pause(self) -> None:
+        """Hold it where it is."""
+        self.process.pause()
+
+    def resume(self, now: float) -> None:
+        """Let it go on."""
+        self.process.resume()
+        self.state = resumed(self.state, now)
+
+    def _ended(self, code: int, turn: int, oom_kills: int) -> None:
+        self.order = turn
+        stacks = bool(self.process.stacks())
+        said = (self.done.reason, self.done.message) if self.done else None
+        self.end = ending(
+            self.state, said, code, oom_kills, self.garbled, self.process.greeted, stacks, self._who,
+            self.plan.speaks_wire,
+        )  # fmt: skip
+        tail = self.process.log.tail()
+        if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := one_line(tail.rpartition("\n")[2])):
+            self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
+        # What it printed says more than its status; of one that ended well nobody asks.
+        if tail and said is None and self.end.reason != "finished":
+            self._record_event("last_words", f"the end of the output of {self._who}", {"log": printable(tail)})
+        for dropped in self.process.dropped():
+            self._record_event(*dropped)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what it was watched by."""
+        self._listen(set())
+        if self._readiness is not None:
+            self._readiness.close()
+        self.process.close()

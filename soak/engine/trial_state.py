@@ -1,0 +1,86 @@
+"""The state of a trial from those of its members: what the others are to do when one ends, and how the trial ended.
+
+Pure, and the only place that decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from soak.engine.lifecycle import Ending, Phase, State, ended_for
+
+OTHER = "other"
+"""Why a member is ended because another one was."""
+_OWN = ("hung", "garbled")
+"""Blames that lie with the member itself, and not with whoever asked the trial to end."""
+_SOONEST = (Phase.KILLED, Phase.STOPPING, Phase.DUMPING, Phase.STARTING, Phase.STEPPING)
+"""The phase of a trial is the first of these that one of its members is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """A member for the fold."""
+
+    name: str
+    state: State | None = None
+    """None before it was started."""
+    end: Ending | None = None
+    """How it ended; None while it has not."""
+    order: int = 0
+    """Turn of the loop in which it was seen to be gone: members of one turn ended together."""
+    ends_trial: bool = True
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked to end, by whoever, before it did: how it went then is no cause of anything."""
+        return self.state is not None and bool(self.state.blame) and self.state.blame not in _OWN
+
+    @property
+    def causes(self) -> bool:
+        """Whether the end of the trial is its doing."""
+        return self.end is not None and not self.asked and (self.ends_trial or self.end.reason != "finished")
+
+
+def is_over(members: Sequence[MemberState]) -> bool:
+    """Whether the trial is to end: one of its members ended it, or all that there are have ended."""
+    return any(member.causes for member in members) or all(member.end is not None for member in members)
+
+
+def phase_of(members: Sequence[MemberState]) -> Phase:
+    """Where the trial stands; it starts until every member has."""
+    there = [Phase.STARTING if m.state is None else m.state.phase for m in members if m.end is None]
+    return next((phase for phase in _SOONEST if phase in there), Phase.STOPPING)
+
+
+def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
+    """How the trial ended; None while a member runs, or is yet to be started and nothing has ended the trial.
+
+    A sole member's end is the trial's. Of several, the first that ended by itself gives it, with its name; of those
+    that ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for.
+
+    stop: why all of it was to end; empty where it was not.
+    """
+    causes = [member for member in members if member.causes]
+    if any(m.end is None and (m.state is not None or not (stop or causes)) for m in members):
+        return None
+    if len(members) == 1 and members[0].end is not None:
+        return members[0].end
+    if causes:
+        first = min(causes, key=lambda m: (m.order, _badness(m.end)))
+        assert first.end is not None
+        return named(first.name, first.end)
+    return ended_for(stop) if stop else Ending("finished", "")
+
+
+def named(name: str, end: Ending) -> Ending:
+    """An ending that says whose it was."""
+    if end.reason == "finished" or end.message.startswith(name):
+        return end
+    return replace(end, message=f"{name}: {end.message}" if end.message else name)
+
+
+def _badness(end: Ending | None) -> int:
+    """One that died may have made the others fail; one that finished may not have."""
+    assert end is not None
+    return {"oom": 0, "crashed": 1, "finished": 3}.get(end.reason, 2)

@@ -1,0 +1,148 @@
+"""One member of a trial as planned: a process tree that is started, watched and measured together with the others.
+
+Pure. What can only be known when the trial starts (free ports, the GPUs that it got) is filled in by `placed`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from monitors.gpu import Device
+from soak.record import redaction
+from workloads.protocol.order import TrialSpec
+
+Protocol = Literal["wire", "none"]
+HELLO, ALIVE, PORT = "hello", "alive", "port"
+URL = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::(?:[0-9]{1,5}|\{(?:[^{}]+\.)?port\}))?(?:/\S*)?")
+READY = f'"{ALIVE}", "{PORT}", or a URL such as "http://127.0.0.1:{{port}}/health"'
+"""What a config may ask of a command before the next member is started."""
+WORKER = "worker"
+"""Name of the one member of a trial that names none."""
+_PLACE = re.compile(r"\{(?:(?P<member>[^{}]+)\.)?port\}")
+Ports = Mapping[str, int]
+"""Free ports of 127.0.0.1, by the name of the member they were chosen for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process tree of a trial: what is started, and what its end and its memory mean."""
+
+    name: str = WORKER
+    argv: tuple[str, ...] = ()
+    """The command; empty for soak's own worker, which is given `spec`."""
+    spec: TrialSpec | None = None
+    """The order of a worker."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = ""
+    """Folder that a command runs in; empty for that of soak."""
+    devices: tuple[Device, ...] = ()
+    """The GPUs that it has; none on the processor, and before its trial begins."""
+    needs: int = 1
+    """GPUs that it gets where its trial gets any."""
+    protocol: Protocol = "wire"
+    ready: str = HELLO
+    """What the next member waits for: hello (a worker says that it runs), alive, port (its own port listens), or a URL
+    that answers."""
+    judged: bool = True
+    """Whether its memory counts for the verdict."""
+    ends_trial: bool = True
+    """Whether the trial ends when it has finished. One that dies ends it always."""
+    python: str = ""
+    """Interpreter of a worker; empty for soak's own."""
+    sandbox: bool = True
+    """Whether a worker is held to what it may write and read. A command never is."""
+    port: int | None = None
+    """A free port of 127.0.0.1, chosen when the trial starts."""
+
+    @property
+    def speaks_wire(self) -> bool:
+        """Whether it tells by itself how it goes."""
+        return self.protocol == "wire"
+
+    def planned(self) -> tuple[Any, ...]:
+        """What it is, as far as trials must agree on it to be compared. Made of JSON values."""
+        order = [self.spec.workload, dict(self.spec.options)] if self.spec else []
+        return (self.name, list(self.argv), *order)
+
+    def asks_for_port(self) -> bool:
+        """Whether it is to have one of its own."""
+        return self.ready == PORT or None in {found["member"] for found in _PLACE.finditer(self._text())}
+
+    def asks_of(self) -> set[str]:
+        """Members whose ports it is told."""
+        return {found["member"] for found in _PLACE.finditer(self._text())} - {None}
+
+    def _text(self) -> str:
+        """Everything that may hold `{port}` or `{NAME.port}`."""
+        options = json.dumps(self.spec.options, ensure_ascii=False) if self.spec else ""
+        return "\n".join((*self.argv, *self.env.values(), self.ready, options))
+
+    def placed(self, ports: Ports, devices: Sequence[Device] = (), environ: Mapping[str, str] | None = None) -> Member:
+        """It, with its ports and its GPUs.
+
+        Args:
+            ports: of every member that asks for one.
+            devices: that it has.
+            environ: what makes it see these alone.
+        """
+        put = self._putting(ports)
+        spec = self.spec
+        if spec is not None:
+            spec = replace(spec, device="cuda" if devices else "cpu", options=_filled(spec.options, put))
+        return replace(
+            self, spec=spec, argv=tuple(map(put, self.argv)), ready=put(self.ready), devices=tuple(devices),
+            env={**{name: put(value) for name, value in self.env.items()}, **(environ or {})},
+            port=ports.get(self.name),
+        )  # fmt: skip
+
+    def _putting(self, ports: Ports) -> Callable[[str], str]:
+        return lambda text: _PLACE.sub(lambda found: str(ports[found["member"] or self.name]), text)
+
+    def facts(self, conceal: Callable[[str], str] = str) -> dict[str, Any]:
+        """What the record says of it. conceal: takes out of a word what must not be told."""
+        return {
+            "name": self.name, "protocol": self.protocol, "judged": self.judged, "ends_trial": self.ends_trial,
+            "command": [conceal(word) for word in self.argv], "ready": self.ready, "cwd": self.cwd,
+            "env": redaction.environment(self.env), "python": self.python,
+            "workload": self.spec.workload if self.spec else "", "devices": [asdict(one) for one in self.devices],
+        }  # fmt: skip
+
+
+def _filled(value: Any, put: Callable[[str], str]) -> Any:
+    """An option, whatever it is made of, with every text filled in."""
+    if isinstance(value, str):
+        return put(value)
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, put) for key, inner in value.items()}
+    return [_filled(inner, put) for inner in value] if isinstance(value, list) else value
+
+
+def ranks_of(member: Member, count: int, tensorflow: bool) -> tuple[Member, ...]:
+    """A member as `count` ranks that find each other: by RANK and the like, or by TF_CONFIG.
+
+    The ports stand in their environments as `{NAME.port}`, to be filled in when the trial starts.
+    """
+    names = [f"rank {rank} of {count}" for rank in range(count)]
+    return tuple(
+        replace(member, name=name, env={**member.env, **(_cluster if tensorflow else _group)(names, rank)})
+        for rank, name in enumerate(names)
+    )
+
+
+def _group(names: Sequence[str], rank: int) -> dict[str, str]:
+    """As `torch.distributed` reads it (init_method env://)."""
+    return {
+        "RANK": str(rank), "WORLD_SIZE": str(len(names)), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(len(names)),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{{{names[0]}.port}}",
+    }  # fmt: skip
+
+
+def _cluster(names: Sequence[str], rank: int) -> dict[str, str]:
+    """As `tf.distribute.MultiWorkerMirroredStrategy` reads it."""
+    workers = [f"127.0.0.1:{{{name}.port}}" for name in names]
+    cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
+    return {"RANK": str(rank), "WORLD_SIZE": str(len(names)), "TF_CONFIG": json.dumps(cluster)}

@@ -1,0 +1,60 @@
+"""Planted fault: one of several ranks never frees what it allocates; all of them sum up a tensor after each step."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from workloads.planted import Planted
+from workloads.protocol.contract import Setup
+
+FRAMEWORKS = ("torch",)
+MODES = ("train", "infer")
+DEVICES = ("cpu",)
+LOOPBACK = "lo"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Who leaks, and how fast."""
+
+    rank: int = 1
+    """The one that leaks; -1 for none."""
+    mib_per_second: float = 1.0
+    """Leaked; Python and the framework know nothing of it."""
+    timeout: float = 600.0
+    """Seconds that a rank waits for the others in a sum."""
+
+
+class _Planted(Planted):
+    def __init__(self, setup: Setup, options: Options) -> None:
+        import torch
+        from torch import distributed
+
+        super().__init__(setup, options)
+        # The ranks are of this machine: nobody need know its name.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
+        distributed.init_process_group("gloo", timeout=timedelta(seconds=options.timeout))
+        self._distributed = distributed
+        self._leaks = distributed.get_rank() == options.rank
+        self._sum: Any = torch.zeros(1024)
+
+    def after_step(self, value: float, step: int, seconds: float) -> float:
+        self._sum.fill_(float(step))
+        self._distributed.all_reduce(self._sum)
+        if self._leaks:
+            self._hoard.grow_to(self._options.mib_per_second * 2**20 * seconds)
+        return value
+
+
+def build(setup: Setup, options: Options) -> Planted:
+    """The model with this planted beside it.
+
+    Raises:
+        ValueError: there are no ranks.
+    """
+    if "RANK" not in os.environ:
+        raise ValueError("fault_rank_leak needs a trial of several ranks, such as ranks = 2")
+    return _Planted(setup, options)
