@@ -21,7 +21,7 @@ import time
 kept, began = [], time.monotonic()
 while (left := began + {seconds} - time.monotonic()) > 0:
     while len(kept) * 4096 < (time.monotonic() - began) * {rate}:
-        kept.append(b"x" * 4063)
+        kept.append(bytes([len(kept) % 256]) * 4063)
     time.sleep(0.01)
 """
 C_LEAK = """
@@ -165,6 +165,7 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
         (("--cwd", "/absent", "--", "true"), "expected a folder that exists"),
         (("--env", "A", "--", "true"), "expected NAME=VALUE"),
         (("--ranks", "0", "--", "true"), "ranks"),
+        (("--stop-on-leak", "--", "true"), "expected --duration too"),
     ],
 )
 def test_what_cannot_be_soaked_is_told_in_one_line(soak: Any, words: tuple[str, ...], said: str) -> None:
