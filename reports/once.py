@@ -12,7 +12,7 @@ from reports.record import RunInfo, RunRecord, TrialInfo
 
 
 class ReadOnce:
-    """A `RunRecord` over another that does not change meanwhile. Series of long trials are not kept: they are large."""
+    """A `RunRecord` over another that does not change meanwhile. Series themselves are not kept: they are large."""
 
     def __init__(self, record: RunRecord) -> None:
         self._record = record

@@ -9,7 +9,7 @@ import ctypes
 import os
 import resource
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from monitors.model import Roots
@@ -20,10 +20,13 @@ from monitors.units import format_value
 from soak.doctor.finding import Diagnosis, Status
 from soak.engine.cgroup import TrialCgroup
 from soak.plan.config import RunTable
+from workloads.worker import sandbox as landlock
 
 SMALL_SHM = 512 * 2**20
 """Bytes of shared memory below which the workers of a DataLoader may run out; containers have 64 MiB by default."""
 FEW_FILES = 4096
+_SCOPES = 6
+"""Version of Landlock from which a process may be kept from signalling others."""
 _UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
@@ -42,7 +45,22 @@ def findings(root: Path = Path("/"), runs: Path = Path("runs")) -> list[Diagnosi
         *limits({name: resource.getrlimit(kind) for name, kind in _LIMITS.items()}),
         disk(runs),
         clock(_clock_status()),
+        sandbox(landlock.abi),
     ]
+
+
+def sandbox(version: Callable[[], int]) -> Diagnosis:
+    """Can trials be kept from writing anywhere but in temporary folders? version: of Landlock, or a SandboxError."""
+    try:
+        found = version()
+    except landlock.SandboxError as error:
+        said = f"trials run without a sandbox: {error}; they may write wherever soak may"
+        advice = "Linux 5.13 or newer, with `landlock` among the names in /sys/kernel/security/lsm (boot option `lsm=`)"
+        return _found("sandbox", "warning", said, advice)
+    if found < _SCOPES:
+        said = f"trials run in a sandbox (Landlock {found}) that does not hold signals to other processes"
+        return _found("sandbox", "note", said, "Linux 6.12 or newer holds them too")
+    return _found("sandbox", "ok", f"trials run in a sandbox (Landlock {found})")
 
 
 def kernel_log(root: Path) -> Diagnosis:

@@ -16,6 +16,7 @@ from workloads.protocol.order import TOLD
 _LEAST = 6
 """Characters from which a value is looked for in any text; shorter ones stand in many words."""
 _SET = re.compile(r"(?P<key>(?:--set=)?\s*trial\b[^=]*)=(?P<value>.*)", re.DOTALL)
+_ENV = re.compile(r"(?P<key>--env=(?P<name>[^=]*))=.*", re.DOTALL)
 
 
 def is_harmless(name: str) -> bool:
@@ -39,11 +40,18 @@ def concealer(environments: Iterable[Mapping[str, str]]) -> Callable[[str], str]
 
 
 def command(words: Sequence[str], conceal: Callable[[str], str]) -> list[str]:
-    """The words of a command line, without the values that `--set` gives to variables."""
-    return [conceal(_without_env(word)) for word in words]
+    """The words of a command line, without the values that `--set` and `--env` give to variables."""
+    told, before = [], ""
+    for word in words:
+        mark = "--env=" if before == "--env" else ""
+        told.append(conceal(_without_env(mark + word).removeprefix(mark)))
+        before = word
+    return told
 
 
 def _without_env(word: str) -> str:
+    if given := _ENV.fullmatch(word):
+        return word if is_harmless(given["name"]) else f"{given['key']}={HIDDEN}"
     found = _SET.fullmatch(word)
     if found is None or "env" not in word:
         return word
@@ -89,9 +97,13 @@ def _is_clean(text: str) -> bool:
 
 
 def _tables(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
-    trials = raw.get("trial")
-    tables = [table for table in trials if isinstance(table, dict)] if isinstance(trials, list) else []
+    tables = _dicts(raw.get("trial"))
+    tables += [member for table in tables for member in _dicts(table.get("member"))]
     return [table for table in tables if isinstance(table.get("env"), dict)]
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [table for table in value if isinstance(table, dict)] if isinstance(value, list) else []
 
 
 def _variables(raw: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -149,7 +149,8 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 
 def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: ReaderHello) -> None:
-    conceal = redaction.concealer(table.env for table in loaded.trials)
+    environments = [table.env for table in loaded.trials] + [one.env for those in loaded.members for one in those]
+    conceal = redaction.concealer(environments)
     store.conceal(conceal)
     facts = {
         "run_id": folder.name,

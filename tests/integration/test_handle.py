@@ -66,7 +66,7 @@ def test_a_run_is_followed_to_its_verdict_and_read_back(here: Path) -> None:
     opened = soak.open(run.folder)
     assert (opened.verdict, opened.reason) == (run.verdict, run.reason)
     table = opened.samples(opened.trials[0].name)
-    assert table["steps"].to_pylist()[-1] > 0
+    assert any(table["steps"].to_pylist())
     assert table.schema.field("steps").metadata[b"unit"] == b"count"
     assert table["t"].null_count == 0
     with pytest.raises(soak.UsageError, match=r"no trial 'b'; expected one of: 0 'a"):

@@ -57,22 +57,3 @@ def test_a_leak_by_the_request_is_found_in_the_server_and_not_in_its_twin(soak: 
     # Both are recorded, and the server alone is judged.
     assert {series["member"] for series in leaks["series"]} >= {"server", "client"}
     assert {series["member"] for series in leaks["series"] if series["findings"]} <= {"server", ""}
-
-
-def test_a_client_must_be_led_to_a_server_that_is_there(soak: Any) -> None:
-    text = BASE.format(seconds=5) + trial("http", "x", 0)
-    for wrong, words in (
-        (
-            text.replace("http_echo", "http_ecko"),
-            "member[0].server = 'http_ecko': unknown server 'http_ecko': did you mean",
-        ),
-        (
-            text.replace("leak_bytes", "leek_bytes"),
-            "member[0].server = 'http_echo': server 'http_echo': leek_bytes_per",
-        ),
-        (text.replace("{server.port}", "{servers.port}"), "{servers.port}: expected a member that has a {port} itself"),
-        (text.replace("rate = 100", "rate = -1"), "http_client"),
-    ):
-        code, output = soak.run("check", soak.config(wrong))
-        assert code == 2, output
-        assert words in " ".join(output.split())

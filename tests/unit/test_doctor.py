@@ -19,6 +19,7 @@ from soak.doctor.finding import Diagnosis, exit_code, worst
 from soak.gpu.attribution import Attribution
 from soak.gpu.frameworks import Framework
 from soak.gpu.pipe import ReaderHello
+from workloads.worker.sandbox import SandboxError
 
 GIB = 2**30
 CARD = Device("cuda:0", "GPU-a", "A card", "0000:3b:00", 80.0 * GIB)
@@ -437,3 +438,19 @@ def test_the_clock() -> None:
     assert system.clock(0x2001).status == "ok"
     assert "not synchronised" in system.clock(0x40).message
     assert "unknown" in system.clock(None).message
+
+
+@pytest.mark.parametrize(("version", "status"), [(1, "note"), (5, "note"), (6, "ok"), (7, "ok")])
+def test_the_sandbox_of_trials(version: int, status: str) -> None:
+    found = system.sandbox(lambda: version)
+    assert (found.status, f"Landlock {version}" in found.message) == (status, True)
+
+
+def test_a_kernel_without_a_sandbox_is_told() -> None:
+    def none() -> int:
+        raise SandboxError("this kernel offers no Landlock: Function not implemented")
+
+    found = system.sandbox(none)
+    assert found.status == "warning"
+    assert "may write wherever soak may" in found.message
+    assert "5.13" in found.advice

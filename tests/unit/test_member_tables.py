@@ -159,3 +159,57 @@ def test_a_program_that_is_not_there_is_told_with_its_member(tmp_path: Path) -> 
     loaded = config.load(path)
     with pytest.raises(ConfigError, match="trial served: client: command = 'c': expected a program that exists"):
         preflight.check(loaded, make_plan(loaded))
+
+
+LOADED = """
+[[trial]]
+name = "loaded"
+[[trial.member]]
+name = "server"
+server = "http_echo"
+options = { leak_bytes_per_request = 7 }
+[[trial.member]]
+name = "client"
+workload = "http_client"
+options = { url = "http://127.0.0.1:{server.port}/" }
+stream = { sizes = [9] }
+"""
+
+
+def test_a_server_is_started_by_its_command_and_a_client_of_it_is_not_judged(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + LOADED)
+    server, client = (member.placed({"server": 4711}) for member in trial.members)
+    assert server.protocol == "none"
+    assert server.judged
+    assert server.ready == "http://127.0.0.1:4711/healthy"
+    assert "4711" in server.argv
+    assert json.loads(server.argv[-1])["leak_bytes_per_request"] == 7
+    assert client.spec is not None
+    assert not client.judged
+    assert client.needs == 0
+    assert client.spec.options == {"url": "http://127.0.0.1:4711/"}
+    assert client.spec.stream.source == "requests"
+    assert client.spec.stream.options["sizes"] == [9]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "http_echo",
+            "http_ecco",
+            r"member\[0\].server = 'http_ecco': unknown server 'http_ecco': did you mean 'http_echo'",
+        ),
+        ("leak_bytes_per_request", "leak", r"member\[0\].server = 'http_echo': .*leak = 7: unknown option"),
+        ("server.port", "sever.port", r"member\[1\]: \{sever.port\}: expected a member that has a \{port\} itself"),
+        (
+            'server = "http_echo"',
+            'server = "http_echo"\nworkload = "x"',
+            "expected either a command, a server or a workload",
+        ),
+        ('name = "loaded"', 'name = "loaded"\nstream = { sizes = [9] }', "stream = .*the trial has a member"),
+    ],
+)
+def test_what_is_wrong_with_a_server_or_its_client_is_told(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        plan(tmp_path, RUN + LOADED.replace(old, new, 1))

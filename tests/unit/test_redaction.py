@@ -114,10 +114,18 @@ def test_urls_name_no_user_password_or_token(text: str, said: str) -> None:
     assert str(UsageError(text)) == said
 
 
+def test_variables_of_members_are_hidden_too() -> None:
+    text = f'[[trial]]\n[[trial.member]]\nname = "server"\nenv = {{ KEY = "{TOKEN}", OMP_NUM_THREADS = "2" }}\n'
+    (trial,) = tomllib.loads(redaction.config(text, str))["trial"]
+    assert trial["member"] == [{"name": "server", "env": {"KEY": HIDDEN, "OMP_NUM_THREADS": "2"}}]
+
+
 def test_a_command_line_keeps_what_is_no_secret() -> None:
     words = ["run", "--set=trial.0.env.TOKEN=abc", "--set", "trial.1.env={A='b'}", "--set", "trial.0.env.OMP_NUM=2",
-             "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x"]  # fmt: skip
+             "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=qq7", "--env=A=b=c",
+             "--env", "OMP_NUM_THREADS=2"]  # fmt: skip
     assert shlex.join(redaction.command(words, str)) == shlex.join(
         ["run", "--set=trial.0.env.TOKEN=***", "--set", "trial.1.env=***", "--set", "trial.0.env.OMP_NUM=2",
-         "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x"]
+         "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=***", "--env=A=***",
+         "--env", "OMP_NUM_THREADS=2"]
     )  # fmt: skip
