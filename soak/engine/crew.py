@@ -166,6 +166,11 @@ class Crew:
         """Whether one whose end ends the trial has said its last word."""
         return any(member.done and member.plan.ends_trial for member in self._there)
 
+    def ended_unannounced(self) -> bool:
+        """Whether a program that did not say that it was done has ended the trial."""
+        ended = {state.name for state in self.states() if state.causes}
+        return any(not m.plan.speaks_wire and m.done is None and m.plan.name in ended for m in self._there)
+
     def counters(self) -> Mapping[str, float]:
         """The latest beat of the first member that beats."""
         return next((member.last_beat.values for member in self._there if member.last_beat), {})

@@ -184,6 +184,11 @@ class Recorder:
         self._pid = os.getpid()
         self._offset = clock.wall() - clock.monotonic()
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two rounds now."""
+        return self._interval * self.stretch
+
     def start(self) -> None:
         """Begin to sample."""
         self._thread.start()

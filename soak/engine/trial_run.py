@@ -14,6 +14,9 @@ from soak.engine.status import TrialStatus, share_done
 from soak.engine.trial_state import OTHER, ending_of, is_over, phase_of
 from soak.plan.plan import Trial
 
+TEARDOWN = 2.0
+"""Seconds before the end of a program that ended by itself, at least, of which nothing is judged: it may have let go of
+its memory already, and nobody says when it began to."""
 MEMORY = "anonymous_bytes"
 """The series that progress shows and estimates, and that a memory limit is held against where no cgroup holds it."""
 
@@ -103,6 +106,13 @@ class TrialRun:
             self._until = now
             self._around.recorder.leave(self.trial.index, self._stepped(now))
 
+    def _judged_until(self) -> float | None:
+        """Seconds of the trial up to which its samples tell of its work; None for all of them."""
+        if self._until is None or self._stop or not self._crew.ended_unannounced():
+            return None
+        seconds = self._until - self.started
+        return seconds - min(seconds / 2, max(TEARDOWN, 2 * self._around.recorder.interval))
+
     def _stepped(self, now: float) -> float | None:
         """Until when it worked: a sole worker says so itself."""
         return self._until or now if self.trial.supervised else self._crew.sole.stepped(now)
@@ -174,6 +184,7 @@ class TrialRun:
         body: dict[str, Any] = {
             "state": "ended", "started": self.started_wall, "seconds": seconds,
             "stepped": None if stepped is None else stepped - self.started,
+            "judged_until": self._judged_until(),
             "end_reason": end.reason, "end_message": end.message, "last_values": dict(self._crew.counters()),
         }  # fmt: skip
         self._around.ledger.trial(self.trial, body)

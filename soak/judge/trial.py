@@ -97,7 +97,7 @@ def _broke(record: Record, trial: TrialInfo) -> Event | None:
 
 def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> tuple[list[Series], list[Series]]:
     """What is judged, and series of single processes: what was sampled before the device broke."""
-    end = broke.t if broke else math.inf
+    end = min(broke.t if broke else math.inf, math.inf if trial.judged_until is None else trial.judged_until)
     asked = [s for s in record.series(trial.index) if s.metric.judged or s.metric.name == PROCESS]
     known = [part for s in asked if len((part := s.part(slice(0, int(s.t.searchsorted(end))))).t)]
     return condensed(s for s in known if s.metric.judged), condensed(s for s in known if not s.metric.judged)

@@ -121,14 +121,14 @@ def _filled(value: Any, put: Callable[[str], str]) -> Any:
     return [_filled(inner, put) for inner in value] if isinstance(value, list) else value
 
 
-def ranks_of(member: Member, count: int, tensorflow: bool) -> tuple[Member, ...]:
+def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
     """A member as `count` ranks that find each other: by RANK and the like, or by TF_CONFIG.
 
     The ports stand in their environments as `{NAME.port}`, to be filled in when the trial starts.
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
     return tuple(
-        replace(member, name=name, env={**member.env, **(_cluster if tensorflow else _group)(names, rank)})
+        replace(member, name=name, env={**member.env, **(_cluster if tf_config else _group)(names, rank)})
         for rank, name in enumerate(names)
     )
 

@@ -1,4 +1,7 @@
-"""Planted fault: one of several ranks never frees what it allocates; all of them sum up a tensor after each step."""
+"""Planted fault: one of several ranks never frees what it allocates.
+
+After each step all of them sum up a tensor, so that one that is gone or stuck holds up the others.
+"""
 
 from __future__ import annotations
 
