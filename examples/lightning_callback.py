@@ -48,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=10**9)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     data = torch.utils.data.TensorDataset(torch.randn(640, 64), torch.randn(640, 1))
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=options.steps, max_epochs=-1, logger=False, enable_checkpointing=False,

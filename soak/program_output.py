@@ -12,6 +12,7 @@ from rich.console import Console
 from monitors.text import file_name
 from reports.console import words
 from soak.engine.lifecycle import Ending
+from soak.engine.member import log_name
 from soak.engine.status import TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
@@ -85,8 +86,10 @@ class ProgramOutput:
         logs = self._logs.get(trial.index)
         if logs is None:
             return
-        for path in sorted((self._folder / "trials" / file_name(trial.name)).glob("*.log")):
+        folder, several = self._folder / "trials" / file_name(trial.name), len(trial.members) > 1
+        for member in trial.members:
+            path = folder / log_name(member, several)
             log = logs.setdefault(path, _Followed(path))
-            name = f"{path.stem}: " if len(trial.members) > 1 else ""
             for line in log.lines(last):
-                self._console.print(words((f"{name}{line}", "")), highlight=False, soft_wrap=True)
+                said = f"{member.name}: {line}" if several else line
+                self._console.print(words(said), highlight=False, soft_wrap=True)

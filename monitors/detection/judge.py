@@ -87,12 +87,20 @@ def judge(
     """
     chosen = settings or JudgeSettings()
     known, asked = limits or {}, names()
+    apart = {one.metric.name for one in series if one.member or one.device}
     findings = []
     for one in series:
         if one.metric.judged:
             limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
+            if one.metric.name in apart and not (one.member or one.device) and _of_each(one.metric.layer or ""):
+                limit = None
             findings += [named(_judged(name, one, chosen, limit), processes) for name in asked]
     return conclude(findings)
+
+
+def _of_each(layer: str) -> bool:
+    """Whether a limit of that layer holds for each device or process: a sum of several does not run into it."""
+    return layer.startswith("gpu_") or layer == "fds"
 
 
 def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | None) -> Finding:

@@ -27,6 +27,8 @@ class BeatReader:
         Those come as `metric{N}`, where N is the place of the device among those that the worker sees.
         """
         values = self.read(target)
+        if not values:
+            return []
         found = []
         for spec in specs:
             if spec.name in values:

@@ -88,7 +88,7 @@ def _until(trial: Trial) -> str:
         f"{format_duration(spec.stream_time)} of stream" if spec.stream_time else "",
         f"{spec.steps} steps" if spec.steps else "",
     ]
-    return " or ".join(filter(None, limits))
+    return " or ".join(filter(None, limits)) or "it ends"
 
 
 def _length(plan: tuple[Trial, ...], parallel: int) -> str:

@@ -68,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
     command = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not command:
         raise UsageError("soak exec: expected a command, such as: soak exec -- python train.py")
+    if options.stop_on_leak and options.duration is None:
+        raise UsageError("--stop-on-leak: expected --duration too: the alarm looks at shares of the time it is to run")
     tables = tables_of(options, command)
 
     def load() -> config.Config:

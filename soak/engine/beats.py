@@ -8,6 +8,7 @@ not counts.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -40,6 +41,10 @@ _SENDER = re.compile(r"[0-9a-f-]{1,60}")
 _LARGEST = 1e18
 _LONGEST_FOLDER = 100
 """Bytes: the kernel takes 107 of the path of a socket."""
+
+_PREFIX, _SOCKET = "soak-beat-", "beat"
+_MOST_LEFT = 100
+"""Folders that are looked at, whether they were left behind."""
 
 Heard = wire.Beat | wire.Done | wire.Note
 
@@ -81,7 +86,7 @@ class Beats:
         self._private = ""
         try:
             self._private = _private_folder(folder)
-            self._path = f"{self._private}/beat"
+            self._path = f"{self._private}/{_SOCKET}"
             self._socket.bind(self._path)
         except OSError as error:
             self.close()
@@ -213,11 +218,22 @@ _OWN = frozenset({"step", "steps", "loss"})
 
 def _private_folder(parent: Path | None) -> str:
     """A new one that only this user may enter, with a path that is short enough for a socket in it."""
-    made = tempfile.mkdtemp(prefix="soak-beat-", dir=parent)
-    if len(os.fsencode(made)) <= _LONGEST_FOLDER:
-        return made
-    os.rmdir(made)  # noqa: PTH106  (as it was made)
-    return tempfile.mkdtemp(prefix="soak-beat-", dir="/tmp")
+    made = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    if len(os.fsencode(made)) > _LONGEST_FOLDER:
+        os.rmdir(made)  # noqa: PTH106  (as it was made)
+        made = tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp")
+    _clear_beside(Path(made))
+    return made
+
+
+def _clear_beside(made: Path) -> None:
+    """Remove what supervisors that were killed have left: folders of ours with a socket that nobody listens to."""
+    for folder in itertools.islice(made.parent.glob(f"{_PREFIX}*"), _MOST_LEFT):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+            try:
+                asking.connect(str(folder / _SOCKET))
+            except ConnectionRefusedError:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checked(data: bytes) -> dict[str, Any] | None:

@@ -46,8 +46,18 @@ class Home:
 
 @cache
 def _measured() -> frozenset[str]:
-    """Names that soak gives to what it measures itself."""
-    return frozenset(catalog.all_specs())
+    """Names that soak gives to what it measures itself; what only a program can count is not among them."""
+    counted = (spec for name in _COUNTS for spec in catalog.load(name).specs if spec.counter and spec.unit == "count")
+    return frozenset(catalog.all_specs()) - {spec.name for spec in counted}
+
+
+_COUNTS = ("worker_progress", "worker_requests")
+"""Samplers of what a program counts of its own work: frames, requests."""
+
+
+def log_name(member: Member, several: bool) -> str:
+    """Of the file, in the folder of its trial, that holds what it prints. several: whether it has others beside it."""
+    return f"{file_name(member.name)}.log" if several else "worker.log"
 
 
 class MemberProcess:
@@ -91,19 +101,15 @@ class MemberProcess:
 
     def _open(self, home: Home, opened: contextlib.ExitStack, now: float) -> None:
         home.folder.mkdir(parents=True, exist_ok=True)
-        self.log = WorkerLog(home.folder / self.log_name(home))
+        self.log = WorkerLog(home.folder / log_name(self.member, home.several))
         opened.callback(self.log.close)
         self._beats: Beats | None = None
         if not self.member.speaks_wire:
             self._beats = Beats(refused=_measured())
             opened.callback(self._beats.close)
 
-    def log_name(self, home: Home) -> str:
-        """Of the file that holds what it prints."""
-        return f"{file_name(self.member.name)}.log" if home.several else "worker.log"
-
     def _logs(self, home: Home) -> Iterable[str]:
-        return (self.log_name(home),)
+        return (log_name(self.member, home.several),)
 
     def _command(self, home: Home) -> list[str]:
         """Held at its first breath where it has to be in a cgroup before it allocates anything."""

@@ -8,7 +8,7 @@ from typing import Any
 from monitors.estimate import RunningRate
 from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
-from soak.engine.lifecycle import Ending
+from soak.engine.lifecycle import OVER_MEMORY, Ending
 from soak.engine.limits import Limits
 from soak.engine.status import TrialStatus, share_done
 from soak.engine.trial_state import OTHER, ending_of, is_over, phase_of
@@ -82,8 +82,10 @@ class TrialRun:
     def _decide(self, stop: str, now: float) -> None:
         self._stop = self._stop or stop or self._reason_to_stop(now)
         for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        # A client that outlives its server counts errors that are none.
+        clients = for_all != OVER_MEMORY and any(not member.plan.judged for member in self._crew.running)
         for member in self._crew.running:
-            member.decide(now, for_all)
+            member.decide(now, "" if clients and member.plan.judged else for_all)
 
     def _reason_to_stop(self, now: float) -> str:
         """Why all of it is to end; empty while it is not."""

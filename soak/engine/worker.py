@@ -11,7 +11,7 @@ from pathlib import Path
 
 import workloads
 from soak.engine.channel import Intake
-from soak.engine.member import Heard, Home, MemberProcess
+from soak.engine.member import Heard, Home, MemberProcess, log_name
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
 from soak.plan.interpreter import environ_for
@@ -65,10 +65,10 @@ class Worker(MemberProcess):
         os.set_blocking(self._fd, False)
 
     def _stacks_name(self, home: Home) -> str:
-        return f"{self.log_name(home).removesuffix('.log')}.stacks.txt" if home.several else "stacks.txt"
+        return f"{log_name(self.member, True).removesuffix('.log')}.stacks.txt" if home.several else "stacks.txt"
 
     def _logs(self, home: Home) -> Iterable[str]:
-        return (self.log_name(home), self._stacks_name(home))
+        return (log_name(self.member, home.several), self._stacks_name(home))
 
     def _command(self, home: Home) -> list[str]:
         return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd)]

@@ -18,7 +18,7 @@ class Asking(Protocol):
 
     @property
     def framework(self) -> Sequence[str] | str:
-        """torch, tensorflow, or none."""
+        """In which the model is written: of `workloads.frameworks`."""
 
     @property
     def mode(self) -> Sequence[str] | str:
@@ -26,7 +26,7 @@ class Asking(Protocol):
 
     @property
     def execution(self) -> Sequence[str] | str:
-        """How the framework runs it."""
+        """How it is run: of `workloads.executions`."""
 
 
 def combinations(path: Path, key: str, table: Asking) -> list[tuple[str, str, str]]:
@@ -40,12 +40,13 @@ def combinations(path: Path, key: str, table: Asking) -> list[tuple[str, str, st
     modes = as_tuple(table.mode)
     found: list[tuple[str, str, str]] = []
     for framework in _frameworks(path, f"{key}.framework", table):
-        for execution in _executions(path, f"{key}.execution", table, framework):
+        wanted = _executions(path, f"{key}.execution", table, framework)
+        for execution in wanted:
             has = executions.find(framework, execution).MODES
             if wrong := [mode for mode in modes if mode not in has]:
                 expected = f"expected {' or '.join(has)} with execution {execution!r} of {framework}"
                 raise ConfigError(path, f"{key}.mode", wrong[0], expected)
-        found += list(product((framework,), modes, _executions(path, f"{key}.execution", table, framework)))
+        found += list(product((framework,), modes, wanted))
     return found
 
 

@@ -184,7 +184,7 @@ _OF_A_WORKLOAD = {
 _SAYS_NOTHING: Mapping[str, set[str]] = {
     "workload": {"cwd"},
     "command": _OF_A_WORKLOAD,
-    "member": _OF_A_WORKLOAD - {"stream"} | {"ranks", "cwd"},
+    "member": _OF_A_WORKLOAD | {"ranks", "cwd"},
 }
 _BELONGS = {"ranks": "belongs to a workload or a command", "cwd": "belongs to a command"}
 """Keys of a trial that have no meaning for what it is made of."""

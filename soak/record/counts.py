@@ -50,7 +50,7 @@ class Counts:
         # A program that speaks no protocol may count all the same, with soak.beat().
         if info is not None and (info.protocol == "wire" or self._stepped(member)):
             return self._own(member)
-        speaking = [name for name, other in self._members.items() if other.protocol == "wire"]
+        speaking = [name for name, other in self._members.items() if other.protocol == "wire" or self._stepped(name)]
         speaking.sort(key=lambda name: (not self._stepped(name), not self._members[name].judged))
         return self._own(speaking[0]) if speaking else (None, {})
 

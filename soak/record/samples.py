@@ -1,4 +1,4 @@
-"""The samples of a trial as one Arrow table. Needs NumPy and pyarrow: for short-lived processes and for users."""
+"""The samples of a trial side by side, as one Arrow table. Needs NumPy: for short-lived processes, and for users."""
 
 from __future__ import annotations
 

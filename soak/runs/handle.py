@@ -6,7 +6,9 @@ is started either: what the run tells is read while somebody waits for it or ask
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import subprocess
 import tempfile
@@ -149,13 +151,14 @@ class Run:
 
         Ctrl-C ends the run cleanly, with a report, and then is raised; a second one does not wait for the report.
         """
-        while True:
-            while self._unread:
-                yield self._unread.popleft()
-            if self._reader.ended:
-                break
-            self._patiently(_SLICE)
-        self._reap()
+        with self._ended_by_ctrl_c():
+            while True:
+                while self._unread:
+                    yield self._unread.popleft()
+                if self._reader.ended:
+                    break
+                self._take(_SLICE)
+            self._reap()
 
     def wait(self, timeout: float | None = None) -> str:
         """The verdict, once the run has ended and its report is written. Ctrl-C is as in `events`.
@@ -165,13 +168,14 @@ class Run:
         Raises:
             TimeoutError: it goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._reader.ended:
-            left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
-            if left < 0:
-                raise TimeoutError(f"the run {self.name} goes on after {timeout:g} s")
-            self._patiently(left)
-        self._reap()
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        with self._ended_by_ctrl_c():
+            while not self._reader.ended:
+                left = deadline - time.monotonic()
+                if left < 0:
+                    raise TimeoutError(f"the run {self.name} goes on after {timeout:g} s")
+                self._take(min(_SLICE, left))
+            self._reap()
         return self.verdict or "error"
 
     def stop(self) -> None:
@@ -193,9 +197,10 @@ class Run:
 
     # ---- reading
 
-    def _patiently(self, timeout: float) -> None:
+    @contextlib.contextmanager
+    def _ended_by_ctrl_c(self) -> Iterator[None]:
         try:
-            self._take(timeout)
+            yield
         except KeyboardInterrupt:
             self._end()
             raise

@@ -49,6 +49,10 @@ class Runs:
         """trials: name, device and MiB a second."""
         text = HEAD.format(seconds=seconds, parallel=parallel)
         text += "".join(TRIAL.format(name=name, device=device, rate=rate) for name, device, rate in trials)
+        return self.start_config(text)
+
+    def start_config(self, text: str) -> subprocess.Popen[str]:
+        """A whole config."""
         config = self.folder / "gpu.toml"
         config.write_text(text)
         command = [sys.executable, "-P", "-m", "soak", "run", str(config), "--out", str(self.folder / "runs")]
@@ -104,6 +108,37 @@ def test_a_leak_of_device_memory_is_found_and_its_clean_twin_passes(runs: Runs) 
     (told,) = [e for e in report["events"] if e["kind"] == "unsupported" and "cuda:0" not in e["message"]][:1]
     assert "ECC" in told["message"]
     assert {"gpu_attribution"} <= kinds(report, None)
+
+
+MEMBERS = """
+[[trial]]
+name = "two"
+device = "auto"
+"""
+MEMBER = """
+[[trial.member]]
+name = "{name}"
+workload = "fault_device_native"
+framework = "torch"
+options = {{ mib_per_second = {rate} }}
+"""
+
+
+def test_each_member_has_a_card_of_its_own_and_the_leak_is_found_on_its(runs: Runs) -> None:
+    runs.stub.scenario.cards = [Card(), Card()]
+    runs.stub.scenario.write()
+    text = HEAD.format(seconds=14, parallel=1) + MEMBERS
+    text += MEMBER.format(name="still", rate=0.0) + MEMBER.format(name="leaks", rate=64.0)
+    out, _ = runs.start_config(text).communicate(timeout=PATIENCE)
+    report = runs.report()
+    (found,) = report["trials"]
+    assert (found["device"], found["end_reason"]) == ("cuda:0,cuda:1", "finished"), out
+    assert (found["verdict"], found["layer"]) == ("leak", "gpu_process"), out
+    assert found["reason"].startswith("leaks: gpu_process")
+    held = {
+        s["member"]: s["device"] for s in found["series"] if s["name"].startswith("gpu_process_bytes") and s["member"]
+    }
+    assert held == {"still": "cuda:0", "leaks": "cuda:1"}
 
 
 def test_trouble_of_a_card_makes_its_trial_invalid_and_no_other(runs: Runs) -> None:

@@ -66,7 +66,7 @@ def test_a_run_is_followed_to_its_verdict_and_read_back(here: Path) -> None:
     opened = soak.open(run.folder)
     assert (opened.verdict, opened.reason) == (run.verdict, run.reason)
     table = opened.samples(opened.trials[0].name)
-    assert table["steps"].to_pylist()[-1] > 0
+    assert any(table["steps"].to_pylist())
     assert table.schema.field("steps").metadata[b"unit"] == b"count"
     assert table["t"].null_count == 0
     with pytest.raises(soak.UsageError, match=r"no trial 'b'; expected one of: 0 'a"):
@@ -150,6 +150,51 @@ def test_a_supervisor_that_is_killed_is_an_error_that_says_so() -> None:
     assert run.report is None
 
 
+LEAKY = """
+import time, soak
+losses = []
+for step in range(10**6):
+    losses.append(bytearray(b"x" * 20000))
+    time.sleep(0.002)
+    soak.beat(step=step, loss=0.5, frames=2, tokens=100)
+"""
+
+
+def test_a_program_is_soaked_from_outside_with_its_steps_and_doses(here: Path) -> None:
+    (here / "leaky.py").write_text(LEAKY)
+    run = soak.exec(
+        [sys.executable, "leaky.py"], duration=15, sample_interval="0.1 s", name="leaky", progress=False,
+        env={"PYTHONPATH": str(STUBS.parents[2])},
+    )  # fmt: skip
+    assert run.wait() == "leak", run.reason
+    assert run.report is not None
+    trial = run.report["trials"][0]
+    assert trial["rate"]["per_step"] == pytest.approx(20_057, rel=0.1)
+    table = soak.open(run.folder).samples(0)
+    steps, frames, tokens = (
+        next(value for value in reversed(table[name].to_pylist()) if value is not None)
+        for name in ("steps", "frames", "program_value{tokens}")
+    )
+    assert (frames, tokens) == (2 * steps, 100 * steps)
+    found = soak.analyze(run.folder)
+    assert (found.verdict, found.layer) == ("leak", trial["layer"])
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        (["no-such-program"], {}, "no-such-program"),
+        ([], {}, "expected a list of words"),
+        ("python train.py", {}, "expected a list of words"),
+        (["true"], {"durashun": 3}, "--durashun"),
+        (["true"], {"duration": "soon"}, "soon"),
+    ],
+)
+def test_what_cannot_be_soaked_is_raised(command: Any, options: Any, said: str) -> None:
+    with pytest.raises(soak.UsageError, match=said):
+        soak.exec(command, progress=False, **options)
+
+
 PROGRAM = """
 import os, signal, sys, json
 import soak
@@ -175,11 +220,13 @@ def start(program: str) -> tuple[subprocess.Popen[str], int, Path]:
 
 def test_ctrl_c_in_the_program_ends_the_run_cleanly() -> None:
     process, pid, folder = start(PROGRAM)
-    wait_for(lambda: (folder / FILE).exists())
+    assert process.stderr is not None
+    # The second of these is said while it is waited for.
+    said = [process.stderr.readline() for _ in range(2)]
+    assert str(folder) in said[0]
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=PATIENCE)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out == "interrupted inconclusive\n"
-    assert str(folder) in errors
     assert (folder / "report.json").exists()
     assert ended(pid)
 

@@ -256,6 +256,22 @@ def test_the_socket_is_private_short_and_goes(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
+def test_what_a_killed_supervisor_left_goes_and_what_is_listened_to_stays(tmp_path: Path) -> None:
+    code = (
+        f"import os, pathlib\nfrom soak.engine.beats import Beats\nBeats(pathlib.Path({str(tmp_path)!r}))\nos._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / "soak-beat-new").mkdir()
+    first, second = Beats(tmp_path), Beats(tmp_path)
+    assert not left.exists()
+    assert (tmp_path / "soak-beat-new").exists(), "it may be about to be used"
+    for one in (first, second):
+        send(one, body(steps=7))
+        assert only_beat(one)["steps"] == 7
+        one.close()
+
+
 def test_a_folder_that_is_none_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(SoakError, match=r"nowhere.*soak\.beat"):
         Beats(tmp_path / "nowhere")

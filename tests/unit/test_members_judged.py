@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitors.detection.judge import judge
+from monitors.detection.series import Series
 from monitors.model import MetricSpec, Sample
 from reports import document
 from soak.judge.trial import judge_one, look, settings_of
@@ -213,3 +215,11 @@ def test_the_report_holds_every_series_of_every_member_once(tmp_path: Path) -> N
     names = [one["name"] for one in body["trials"][0]["series"]]
     assert len(names) == len(set(names)) == 8
     assert {one["member"] for one in body["trials"][0]["series"]} == {"", "rank 0 of 2", "rank 1 of 2"}
+
+
+def test_a_sum_over_devices_does_not_run_into_the_limit_of_one() -> None:
+    t = np.arange(ROUNDS) * 1.0
+    parts = [Series(ON_GPU, "", t, noisy(1 + i, LEAK), t, device=f"cuda:{i}") for i in (0, 1)]
+    whole = Series(ON_GPU, "", t, parts[0].values + parts[1].values, t)
+    found = judge([*parts, whole], limits={"gpu_process": 1e9}).findings
+    assert [f.hours_to_exhaustion is not None for f in found] == [True, True, False]

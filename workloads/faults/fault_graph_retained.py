@@ -12,9 +12,11 @@ from workloads.models import recurrent
 from workloads.planted import FRAMEWORKS
 from workloads.protocol.contract import Setup, Workload
 
-__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 MODES = ("infer",)
+EXECUTIONS = ("eager", "graph")
+"""In these the history of every step was seen to stay."""
 
 
 @dataclass(frozen=True)

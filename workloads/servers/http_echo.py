@@ -91,7 +91,7 @@ def main() -> None:
     given = parser.parse_args()
     uvicorn.run(
         Echo(Options(**given.options)), host="127.0.0.1", port=given.port,
-        log_level="warning", access_log=False, lifespan="off",
+        log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         workload: Workload = module.build(setup_of(spec), options)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a workload is contained here)
         return _ended("broken", error)
-    pipe.send(wire.Ready({**environment(), "device": spec.device, **runtime.environment()}))
+    facts = {**environment(), "framework": spec.framework, "device": spec.device}
+    pipe.send(wire.Ready({**facts, **runtime.environment()}))
     drive = Drive(spec, source, workload, pipe, stop)
     try:
         return drive.run()

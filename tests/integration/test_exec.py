@@ -1,0 +1,188 @@
+"""`soak exec`: any program, soaked from outside. What it leaks is planted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soak.record.store import FILE, Store
+from tests.integration.test_members import events, members_of, only_trial, recorded
+from tests.patience import PATIENCE
+
+LEAK = """
+import time
+kept, began = [], time.monotonic()
+while (left := began + {seconds} - time.monotonic()) > 0:
+    while len(kept) * 4096 < (time.monotonic() - began) * {rate}:
+        kept.append(bytes([len(kept) % 256]) * 4063)
+    time.sleep(0.01)
+"""
+C_LEAK = """
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+int main(void) {
+    double began = now();
+    for (long done = 0; now() - began < 60; usleep(1000))
+        for (; done * 1040 < (now() - began) * 2097152; done++) memset(malloc(1024), 1, 1024);
+    return 0;
+}
+"""
+FLAT = 'for i in $(seq 1200); do x="abc$i"; sleep 0.05; done'
+RATE = 2 * 2**20
+"""Planted, in bytes a second."""
+
+
+def executed(soak: Any, *words: object) -> tuple[int, str]:
+    code, output = soak.run("exec", "--sample-interval", "0.5s", *words)
+    return int(code), str(output)
+
+
+def growth(soak: Any) -> float:
+    """Bytes a second, as the report has it for the layer that it names."""
+    found = only_trial(soak)
+    findings = [f for series in found["series"] for f in series["findings"] if series["layer"] == found["layer"]]
+    return float(max(f["rate_per_hour"] for f in findings if f["rate_per_hour"] is not None)) / 3600
+
+
+def test_a_python_program_that_keeps_what_it_makes_leaks_at_its_rate(soak: Any) -> None:
+    code, output = executed(soak, "--", sys.executable, "-c", LEAK.format(seconds=60, rate=RATE))
+    assert (only_trial(soak)["verdict"], code) == ("leak", 1), output
+    assert growth(soak) == pytest.approx(RATE, rel=0.1), output
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_c_program_that_frees_nothing_leaks_at_its_rate(soak: Any, tmp_path: Path) -> None:
+    (tmp_path / "leak.c").write_text(C_LEAK)
+    subprocess.run(["cc", "-O0", "-o", "leak", "leak.c"], cwd=tmp_path, check=True)
+    code, output = executed(soak, "--", "./leak")
+    assert (only_trial(soak)["verdict"], code) == ("leak", 1), output
+    assert growth(soak) == pytest.approx(RATE, rel=0.1), output
+
+
+def test_a_shell_loop_that_keeps_nothing_passes(soak: Any) -> None:
+    code, output = executed(soak, "--name", "loop", "--", "bash", "-c", FLAT)
+    assert (only_trial(soak)["verdict"], code) == ("pass", 0), output
+
+
+def test_a_program_that_ends_at_once_cannot_be_told(soak: Any) -> None:
+    code, output = executed(soak, "--", "true")
+    found = only_trial(soak)
+    assert (found["end_reason"], found["verdict"], code) == ("finished", "inconclusive", 3), output
+
+
+@pytest.mark.parametrize(("script", "said"), [("exit 7", "exited with status 7"), ("kill -SEGV $$", "died of SIGSEGV")])
+def test_a_program_that_fails_is_unstable_and_its_last_line_is_told(soak: Any, script: str, said: str) -> None:
+    code, output = executed(soak, "--", "bash", "-c", f"echo it went wrong; {script}")
+    found = only_trial(soak)
+    assert (found["end_reason"], found["verdict"], code) == ("crashed", "unstable", 1), output
+    assert said in found["end_message"]
+    assert "it went wrong" in found["end_message"]
+
+
+def test_it_runs_as_its_user_would_run_it(soak: Any, tmp_path: Path) -> None:
+    script = 'pwd; echo "$MINE"; cat; echo written > here; echo "told: $*"'
+    code, output = executed(
+        soak, "--show-output", "--env", "MINE=a b", "--", "bash", "-c", script, "x", "--duration", "y"
+    )
+    assert code == 3, output
+    assert (tmp_path / "here").read_text() == "written\n"
+    for line in (str(tmp_path), "a b", "told: --duration y"):
+        assert line in output.splitlines()
+    (log,) = soak.run_folder().glob("trials/*/worker.log")
+    assert "told: --duration y" in log.read_text()
+
+
+def test_a_duration_ends_it_and_all_that_it_started(soak: Any, tmp_path: Path) -> None:
+    code, output = executed(
+        soak, "--duration", "3s", "--", "bash", "-c", "sleep 1000 & (setsid sleep 1000 &) ; sleep 1000"
+    )
+    assert (only_trial(soak)["end_reason"], code) == ("finished", 3), output
+    assert not members_of(tmp_path)
+
+
+def test_a_memory_limit_ends_it(soak: Any, tmp_path: Path) -> None:
+    grow = "import time\nkept = []\nwhile True: kept.append(b'x' * 2**20); time.sleep(0.01)"
+    code, output = executed(soak, "--memory-limit", "150MiB", "--", sys.executable, "-c", grow)
+    assert only_trial(soak)["end_reason"] == "oom", output
+    assert code == 1
+    assert not members_of(tmp_path)
+
+
+def test_ctrl_c_ends_it_cleanly_with_a_report(soak: Any, tmp_path: Path) -> None:
+    process = soak.start("exec", "--", "sleep", "1000")
+    soak.wait_for(lambda: 0 in members_of(tmp_path).values())
+    soak.wait_for(lambda: list(tmp_path.glob("runs/*/trials/*/worker.log")))
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert (only_trial(soak)["end_reason"], process.returncode) == ("interrupted", 3), output
+    assert not members_of(tmp_path)
+
+
+def test_steps_that_it_counts_are_told(soak: Any) -> None:
+    beats = "import soak, time\nfor step in range(40): soak.beat(step=step); time.sleep(0.05)"
+    code, output = executed(soak, "--", sys.executable, "-c", beats)
+    assert code == 3, output
+    assert only_trial(soak)["doses"]["steps"] >= 39
+
+
+def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
+    code, output = executed(
+        soak,
+        "--show-output",
+        "--ranks",
+        "2",
+        "--",
+        "bash",
+        "-c",
+        'echo "$RANK/$WORLD_SIZE $MASTER_ADDR $MASTER_PORT"; sleep 1',
+    )
+    assert code == 3, output
+    said = sorted(line for line in output.splitlines() if "127.0.0.1" in line)
+    assert [line.split(": ")[0] for line in said] == ["rank 0 of 2", "rank 1 of 2"]
+    ranks, places = zip(*(line.split(": ")[1].split(" ", 1) for line in said), strict=True)
+    assert ranks == ("0/2", "1/2")
+    assert len(set(places)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "expected a command"),
+        (("--", "./absent"), "expected a program that exists and may be executed"),
+        (("--memory-limit", "much", "--", "true"), "memory_limit"),
+        (("--duration", "long", "--", "true"), "run.duration"),
+        (("--device", "cuda:0,cuda:0", "--", "true"), "expected each device once"),
+        (("--cwd", "/absent", "--", "true"), "expected a folder that exists"),
+        (("--env", "A", "--", "true"), "expected NAME=VALUE"),
+        (("--ranks", "0", "--", "true"), "ranks"),
+        (("--stop-on-leak", "--", "true"), "expected --duration too"),
+    ],
+)
+def test_what_cannot_be_soaked_is_told_in_one_line(soak: Any, words: tuple[str, ...], said: str) -> None:
+    code, output = soak.run("exec", *words)
+    assert code == 2, output
+    assert said in output
+    assert len(output.strip().splitlines()) == 1
+    assert not list(soak.folder.glob("runs/*"))
+
+
+def test_the_record_tells_the_command_and_can_be_run_again(soak: Any, tmp_path: Path) -> None:
+    executed(soak, "--name", "again", "--", "bash", "-c", "echo 'a \"b\"'; sleep 1")
+    with Store.open(soak.run_folder() / FILE) as store:
+        text = str(store.meta()["config_text"])
+    (tmp_path / "runs").rename(tmp_path / "before")
+    code, output = soak.run("run", soak.config(text))
+    assert (only_trial(soak)["name"], code) == ("again", 3), output
+    assert json.dumps(only_trial(soak)["end_reason"]) == '"finished"'
+    assert recorded(soak, "finished")
+    assert not events(soak, "sandbox")

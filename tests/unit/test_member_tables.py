@@ -1,0 +1,215 @@
+"""What a trial is made of: commands, ranks, members, their ports and their devices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from monitors.gpu import Device
+from soak.errors import ConfigError
+from soak.plan import config, preflight
+from soak.plan.member import Member
+from soak.plan.plan import Trial, make_plan
+
+RUN = '[run]\nduration = "1 min"\n'
+SERVER = '[[trial.member]]\nname = "server"\ncommand = ["s", "{port}"]\nready = "http://127.0.0.1:{port}/health"\n'
+CLIENT = '[[trial.member]]\nname = "client"\ncommand = ["c", "http://127.0.0.1:{server.port}/"]\njudged = false\n'
+PAIR = f'{RUN}[[trial]]\nname = "served"\n{SERVER}{CLIENT}'
+GPUS = tuple(Device(f"cuda:{n}", f"GPU-{n}", "H200", f"0000:0{n}:00") for n in range(4))
+
+
+def plan(folder: Path, text: str) -> tuple[Trial, ...]:
+    path = folder / "soak.toml"
+    path.write_text(text)
+    return make_plan(config.load(path))
+
+
+def seen(devices: object) -> dict[str, str]:
+    return {"SEES": ",".join(device.name for device in devices)}  # type: ignore[attr-defined]
+
+
+def test_a_workload_is_one_worker_that_keeps_its_own_duration(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + '[[trial]]\nworkload = "recurrent"\nframework = "torch"\n')
+    (member,) = trial.members
+    assert (member.speaks_wire, member.spec, trial.supervised) == (True, trial.spec, False)
+    assert trial.spec.duration == 60.0
+
+
+def test_a_command_needs_no_limit_and_is_named_by_its_program(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, '[[trial]]\ncommand = ["/usr/bin/env", "true"]\n')
+    (member,) = trial.members
+    assert (trial.name, member.argv, member.protocol) == ("env", ("/usr/bin/env", "true"), "none")
+    assert (trial.supervised, trial.spec.duration, trial.spec.framework) == (True, None, "none")
+
+
+def test_a_client_is_told_the_port_of_its_server(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, PAIR)
+    server, client = trial.members
+    assert (server.asks_for_port(), client.asks_for_port(), client.asks_of()) == (True, False, {"server"})
+    server, client = trial.placed((), seen, {"server": 4711}).members
+    assert (server.argv, server.ready, server.port) == (("s", "4711"), "http://127.0.0.1:4711/health", 4711)
+    assert client.argv == ("c", "http://127.0.0.1:4711/")
+    assert (server.judged, client.judged) == (True, False)
+
+
+def test_other_braces_stay_as_they_are() -> None:
+    member = Member("a", ("x", '{"port": {port}}', "{}", "{porter}", "${port}"), protocol="none")
+    assert member.placed({"a": 80}).argv == ("x", '{"port": 80}', "{}", "{porter}", "$80")
+
+
+def test_ranks_find_each_other(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + '[[trial]]\nworkload = "fault_rank_leak"\nframework = "torch"\nranks = 2\n')
+    trial = trial.placed((), seen, {"rank 0 of 2": 4711})
+    assert [member.name for member in trial.members] == ["rank 0 of 2", "rank 1 of 2"]
+    for rank, member in enumerate(trial.members):
+        assert member.spec is not None
+        assert member.spec.duration is None, "the supervisor ends all of them together"
+        told = {name: value for name, value in member.env.items() if name != "SEES"}
+        assert told == {
+            "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "4711",
+        }  # fmt: skip
+
+
+def test_ranks_of_tensorflow_are_told_of_every_worker(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + '[[trial]]\nworkload = "recurrent"\nframework = "tensorflow"\nranks = 2\n')
+    ports = {"rank 0 of 2": 1, "rank 1 of 2": 2}
+    for rank, member in enumerate(trial.placed((), seen, ports).members):
+        told = json.loads(member.env["TF_CONFIG"])
+        assert told["cluster"] == {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+        assert told["task"] == {"type": "worker", "index": rank}
+
+
+@pytest.mark.parametrize(
+    ("keys", "wishes"),
+    [
+        ("", ("auto", "auto")),
+        ('device = "cpu"\n', ("cpu", "cpu")),
+        ("devices = 2\n", ("auto",) * 4),
+        ('devices = ["cuda:3", "cuda:1"]\n', ("cuda:3", "cuda:1")),
+        ("devices = 0\n", ()),
+    ],
+)
+def test_ranks_get_their_part_of_the_devices(tmp_path: Path, keys: str, wishes: tuple[str, ...]) -> None:
+    text = f'{RUN}[[trial]]\nworkload = "fault_rank_leak"\nframework = "torch"\nranks = 2\n{keys}'
+    (trial,) = plan(tmp_path, text)
+    assert trial.wishes == wishes
+    devices = GPUS[: len(wishes)]
+    placed = trial.placed(devices, seen, {"rank 0 of 2": 1})
+    assert placed.devices == devices
+    first, second = placed.members
+    assert first.devices + second.devices == devices
+    assert len(first.devices) == len(second.devices)
+    assert first.env["SEES"] == ",".join(device.name for device in first.devices)
+
+
+def test_a_member_has_several_devices_or_none(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, '[[trial]]\ncommand = ["a"]\ndevices = 2\n')
+    assert trial.placed(GPUS[:2], seen, {}).place == "cuda:0,cuda:1"
+    assert trial.placed((), seen, {}).place == "cpu"
+    (trial,) = plan(tmp_path, PAIR)
+    assert trial.wishes == ("auto",), "what is not judged needs none"
+
+
+def test_trials_of_other_members_are_never_compared_and_ports_say_nothing(tmp_path: Path) -> None:
+    (one,) = plan(tmp_path, PAIR)
+    (other,) = plan(tmp_path, PAIR.replace('"c"', '"d"'))
+    assert one.block != other.block
+    placed = [one.placed((), seen, {"server": port}, "a processor").block for port in (1, 2)]
+    assert placed[0] == placed[1]
+
+
+WRONG = [
+    ("[[trial]]\n", "trial[0].workload: a workload, a command, or [[trial.member]] tables are required"),
+    ('[[trial]]\nworkload = "a"\ncommand = ["b"]\n', "trial[0].command: expected only one of workload and command"),
+    ('[[trial]]\ncommand = [""]\n', "trial[0].command: expected the name of a program"),
+    ('[[trial]]\ncommand = ["a\\u0000"]\n', "trial[0].command: expected words without NUL"),
+    ('[[trial]]\ncommand = ["a"]\nsteps = 5\n', "trial[0].steps = 5: this key belongs to a workload"),
+    ('[[trial]]\nworkload = "a"\ncwd = "x"\n', "trial[0].cwd = 'x': this key belongs to a command"),
+    ('[[trial]]\ncommand = ["a"]\nranks = 0\n', "trial[0].ranks = 0"),
+    ('[[trial]]\ncommand = ["a"]\ndevices = ["cuda:0", "cuda:0"]\n', "expected each device once"),
+    ('[[trial]]\ncommand = ["a"]\ndevices = ["auto"]\n', "trial[0].devices[0] = 'auto'"),
+    ('[[trial]]\ncommand = ["a"]\nranks = 2\ndevices = ["cuda:0"]\n', "a number of devices that 2 can share"),
+    (f"[[trial]]\n{SERVER}", "trial[0].name: expected a name for a trial with members"),
+    (f'[[trial]]\nname = "x"\nranks = 2\n{SERVER}', "trial[0].ranks = 2"),
+    (f'[[trial]]\nname = "x"\n{SERVER}{SERVER}', "trial[0].member[1].name = 'server': another member"),
+    (f'[[trial]]\nname = "x"\n{CLIENT}', "trial[0].member[0]: {server.port}: expected a member that has a {port}"),
+    (f'[[trial]]\nname = "x"\n{SERVER}colour = 1\n', "trial[0].member[0].colour = 1: unknown key"),
+    ('[[trial]]\nname = "x"\n[[trial.member]]\nname = "a"\n', "trial[0].member[0]: expected either"),
+    ('[[trial]]\nname = "x"\n[[trial.member]]\nname = "a.b"\ncommand = ["a"]\n', "without braces and dots"),
+    (f'[[trial]]\nname = "x"\n{SERVER.replace("http", "https")}', "trial[0].member[0].ready = "),
+    ('[[trial]]\nname = "x"\n[[trial.member]]\nname = "a"\ncommand = ["a"]\nready = "hello"\n', "ready = 'hello'"),
+    ('[[trial]]\nname = "x"\n[[trial.member]]\nname = "a"\nworkload = "recurrent"\n', "trial[0].duration"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_a_trial_that_cannot_be_made_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_program_that_is_not_there_is_told_with_its_member(tmp_path: Path) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_text(PAIR.replace('"s"', '"true"'))
+    loaded = config.load(path)
+    with pytest.raises(ConfigError, match="trial served: client: command = 'c': expected a program that exists"):
+        preflight.check(loaded, make_plan(loaded))
+
+
+LOADED = """
+[[trial]]
+name = "loaded"
+[[trial.member]]
+name = "server"
+server = "http_echo"
+options = { leak_bytes_per_request = 7 }
+[[trial.member]]
+name = "client"
+workload = "http_client"
+options = { url = "http://127.0.0.1:{server.port}/" }
+stream = { sizes = [9] }
+"""
+
+
+def test_a_server_is_started_by_its_command_and_a_client_of_it_is_not_judged(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + LOADED)
+    server, client = (member.placed({"server": 4711}) for member in trial.members)
+    assert server.protocol == "none"
+    assert server.judged
+    assert server.ready == "http://127.0.0.1:4711/healthy"
+    assert "4711" in server.argv
+    assert json.loads(server.argv[-1])["leak_bytes_per_request"] == 7
+    assert client.spec is not None
+    assert not client.judged
+    assert client.needs == 0
+    assert client.spec.options == {"url": "http://127.0.0.1:4711/"}
+    assert client.spec.stream.source == "requests"
+    assert client.spec.stream.options["sizes"] == [9]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "http_echo",
+            "http_ecco",
+            r"member\[0\].server = 'http_ecco': unknown server 'http_ecco': did you mean 'http_echo'",
+        ),
+        ("leak_bytes_per_request", "leak", r"member\[0\].server = 'http_echo': .*leak = 7: unknown option"),
+        ("server.port", "sever.port", r"member\[1\]: \{sever.port\}: expected a member that has a \{port\} itself"),
+        (
+            'server = "http_echo"',
+            'server = "http_echo"\nworkload = "x"',
+            "expected either a command, a server or a workload",
+        ),
+        ('name = "loaded"', 'name = "loaded"\nstream = { sizes = [9] }', "stream = .*the trial has a member"),
+    ],
+)
+def test_what_is_wrong_with_a_server_or_its_client_is_told(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        plan(tmp_path, RUN + LOADED.replace(old, new, 1))
