@@ -25,8 +25,13 @@ _ROUND = b"s5:roundi%d:i%d:i%d:f%bb%d:"
 _TIME = struct.Struct("<d")
 
 
+def round_checksum(number: int, trial: int, n: int, t: float, data: bytes) -> int:
+    """`checksum` of a round, in a fraction of the time: one is written every second, and hundreds of thousands read."""
+    return zlib.crc32(data, zlib.crc32(_ROUND % (number, trial, n, _TIME.pack(t), len(data))))
+
+
 def whole_rounds(rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, int, float, bytes]]:
-    """Id, number, time and values of those rounds whose checksum is theirs: as `checksum`, in a third of the time.
+    """Id, number, time and values of those rounds whose checksum is theirs.
 
     Args:
         rows: id, trial, number, time, values, checksum.
@@ -34,7 +39,7 @@ def whole_rounds(rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, int, float,
     Raises:
         TypeError, struct.error: a value is not of the type of its column.
     """
-    crc32, pack = zlib.crc32, _TIME.pack
+    crc32, pack = zlib.crc32, _TIME.pack  # as `round_checksum`, without a call for each
     return [
         (number, n, t, data)
         for number, trial, n, t, data, crc in rows

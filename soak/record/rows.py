@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from soak.errors import RecordError
-from soak.record.damage import checksum, whole_rounds
+from soak.record.damage import checksum, round_checksum, whole_rounds
 from soak.record.formats import FORMATS, SCHEMA, VERSION, version_of
 from soak.record.salvage import Row, salvaged
 
@@ -182,7 +182,8 @@ class Rows:
     def _statement(self, table: str, row: Sequence[Any]) -> tuple[str, Any]:
         if not self._format.checked:
             return self._format.puts[table], dict(zip(self._format.columns[table], row, strict=True))
-        return self._format.puts[table], (*row, checksum(table, *row))
+        own = round_checksum(*row) if table == "round" else checksum(table, *row)
+        return self._format.puts[table], (*row, own)
 
 
 _UNKNOWN = (-1, -1)

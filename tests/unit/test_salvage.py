@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soak.record.damage import checksum, round_checksum, whole_rounds
 from soak.record.salvage import Row, salvaged
 
 
@@ -47,3 +48,11 @@ def test_a_long_hole_is_leapt_over() -> None:
     table = Table(200_000, set(range(1000, 199_000)), {})
     assert len(list(salvaged(table.read, lambda row: True, HoleError))) == 2000
     assert table.reads < 200
+
+
+@given(*[st.integers(-(2**63), 2**63 - 1)] * 3, st.floats(allow_nan=False), st.binary(max_size=64))
+def test_the_checksum_of_a_round_is_that_of_its_row(number: int, trial: int, n: int, t: float, data: bytes) -> None:
+    row = (number, trial, n, t, data)
+    crc = round_checksum(*row)
+    assert crc == checksum("round", *row)
+    assert whole_rounds([(*row, crc), (*row, 1 ^ crc)]) == [(number, n, t, data)]
