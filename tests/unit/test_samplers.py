@@ -155,11 +155,12 @@ def test_tester() -> None:
 
 
 @pytest.mark.parametrize("make", [WorkerHeap, WorkerProgress])
-def test_every_metric_of_a_beat_comes_through_and_nothing_else(make: Callable[[Roots], Sampler]) -> None:
+def test_every_metric_of_a_beat_comes_through(make: Callable[[Roots], Sampler]) -> None:
     sampler = make(Roots())
     names = {spec.name for spec in sampler.specs} - {"beat_age_seconds", "program_value"}
     beat = {name: float(n) for n, name in enumerate(sorted(names))}
-    own = {"program_value": 1.0} if make is WorkerProgress else {}
-    assert values(sampler, Target(beat={**beat, "unheard_of": 1.0}, beat_number=1)) == beat | own
+    found = values(sampler, Target(beat={**beat, "unheard_of": 99.0}, beat_number=1))
+    # What no sampler knows comes through the one that tells of the program.
+    assert found == {**beat, **({"program_value": 99.0} if make is WorkerProgress else {})}
     partial = dict(list(beat.items())[:2])
     assert values(sampler, Target(beat=partial, beat_number=2)) == partial
