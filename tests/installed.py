@@ -16,7 +16,7 @@ def need(*packages: str) -> None:
     """Skip without these. Not by importing them: a framework is imported once its environment was made ready."""
     for package in packages:
         if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+            pytest.skip(f"{package} is not installed", allow_module_level=True)
 
 
 def package_folders() -> list[Path]:

@@ -71,7 +71,8 @@ def config(text: str, conceal: Callable[[str], str]) -> str:
     raw = tomllib.loads(text)
     for table in _tables(raw):
         table["env"] = environment({name: str(value) for name, value in table["env"].items()})
-    return conceal(tomli_w.dumps(_concealed(raw, conceal)))
+    # Names stay as they are: what a name shares with a value is no secret, and without it nothing could be read.
+    return tomli_w.dumps(_concealed(raw, conceal))
 
 
 def _concealed(value: Any, conceal: Callable[[str], str]) -> Any:

@@ -90,6 +90,12 @@ def test_no_value_survives_in_the_text_of_a_config(env: dict[str, str], inline: 
     assert set(told["trial"][0]["env"].values()) == {HIDDEN}
 
 
+def test_a_value_that_is_part_of_a_key_leaves_the_text_readable() -> None:
+    text = '[[trial]]\nworkload = "w"\nenv = { A = "worklo", B = "env = {" }\n'
+    told = tomllib.loads(redaction.config(text, redaction.concealer([{"A": "worklo", "B": "env = {"}])))
+    assert told["trial"] == [{"workload": "w", "env": {"A": HIDDEN, "B": HIDDEN}}]
+
+
 def test_a_value_that_is_written_with_escapes_is_taken_out_too() -> None:
     text = f'[[trial]]\nenv = {{ A = "\\u0074{TOKEN[1:]}" }}\n'
     assert TOKEN[1:] not in redaction.config(text, redaction.concealer([{"A": TOKEN}]))
