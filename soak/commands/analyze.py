@@ -1,6 +1,6 @@
 """Judge recorded traces: do they leak, how probably, how fast, in which layer?
 
-Judges memory that was recorded by anyone with exactly the detectors that judge soak's own runs. A FILE is a CSV (also
+Judges memory that other tools recorded, with exactly the detector that judges soak's own runs. A FILE is a CSV (also
 packed by gzip) whose first column is the time, or a Parquet file with a column of times: `t` in seconds or `timestamp`
 (seconds since 1970, ISO 8601, or the types that Parquet has for it), with, if there is one, a column `step`, and any
 columns of numbers, best named *_bytes or num_*; or a run folder. With --prometheus, what a Prometheus server has

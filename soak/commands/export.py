@@ -1,7 +1,7 @@
 """Write the samples, events and verdicts of runs as Parquet or CSV, for DuckDB, pandas, polars and the like.
 
 Below the folder of --out each kind has a folder of its own, and in it one for each run (and trial): `run=…/trial=…`,
-which these programs read as columns. A run may go on meanwhile: what there is of it is written. See docs/export.md.
+which these programs read as columns. Of a run that goes on, what is recorded so far is written. See docs/export.md.
 
 examples:
   soak export runs/quick-20260101T120000Z

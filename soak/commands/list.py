@@ -1,6 +1,6 @@
-"""List what there is: workloads, planted faults, frameworks, executions, sources, samplers and report formats.
+"""List workloads, planted faults, clients, servers, frameworks, executions, sources, samplers, detectors, formats.
 
-Nothing is imported but what is listed, and no framework: it works on a machine that has none.
+No framework is imported: it works on a machine that has none.
 
 examples:
   soak list

@@ -1,4 +1,4 @@
-"""Serve: run soaks by a schedule, and tell people and Prometheus how they go.
+"""Serve: run soaks by a schedule, with a status page, an API and Prometheus metrics.
 
 Runs until it is asked to stop. SIGHUP reloads the config; one that is wrong is refused, and the one before stays in
 use. SIGTERM stops cleanly: what runs is recorded as interrupted.

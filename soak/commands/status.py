@@ -1,4 +1,4 @@
-"""Status of a running service: what runs, what waits, what is due, what came of the last runs.
+"""Status of a running service: what runs, what waits, what is due, and the verdicts of the last runs.
 
 examples:
   soak status
