@@ -150,8 +150,11 @@ class Sender:
         self._sent = now
         try:
             self._connected().send(json.dumps(body).encode())
+        except BlockingIOError:
+            # The receiver is busy; it gets all of it later.
+            return
         except OSError:
-            # A receiver that begins anew is found by the next; one that is busy gets all of it later.
+            # One that begins anew is found by the next.
             self.close()
             return
         self._unsent, self._longest = False, 0.0
@@ -167,6 +170,10 @@ class Sender:
 
     def _watch_the_end(self) -> None:
         """Children of `multiprocessing` end without `atexit`, but run what its own module has."""
+        global _watched
+        if _watched:
+            return  # That module keeps whatever it is given.
+        _watched = True
         atexit.unregister(_flush)
         atexit.register(_flush)
         pools = sys.modules.get("multiprocessing.util")
@@ -184,7 +191,8 @@ def _number(value: Any) -> float | None:
 
 def _begin() -> None:
     """In this process, and anew in one that was forked from it: its counts and its lock are its own."""
-    global _sender
+    global _sender, _watched
+    _watched = False
     if _sender is not None:
         _sender.close()
     path = os.environ.get(VARIABLE)
@@ -198,5 +206,7 @@ def _flush() -> None:
 
 
 _sender: Sender | None = None
+_watched = False
+"""Whether the end of this process is watched: a child that was forked has lost the entries of `multiprocessing`."""
 _begin()
 os.register_at_fork(after_in_child=_begin)

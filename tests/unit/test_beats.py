@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing.util
 import os
 import signal
 import socket
@@ -110,6 +111,22 @@ def test_a_buffer_that_is_full_loses_no_count(sender: Sender, receiver: Beats) -
         now += 10.0
     sender.beat(None, None, None, {})
     assert only_beat(receiver, now)["steps"] == 5001
+
+
+def test_what_cannot_be_sent_keeps_nothing_in_the_program(sender: Sender) -> None:
+    sender.beat(None, None, None, {})
+    before = len(multiprocessing.util._finalizer_registry)  # type: ignore[attr-defined]
+    for _ in range(500):
+        sender.beat(None, None, None, {})
+    assert len(multiprocessing.util._finalizer_registry) == before  # type: ignore[attr-defined]
+
+
+def test_a_receiver_that_is_busy_is_not_connected_to_anew(sender: Sender) -> None:
+    sender.beat(None, None, None, {})
+    first = sender._socket
+    for _ in range(1000):
+        sender.beat(None, None, None, {})
+    assert sender._socket is first
 
 
 def test_threads_and_processes_are_summed(receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> None:
