@@ -33,8 +33,8 @@ def beat(
     """Tell soak that a step is done. Outside soak nothing happens. May be called from any thread; never raises.
 
     Args:
-        step: number of this step, counted from anywhere; without it, every call is one step. The same number twice is
-            one step. A smaller one, as at the start of an epoch, is the next step.
+        step: number of this step, counted by this thread from anywhere; without it, every call is one step. The same
+            number twice is one step. A smaller one, as at the start of an epoch, is the next step.
         loss: of this step, or any number to be plotted. A value on a GPU is waited for, ten times a second at most.
         latency: seconds that the step took; without it, the time since the last beat of this thread.
         doses: how much of what this step consumed, such as `tokens=512` or `requests=1`; soak adds them up.
@@ -65,10 +65,10 @@ class Sender:
         # A signal handler may beat while its thread is within a beat.
         self._lock = threading.RLock()
         self._before = threading.local()
+        """`at` and `step` of the last beat of each thread."""
         self._socket: Any = None
         self._sent = -EVERY
         self._unsent = False
-        self._last_step: int | None = None
         self._steps = self._timed = 0
         self._counts = [0] * len(LATENCY_BOUNDS)
         self._total = self._longest = 0.0
@@ -109,7 +109,8 @@ class Sender:
         """How many steps further this one is."""
         value = _number(step)
         number = None if value is None or not abs(value) < _LARGEST else int(value)
-        before, self._last_step = self._last_step, number
+        before: int | None = getattr(self._before, "step", None)
+        self._before.step = number
         if number is None or before is None or number < before:
             return 1
         return number - before

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_a_step_is_counted_by_its_number(sender: Sender, receiver: Beats, number
     for number in numbers:
         sender.beat(number, None, None, {})
     assert only_beat(receiver)["steps"] == steps
+
+
+def test_each_thread_counts_from_its_own_last_step(sender: Sender, receiver: Beats) -> None:
+    # One after the other: each thread is known by what it said before, whoever spoke last.
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for number in range(3):
+            first.submit(sender.beat, 1000 + number, None, None, {}).result()
+            second.submit(sender.beat, number, None, None, {}).result()
+    assert only_beat(receiver)["steps"] == 6
 
 
 def test_what_comes_too_fast_is_held_back_and_told_at_the_end(receiver: Beats) -> None:
