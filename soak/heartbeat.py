@@ -75,6 +75,8 @@ class Sender:
         self._loss: float | None = None
         self._doses: dict[str, float] = {}
         self._left_out = 0
+        self._finished: str | None = None
+        """The message of `done`, which every later datagram repeats."""
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
@@ -91,7 +93,8 @@ class Sender:
     def done(self, message: object = "") -> None:
         """Send what was counted, and that this is all."""
         with contextlib.suppress(Exception), self._lock:
-            self._send(time.monotonic(), str(message)[:1000])
+            self._finished, self._unsent = str(message)[:1000], True
+            self._send(time.monotonic())
 
     def flush(self) -> None:
         """Send what was counted since the last datagram."""
@@ -139,15 +142,15 @@ class Sender:
         else:
             self._doses[name] = self._doses.get(name, 0.0) + number
 
-    def _send(self, now: float, finished: str | None = None) -> None:
+    def _send(self, now: float) -> None:
         import json
 
         body: dict[str, Any] = {
             "v": VERSION, "sender": self._name, "steps": self._steps, "doses": self._doses, "loss": self._loss,
             "latency": [*self._counts, self._timed, self._total, self._longest], "left_out": self._left_out,
         }  # fmt: skip
-        if finished is not None:
-            body["done"] = finished
+        if self._finished is not None:
+            body["done"] = self._finished
         self._sent = now
         try:
             self._connected().send(json.dumps(body).encode())

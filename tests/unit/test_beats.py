@@ -168,6 +168,21 @@ def test_done_is_told_once_and_last(sender: Sender, receiver: Beats) -> None:
     assert all(not isinstance(one, wire.Done) for one in receiver.read(1.0))
 
 
+@pytest.mark.parametrize("later", ["beat", "flush"])
+def test_done_that_finds_the_receiver_busy_is_told_by_whatever_is_sent_next(
+    sender: Sender, receiver: Beats, later: str
+) -> None:
+    for _ in range(1000):
+        sender.beat(None, None, None, {})
+    sender.done("all epochs")
+    heard = receiver.read(0.0)
+    assert all(not isinstance(one, wire.Done) for one in heard)
+    sender.flush() if later == "flush" else sender.beat(None, None, None, {})
+    while more := receiver.read(1.0):
+        heard += more
+    assert heard[-1] == wire.Done("finished", "all epochs")
+
+
 def test_a_loss_that_is_no_number_is_noted_once(sender: Sender, receiver: Beats) -> None:
     sender.beat(3, math.nan, None, {})
     sender.beat(4, math.inf, None, {})
