@@ -69,6 +69,8 @@ class Sender:
         self._socket: Any = None
         self._sent = -EVERY
         self._unsent = False
+        self._heard_of = False
+        """Whether a datagram was sent."""
         self._steps = self._timed = 0
         self._counts = [0] * len(LATENCY_BOUNDS)
         self._total = self._longest = 0.0
@@ -148,6 +150,7 @@ class Sender:
         body: dict[str, Any] = {
             "v": VERSION, "sender": self._name, "steps": self._steps, "doses": self._doses, "loss": self._loss,
             "latency": [*self._counts, self._timed, self._total, self._longest], "left_out": self._left_out,
+            "again": self._heard_of,
         }  # fmt: skip
         if self._finished is not None:
             body["done"] = self._finished
@@ -161,7 +164,7 @@ class Sender:
             # One that begins anew is found by the next.
             self.close()
             return
-        self._unsent, self._longest = False, 0.0
+        self._unsent, self._longest, self._heard_of = False, 0.0, True
 
     def _connected(self) -> Any:
         if self._socket is None:

@@ -236,7 +236,7 @@ def test_names_that_mean_something_else_are_refused_and_said_once(tmp_path: Path
         b"", b"junk", b"\xff" * 100, b"[]", b"null", b"x" * 20000, b"[" * 10000, b"{}",
         body(v=2), body(sender="../x"), body(sender=5), body(steps=-1), body(steps="1"), body(steps=True),
         body(steps=1e300), body(doses=[]), body(doses={"a": "1"}), body(doses={"a": -1}), body(latency=[0]),
-        body(latency=[0] * 15 + [math.nan]), body(loss="x"), body(done=5), body(steps=math.nan),
+        body(latency=[0] * 15 + [math.nan]), body(loss="x"), body(done=5), body(again=1), body(steps=math.nan),
     ],
 )  # fmt: skip
 def test_hostile_datagrams_are_ignored_and_counted(receiver: Beats, data: Any) -> None:
@@ -278,6 +278,24 @@ def test_more_senders_than_are_kept_lose_nothing(receiver: Beats) -> None:
     send(receiver, body(sender=f"{total - 1}-a", steps=2, doses={"n": 2}))
     values = only_beat(receiver, total + 1.0)
     assert (values["steps"], values["n"]) == (total + 1, 2 * total)
+
+
+def test_a_sender_that_was_forgotten_and_comes_back_is_counted_once(
+    receiver: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beats, "MOST_SENDERS", 2)
+    monkeypatch.setattr(heartbeat, "EVERY", 0.0)
+    senders = [Sender(receiver.environ()["SOAK_BEAT"]) for _ in range(3)]
+    for now in range(10):
+        for one in senders:
+            one.beat(None, None, 0.02, {"n": 2})
+        values = only_beat(receiver, float(now))
+        assert values["steps"] <= 3 * (now + 1)
+        assert values["n"] <= 6 * (now + 1)
+        assert values["step_latency_total_seconds"] <= 0.06 * (now + 1) + 1e-9
+    assert receiver.missed, "what is missing is known to be"
+    for one in senders:
+        one.close()
 
 
 def test_counts_never_fall(receiver: Beats) -> None:
