@@ -21,10 +21,6 @@ class SoakBeat(lightning.Callback):
         """One step, by the number that Lightning counts over all epochs."""
         soak.beat(step=trainer.global_step, loss=outputs["loss"].detach(), samples=len(batch[0]))
 
-    def on_train_end(self, trainer: Any, module: Any) -> None:
-        """The work is done."""
-        soak.done()
-
 
 class Network(lightning.LightningModule):
     """A small network."""
@@ -55,6 +51,7 @@ def main() -> None:
         enable_progress_bar=False, enable_model_summary=False, callbacks=[SoakBeat()],
     )  # fmt: skip
     trainer.fit(Network(), torch.utils.data.DataLoader(data, batch_size=32))
+    soak.done()
 
 
 if __name__ == "__main__":

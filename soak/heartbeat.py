@@ -33,8 +33,8 @@ def beat(
     """Tell soak that a step is done. Outside soak nothing happens. May be called from any thread; never raises.
 
     Args:
-        step: number of this step, counted from anywhere; without it, every call is one step. The same number twice is
-            one step. A smaller one, as at the start of an epoch, is the next step.
+        step: number of this step, counted by this thread from anywhere; without it, every call is one step. The same
+            number twice is one step. A smaller one, as at the start of an epoch, is the next step.
         loss: of this step, or any number to be plotted. A value on a GPU is waited for, ten times a second at most.
         latency: seconds that the step took; without it, the time since the last beat of this thread.
         doses: how much of what this step consumed, such as `tokens=512` or `requests=1`; soak adds them up.
@@ -65,16 +65,20 @@ class Sender:
         # A signal handler may beat while its thread is within a beat.
         self._lock = threading.RLock()
         self._before = threading.local()
+        """`at` and `step` of the last beat of each thread."""
         self._socket: Any = None
         self._sent = -EVERY
         self._unsent = False
-        self._last_step: int | None = None
+        self._heard_of = False
+        """Whether a datagram was sent."""
         self._steps = self._timed = 0
         self._counts = [0] * len(LATENCY_BOUNDS)
         self._total = self._longest = 0.0
         self._loss: float | None = None
         self._doses: dict[str, float] = {}
         self._left_out = 0
+        self._finished: str | None = None
+        """The message of `done`, which every later datagram repeats."""
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
@@ -91,7 +95,8 @@ class Sender:
     def done(self, message: object = "") -> None:
         """Send what was counted, and that this is all."""
         with contextlib.suppress(Exception), self._lock:
-            self._send(time.monotonic(), str(message)[:1000])
+            self._finished, self._unsent = str(message)[:1000], True
+            self._send(time.monotonic())
 
     def flush(self) -> None:
         """Send what was counted since the last datagram."""
@@ -109,7 +114,8 @@ class Sender:
         """How many steps further this one is."""
         value = _number(step)
         number = None if value is None or not abs(value) < _LARGEST else int(value)
-        before, self._last_step = self._last_step, number
+        before: int | None = getattr(self._before, "step", None)
+        self._before.step = number
         if number is None or before is None or number < before:
             return 1
         return number - before
@@ -138,23 +144,27 @@ class Sender:
         else:
             self._doses[name] = self._doses.get(name, 0.0) + number
 
-    def _send(self, now: float, finished: str | None = None) -> None:
+    def _send(self, now: float) -> None:
         import json
 
         body: dict[str, Any] = {
             "v": VERSION, "sender": self._name, "steps": self._steps, "doses": self._doses, "loss": self._loss,
             "latency": [*self._counts, self._timed, self._total, self._longest], "left_out": self._left_out,
+            "again": self._heard_of,
         }  # fmt: skip
-        if finished is not None:
-            body["done"] = finished
+        if self._finished is not None:
+            body["done"] = self._finished
         self._sent = now
         try:
             self._connected().send(json.dumps(body).encode())
+        except BlockingIOError:
+            # The receiver is busy; it gets all of it later.
+            return
         except OSError:
-            # A receiver that begins anew is found by the next; one that is busy gets all of it later.
+            # One that begins anew is found by the next.
             self.close()
             return
-        self._unsent, self._longest = False, 0.0
+        self._unsent, self._longest, self._heard_of = False, 0.0, True
 
     def _connected(self) -> Any:
         if self._socket is None:
@@ -167,6 +177,10 @@ class Sender:
 
     def _watch_the_end(self) -> None:
         """Children of `multiprocessing` end without `atexit`, but run what its own module has."""
+        global _watched
+        if _watched:
+            return  # That module keeps whatever it is given.
+        _watched = True
         atexit.unregister(_flush)
         atexit.register(_flush)
         pools = sys.modules.get("multiprocessing.util")
@@ -184,7 +198,8 @@ def _number(value: Any) -> float | None:
 
 def _begin() -> None:
     """In this process, and anew in one that was forked from it: its counts and its lock are its own."""
-    global _sender
+    global _sender, _watched
+    _watched = False
     if _sender is not None:
         _sender.close()
     path = os.environ.get(VARIABLE)
@@ -198,5 +213,7 @@ def _flush() -> None:
 
 
 _sender: Sender | None = None
+_watched = False
+"""Whether the end of this process is watched: a child that was forked has lost the entries of `multiprocessing`."""
 _begin()
 os.register_at_fork(after_in_child=_begin)

@@ -33,7 +33,8 @@ LONGEST = 16384
 """Bytes of a datagram."""
 PER_SECOND = 200.0
 """Datagrams that are read in the long run; twenty senders at their fastest."""
-MOST_SENDERS = 512
+MOST_SENDERS = 2048
+"""Whose last counts are kept: those that were heard of last."""
 MOST_DOSES = 200
 """Names, of all senders together."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
@@ -58,6 +59,14 @@ class _Counts:
     latency: list[float] = field(default_factory=lambda: [0.0] * (len(wire.LATENCY_BOUNDS) + 2))
     """Steps by latency (not cumulative), steps that were timed, their seconds."""
 
+    def grow(self, heard: _Counts) -> _Counts:
+        """Take over what is larger now; what is smaller is no count, and leaves what was told. By how much it grew."""
+        doses = {name: max(0.0, amount - self.doses.get(name, 0.0)) for name, amount in heard.doses.items()}
+        latency = [max(0.0, b - a) for a, b in zip(self.latency, heard.latency, strict=True)]
+        grown = _Counts(max(0.0, heard.steps - self.steps), doses, latency)
+        self.add(grown)
+        return grown
+
     def add(self, other: _Counts) -> None:
         self.steps += other.steps
         for name, amount in other.doses.items():
@@ -81,6 +90,8 @@ class Beats:
         """
         self.ignored = 0
         """Datagrams that were no beats."""
+        self.missed = 0
+        """Times that a process was heard of again of which nothing was kept: what it counted meanwhile is missing."""
         self._refused, self._names = refused, set[str]()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._private = ""
@@ -93,11 +104,13 @@ class Beats:
             where = self._private or folder or tempfile.gettempdir()
             raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
         self._senders: OrderedDict[str, _Counts] = OrderedDict()
-        self._gone = _Counts()
-        """Senders that were not heard of for long, when there were too many."""
+        self._forgotten = False
+        """Whether counts were let go of, as there were too many senders."""
+        self._whole = _Counts()
+        """Of all senders, also of those that were forgotten."""
         self._bucket: Bucket | None = None
         self._began: float | None = None
-        self._longest, self._told = 0.0, _Counts()
+        self._longest, self._told = 0.0, (0.0, 0.0)
         self._loss: float | None = None
         self._said: set[str] = set()
 
@@ -145,21 +158,19 @@ class Beats:
             return None
 
     def _take(self, body: dict[str, Any]) -> Iterator[wire.Note]:
-        counts = self._counts(body["sender"])
         *latency, longest = map(float, body["latency"])
-        # Datagrams come in order; what is smaller than before is no count, and leaves what was told.
-        counts.steps = max(counts.steps, float(body["steps"]))
-        counts.latency = [max(a, b) for a, b in zip(counts.latency, latency, strict=True)]
+        heard = _Counts(float(body["steps"]), {}, latency)
         self._longest = max(self._longest, longest)
         for name, amount in body["doses"].items():
             if why := self._objection(name):
                 if self._once(f"dose {why}"):
                     yield wire.Note("dose_refused", f"soak.beat({one_line(name, 60)}=…) is left out: {why}")
             else:
-                counts.doses[name] = max(counts.doses.get(name, 0.0), float(amount))
+                heard.doses[name] = float(amount)
+        self._count(body["sender"], heard, bool(body.get("again")))
         if body["left_out"] and self._once("left out"):
             yield wire.Note("dose_refused", "soak.beat(): doses that are no numbers, or too many, are left out")
-        yield from self._take_loss(body["loss"], int(counts.steps))
+        yield from self._take_loss(body["loss"], int(heard.steps))
 
     def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.Note]:
         if loss is not None and math.isfinite(loss):
@@ -169,12 +180,19 @@ class Beats:
             if self._once("nan"):
                 yield wire.Note("nan", f"the loss is {float(loss)} at step {step}")
 
-    def _counts(self, sender: str) -> _Counts:
-        if sender not in self._senders and len(self._senders) >= MOST_SENDERS:
-            self._gone.add(self._senders.popitem(last=False)[1])
-        counts = self._senders.setdefault(sender, _Counts())
-        self._senders.move_to_end(sender)
-        return counts
+    def _count(self, sender: str, heard: _Counts, again: bool) -> None:
+        """Add what is new. again: whether the sender has been heard of before."""
+        counts = self._senders.pop(sender, None)
+        if counts is None:
+            # What was added before is not known any more: it counts from here on.
+            forgotten = again and self._forgotten
+            self.missed += forgotten
+            counts = heard if forgotten else _Counts()
+        self._whole.add(counts.grow(heard))
+        self._senders[sender] = counts
+        if len(self._senders) > MOST_SENDERS:
+            self._senders.popitem(last=False)
+            self._forgotten = True
 
     def _objection(self, name: str) -> str:
         """Why a dose may not have this name."""
@@ -194,22 +212,19 @@ class Beats:
         return len(self._said) > before
 
     def _beat(self, now: float) -> wire.Beat:
-        whole = _Counts()
-        for counts in (self._gone, *self._senders.values()):
-            whole.add(counts)
         if self._began is None:
             self._began = now
-        *buckets, timed, seconds = whole.latency
-        values = {**whole.doses, "steps": whole.steps}
+        *buckets, timed, seconds = self._whole.latency
+        values = {**self._whole.doses, "steps": self._whole.steps}
         within = itertools.accumulate(buckets)
         values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), within, strict=True))
         values["step_latency_total_seconds"] = seconds
-        if (more := timed - self._told.latency[-2]) > 0:
-            values["step_latency_seconds"] = max(0.0, seconds - self._told.latency[-1]) / more
+        if (more := timed - self._told[0]) > 0:
+            values["step_latency_seconds"] = (seconds - self._told[1]) / more
             values["step_latency_max_seconds"] = self._longest
         if self._loss is not None:
             values["loss"] = self._loss
-        self._told, self._longest = whole, 0.0
+        self._told, self._longest = (timed, seconds), 0.0
         return wire.Beat(now - self._began, values)
 
 
@@ -269,6 +284,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "steps": _is_amount,
     "left_out": _is_amount,
     "loss": _is_loss,
+    "again": lambda value: value is None or isinstance(value, bool),
     "done": lambda value: value is None or isinstance(value, str),
     "doses": lambda value: isinstance(value, dict) and all(map(_is_amount, value.values())),
     "latency": lambda value: (

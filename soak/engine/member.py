@@ -17,7 +17,7 @@ from pathlib import Path
 from monitors import catalog
 from monitors.text import file_name
 from soak.engine import confinement
-from soak.engine.beats import Beats
+from soak.engine.beats import MOST_SENDERS, Beats
 from soak.engine.cgroup import TrialCgroup, limit_process
 from soak.engine.guardian import MARK, MEMBER
 from soak.engine.worker_log import WorkerLog
@@ -221,6 +221,10 @@ class MemberProcess:
         if self._beats and self._beats.ignored:
             said = f"{self._beats.ignored:,} datagrams to soak.beat()'s socket were no beats, and were left out"
             yield "beats_ignored", said, {"count": self._beats.ignored}
+        if self._beats and self._beats.missed:
+            missed, most = self._beats.missed, MOST_SENDERS
+            said = f"more than {most:,} processes call soak.beat(): {missed:,} times a part of the counts was lost"
+            yield "beats_missed", said, {"count": missed}
         if self.log.dropped:
             said = f"{self.log.dropped / 1e6:,.0f} MB of its output were dropped: its log is bounded"
             yield "log_dropped", said, {"bytes": self.log.dropped}

@@ -130,12 +130,19 @@ class MemberRun:
             data = {name: value for name, value in message.data.items() if name != "breaks"}
             self._record_event(message.kind, message.message, data)
         elif isinstance(message, wire.Done):
-            self.done, self.state = message, done_received(self.state, now)
-            if message.traceback:
-                self._record_event("traceback", message.message, {"traceback": message.traceback})
+            self._on_done(message, now)
         elif isinstance(message, wire.WireError):
             self.garbled = one_line(message, 200)
             self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
+
+    def _on_done(self, done: wire.Done, now: float) -> None:
+        before, self.state = self.state, done_received(self.state, now)
+        self.done = done
+        if done.traceback:
+            self._record_event("traceback", done.message, {"traceback": done.traceback})
+        # A worker ends after it; a program may go on, and one that has ended has nobody left to ask.
+        if not self.plan.speaks_wire and self.state is not before and self.process.returncode() is None:
+            self.process.terminate()
 
     def on_beat(self, beat: wire.Beat, now: float) -> None:
         """It is alive."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import socket
@@ -235,7 +236,9 @@ def answer_all(listener: socket.socket, answer: bytes) -> None:
             connection, _ = listener.accept()
         except OSError:
             return
-        with connection:
+        # A client may connect and then ask for nothing.
+        connection.settimeout(1.0)
+        with connection, contextlib.suppress(OSError):
             connection.recv(65536)
             connection.sendall(answer)
 

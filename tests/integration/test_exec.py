@@ -135,6 +135,19 @@ def test_steps_that_it_counts_are_told(soak: Any) -> None:
     assert only_trial(soak)["doses"]["steps"] >= 39
 
 
+def test_a_program_that_goes_on_after_its_last_word_may_end_in_order(soak: Any) -> None:
+    goes_on = (
+        "import signal, soak, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('it was asked to end'))\n"
+        "soak.beat(); soak.done('all of it')\nwhile True: time.sleep(1000)"
+    )
+    _, output = executed(soak, "--", sys.executable, "-c", goes_on)
+    trial = only_trial(soak)
+    assert (trial["end_reason"], trial["end_message"]) == ("finished", "all of it"), output
+    (log,) = soak.run_folder().glob("trials/*/worker.log")
+    assert "it was asked to end" in log.read_text()
+
+
 def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
     code, output = executed(
         soak,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing.util
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,15 @@ def test_a_step_is_counted_by_its_number(sender: Sender, receiver: Beats, number
     assert only_beat(receiver)["steps"] == steps
 
 
+def test_each_thread_counts_from_its_own_last_step(sender: Sender, receiver: Beats) -> None:
+    # One after the other: each thread is known by what it said before, whoever spoke last.
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for number in range(3):
+            first.submit(sender.beat, 1000 + number, None, None, {}).result()
+            second.submit(sender.beat, number, None, None, {}).result()
+    assert only_beat(receiver)["steps"] == 6
+
+
 def test_what_comes_too_fast_is_held_back_and_told_at_the_end(receiver: Beats) -> None:
     sender = Sender(receiver.environ()["SOAK_BEAT"])
     for _ in range(1000):
@@ -110,6 +121,22 @@ def test_a_buffer_that_is_full_loses_no_count(sender: Sender, receiver: Beats) -
         now += 10.0
     sender.beat(None, None, None, {})
     assert only_beat(receiver, now)["steps"] == 5001
+
+
+def test_what_cannot_be_sent_keeps_nothing_in_the_program(sender: Sender) -> None:
+    sender.beat(None, None, None, {})
+    before = len(multiprocessing.util._finalizer_registry)  # type: ignore[attr-defined]
+    for _ in range(500):
+        sender.beat(None, None, None, {})
+    assert len(multiprocessing.util._finalizer_registry) == before  # type: ignore[attr-defined]
+
+
+def test_a_receiver_that_is_busy_is_not_connected_to_anew(sender: Sender) -> None:
+    sender.beat(None, None, None, {})
+    first = sender._socket
+    for _ in range(1000):
+        sender.beat(None, None, None, {})
+    assert sender._socket is first
 
 
 def test_threads_and_processes_are_summed(receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +166,21 @@ def test_done_is_told_once_and_last(sender: Sender, receiver: Beats) -> None:
     assert heard[-1] == wire.Done("finished", "all\\x1b[31m epochs")
     sender.done()
     assert all(not isinstance(one, wire.Done) for one in receiver.read(1.0))
+
+
+@pytest.mark.parametrize("later", ["beat", "flush"])
+def test_done_that_finds_the_receiver_busy_is_told_by_whatever_is_sent_next(
+    sender: Sender, receiver: Beats, later: str
+) -> None:
+    for _ in range(1000):
+        sender.beat(None, None, None, {})
+    sender.done("all epochs")
+    heard = receiver.read(0.0)
+    assert all(not isinstance(one, wire.Done) for one in heard)
+    sender.flush() if later == "flush" else sender.beat(None, None, None, {})
+    while more := receiver.read(1.0):
+        heard += more
+    assert heard[-1] == wire.Done("finished", "all epochs")
 
 
 def test_a_loss_that_is_no_number_is_noted_once(sender: Sender, receiver: Beats) -> None:
@@ -194,7 +236,7 @@ def test_names_that_mean_something_else_are_refused_and_said_once(tmp_path: Path
         b"", b"junk", b"\xff" * 100, b"[]", b"null", b"x" * 20000, b"[" * 10000, b"{}",
         body(v=2), body(sender="../x"), body(sender=5), body(steps=-1), body(steps="1"), body(steps=True),
         body(steps=1e300), body(doses=[]), body(doses={"a": "1"}), body(doses={"a": -1}), body(latency=[0]),
-        body(latency=[0] * 15 + [math.nan]), body(loss="x"), body(done=5), body(steps=math.nan),
+        body(latency=[0] * 15 + [math.nan]), body(loss="x"), body(done=5), body(again=1), body(steps=math.nan),
     ],
 )  # fmt: skip
 def test_hostile_datagrams_are_ignored_and_counted(receiver: Beats, data: Any) -> None:
@@ -236,6 +278,24 @@ def test_more_senders_than_are_kept_lose_nothing(receiver: Beats) -> None:
     send(receiver, body(sender=f"{total - 1}-a", steps=2, doses={"n": 2}))
     values = only_beat(receiver, total + 1.0)
     assert (values["steps"], values["n"]) == (total + 1, 2 * total)
+
+
+def test_a_sender_that_was_forgotten_and_comes_back_is_counted_once(
+    receiver: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beats, "MOST_SENDERS", 2)
+    monkeypatch.setattr(heartbeat, "EVERY", 0.0)
+    senders = [Sender(receiver.environ()["SOAK_BEAT"]) for _ in range(3)]
+    for now in range(10):
+        for one in senders:
+            one.beat(None, None, 0.02, {"n": 2})
+        values = only_beat(receiver, float(now))
+        assert values["steps"] <= 3 * (now + 1)
+        assert values["n"] <= 6 * (now + 1)
+        assert values["step_latency_total_seconds"] <= 0.06 * (now + 1) + 1e-9
+    assert receiver.missed, "what is missing is known to be"
+    for one in senders:
+        one.close()
 
 
 def test_counts_never_fall(receiver: Beats) -> None:

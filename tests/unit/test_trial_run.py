@@ -126,13 +126,28 @@ def test_the_last_line_that_a_program_printed_says_why_it_failed(program: Played
 def test_a_program_may_say_itself_that_it_is_done(program: Played) -> None:
     program.poll(101.0)
     program.poll(102.0, wire.Beat(1.0, {"steps": 3.0}), wire.Done("finished"))
+    assert program.process.did.count("terminate") == 1, "it may not know that its word ends the trial"
     program.poll(110.0)
     assert program.run.end is None, "it has its grace to end"
+    assert program.process.did.count("terminate") == 1
     program.poll(118.0)
     assert program.process.did[-1] == "kill"
     program.poll(119.0, code=-9)
     assert program.run.end is not None
     assert program.run.end.reason == "finished"
+
+
+def test_a_program_that_was_asked_to_end_is_not_asked_again_for_its_last_word(program: Played) -> None:
+    program.poll(101.0)
+    program.poll(102.0, stop="interrupted")
+    program.poll(103.0, wire.Done("finished"))
+    assert program.process.did.count("terminate") == 1
+
+
+def test_a_worker_that_said_its_last_word_ends_by_itself(worker: Played) -> None:
+    worker.poll(101.0, wire.Beat(1.0, {}))
+    worker.poll(102.0, wire.Done("finished"))
+    assert "terminate" not in worker.process.did
 
 
 def test_a_program_that_is_not_ready_in_time_is_hung_and_no_stacks_are_asked_for() -> None:
