@@ -20,7 +20,7 @@ from workloads.load.address import AddressError, is_loopback, resolve
 from workloads.load.generator import payload_of
 from workloads.load.histogram import LEAST, MOST, Histogram
 from workloads.load.options import LoadOptions, header_lines
-from workloads.load.outcome import Outcome, Tally, of_connection, of_status
+from workloads.load.outcome import Outcome, Tally, of_answer, of_connection, of_status
 from workloads.load.schedule import ClosedLoop, OpenLoop
 from workloads.load.silence import MOST_NOTES, ServerSilentError, Silence
 
@@ -210,6 +210,23 @@ def test_no_request_is_no_silence_and_a_slow_answer_no_event() -> None:
     assert list(silence.notes()) == []
     with pytest.raises(ServerSilentError, match=r"S never answered: no response for 5 s$"):
         silent(silence, 1, error="")
+
+
+@pytest.mark.parametrize(("expected", "words"), [(0, "expected 200 to 299"), (201, "expected 201")])
+def test_a_server_that_only_answers_otherwise_is_told_so(expected: int, words: str) -> None:
+    silence, tally = Silence("S", give_up=5.0), Tally()
+    tally.add(of_answer(302, expected, 0))
+
+    def passed() -> None:
+        silence.passed(
+            2.0, answered=False, failed=True, waiting=False, error=tally.message, unexpected=tally.unexpected
+        )
+
+    passed()
+    assert list(silence.notes()) == [("server_silent", f"S answers with status 302, {words}")]
+    passed()
+    with pytest.raises(ServerSilentError, match=f"^S answers with status 302, {words}: no other answer for 6 s$"):
+        passed()
 
 
 def test_notes_are_bounded() -> None:

@@ -66,7 +66,7 @@ class Generator:
         passed = min(time.monotonic() - began, 2 * self._options.interval)
         self._silence.passed(
             passed, answered=self._tally.answered > answered, failed=self._tally.unanswered > unanswered,
-            waiting=bool(self._tasks), error=self._tally.message,
+            waiting=bool(self._tasks), error=self._tally.message, unexpected=self._tally.unexpected,
         )  # fmt: skip
 
     def notes(self) -> Iterator[tuple[str, str]]:
