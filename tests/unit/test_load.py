@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workloads.clients import grpc_client, http_client
@@ -28,13 +28,17 @@ RATES = st.floats(0.1, 10_000)
 
 
 @given(rate=RATES, seconds=st.floats(0, 20), began=st.floats(0, 1e6))
+@example(rate=8669.466224476238, seconds=0.011419388164924887, began=759164.6006135987)
 def test_an_open_loop_sends_at_its_rate(rate: float, seconds: float, began: float) -> None:
     loop = OpenLoop(rate, most=10**9, began=began)
-    dues = []
+    dues: list[float] = []
     while len(dues) < 500 and (due := loop.take(began + seconds, 0)) is not None:
         dues.append(due)
     assert dues == [began + number / rate for number in range(len(dues))]
-    assert len(dues) == 500 or loop.wait(began + seconds, 0) == pytest.approx(dues[-1] + 1 / rate - began - seconds)
+    # Both sides add and subtract times of up to `latest`, each rounded by half a unit in its last place: ten in all.
+    latest = began + seconds + 1 / rate
+    left = pytest.approx(dues[-1] + 1 / rate - began - seconds, rel=0, abs=5 * math.ulp(latest))
+    assert len(dues) == 500 or loop.wait(began + seconds, 0) == left
 
 
 @given(rate=RATES, stall=st.floats(0.5, 100))
