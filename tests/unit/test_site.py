@@ -1,4 +1,4 @@
-"""Pages, metrics and API over a real board, without a socket."""
+"""Pages, metrics and API of a real state, without a socket."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Stage:
         )
         self.unready = ""
         self.wall = 1000.0
-        self.collector = metrics.BoardCollector(
+        self.collector = metrics.StateCollector(
             self.state, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall
         )
         registry = metrics.registry_of(self.collector)
