@@ -157,7 +157,7 @@ def _summary(found: Examination) -> Text:
 
 def _where(found: Examination) -> str:
     """On what a soak can run: a GPU is of use to whichever framework sees it."""
-    names = ", ".join(look.device.name for look in found.looks)
+    names = ", ".join(check.device.name for check in found.checks)
     if found.frameworks and all(each.problem for each in found.frameworks):
         return "no framework is here to be soaked; --python asks another environment"
     if not found.frameworks and names:

@@ -5,7 +5,7 @@ No framework is imported: it works on a machine that has none.
 examples:
   soak list
   soak list workloads
-  soak list workloads --json
+  soak list workloads --json     with modes, devices, sources and options
   soak list executions
 """
 
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-_JSON_ONLY = ("options", "executions", "executed_by", "ranks")
+_JSON_ONLY = ("options", "executions", "executed_by", "ranks", "modes", "devices", "sources")
+"""What a terminal of 80 columns has no room for."""
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:

@@ -21,7 +21,7 @@ _MPS = "nvidia-cuda-mps"
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceLook:
+class DeviceCheck:
     """What was found out about one device."""
 
     device: Device
@@ -33,24 +33,24 @@ class DeviceLook:
     """None where it was not tried."""
 
 
-def findings(looks: Sequence[DeviceLook], command: Callable[[int], str]) -> list[Diagnosis]:
+def findings(checks: Sequence[DeviceCheck], command: Callable[[int], str]) -> list[Diagnosis]:
     """Of every device. command: the name of a process by its pid; empty where it cannot be seen from here."""
-    return [*(found for look in looks for found in _one(look, command)), *_split([look.device for look in looks])]
+    return [*(found for check in checks for found in _one(check, command)), *_split([check.device for check in checks])]
 
 
-def _one(look: DeviceLook, command: Callable[[int], str]) -> Iterable[Diagnosis]:
-    device, reading = look.device, look.reading
+def _one(check: DeviceCheck, command: Callable[[int], str]) -> Iterable[Diagnosis]:
+    device, reading = check.device, check.reading
     if reading is None or reading.error:
         yield _unreadable(device, reading)
         return
     yield Diagnosis("gpu", "devices", "ok", described(device), device=device.uuid)
     yield from _held(device, reading, command)
     yield from _health(device, reading)
-    if look.untold:
-        said = f"{device.name}: {look.untold}; those series will be absent"
+    if check.untold:
+        said = f"{device.name}: {check.untold}; those series will be absent"
         yield Diagnosis("gpu", "unsupported", "note", said, device=device.uuid)
-    if look.attribution is not None:
-        yield _attributed(device, look.attribution)
+    if check.attribution is not None:
+        yield _attributed(device, check.attribution)
 
 
 def described(device: Device) -> str:

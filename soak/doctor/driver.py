@@ -125,7 +125,7 @@ def _cards(hello: ReaderHello, environ: Mapping[str, str]) -> list[Diagnosis]:
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         said += f", with CUDA_VISIBLE_DEVICES={visible}"
-        return [Diagnosis("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to have them all looked at")]
+        return [Diagnosis("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to have them all checked")]
     return [
         Diagnosis("gpu", "devices", "broken", said, f"a card was lost, or is kept from us: `nvidia-smi -L`; {_RESET}")
     ]

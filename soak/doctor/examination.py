@@ -12,7 +12,7 @@ from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from soak import __version__
 from soak.doctor import devices, driver, environment, frameworks, system
-from soak.doctor.devices import DeviceLook
+from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
 from soak.gpu.attribution import attribute
@@ -24,16 +24,16 @@ from workloads import frameworks as known
 
 SCHEMA = "soak.doctor/1"
 _INTERVAL = 0.2
-"""Seconds between two looks at a device: the self-test of attribution waits for one."""
+"""Seconds between two readings of a device: the self-test of attribution waits for one."""
 _PATIENCE = 10.0
-"""Seconds for the first look at a device."""
+"""Seconds for the first reading of a device."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is to be looked at. quick: neither frameworks nor attribution, which take seconds."""
+    """What is to be checked. quick: neither frameworks nor attribution, which take seconds."""
 
     quick: bool = False
     python: str = ""
@@ -49,7 +49,7 @@ class Examination:
     """What was found."""
 
     hello: ReaderHello
-    looks: Sequence[DeviceLook]
+    checks: Sequence[DeviceCheck]
     frameworks: Sequence[Framework]
     findings: Sequence[Diagnosis]
 
@@ -62,7 +62,7 @@ class Examination:
             "host": machine(),
             "driver": _known({"version": self.hello.driver, "cuda": self.hello.cuda, "problem": self.hello.problem,
                               "code": self.hello.code}),
-            "devices": [_device(look) for look in self.looks],
+            "devices": [_device(check) for check in self.checks],
             "frameworks": [_framework(each) for each in self.frameworks],
             "findings": [_known(asdict(finding)) for finding in self.findings],
         }  # fmt: skip
@@ -72,13 +72,13 @@ def _known(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value not in (None, "", 0)}
 
 
-def _device(look: DeviceLook) -> dict[str, object]:
-    device, reading = look.device, look.reading
+def _device(check: DeviceCheck) -> dict[str, object]:
+    device, reading = check.device, check.reading
     values = {} if reading is None else reading.values
     said = {"name": device.name, "uuid": device.uuid, "model": device.model, "bus_id": device.bus_id,
             "parent": device.parent, "total_bytes": device.total}  # fmt: skip
     used = {"used_bytes": values["gpu_device_bytes"]} if "gpu_device_bytes" in values else {}
-    scope = {"scope": look.attribution.scope} if look.attribution else {}
+    scope = {"scope": check.attribution.scope} if check.attribution else {}
     return {**_known(said), **used, **scope}
 
 
@@ -90,50 +90,50 @@ def _framework(framework: Framework) -> dict[str, object]:
 
 
 def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
-    """Look at everything. say: told what is looked at now. Leaves no process behind, however it ends."""
-    hello, looks = _gpus(wishes, clock, say)
+    """Check everything. say: told what is checked now. Leaves no process behind, however it ends."""
+    hello, checks = _gpus(wishes, clock, say)
     asked = []
     for name in () if wishes.quick else known.with_gpus():
         say(f"asking {name}, which takes some seconds")
         asked.append(ask(name, wishes.python))
-    say("looking at the node")
+    say("checking the node")
     found = [
         *driver.findings(hello, os.environ, wishes.root),
-        *devices.findings(looks, lambda pid: _command(wishes.root / "proc", pid)),
+        *devices.findings(checks, lambda pid: _command(wishes.root / "proc", pid)),
         *devices.mps(_processes(wishes.root / "proc")),
         *(frameworks.finding(each, hello) for each in asked),
         *system.findings(wishes.root, wishes.runs),
         *environment.findings(os.environ),
     ]
-    return Examination(hello, looks, asked, found)
+    return Examination(hello, checks, asked, found)
 
 
-def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[ReaderHello, list[DeviceLook]]:
+def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[ReaderHello, list[DeviceCheck]]:
     say("opening the driver")
     watch = GpuWatch(clock, _INTERVAL)
     try:
         hello = watch.open()
-        looks = _looks(watch)
+        checks = _checks(watch)
         if not wishes.quick:
-            looks = [_attributed(look, watch, clock, say) for look in looks]
+            checks = [_attributed(check, watch, clock, say) for check in checks]
     finally:
         watch.close()
-    return hello, looks
+    return hello, checks
 
 
-def _looks(watch: GpuWatch) -> list[DeviceLook]:
+def _checks(watch: GpuWatch) -> list[DeviceCheck]:
     """The first reading of every device; waits for the slowest."""
     watch.wait(_PATIENCE)
     readings = {device.uuid: watch.reading(device.uuid)[0] for device in watch.devices}
     untold = {uuid: change.message for uuid, change in watch.poll() if change.kind == "unsupported"}
-    return [DeviceLook(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]
+    return [DeviceCheck(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]
 
 
-def _attributed(look: DeviceLook, watch: GpuWatch, clock: Clock, say: Say) -> DeviceLook:
-    if look.reading is None or look.reading.error:
-        return look
-    say(f"taking a block of memory on {look.device.name}, to see whether the driver shows whose it is")
-    return DeviceLook(look.device, look.reading, look.untold, attribute(look.device, watch, clock))
+def _attributed(check: DeviceCheck, watch: GpuWatch, clock: Clock, say: Say) -> DeviceCheck:
+    if check.reading is None or check.reading.error:
+        return check
+    say(f"taking a block of memory on {check.device.name}, to see whether the driver shows whose it is")
+    return DeviceCheck(check.device, check.reading, check.untold, attribute(check.device, watch, clock))
 
 
 def _processes(proc: Path) -> Iterator[tuple[int, str]]:

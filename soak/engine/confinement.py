@@ -42,13 +42,13 @@ def environ(
         return whole
     protected = [_real(folder.parent.parent), *hidden]
     wanted = whole.get("TMPDIR") or TEMPORARY[0]
-    rooms = _allowed([wanted, *TEMPORARY], protected) or [_made(folder / "tmp")]
-    if str(_real(wanted)) not in rooms:
-        whole["TMPDIR"] = rooms[0]
+    writable = _allowed([wanted, *TEMPORARY], protected) or [_made(folder / "tmp")]
+    if str(_real(wanted)) not in writable:
+        whole["TMPDIR"] = writable[0]
     # The logs may be written, not replaced: soak follows their names when it reads them.
     files = [str(_real(folder / name)) for name in logs]
     caches = _allowed(_caches(whole, bool(member.devices)), protected)
-    return {**whole, VARIABLE: to_text(Order((*rooms, *caches, *_devices(), *files), tuple(map(str, hidden))))}
+    return {**whole, VARIABLE: to_text(Order((*writable, *caches, *_devices(), *files), tuple(map(str, hidden))))}
 
 
 def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:

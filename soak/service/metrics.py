@@ -1,4 +1,4 @@
-"""The board as Prometheus metrics: a collector that reads what is known and waits for nothing.
+"""The state of the service as Prometheus metrics: a collector that reads what is known and waits for nothing.
 
 Labels are bounded by the configs: schedule, trial, workload, framework, mode, device, member, layer. A trial's series
 go when it ends. `soak_<name>` is the metric of that name that a sampler takes; amounts of memory in a layer are one
@@ -50,8 +50,8 @@ def registry_of(*collectors: Collector) -> CollectorRegistry:
     return registry
 
 
-class BoardCollector(Collector):
-    """Everything on the board, in the words of Prometheus."""
+class StateCollector(Collector):
+    """The whole state of the service, as metric families."""
 
     def __init__(
         self, state: ServiceState, history: History, next_runs: Callable[[], Mapping[str, float]],

@@ -63,7 +63,7 @@ class Service:
         self._steady = Steady(config.state, self._archive.newest())
         self._runner = Runner(config, self._state, self._archive, self._history, journal, self._steady,
                               self._run_ended)  # fmt: skip
-        self._collector = metrics.BoardCollector(
+        self._collector = metrics.StateCollector(
             self._state, self._history, self._timetable.next_runs, self._names, self._steady.now
         )
         registry = metrics.registry_of(self._collector)

@@ -1,7 +1,8 @@
 """What is sampled of running trials and thought of them, as Prometheus metrics.
 
-Every amount is told once: of each member or device where a trial has several, and then not of all of them together. So
-sums over `soak_memory_bytes` count nothing twice.
+Amounts and their rates are told once: of each member or device where a trial has several, and then not of all of them
+together. So sums over `soak_memory_bytes` and `soak_leak_rate_bytes_per_second` count nothing twice. What cannot be
+added up is told of all together too: members that share a limit may reach it together long before one of them would.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from monitors.labels import parse_series_name
 from monitors.model import MetricSpec, SamplerScope
 from soak.runs import messages
 from soak.service.state import Now
@@ -92,12 +94,18 @@ def outlooks(trials: Running) -> Iterator[Metric]:
         if trial.outlook.leak_probability is not None:
             whole.add_metric(own, trial.outlook.leak_probability)
         devices = {finding.device for finding in trial.outlook.findings}
+        apart = {_metric(finding) for finding in trial.outlook.findings if finding.member or finding.device}
         for finding in trial.outlook.findings:
             labels = _part(now, trial, finding.member, finding.device)
             if not finding.device and trial.device in devices:
                 labels[TRIAL.index("device")] = ""  # all devices together, where one of them gives the trial its name
-            found.add(labels, finding)
+            summed = not finding.member and not finding.device and _metric(finding) in apart
+            found.add(labels, finding, summed)
     yield from (whole, raised, *found.families.all.values())
+
+
+def _metric(finding: messages.Estimate) -> str:
+    return parse_series_name(finding.series).metric
 
 
 _LAYER = [*PART, "layer"]
@@ -117,8 +125,8 @@ class _Estimates:
     def __init__(self) -> None:
         self.families = Families()
 
-    def add(self, labels: Sequence[str], finding: messages.Estimate) -> None:
-        """What is known of one."""
+    def add(self, labels: Sequence[str], finding: messages.Estimate, summed: bool) -> None:
+        """What is known of one; without rates where it is the sum of others that are told."""
         if finding.layer is None:
             return
         own = [*labels, finding.layer]
@@ -127,7 +135,7 @@ class _Estimates:
             said = "Until a limit is reached at this rate"
             family = GaugeMetricFamily("soak_time_to_exhaustion_seconds", said, labels=[*PART, "limit"])
             self.families.add(family, own, finding.hours_to_exhaustion * HOUR)
-        if finding.unit != "bytes":
+        if finding.unit != "bytes" or summed:
             return
         low, high = finding.rate_per_hour_ci95 or (None, None)
         known = {

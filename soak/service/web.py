@@ -1,4 +1,4 @@
-"""The pages, the metrics and the API over HTTP: read-only, from what is on the board and in the archive."""
+"""The pages, the metrics and the API over HTTP: read-only, from the state and the archive."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ def test_help_names_every_command_and_no_argument_shows_it() -> None:
     assert soak("--version")[1].startswith("soak ")
 
 
-def test_list_shows_every_room() -> None:
+def test_list_shows_every_kind() -> None:
     code, said = soak("list", "--json")
     assert code == 0
-    rooms = json.loads(said)
-    assert {"recurrent", "fault_native_heap"} <= {w["name"] for w in rooms["workloads"]}
-    assert {"html", "json", "junit", "markdown"} <= {f["name"] for f in rooms["formats"]}
-    assert [d["name"] for d in rooms["detectors"]] == ["trend"]
+    kinds = json.loads(said)
+    assert {"recurrent", "fault_native_heap"} <= {w["name"] for w in kinds["workloads"]}
+    assert {"html", "json", "junit", "markdown"} <= {f["name"] for f in kinds["formats"]}
+    assert [d["name"] for d in kinds["detectors"]] == ["trend"]
     assert soak("list")[0] == 0
 
 

@@ -14,7 +14,7 @@ from monitors.gpu import Device, Holder, Reading
 from reports.console import console
 from soak.commands import doctor
 from soak.doctor import devices, driver, environment, frameworks, system
-from soak.doctor.devices import DeviceLook
+from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, exit_code, worst
 from soak.gpu.attribution import Attribution
 from soak.gpu.frameworks import Framework
@@ -49,10 +49,10 @@ def device_files(root: Path, *names: str) -> None:
         (root / "dev" / name).touch()
 
 
-def look(values: dict[str, float], holders: tuple[Holder, ...] | None = (), **keys: object) -> list[Diagnosis]:
+def check(values: dict[str, float], holders: tuple[Holder, ...] | None = (), **keys: object) -> list[Diagnosis]:
     attribution = keys.pop("attribution", None)
     assert attribution is None or isinstance(attribution, Attribution)
-    one = DeviceLook(CARD, Reading("GPU-a", 1.0, values, holders), str(keys.pop("untold", "")), attribution)
+    one = DeviceCheck(CARD, Reading("GPU-a", 1.0, values, holders), str(keys.pop("untold", "")), attribution)
     assert not keys
     return devices.findings([one], lambda pid: {7: "python"}.get(pid, ""))
 
@@ -176,48 +176,48 @@ def test_device_files_that_are_refused(
 
 
 def test_a_calm_card_is_described_and_nothing_else_is_said() -> None:
-    (found,) = look({"gpu_device_bytes": 0.0})
+    (found,) = check({"gpu_device_bytes": 0.0})
     assert found.status == "ok"
     assert found.message == "cuda:0: A card, 80 GiB, GPU-a, bus 0000:3b:00"
 
 
 def test_who_holds_memory_is_named() -> None:
-    held = only(look({"gpu_device_bytes": 3.0 * GIB}, (Holder(7, 2.0 * GIB), Holder(8))), "holders")
+    held = only(check({"gpu_device_bytes": 3.0 * GIB}, (Holder(7, 2.0 * GIB), Holder(8))), "holders")
     assert held.status == "warning"
     assert "3 GiB" in held.message
     assert "7 (python), 8 (not in our /proc)" in held.message
 
 
 def test_memory_without_a_holder_is_told_and_the_drivers_own_is_not() -> None:
-    assert only(look({"gpu_device_bytes": 1.0 * GIB}), "holders").status == "warning"
-    assert "holders" not in statuses(look({"gpu_device_bytes": 1.0 * 2**20}))
-    assert "unknown" in only(look({}, None), "holders").message
+    assert only(check({"gpu_device_bytes": 1.0 * GIB}), "holders").status == "warning"
+    assert "holders" not in statuses(check({"gpu_device_bytes": 1.0 * 2**20}))
+    assert "unknown" in only(check({}, None), "holders").message
 
 
 def test_the_health_of_a_card() -> None:
     sick = {"gpu_throttled{hw_thermal}": 1.0, "gpu_rows_remapped{pending}": 1.0, "gpu_ecc_uncorrected": 2.0}
-    found = look(sick)
+    found = check(sick)
     assert {"throttled": "warning", "rows": "warning", "ecc": "warning"}.items() <= statuses(found).items()
     assert "hw_thermal" in only(found, "throttled").message
-    assert statuses(look({"gpu_rows_remapped{failed}": 1.0}))["rows"] == "broken"
-    assert statuses(look({"gpu_throttled{sw_power_cap}": 1.0}))["throttled"] == "note"
+    assert statuses(check({"gpu_rows_remapped{failed}": 1.0}))["rows"] == "broken"
+    assert statuses(check({"gpu_throttled{sw_power_cap}": 1.0}))["throttled"] == "note"
     well = {"gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0, "gpu_ecc_uncorrected": 0.0}
-    assert statuses(look(well)) == {"devices": "ok"}
+    assert statuses(check(well)) == {"devices": "ok"}
 
 
 def test_what_a_card_does_not_tell_is_said() -> None:
-    found = only(look({}, untold="the card does not tell: ECC"), "unsupported")
+    found = only(check({}, untold="the card does not tell: ECC"), "unsupported")
     assert (found.status, "ECC; those series will be absent" in found.message) == ("note", True)
 
 
 @pytest.mark.parametrize(("code", "advice"), [(15, "--gpu-reset"), (18, "reboot"), (1, "nvidia-smi -q")])
 def test_a_card_that_cannot_be_read_is_broken(code: int, advice: str) -> None:
-    (found,) = devices.findings([DeviceLook(CARD, Reading("GPU-a", 1.0, code=code, error="Gone"))], lambda _: "")
+    (found,) = devices.findings([DeviceCheck(CARD, Reading("GPU-a", 1.0, code=code, error="Gone"))], lambda _: "")
     assert (found.status, advice in found.advice, found.device) == ("broken", True, "GPU-a")
 
 
 def test_a_card_that_gives_no_answer_is_broken() -> None:
-    (found,) = devices.findings([DeviceLook(CARD, None)], lambda _: "")
+    (found,) = devices.findings([DeviceCheck(CARD, None)], lambda _: "")
     assert (found.status, "hangs" in found.message) == ("broken", True)
 
 
@@ -232,13 +232,13 @@ def test_a_card_that_gives_no_answer_is_broken() -> None:
     ],
 )
 def test_attribution(scope: str, reason: str, status: str, advice: str) -> None:
-    found = only(look({}, attribution=Attribution(scope, reason)), "attribution")  # type: ignore[arg-type]
+    found = only(check({}, attribution=Attribution(scope, reason)), "attribution")  # type: ignore[arg-type]
     assert (found.status, advice in found.advice) == (status, True)
 
 
 def test_a_split_card_is_told_once() -> None:
     reading = Reading("MIG-a", 1.0, holders=())
-    found = devices.findings([DeviceLook(PART, reading), DeviceLook(PART, reading)], lambda _: "")
+    found = devices.findings([DeviceCheck(PART, reading), DeviceCheck(PART, reading)], lambda _: "")
     assert only(found, "mig").status == "note"
     assert "an instance of GPU-a" in found[0].message
 

@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workloads.clients import grpc_client, http_client
@@ -16,7 +16,7 @@ from workloads.load.address import AddressError, is_loopback, resolve
 from workloads.load.generator import payload_of
 from workloads.load.histogram import LEAST, MOST, Histogram
 from workloads.load.options import header_lines
-from workloads.load.outcome import Outcome, Tally, of_connection, of_status
+from workloads.load.outcome import Outcome, Tally, of_answer, of_connection, of_status
 from workloads.load.schedule import ClosedLoop, OpenLoop
 from workloads.load.silence import MOST_NOTES, ServerSilentError, Silence
 
@@ -24,13 +24,17 @@ RATES = st.floats(0.1, 10_000)
 
 
 @given(rate=RATES, seconds=st.floats(0, 20), began=st.floats(0, 1e6))
+@example(rate=8669.466224476238, seconds=0.011419388164924887, began=759164.6006135987)
 def test_an_open_loop_sends_at_its_rate(rate: float, seconds: float, began: float) -> None:
     loop = OpenLoop(rate, most=10**9, began=began)
-    dues = []
+    dues: list[float] = []
     while len(dues) < 500 and (due := loop.take(began + seconds, 0)) is not None:
         dues.append(due)
     assert dues == [began + number / rate for number in range(len(dues))]
-    assert len(dues) == 500 or loop.wait(began + seconds, 0) == pytest.approx(dues[-1] + 1 / rate - began - seconds)
+    # Both sides add and subtract times of up to `latest`, each rounded by half a unit in its last place: ten in all.
+    latest = began + seconds + 1 / rate
+    left = pytest.approx(dues[-1] + 1 / rate - began - seconds, rel=0, abs=5 * math.ulp(latest))
+    assert len(dues) == 500 or loop.wait(began + seconds, 0) == left
 
 
 @given(rate=RATES, stall=st.floats(0.5, 100))
@@ -48,6 +52,14 @@ def test_an_open_loop_does_not_drift() -> None:
     for _ in range(300_000):
         loop.take(1e9, 0)
     assert loop.behind(100_000.0) == 0.0
+
+
+def test_a_schedule_is_moved_on() -> None:
+    loop = OpenLoop(4.0, most=8, began=0.0)
+    assert [loop.take(0.5, 0) for _ in range(2)] == [0.0, 0.25]
+    loop.move(600.0)
+    assert loop.behind(600.5) == 0.0
+    assert [loop.take(600.75, 0) for _ in range(3)] == [600.5, 600.75, None]
 
 
 def test_a_closed_loop_sends_where_there_is_room() -> None:
@@ -156,6 +168,23 @@ def test_no_request_is_no_silence_and_a_slow_answer_no_event() -> None:
     assert list(silence.notes()) == []
     with pytest.raises(ServerSilentError, match=r"S never answered: no response for 5 s$"):
         silent(silence, 1, error="")
+
+
+@pytest.mark.parametrize(("expected", "words"), [(0, "expected 200 to 299"), (201, "expected 201")])
+def test_a_server_that_only_answers_otherwise_is_told_so(expected: int, words: str) -> None:
+    silence, tally = Silence("S", give_up=5.0), Tally()
+    tally.add(of_answer(302, expected, 0))
+
+    def passed() -> None:
+        silence.passed(
+            2.0, answered=False, failed=True, waiting=False, error=tally.message, unexpected=tally.unexpected
+        )
+
+    passed()
+    assert list(silence.notes()) == [("server_silent", f"S answers with status 302, {words}")]
+    passed()
+    with pytest.raises(ServerSilentError, match=f"^S answers with status 302, {words}: no other answer for 6 s$"):
+        passed()
 
 
 def test_notes_are_bounded() -> None:

@@ -1,4 +1,4 @@
-"""Pages, metrics and API over a real board, without a socket."""
+"""Pages, metrics and API of a real state, without a socket."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Stage:
         )
         self.unready = ""
         self.wall = 1000.0
-        self.collector = metrics.BoardCollector(
+        self.collector = metrics.StateCollector(
             self.state, self.history, self.nexts, lambda: ["night", "day"], lambda: self.wall
         )
         registry = metrics.registry_of(self.collector)
@@ -295,6 +295,19 @@ def test_no_series_is_told_twice_whatever_a_trial_is_made_of(
     lines = [line.rpartition(" ")[0] for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
     assert len(lines) == len(set(lines)), [line for line in set(lines) if lines.count(line) > 1]
     assert not any("x.py" in line for line in lines), "no text of a stranger is a label"
+
+
+@pytest.mark.parametrize("apart", [(("", "cuda:0"), ("", "cuda:1")), (("rank 0", ""), ("rank 1", ""))])
+def test_rates_of_members_or_devices_sum_to_that_of_the_trial(
+    stage: Stage, client: TestClient, apart: tuple[tuple[str, str], ...]
+) -> None:
+    stage.runs(several(*apart))
+    told = [sample for family in plain(client.get("/metrics").text) for sample in family.samples]
+    for name in ("leak_rate", "leak_rate_low", "leak_rate_high", "minimum_detectable_rate"):
+        rates = [s for s in told if s.name == f"soak_{name}_bytes_per_second" and s.labels["layer"] == "anonymous"]
+        assert len(rates) == 2, f"{name}: of each, and not of all together"
+    spent = [s for s in told if s.name == "soak_time_to_exhaustion_seconds" and s.labels["limit"] == "anonymous"]
+    assert len(spent) == 3, "members may use up together what one of them would not"
 
 
 def test_memory_of_members_and_devices_sums_to_that_of_the_trial(stage: Stage, client: TestClient) -> None:

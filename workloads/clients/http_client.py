@@ -9,7 +9,7 @@ from typing import Any
 
 from workloads.load.address import resolve
 from workloads.load.options import LoadOptions, header_lines
-from workloads.load.outcome import Outcome, of_connection, of_status
+from workloads.load.outcome import Outcome, of_answer, of_connection
 from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("none",)
@@ -122,8 +122,7 @@ class _Sender:
             ) as response:
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     size += len(chunk)
-                kind = of_status(response.status, options.expected_status)
-                return Outcome(kind, f"status {response.status}" if kind else "", size)
+                return of_answer(response.status, options.expected_status, size)
         except TimeoutError:
             return Outcome("timeout", f"no answer within {options.timeout:g} s", size)
         except (http.ClientError, OSError, ValueError) as error:

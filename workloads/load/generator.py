@@ -1,7 +1,8 @@
 """Sends load: one interval after the other, on an event loop of its own in the calling thread.
 
 Requests under way stay so between two intervals, in which nothing is sent: what falls due meanwhile is sent late, and
-its latency is counted from when it was due. What is kept is bounded by the requests in flight.
+its latency is counted from when it was due. Time in which the client itself was stopped counts for neither. What is
+kept is bounded by the requests in flight.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from workloads.load.histogram import Histogram
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import ANSWERS, Outcome, Tally
+from workloads.load.presence import Presence
 from workloads.load.schedule import ClosedLoop, OpenLoop, Schedule
 from workloads.load.silence import Silence
 from workloads.protocol.contract import Tick
@@ -42,6 +44,7 @@ class Generator:
         self._freed = asyncio.Event()
         self._failure: BaseException | None = None
         self._tally = Tally()
+        self._presence = Presence(options.interval)
         self._silence = Silence(server, options.give_up)
         self._window = Histogram()
         self._latencies: list[float] = []
@@ -63,11 +66,12 @@ class Generator:
         passed = min(time.monotonic() - began, 2 * self._options.interval)
         self._silence.passed(
             passed, answered=self._tally.answered > answered, failed=self._tally.unanswered > unanswered,
-            waiting=bool(self._tasks), error=self._tally.message,
+            waiting=bool(self._tasks), error=self._tally.message, unexpected=self._tally.unexpected,
         )  # fmt: skip
 
     def notes(self) -> Iterator[tuple[str, str]]:
         """What the record should know, since this was last asked: kind and message."""
+        yield from self._presence.notes()
         yield from self._silence.notes()
 
     def latencies(self) -> list[float]:
@@ -79,7 +83,7 @@ class Generator:
         """Requests by what became of them; quantiles of the latencies are of the answers since this was last asked."""
         values = dict(self._tally.counters())
         if self._schedule is not None and self._options.rate:
-            values["behind_seconds"] = self._schedule.behind(time.monotonic())
+            values["behind_seconds"] = self._schedule.behind(self._now())
         window, self._window = self._window, Histogram()
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             if (latency := window.quantile(share)) is not None:
@@ -100,7 +104,7 @@ class Generator:
 
     async def _interval(self, end: float, take: Callable[[], object]) -> None:
         schedule = self._schedule = self._schedule or self._begin()
-        while self._failure is None and (now := time.monotonic()) < end:
+        while self._failure is None and (now := self._now()) < end:
             due = schedule.take(now, len(self._tasks))
             if due is not None:
                 self._start(take, due)
@@ -125,11 +129,20 @@ class Generator:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def _now(self) -> float:
+        """The time, by which the schedule is moved on if the client itself was stopped."""
+        now = time.monotonic()
+        absent = self._presence.seen(now)
+        if absent and self._schedule is not None:
+            self._schedule.move(absent)
+        return now
+
     async def _one(self, payload: bytes, due: float) -> None:
+        absent = self._presence.absent
         outcome = await self._send(payload)
         self._tally.add(outcome)
         if outcome.kind in ANSWERS:
-            latency = time.monotonic() - due
+            latency = self._now() - due - (self._presence.absent - absent)
             self._window.add(latency)
             self._latencies.append(latency)
         elif self._schedule is not None and self._schedule.pause_after_error:

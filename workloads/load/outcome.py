@@ -22,6 +22,8 @@ class Outcome:
     kind: str = ""
     message: str = ""
     response_bytes: int = 0
+    unexpected: bool = False
+    """Whether it is invalid as an answer with another status than was expected, which `message` then names."""
 
 
 def of_status(status: int, expected: int = 0) -> str:
@@ -31,6 +33,14 @@ def of_status(status: int, expected: int = 0) -> str:
     if 400 <= status <= 499:
         return "status_4xx"
     return "status_5xx" if 500 <= status <= 599 else "invalid"
+
+
+def of_answer(status: int, expected: int, response_bytes: int) -> Outcome:
+    """The end of a request that was answered with an HTTP status; see `of_status`."""
+    kind = of_status(status, expected)
+    if kind != "invalid":
+        return Outcome(kind, f"status {status}" if kind else "", response_bytes)
+    return Outcome(kind, f"status {status}, expected {expected or '200 to 299'}", response_bytes, unexpected=True)
 
 
 def of_connection(error: OSError) -> str:
@@ -47,7 +57,8 @@ class Tally:
         self.sent = self.answered = self.response_bytes = 0
         self.errors = dict.fromkeys(KINDS, 0)
         self.message = ""
-        """Of the last request that failed."""
+        self.unexpected = False
+        """Of the last request that failed: why, and whether it is only that its status was not the expected one."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one that has ended."""
@@ -55,7 +66,9 @@ class Tally:
         self.response_bytes += outcome.response_bytes
         if outcome.kind:
             self.errors[outcome.kind] += 1
-            self.message = f"{outcome.kind}: {outcome.message}" if outcome.message else outcome.kind
+            self.unexpected = outcome.unexpected
+            told = [outcome.message] if outcome.unexpected else [outcome.kind, outcome.message]
+            self.message = ": ".join(filter(None, told))
 
     @property
     def failed(self) -> int:

@@ -1,8 +1,9 @@
 """When the next request is due: at a rate that does not wait for answers, or as soon as an answer leaves room. Pure.
 
 An open loop is honest about a server that stalls: a request that could not be sent when it was due keeps the time at
-which it was due, and its latency is counted from there. A closed loop sends less while the server is slow; its
-latencies say nothing of users who do not wait for each other.
+which it was due, and its latency is counted from there. What would have been due while the client itself did not run is
+left out. A closed loop sends less while the server is slow; its latencies say nothing of users who do not wait for each
+other.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class Schedule(Protocol):
 
     def behind(self, now: float) -> float:
         """Seconds since the earliest request that is due and was not sent."""
+        ...
+
+    def move(self, seconds: float) -> None:
+        """What was not sent yet is due that much later: the client itself did not run for so long."""
         ...
 
 
@@ -58,6 +63,10 @@ class OpenLoop:
         """See `Schedule`."""
         return max(0.0, now - self._due())
 
+    def move(self, seconds: float) -> None:
+        """See `Schedule`."""
+        self._began += seconds
+
 
 class ClosedLoop:
     """`concurrency` requests in flight: the next is due when one is answered."""
@@ -78,3 +87,6 @@ class ClosedLoop:
     def behind(self, now: float) -> float:
         """See `Schedule`: a closed loop is never behind."""
         return 0.0
+
+    def move(self, seconds: float) -> None:
+        """See `Schedule`: nothing is due at a time of its own."""

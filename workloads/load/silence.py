@@ -24,11 +24,14 @@ class Silence:
         self._notes: list[tuple[str, str]] = []
         self._told = 0
 
-    def passed(self, seconds: float, answered: bool, failed: bool, waiting: bool, error: str) -> None:
+    def passed(
+        self, seconds: float, answered: bool, failed: bool, waiting: bool, error: str, unexpected: bool = False
+    ) -> None:
         """Some time has passed.
 
         answered: whether any answer came. failed: whether any request failed without one. waiting: whether any is
-        under way. error: of the last request that failed, or empty.
+        under way. error: of the last request that failed, or empty. unexpected: whether that one was answered, with
+        the status that `error` names.
 
         Raises:
             ServerSilentError: it is enough.
@@ -43,11 +46,14 @@ class Silence:
         self._seconds += seconds
         self._failed |= failed
         why = f": {error}" if self._failed else ""
+        otherwise = f"answers with {error}" if self._failed and unexpected else ""
         # That an answer takes its time is no event.
         if self._failed and self._seconds >= NOTED_AFTER and not self._noted:
             self._noted = True
-            self._note("server_silent", f"{self._server} gives no answer{why}")
+            self._note("server_silent", f"{self._server} {otherwise or f'gives no answer{why}'}")
         if self._seconds >= self._give_up:
+            if otherwise:
+                raise ServerSilentError(f"{self._server} {otherwise}: no other answer for {self._seconds:.0f} s")
             what = "stopped answering" if self._answered else "never answered"
             raise ServerSilentError(f"{self._server} {what}: no response for {self._seconds:.0f} s{why}")
 
