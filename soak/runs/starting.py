@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 
 from soak.errors import UsageError
+from soak.record.redaction import is_harmless
 from soak.runs import launch
 from soak.runs.handle import Run
 
@@ -35,7 +36,8 @@ def run(
         device: what every trial runs on: auto, cpu, cuda:N or a UUID.
         out: folder that the run folder is made in.
         trials: only those whose name begins with one of these.
-        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`.
+        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`. Other users of the machine can see
+            them in the list of processes: a secret belongs into the `env` of a trial, in the config.
         progress: whether to show how it goes; None: in a notebook, and on a terminal.
         cwd: the folder that it runs in.
         env: added to the environment.
@@ -69,7 +71,7 @@ def exec(  # noqa: A001  (the name of the command)
         out: folder that the run folder is made in.
         progress: as in `run`.
         cwd: the folder that it runs in.
-        env: added to the environment of the program.
+        env: added to the environment of the program; hidden in the record.
         options: further options of `soak exec`: `stop_grace="5 s"` is `--stop-grace "5 s"`; True is a flag, a list is
             the option several times.
 
@@ -80,9 +82,15 @@ def exec(  # noqa: A001  (the name of the command)
     if isinstance(command, str | bytes) or not command:
         raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
     known = {"duration": _span(duration), "memory_limit": memory_limit, "device": device, "name": name,
-             "out": _absolute(out), "env": [f"{key}={value}" for key, value in (env or {}).items()]}  # fmt: skip
+             "out": _absolute(out),
+             "env": [f"{key}={value}" if _shows(key) else key for key, value in (env or {}).items()]}  # fmt: skip
     words = ["exec", *_options({**known, **options}), "--", *(os.fspath(word) for word in command)]
-    return Run(words, progress=progress, cwd=cwd)
+    return Run(words, progress=progress, cwd=cwd, env={k: v for k, v in (env or {}).items() if not _shows(k)})
+
+
+def _shows(variable: str) -> bool:
+    """Whether everybody may see its value in the list of processes: where soak itself must not have it."""
+    return not variable or "=" in variable or variable.startswith(("PYTHON", "LD_")) or is_harmless(variable)
 
 
 def _options(options: Mapping[str, object]) -> Iterator[str]:

@@ -55,13 +55,24 @@ def test_every_option_of_run_is_a_word_that_the_command_takes(tmp_path: Path) ->
 def test_every_option_of_exec_is_a_word_that_the_command_takes(tmp_path: Path) -> None:
     started = starting.exec(
         ["python", Path("train.py"), "--lr=1"], duration=90, memory_limit="2 GiB", device="cpu", name="-n", out="o",
-        env={"A": "b=c"}, stop_on_leak=True, show_output=False, min_rate=None, set=["run.seed=1", "judge.alarm=0"],
+        env={"OMP_X": "b=c"}, stop_on_leak=True, show_output=False, min_rate=None, set=["run.seed=1", "judge.alarm=0"],
     )  # fmt: skip
     found = parsed(started, exec_command)
     assert found.words[-3:] == ["python", "train.py", "--lr=1"]
     assert (found.duration, found.memory_limit, found.name, found.out) == ("90 s", "2 GiB", "-n", tmp_path / "o")
-    assert (found.env, found.stop_on_leak, found.show_output) == (["A=b=c"], True, False)
+    assert (found.env, found.stop_on_leak, found.show_output) == (["OMP_X=b=c"], True, False)
     assert found.overrides == ["run.seed=1", "judge.alarm=0"]
+
+
+def test_a_secret_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: Any = starting.exec(["true"], env={"TOKEN": "hunter2", "PYTHONPATH": "/x", "": "y"})
+    assert "hunter2" not in str(started.words)
+    assert started.options["env"] == {"TOKEN": "hunter2"}, "what soak itself must not have"
+    found = parsed(started, exec_command)
+    assert found.env == ["TOKEN", "PYTHONPATH=/x", "=y"]
+    monkeypatch.setenv("TOKEN", "hunter2")
+    (trial,) = exec_command.tables_of(found, ["true"])["trial"]
+    assert trial["env"] == {"TOKEN": "hunter2", "PYTHONPATH": "/x", "": "y"}
 
 
 VALUES = st.recursive(
