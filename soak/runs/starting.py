@@ -122,7 +122,7 @@ def _file_of(config: Folder | Mapping[str, Any], folder: Path) -> Iterator[Path]
         return
     with tempfile.TemporaryDirectory(prefix="soak-") as private:
         path = Path(private) / "config.toml"
-        path.write_text(_toml({**config, "trial": _placed(config.get("trial"), folder)}), encoding="utf-8")
+        path.write_text(_toml(_placed(config, folder)), encoding="utf-8")
         try:
             yield path
         except UsageError as error:
@@ -130,22 +130,10 @@ def _file_of(config: Folder | Mapping[str, Any], folder: Path) -> Iterator[Path]
             raise UsageError(str(error).replace(str(path), "config")) from None
 
 
-def _placed(trials: Any, folder: Path) -> Any:
-    """Trials whose own code is looked for from `folder`, as a config in a file has it beside itself."""
-    if not isinstance(trials, list | tuple):
-        return trials
-    return [_beside(trial, folder) if isinstance(trial, Mapping) else trial for trial in trials]
-
-
-def _beside(trial: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    place, colon, name = str(trial.get("workload", "")).rpartition(":")
-    if not colon:
-        return trial
-    if place.endswith(".py"):
-        return {**trial, "workload": f"{folder / place}:{name}"}
-    env = trial.get("env") or {}
-    path = [str(folder), *filter(None, [env.get("PYTHONPATH", os.environ.get("PYTHONPATH"))])]
-    return {**trial, "env": {**env, "PYTHONPATH": os.pathsep.join(path)}}
+def _placed(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """A config whose paths and modules of own code begin in `folder`, as those of a file begin beside it."""
+    run = config.get("run", {})
+    return {**config, "run": {"folder": str(folder), **run}} if isinstance(run, Mapping) else config
 
 
 def _toml(tables: Mapping[str, Any]) -> str:
