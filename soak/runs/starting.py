@@ -160,4 +160,6 @@ def _assignments(values: Mapping[str, object], prefix: str = "") -> Iterator[str
         if isinstance(value, Mapping):
             yield from _assignments(value, f"{prefix}{key}.")
         elif value is not None:
-            yield f"{prefix}{key}={_toml({'v': value}).removeprefix('v = ').strip()}"
+            # As the only one of a list: a list of tables on its own would become headers of tables.
+            text = _toml({"v": [value]}).strip().removeprefix("v = [").removesuffix("]")
+            yield f"{prefix}{key}={text.strip().removesuffix(',')}"

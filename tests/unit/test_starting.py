@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from soak.commands import exec as exec_command
@@ -78,11 +78,12 @@ def test_a_secret_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None
 
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=4),
+    lambda inner: st.lists(inner | st.dictionaries(st.text(st.characters(codec="utf-8")), inner), max_size=4),
 )
 
 
 @given(VALUES)
+@example([{"text": "x" * 200, "list": [1, {"a": True}]}])
 def test_every_value_comes_back_from_an_assignment(value: Any) -> None:
     (assigned,) = starting._assignments({"a.b": value})
     key, _, text = assigned.partition("=")
