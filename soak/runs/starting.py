@@ -81,6 +81,9 @@ def exec(  # noqa: A001  (the name of the command)
     """
     if isinstance(command, str | bytes) or not command:
         raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
+    if options.get("show_output"):
+        expected = "expected it left out: what the program prints is in trials/NAME/worker.log of the run folder"
+        raise UsageError(f"soak.exec: show_output = {options['show_output']!r}: {expected}")
     known = {"duration": _span(duration), "memory_limit": memory_limit, "device": device, "name": name,
              "out": _absolute(out),
              "env": [f"{key}={value}" if _shows(key) else key for key, value in (env or {}).items()]}  # fmt: skip

@@ -65,6 +65,11 @@ def test_every_option_of_exec_is_a_word_that_the_command_takes(tmp_path: Path) -
     assert found.overrides == ["run.seed=1", "judge.alarm=0"]
 
 
+def test_output_that_nobody_would_see_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"show_output = True: expected it left out: .*worker\.log"):
+        starting.exec(["true"], show_output=True)
+
+
 def test_a_secret_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     started: Any = starting.exec(["true"], env={"TOKEN": "hunter2", "PYTHONPATH": "/x", "": "y"})
     assert "hunter2" not in str(started.words)
