@@ -6,7 +6,8 @@ inconclusive, 4 invalid or error. A program that ends with a status other than 0
 once ends cleanly, with a report of what there is; twice ends now.
 
 Rates are per hour; with `soak.beat()` in the program they are per step too. What the program prints goes to a log in
-the run folder. It runs with your environment, in your working directory, and without a sandbox.
+the run folder. It runs with your environment, in your working directory, and without a sandbox. The record holds
+COMMAND as you give it: pass secrets with --env NAME, not as arguments such as --password.
 
 examples:
   soak exec -- python train.py
