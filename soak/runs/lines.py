@@ -78,10 +78,11 @@ class Reader:
         found: list[Read] = []
         poll = select.poll()  # unlike select(), takes descriptors of any number
         poll.register(self._fd, select.POLLIN)
-        while not self.ended and poll.poll(1000 * timeout):
+        while poll.poll(1000 * timeout):
             chunk = os.read(self._fd, CHUNK)
             if not chunk:
                 self.close()
+                break
             found += self._lines.feed(chunk)
             timeout = 0.0
         return found
