@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
@@ -20,7 +21,7 @@ _MOST = 16
 _SETTLED = 5
 """Rounds that a process has to live first: those that come and go hold nothing for long."""
 _LONGEST = 60
-"""Characters of a command line that are kept."""
+"""Characters of a command line that are kept, in whole words."""
 _Process = tuple[int, int]
 """Its pid and when it started."""
 
@@ -67,11 +68,30 @@ class ProcessLargest:
         return new[: _MOST - len(self._names)]
 
     def _name(self, process: _Process, command: str) -> str:
-        """Its command line, on one line and short; numbered where several have the same."""
-        words = procfs.read_command_line(self._proc, process[0]) or (command,)
-        name = one_line(" ".join((words[0].rpartition("/")[2] or command, *words[1:])), _LONGEST)
+        """Its command line, short; numbered where several have the same."""
+        program, *words = procfs.read_command_line(self._proc, process[0]) or (command,)
+        program = program.rpartition("/")[2]
+        name = _short([program if 0 < len(program) <= _LONGEST else command, *words])
         number = sum(other == name or other.startswith(f"{name} #") for other in self._names.values())
         return f"{name} #{number + 1}" if number else name
+
+
+def _short(words: Sequence[str]) -> str:
+    """As many words as there is room for, on one line. None is cut: nobody would know half of a secret for one."""
+    name = one_line(words[0])
+    for word in words[1:]:
+        # A script is told by its file, of which the folders may be many.
+        fitting = [one for one in (word, _file(word)) if len(name) + 1 + len(one) <= _LONGEST and one_line(one) == one]
+        if not fitting:
+            return f"{name} …"
+        name = f"{name} {fitting[0]}"
+    return name
+
+
+def _file(word: str) -> str:
+    """Of an absolute path to a file with a suffix, its end."""
+    path = PurePath(word)
+    return f"…/{path.name}" if path.is_absolute() and path.suffix else word
 
 
 SAMPLER: type[Sampler] = ProcessLargest

@@ -1,6 +1,6 @@
 """Reads GPUs through NVML (`nvidia-ml-py`): what a device holds, who holds it, and how it is doing.
 
-A call can hang in the driver for ever, so this runs in a process of its own (`soak.gpu_reader`). What a card does not
+A call can hang in the driver for ever, so this runs in a process of its own (`soak.gpu.reader`). What a card does not
 support is asked once and told once. Reference: the NVML API of the CUDA toolkit, 13.
 """
 

@@ -6,7 +6,8 @@ inconclusive, 4 invalid or error. A program that ends with a status other than 0
 once ends cleanly, with a report of what there is; twice ends now.
 
 Rates are per hour; with `soak.beat()` in the program they are per step too. What the program prints goes to a log in
-the run folder. It runs with your environment, in your working directory, and without a sandbox.
+the run folder. It runs with your environment, in your working directory, and without a sandbox. The record holds
+COMMAND as you give it: pass secrets with --env NAME, not as arguments such as --password.
 
 examples:
   soak exec -- python train.py
@@ -17,6 +18,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -49,8 +51,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-rate", metavar="RATE", help='slower growth is no leak, such as "10 MiB/h" '
                         "(default: 1 MiB/h)")  # fmt: skip
     parser.add_argument("--cwd", metavar="FOLDER", help="folder that it runs in (default: the working directory)")
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
-                        help="set this in its environment; may be given several times")  # fmt: skip
+    parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
+                        help="set this in its environment; may be given several times. NAME alone takes the value from "
+                             "your environment: as with NAME=VALUE the record hides it, and nobody sees it in a "
+                             "list of processes")  # fmt: skip
     parser.add_argument("--ranks", type=int, metavar="N",
                         help="run it N times at once, each with RANK, WORLD_SIZE and MASTER_PORT")  # fmt: skip
     parser.add_argument("--stop-grace", metavar="TIME", help="between TERM and KILL (default: 15s)")
@@ -106,6 +110,8 @@ def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, 
 
 def _variable(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
-    if not equals:
-        raise UsageError(f"--env {name}: expected NAME=VALUE")
-    return name, value
+    if equals:
+        return name, value
+    if name not in os.environ:
+        raise UsageError(f"--env {name}: expected NAME=VALUE, or NAME of a variable that is set")
+    return name, os.environ[name]

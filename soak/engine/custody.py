@@ -27,7 +27,7 @@ class Custody:
 
         Args:
             clock: tells deadlines.
-            tell: takes what was found of a trial that had ended.
+            record_event: takes what was found of a trial that had ended.
             note: takes what a person should know now.
         """
         self._guard, self._strays = Guard(clock), Strays()

@@ -206,7 +206,7 @@ class MemberRun:
             self.plan.speaks_wire,
         )  # fmt: skip
         tail = self.process.log.tail()
-        if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := one_line(tail.rpartition("\n")[2])):
+        if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := _last_line(tail)):
             self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
         # What it printed says more than its status; of one that ended well nobody asks.
         if tail and said is None and self.end.reason != "finished":
@@ -221,3 +221,8 @@ class MemberRun:
         if self._readiness is not None:
             self._readiness.close()
         self.process.close()
+
+
+def _last_line(tail: str) -> str:
+    """Whole, as what is secret is taken out of it later: of half a secret nobody would know it."""
+    return one_line(tail.rpartition("\n")[2], len(tail))

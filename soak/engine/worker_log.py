@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 MOST = 32 * 2**20
@@ -16,6 +17,7 @@ MOST = 32 * 2**20
 KEPT = 4 * 2**20
 """Bytes that are kept of what was before."""
 _CHUNK = 1 << 16
+_CUT = re.compile(r"\A\S+")
 
 
 class WorkerLog:
@@ -55,10 +57,12 @@ class WorkerLog:
             os.close(before)
 
     def tail(self, characters: int = 2000) -> str:
-        """The end of what was printed; reads no more than that."""
+        """The end of what was printed; reads no more than that. Begins with a whole word, as half a secret is one."""
         size = os.fstat(self.fd).st_size
-        end = os.pread(self.fd, 4 * characters, max(0, size - 4 * characters))
-        return end.decode(errors="replace")[-characters:].strip()
+        end = os.pread(self.fd, 4 * characters, max(0, size - 4 * characters)).decode(errors="replace")
+        said, before = end[-characters:], end[:-characters]
+        whole = before[-1].isspace() if before else size <= 4 * characters
+        return (said if whole else _CUT.sub("", said)).strip()
 
     def close(self) -> None:
         """Let go of it."""

@@ -189,7 +189,8 @@ def of_workload(
 def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -> Config:
     overrides.apply(path, raw)
     loaded = _check(path, overrides.text(text, raw), raw)
-    if loaded.run.folder or not any(catalog.is_users(trial.workload) for trial in loaded.trials):
+    workloads = [one.workload for one in loaded.trials] + [one.workload for those in loaded.members for one in those]
+    if loaded.run.folder or not any(map(catalog.is_users, workloads)):
         return loaded
     # Its text is kept elsewhere, and a path in it would lead there.
     return dataclasses.replace(loaded, text=written(raw, {"folder": str(loaded.folder)}))

@@ -172,9 +172,10 @@ class Run:
         with self._ended_by_ctrl_c():
             while not self._reader.ended:
                 left = deadline - time.monotonic()
-                if left < 0:
+                # Read before it is given up: it may have ended long ago.
+                self._take(max(0.0, min(_SLICE, left)))
+                if left <= 0 and not self._reader.ended:
                     raise TimeoutError(f"the run {self.name} goes on after {timeout:g} s")
-                self._take(min(_SLICE, left))
             self._reap()
         return self.verdict or "error"
 

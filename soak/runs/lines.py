@@ -69,20 +69,23 @@ class Reader:
         """Whether nothing more will come: the run is gone, or this was closed."""
 
     def read(self, timeout: float) -> list[Read]:
-        """What has come, waiting for it if there is nothing; empty where nothing came in time.
+        """All that has come, waiting for it if there is nothing; empty where nothing came in time.
 
         timeout: seconds; 0 does not wait.
         """
         if self.ended:
             return []
+        found: list[Read] = []
         poll = select.poll()  # unlike select(), takes descriptors of any number
         poll.register(self._fd, select.POLLIN)
-        if not poll.poll(1000 * timeout):
-            return []
-        chunk = os.read(self._fd, CHUNK)
-        if not chunk:
-            self.close()
-        return self._lines.feed(chunk)
+        while poll.poll(1000 * timeout):
+            chunk = os.read(self._fd, CHUNK)
+            if not chunk:
+                self.close()
+                break
+            found += self._lines.feed(chunk)
+            timeout = 0.0
+        return found
 
     def close(self) -> None:
         """Let go of the pipe: a run that nobody listens to any more ends itself."""

@@ -76,7 +76,7 @@ class Sampling(msgspec.Struct, frozen=True):
     """How a sampler does."""
 
     outcome: str
-    """ok, no_data or failed."""
+    """ok, no_data, failed or stalled."""
     seconds: float
     failures: int
 

@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 
 from soak.errors import UsageError
+from soak.record.redaction import is_harmless
 from soak.runs import launch
 from soak.runs.handle import Run
 
@@ -35,7 +36,8 @@ def run(
         device: what every trial runs on: auto, cpu, cuda:N or a UUID.
         out: folder that the run folder is made in.
         trials: only those whose name begins with one of these.
-        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`.
+        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`. Other users of the machine can see
+            them in the list of processes: a secret belongs into the `env` of a trial, in the config.
         progress: whether to show how it goes; None: in a notebook, and on a terminal.
         cwd: the folder that it runs in.
         env: added to the environment.
@@ -69,7 +71,7 @@ def exec(  # noqa: A001  (the name of the command)
         out: folder that the run folder is made in.
         progress: as in `run`.
         cwd: the folder that it runs in.
-        env: added to the environment of the program.
+        env: added to the environment of the program; hidden in the record.
         options: further options of `soak exec`: `stop_grace="5 s"` is `--stop-grace "5 s"`; True is a flag, a list is
             the option several times.
 
@@ -79,10 +81,19 @@ def exec(  # noqa: A001  (the name of the command)
     """
     if isinstance(command, str | bytes) or not command:
         raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
+    if options.get("show_output"):
+        expected = "expected it left out: what the program prints is in trials/NAME/worker.log of the run folder"
+        raise UsageError(f"soak.exec: show_output = {options['show_output']!r}: {expected}")
     known = {"duration": _span(duration), "memory_limit": memory_limit, "device": device, "name": name,
-             "out": _absolute(out), "env": [f"{key}={value}" for key, value in (env or {}).items()]}  # fmt: skip
+             "out": _absolute(out),
+             "env": [f"{key}={value}" if _shows(key) else key for key, value in (env or {}).items()]}  # fmt: skip
     words = ["exec", *_options({**known, **options}), "--", *(os.fspath(word) for word in command)]
-    return Run(words, progress=progress, cwd=cwd)
+    return Run(words, progress=progress, cwd=cwd, env={k: v for k, v in (env or {}).items() if not _shows(k)})
+
+
+def _shows(variable: str) -> bool:
+    """Whether everybody may see its value in the list of processes: where soak itself must not have it."""
+    return not variable or "=" in variable or variable.startswith(("PYTHON", "LD_")) or is_harmless(variable)
 
 
 def _options(options: Mapping[str, object]) -> Iterator[str]:
@@ -114,7 +125,7 @@ def _file_of(config: Folder | Mapping[str, Any], folder: Path) -> Iterator[Path]
         return
     with tempfile.TemporaryDirectory(prefix="soak-") as private:
         path = Path(private) / "config.toml"
-        path.write_text(_toml({**config, "trial": _placed(config.get("trial"), folder)}), encoding="utf-8")
+        path.write_text(_toml(_placed(config, folder)), encoding="utf-8")
         try:
             yield path
         except UsageError as error:
@@ -122,22 +133,10 @@ def _file_of(config: Folder | Mapping[str, Any], folder: Path) -> Iterator[Path]
             raise UsageError(str(error).replace(str(path), "config")) from None
 
 
-def _placed(trials: Any, folder: Path) -> Any:
-    """Trials whose own code is looked for from `folder`, as a config in a file has it beside itself."""
-    if not isinstance(trials, list | tuple):
-        return trials
-    return [_beside(trial, folder) if isinstance(trial, Mapping) else trial for trial in trials]
-
-
-def _beside(trial: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    place, colon, name = str(trial.get("workload", "")).rpartition(":")
-    if not colon:
-        return trial
-    if place.endswith(".py"):
-        return {**trial, "workload": f"{folder / place}:{name}"}
-    env = trial.get("env") or {}
-    path = [str(folder), *filter(None, [env.get("PYTHONPATH", os.environ.get("PYTHONPATH"))])]
-    return {**trial, "env": {**env, "PYTHONPATH": os.pathsep.join(path)}}
+def _placed(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """A config whose paths and modules of own code begin in `folder`, as those of a file begin beside it."""
+    run = config.get("run", {})
+    return {**config, "run": {"folder": str(folder), **run}} if isinstance(run, Mapping) else config
 
 
 def _toml(tables: Mapping[str, Any]) -> str:
@@ -164,4 +163,6 @@ def _assignments(values: Mapping[str, object], prefix: str = "") -> Iterator[str
         if isinstance(value, Mapping):
             yield from _assignments(value, f"{prefix}{key}.")
         elif value is not None:
-            yield f"{prefix}{key}={_toml({'v': value}).removeprefix('v = ').strip()}"
+            # As the only one of a list: a list of tables on its own would become headers of tables.
+            text = _toml({"v": [value]}).strip().removeprefix("v = [").removesuffix("]")
+            yield f"{prefix}{key}={text.strip().removesuffix(',')}"

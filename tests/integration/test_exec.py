@@ -176,7 +176,7 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
         (("--duration", "long", "--", "true"), "run.duration"),
         (("--device", "cuda:0,cuda:0", "--", "true"), "expected each device once"),
         (("--cwd", "/absent", "--", "true"), "expected a folder that exists"),
-        (("--env", "A", "--", "true"), "expected NAME=VALUE"),
+        (("--env", "A", "--", "true"), "--env A: expected NAME=VALUE, or NAME of a variable that is set"),
         (("--ranks", "0", "--", "true"), "ranks"),
         (("--stop-on-leak", "--", "true"), "expected --duration too"),
     ],

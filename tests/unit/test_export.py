@@ -136,14 +136,19 @@ def test_the_config_of_a_run_is_printed(run: Callable[[str], Path], capsys: pyte
     assert capsys.readouterr().out == "[run]\nseed = 3\n"
 
 
-def test_the_config_of_users_own_code_says_where_that_lies(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "works", ['workload = "train.py:step"', 'member = [{ name = "a", workload = "train.py:step" }]']
+)
+def test_the_config_of_users_own_code_says_where_that_lies(tmp_path: Path, works: str) -> None:
     (tmp_path / "mine").mkdir()
     path, elsewhere = tmp_path / "mine/c.toml", tmp_path / "again.toml"
-    path.write_text('[[trial]]\nworkload = "train.py:step"\nduration = "9 s"\n')
+    path.write_text(f'[[trial]]\nname = "t"\n{works}\nduration = "9 s"\n')
     loaded = config.load(path)
     elsewhere.write_text(loaded.text)
     assert make_plan(config.load(elsewhere)) == make_plan(loaded)
-    assert make_plan(loaded)[0].spec.folder == str(tmp_path / "mine")
+    spec = make_plan(loaded)[0].members[0].spec
+    assert spec is not None
+    assert spec.folder == str(tmp_path / "mine")
 
 
 def test_a_config_with_all_that_was_overridden_gives_the_same_plan(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_a_line_without_end_takes_no_more_than_so_much(monkeypatch: pytest.Monke
     assert rest == list(TOLD)
 
 
+def test_one_read_takes_all_that_has_come() -> None:
+    note = msgspec.json.encode(messages.Note("x" * 200)) + b"\n"
+    reader = Reader(_pipe_of(note * 200))
+    assert len(reader.read(0.0)) == 200
+    assert reader.ended
+
+
 def test_both_ways_to_read_a_pipe_tell_the_same() -> None:
     async def in_a_loop(fd: int) -> list[Read]:
         return [message async for message in read_pipe(fd)]

@@ -88,6 +88,25 @@ def test_names_are_bounded_and_equal_ones_numbered(tree: Tree) -> None:
     assert all(len(name) < 120 and name.isprintable() for name in names)
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (
+            "python serve.py --workers 4 --db postgres://admin:superSecretPassword123@dbhost/x --verbose",
+            "python serve.py --workers 4 --db …",
+        ),
+        ("python -c import\tthis", "python -c …"),
+        (f"python /{'d' * 60}/train.py --lr 1", "python …/train.py --lr 1"),
+        (f"python /{'d' * 60}/secret", "python …"),
+        (f"{'x' * 61} now", "python3 now"),
+    ],
+)
+def test_no_word_of_a_command_line_is_cut(tree: Tree, words: str, name: str) -> None:
+    sampler = ProcessLargest(Roots(tree.proc))
+    tree.put(2, 1, 50, words.replace(" ", "\0"))
+    assert taken(sampler, 8)[name] == 50.0
+
+
 def test_a_pid_that_is_taken_again_is_another_process(tree: Tree) -> None:
     sampler = ProcessLargest(Roots(tree.proc))
     tree.put(2, 1, 50, "one")

@@ -129,9 +129,9 @@ def test_variables_of_members_are_hidden_too() -> None:
 def test_a_command_line_keeps_what_is_no_secret() -> None:
     words = ["run", "--set=trial.0.env.TOKEN=abc", "--set", "trial.1.env={A='b'}", "--set", "trial.0.env.OMP_NUM=2",
              "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=qq7", "--env=A=b=c",
-             "--env", "OMP_NUM_THREADS=2"]  # fmt: skip
+             "--env=B", "--env", "OMP_NUM_THREADS=2"]  # fmt: skip
     assert shlex.join(redaction.command(words, str)) == shlex.join(
         ["run", "--set=trial.0.env.TOKEN=***", "--set", "trial.1.env=***", "--set", "trial.0.env.OMP_NUM=2",
          "--set", "trial.0.options.hidden=8", "--out", "/tmp/environment=x", "--env", "PIN=***", "--env=A=***",
-         "--env", "OMP_NUM_THREADS=2"]
+         "--env=B", "--env", "OMP_NUM_THREADS=2"]
     )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from soak.commands import exec as exec_command
@@ -55,22 +56,39 @@ def test_every_option_of_run_is_a_word_that_the_command_takes(tmp_path: Path) ->
 def test_every_option_of_exec_is_a_word_that_the_command_takes(tmp_path: Path) -> None:
     started = starting.exec(
         ["python", Path("train.py"), "--lr=1"], duration=90, memory_limit="2 GiB", device="cpu", name="-n", out="o",
-        env={"A": "b=c"}, stop_on_leak=True, show_output=False, min_rate=None, set=["run.seed=1", "judge.alarm=0"],
+        env={"OMP_X": "b=c"}, stop_on_leak=True, show_output=False, min_rate=None, set=["run.seed=1", "judge.alarm=0"],
     )  # fmt: skip
     found = parsed(started, exec_command)
     assert found.words[-3:] == ["python", "train.py", "--lr=1"]
     assert (found.duration, found.memory_limit, found.name, found.out) == ("90 s", "2 GiB", "-n", tmp_path / "o")
-    assert (found.env, found.stop_on_leak, found.show_output) == (["A=b=c"], True, False)
+    assert (found.env, found.stop_on_leak, found.show_output) == (["OMP_X=b=c"], True, False)
     assert found.overrides == ["run.seed=1", "judge.alarm=0"]
+
+
+def test_output_that_nobody_would_see_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"show_output = True: expected it left out: .*worker\.log"):
+        starting.exec(["true"], show_output=True)
+
+
+def test_a_secret_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: Any = starting.exec(["true"], env={"TOKEN": "hunter2", "PYTHONPATH": "/x", "": "y"})
+    assert "hunter2" not in str(started.words)
+    assert started.options["env"] == {"TOKEN": "hunter2"}, "what soak itself must not have"
+    found = parsed(started, exec_command)
+    assert found.env == ["TOKEN", "PYTHONPATH=/x", "=y"]
+    monkeypatch.setenv("TOKEN", "hunter2")
+    (trial,) = exec_command.tables_of(found, ["true"])["trial"]
+    assert trial["env"] == {"TOKEN": "hunter2", "PYTHONPATH": "/x", "": "y"}
 
 
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=4),
+    lambda inner: st.lists(inner | st.dictionaries(st.text(st.characters(codec="utf-8")), inner), max_size=4),
 )
 
 
 @given(VALUES)
+@example([{"text": "x" * 200, "list": [1, {"a": True}]}])
 def test_every_value_comes_back_from_an_assignment(value: Any) -> None:
     (assigned,) = starting._assignments({"a.b": value})
     key, _, text = assigned.partition("=")
@@ -78,32 +96,25 @@ def test_every_value_comes_back_from_an_assignment(value: Any) -> None:
 
 
 def test_a_mapping_is_a_config_without_what_is_none() -> None:
-    config: Any = {"run": {"out": Path("x"), "duration": timedelta(seconds=5), "seed": None}, "trial": ({"steps": 3},)}
-    assert starting.run(config).config == {"run": {"out": "x", "duration": "5 s"}, "trial": [{"steps": 3}]}  # type: ignore[attr-defined]
+    config: Any = {
+        "run": {"folder": "/", "out": Path("x"), "duration": timedelta(seconds=5), "seed": None},
+        "trial": ({"steps": 3},),
+    }
+    assert starting.run(config).config == {  # type: ignore[attr-defined]
+        "run": {"folder": "/", "out": "x", "duration": "5 s"}, "trial": [{"steps": 3}]
+    }  # fmt: skip
     with pytest.raises(UsageError, match="no TOML file can"):
         starting.run({"run": {"seed": object()}})
 
 
-@pytest.mark.parametrize(
-    ("given_one", "placed"),
-    [
-        ({"workload": "recurrent"}, {"workload": "recurrent"}),
-        ({"workload": "code/train.py:step"}, {"workload": "{here}/code/train.py:step"}),
-        ({"workload": "/code/train.py:step"}, {"workload": "/code/train.py:step"}),
-        ({"workload": "code.train:step"}, {"workload": "code.train:step", "env": {"PYTHONPATH": "{here}"}}),
-        (
-            {"workload": "a:b", "env": {"PYTHONPATH": "/x", "C": "d"}},
-            {"workload": "a:b", "env": {"PYTHONPATH": "{here}:/x", "C": "d"}},
-        ),
-    ],
-)
-def test_own_code_is_looked_for_from_the_working_directory(
-    tmp_path: Path, given_one: dict[str, Any], placed: dict[str, Any]
-) -> None:
-    (found,) = starting.run({"trial": [given_one]}).config["trial"]  # type: ignore[attr-defined]
-    assert str(found) == str(placed).replace("{here}", str(tmp_path))
-    (elsewhere,) = starting.run({"trial": [{"workload": "t.py:f"}]}, cwd="sub").config["trial"]  # type: ignore[attr-defined]
-    assert elsewhere["workload"] == f"{tmp_path}/sub/t.py:f"
+def test_own_code_is_looked_for_from_the_working_directory(tmp_path: Path) -> None:
+    workloads = {"workload": "t.py:f"}, {"member": [{"name": "a", "workload": "code.train:step"}]}
+    for trial, (cwd, folder) in itertools.product(workloads, ((None, tmp_path), ("sub", tmp_path / "sub"))):
+        given_one: Any = {"trial": [trial]}
+        found = starting.run(given_one, cwd=cwd).config  # type: ignore[attr-defined]
+        assert found == {"trial": [trial], "run": {"folder": str(folder)}}
+    named = starting.run({"run": {"folder": "/code"}}).config  # type: ignore[attr-defined]
+    assert named == {"run": {"folder": "/code"}}
 
 
 def test_an_error_does_not_name_a_file_that_nobody_wrote(monkeypatch: pytest.MonkeyPatch) -> None:

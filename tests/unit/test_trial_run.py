@@ -123,6 +123,13 @@ def test_the_last_line_that_a_program_printed_says_why_it_failed(program: Played
     assert program.events == [("last_words", "the end of the output of the program")]
 
 
+def test_a_long_last_line_is_left_whole_for_the_record_to_conceal(program: Played) -> None:
+    program.process.printed = "no\n" + "x" * 490 + " https://user:password@host/"
+    program.poll(101.0, code=1)
+    assert program.run.end is not None
+    assert program.run.end.message.endswith("x https://user:password@host/")
+
+
 def test_a_program_may_say_itself_that_it_is_done(program: Played) -> None:
     program.poll(101.0)
     program.poll(102.0, wire.Beat(1.0, {"steps": 3.0}), wire.Done("finished"))
