@@ -61,6 +61,8 @@ class Crew:
         self._failed: Ending | None = None
         """Why the next member could not be started."""
         self._turn = 0
+        self._outlasted: frozenset[str] | None = None
+        """Members that worked when the trial began to end; None before it does."""
         self._killed_before = oom_kills_around()
         self._mark = new_mark(trial.index)
         self.cgroup = TrialCgroup.create(f"{PREFIX}{around.folder.name}-{self._mark}", trial.memory_limit)
@@ -154,9 +156,19 @@ class Crew:
         there = len(self._there) == len(self.trial.members)
         return there and all(member.state.phase is not Phase.STARTING for member in self._there)
 
+    def begins_to_end(self) -> None:
+        """The trial does: how those end that work now is no cause of that. One that hangs or said its last word is."""
+        if self._outlasted is None:
+            working = (Phase.STARTING, Phase.STEPPING)
+            self._outlasted = frozenset(one.plan.name for one in self.running if one.state.phase in working)
+
     def states(self) -> list[MemberState]:
         """All of them, for the fold."""
-        found = [MemberState(one.plan.name, one.state, one.end, one.order, one.plan.ends_trial) for one in self._there]
+        outlasted = self._outlasted or frozenset()
+        found = [
+            MemberState(one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted)
+            for one in self._there
+        ]
         for number, member in enumerate(self.trial.members[len(found) :]):
             end = self._failed if number == 0 else None
             found.append(MemberState(member.name, None, end, self._turn, member.ends_trial))

@@ -85,6 +85,8 @@ class TrialRun:
     def _decide(self, stop: str, now: float) -> None:
         self._stop = self._stop or stop or self._reason_to_stop(now)
         for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        if for_all:
+            self._crew.begins_to_end()
         # A client that outlives its server counts errors that are none.
         clients = for_all != OVER_MEMORY and any(not member.plan.judged for member in self._crew.running)
         for member in self._crew.running:

@@ -30,6 +30,8 @@ class MemberState:
     order: int = 0
     """Turn of the loop in which it was seen to be gone: members of one turn ended together."""
     ends_trial: bool = True
+    outlasted: bool = False
+    """Whether it still worked when the trial began to end: one that others were ended before may fail for want of them."""
 
     @property
     def asked(self) -> bool:
@@ -39,7 +41,9 @@ class MemberState:
     @property
     def causes(self) -> bool:
         """Whether the end of the trial is its doing."""
-        return self.end is not None and not self.asked and (self.ends_trial or self.end.reason != "finished")
+        if self.end is None or self.asked or self.outlasted:
+            return False
+        return self.ends_trial or self.end.reason != "finished"
 
 
 def is_over(members: Sequence[MemberState]) -> bool:
