@@ -136,6 +136,8 @@ class Crew:
     def _poll(self, member: MemberRun, now: float) -> None:
         """Also what a worker says of itself, by the first of them; and its end, where the others go on."""
         member.poll(now, self._turn, self._oom_kills)
+        if len(self._there) < len(self.trial.members):
+            member.was_waited_for()
         if member.environment is not None:
             if member is next(one for one in self._there if one.plan.speaks_wire):
                 self._around.ledger.trial(self.trial, {"environment": member.environment})
@@ -152,9 +154,9 @@ class Crew:
         return oom_kills_around() - self._killed_before if code == SIGKILLED else 0
 
     def all_work(self) -> bool:
-        """Whether every member was started, and works."""
+        """Whether every member was started, and none has yet to begin its work."""
         there = len(self._there) == len(self.trial.members)
-        return there and all(member.state.phase is not Phase.STARTING for member in self._there)
+        return there and all(one.end is not None or one.state.phase is not Phase.STARTING for one in self._there)
 
     def begins_to_end(self) -> None:
         """The trial does: how those end that work now is no cause of that. One that hangs or said its last word is."""

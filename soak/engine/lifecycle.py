@@ -130,6 +130,8 @@ class Ending:
     message: str
 
 
+WELL = ("finished", "exhausted")
+"""How one ends that did all that it had to do."""
 OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
 """Why a trial is to end whose limits the supervisor keeps."""
 _STOPPED = {

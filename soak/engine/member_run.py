@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from monitors.text import one_line, printable
 from soak.engine.lifecycle import (
+    WELL,
     Action,
     Deadlines,
     Ending,
@@ -207,6 +208,11 @@ class MemberRun:
         for dropped in self.process.dropped():
             self._record_event(*dropped)
         self.close()
+
+    def was_waited_for(self) -> None:
+        """The next member was to start once this one was ready; where it ended well before that, this will never be."""
+        if self.end is not None and self.end.reason in WELL and not (self.ready or self.state.blame):
+            self.end = Ending("broken", f"it ended before it was ready ({self.plan.ready}), and the next one waits for it")
 
     def close(self) -> None:
         """Let go of what it was watched by."""

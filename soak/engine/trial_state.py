@@ -31,7 +31,7 @@ class MemberState:
     """Turn of the loop in which it was seen to be gone: members of one turn ended together."""
     ends_trial: bool = True
     outlasted: bool = False
-    """Whether it still worked when the trial began to end: one that others were ended before may fail for want of them."""
+    """Whether it still worked when the trial began to end: it may then fail for want of one that was ended before."""
 
     @property
     def asked(self) -> bool:

@@ -100,3 +100,25 @@ def test_one_that_failed_before_the_trial_was_to_end_is_the_cause(play: Play) ->
     stage.turn()
     stage.turn(61.0, app=1)
     assert stage.turn(db=-15) == Ending("crashed", "app exited with status 1")
+
+
+@pytest.mark.parametrize("ends_trial", [True, False])
+def test_one_that_ends_before_it_is_ready_breaks_the_trial(play: Play, ends_trial: bool) -> None:
+    stage = play(program("first", NOWHERE, ends_trial=ends_trial), program("second"))
+    assert stage.turn() is None
+    end = stage.turn(first=0)
+    assert end is not None
+    assert end.reason == "broken"
+    assert end.message.startswith(f"first: it ended before it was ready ({NOWHERE})")
+    assert stage.started == ["first"]
+
+
+def test_the_duration_counts_from_when_the_last_one_works_or_has_ended(play: Play) -> None:
+    stage = play(program("work"), program("prepare", NOWHERE, ends_trial=False), duration=60.0)
+    stage.turn(100.0)
+    assert not stage.asked("work")
+    stage.turn(prepare=0)
+    stage.turn(59.0)
+    assert not stage.asked("work")
+    stage.turn(2.0)
+    assert stage.asked("work")
