@@ -148,10 +148,13 @@ class Crew:
             self._record_event("member_ended", said, {"member": member.plan.name, "reason": member.end.reason})
 
     def _oom_kills(self, code: int) -> int:
-        """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its."""
-        if self.cgroup is not None:
-            return self.cgroup.oom_kills()
-        return oom_kills_around() - self._killed_before if code == SIGKILLED else 0
+        """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its.
+
+        A sole member may have lost a process below it; of several, the one that was killed is meant.
+        """
+        if code != SIGKILLED and (self.several or self.cgroup is None):
+            return 0
+        return self.cgroup.oom_kills() if self.cgroup is not None else oom_kills_around() - self._killed_before
 
     def all_work(self) -> bool:
         """Whether every member was started, and none has yet to begin its work."""
@@ -168,9 +171,12 @@ class Crew:
         """All of them, for the fold."""
         outlasted = self._outlasted or frozenset()
         found = [
-            MemberState(one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted)
+            MemberState(
+                one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted,
+                one.died_of_signal,
+            )
             for one in self._there
-        ]
+        ]  # fmt: skip
         for number, member in enumerate(self.trial.members[len(found) :]):
             end = self._failed if number == 0 else None
             found.append(MemberState(member.name, None, end, self._turn, member.ends_trial))

@@ -69,6 +69,7 @@ class MemberRun:
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
         """How it ended; None while it runs."""
+        self.died_of_signal = False
         self.order = 0
         """Turn of the loop in which it was seen to have ended."""
         asks = Readiness.asks(process.member.ready)
@@ -192,7 +193,7 @@ class MemberRun:
         self.state = resumed(self.state, now)
 
     def _ended(self, code: int, turn: int, oom_kills: int) -> None:
-        self.order = turn
+        self.order, self.died_of_signal = turn, code < 0
         stacks = bool(self.process.stacks())
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(
@@ -212,7 +213,8 @@ class MemberRun:
     def was_waited_for(self) -> None:
         """The next member was to start once this one was ready; where it ended well before that, this will never be."""
         if self.end is not None and self.end.reason in WELL and not (self.ready or self.state.blame):
-            self.end = Ending("broken", f"it ended before it was ready ({self.plan.ready}), and the next one waits for it")
+            said = f"it ended before it was ready ({self.plan.ready}), and the next one waits for it"
+            self.end = Ending("broken", said)
 
     def close(self) -> None:
         """Let go of what it was watched by."""

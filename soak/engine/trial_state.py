@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from soak.engine.lifecycle import Ending, Phase, State, ended_for
+from soak.engine.lifecycle import WELL, Ending, Phase, State, ended_for
 
 OTHER = "other"
 """Why a member is ended because another one was."""
@@ -32,6 +32,7 @@ class MemberState:
     ends_trial: bool = True
     outlasted: bool = False
     """Whether it still worked when the trial began to end: it may then fail for want of one that was ended before."""
+    died_of_signal: bool = False
 
     @property
     def asked(self) -> bool:
@@ -71,7 +72,7 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     if len(members) == 1 and members[0].end is not None:
         return members[0].end
     if causes:
-        first = min(causes, key=lambda m: (m.order, _badness(m.end)))
+        first = min(causes, key=lambda m: (m.order, _badness(m)))
         assert first.end is not None
         return named(first.name, first.end)
     return ended_for(stop) if stop else Ending("finished", "")
@@ -84,7 +85,9 @@ def named(name: str, end: Ending) -> Ending:
     return replace(end, message=f"{name}: {end.message}" if end.message else name)
 
 
-def _badness(end: Ending | None) -> int:
-    """One that died may have made the others fail; one that finished may not have."""
-    assert end is not None
-    return {"oom": 0, "crashed": 1, "finished": 3}.get(end.reason, 2)
+def _badness(member: MemberState) -> int:
+    """One that was killed may have made the others fail, at once; one that ended well may not have."""
+    assert member.end is not None
+    if member.end.reason == "crashed":
+        return 1 if member.died_of_signal else 2
+    return 0 if member.end.reason == "oom" else 4 if member.end.reason in WELL else 3

@@ -122,6 +122,12 @@ def test_of_those_that_ended_together_the_one_that_died_is_told() -> None:
     assert ending_of([ended("rank 0 of 2", "failed", 3), dead]) == Ending("failed", "rank 0 of 2")
 
 
+def test_of_those_that_died_together_the_one_that_was_killed_is_told() -> None:
+    failed = MemberState("rank 0 of 2", RUNS, Ending("crashed", "rank 0 of 2 exited with status 1"), 4)
+    killed = MemberState("rank 1 of 2", RUNS, Ending("crashed", "it was killed"), 4, died_of_signal=True)
+    assert ending_of([failed, killed]) == named("rank 1 of 2", Ending("crashed", "it was killed"))
+
+
 def test_one_that_ends_nothing_may_finish_and_not_die() -> None:
     runs = MemberState("server", RUNS)
     assert not is_over([ended("warm-up", "finished", ends_trial=False), runs])

@@ -122,3 +122,19 @@ def test_the_duration_counts_from_when_the_last_one_works_or_has_ended(play: Pla
     assert not stage.asked("work")
     stage.turn(2.0)
     assert stage.asked("work")
+
+
+def test_the_oom_killer_is_told_of_the_one_that_it_killed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = SimpleNamespace(path=Path("group"), oom_kills=lambda: 1)
+    monkeypatch.setattr(crew.TrialCgroup, "create", lambda *_: group)
+    stage = play(program("a"), program("b"))
+    stage.turn()
+    end = stage.turn(a=1, b=-9)
+    assert end is not None
+    assert (end.reason, end.message.partition(":")[0]) == ("oom", "b")
+
+
+def test_of_two_that_died_at_once_the_one_that_was_killed_is_told(play: Play) -> None:
+    stage = play(program("a"), program("b"))
+    stage.turn()
+    assert stage.turn(a=1, b=-11) == Ending("crashed", "b died of SIGSEGV")
