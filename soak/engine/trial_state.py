@@ -44,7 +44,7 @@ class MemberState:
         """Whether the end of the trial is its doing."""
         if self.end is None or self.asked or self.outlasted:
             return False
-        return self.ends_trial or self.end.reason != "finished"
+        return self.ends_trial or self.end.reason not in WELL
 
 
 def is_over(members: Sequence[MemberState]) -> bool:

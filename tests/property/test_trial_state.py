@@ -131,6 +131,7 @@ def test_of_those_that_died_together_the_one_that_was_killed_is_told() -> None:
 def test_one_that_ends_nothing_may_finish_and_not_die() -> None:
     runs = MemberState("server", RUNS)
     assert not is_over([ended("warm-up", "finished", ends_trial=False), runs])
+    assert not is_over([ended("warm-up", "exhausted", ends_trial=False), runs]), "its source has no more"
     assert is_over([ended("warm-up", "crashed", ends_trial=False), runs])
     assert is_over([ended("client", "finished"), runs])
 
