@@ -26,7 +26,7 @@ from soak.plan.member import Member
 from workloads.protocol import wire
 
 Heard = wire.Message | wire.WireError
-_HELD = ("/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "sh")
+_HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "sh")
 """Waits for a line on its standard input, and then is the program that follows."""
 
 
