@@ -113,7 +113,11 @@ class MemberProcess:
 
     def _command(self, home: Home) -> list[str]:
         """Held at its first breath where it has to be in a cgroup before it allocates anything."""
-        return list(self.member.argv) if home.cgroup is None else [*_HELD, *self.member.argv]
+        return [*_HELD, *self.member.argv] if self._is_told(home) else list(self.member.argv)
+
+    def _is_told(self, home: Home) -> bool:
+        """Whether it reads its first words. Otherwise it has nothing to read, as once it is held no longer."""
+        return home.cgroup is not None
 
     def _inherited(self) -> tuple[int, ...]:
         """Descriptors that it gets, besides its output."""
@@ -126,7 +130,8 @@ class MemberProcess:
     def _spawn(self, number: int, home: Home, opened: contextlib.ExitStack) -> None:
         environ = confinement.environ(self.member, home.folder, self._logs(home), self._around())
         self._process = subprocess.Popen(
-            self._command(home), stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
+            self._command(home), stdin=subprocess.PIPE if self._is_told(home) else subprocess.DEVNULL,
+            stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
             pass_fds=self._inherited(), cwd=self.member.cwd or None,
             env={**environ, MARK: home.mark, MEMBER: str(number)},
         )  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from soak.engine.member import Home, MemberProcess
 from soak.plan.member import Member
 from tests.patience import PATIENCE
@@ -38,3 +40,10 @@ def test_a_program_does_not_run_whose_supervisor_died_before_it_let_it_go(tmp_pa
     made = tmp_path / "made"
     assert ended(start(tmp_path, f"open({str(made)!r}, 'w')", Lost, cgroup=GROUP)) == 127
     assert not made.exists()
+
+
+@pytest.mark.parametrize("home", [{}, {"cgroup": GROUP}], ids=["free", "in a cgroup"])
+def test_a_program_has_nothing_to_read(tmp_path: Path, home: dict[str, Any]) -> None:
+    process = start(tmp_path, READS, **home)
+    assert ended(process) == 0
+    assert (tmp_path / "worker.log").read_text() == "''\n"
