@@ -116,14 +116,14 @@ class Crew:
         """The first, which is the only one where the trial has one."""
         return self._there[0]
 
-    def poll(self, now: float, stop: str) -> None:
-        """Take in what all of them told, and start the next one once the last is ready. stop: no more are started."""
+    def poll(self, now: float, goes_on: bool) -> None:
+        """Take in what all of them told, and, where the trial goes on, start the next one once the last is ready."""
         self._turn += 1
         for member in self.running:
             self._poll(member, now)
         while (
             len(self._there) < len(self.trial.members) and self._there[-1].ready
-            and not stop and self._failed is None and not is_over(self.states())
+            and goes_on and self._failed is None and not is_over(self.states())
         ):  # fmt: skip
             try:
                 started = self._spawn()

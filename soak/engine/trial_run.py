@@ -50,7 +50,7 @@ class TrialRun:
             held = "against what is sampled" if trial.supervised else "for each process apart"
             self.record_event("memory_limit", f"no cgroup is permitted here: the limit holds {held}")
         around.recorder.follow(self._crew.feed)
-        self._crew.poll(self.started, "")
+        self._crew.poll(self.started, goes_on=True)
 
     def record_event(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Something happened to it."""
@@ -70,7 +70,7 @@ class TrialRun:
             now_or_never: whether it has no more time for that.
         """
         now = self._around.clock.monotonic()
-        self._crew.poll(now, self._stop or stop)
+        self._crew.poll(now, goes_on=not (self._stop or stop or self._paused))
         if self._crew.all_work():
             self._limits.works(now)
         if now_or_never:

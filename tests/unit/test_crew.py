@@ -13,6 +13,7 @@ import pytest
 from soak.engine import crew
 from soak.engine.crew import Surroundings
 from soak.engine.lifecycle import Deadlines, Ending
+from soak.engine.loopback import Readiness
 from soak.engine.member import Home
 from soak.engine.trial_run import TrialRun
 from soak.plan.member import ALIVE, Member
@@ -138,3 +139,15 @@ def test_of_two_that_died_at_once_the_one_that_was_killed_is_told(play: Play) ->
     stage = play(program("a"), program("b"))
     stage.turn()
     assert stage.turn(a=1, b=-11) == Ending("crashed", "b died of SIGSEGV")
+
+
+def test_no_member_is_started_while_the_trial_is_paused(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Readiness, "poll", lambda _, now: now > 110.0)
+    stage = play(program("first", NOWHERE), program("second"))
+    stage.turn()
+    stage.run.pause()
+    stage.turn(20.0)
+    assert stage.started == ["first"]
+    stage.run.resume()
+    stage.turn()
+    assert stage.started == ["first", "second"]
