@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from monitors.text import one_line, printable
 from soak.engine.lifecycle import (
+    OTHER,
     WELL,
     Action,
     Deadlines,
@@ -203,8 +204,8 @@ class MemberRun:
         tail = self.process.log.tail()
         if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := one_line(tail.rpartition("\n")[2])):
             self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
-        # What it printed says more than its status; of one that ended well nobody asks.
-        if tail and said is None and self.end.reason != "finished":
+        # What it printed says more than its status; of one that ended well, or for another, nobody asks.
+        if tail and said is None and self.end.reason != "finished" and self.state.blame != OTHER:
             self._record_event("last_words", f"the end of the output of {self._who}", {"log": printable(tail)})
         for dropped in self.process.dropped():
             self._record_event(*dropped)

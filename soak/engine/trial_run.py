@@ -8,10 +8,10 @@ from typing import Any
 from monitors.estimate import RunningRate
 from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
-from soak.engine.lifecycle import OVER_MEMORY, Ending
+from soak.engine.lifecycle import OTHER, OVER_MEMORY, Ending
 from soak.engine.limits import Limits
 from soak.engine.status import TrialStatus, share_done
-from soak.engine.trial_state import OTHER, ending_of, is_over, phase_of
+from soak.engine.trial_state import ending_of, is_over, phase_of
 from soak.plan.plan import Trial
 
 TEARDOWN = 2.0

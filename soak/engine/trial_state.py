@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 from soak.engine.lifecycle import WELL, Ending, Phase, State, ended_for
 
-OTHER = "other"
-"""Why a member is ended because another one was."""
 _OWN = ("hung", "garbled")
 """Blames that lie with the member itself, and not with whoever asked the trial to end."""
 _SOONEST = (Phase.KILLED, Phase.STOPPING, Phase.DUMPING, Phase.STARTING, Phase.STEPPING)

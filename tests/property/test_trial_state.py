@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.engine.lifecycle import Ending, Phase, State
-from soak.engine.trial_state import OTHER, MemberState, ending_of, is_over, named, phase_of
+from soak.engine.lifecycle import OTHER, Ending, Phase, State
+from soak.engine.trial_state import MemberState, ending_of, is_over, named, phase_of
 
 REASONS = ("finished", "crashed", "hung", "oom", "nan", "failed", "broken", "garbled")
 RUNS = State(Phase.STEPPING, 0.0, 0.0)

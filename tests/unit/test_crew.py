@@ -151,3 +151,19 @@ def test_no_member_is_started_while_the_trial_is_paused(play: Play, monkeypatch:
     stage.run.resume()
     stage.turn()
     assert stage.started == ["first", "second"]
+
+
+def test_one_that_was_ended_for_another_is_told_so_and_its_output_is_not(play: Play) -> None:
+    stage = play(program("server"), program("client"))
+    stage.turn()
+    for name in stage.started:
+        stage.process(name).printed = "a line"
+    stage.turn(server=3)
+    stage.turn(client=-15)
+    assert [words for kind, words in stage.events if kind == "member_ended"] == [
+        "server crashed: server exited with status 3; the last line of its output: a line",
+        "client stopped: another member ended the trial",
+    ]
+    assert [words for kind, words in stage.events if kind == "last_words"] == [
+        "server: the end of the output of server"
+    ]
