@@ -90,8 +90,8 @@ class MemberProcess:
                 what = getattr(error, "filename", None) or self.program
                 why = error.strerror if isinstance(error, OSError) else error
                 raise SoakError(f"{what}: the {self.kind} cannot be started: {why}") from error
+            self._contain(home)
             self._opened = opened.pop_all()
-        self._contain(home)
         self._let_go()
 
     @property
@@ -150,9 +150,17 @@ class MemberProcess:
             except OSError:
                 self.left_out = True
         if home.limit is not None and (home.cgroup is None or self.left_out):
-            # A program that has ended at once needs no limit.
-            with contextlib.suppress(ProcessLookupError):
-                limit_process(self.pid, home.limit)
+            self._limit(home.limit)
+
+    def _limit(self, limit: int) -> None:
+        try:
+            limit_process(self.pid, limit)
+        except ProcessLookupError:
+            return  # one that has ended at once needs no limit
+        except (OSError, ValueError) as error:
+            with self._process:
+                self.kill()
+            raise SoakError(f"{self.program}: its memory limit of {limit} bytes cannot be set: {error}") from error
 
     def _let_go(self) -> None:
         """What it is told fits into the pipe, so a program that does not read it holds nobody up."""

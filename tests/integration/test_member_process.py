@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from soak.engine import member
 from soak.engine.member import Home, MemberProcess
+from soak.errors import SoakError
 from soak.plan.member import Member
 from tests.patience import PATIENCE
 
@@ -47,3 +50,17 @@ def test_a_program_has_nothing_to_read(tmp_path: Path, home: dict[str, Any]) -> 
     process = start(tmp_path, READS, **home)
     assert ended(process) == 0
     assert (tmp_path / "worker.log").read_text() == "''\n"
+
+
+def test_a_program_whose_memory_cannot_be_limited_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = []
+
+    def refuse(pid: int, limit: int) -> None:
+        pids.append(pid)
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(member, "limit_process", refuse)
+    with pytest.raises(SoakError, match="its memory limit of 7 bytes cannot be set: not allowed to raise"):
+        start(tmp_path, "import time; time.sleep(1000)", limit=7)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
