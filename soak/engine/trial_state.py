@@ -78,7 +78,9 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
 
 def named(name: str, end: Ending) -> Ending:
     """An ending that says whose it was."""
-    if end.reason == "finished" or end.message.startswith(name):
+    # A message of its start or of its death names it already; to the name "it" any other could seem to begin so.
+    said = tuple(f"{name}{verb}" for verb in (": ", " died of ", " exited with "))
+    if end.reason == "finished" or end.message.startswith(said):
         return end
     return replace(end, message=f"{name}: {end.message}" if end.message else name)
 

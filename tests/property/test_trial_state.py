@@ -149,3 +149,9 @@ def test_the_phase_is_that_of_the_member_that_is_furthest_from_working() -> None
     assert phase_of([MemberState("a", RUNS), MemberState("b")]) is Phase.STARTING
     assert phase_of([MemberState("a", RUNS), ended("b", "finished")]) is Phase.STEPPING
     assert phase_of([MemberState("a", RUNS), MemberState("b", State(Phase.STOPPING, 0, 0))]) is Phase.STOPPING
+
+
+@pytest.mark.parametrize(("name", "message"), [("it", "it was not ready within 3 s"), ("a", "another member died")])
+def test_a_name_that_a_message_happens_to_begin_with_is_told(name: str, message: str) -> None:
+    assert named(name, Ending("hung", message)).message == f"{name}: {message}"
+    assert named(name, Ending("crashed", f"{name} died of SIGKILL")).message == f"{name} died of SIGKILL"
