@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from soak.engine import crew
+from soak.engine.cgroup import TrialCgroup
 from soak.engine.crew import Surroundings
 from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.loopback import Readiness
@@ -79,7 +80,7 @@ Play = Callable[..., Stage]
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     monkeypatch.setattr(crew, "MemberProcess", Fake)
-    monkeypatch.setattr(crew.TrialCgroup, "create", lambda *_: None)
+    monkeypatch.setattr(TrialCgroup, "create", lambda *_: None)
     return lambda *members, duration=None: Stage(members, duration)
 
 
@@ -127,7 +128,7 @@ def test_the_duration_counts_from_when_the_last_one_works_or_has_ended(play: Pla
 
 def test_the_oom_killer_is_told_of_the_one_that_it_killed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     group = SimpleNamespace(path=Path("group"), oom_kills=lambda: 1)
-    monkeypatch.setattr(crew.TrialCgroup, "create", lambda *_: group)
+    monkeypatch.setattr(TrialCgroup, "create", lambda *_: group)
     stage = play(program("a"), program("b"))
     stage.turn()
     end = stage.turn(a=1, b=-9)
