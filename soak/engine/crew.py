@@ -61,6 +61,8 @@ class Crew:
         self._failed: Ending | None = None
         """Why the next member could not be started."""
         self._turn = 0
+        self._outlasted: frozenset[str] | None = None
+        """Members that worked when the trial began to end; None before it does."""
         self._killed_before = oom_kills_around()
         self._mark = new_mark(trial.index)
         self.cgroup = TrialCgroup.create(f"{PREFIX}{around.folder.name}-{self._mark}", trial.memory_limit)
@@ -114,14 +116,14 @@ class Crew:
         """The first, which is the only one where the trial has one."""
         return self._there[0]
 
-    def poll(self, now: float, stop: str) -> None:
-        """Take in what all of them told, and start the next one once the last is ready. stop: no more are started."""
+    def poll(self, now: float, goes_on: bool) -> None:
+        """Take in what all of them told, and, where the trial goes on, start the next one once the last is ready."""
         self._turn += 1
         for member in self.running:
             self._poll(member, now)
         while (
             len(self._there) < len(self.trial.members) and self._there[-1].ready
-            and not stop and self._failed is None and not is_over(self.states())
+            and goes_on and self._failed is None and not is_over(self.states())
         ):  # fmt: skip
             try:
                 started = self._spawn()
@@ -134,6 +136,8 @@ class Crew:
     def _poll(self, member: MemberRun, now: float) -> None:
         """Also what a worker says of itself, by the first of them; and its end, where the others go on."""
         member.poll(now, self._turn, self._oom_kills)
+        if len(self._there) < len(self.trial.members):
+            member.was_waited_for()
         if member.environment is not None:
             if member is next(one for one in self._there if one.plan.speaks_wire):
                 self._around.ledger.trial(self.trial, {"environment": member.environment})
@@ -144,19 +148,35 @@ class Crew:
             self._record_event("member_ended", said, {"member": member.plan.name, "reason": member.end.reason})
 
     def _oom_kills(self, code: int) -> int:
-        """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its."""
-        if self.cgroup is not None:
-            return self.cgroup.oom_kills()
-        return oom_kills_around() - self._killed_before if code == SIGKILLED else 0
+        """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its.
+
+        A sole member may have lost a process below it; of several, the one that was killed is meant.
+        """
+        if code != SIGKILLED and (self.several or self.cgroup is None):
+            return 0
+        return self.cgroup.oom_kills() if self.cgroup is not None else oom_kills_around() - self._killed_before
 
     def all_work(self) -> bool:
-        """Whether every member was started, and works."""
+        """Whether every member was started, and none has yet to begin its work."""
         there = len(self._there) == len(self.trial.members)
-        return there and all(member.state.phase is not Phase.STARTING for member in self._there)
+        return there and all(one.end is not None or one.state.phase is not Phase.STARTING for one in self._there)
+
+    def begins_to_end(self) -> None:
+        """The trial does: how those end that work now is no cause of that. One that hangs or said its last word is."""
+        if self._outlasted is None:
+            working = (Phase.STARTING, Phase.STEPPING)
+            self._outlasted = frozenset(one.plan.name for one in self.running if one.state.phase in working)
 
     def states(self) -> list[MemberState]:
         """All of them, for the fold."""
-        found = [MemberState(one.plan.name, one.state, one.end, one.order, one.plan.ends_trial) for one in self._there]
+        outlasted = self._outlasted or frozenset()
+        found = [
+            MemberState(
+                one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted,
+                one.died_of_signal,
+            )
+            for one in self._there
+        ]  # fmt: skip
         for number, member in enumerate(self.trial.members[len(found) :]):
             end = self._failed if number == 0 else None
             found.append(MemberState(member.name, None, end, self._turn, member.ends_trial))

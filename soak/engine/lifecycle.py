@@ -130,13 +130,18 @@ class Ending:
     message: str
 
 
+WELL = ("finished", "exhausted")
+"""How one ends that did all that it had to do."""
 OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
 """Why a trial is to end whose limits the supervisor keeps."""
+OTHER = "other"
+"""Why a member is ended because another one was."""
 _STOPPED = {
     "interrupted": Ending("interrupted", "stopped on request"),
     "alarm": Ending("stopped", "the alarm was raised, and the trial was to stop at a leak"),
     "low_disk": Ending("low_disk", "the disk was filling up"),
     "device_lost": Ending("device_lost", "its device was lost"),
+    OTHER: Ending("stopped", "another member ended the trial"),
     OVER_DURATION: Ending("finished", ""),
     OVER_MEMORY: Ending("oom", "its processes held more than the memory limit"),
 }

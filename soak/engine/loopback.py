@@ -25,7 +25,8 @@ def choose(members: Iterable[Member]) -> Ports:
     """
     members = tuple(members)
     wanted = {member.name for member in members if member.asks_for_port()}
-    wanted |= {name for member in members for name in member.asks_of()}
+    # Of the ranks of a command, `{x.port}` may be anything.
+    wanted |= {name for member in members for name in member.asks_of()} & {member.name for member in members}
     with contextlib.ExitStack() as held:
         return {name: _free(held) for name in sorted(wanted)}
 

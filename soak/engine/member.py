@@ -26,7 +26,7 @@ from soak.plan.member import Member
 from workloads.protocol import wire
 
 Heard = wire.Message | wire.WireError
-_HELD = ("/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "sh")
+_HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "sh")
 """Waits for a line on its standard input, and then is the program that follows."""
 
 
@@ -90,8 +90,8 @@ class MemberProcess:
                 what = getattr(error, "filename", None) or self.program
                 why = error.strerror if isinstance(error, OSError) else error
                 raise SoakError(f"{what}: the {self.kind} cannot be started: {why}") from error
+            self._contain(home)
             self._opened = opened.pop_all()
-        self._contain(home)
         self._let_go()
 
     @property
@@ -113,7 +113,11 @@ class MemberProcess:
 
     def _command(self, home: Home) -> list[str]:
         """Held at its first breath where it has to be in a cgroup before it allocates anything."""
-        return list(self.member.argv) if home.cgroup is None else [*_HELD, *self.member.argv]
+        return [*_HELD, *self.member.argv] if self._is_told(home) else list(self.member.argv)
+
+    def _is_told(self, home: Home) -> bool:
+        """Whether it reads its first words. Otherwise it has nothing to read, as once it is held no longer."""
+        return home.cgroup is not None
 
     def _inherited(self) -> tuple[int, ...]:
         """Descriptors that it gets, besides its output."""
@@ -126,7 +130,8 @@ class MemberProcess:
     def _spawn(self, number: int, home: Home, opened: contextlib.ExitStack) -> None:
         environ = confinement.environ(self.member, home.folder, self._logs(home), self._around())
         self._process = subprocess.Popen(
-            self._command(home), stdin=subprocess.PIPE, stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
+            self._command(home), stdin=subprocess.PIPE if self._is_told(home) else subprocess.DEVNULL,
+            stdout=self.log.fd, stderr=self.log.fd, start_new_session=True,
             pass_fds=self._inherited(), cwd=self.member.cwd or None,
             env={**environ, MARK: home.mark, MEMBER: str(number)},
         )  # fmt: skip
@@ -145,9 +150,17 @@ class MemberProcess:
             except OSError:
                 self.left_out = True
         if home.limit is not None and (home.cgroup is None or self.left_out):
-            # A program that has ended at once needs no limit.
-            with contextlib.suppress(ProcessLookupError):
-                limit_process(self.pid, home.limit)
+            self._limit(home.limit)
+
+    def _limit(self, limit: int) -> None:
+        try:
+            limit_process(self.pid, limit)
+        except ProcessLookupError:
+            return  # one that has ended at once needs no limit
+        except (OSError, ValueError) as error:
+            with self._process:
+                self.kill()
+            raise SoakError(f"{self.program}: its memory limit of {limit} bytes cannot be set: {error}") from error
 
     def _let_go(self) -> None:
         """What it is told fits into the pipe, so a program that does not read it holds nobody up."""

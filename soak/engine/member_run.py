@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from monitors.text import one_line, printable
 from soak.engine.lifecycle import (
+    OTHER,
+    WELL,
     Action,
     Deadlines,
     Ending,
@@ -68,6 +70,7 @@ class MemberRun:
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
         """How it ended; None while it runs."""
+        self.died_of_signal = False
         self.order = 0
         """Turn of the loop in which it was seen to have ended."""
         asks = Readiness.asks(process.member.ready)
@@ -198,7 +201,7 @@ class MemberRun:
         self.state = resumed(self.state, now)
 
     def _ended(self, code: int, turn: int, oom_kills: int) -> None:
-        self.order = turn
+        self.order, self.died_of_signal = turn, code < 0
         stacks = bool(self.process.stacks())
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(
@@ -208,12 +211,18 @@ class MemberRun:
         tail = self.process.log.tail()
         if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := _last_line(tail)):
             self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
-        # What it printed says more than its status; of one that ended well nobody asks.
-        if tail and said is None and self.end.reason != "finished":
+        # What it printed says more than its status; of one that ended well, or for another, nobody asks.
+        if tail and said is None and self.end.reason != "finished" and self.state.blame != OTHER:
             self._record_event("last_words", f"the end of the output of {self._who}", {"log": printable(tail)})
         for dropped in self.process.dropped():
             self._record_event(*dropped)
         self.close()
+
+    def was_waited_for(self) -> None:
+        """The next member was to start once this one was ready; where it ended well before that, this will never be."""
+        if self.end is not None and self.end.reason in WELL and not (self.ready or self.state.blame):
+            said = f"it ended before it was ready ({self.plan.ready}), and the next one waits for it"
+            self.end = Ending("broken", said)
 
     def close(self) -> None:
         """Let go of what it was watched by."""

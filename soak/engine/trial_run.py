@@ -8,10 +8,10 @@ from typing import Any
 from monitors.estimate import RunningRate
 from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
-from soak.engine.lifecycle import OVER_MEMORY, Ending
+from soak.engine.lifecycle import OTHER, OVER_MEMORY, Ending
 from soak.engine.limits import Limits
 from soak.engine.status import TrialStatus, share_done
-from soak.engine.trial_state import OTHER, ending_of, is_over, phase_of
+from soak.engine.trial_state import ending_of, is_over, phase_of
 from soak.plan.plan import Trial
 
 TEARDOWN = 2.0
@@ -50,7 +50,7 @@ class TrialRun:
             held = "against what is sampled" if trial.supervised else "for each process apart"
             self.record_event("memory_limit", f"no cgroup is permitted here: the limit holds {held}")
         around.recorder.follow(self._crew.feed)
-        self._crew.poll(self.started, "")
+        self._crew.poll(self.started, goes_on=True)
 
     def record_event(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Something happened to it."""
@@ -70,7 +70,7 @@ class TrialRun:
             now_or_never: whether it has no more time for that.
         """
         now = self._around.clock.monotonic()
-        self._crew.poll(now, self._stop or stop)
+        self._crew.poll(now, goes_on=not (self._stop or stop or self._paused))
         if self._crew.all_work():
             self._limits.works(now)
         if now_or_never:
@@ -85,6 +85,8 @@ class TrialRun:
     def _decide(self, stop: str, now: float) -> None:
         self._stop = self._stop or stop or self._reason_to_stop(now)
         for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        if for_all:
+            self._crew.begins_to_end()
         # A client that outlives its server counts errors that are none.
         clients = for_all != OVER_MEMORY and any(not member.plan.judged for member in self._crew.running)
         for member in self._crew.running:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from soak.engine.lifecycle import Ending, Phase, State, ended_for
+from soak.engine.lifecycle import WELL, Ending, Phase, State, ended_for
 
-OTHER = "other"
-"""Why a member is ended because another one was."""
 _OWN = ("hung", "garbled")
 """Blames that lie with the member itself, and not with whoever asked the trial to end."""
 _SOONEST = (Phase.KILLED, Phase.STOPPING, Phase.DUMPING, Phase.STARTING, Phase.STEPPING)
@@ -30,6 +28,9 @@ class MemberState:
     order: int = 0
     """Turn of the loop in which it was seen to be gone: members of one turn ended together."""
     ends_trial: bool = True
+    outlasted: bool = False
+    """Whether it still worked when the trial began to end: it may then fail for want of one that was ended before."""
+    died_of_signal: bool = False
 
     @property
     def asked(self) -> bool:
@@ -39,7 +40,9 @@ class MemberState:
     @property
     def causes(self) -> bool:
         """Whether the end of the trial is its doing."""
-        return self.end is not None and not self.asked and (self.ends_trial or self.end.reason != "finished")
+        if self.end is None or self.asked or self.outlasted:
+            return False
+        return self.ends_trial or self.end.reason not in WELL
 
 
 def is_over(members: Sequence[MemberState]) -> bool:
@@ -67,7 +70,7 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     if len(members) == 1 and members[0].end is not None:
         return members[0].end
     if causes:
-        first = min(causes, key=lambda m: (m.order, _badness(m.end)))
+        first = min(causes, key=lambda m: (m.order, _badness(m)))
         assert first.end is not None
         return named(first.name, first.end)
     return ended_for(stop) if stop else Ending("finished", "")
@@ -75,12 +78,16 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
 
 def named(name: str, end: Ending) -> Ending:
     """An ending that says whose it was."""
-    if end.reason == "finished" or end.message.startswith(name):
+    # A message of its start or of its death names it already; to the name "it" any other could seem to begin so.
+    said = tuple(f"{name}{verb}" for verb in (": ", " died of ", " exited with "))
+    if end.reason == "finished" or end.message.startswith(said):
         return end
     return replace(end, message=f"{name}: {end.message}" if end.message else name)
 
 
-def _badness(end: Ending | None) -> int:
-    """One that died may have made the others fail; one that finished may not have."""
-    assert end is not None
-    return {"oom": 0, "crashed": 1, "finished": 3}.get(end.reason, 2)
+def _badness(member: MemberState) -> int:
+    """One that was killed may have made the others fail, at once; one that ended well may not have."""
+    assert member.end is not None
+    if member.end.reason == "crashed":
+        return 1 if member.died_of_signal else 2
+    return 0 if member.end.reason == "oom" else 4 if member.end.reason in WELL else 3

@@ -73,6 +73,9 @@ class Worker(MemberProcess):
     def _command(self, home: Home) -> list[str]:
         return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd)]
 
+    def _is_told(self, home: Home) -> bool:
+        return True
+
     def _inherited(self) -> tuple[int, ...]:
         return (self._write, self._stacks.fd)
 

@@ -57,6 +57,8 @@ class Member:
     """Whether a worker is held to what it may write and read. A command never is."""
     port: int | None = None
     """A free port of 127.0.0.1, chosen when the trial starts."""
+    told_ports: bool = True
+    """Whether `{port}` and `{NAME.port}` stand for ports. In a sole command they are its own words."""
 
     @property
     def speaks_wire(self) -> bool:
@@ -70,11 +72,15 @@ class Member:
 
     def asks_for_port(self) -> bool:
         """Whether it is to have one of its own."""
-        return self.ready == PORT or None in {found["member"] for found in _PLACE.finditer(self._text())}
+        return self.ready == PORT or None in self._asked()
 
     def asks_of(self) -> set[str]:
         """Members whose ports it is told."""
-        return {found["member"] for found in _PLACE.finditer(self._text())} - {None}
+        return {name for name in self._asked() if name is not None}
+
+    def _asked(self) -> set[str | None]:
+        """Names of the members whose ports it asks for; None is its own."""
+        return {found["member"] for found in _PLACE.finditer(self._text())} if self.told_ports else set()
 
     def _text(self) -> str:
         """Everything that may hold `{port}` or `{NAME.port}`."""
@@ -100,7 +106,9 @@ class Member:
         )  # fmt: skip
 
     def _putting(self, ports: Ports) -> Callable[[str], str]:
-        return lambda text: _PLACE.sub(lambda found: str(ports[found["member"] or self.name]), text)
+        """A text with ports in it; what names no port stays as it stands."""
+        known = ports if self.told_ports else {}
+        return lambda text: _PLACE.sub(lambda found: str(known.get(found["member"] or self.name, found[0])), text)
 
     def facts(self, conceal: Callable[[str], str] = str) -> dict[str, Any]:
         """What the record says of it. conceal: takes out of a word what must not be told."""

@@ -191,6 +191,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
         needs=1 if each is None else each, sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,
+        told_ports=not table.command or table.ranks > 1,
     )  # fmt: skip
     if table.ranks == 1:
         return (sole,)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.engine.lifecycle import Ending, Phase, State
-from soak.engine.trial_state import OTHER, MemberState, ending_of, is_over, named, phase_of
+from soak.engine.lifecycle import OTHER, Ending, Phase, State
+from soak.engine.trial_state import MemberState, ending_of, is_over, named, phase_of
 
 REASONS = ("finished", "crashed", "hung", "oom", "nan", "failed", "broken", "garbled")
 RUNS = State(Phase.STEPPING, 0.0, 0.0)
@@ -122,9 +122,16 @@ def test_of_those_that_ended_together_the_one_that_died_is_told() -> None:
     assert ending_of([ended("rank 0 of 2", "failed", 3), dead]) == Ending("failed", "rank 0 of 2")
 
 
+def test_of_those_that_died_together_the_one_that_was_killed_is_told() -> None:
+    failed = MemberState("rank 0 of 2", RUNS, Ending("crashed", "rank 0 of 2 exited with status 1"), 4)
+    killed = MemberState("rank 1 of 2", RUNS, Ending("crashed", "it was killed"), 4, died_of_signal=True)
+    assert ending_of([failed, killed]) == named("rank 1 of 2", Ending("crashed", "it was killed"))
+
+
 def test_one_that_ends_nothing_may_finish_and_not_die() -> None:
     runs = MemberState("server", RUNS)
     assert not is_over([ended("warm-up", "finished", ends_trial=False), runs])
+    assert not is_over([ended("warm-up", "exhausted", ends_trial=False), runs]), "its source has no more"
     assert is_over([ended("warm-up", "crashed", ends_trial=False), runs])
     assert is_over([ended("client", "finished"), runs])
 
@@ -142,3 +149,9 @@ def test_the_phase_is_that_of_the_member_that_is_furthest_from_working() -> None
     assert phase_of([MemberState("a", RUNS), MemberState("b")]) is Phase.STARTING
     assert phase_of([MemberState("a", RUNS), ended("b", "finished")]) is Phase.STEPPING
     assert phase_of([MemberState("a", RUNS), MemberState("b", State(Phase.STOPPING, 0, 0))]) is Phase.STOPPING
+
+
+@pytest.mark.parametrize(("name", "message"), [("it", "it was not ready within 3 s"), ("a", "another member died")])
+def test_a_name_that_a_message_happens_to_begin_with_is_told(name: str, message: str) -> None:
+    assert named(name, Ending("hung", message)).message == f"{name}: {message}"
+    assert named(name, Ending("crashed", f"{name} died of SIGKILL")).message == f"{name} died of SIGKILL"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitors.gpu import Device
+from soak.engine import loopback
 from soak.errors import ConfigError
 from soak.plan import config, preflight
 from soak.plan.member import Member
@@ -57,6 +58,31 @@ def test_a_client_is_told_the_port_of_its_server(tmp_path: Path) -> None:
 def test_other_braces_stay_as_they_are() -> None:
     member = Member("a", ("x", '{"port": {port}}', "{}", "{porter}", "${port}"), protocol="none")
     assert member.placed({"a": 80}).argv == ("x", '{"port": 80}', "{}", "{porter}", "$80")
+
+
+def test_what_names_no_port_stays_as_it_is() -> None:
+    member = Member("a", ("x", "{port} {b.port} {args.port}"), protocol="none")
+    assert member.placed({"a": 80, "b": 81}).argv == ("x", "80 81 {args.port}")
+
+
+def test_the_words_of_a_sole_command_are_its_own(tmp_path: Path) -> None:
+    code = "print(f'{args.port} {port}')"
+    text = f'{RUN}[[trial]]\ncommand = ["true", "{code}"]\nenv = {{ A = "{{port}}" }}\n'
+    (tmp_path / "soak.toml").write_text(text)
+    loaded = config.load(tmp_path / "soak.toml")
+    (trial,) = make_plan(loaded)
+    preflight.check(loaded, (trial,))
+    ports = loopback.choose(trial.members)
+    (member,) = trial.placed((), seen, ports).members
+    assert (member.argv, member.env["A"], ports) == (("true", code), "{port}", {})
+
+
+def test_ranks_of_a_command_are_told_ports_and_keep_other_braces(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, f'{RUN}[[trial]]\ncommand = ["true", "{{args.port}} {{port}}"]\nranks = 2\n')
+    ports = loopback.choose(trial.members)
+    assert set(ports) == {"rank 0 of 2", "rank 1 of 2"}
+    placed = trial.placed((), seen, ports).members
+    assert [member.argv[1] for member in placed] == [f"{{args.port}} {ports[member.name]}" for member in placed]
 
 
 def test_ranks_find_each_other(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Trials of several members: which are started, what each is asked, and whose end is told as the trial's."""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from soak.engine import crew
+from soak.engine.cgroup import TrialCgroup
+from soak.engine.crew import Surroundings
+from soak.engine.lifecycle import Deadlines, Ending
+from soak.engine.loopback import Readiness
+from soak.engine.member import Home
+from soak.engine.trial_run import TrialRun
+from soak.plan.member import ALIVE, Member
+from soak.plan.plan import Trial
+from tests.unit.test_trial_run import FakeProcess
+from workloads.protocol.order import TrialSpec
+
+NOWHERE = "http://127.0.0.1:1/"
+"""Where nobody answers."""
+
+
+class Fake(FakeProcess):
+    """A program whose end is told by the test."""
+
+    pid, left_out, kind = 1, False, "command"
+
+    def __init__(self, member: Member, number: int, home: Home, now: float) -> None:
+        super().__init__(member)
+
+
+class Stage:
+    """A trial of programs, at 100 s."""
+
+    def __init__(self, members: tuple[Member, ...], duration: float | None) -> None:
+        self.now, self.events, self.stop = 100.0, list[tuple[str, str]](), ""
+        clock = SimpleNamespace(monotonic=lambda: self.now, wall=lambda: self.now)
+        nothing = lambda *_: None  # noqa: E731
+        ledger = SimpleNamespace(trial=nothing, fit=lambda end: end, event=self._on_event)
+        recorder = SimpleNamespace(
+            follow=nothing, leave=nothing, interval=1.0, latest=SimpleNamespace(value=lambda *_: None)
+        )
+        custody = SimpleNamespace(began=nothing, ended=nothing)
+        around = Surroundings(
+            Path("run"), cast(Any, clock), Deadlines(grace=15.0), selectors.DefaultSelector(), cast(Any, recorder),
+            cast(Any, custody), cast(Any, ledger), cast(Any, None), 0.05,
+        )  # fmt: skip
+        self.run = TrialRun(Trial(0, "t", TrialSpec("t", "none", duration=duration), members), around)
+
+    def _on_event(self, trial: int, t: float, kind: str, message: str, data: object = None) -> None:
+        self.events.append((kind, message))
+
+    def turn(self, seconds: float = 0.5, **codes: int) -> Ending | None:
+        """One turn of the loop. codes: exit statuses of members that have ended by then."""
+        self.now += seconds
+        for name, code in codes.items():
+            self.process(name).code = code
+        return self.run.poll(self.stop, now_or_never=False)
+
+    @property
+    def started(self) -> list[str]:
+        return [one.plan.name for one in self.run._crew._there]
+
+    def process(self, name: str) -> Fake:
+        return cast(Fake, next(one.process for one in self.run._crew._there if one.plan.name == name))
+
+    def asked(self, name: str) -> bool:
+        return "terminate" in self.process(name).did
+
+
+Play = Callable[..., Stage]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    monkeypatch.setattr(crew, "MemberProcess", Fake)
+    monkeypatch.setattr(TrialCgroup, "create", lambda *_: None)
+    return lambda *members, duration=None: Stage(members, duration)
+
+
+def program(name: str, ready: str = ALIVE, **more: Any) -> Member:
+    return Member(name, (f"./{name}",), protocol="none", ready=ready, **more)
+
+
+def test_one_that_fails_for_want_of_another_that_was_ended_is_no_cause(play: Play) -> None:
+    stage = play(program("db", judged=False), program("app"), duration=60.0)
+    stage.turn()
+    stage.turn(61.0)
+    assert (stage.asked("db"), stage.asked("app")) == (True, False), "what is only recorded is ended first"
+    assert stage.turn(app=1) is None
+    assert stage.turn(db=-15) == Ending("finished", "")
+
+
+def test_one_that_failed_before_the_trial_was_to_end_is_the_cause(play: Play) -> None:
+    stage = play(program("db", judged=False), program("app"), duration=60.0)
+    stage.turn()
+    stage.turn(61.0, app=1)
+    assert stage.turn(db=-15) == Ending("crashed", "app exited with status 1")
+
+
+@pytest.mark.parametrize("ends_trial", [True, False])
+def test_one_that_ends_before_it_is_ready_breaks_the_trial(play: Play, ends_trial: bool) -> None:
+    stage = play(program("first", NOWHERE, ends_trial=ends_trial), program("second"))
+    assert stage.turn() is None
+    end = stage.turn(first=0)
+    assert end is not None
+    assert end.reason == "broken"
+    assert end.message.startswith(f"first: it ended before it was ready ({NOWHERE})")
+    assert stage.started == ["first"]
+
+
+def test_the_duration_counts_from_when_the_last_one_works_or_has_ended(play: Play) -> None:
+    stage = play(program("work"), program("prepare", NOWHERE, ends_trial=False), duration=60.0)
+    stage.turn(100.0)
+    assert not stage.asked("work")
+    stage.turn(prepare=0)
+    stage.turn(59.0)
+    assert not stage.asked("work")
+    stage.turn(2.0)
+    assert stage.asked("work")
+
+
+def test_the_oom_killer_is_told_of_the_one_that_it_killed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = SimpleNamespace(path=Path("group"), oom_kills=lambda: 1)
+    monkeypatch.setattr(TrialCgroup, "create", lambda *_: group)
+    stage = play(program("a"), program("b"))
+    stage.turn()
+    end = stage.turn(a=1, b=-9)
+    assert end is not None
+    assert (end.reason, end.message.partition(":")[0]) == ("oom", "b")
+
+
+def test_of_two_that_died_at_once_the_one_that_was_killed_is_told(play: Play) -> None:
+    stage = play(program("a"), program("b"))
+    stage.turn()
+    assert stage.turn(a=1, b=-11) == Ending("crashed", "b died of SIGSEGV")
+
+
+def test_no_member_is_started_while_the_trial_is_paused(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Readiness, "poll", lambda _, now: now > 110.0)
+    stage = play(program("first", NOWHERE), program("second"))
+    stage.turn()
+    stage.run.pause()
+    stage.turn(20.0)
+    assert stage.started == ["first"]
+    stage.run.resume()
+    stage.turn()
+    assert stage.started == ["first", "second"]
+
+
+def test_one_that_was_ended_for_another_is_told_so_and_its_output_is_not(play: Play) -> None:
+    stage = play(program("server"), program("client"))
+    stage.turn()
+    for name in stage.started:
+        stage.process(name).printed = "a line"
+    stage.turn(server=3)
+    stage.turn(client=-15)
+    assert [words for kind, words in stage.events if kind == "member_ended"] == [
+        "server crashed: server exited with status 3; the last line of its output: a line",
+        "client stopped: another member ended the trial",
+    ]
+    assert [words for kind, words in stage.events if kind == "last_words"] == [
+        "server: the end of the output of server"
+    ]
