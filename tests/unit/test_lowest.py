@@ -19,6 +19,6 @@ def test_every_requirement_states_a_lowest_version_which_is_pinned() -> None:
 
 @pytest.mark.parametrize("requirement", ["numpy", "numpy<3", "numpy==2"])
 def test_one_that_states_none_is_refused(requirement: str) -> None:
+    extras: dict[str, list[str]] = {"video": [], "service": [], "clients": [], "test": []}
     with pytest.raises(ValueError, match=requirement):
-        extras: dict[str, list[str]] = {"video": [], "service": [], "clients": [], "test": []}
         pins({"dependencies": [requirement], "optional-dependencies": extras})
