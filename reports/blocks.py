@@ -28,7 +28,7 @@ def of_run(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
 
 
 def _short(info: TrialInfo) -> str:
-    return f"{info.workload} {info.mode}, seed {info.seed}"
+    return info.workload if info.mode == "command" else f"{info.workload} {info.mode}, seed {info.seed}"
 
 
 def _title(info: TrialInfo, alike: Mapping[str, Sequence[TrialInfo]]) -> str:
