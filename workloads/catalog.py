@@ -7,10 +7,11 @@ Naming them imports none of them; loading one imports that one, which never impo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
-from workloads import clients, executions, faults, growth, lookalikes, models, sources
+from workloads import clients, executions, faults, growth, lookalikes, models, options, sources
 from workloads.modules import ModuleError, Modules
 from workloads.options import nearest
 from workloads.users.stepping import UserModule
@@ -77,6 +78,23 @@ def options_of(name: str, given: Mapping[str, Any]) -> Any:
         WorkloadError: an option it does not have (with the nearest it has), or a value of another type.
     """
     return dict(given) if is_users(name) else _kind(name).options_of(name, given)
+
+
+def filled(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The workload's options as JSON has them, with those that are left out at their defaults; not checked.
+
+    Of a user's own code only those that are given: its defaults stand in what is not imported here.
+
+    Raises:
+        WorkloadError: there is none of that name.
+    """
+    return dict(given) if is_users(name) else options.filled(_options(name), given)
+
+
+@functools.cache  # asked for every trial of a plan
+def _options(name: str) -> type:
+    kind: type = load(name).Options
+    return kind
 
 
 def devices_of(module: Any) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-from workloads.options import make, nearest
+from workloads.options import filled, make, nearest
 
 
 class ModuleError(ValueError):
@@ -103,7 +103,7 @@ class Modules:
         return {
             "name": name,
             "about": (module.__doc__ or "").strip().partition("\n")[0],
-            "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
+            "options": filled(module.Options, {}),
         }
 
 

@@ -39,7 +39,8 @@ class Ledger:
         # Its own facts anew: a trial learns only at its start which device it has.
         body.update({**trial.facts(), **facts})
         # Versions are those that its worker told once it was ready.
-        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), trial.members[0].env)
+        envs = {member.name: member.env for member in trial.members}
+        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), envs)
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 

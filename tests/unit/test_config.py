@@ -189,7 +189,7 @@ def test_duration_replaces_every_limit(tmp_path: Path) -> None:
 
 def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
     plan = make_plan(config.load(write(tmp_path, GOOD), ["trial.0.options.hidden=64", "trial.0.framework=torch"]))
-    assert [(t.spec.framework, t.spec.options) for t in plan] == [("torch", {"hidden": 64})]
+    assert [(t.spec.framework, t.spec.options["hidden"]) for t in plan] == [("torch", 64)]
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "=3", "trial.7.threads=1", "trial.0.workload.deep.er=1"])

@@ -14,6 +14,13 @@ from workloads.errors import DeviceError
 TITLE = "TensorFlow"
 REQUIRES = {"tensorflow": "soak[tensorflow]"}
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
+VARIABLES = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
+    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters tell",
+}
+VERSIONS = ("tensorflow", "cuda", "cudnn")
+CACHES = ("KERAS_HOME",)
+CACHES_AT_HOME = (".keras",)
 TF_CONFIG = True
 """Ranks of it find each other by TF_CONFIG, not by RANK and MASTER_ADDR."""
 GPU_QUESTION = """
