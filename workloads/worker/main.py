@@ -137,7 +137,8 @@ def _ended(reason: str, error: BaseException, what: str = "") -> wire.Done:
     if (more := len(trace) - 2 * KEPT) > 0:
         trace = f"{trace[:KEPT]}\n… ({more:,} more characters)\n{trace[-KEPT:]}"
     message = what + message
-    return wire.Done(reason, message.strip().partition("\n")[0][:KEPT], trace)
+    line = message.strip().partition("\n")[0]
+    return wire.Done(reason, f"{line[:KEPT]}…" if len(line) > KEPT else line, trace)
 
 
 def environment() -> dict[str, str]:
