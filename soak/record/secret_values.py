@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
-from monitors.text import CUT, HIDDEN, one_line
+from monitors.text import CUT, HIDDEN, one_line, printable
 
 _LEAST = 6
 """Characters from which a value is looked for in any text; shorter ones stand in many words."""
@@ -71,8 +71,11 @@ def _character(one: str) -> str:
     return f"(?:{'|'.join(map(re.escape, longest_first))})"
 
 
-def _without_parts(text: str, values: list[str]) -> str:
-    """A text of which no piece, beside the mark of a cut, begins with the end of a value or ends with its beginning."""
+def _without_parts(text: str, values: Sequence[str]) -> str:
+    """A text of which no piece, beside the mark of a cut, begins with the end of a value or ends with its beginning.
+
+    values: on one line, with what is not printable as it is then shown.
+    """
     if CUT not in text:
         return text
     first, *others = text.split(CUT)
@@ -80,16 +83,16 @@ def _without_parts(text: str, values: list[str]) -> str:
     return CUT.join([*(_without_beginning(piece, values) for piece in pieces[:-1]), pieces[-1]])
 
 
-def _without_end(piece: str, values: list[str]) -> str:
+def _without_end(piece: str, values: Sequence[str]) -> str:
     said = one_line(piece, len(piece))
     part = max((_overlap(value, said) for value in values), key=len)
-    return re.sub(rf"\A\s*{_written(part)}", HIDDEN, piece) if part else piece
+    return re.sub(rf"\A\s*{_written(part)}", HIDDEN, printable(piece, len(piece))) if part else piece
 
 
-def _without_beginning(piece: str, values: list[str]) -> str:
+def _without_beginning(piece: str, values: Sequence[str]) -> str:
     said = one_line(piece, len(piece))[::-1]
     part = max((_overlap(value[::-1], said) for value in values), key=len)[::-1]
-    return re.sub(rf"{_written(part)}\s*\Z", HIDDEN, piece) if part else piece
+    return re.sub(rf"{_written(part)}\s*\Z", HIDDEN, printable(piece, len(piece))) if part else piece
 
 
 def _overlap(value: str, said: str) -> str:
