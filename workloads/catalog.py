@@ -108,15 +108,19 @@ def sources_of(module: Any) -> tuple[str, ...]:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Name, purpose, frameworks, modes, devices, sources and options of a workload, for people."""
-    module, told = load(name), _kind(name).describe(name)
+    """Name, purpose, frameworks, modes, devices, sources, requirements and options of a workload, for people.
+
+    Raises:
+        WorkloadError: there is none of that name.
+    """
+    return _kind(name).describe(name, _runs_in)
+
+
+def _runs_in(module: Any) -> Mapping[str, Any]:
     return {
-        "name": name,
-        "about": told["about"],
         "frameworks": list(module.FRAMEWORKS),
         "modes": list(module.MODES),
         "executions": sorted({name for each in module.FRAMEWORKS for name in executions.taken_by(module, each)}),
         "devices": list(devices_of(module)),
         "sources": list(sources_of(module)),
-        "options": told["options"],
     }

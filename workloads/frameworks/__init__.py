@@ -33,7 +33,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workloads.modules import ModuleError, Modules, missing_of
+from workloads.modules import Modules
 
 DEFAULTS = ("torch", "tensorflow")
 """What a trial runs in that names no framework: each of these, as a pair."""
@@ -62,17 +62,7 @@ def load(name: str) -> Any:
 
 def describe(name: str) -> dict[str, Any]:
     """Name, what it is, and whether it is here, for people; or what is wrong with it."""
-    try:
-        module = load(name)
-    except ModuleError as error:
-        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
-    return {
-        "name": name,
-        "about": module.TITLE,
-        "requires": list(module.REQUIRES),
-        "installed": not missing_of(module.REQUIRES),
-        "install": list(module.REQUIRES.values()),
-    }
+    return _FRAMEWORKS.describe(name, lambda module: {"about": module.TITLE})
 
 
 def with_gpus() -> tuple[str, ...]:
