@@ -77,10 +77,9 @@ def test_a_long_text_may_have_been_cut_within_it(secret: str, before: str, after
 
 
 def assert_little_is_left(secret: str, said: str) -> None:
-    """Of four characters in a row some say nothing: less than that may stay."""
-    shown, line = one_line(said, 10_000), one_line(secret, 10_000)
-    parts = {line[at : at + 4] for at in range(len(line) - 3)}
-    assert [part for part in parts if letters(part) == part and part in shown] == []
+    """Up to three characters of it may stay beside a cut."""
+    parts = {secret[at : at + 4] for at in range(len(secret) - 3)}
+    assert [part for part in parts if part.isalnum() and part in said] == []
 
 
 @given(st.text("xyzGHJ \n\t…", max_size=60), secrets)
