@@ -7,6 +7,7 @@ Naming them imports none of them; loading one imports that one, which never impo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -83,12 +84,13 @@ def options_of(name: str, given: Mapping[str, Any]) -> Any:
 def filled(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The workload's options as JSON has them, with those that are left out at their defaults; not checked.
 
-    Of a user's own code only those that are given: its defaults stand in what is not imported here.
-
-    Raises:
-        WorkloadError: there is none of that name.
+    Only those that are given of a user's own code, whose defaults stand in what is not imported here, and of what there
+    is not: who checks it says so.
     """
-    return dict(given) if is_users(name) else options.filled(_options(name), given)
+    with contextlib.suppress(ModuleError):
+        if name and not is_users(name):
+            return options.filled(_options(name), given)
+    return dict(given)
 
 
 @functools.cache  # asked for every trial of a plan

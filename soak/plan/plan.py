@@ -17,7 +17,6 @@ from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import as_member, shared_out
 from soak.record import redaction
 from workloads import catalog, executions, frameworks
-from workloads.modules import ModuleError
 from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
@@ -226,7 +225,7 @@ def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
         return member
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
-        threads=table.threads, options=_options(table.workload, table.options),
+        threads=table.threads, options=catalog.filled(table.workload, table.options),
         stream=config.member_streams[number][at],
         folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=spec.duration if len(config.members[number]) == 1 else None,
@@ -260,7 +259,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         execution=execution,
         seed=seed,
         threads=table.threads,
-        options=_options(table.workload, table.options),
+        options=catalog.filled(table.workload, table.options),
         stream=config.streams[number],
         folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,
@@ -271,16 +270,6 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
         golden_interval=float(config.run.golden_interval),
     )
-
-
-def _options(workload: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With those that are left out, so that the record tells what they were, and equal trials are of one block."""
-    if not workload:
-        return given
-    try:
-        return catalog.filled(workload, given)
-    except ModuleError:
-        return given  # what is wrong is said before anything starts, with the trial's name
 
 
 def _unique(config: Config, trials: list[Trial]) -> None:
