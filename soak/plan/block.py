@@ -76,7 +76,8 @@ def numbered(environments: Iterable[Sequence[Mapping[str, str]]]) -> list[int]:
 
 
 def arm(
-    framework: str, execution: str, environment: Mapping[str, str], envs: Mapping[str, Mapping[str, str]]
+    framework: str, execution: str, environment: Mapping[str, str], envs: Mapping[str, Mapping[str, str]],
+    members: Mapping[str, str] | None = None,
 ) -> str:  # fmt: skip
     """What is compared within a block, in words: framework, version, execution, further versions, settings.
 
@@ -86,12 +87,14 @@ def arm(
         environment: what the worker says of itself once its workload is built; empty before.
         envs: environment variables of each member, by its name; those that change what memory means are a part of its
             arm, of further members where they differ from those of the first.
+        members: framework and execution of each member that has its own, by its name.
     """
     version = environment.get(framework, "")
     told = (*_VERSIONS, *frameworks.versions())
     versions = [f"{name} {environment[name]}" for name in told if name in environment and name != framework]
     settings = [f"{name}={value}" for name, value in _told(envs).items()]
-    return ", ".join([" ".join(filter(None, (framework, version, execution))), *versions, *settings])
+    own = [f"{name}: {how}" for name, how in (members or {}).items()]
+    return ", ".join([" ".join(filter(None, (framework, version, execution))), *own, *versions, *settings])
 
 
 def _told(envs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

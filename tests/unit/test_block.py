@@ -107,6 +107,11 @@ def test_an_arm_names_what_a_program_brought_by_itself_and_what_a_further_member
     assert arm("none", "eager", {"torch": "2.9.1", "python": "3.11.2"}, envs) == shown
 
 
+def test_an_arm_tells_the_framework_of_a_member() -> None:
+    told = {"server": "torch eager"}
+    assert arm("none", "eager", {"torch": "2.9.1"}, {}, told) == "none eager, server: torch eager, torch 2.9.1"
+
+
 def test_a_name_is_the_sha_256_of_the_canonical_form_whatever_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     form = b'[{"options":{"hidden":32},"workload":"\\u00e9"},"a processor"]'
     name = hashlib.sha256(form).hexdigest()[:12]
