@@ -55,6 +55,8 @@ class Member:
     """Interpreter of a worker; empty for soak's own."""
     sandbox: bool = True
     """Whether a worker is held to what it may write and read. A command never is."""
+    has_others: bool = False
+    """Whether its trial has further members, with which it may talk by any socket."""
     port: int | None = None
     """A free port of 127.0.0.1, chosen when the trial starts."""
     told_ports: bool = True
@@ -136,7 +138,9 @@ def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
     return tuple(
-        replace(member, name=name, env={**member.env, **(_cluster if tf_config else _group)(names, rank)})
+        replace(
+            member, name=name, has_others=True, env={**member.env, **(_cluster if tf_config else _group)(names, rank)}
+        )
         for rank, name in enumerate(names)
     )
 
