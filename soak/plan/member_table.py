@@ -228,6 +228,6 @@ def shared_out(members: Sequence[Member], devices: Sequence[Device]) -> list[tup
     """The devices of a trial, to its members in their order; all that they need, or none."""
     parts, at = [], 0
     for member in members:
-        parts.append(tuple(devices[at : at + member.needs]))
+        parts.append(tuple(devices) if member.sees_all else tuple(devices[at : at + member.needs]))
         at += member.needs if devices else 0
     return parts

@@ -55,7 +55,7 @@ class Trial:
     @property
     def devices(self) -> tuple[Device, ...]:
         """The GPUs that it has; none on the processor, and before it begins."""
-        return tuple(device for member in self.members for device in member.devices)
+        return tuple(dict.fromkeys(device for member in self.members for device in member.devices))
 
     @property
     def place(self) -> str:

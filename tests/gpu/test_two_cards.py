@@ -134,14 +134,15 @@ def test_a_leak_on_the_card_of_one_rank_is_found_and_named_and_its_clean_twin_pa
     report = report_of(tmp_path)
     leaks, clean = report["trials"]
     assert (leaks["verdict"], leaks["layer"]) == ("leak", "gpu_allocated"), out
-    assert leaks["reason"].startswith("rank 1 of 2: gpu_allocated"), leaks["reason"]
+    assert leaks["reason"].startswith("rank 1 of 2: gpu_allocated on cuda:1: "), leaks["reason"]
     assert abs(leaks["rate"]["per_hour"] / MIB_PER_HOUR - 1) < 0.1
     assert clean["verdict"] == "pass", out
     assert report["run"]["verdict"] == "pass"
     found = series_of(leaks)
     assert max(found.values()) == 1
-    held = {(member, device) for name, member, device, _ in found if name == "gpu_process_bytes" and member}
-    assert held == {("rank 0 of 2", "cuda:0"), ("rank 1 of 2", "cuda:1")}
+    for metric in ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes"):
+        held = {(member, device) for name, member, device, _ in found if name == metric and member}
+        assert held == {("rank 0 of 2", "cuda:0"), ("rank 1 of 2", "cuda:1")}, metric
 
 
 def test_a_rank_that_is_killed_in_a_sum_ends_the_trial_and_leaves_nothing_on_the_cards(tmp_path: Path) -> None:
