@@ -1,6 +1,6 @@
-"""Planted fault: of the devices of a process, one keeps every tensor that is made on it, and the model runs on another.
+"""Planted fault: of the devices of a process, one keeps tensors, and the model runs on another.
 
-What is told of the first device is true of it alone: the leak is in the other.
+What is told of the first device has to be true of it alone: the leak is in the other.
 """
 
 from __future__ import annotations
