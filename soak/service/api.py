@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from soak import __version__
-from soak.runs import messages
+from soak.engine.status import TrialStatus
+from soak.judge.outlook import Outlook
 from soak.service.amounts import by_layer, by_member
 from soak.service.archive import RunEntry
 from soak.service.config import NAME, ScheduleTable
@@ -176,7 +177,7 @@ def _run(now: Any, layers: Mapping[str, str]) -> RunningRun:
     )  # fmt: skip
 
 
-def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTrial:
+def _trial(trial: TrialStatus, layers: Mapping[str, str]) -> RunningTrial:
     seen = trial.outlook
     return RunningTrial(
         trial.name, trial.workload, trial.framework, trial.mode, trial.device, trial.control, trial.phase,
@@ -187,7 +188,7 @@ def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTria
     )  # fmt: skip
 
 
-def _held_by(outlook: messages.Outlook | None) -> HeldBy | None:
+def _held_by(outlook: Outlook | None) -> HeldBy | None:
     """None where nothing tells more than the layer does."""
     if outlook is None or not (outlook.member or outlook.leak_device or outlook.process):
         return None

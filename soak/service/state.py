@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from soak.engine.status import TrialStatus
 from soak.runs import messages
 from soak.service.amounts import by_layer
 from soak.service.curve import Curve
@@ -143,6 +144,6 @@ class ServiceState:
         return ""
 
 
-def unsampled(now: Now, trial: messages.TrialState, at: float) -> float:
+def unsampled(now: Now, trial: TrialStatus, at: float) -> float:
     """Seconds at Unix time `at` since the last sample of a trial; since its spawn, before the first."""
     return (trial.elapsed if trial.sampled is None else trial.sampled) + at - now.last_message

@@ -16,11 +16,13 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from monitors.catalog import all_specs
+from monitors.judgement import Judgement
 from monitors.model import Event, Sample
 from monitors.round import Health
 from reports import catalog, document
 from soak.engine.clock import SystemClock
-from soak.engine.status import TrialStatus
+from soak.engine.status import TrialStatus, last_values, latency_of
+from soak.judge.outlook import outlook_of
 from soak.judge.verdict import Verdict
 from soak.plan.config import load
 from soak.plan.plan import Trial, make_plan
@@ -104,8 +106,8 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 def put_judgements(store: Store) -> None:
-    store.put_judgement(0, JUDGEMENT)
-    store.put_judgement(1, CONTROL)
+    store.put_judgement(0, msgspec.convert(JUDGEMENT, Judgement))
+    store.put_judgement(1, msgspec.convert(CONTROL, Judgement))
 
 
 def test_a_judgement_in_the_record(run_folder: Path) -> None:
@@ -140,9 +142,9 @@ def running(trial: Trial) -> TrialStatus:
         Sample(specs["anonymous_bytes"], 1.1e8), Sample(specs["fds"], 9.0), Sample(specs["steps"], 7.0),
     )  # fmt: skip
     return TrialStatus(
-        trial, "stepping", 12.0, 0.2, 48.0, 3.0, 25.0, 1.1e8, 1e6, samples, counters,
-        {"process_memory": Health("failed", 0.001, 12, 2, 11.0)}, 0.5, JUDGEMENT,
-        frozenset({'anonymous_bytes{member="rank 1"}'}),
+        trial.name, "fault_native_heap", "torch", "infer", trial.place, True, "stepping", 12.0, 0.2, 48.0, 1e6, 1.1e8,
+        0.5, last_values(samples), latency_of(counters), {"process_memory": Health("failed", 0.001, 12, 2, 11.0)},
+        outlook_of(msgspec.convert(JUDGEMENT, Judgement)), ('anonymous_bytes{member="rank 1"}',), 3.0, 25.0,
     )  # fmt: skip
 
 
@@ -154,7 +156,7 @@ def state(trial: Trial, tmp_path: Path) -> ServiceState:
     told.begun(tmp_path / "night-20260102T000000Z", [trial])
     told.tick([running(trial)], 1)
     told.noted("look here")
-    told.judged(trial, {**JUDGEMENT, "control_passed": True})
+    told.judged(trial, msgspec.convert({**JUDGEMENT, "control_passed": True}, Judgement))
     told.concluded(Verdict("leak", "1 trial leaked"))
     os.close(write)
     with os.fdopen(read, "rb") as lines:
