@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -139,9 +139,20 @@ def share_done(trial: Trial, seconds: float, values: Mapping[str, float]) -> flo
     return min(1.0, max(known)) if known else None
 
 
-def last_values(samples: Iterable[Sample]) -> tuple[LastValue, ...]:
-    """Of the series that are told while a trial runs."""
-    return tuple(LastValue(s.metric.name, s.value, s.member, s.device, s.label) for s in samples if s.metric.live)
+class LastValues:
+    """The last values of a trial's series, made once for each round, however often they are shown."""
+
+    def __init__(self) -> None:
+        self._samples: tuple[Sample, ...] = ()
+        self._values: tuple[LastValue, ...] = ()
+
+    def of(self, samples: tuple[Sample, ...]) -> tuple[LastValue, ...]:
+        """Of the series that are told while a trial runs."""
+        if samples is not self._samples:
+            live = (s for s in samples if s.metric.live)
+            self._values = tuple(LastValue(s.metric.name, s.value, s.member, s.device, s.label) for s in live)
+            self._samples = samples
+        return self._values
 
 
 def latency_of(counters: Mapping[str, float]) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
 from soak.engine.lifecycle import OTHER, OVER_MEMORY, Ending
 from soak.engine.limits import Limits
-from soak.engine.status import TrialStatus, last_values, latency_of, share_done
+from soak.engine.status import LastValues, TrialStatus, latency_of, share_done
 from soak.engine.trial_state import ending_of, is_over, phase_of
 from soak.plan.plan import Trial
 
@@ -38,6 +38,7 @@ class TrialRun:
         self.lost = False
         """Whether a device of it is gone."""
         self.rate = RunningRate()
+        self._last_values = LastValues()
         self._paused = False
         self._stop = ""
         """Why it is to end, once it is."""
@@ -216,7 +217,7 @@ class TrialRun:
             bytes_per_hour=self.rate.per_hour(),
             memory_bytes=memory,
             sampled=None if sampled is None else now - sampled,
-            samples=last_values(latest.samples(trial.index)),
+            samples=self._last_values.of(latest.samples(trial.index)),
             latency=latency_of(values),
             samplers=health,
             outlook=self.alarm.outlook,

@@ -13,7 +13,7 @@ from monitors.judgement import Judgement
 from monitors.model import Finding, MetricSpec, Sample
 from monitors.round import Health
 from soak.engine.lifecycle import Ending
-from soak.engine.status import LastValue, TrialStatus, last_values, latency_of
+from soak.engine.status import LastValue, LastValues, TrialStatus, latency_of
 from soak.judge.outlook import outlook_of
 from soak.judge.verdict import Verdict
 from soak.plan.config import load
@@ -85,7 +85,7 @@ def status(trial: Trial) -> TrialStatus:
     counters = {"steps": 7.0, "step_latency_total_seconds": 0.7, wire.bucket(0.1): 5.0, wire.bucket(10.0): 7.0}
     return TrialStatus(
         trial.name, "recurrent", "torch", "infer", "cpu", False, "stepping", 12.0, 0.2, 48.0, 1e6, 1e8, 0.5,
-        last_values([Sample(heap, 5e7), Sample(hidden, 1.0)]), latency_of(counters),
+        LastValues().of((Sample(heap, 5e7), Sample(hidden, 1.0))), latency_of(counters),
         {"worker_heap": Health("ok", 0.001, 12, 0, 11.0)}, outlook_of(JUDGEMENT), ("host_heap_bytes",),
     )  # fmt: skip
 

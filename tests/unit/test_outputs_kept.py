@@ -21,7 +21,7 @@ from monitors.model import Event, Sample
 from monitors.round import Health
 from reports import catalog, document
 from soak.engine.clock import SystemClock
-from soak.engine.status import TrialStatus, last_values, latency_of
+from soak.engine.status import LastValues, TrialStatus, latency_of
 from soak.judge.outlook import outlook_of
 from soak.judge.verdict import Verdict
 from soak.plan.config import load
@@ -143,7 +143,7 @@ def running(trial: Trial) -> TrialStatus:
     )  # fmt: skip
     return TrialStatus(
         trial.name, "fault_native_heap", "torch", "infer", trial.place, True, "stepping", 12.0, 0.2, 48.0, 1e6, 1.1e8,
-        0.5, last_values(samples), latency_of(counters), {"process_memory": Health("failed", 0.001, 12, 2, 11.0)},
+        0.5, LastValues().of(samples), latency_of(counters), {"process_memory": Health("failed", 0.001, 12, 2, 11.0)},
         outlook_of(msgspec.convert(JUDGEMENT, Judgement)), ('anonymous_bytes{member="rank 1"}',), 3.0, 25.0,
     )  # fmt: skip
 
