@@ -16,7 +16,7 @@ from monitors.model import Event, Loss
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
 from soak.plan.block import of_record
-from soak.record.counts import Counts
+from soak.record.counts import CountedDoses
 from soak.record.formats import SeriesRow
 from soak.record.rows import is_file
 from soak.record.store import FILE, Store
@@ -109,14 +109,14 @@ class Record:
         kept = {i: specs[i] for i in sorted(specs) if 0 <= i < width}
         members = self._store.members(trial)
         ends = {member.name: member.ended for member in members if member.ended is not None}
-        counts, end, pauses = Counts(kept, t, table, members), self._end(trial, t), self._pauses(trial)
+        counts, end, pauses = CountedDoses(kept, t, table, members), self._end(trial, t), self._pauses(trial)
         return [
             self._one(row, t, np.ascontiguousarray(table[:, i]), counts, min(end, ends.get(row.member, end)), pauses)
             for i, row in kept.items()
         ]
 
     def _one(
-        self, row: SeriesRow, t: Floats, values: Floats, counts: Counts, end: float,
+        self, row: SeriesRow, t: Floats, values: Floats, counts: CountedDoses, end: float,
         pauses: Sequence[tuple[float, float]],
     ) -> Series:  # fmt: skip
         """One series, held against the end of its member where it is judged."""

@@ -21,7 +21,7 @@ from soak.service.admission import Admission, renewing
 from soak.service.archive import Archive
 from soak.service.cgroups import delegate
 from soak.service.config import EXPOSED, ScheduleTable, ServiceConfig
-from soak.service.connections import Connections, Listener, listening
+from soak.service.connections import Connections, ListeningSocket, listening
 from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.middleware import Middleware, Names
@@ -102,7 +102,7 @@ class Service:
             self._connections.close()
             self._folder.close()
 
-    async def _work(self, listener: Listener) -> None:
+    async def _work(self, listener: ListeningSocket) -> None:
         server = self._server()
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(self._runner.work())
@@ -126,7 +126,7 @@ class Service:
             if isinstance(result, Exception):
                 raise result
 
-    def _listening(self) -> Listener:
+    def _listening(self) -> ListeningSocket:
         host, port = self._config.address
         try:
             return listening(self._connections, host, port)

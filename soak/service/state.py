@@ -63,7 +63,7 @@ class Now:
 
 
 @dataclass
-class Counts:
+class ServiceCounts:
     """Since the service began."""
 
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -85,7 +85,7 @@ class ServiceState:
         """By schedule."""
         self.last: dict[str, list[messages.TrialJudged]] = {}
         """Trials of the last finished run of each schedule."""
-        self.counts = Counts()
+        self.counts = ServiceCounts()
         self.devices: dict[str, bool] = {}
         """Whether each device that a schedule uses is there."""
         self.troubles = troubles or Troubles()

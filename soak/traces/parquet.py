@@ -27,10 +27,10 @@ def read(path: Path) -> Trace:
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
-    return arrow.read(File(path))
+    return arrow.read(ParquetTrace(path))
 
 
-class File:
+class ParquetTrace:
     """A Parquet file. Satisfies `arrow.Source`."""
 
     what = "Parquet"
