@@ -127,7 +127,7 @@ class MemberRun:
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
-        elif isinstance(message, wire.Note):
+        elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
             data = {name: value for name, value in message.data.items() if name != "breaks"}

@@ -10,7 +10,7 @@ import msgspec
 
 from monitors.text import one_line
 from soak.engine.clock import Clock, SystemClock
-from soak.engine.short_lived import Outcome, ShortLived
+from soak.engine.short_lived import ProcessOutcome, ShortLived
 
 DEADLINE = 300.0
 """Seconds. 72 hours at 1 Hz take some; a record of a hundred times as much has room."""
@@ -65,7 +65,7 @@ class Judging(Generic[Answer]):
 
     def result(self) -> Answer | JudgingFailed | None:
         """None while it is being made."""
-        outcome = self._process.outcome() if self._process else Outcome(-1, b"", self._trouble)
+        outcome = self._process.outcome() if self._process else ProcessOutcome(-1, b"", self._trouble)
         if outcome is None:
             return None
         if outcome.trouble and not outcome.late and self.attempts < ATTEMPTS:

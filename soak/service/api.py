@@ -119,10 +119,10 @@ class ServiceStatus(msgspec.Struct):
     waiting: list[WaitingRun]
     running: list[RunningRun]
     schedules: list[Schedule]
-    recent: list[Run]
+    recent: list[ArchivedRun]
 
 
-class Run(msgspec.Struct):
+class ArchivedRun(msgspec.Struct):
     """A run in the archive."""
 
     id: str
@@ -213,11 +213,13 @@ def when(schedule: ScheduleTable) -> str:
     return f"once at {schedule.at}" if schedule.at else "back to back"
 
 
-def run_of(entry: RunEntry) -> Run:
+def run_of(entry: RunEntry) -> ArchivedRun:
     """A run in the archive."""
     paths = [f"/reports/{entry.id}/{name}" for name in entry.reports]
-    return Run(entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths,
-               entry.damage)  # fmt: skip
+    return ArchivedRun(
+        entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths,
+        entry.damage,
+    )  # fmt: skip
 
 
 def curves(state: ServiceState) -> Curves:
@@ -233,7 +235,7 @@ def curves(state: ServiceState) -> Curves:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document of `/api/v1`."""
-    types = (ServiceStatus, list[Schedule], list[Run], Run, Curves, Problem)
+    types = (ServiceStatus, list[Schedule], list[ArchivedRun], ArchivedRun, Curves, Problem)
     (state, schedules, runs, run, curved, problem), components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )

@@ -17,7 +17,7 @@ from soak.errors import UsageError
 from soak.traces import times
 from soak.traces.cells import mostly_numbers, numbers
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
-from soak.traces.reading import Reading
+from soak.traces.reading import TraceBuilder
 
 FEWEST_ROWS = 512
 _ROWS = 65536
@@ -56,7 +56,7 @@ def read(source: Source) -> Trace:
         raise UsageError(
             f"{source.name}: no column but the time holds numbers; expected at least one, such as rss_bytes"
         )
-    reading = Reading(
+    reading = TraceBuilder(
         source.name, [source.names[i] or f"column {i + 1}" for i in chosen], _set_aside(source, time, clocks, chosen)
     )
     for columns in source.batches([time, *chosen]):

@@ -10,7 +10,7 @@ import pytest
 
 from monitors.judgement import InterimJudgement, Judgement
 from monitors.model import Finding, RatePerDose
-from soak.engine.short_lived import Outcome
+from soak.engine.short_lived import ProcessOutcome
 from soak.judge import process
 from soak.judge.process import ATTEMPTS, Judging, JudgingFailed
 
@@ -24,14 +24,14 @@ JUDGEMENT = Judgement("leak", "grows", 0.9, True, "anonymous", control_passed=Tr
 class Ended:
     """A process that has ended as is known beforehand."""
 
-    outcome_is = Outcome(0, b"")
+    outcome_is = ProcessOutcome(0, b"")
     starts = 0
     pid = 1
 
     def __init__(self, *_: object) -> None:
         Ended.starts += 1
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ProcessOutcome:
         return self.outcome_is
 
 
@@ -42,28 +42,28 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_judgement_comes_back_as_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Ended, "outcome_is", Outcome(0, json.dumps(asdict(JUDGEMENT)).encode()))
+    monkeypatch.setattr(Ended, "outcome_is", ProcessOutcome(0, json.dumps(asdict(JUDGEMENT)).encode()))
     assert Judging(Judgement, Path("run"), 3).result() == JUDGEMENT
     interim = InterimJudgement(JUDGEMENT, ("anonymous_bytes",))
-    monkeypatch.setattr(Ended, "outcome_is", Outcome(0, json.dumps(asdict(interim)).encode()))
+    monkeypatch.setattr(Ended, "outcome_is", ProcessOutcome(0, json.dumps(asdict(interim)).encode()))
     assert Judging(InterimJudgement, Path("run"), 3, "0.05").result() == interim
 
 
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (Outcome(0, b"nonsense"), "cannot be read"),
-        (Outcome(0, b'{"verdict": "maybe", "reason": "so"}'), "cannot be read"),
-        (Outcome(0, b'{"verdict": "leak", "reason": "so", "findings": [{}]}'), "cannot be read"),
-        (Outcome(0, b"[" * 100_000), "cannot be read"),
-        (Outcome(0, b'{"verdict": "leak", "reason": "\xff"}'), "cannot be read"),
-        (Outcome(1, b"", last_words="MemoryError"), "MemoryError"),
-        (Outcome(3, b""), "exit status 3"),
-        (Outcome(-9, b"", "it took longer than 300 s", late=True), "it took longer"),
+        (ProcessOutcome(0, b"nonsense"), "cannot be read"),
+        (ProcessOutcome(0, b'{"verdict": "maybe", "reason": "so"}'), "cannot be read"),
+        (ProcessOutcome(0, b'{"verdict": "leak", "reason": "so", "findings": [{}]}'), "cannot be read"),
+        (ProcessOutcome(0, b"[" * 100_000), "cannot be read"),
+        (ProcessOutcome(0, b'{"verdict": "leak", "reason": "\xff"}'), "cannot be read"),
+        (ProcessOutcome(1, b"", last_words="MemoryError"), "MemoryError"),
+        (ProcessOutcome(3, b""), "exit status 3"),
+        (ProcessOutcome(-9, b"", "it took longer than 300 s", late=True), "it took longer"),
     ],
 )
 def test_what_is_no_judgement_says_why_there_is_none(
-    outcome: Outcome, reason: str, monkeypatch: pytest.MonkeyPatch
+    outcome: ProcessOutcome, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ended, "outcome_is", outcome)
     found = Judging(Judgement, Path("run"), 3).result()
@@ -72,7 +72,7 @@ def test_what_is_no_judgement_says_why_there_is_none(
 
 
 def test_a_judge_that_was_killed_judges_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Ended, "outcome_is", Outcome(-9, b"", "it was killed by SIGKILL"))
+    monkeypatch.setattr(Ended, "outcome_is", ProcessOutcome(-9, b"", "it was killed by SIGKILL"))
     judging = Judging(Judgement, Path("run"), 3)
     answers = [judging.result() for _ in range(ATTEMPTS)]
     assert answers == [None] * (ATTEMPTS - 1) + [JudgingFailed("it was killed by SIGKILL")]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Schedule(Protocol):
+class RequestSchedule(Protocol):
     """Asked for one request at a time. Keeps a number, never a queue."""
 
     pause_after_error: float
