@@ -31,7 +31,7 @@ def read(path: Path) -> Trace:
 
 
 class ParquetTrace:
-    """A Parquet file. Satisfies `arrow.Source`."""
+    """A Parquet file. Satisfies `arrow.ColumnSource`."""
 
     what = "Parquet"
 

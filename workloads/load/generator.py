@@ -18,7 +18,7 @@ from workloads.load.outcome import ANSWERS, RequestOutcome, Tally
 from workloads.load.presence import Presence
 from workloads.load.schedule import ClosedLoop, OpenLoop, RequestSchedule
 from workloads.load.silence import Silence
-from workloads.protocol.contract import Tick
+from workloads.protocol.contract import ClockTick
 
 Send = Callable[[bytes], Awaitable[RequestOutcome]]
 """Sends one payload and waits for the answer; raises nothing but what ends the trial."""
@@ -175,6 +175,6 @@ def payload_of(item: object) -> bytes:
         return bytes(item)
     if isinstance(item, str):
         return item.encode()
-    if item is None or isinstance(item, Tick):
+    if item is None or isinstance(item, ClockTick):
         return b""
     raise TypeError(f"a client sends bytes or text, and its source yields {type(item).__name__}: use source requests")
