@@ -45,9 +45,9 @@ class Alarm:
         self, metric: MetricSpec, horizon: float, alpha: float = 0.05, settings: JudgeSettings | None = None
     ) -> None:
         self._metric = metric
-        self._looks = [horizon * share for share in alarm_schedule()]
+        self._schedule = [horizon * share for share in alarm_schedule()]
         self._alpha = alpha
-        self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._looks))
+        self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._schedule))
         self._condenser = Condenser()
         self._held = 0
         self.last: InterimFinding | None = None
@@ -61,11 +61,11 @@ class Alarm:
     def extend(self, t: np.ndarray, values: np.ndarray) -> InterimFinding | None:
         """Take several samples, shape (n,), in order; the last look that was due within them."""
         seen = None
-        while self._looks and len(t) and t[-1] >= self._looks[0]:
-            due = int(np.searchsorted(t, self._looks[0])) + 1
+        while self._schedule and len(t) and t[-1] >= self._schedule[0]:
+            due = int(np.searchsorted(t, self._schedule[0])) + 1
             self._condenser.add(t[:due], values[:due])
             t, values = t[due:], values[due:]
-            seen = self._look(self._looks.pop(0))
+            seen = self._look(self._schedule.pop(0))
         self._condenser.add(t, values)
         return seen
 

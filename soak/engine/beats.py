@@ -47,7 +47,7 @@ _PREFIX, _SOCKET = "soak-beat-", "beat"
 _MOST_LEFT = 100
 """Folders that are looked at, whether they were left behind."""
 
-Heard = wire.Beat | wire.Done | wire.RecordNote
+BeatMessage = wire.Beat | wire.Done | wire.RecordNote
 
 
 @dataclass(slots=True)
@@ -129,24 +129,24 @@ class Beats:
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
-    def read(self, now: float) -> list[Heard]:
+    def read(self, now: float) -> list[BeatMessage]:
         """What has come: at most one beat, which holds the sum of all; then notes; `Done` once, and last.
 
         now: monotonic seconds.
         """
         self._bucket = self._bucket or Bucket(PER_SECOND, PER_SECOND, now)
         notes: list[wire.RecordNote] = []
-        beaten, finished = False, None
+        heartbeat_received, finished = False, None
         while self._bucket.left(now) >= 1 and (data := self._receive()) is not None:
             self._bucket.take(1)
             body = _checked(data)
             if body is None:
                 self.ignored += 1
                 continue
-            beaten = True
+            heartbeat_received = True
             notes += self._take(body)
             finished = body.get("done") if finished is None else finished
-        if not beaten:
+        if not heartbeat_received:
             return []
         done = [wire.Done("finished", one_line(finished))] if finished is not None and self._once("done") else []
         return [self._beat(now), *notes, *done]

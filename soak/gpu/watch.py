@@ -78,7 +78,7 @@ class GpuWatch:
     def __init__(self, clock: Clock, interval: float, start: Callable[[float], ReaderProcess] = start_reader) -> None:
         self.hello = ReaderHello(problem="not opened")
         self._clock, self._interval, self._start_reader = clock, interval, start
-        self._patience = max(STALLED, 3 * interval)
+        self._max_wait = max(STALLED, 3 * interval)
         self._lock = threading.Lock()
         self._changes: list[tuple[str, Change]] = []
         self._seen: dict[str, _Seen] = {}
@@ -171,14 +171,14 @@ class GpuWatch:
         with self._lock:
             seen = self._seen.get(uuid)
             silent = 0.0 if seen is None else self._clock.monotonic() - seen.last_reading
-        return f"no answer from the driver for {silent:.0f} s" if silent > self._patience else ""
+        return f"no answer from the driver for {silent:.0f} s" if silent > self._max_wait else ""
 
     def poll(self) -> list[tuple[str, Change]]:
         """What happened since the last call, by UUID; and a new reader where the last is gone or stuck."""
         now = self._clock.monotonic()
         with self._lock:
             for uuid, seen in self._seen.items():
-                if not seen.silent and now - seen.last_reading > self._patience:
+                if not seen.silent and now - seen.last_reading > self._max_wait:
                     seen.silent = True
                     said = f"no answer from the driver for {now - seen.last_reading:.0f} s"
                     self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))

@@ -28,7 +28,7 @@ from monitors.round import FAILURES
 from soak import __version__
 from soak.engine.status import TrialStatus
 from soak.service.history import History
-from soak.service.state import PATIENCE, Now, ServiceState, unsampled
+from soak.service.state import MAX_SILENCE, Now, ServiceState, unsampled
 from soak.service.trial_metrics import TRIAL, labels_of, outlooks, samples
 from soak.service.troubles import KINDS
 from workloads.protocol import wire
@@ -237,7 +237,7 @@ def _samplers(trials: Sequence[tuple[Now, TrialStatus]], state: ServiceState, wa
             failed[name] += sampling.failures
         if trial.sampled is not None:
             last.add_metric([now.schedule, trial.name], now.last_message - trial.sampled)
-        silent = not now.paused and unsampled(now, trial, wall) > PATIENCE
+        silent = not now.paused and unsampled(now, trial, wall) > MAX_SILENCE
         stalled.add_metric([now.schedule, trial.name, ""], float(silent))
     for name in sorted(failed):
         failures.add_metric([name], failed[name])

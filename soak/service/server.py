@@ -95,7 +95,7 @@ class Service:
         try:
             self._runner.leaves = delegate(self._journal, self._config.service.memory_max)
             self._runner.hidden = self._hidden()
-            self._tell_beginning()
+            self._log_problems()
             await self._work(listener)
         finally:
             listener.close()
@@ -149,7 +149,7 @@ class Service:
         guarded = self._admission.config.files(self._admission.path) if self._admission is not None else []
         return (self._config.state / "runs", *guarded)
 
-    def _tell_beginning(self) -> None:
+    def _log_problems(self) -> None:
         """What is not as it should be from the start."""
         for note in self._timetable.notes:
             self._journal.warning(note)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soak.service.admission import Admission
     from soak.service.connections import Connections
 
-PATIENCE = 60.0
+MAX_SILENCE = 60.0
 """Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
 
 
@@ -136,10 +136,10 @@ class ServiceState:
         for now in self.now.values():
             if now.paused or now.concluded is not None:
                 continue
-            if at - now.last_message > PATIENCE:
+            if at - now.last_message > MAX_SILENCE:
                 return f"the run of {now.schedule} has been silent for {at - now.last_message:.0f} s"
             for trial in now.tick.running:
-                if (age := unsampled(now, trial, at)) > PATIENCE:
+                if (age := unsampled(now, trial, at)) > MAX_SILENCE:
                     return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"
         return ""
 

@@ -26,7 +26,7 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
-from soak.service.state import PATIENCE, Now, ServiceState
+from soak.service.state import MAX_SILENCE, Now, ServiceState
 
 GIB = 1024**3
 
@@ -201,9 +201,9 @@ def test_silence_is_not_fresh() -> None:
     state.now["s"] = now
     running = TrialStatus("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
     state.on_message(now, messages.Tick((running,), 0), 100.0)
-    assert state.stale(100.0 + PATIENCE - 2) == ""
-    assert "trial t of s has not been sampled" in state.stale(100.0 + PATIENCE - 0.5)
-    assert "silent" in state.stale(100.0 + PATIENCE + 1)
+    assert state.stale(100.0 + MAX_SILENCE - 2) == ""
+    assert "trial t of s has not been sampled" in state.stale(100.0 + MAX_SILENCE - 0.5)
+    assert "silent" in state.stale(100.0 + MAX_SILENCE + 1)
     now.paused = True
     assert state.stale(1e6) == ""
 
