@@ -12,7 +12,7 @@ from typing import Literal
 
 from monitors.model import Event, MetricSpec, NoDataError, Sample, Sampler, StalledError, Target
 
-Outcome = Literal["ok", "no_data", "failed", "stalled"]
+ReadOutcome = Literal["ok", "no_data", "failed", "stalled"]
 FAILURES = ("failed", "stalled")
 """Outcomes after which there is a gap that should not be there."""
 
@@ -24,7 +24,7 @@ SAMPLER_FAILURES = MetricSpec("sampler_failures", "count", "Failed reads of all 
 class Health:
     """How one sampler does, as of its latest read."""
 
-    outcome: Outcome
+    outcome: ReadOutcome
     seconds: float
     """Duration of that read."""
     reads: int
@@ -65,7 +65,7 @@ def together(results: Iterable[RoundResult]) -> RoundResult:
     return RoundResult(samples, events, health)
 
 
-_WORST_FIRST: tuple[Outcome, ...] = ("stalled", "failed", "ok", "no_data")
+_WORST_FIRST: tuple[ReadOutcome, ...] = ("stalled", "failed", "ok", "no_data")
 
 
 def _worse(one: Health, other: Health) -> Health:
@@ -119,7 +119,7 @@ class Round:
     def _read(self, name: str, sampler: Sampler, target: Target, now: float, events: list[Event]) -> list[Sample]:
         state = self._states[name]
         samples: list[Sample] = []
-        outcome: Outcome = "ok"
+        outcome: ReadOutcome = "ok"
         began = self._clock()
         try:
             for sample in sampler.sample(target):

@@ -16,7 +16,7 @@ from soak.engine.ledger import Ledger
 from soak.engine.lifecycle import Deadlines, Ending, Phase
 from soak.engine.member import Home, MemberProcess
 from soak.engine.member_run import MemberRun, RecordEvent
-from soak.engine.sampling import Feed, Look, MemberFeed, Recorder
+from soak.engine.sampling import Feed, MemberFeed, ReadDevice, Recorder
 from soak.engine.trial_state import MemberState, is_over
 from soak.engine.worker import Worker
 from soak.errors import SoakError
@@ -36,7 +36,7 @@ class Surroundings:
     recorder: Recorder
     custody: Custody
     ledger: Ledger
-    look: Look
+    read_device: ReadDevice
     alpha: float
     """Chance of a false alarm over a whole trial."""
 
@@ -74,7 +74,7 @@ class Crew:
                 self.cgroup.remove()
             raise
         path = self.cgroup.path if self.cgroup else None
-        self.feed = Feed(trial.index, [first.feed], path, started, around.look, len(trial.members))
+        self.feed = Feed(trial.index, [first.feed], path, started, around.read_device, len(trial.members))
 
     def _spawn(self) -> MemberRun:
         """The next member."""

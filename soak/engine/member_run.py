@@ -24,7 +24,7 @@ from soak.engine.lifecycle import (
     wake_at,
 )
 from soak.engine.loopback import Readiness
-from soak.engine.member import Heard, MemberProcess
+from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
 from soak.plan.member import HELLO, Member
 from workloads.protocol import wire
@@ -121,13 +121,13 @@ class MemberRun:
             self.built_at = now
             self.state = heartbeat_received(self.state, now)
 
-    def _on_message(self, message: Heard, now: float) -> None:
+    def _on_message(self, message: MemberMessage, now: float) -> None:
         if isinstance(message, wire.Beat):
             self.on_beat(message, now)
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
-        elif isinstance(message, wire.Note):
+        elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
             data = {name: value for name, value in message.data.items() if name != "breaks"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from monitors.model import MetricSpec, Sample
 
-PATIENCE = 10.0
+MAX_WAIT = 10.0
 """Seconds for which an amount counts on, and 2.5 times its usual wait: members tell theirs at different times."""
 _LATE = 2.5
 _UNITS = ("bytes", "count")
@@ -50,5 +50,5 @@ class Sums:
         parts = self._parts[metric]
         for key in [key for key in parts if key[0] and key[0] not in there]:
             del parts[key]
-        late = any(now - part.at > max(PATIENCE, _LATE * part.wait) for part in parts.values())
+        late = any(now - part.at > max(MAX_WAIT, _LATE * part.wait) for part in parts.values())
         return None if late else sum(part.value for part in parts.values())

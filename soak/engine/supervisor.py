@@ -252,13 +252,13 @@ class Supervisor:
                 pid = self._judges.begin(trial)
                 if pid is not None:
                     self._custody.helper(pid)
-        for trial, body in self._judges.collect(self._stop.count):
-            if body is None:
+        for trial, found in self._judges.collect(self._stop.count):
+            if found is None:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
-            self._ledger.judgement(trial.index, body)
-            self._judged[trial.index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
-            self._listener.judged(trial, body)
+            self._ledger.judgement(trial.index, found)
+            self._judged[trial.index] = Judged(trial.name, found.verdict, found.control_passed, trial.expect)
+            self._listener.judged(trial, found)
 
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""

@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_is_noted_once(sender: Sender, receiver: Beats)
     sender.beat(3, math.nan, None, {})
     sender.beat(4, math.inf, None, {})
     heard = receiver.read(0.0)
-    assert [one.kind for one in heard if isinstance(one, wire.Note)] == ["nan"]
+    assert [one.kind for one in heard if isinstance(one, wire.RecordNote)] == ["nan"]
     assert isinstance(heard[0], wire.Beat)
     assert "loss" not in heard[0].values
 
@@ -203,7 +203,7 @@ def test_no_value_of_the_program_raises_or_reaches_the_record(sender: Sender, re
     heard = receiver.read(0.0)
     assert isinstance(heard[0], wire.Beat)
     assert "dose" not in heard[0].values
-    assert any(isinstance(one, wire.Note) and "left out" in one.message for one in heard)
+    assert any(isinstance(one, wire.RecordNote) and "left out" in one.message for one in heard)
 
 
 def test_no_receiver_raises_nothing(tmp_path: Path, sender: Sender, receiver: Beats) -> None:
