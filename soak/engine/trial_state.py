@@ -81,7 +81,7 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
 
     A sole member's end is the trial's. Of several, the first whose end ended it gives it, with its name; of those that
     ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for. Where
-    all did what they had to do, it is how the first of them ended.
+    all did what they had to do, it is how one of them ended: the first that had something to say.
 
     stop: why all of it was to end; empty where it was not.
     """
@@ -92,9 +92,17 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
         return members[0].end
     if stop and not causes:
         return ended_for(stop)
-    own = causes or [member for member in members if member.through]
-    first = min(own, key=lambda m: (m.order, _badness(m)), default=None)
-    return Ending("finished", "") if first is None or first.end is None else named(first.name, first.end)
+    if causes:
+        first = min(causes, key=lambda m: (m.order, _badness(m)))
+        return named(first.name, _end(first))
+    through = sorted((m for m in members if m.through), key=lambda m: (not _end(m).message, m.order))
+    return _end(through[0]) if through else Ending("finished", "")
+
+
+def _end(member: MemberState) -> Ending:
+    """Of one that has ended."""
+    assert member.end is not None
+    return member.end
 
 
 def named(name: str, end: Ending) -> Ending:
@@ -108,7 +116,7 @@ def named(name: str, end: Ending) -> Ending:
 
 def _badness(member: MemberState) -> int:
     """One that was killed may have made the others fail, at once; one that ended well may not have."""
-    assert member.end is not None
-    if member.end.reason == "crashed":
+    reason = _end(member).reason
+    if reason == "crashed":
         return 1 if member.died_of_signal else 2
-    return 0 if member.end.reason == "oom" else 4 if member.end.reason in WELL else 3
+    return 0 if reason == "oom" else 4 if reason in WELL else 3

@@ -146,7 +146,7 @@ def test_ranks_end_a_trial_together() -> None:
     assert not is_over([rank(0, done=True), MemberState("rank 1 of 2", rank=True, ends_trial=False)]), "yet to start"
     assert is_over([rank(0, done=True), rank(1, "exhausted")])
     assert is_over([rank(0, done=True), rank(1, "crashed")])
-    assert ending_of([rank(0, "exhausted"), rank(1, "finished")]) == Ending("exhausted", "rank 0 of 2")
+    assert ending_of([rank(0, "exhausted"), rank(1, "finished")]) == Ending("exhausted", "")
 
 
 @pytest.mark.parametrize("stop", STOPS[1:])
