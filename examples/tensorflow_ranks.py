@@ -1,7 +1,9 @@
 """Two workers of TensorFlow's MultiWorkerMirroredStrategy that tell soak of their steps; one of them may leak.
 
-soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py
-soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py --leak-in-rank 1
+    soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py
+    soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py --leak-in-rank 1
+
+TensorFlow itself keeps about 1.6 kB of every all-reduce (seen with 2.21), in every worker.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitors.text import file_name
+from soak.engine import loopback
 from soak.engine.cgroup import PREFIX, TrialCgroup, oom_kills_around
 from soak.engine.clock import Clock
 from soak.engine.custody import Custody
@@ -20,6 +21,7 @@ from soak.engine.sampling import Feed, Look, MemberFeed, Recorder
 from soak.engine.trial_state import MemberState, is_over, leaves
 from soak.engine.worker import Worker
 from soak.errors import SoakError
+from soak.plan.member import Member
 from soak.plan.plan import Trial
 
 SIGKILLED = -9
@@ -140,6 +142,8 @@ class Crew:
         member.poll(now, self._turn, self._oom_kills)
         if len(self._there) < len(self.trial.members):
             member.was_waited_for()
+        if member.end is not None:
+            member.end = self._with_port(member.plan, member.end)
         if member.environment is not None:
             if member is next(one for one in self._there if one.plan.speaks_wire):
                 self._around.ledger.trial(self.trial, {"environment": member.environment})
@@ -148,6 +152,12 @@ class Crew:
             self.feed.left(member.feed.name)
             said = f"{member.plan.name} {member.end.reason}: {member.end.message}".removesuffix(": ")
             self._record_event("member_ended", said, {"member": member.plan.name, "reason": member.end.reason})
+
+    def _with_port(self, member: Member, end: Ending) -> Ending:
+        """How it ended, and who has its port: that may be why it failed."""
+        if end.reason != "crashed" or member.port is None or not (who := loopback.taken(member.port, self._mark)):
+            return end
+        return replace(end, message=f"{end.message}; port {member.port}, chosen for it, was taken by {who}")
 
     def _oom_kills(self, code: int) -> int:
         """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its.

@@ -69,6 +69,16 @@ def test_a_worker_of_tensorflow_killed_in_an_all_reduce_ends_the_trial(soak: Any
     assert not members_of(tmp_path)
 
 
+@pytest.mark.framework
+def test_a_supervisor_killed_while_ranks_are_in_a_collective_leaves_none_behind(soak: Any, tmp_path: Path) -> None:
+    train = ranks("ranks", sys.executable, str(EXAMPLES / "torch_ranks.py"), duration="10 min")
+    process = soak.start("run", soak.config(RUN + train))
+    soak.wait_for(lambda: stepping(soak))
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE)
+    soak.wait_for(lambda: not members_of(tmp_path))
+
+
 GROUP = """
 import os, signal, sys, time
 import soak, torch

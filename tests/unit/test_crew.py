@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from soak.engine import crew
+from soak.engine import crew, loopback
 from soak.engine.cgroup import TrialCgroup
 from soak.engine.crew import Surroundings
 from soak.engine.lifecycle import Deadlines, Ending
@@ -244,3 +245,13 @@ def test_ranks_that_were_paused_have_their_whole_time_again(ranks: Stage) -> Non
     ranks.run.resume()
     ranks.turn()
     assert not ranks.asked(SECOND)
+
+
+def test_a_rank_whose_port_another_program_took_says_so(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback, "taken", lambda port, mark: f"thief of {port}")
+    first, second = ranks_of(program("train"), 2)
+    stage = play(replace(first, port=4711), second)
+    stage.turn()
+    stage.turn(**{FIRST: 1})
+    said = f"{FIRST} exited with status 1; port 4711, chosen for it, was taken by thief of 4711"
+    assert stage.turn(**{SECOND: 1}) == Ending("crashed", said)
