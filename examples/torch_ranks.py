@@ -1,7 +1,7 @@
 """Two ranks of `torch.distributed` that tell soak of their steps; one of them may leak.
 
-    soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py
-    soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py --leak-in-rank 1
+soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py
+soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py --leak-in-rank 1
 """
 
 from __future__ import annotations
