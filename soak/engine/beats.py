@@ -129,12 +129,15 @@ class Beats:
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
-    def read(self, now: float) -> list[BeatMessage]:
+    def read(self, now: float, last: bool = False) -> list[BeatMessage]:
         """What has come: at most one beat, which holds the sum of all; then notes; `Done` once, and last.
 
-        now: monotonic seconds.
+        Args:
+            now: monotonic seconds.
+            last: whether no more will be read: then all that waits is, however much was before.
         """
-        self._bucket = self._bucket or Bucket(PER_SECOND, PER_SECOND, now)
+        if self._bucket is None or last:
+            self._bucket = Bucket(PER_SECOND, PER_SECOND, now)
         notes: list[wire.RecordNote] = []
         heartbeat_received, finished = False, None
         while self._bucket.left(now) >= 1 and (data := self._receive()) is not None:

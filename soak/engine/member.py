@@ -188,7 +188,7 @@ class MemberProcess:
 
     def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """What it has told since the last call. last: whether it is gone, so that no more will come."""
-        return list(self._beats.read(now)) if self._beats else []
+        return list(self._beats.read(now, last)) if self._beats else []
 
     @property
     def held_up(self) -> bool:

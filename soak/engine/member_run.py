@@ -66,6 +66,8 @@ class MemberRun:
         self.last_beat: wire.Beat | None = None
         self.beat_before: wire.Beat | None = None
         self.done: wire.Done | None = None
+        self.through = False
+        """Whether it said that it has done all it had to do, before anything asked it to end."""
         self.garbled = ""
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
@@ -139,10 +141,12 @@ class MemberRun:
             self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
 
     def _on_done(self, done: wire.Done, now: float) -> None:
-        before, self.state = self.state, done_received(self.state, now)
-        self.done = done
+        self.done, self.through = done, done.reason in WELL and not self.state.blame
         if done.traceback:
             self._record_event("traceback", done.message, {"traceback": done.traceback})
+        if self.plan.rank and not self.plan.speaks_wire:
+            return  # The others may be in the middle of what all ranks do at once: it is ended with them.
+        before, self.state = self.state, done_received(self.state, now)
         # A worker ends after it; a program may go on, and one that has ended has nobody left to ask.
         if not self.plan.speaks_wire and self.state is not before and self.process.returncode() is None:
             self.process.terminate()

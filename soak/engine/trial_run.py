@@ -85,7 +85,7 @@ class TrialRun:
 
     def _decide(self, stop: str, now: float) -> None:
         self._stop = self._stop or stop or self._reason_to_stop(now)
-        for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        for_all = self._stop or (OTHER if self._crew.is_over(now) else "")
         if for_all:
             self._crew.begins_to_end()
         # A client that outlives its server counts errors that are none.
@@ -104,7 +104,7 @@ class TrialRun:
     def _leave_where_it_ends(self, now: float) -> None:
         """What ends lets go of its memory, and that would look like a fall."""
         if self._until is None and (
-            self._crew.said_done() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
+            self._crew.leaves() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
         ):
             self._until = now
             self._around.recorder.leave(self.trial.index, self._stepped(now))
@@ -145,7 +145,7 @@ class TrialRun:
         """When something may be due next, if nothing happens before."""
         due = [member.wake_at() for member in self._crew.running]
         if self.trial.supervised and not self._stop:
-            due.append(self._limits.due())
+            due += [self._limits.due(), self._crew.due()]
         return min(due, default=float("inf"))
 
     @property
@@ -165,6 +165,7 @@ class TrialRun:
         """Let them go on; what they were held for does not count."""
         now, self._paused = self._around.clock.monotonic(), False
         self._limits.resume(now)
+        self._crew.resumed(now)
         for member in self._crew.running:
             member.resume(now)
         self.record_event("resumed", "the run was asked to")
