@@ -21,7 +21,7 @@ class Latest:
         """Take over what a round found; series it did not find keep their last value."""
         with self._lock:
             values = self._values.setdefault(trial, {})
-            values.update({(s.metric.name, s.member, s.device, s.label): s for s in samples})
+            values.update({sample.series: sample for sample in samples})
 
     def put_health(self, trial: int, now: float, health: Mapping[str, Health]) -> None:
         """Take over how the samplers of a round did, taken at `now`."""

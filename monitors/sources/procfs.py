@@ -13,17 +13,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitors.sources.files import ParseError, integer, keyed, listing, pattern_of, read
+from monitors.sources.files import ParseError, contents, integer, keyed, lines_of, listing, read
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 _STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
-_STATUS = re.compile(pattern_of(_STATUS_KEYS, ":").encode(), re.M)
+_STATUS = lines_of(_STATUS_KEYS, ":")
 _NSPID = re.compile(rb"^NSpid:((?:\s+\d+)+)$", re.M)
-_THREADS = re.compile(pattern_of(["Threads"], ":").encode(), re.M)
-_ROLLUP = re.compile(pattern_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":").encode(), re.M)
-_MEMINFO = re.compile(pattern_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":").encode(), re.M)
-_OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
+_THREADS = lines_of(["Threads"], ":")
+_ROLLUP = lines_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":")
+_MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":")
+_OOM_KILL = lines_of(["oom_kill"], " ")
 _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
@@ -52,6 +52,7 @@ class Stat:
     """User and system time of all its threads."""
     reaped_cpu_seconds: float
     """User and system time of the children it has waited for, and of theirs."""
+    threads: int
     started: int
     """Clock ticks between boot and its start: with the pid, tells it from a later process of the same pid."""
 
@@ -117,7 +118,7 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
     if content is None:
         return None
     begin, end = content.find(b"("), content.rfind(b")")
-    fields = content[end + 1 :].split()
+    fields = content[end + 1 :].split(maxsplit=20)
     try:
         if begin < 0:
             raise ValueError("no command")
@@ -128,6 +129,7 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
             parent=int(fields[1]),
             cpu_seconds=(user + system) / TICKS_PER_SECOND,
             reaped_cpu_seconds=(reaped_user + reaped_system) / TICKS_PER_SECOND,
+            threads=int(fields[17]),
             started=int(fields[19]),
         )
     except (ValueError, IndexError, OverflowError) as error:
@@ -169,17 +171,21 @@ def count_fds(proc: Path, pid: int) -> int | None:
     return None if names is None else len(names)
 
 
-def children(proc: Path, pid: int) -> set[int] | None:
-    """Children of all threads of a process, empty where it is gone; None where this kernel does not list them."""
+def children(proc: Path, pid: int, main_thread: bool = False) -> set[int] | None:
+    """Children of all threads of a process, empty where it is gone; None where this kernel does not list them.
+
+    main_thread: only its children, which is one file to read.
+    """
     task = f"{proc}/{pid}/task"
-    threads = listing(task) or ()
     found: set[int] = set()
-    for thread in threads:
+    listed = False
+    for thread in (str(pid),) if main_thread else listing(task) or ():
         path = f"{task}/{thread}/children"
-        found.update(integer(path, child, "process ids") for child in (read(path) or b"").split())
-    if found or any(os.access(f"{task}/{thread}/children", os.F_OK) for thread in threads):
-        return found
-    return None if os.access(f"{task}/{pid}/stat", os.F_OK) else set()
+        content = contents(path)
+        if content is not None:
+            listed = True
+            found.update(integer(path, child, "process ids") for child in content.split())
+    return None if not listed and os.access(f"{task}/{pid}/stat", os.F_OK) else found
 
 
 def all_pids(proc: Path) -> list[int]:

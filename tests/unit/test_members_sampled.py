@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 
@@ -174,6 +173,6 @@ def test_a_cgroup_that_members_share_tells_nothing_of_one_of_them(several: bool)
 def test_the_last_values_of_members_are_kept_apart() -> None:
     latest = Latest()
     one = Sample(HELD, 1.0)
-    latest.put(0, [one, replace(one, value=2.0, member="a"), replace(one, value=3.0, member="b")])
+    latest.put(0, [one, one._replace(value=2.0, member="a"), one._replace(value=3.0, member="b")])
     assert latest.value(0, "held_bytes") == 1.0
     assert len(latest.samples(0)) == 3
