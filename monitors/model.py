@@ -11,9 +11,10 @@ from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
-SamplerScope = Literal["node", "trial", "member", "device", "member_device"]
-"""What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, one of
-its devices as a whole, or what one process tree holds on one device. It is read once for each of those."""
+SamplerScope = Literal["node", "trial", "member", "beat", "device", "member_device"]
+"""What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, what
+that tells of itself, one of its devices as a whole, or what one process tree holds on one device. It is read once for
+each of those; beats are not where none ever came."""
 
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.

@@ -35,7 +35,7 @@ class WorkerGpu:
         MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
         MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
     )
-    scope: SamplerScope = "member"
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -34,7 +34,7 @@ class WorkerProgress:
         BEAT_AGE,
         program.VALUE,
     )
-    scope: SamplerScope = "member"
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

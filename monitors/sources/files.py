@@ -84,29 +84,24 @@ def _is_number(text: bytes) -> bool:
     return text.isdigit() and len(text) <= 20
 
 
-def lines_of(keys: Iterable[str], separator: str) -> Pattern[bytes]:
-    """A pattern for `keyed`. It begins with a byte, not with `^`: so the search skips what it does not look for."""
-    return re.compile(rf"\n({'|'.join(keys)}){separator}([^\n]*)(?=(\n?))".encode())
+def lines_of(keys: Iterable[str], separator: str, unit: str = "") -> Pattern[bytes]:
+    """Finds `key value [unit]` lines, for `keyed`: key, number, and the rest of the line where that is no number.
+
+    It begins with a byte and not with `^`, so that the search skips what it does not look for.
+    """
+    number = rf"[ \t]*(\d{{1,20}})[ \t]*{unit}[ \t]*(?=\n)"  # 64 bits are 20 digits
+    return re.compile(rf"\n({'|'.join(keys)}){separator}(?:{number}|([^\n]*\n?))".encode())
 
 
-def keyed(path: str, content: bytes, lines: Pattern[bytes], unit: bytes = b"") -> dict[bytes, int]:
-    """The numbers of `key value [unit]` lines.
-
-    Args:
-        path: for the error only.
-        content: the file.
-        lines: finds the wanted keys, by `lines_of`.
-        unit: what stands behind every number.
+def keyed(path: str, content: bytes, lines: Pattern[bytes]) -> dict[bytes, int]:
+    """The numbers of the wanted lines, which `lines_of` finds.
 
     Raises:
-        ParseError: a wanted line holds no number, or the file breaks off within it.
+        ParseError: a wanted line holds no number of its unit, or the file breaks off within it.
     """
     found: dict[bytes, int] = {}
-    for key, rest, newline in lines.findall(b"\n" + content):
-        value = rest.strip()
-        if unit:
-            value = value.removesuffix(unit).rstrip() if value.endswith(unit) else b""
-        if not newline or not _is_number(value):
-            raise ParseError(path, f"a number of {unit.decode() or 'units'} for {key.decode()}", rest + newline)
-        found[key] = int(value)
+    for key, number, rest in lines.findall(b"\n" + content):
+        if not number:
+            raise ParseError(path, f"a number for {key.decode()}", rest)
+        found[key] = int(number)
     return found

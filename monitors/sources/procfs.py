@@ -12,23 +12,23 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from monitors.sources.files import ParseError, contents, integer, keyed, lines_of, listing, read
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 _STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
-_STATUS = lines_of(_STATUS_KEYS, ":")
+_STATUS = lines_of(_STATUS_KEYS, ":", "kB")
 _NSPID = re.compile(rb"^NSpid:((?:\s+\d+)+)$", re.M)
 _THREADS = lines_of(["Threads"], ":")
-_ROLLUP = lines_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":")
-_MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":")
+_ROLLUP = lines_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":", "kB")
+_MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":", "kB")
 _OOM_KILL = lines_of(["oom_kill"], " ")
 _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
+class ProcessStatus(NamedTuple):
     """What one process holds, in bytes; None where the kernel does not say (a zombie holds no memory any more)."""
 
     rss: int | None
@@ -40,8 +40,7 @@ class ProcessStatus:
     threads: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """Who one process is and what it has used."""
 
     command: str
@@ -91,7 +90,7 @@ def read_status(proc: Path, pid: int) -> ProcessStatus | None:
     if not threads:
         # It stands behind every amount, so its absence means that some amounts may be missing too.
         raise ParseError(path, "a line 'Threads:'", content[-80:])
-    kib = keyed(path, content, _STATUS, b"kB")
+    kib = keyed(path, content, _STATUS)
     amounts = {key: value * 1024 for key, value in kib.items()}
     return ProcessStatus(
         rss=amounts.get(b"VmRSS"),
@@ -155,7 +154,7 @@ def read_rollup(proc: Path, pid: int) -> Rollup | None:
     content = read(path)
     if content is None:
         return None
-    kib = keyed(path, content, _ROLLUP, b"kB")
+    kib = keyed(path, content, _ROLLUP)
     if b"Pss" not in kib or b"Private_Dirty" not in kib:
         raise ParseError(path, "lines 'Pss:' and 'Private_Dirty:'", content)
     return Rollup(kib[b"Pss"] * 1024, sum(value for key, value in kib.items() if key != b"Pss") * 1024)
@@ -199,7 +198,7 @@ def read_host_memory(proc: Path) -> HostMemory | None:
     content = read(path)
     if content is None:
         return None
-    kib = keyed(path, content, _MEMINFO, b"kB")
+    kib = keyed(path, content, _MEMINFO)
     if b"MemTotal" not in kib:
         raise ParseError(path, "a line 'MemTotal:'", content)
     total, free = kib.get(b"SwapTotal"), kib.get(b"SwapFree")
