@@ -16,25 +16,25 @@ RESERVED = MetricSpec(
 FRAGMENTATION = MetricSpec(
     "gpu_fragmentation_bytes", "bytes", "Device memory that the allocator has taken and no tensor uses"
 )
+_TOLD = (
+    ALLOCATED,
+    RESERVED,
+    MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
+    MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
+    MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
+    MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
+    MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
+    MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
+    MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
+    MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
+    MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
+)
 
 
 class WorkerGpu:
     """Names what the beat says of the allocators; a framework without a device says nothing."""
 
-    specs: tuple[MetricSpec, ...] = (
-        ALLOCATED,
-        RESERVED,
-        FRAGMENTATION,
-        MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
-        MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
-        MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
-        MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
-        MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
-        MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
-        MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
-        MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
-        MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
-    )
+    specs: tuple[MetricSpec, ...] = (*_TOLD, FRAGMENTATION)
     scope: SamplerScope = "beat"
     interval: float = 0.0
 
@@ -43,7 +43,7 @@ class WorkerGpu:
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one."""
-        samples = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
+        samples = self._beat.samples(target, _TOLD)
         yield from samples
         known = {(sample.metric.name, sample.device): sample.value for sample in samples}
         for device in ("", *target.devices):
