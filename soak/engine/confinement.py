@@ -48,7 +48,8 @@ def environ(
     # The logs may be written, not replaced: soak follows their names when it reads them.
     files = [str(_real(folder / name)) for name in logs]
     caches = _allowed(_caches(whole, bool(member.devices)), protected)
-    return {**whole, VARIABLE: to_text(Order((*writable, *caches, *_devices(), *files), tuple(map(str, hidden))))}
+    order = Order((*writable, *caches, *_devices(), *files), tuple(map(str, hidden)), member.has_others)
+    return {**whole, VARIABLE: to_text(order)}
 
 
 def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:

@@ -13,7 +13,16 @@ import tomli_w
 from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
-from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
+from soak.plan.member_table import (
+    Command,
+    Count,
+    MemberTable,
+    Ranks,
+    check_devices,
+    check_made_of,
+    check_named,
+    member_tables,
+)
 from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
@@ -237,6 +246,10 @@ def _made_of(
 ) -> None:
     check_made_of(path, key, table, members)
     check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
+    if not isinstance(trial.devices, list):
+        each = 1 if trial.devices is None else trial.devices
+        needs = [member.needs for member in members] or [each] * trial.ranks
+        check_named(path, f"{key}.device" if trial.device else "run.device", trial.device or run.device, needs)
     for number, member in enumerate(members):
         _environment(path, f"{key}.member[{number}].env", member.env)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
@@ -275,8 +288,10 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
 
 
 def _wish(path: Path, key: str, value: str) -> None:
-    if not placement.WISH.fullmatch(value):
-        raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
+    try:
+        placement.words_of(value)
+    except ValueError as error:
+        raise ConfigError(path, key, value, str(error)) from error
 
 
 def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ class Member:
     """The GPUs that it has; none on the processor, and before its trial begins."""
     needs: int = 1
     """GPUs that it gets where its trial gets any."""
+    sees_all: bool = False
+    """Whether it sees all GPUs of its trial. A rank that is a command finds its own by LOCAL_RANK, as with torchrun."""
     protocol: Protocol = "wire"
     ready: str = HELLO
     """What the next member waits for: hello (a worker says that it runs), alive, port (its own port listens), or a URL
@@ -55,6 +57,8 @@ class Member:
     """Interpreter of a worker; empty for soak's own."""
     sandbox: bool = True
     """Whether a worker is held to what it may write and read. A command never is."""
+    has_others: bool = False
+    """Whether its trial has further members, with which it may talk by any socket."""
     port: int | None = None
     """A free port of 127.0.0.1, chosen when the trial starts."""
     told_ports: bool = True
@@ -136,7 +140,13 @@ def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
     return tuple(
-        replace(member, name=name, env={**member.env, **(_cluster if tf_config else _group)(names, rank)})
+        replace(
+            member,
+            name=name,
+            has_others=True,
+            sees_all=not member.speaks_wire,
+            env={**member.env, **(_cluster if tf_config else _group)(names, rank)},
+        )
         for rank, name in enumerate(names)
     )
 

@@ -55,7 +55,7 @@ class Trial:
     @property
     def devices(self) -> tuple[Device, ...]:
         """The GPUs that it has; none on the processor, and before it begins."""
-        return tuple(device for member in self.members for device in member.devices)
+        return tuple(dict.fromkeys(device for member in self.members for device in member.devices))
 
     @property
     def place(self) -> str:
@@ -176,7 +176,8 @@ def _stem(table: TrialTable) -> str:
 def _wishes(table: TrialTable, run: RunTable, needed: int) -> tuple[str, ...]:
     if isinstance(table.devices, list):
         return tuple(table.devices)
-    return (table.device or run.device,) * needed
+    words = tuple((table.device or run.device).split(","))
+    return words[:needed] if len(words) > 1 else words * needed
 
 
 def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]:
@@ -203,14 +204,17 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
     """The member of table `at`. spec: of its trial."""
     trial, table = config.trials[number], config.members[number][at]
-    member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
+    several = len(config.members[number]) > 1
+    member = replace(
+        as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox, has_others=several
+    )  # fmt: skip
     if not table.workload:
         return member
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
         threads=table.threads, options=table.options, stream=config.member_streams[number][at],
         folder=str(config.folder) if catalog.is_users(table.workload) else "",
-        duration=spec.duration if len(config.members[number]) == 1 else None,
+        duration=None if several else spec.duration,
     )  # fmt: skip
     return replace(member, spec=order)
 

@@ -17,7 +17,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
   of that name; of each device, by `of_devices`, where it sees several; never makes a context of a device, and leaves
   out what this version does not tell;
-- `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
+- `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one; `cuda:N` is the Nth
+  that the process sees.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
 """

@@ -84,7 +84,7 @@ def place(device: str) -> Any:
         return contextlib.nullcontext()
     import tensorflow as tf
 
-    return tf.device("/GPU:0")
+    return tf.device(f"/GPU:{device.partition(':')[2] or 0}")
 
 
 def environment() -> Mapping[str, str]:
