@@ -26,7 +26,7 @@ from soak.plan.member_table import (
 from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
-from soak.plan.tables import convert, known_keys, read_toml
+from soak.plan.tables import convert, known_keys, read_toml, without_dates
 from workloads import catalog, executions, frameworks
 from workloads.protocol.order import StreamSpec
 
@@ -270,6 +270,7 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
         raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     _environment(path, f"{key}.env", trial.env)
+    without_dates(path, f"{key}.options", trial.options)
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial

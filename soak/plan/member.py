@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from monitors.gpu import Device
+from soak.plan.block import shared
 from soak.record import redaction
 from workloads.protocol.order import TrialSpec
 
@@ -69,10 +70,12 @@ class Member:
         """Whether it tells by itself how it goes."""
         return self.protocol == "wire"
 
-    def planned(self) -> tuple[Any, ...]:
+    def planned(self) -> dict[str, Any]:
         """What it is, as far as trials must agree on it to be compared. Made of JSON values."""
-        order = [self.spec.workload, dict(self.spec.options)] if self.spec else []
-        return (self.name, list(self.argv), *order)
+        return {
+            "name": self.name, "command": list(self.argv), "cwd": self.cwd, "ready": self.ready, "judged": self.judged,
+            "ends_trial": self.ends_trial, "order": shared(asdict(self.spec)) if self.spec else {},
+        }  # fmt: skip
 
     def asks_for_port(self) -> bool:
         """Whether it is to have one of its own."""

@@ -13,7 +13,7 @@ from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
-from soak.plan.tables import convert
+from soak.plan.tables import convert, without_dates
 from workloads import catalog, executions, frameworks, server_catalog
 from workloads.modules import ModuleError
 from workloads.protocol.order import TrialSpec
@@ -88,6 +88,7 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
         if sum(map(bool, (member.command, member.server, member.workload))) != 1:
             raise missing_key(path, where, "expected either a command, a server or a workload")
         _command(path, where, member.command)
+        without_dates(path, f"{where}.options", member.options)
         _server(path, where, member)
         _ready(path, where, member)
     _ports(path, key, members)

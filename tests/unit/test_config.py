@@ -49,6 +49,12 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (['trial.0.framework="torch"', 'trial.0.execution="graph"'], "trial[0].execution", "eager for torch"),
         (["trial.0.workload=3"], "trial[0].workload", "expected `str`"),
         (["trial.0.stream={fsp=3}"], "trial[0].stream.fsp", "did you mean 'fps'"),
+        (
+            ["trial.0.options.since=2020-01-01"],
+            "trial[0].options.since = '2020-01-01'",
+            'expected a text ("2020-01-01")',
+        ),
+        (["trial.0.options.at=[{a=07:32:00}]"], "trial[0].options.at[0].a", "expected a text"),
         (['trial.0.expect_layer="fds"'], "trial[0].expect", "verdict"),
         (['judge.min_rate="fast"'], "judge.min_rate", "1 MiB/h"),
         (
@@ -209,7 +215,7 @@ def test_duration_replaces_every_limit(tmp_path: Path) -> None:
 
 def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
     plan = make_plan(config.load(write(tmp_path, GOOD), ["trial.0.options.hidden=64", "trial.0.framework=torch"]))
-    assert [(t.spec.framework, t.spec.options) for t in plan] == [("torch", {"hidden": 64})]
+    assert [(t.spec.framework, t.spec.options["hidden"]) for t in plan] == [("torch", 64)]
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "=3", "trial.7.threads=1", "trial.0.workload.deep.er=1"])

@@ -221,7 +221,7 @@ def test_a_server_is_started_by_its_command_and_a_client_of_it_is_not_judged(tmp
     assert client.spec is not None
     assert not client.judged
     assert client.needs == 0
-    assert client.spec.options == {"url": "http://127.0.0.1:4711/"}
+    assert client.spec.options["url"] == "http://127.0.0.1:4711/"
     assert client.spec.stream.source == "requests"
     assert client.spec.stream.options["sizes"] == [9]
 
