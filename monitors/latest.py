@@ -24,7 +24,7 @@ class Latest:
         with self._lock:
             self._told.pop(trial, None)
             values = self._values.setdefault(trial, {})
-            values.update({(s.metric.name, s.member, s.device, s.label): s for s in samples})
+            values.update({sample.series: sample for sample in samples})
 
     def put_health(self, trial: int, now: float, health: Mapping[str, Health]) -> None:
         """Take over how the samplers of a round did, taken at `now`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitors.model import Roots
-from monitors.sources.files import ParseError, integer, keyed, pattern_of, read
+from monitors.sources.files import ParseError, integer, keyed, lines_of, read
 
 UNLIMITED_V1 = 1 << 62
 """Version 1 writes 'no limit' as the largest number of pages it can count."""
@@ -20,8 +20,8 @@ UNLIMITED_V1 = 1 << 62
 _V2_KERNEL_PARTS = ("slab", "kernel_stack", "pagetables", "percpu")
 _V2_KEYS = ("anon", "file", "shmem", "kernel", "sock", "slab_reclaimable", *_V2_KERNEL_PARTS)
 _V1_KEYS = ("total_rss", "total_cache", "total_shmem", "total_swap", "hierarchical_memory_limit")
-_STAT = re.compile(pattern_of((*_V2_KEYS, *_V1_KEYS), " ").encode(), re.M)
-_OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
+_STAT = lines_of((*_V2_KEYS, *_V1_KEYS), " ")
+_OOM_KILL = lines_of(["oom_kill"], " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,18 @@ class MemberRun:
         else:
             self._ended(code, turn, oom_kills(code))
 
+    def takes_beats(self, now: float) -> bool:
+        """Take in what it told; whether that was beats, and nothing more is to be done about it before the next turn.
+
+        The first beat is more than that: with it the work begins.
+        """
+        phase, told = self.state.phase, self.process.read(now)
+        for message in told:
+            self._on_message(message, now)
+        self._listen(set(self.process.wakes(now)))
+        alone = bool(told) and all(isinstance(message, wire.Beat) for message in told)
+        return alone and self.state.phase is phase and not self.process.held_up
+
     def _listen(self, wanted: set[int]) -> None:
         """Be woken by these descriptors alone."""
         for fd in self._listening - wanted:

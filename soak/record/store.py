@@ -194,7 +194,7 @@ class Store:
         known, rows = len(positions), list[Put]()
         places = []
         for sample in samples:
-            key = (sample.metric.name, sample.member, sample.device, sample.label)
+            key = sample.series
             place = positions.get(key)
             if place is None:
                 place = positions[key] = len(positions)
