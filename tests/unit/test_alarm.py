@@ -12,7 +12,7 @@ from monitors.detection.alarm import Alarm
 from monitors.detection.judge import JudgeSettings
 from monitors.detection.simulation import MEMORY, bytes_of, draw
 
-T = np.arange(0.0, 3601, 2.0)
+T = np.arange(0.0, 3601, 5.0)
 ANY = JudgeSettings(min_rate_bytes_per_hour=0.0, least_growth_bytes=0.0, least_growth_share=0.0)
 
 
