@@ -148,6 +148,9 @@ def load(name: str) -> type[Detector]:
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
         return load(name)().judge(series, settings)
+    except MemoryError:
+        # Says nothing of the series: who judges has too little memory.
+        raise
     except Exception as error:  # noqa: BLE001  (a plug-in: its failure is a finding, not the end of the judgement)
         return Finding(
             detector=name, series=series.name, layer=series.metric.layer, unit=series.metric.unit,
