@@ -55,9 +55,9 @@ def unseen(series: Series) -> Unseen:
     if not len(t) or not series.holes:
         return Unseen()
     begin, last = float(t[0]), float(t[-1])
-    span = max(last, series.holes[-1].end) - begin
     few = _FEW * float(np.median(np.diff(t))) if len(t) > 1 else 0.0
     inner = [hole for hole in series.holes if begin <= hole.end and hole.begin < last and _stepped(series, hole)]
+    span = max(last, series.holes[-1].end) - min([begin, *(hole.begin for hole in inner)])
     waited = max((hole.seconds for hole in inner), default=0.0)
     # A wait at the end that is no longer than others were, after which samples came again, says nothing.
     overlooked = max(few, _TAIL * span, min(waited, _HOLE * span))
