@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole proof on a real card in one go, some 17 minutes with PyTorch alone. What it sees lies in FOLDER after.
 #   benchmarks/gpu_proof.sh FOLDER             everything
-#   benchmarks/gpu_proof.sh FOLDER PART...     of: doctor accounts cost planted overhead zoo
+#   benchmarks/gpu_proof.sh FOLDER PART...     of: doctor accounts cost planted overhead zoo, and two, for two cards
 # PYTHON names the interpreter (default: python3), in whose environment soak and a CUDA build of PyTorch are.
 set -uo pipefail
 
@@ -36,10 +36,12 @@ zoo() {  # what real code meets, each with its clean twin, for 40 s instead of m
     --trial graph-retained-torch || [ $? -eq 1 ]
 }
 
+two() { soaked "$folder/two-runs" configs/gpu-two.toml; }
+
 parts=(doctor accounts cost planted overhead zoo)
 [ $# -eq 0 ] || parts=("$@")
 for name in "${parts[@]}"; do
-  case $name in doctor | accounts | cost | planted | overhead | zoo) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
+  case $name in doctor | accounts | cost | planted | overhead | zoo | two) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
 done
 for name in "${parts[@]}"; do
   echo "== $name"

@@ -78,7 +78,8 @@ class Target:
     tester_pid: int | None = None
     """soak's own process."""
     devices: tuple[str, ...] = ()
-    """Names of the member's devices in the order in which it sees them, where it has several."""
+    """Names of the member's devices, in the order in which it sees them, where the series of its trial name theirs. One
+    that is not known yet is empty."""
     device: str = ""
     """UUID of the GPU that is read, which the trial has to itself; empty on the processor."""
     device_index: int | None = None

@@ -17,6 +17,8 @@ from typing import Any
 MOST = 4000
 """Characters of a message that are kept."""
 
+CUT = "…"
+"""Stands where a text was cut."""
 _DEEPEST = 32
 """Levels of tables and lists in one another."""
 _LONGEST = 1_000_000
@@ -42,7 +44,7 @@ def printable(text: object, most: int = MOST) -> str:
         whole = f"<{type(text).__name__} that cannot be printed: {type(error).__name__}>"
     cut = len(whole) - most
     said = _UNFIT.sub(_escaped, whole[:most])
-    return f"{said}… ({cut:,} more characters)" if cut > 0 else said
+    return f"{said}{CUT} ({cut:,} more characters)" if cut > 0 else said
 
 
 def one_line(text: object, most: int = 500) -> str:

@@ -51,6 +51,8 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             found["device"] = str(value["model"]) if isinstance(value, Mapping) and "model" in value else "cpu"
         elif isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{name}.")
+        elif name == "members" and isinstance(value, list) and all(isinstance(member, Mapping) for member in value):
+            found |= _flat({str(member.get("name", "")): member for member in value})
         elif value is not None:
             found[prefix + name] = str(value)
     return found

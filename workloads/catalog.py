@@ -7,10 +7,12 @@ Naming them imports none of them; loading one imports that one, which never impo
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
-from workloads import clients, executions, faults, growth, lookalikes, models, sources
+from workloads import clients, executions, faults, growth, lookalikes, models, options, sources
 from workloads.modules import ModuleError, Modules
 from workloads.options import nearest
 from workloads.users.stepping import UserModule
@@ -79,6 +81,24 @@ def options_of(name: str, given: Mapping[str, Any]) -> Any:
     return dict(given) if is_users(name) else _kind(name).options_of(name, given)
 
 
+def filled(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The workload's options as JSON has them, with those that are left out at their defaults; not checked.
+
+    Only those that are given of a user's own code, whose defaults stand in what is not imported here, and of what there
+    is not: who checks it says so.
+    """
+    with contextlib.suppress(ModuleError):
+        if name and not is_users(name):
+            return options.filled(_options(name), given)
+    return dict(given)
+
+
+@functools.cache  # asked for every trial of a plan
+def _options(name: str) -> type:
+    kind: type = load(name).Options
+    return kind
+
+
 def devices_of(module: Any) -> tuple[str, ...]:
     """The devices that a workload's module runs on: all, where it does not say."""
     return tuple(getattr(module, "DEVICES", DEVICES))
@@ -90,15 +110,19 @@ def sources_of(module: Any) -> tuple[str, ...]:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Name, purpose, frameworks, modes, devices, sources and options of a workload, for people."""
-    module, told = load(name), _kind(name).describe(name)
+    """Name, purpose, frameworks, modes, devices, sources, requirements and options of a workload, for people.
+
+    Raises:
+        WorkloadError: there is none of that name.
+    """
+    return _kind(name).describe(name, _runs_in)
+
+
+def _runs_in(module: Any) -> Mapping[str, Any]:
     return {
-        "name": name,
-        "about": told["about"],
         "frameworks": list(module.FRAMEWORKS),
         "modes": list(module.MODES),
         "executions": sorted({name for each in module.FRAMEWORKS for name in executions.taken_by(module, each)}),
         "devices": list(devices_of(module)),
         "sources": list(sources_of(module)),
-        "options": told["options"],
     }

@@ -10,12 +10,12 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-from workloads.options import make, nearest
+from workloads.options import filled, make, nearest
 
 
 class ModuleError(ValueError):
@@ -97,14 +97,19 @@ class Modules:
         except ValueError as error:
             raise self.error(f"{self.kind} {name!r}: {error}") from error
 
-    def describe(self, name: str) -> dict[str, Any]:
-        """Name, purpose, and options with their defaults, for people."""
-        module = self.load(name)
-        return {
-            "name": name,
-            "about": (module.__doc__ or "").strip().partition("\n")[0],
-            "options": {field.name: field.default for field in dataclasses.fields(module.Options)},
-        }
+    def describe(self, name: str, more: Callable[[Any], Mapping[str, Any]] = lambda module: {}) -> dict[str, Any]:
+        """It, for people: purpose, what it requires and whether that is here, options with their defaults.
+
+        Of one that cannot be used, what is wrong with it. more: what its kind tells besides.
+        """
+        try:
+            module = self.load(name)
+            told = {"name": name, "about": (module.__doc__ or "").strip().partition("\n")[0], **more(module)}
+        except ModuleError as error:
+            return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
+        requires = getattr(module, "REQUIRES", {})
+        told |= {"requires": list(requires), "installed": not missing_of(requires), "install": list(requires.values())}
+        return {**told, "options": filled(module.Options, {})} if "Options" in self.parts else told
 
 
 @functools.cache  # every installed distribution is looked into: milliseconds

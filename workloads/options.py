@@ -71,6 +71,26 @@ def make(kind: type[T], given: Mapping[str, Any]) -> T:
     return kind(**values)
 
 
+def filled(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option as JSON has it: what is given as its type says, and all others at their defaults.
+
+    No rule is asked, as an option may still stand for a port that is not chosen yet. What `make` would refuse stays as
+    it was given.
+    """
+    hints = get_type_hints(kind)
+    values = {field.name: _default(field) for field in dataclasses.fields(kind) if field.init}
+    for key, value in given.items():
+        try:
+            values[key] = _fitted(value, hints[key])
+        except (KeyError, TypeError, OverflowError):
+            values[key] = value
+    return {name: _listed(value) for name, value in values.items() if value is not dataclasses.MISSING}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def plain(options: object) -> dict[str, Any]:
     """Every option and its value as JSON has them; `make` takes them back."""
     return {name: _listed(value) for name, value in dataclasses.asdict(options).items()}  # type: ignore[call-overload]

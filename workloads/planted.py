@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from workloads import frameworks
 from workloads.models import recurrent
 from workloads.protocol.contract import Clip, Model, Setup
 
@@ -96,3 +97,21 @@ class Hoard:
             self._free(block)
         self._blocks.clear()
         self.size = 0
+
+
+class Kept:
+    """Live tensors of a framework on one device: its allocator knows of them."""
+
+    def __init__(self, framework: str, device: str) -> None:
+        """Hold nothing yet. device: cpu, cuda, or cuda:N for the Nth that the process sees."""
+        self._ones, self._device = frameworks.load(framework).ones, device
+        self._tensors: list[Any] = []
+        self.size = 0
+        """Bytes held."""
+
+    def grow_to(self, size: float, grain: int = 2**20) -> None:
+        """Keep one tensor more, of what is missing to hold `size` bytes in whole grains."""
+        missing = int((size - self.size) // grain) * grain
+        if missing > 0:
+            self._tensors.append(self._ones(missing // 4, self._device))
+            self.size += missing

@@ -105,15 +105,8 @@ def golden(spec: StreamSpec, seed: int) -> Any:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Name, purpose, kind of item, doses and options of a source, for people."""
-    module, told = load(name), _SOURCES.describe(name)
-    return {
-        "name": name,
-        "about": told["about"],
-        "item": module.ITEM,
-        "doses": list(module.DOSES),
-        "options": told["options"],
-    }
+    """Name, purpose, kind of item, doses, requirements and options of a source, for people."""
+    return _SOURCES.describe(name, lambda module: {"item": module.ITEM, "doses": list(module.DOSES)})
 
 
 def yielding(item: str) -> tuple[str, ...]:

@@ -251,7 +251,8 @@ def _speaker(told: Sequence[Finding]) -> Finding | None:
 
 
 def _without_leak(told: Sequence[Finding], alone: bool) -> SeriesVerdict:
-    """Of one member. A series of the second rank that was too short to be judged leaves the verdict to the others.
+    """Of one member. A series of the second rank that was too short to be judged leaves the verdict to the others,
+    unless it is all that is known of a GPU.
 
     alone: whether its main layer has to be clear. What is of no member, beside members, has none.
     """
@@ -264,7 +265,19 @@ def _without_leak(told: Sequence[Finding], alone: bool) -> SeriesVerdict:
 def _doubtful(told: Sequence[Finding]) -> list[Finding]:
     """Layers whose growth may be a leak. Held memory is resident: where that does not grow, it is in no doubt."""
     calm = any(f.layer == "anonymous" and f.verdict == "pass" for f in told)
-    return [f for f in told if f.verdict == "inconclusive" and not _mute(f) and not (calm and f.layer == "heap_held")]
+    unsaid = _gpus_without_a_word(told)
+    unclear = [f for f in told if f.verdict == "inconclusive" and (f in unsaid or not _mute(f))]
+    return [f for f in unclear if not (calm and f.layer == "heap_held")]
+
+
+def _gpus_without_a_word(told: Sequence[Finding]) -> list[Finding]:
+    """The layers of each GPU of which none could be judged: no series of the host shows what leaks there."""
+    devices: dict[str, list[Finding]] = {}
+    for finding in told:
+        if finding.layer in _NESTS["gpu"]:
+            devices.setdefault(finding.device, []).append(finding)
+    mute = [those for those in devices.values() if all(f.verdict == "inconclusive" and _mute(f) for f in those)]
+    return [finding for those in mute for finding in those]
 
 
 def _mute(finding: Finding) -> bool:

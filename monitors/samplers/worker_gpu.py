@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
@@ -16,6 +17,9 @@ RESERVED = MetricSpec(
 FRAGMENTATION = MetricSpec(
     "gpu_fragmentation_bytes", "bytes", "Device memory that the allocator has taken and no tensor uses"
 )
+
+_OF_HOST = ("pinned_bytes", "pinned_active_bytes", "golden_replays")
+"""What is of no device, however many there are."""
 
 
 class WorkerGpu:
@@ -43,13 +47,23 @@ class WorkerGpu:
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one."""
-        samples = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
+        told = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
+        samples = list(_of_device(told, target.devices))
         yield from samples
         known = {(sample.metric.name, sample.device): sample.value for sample in samples}
         for device in ("", *target.devices):
             allocated, reserved = known.get((ALLOCATED.name, device)), known.get((RESERVED.name, device))
             if allocated is not None and reserved is not None:
                 yield Sample(FRAGMENTATION, reserved - allocated, device=device)
+
+
+def _of_device(samples: Iterable[Sample], devices: Sequence[str]) -> Iterator[Sample]:
+    """With the only device of a member, of which its framework tells without a name. While it is not known, nothing."""
+    for sample in samples:
+        if sample.device or len(devices) != 1 or sample.metric.name in _OF_HOST:
+            yield sample
+        elif devices[0]:
+            yield replace(sample, device=devices[0])
 
 
 SAMPLER: type[Sampler] = WorkerGpu

@@ -35,6 +35,6 @@ class BeatReader:
                 found.append(Sample(spec, values[spec.name]))
             for index, device in enumerate(target.devices):
                 value = values.get(f"{spec.name}{{{index}}}")
-                if value is not None:
+                if value is not None and device:
                     found.append(Sample(spec, value, device=device))
         return found

@@ -5,7 +5,7 @@ No framework is imported: it works on a machine that has none.
 examples:
   soak list
   soak list workloads
-  soak list workloads --json     with modes, devices, sources and options
+  soak list workloads --json     with modes, devices, sources, requirements and options
   soak list executions
 """
 
@@ -46,17 +46,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-_JSON_ONLY = ("options", "executions", "executed_by", "ranks", "modes", "devices", "sources")
-"""What a terminal of 80 columns has no room for."""
+_SHOWN = {
+    "clients": ("name", "about", "installed"),
+    "executions": ("name", "about", "framework", "requires", "installed"),
+    "frameworks": ("name", "about", "installed", "install"),
+    "servers": ("name", "about", "installed"),
+    "sources": ("name", "about", "item", "installed"),
+    "workloads": ("name", "about", "frameworks"),
+}
+"""What a terminal of 80 columns has room for; of other kinds all."""
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    headings = [key for key in rows[0] if key not in _JSON_ONLY] if rows else []
+    headings = _SHOWN.get(name, tuple(rows[0]) if rows else ())
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for row in rows:
-        table.add_row(*(words(_cell(row[heading])) for heading in headings))
+        table.add_row(*(words(_cell(row.get(heading, ""))) for heading in headings))
     return table
 
 

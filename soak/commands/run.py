@@ -34,7 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
     parser.add_argument("--device", metavar="DEVICE",
-                        help="what every trial runs on: auto, cpu, cuda:N or a UUID; see `soak doctor`")  # fmt: skip
+                        help="what every trial runs on: auto, cpu, cuda:N, a UUID, or several of these with commas"
+                             " between, for trials that get several; see `soak doctor`")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
                         help="only the trials whose name begins so; may be given several times")  # fmt: skip
 

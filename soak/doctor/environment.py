@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from soak.doctor.finding import Diagnosis, Status
+from workloads import frameworks
 
 _ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
-_CACHING = "changes what PyTorch reserves and when it gives it back"
 _MEANT: Mapping[str, str] = {
-    "PYTORCH_CUDA_ALLOC_CONF": _CACHING,
-    "PYTORCH_ALLOC_CONF": _CACHING,
-    "PYTORCH_NO_CUDA_MEMORY_CACHING": "switches off PyTorch's caching of device memory: slow; reserved is allocated",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
-    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters tell",
     "MALLOC_CONF": "tunes jemalloc: when freed memory is returned",
     "MALLOC_ARENA_MAX": "bounds the arenas of glibc: less held memory with many threads",
     "MALLOC_TRIM_THRESHOLD_": "changes when glibc returns freed memory",
@@ -26,7 +21,7 @@ _MEANT: Mapping[str, str] = {
 def findings(environ: Mapping[str, str]) -> list[Diagnosis]:
     """What is set, and what it does."""
     found = [*_visible(environ), *_preloaded(environ)]
-    for name, meaning in _MEANT.items():
+    for name, meaning in {**frameworks.variables(), **_MEANT}.items():
         if name in environ:
             found.append(_note(name, f"{name}={environ[name]}: {meaning}", f"meant? else `unset {name}`"))
     return found or [Diagnosis("environment", "variables", "ok", "no variable that changes what memory means is set")]

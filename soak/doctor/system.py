@@ -128,9 +128,7 @@ def shared_memory_of(total: int) -> Diagnosis:
     if total >= SMALL_SHM:
         return _found("shm", "ok", said)
     advice = "`docker run --shm-size=8g` or `--ipc=host`; else `mount -o remount,size=8g /dev/shm`"
-    return _found(
-        "shm", "warning", f"{said}: PyTorch's loader workers pass batches through it, and die when it is full", advice
-    )
+    return _found("shm", "warning", f"{said}: loader workers pass batches through it, and die when it is full", advice)
 
 
 def settings(root: Path) -> list[Diagnosis]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from soak.plan.member import Member
+from workloads import frameworks
 from workloads.worker.sandbox import VARIABLE, Order, to_text
 
 HIDDEN = "SOAK_HIDDEN"
@@ -20,9 +21,8 @@ HIDDEN = "SOAK_HIDDEN"
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (named so that they can be allowed)
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "dri", "kfd", "infiniband")
-_CACHES = ("XDG_CACHE_HOME", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME", "HF_HOME",
-           "KERAS_HOME", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR")  # fmt: skip
-"""Variables that name a folder in which a framework keeps what it made."""
+_CACHES = ("XDG_CACHE_HOME", "HF_HOME", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR")
+"""Variables that name a folder in which a library keeps what it made, besides those that frameworks have."""
 
 
 def environ(
@@ -47,8 +47,9 @@ def environ(
         whole["TMPDIR"] = writable[0]
     # The logs may be written, not replaced: soak follows their names when it reads them.
     files = [str(_real(folder / name)) for name in logs]
-    caches = _allowed(_caches(whole, bool(member.devices)), protected)
-    return {**whole, VARIABLE: to_text(Order((*writable, *caches, *_devices(), *files), tuple(map(str, hidden))))}
+    caches = _allowed(_caches(whole, member), protected)
+    order = Order((*writable, *caches, *_devices(), *files), tuple(map(str, hidden)), member.has_others)
+    return {**whole, VARIABLE: to_text(order)}
 
 
 def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:
@@ -58,13 +59,16 @@ def _allowed(folders: Iterable[str], protected: Iterable[Path]) -> list[str]:
     return [str(path) for path in real if path.is_dir() and not any(p.is_relative_to(path) for p in away)]
 
 
-def _caches(environ: Mapping[str, str], gpu: bool) -> list[str]:
+def _caches(environ: Mapping[str, str], member: Member) -> list[str]:
     """Made where they are not there yet, as a trial may not make them; but not in every home for nothing."""
-    made = [Path(environ[variable]) for variable in _CACHES if environ.get(variable)]
+    made = [Path(environ[variable]) for variable in (*_CACHES, *frameworks.caches()) if environ.get(variable)]
     home = environ.get("HOME")
-    if home:
-        made += [Path(home) / name for name in (".cache", *((".nv", ".triton") if gpu else ()))]
-    return [*map(_made, made), *([f"{home}/.keras"] if home else [])]
+    if not home:
+        return list(map(_made, made))
+    # What is compiled for a GPU is kept; on the processor frameworks do without.
+    own = frameworks.caches_at_home(member.spec.framework) if member.spec else ()
+    made += [Path(home) / name for name in (".cache", *((".nv", *own) if member.devices else ()))]
+    return [*map(_made, made), *(f"{home}/{name}" for name in frameworks.caches_at_home())]
 
 
 def _devices() -> list[str]:

@@ -84,7 +84,10 @@ class Crew:
         # What is sampled is held against the limit of what is supervised: a program would see a limit of its own.
         limit = None if self.trial.supervised else self.trial.memory_limit
         kind = Worker if member.speaks_wire else MemberProcess
-        process = kind(member, number, Home(folder, self._mark, self.cgroup, limit, self.several), now)
+        try:
+            process = kind(member, number, Home(folder, self._mark, self.cgroup, limit, self.several), now)
+        except SoakError as error:
+            raise SoakError(f"{member.name}: {error}" if self.several else str(error)) from error
         if process.left_out and self.cgroup is not None:
             self.cgroup.remove()
             self.cgroup = None

@@ -16,8 +16,9 @@ from soak.engine.lifecycle import Ending
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
 from soak.plan.block import arm
-from soak.plan.plan import Trial
+from soak.plan.plan import COMMAND, Trial
 from soak.record.store import Store
+from workloads.frameworks import NONE
 
 
 class Ledger:
@@ -39,7 +40,7 @@ class Ledger:
         # Its own facts anew: a trial learns only at its start which device it has.
         body.update({**trial.facts(), **facts})
         # Versions are those that its worker told once it was ready.
-        body["arm"] = arm(trial.spec.framework, trial.spec.execution, body.get("environment", {}), trial.members[0].env)
+        body["arm"] = _arm(trial, body.get("environment", {}))
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 
@@ -83,3 +84,10 @@ class Ledger:
             yield
         except RecordError as error:
             self.fail(error)
+
+
+def _arm(trial: Trial, environment: Mapping[str, str]) -> str:
+    envs = {member.name: member.env for member in trial.members}
+    orders = {member.name: member.spec for member in trial.members if member.spec and trial.spec.mode == COMMAND}
+    own = {name: f"{spec.framework} {spec.execution}" for name, spec in orders.items() if spec.framework != NONE}
+    return arm(trial.spec.framework, trial.spec.execution, environment, envs, own)

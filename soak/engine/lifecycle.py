@@ -178,7 +178,7 @@ def ending(
     if state.blame:
         return ended_for(state.blame)
     if oom_kills:
-        return Ending("oom", "killed by the kernel: the memory limit was reached")
+        return Ending("oom", "killed by the kernel's OOM killer")
     if not wire and returncode == 0:
         return Ending("finished", "")
     if not greeted and returncode >= 0:

@@ -56,6 +56,10 @@ class Readiness:
         self._asked_at = 0.0
         self.next = 0.0
         """When it may be asked again."""
+        self.unmet = f"{member.ready} did not answer with a status from 200 to 399"
+        """What is missing, in words, while it is."""
+        if member.ready == PORT:
+            self.unmet = f"nothing listened on port {member.port} of {HOST}"
 
     @staticmethod
     def asks(ready: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,8 +27,12 @@ from soak.plan.member import Member
 from workloads.protocol import wire
 
 Heard = wire.Message | wire.WireError
-_HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "sh")
+_HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "soak-start")
 """Waits for a line on its standard input, and then is the program that follows."""
+_NOT_FOUND = (126, 127)
+"""Statuses of a shell that could not become a program."""
+_UNSTARTED = re.compile(r"soak-start: (?:line )?\d+: (?:exec: )?(?P<why>.+)")
+"""What it says then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class MemberProcess:
             except (OSError, ValueError) as error:
                 what = getattr(error, "filename", None) or self.program
                 why = error.strerror if isinstance(error, OSError) else error
-                raise SoakError(f"{what}: the {self.kind} cannot be started: {why}") from error
+                raise SoakError(f"the {self.kind} could not be started: {what}: {why}") from error
             self._contain(home)
             self._opened = opened.pop_all()
         self._let_go()
@@ -224,6 +229,13 @@ class MemberProcess:
     def returncode(self) -> int | None:
         """None while it runs."""
         return self._process.poll()
+
+    def unstarted(self) -> str:
+        """Why it never became the program that it was to be, in the words of the shell that held it; else empty."""
+        if self.returncode() not in _NOT_FOUND:
+            return ""
+        found = _UNSTARTED.match(self.log.tail())
+        return f"the {self.kind} could not be started: {found['why']}" if found else ""
 
     def trim_logs(self) -> None:
         """Begin anew what has grown too large."""

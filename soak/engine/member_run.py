@@ -209,6 +209,10 @@ class MemberRun:
             self.plan.speaks_wire,
         )  # fmt: skip
         tail = self.process.log.tail()
+        if self.end.reason == "crashed" and (unstarted := self.process.unstarted()):
+            self.end = Ending("broken", unstarted)
+        if self.end.reason == "hung" and self._readiness is not None:
+            self.end = replace(self.end, message=f"{self.end.message}: {self._readiness.unmet}")
         if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := _last_line(tail)):
             self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
         # What it printed says more than its status; of one that ended well, or for another, nobody asks.
@@ -221,7 +225,7 @@ class MemberRun:
     def was_waited_for(self) -> None:
         """The next member was to start once this one was ready; where it ended well before that, this will never be."""
         if self.end is not None and self.end.reason in WELL and not (self.ready or self.state.blame):
-            said = f"it ended before it was ready ({self.plan.ready}), and the next one waits for it"
+            said = f"it ended before it was ready ({self.plan.ready}), and the next member waits for it"
             self.end = Ending("broken", said)
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ class MemberFeed:
             self._taken = False
 
     def target(self, now: float, cgroup: Path | None = None, devices: tuple[str, ...] = ()) -> Target:
-        """What may be sampled now. cgroup: its own. devices: their names, where it has several."""
+        """What may be sampled now. cgroup: its own. devices: their names, where series say which one they are of."""
         with self._lock:
             self._taken = True
             return Target(
@@ -135,14 +135,13 @@ class Feed:
         self, member: MemberFeed, several: bool, seen: Mapping[str, tuple[Snapshot | None, str]], now: float
     ) -> MemberTarget:
         apart = len(member.devices) > 1
-        names = tuple(snapshot.name for uuid in member.devices if (snapshot := seen[uuid][0]))
-        known = names if apart and len(names) == len(member.devices) else ()
+        names = tuple(snapshot.name if (snapshot := seen[uuid][0]) else "" for uuid in member.devices)
         # Of a cgroup that several members share, nobody could say which process is whose.
-        target = member.target(now, None if several else self._cgroup, known)
+        target = member.target(now, None if several else self._cgroup, names if several or apart else ())
         devices = []
         for index, uuid in enumerate(member.devices):
             snapshot, stalled = seen[uuid]
-            label = snapshot.name if snapshot and (several or apart) else ""
+            label = target.devices[index] if target.devices else ""
             place = index if apart else None
             read = replace(target, device=uuid, device_index=place, gpu=snapshot, gpu_stalled=stalled)
             devices.append(DeviceTarget(uuid, label, read))

@@ -12,12 +12,14 @@ import os
 import re
 from pathlib import Path
 
+from monitors.text import CUT
+
 MOST = 32 * 2**20
 """Bytes of the file, before it begins anew."""
 KEPT = 4 * 2**20
 """Bytes that are kept of what was before."""
 _CHUNK = 1 << 16
-_CUT = re.compile(r"\A\S+")
+_HALF_A_WORD = re.compile(r"\A\S+")
 
 
 class WorkerLog:
@@ -57,12 +59,18 @@ class WorkerLog:
             os.close(before)
 
     def tail(self, characters: int = 2000) -> str:
-        """The end of what was printed; reads no more than that. Begins with a whole word, as half a secret is one."""
+        """The end of what was printed; reads no more than that. Begins with the mark of a cut where that is not all.
+
+        After it comes a whole word, as half a secret is one; what else of a secret may follow is known by the mark.
+        """
         size = os.fstat(self.fd).st_size
         end = os.pread(self.fd, 4 * characters, max(0, size - 4 * characters)).decode(errors="replace")
         said, before = end[-characters:], end[:-characters]
-        whole = before[-1].isspace() if before else size <= 4 * characters
-        return (said if whole else _CUT.sub("", said)).strip()
+        cut = bool(before or self._kept_before or size > 4 * characters)
+        if cut and not (before and before[-1].isspace()):
+            said = _HALF_A_WORD.sub("", said)
+        shown = said.strip()
+        return f"{CUT} {shown}" if cut and shown else shown
 
     def close(self) -> None:
         """Let go of it."""

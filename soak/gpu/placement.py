@@ -14,7 +14,9 @@ from typing import Literal
 from monitors.gpu import Device
 
 WISH = re.compile(r"auto|cpu|cuda:\d{1,3}|(GPU|MIG)-[0-9A-Za-z/-]+")
-EXPECTED = '"auto", "cpu", "cuda:N", or the UUID of a device'
+EXPECTED = '"auto", "cpu", "cuda:N", the UUID of a device, or several devices with commas between'
+SHARED = ("auto", "cpu")
+"""Wishes that name no device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,21 @@ class Asked:
 
 Given = tuple[Device | Literal["any"], ...]
 """What a trial gets: these devices, any, or none."""
+
+
+def words_of(device: str) -> tuple[str, ...]:
+    """The wishes in `device` of a config or a command line: one, or several devices with commas between.
+
+    Raises:
+        ValueError: one is no wish, stands there twice, or is no device where there are several.
+    """
+    words = tuple(device.split(","))
+    several = len(words) > 1
+    if len(set(words)) < len(words) or not all(WISH.fullmatch(word) for word in words):
+        raise ValueError(f"expected {EXPECTED}")
+    if several and set(words) & set(SHARED):
+        raise ValueError(f"expected {EXPECTED}")
+    return words
 
 
 class PlacementError(ValueError):

@@ -11,7 +11,6 @@ UNSEEN = "unseen_process"
 """Kind of the event that something of a trial, or of another beside it, was not sampled."""
 
 _UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
-_BROKEN_ENDS = {"broken": "the workload could not be built", "garbled": "the worker broke the protocol"}
 _CUT_ENDS = ("interrupted", "stopped", "lost", "")
 """And what has not ended at all: it runs, or soak was killed."""
 _INVALID_ENDS = ("low_disk", "device_lost")
@@ -44,8 +43,10 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: s
     if broke:
         return Verdict("invalid", f"the device broke: {broke}" + (f"; until then: {shown.reason}" if shown else ""))
     leaks = shown is not None and shown.verdict == "leak"
-    if end_reason in _BROKEN_ENDS:
-        return Verdict("error", f"{_BROKEN_ENDS[end_reason]}: {end_message}")
+    if end_reason == "broken":
+        return Verdict("error", end_message or "it could not be started")
+    if end_reason == "garbled":
+        return Verdict("error", f"the worker broke the protocol: {end_message}")
     if end_reason in _UNSTABLE_ENDS:
         said = f"{_ENDED[end_reason]}: {end_message}" if end_message else _ENDED[end_reason]
         if shown is not None and leaks:
@@ -54,7 +55,7 @@ def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: s
     if end_reason in _INVALID_ENDS:
         return Verdict("invalid", f"the environment broke: {end_message}")
     if shown is None:
-        return Verdict("inconclusive", "no sample was taken")
+        return Verdict("inconclusive", "it ended before a sample was taken" if end_reason else "no sample was taken")
     if end_reason in _CUT_ENDS and not leaks:
         cut = f"{_ENDED[end_reason]} before its end" if end_reason else "it has not ended"
         return Verdict("inconclusive", f"{cut}; until then: {shown.reason}")
@@ -126,10 +127,10 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
 
 _WORST_FIRST = {
     "leak": "leaked",
-    "unstable": "broke off",
+    "unstable": "failed",
     "error": "could not run",
     "invalid": "ran in an environment that broke",
-    "inconclusive": "cannot be told",
+    "inconclusive": "stayed inconclusive",
 }
 
 

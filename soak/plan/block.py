@@ -1,16 +1,21 @@
 """What trials share that may be compared, their block, and what they may differ in, their arm. Pure.
 
-Read from the facts that the record holds of a trial, so that a record of any age has both.
+The name of a block is the first twelve hexadecimal digits of the SHA-256 of its canonical form: JSON in ASCII, with
+sorted keys and without spaces, of what a trial was ordered to be and what it runs on. What a config leaves out stands
+there at its default, so that equal trials have equal blocks however they are written down.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib
 import json
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from soak.record.redaction import is_harmless
+from workloads import frameworks
 
 _DIGITS = 12
 """Of a block: 48 bits, where a run has 10,000 trials at most."""
@@ -18,44 +23,97 @@ _ARM = ("framework", "execution", "python", "env")
 """Settings that only an arm may differ in."""
 _OBSERVING = ("device", "gpu", "beat_interval", "count_objects_interval", "golden_interval", "expect_end")
 """Settings of how it is observed, of what is expected of it, and which of several equal devices it has."""
-_VERSIONS = ("python", "numpy", "cuda", "cudnn", "libc", "allocator")
-"""What a worker says of its environment that makes another arm, besides the version of its framework."""
+_VERSIONS = ("python", "libc", "allocator", "numpy")
+"""What a worker says of its environment that makes another arm, besides what frameworks name."""
 _PLACING = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
 """Variables that say which device, not how."""
 
 
-def block(settings: Mapping[str, Any], device_model: str, pair: str = "") -> str:
+def block(settings: Mapping[str, Any], runs_on: object) -> str:
     """The name of what a trial is: hexadecimal digits. Trials of unequal blocks are never compared.
 
     Args:
-        settings: the trial as ordered: workload, mode, seed, options (precision too), source, limits, threads. What
-            is no part of a block is left out here.
-        device_model: product name of its GPU or its processor; empty before it has one.
-        pair: what a record from before there were blocks says instead.
+        settings: the trial as ordered: workload, mode, seed, options (precision too), source, limits, threads, members.
+            What is no part of a block is left out here.
+        runs_on: the product names of its GPUs, by member, or that of its processor; empty before it has either.
     """
-    shared = {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
-    text = json.dumps([shared, device_model, pair], sort_keys=True, separators=(",", ":"), default=str)
-    # Its seed is a SHA-512 of the text; hashlib would bring four megabytes of OpenSSL into the supervisor.
-    return f"{random.Random(text).getrandbits(4 * _DIGITS):0{_DIGITS}x}"  # noqa: S311  (a name, no secret)
+    canonical = json.dumps(
+        [shared(settings), runs_on], sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=repr
+    )
+    return str(sha256()(canonical.encode()).hexdigest())[:_DIGITS]
 
 
-def arm(framework: str, execution: str, environment: Mapping[str, str], env: Mapping[str, str]) -> str:
+def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings that trials of a block have in common."""
+    return {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
+
+
+@functools.cache
+def sha256() -> Callable[[bytes], Any]:
+    """SHA-256, without what hashlib would bring into the supervisor: four megabytes of OpenSSL.
+
+    Python has it in a module of its own, `_sha256` up to 3.11 and `_sha2` from 3.12 on, and its own `random` imports
+    SHA-512 from there for the same reason. Where a Python has neither, hashlib gives the same digits.
+    """
+    for name in ("_sha2", "_sha256", "hashlib"):
+        with contextlib.suppress(ImportError):
+            found: Callable[[bytes], Any] = importlib.import_module(name).sha256
+            return found
+    raise ImportError("this Python has no SHA-256")
+
+
+def numbered(environments: Iterable[Sequence[Mapping[str, str]]]) -> list[int]:
+    """For each trial of a run the same number as for those to whose members it gives equal variables; 0 for none.
+
+    What they are set to may be secret: no digest of it may tell it. What makes another arm is left out.
+    """
+    numbers: dict[str, int] = {}
+    found = []
+    for members in environments:
+        own = [{name: env[name] for name in sorted(env) if not is_harmless(name)} for env in members]
+        found.append(numbers.setdefault(repr(own), len(numbers) + 1) if any(own) else 0)
+    return found
+
+
+def arm(
+    framework: str, execution: str, environment: Mapping[str, str], envs: Mapping[str, Mapping[str, str]],
+    members: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
     """What is compared within a block, in words: framework, version, execution, further versions, settings.
 
     Args:
-        framework: torch or tensorflow.
+        framework: the one that the model is written in.
         execution: how the framework runs it.
         environment: what the worker says of itself once its workload is built; empty before.
-        env: the trial's own environment variables; those that change what memory means are a part of its arm.
+        envs: environment variables of each member, by its name; those that change what memory means are a part of its
+            arm, of further members where they differ from those of the first.
+        members: framework and execution of each member that has its own, by its name.
     """
     version = environment.get(framework, "")
-    versions = [f"{name} {environment[name]}" for name in _VERSIONS if name in environment]
-    chosen = [f"{name}={env[name]}" for name in sorted(env) if is_harmless(name) and name not in _PLACING]
-    return ", ".join([" ".join(filter(None, (framework, version, execution))), *versions, *chosen])
+    told = (*_VERSIONS, *frameworks.versions())
+    versions = [f"{name} {environment[name]}" for name in told if name in environment and name != framework]
+    settings = [f"{name}={value}" for name, value in _told(envs).items()]
+    own = [f"{name}: {how}" for name, how in (members or {}).items()]
+    return ", ".join([" ".join(filter(None, (framework, version, execution))), *own, *versions, *settings])
+
+
+def _told(envs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Variables that change what memory means, by name; of a further member with its name."""
+    of_first: dict[str, str] | None = None
+    found: dict[str, str] = {}
+    for member, env in envs.items():
+        own = {name: env[name] for name in sorted(env) if is_harmless(name) and name not in _PLACING}
+        if of_first is None:
+            of_first = found = own
+        else:
+            found = {**found, **{f"{member}: {n}": v for n, v in own.items() if of_first.get(n) != v}}
+    return found
 
 
 def of_record(body: Mapping[str, Any], processor: str) -> tuple[str, str]:
     """Block and arm by the facts of a trial, for a record that does not name them.
+
+    Its settings are taken as they stand: what was left out then had the defaults of then, the same for all its trials.
 
     Args:
         body: the facts; they may be damaged.
@@ -63,11 +121,11 @@ def of_record(body: Mapping[str, Any], processor: str) -> tuple[str, str]:
     """
     settings, environment = _table(body, "settings"), _table(body, "environment")
     model = str(_table(settings, "gpu").get("model", "")) or (processor if body.get("started") else "")
-    known = {name: body.get(name) for name in ("workload", "mode", "seed")}
+    known = {name: body.get(name) for name in ("workload", "mode", "seed", "pair")}
     said = {name: str(value) for name, value in environment.items()}
     env = {name: str(value) for name, value in _table(settings, "env").items()}
     framework, execution = str(body.get("framework", "")), str(body.get("execution", ""))
-    return block({**settings, **known}, model, str(body.get("pair", ""))), arm(framework, execution, said, env)
+    return block({**settings, **known}, model), arm(framework, execution, said, {"": env})
 
 
 def _table(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

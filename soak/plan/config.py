@@ -13,11 +13,20 @@ import tomli_w
 from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
-from soak.plan.member_table import Command, Count, MemberTable, Ranks, check_devices, check_made_of, member_tables
+from soak.plan.member_table import (
+    Command,
+    Count,
+    MemberTable,
+    Ranks,
+    check_devices,
+    check_made_of,
+    check_named,
+    member_tables,
+)
 from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.stream import stream_of
-from soak.plan.tables import convert, known_keys, read_toml
+from soak.plan.tables import convert, known_keys, read_toml, without_dates
 from workloads import catalog, executions, frameworks
 from workloads.protocol.order import StreamSpec
 
@@ -237,6 +246,10 @@ def _made_of(
 ) -> None:
     check_made_of(path, key, table, members)
     check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
+    if not isinstance(trial.devices, list):
+        each = 1 if trial.devices is None else trial.devices
+        needs = [member.needs for member in members] or [each] * trial.ranks
+        check_named(path, f"{key}.device" if trial.device else "run.device", trial.device or run.device, needs)
     for number, member in enumerate(members):
         _environment(path, f"{key}.member[{number}].env", member.env)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
@@ -257,6 +270,7 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
         raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     _environment(path, f"{key}.env", trial.env)
+    without_dates(path, f"{key}.options", trial.options)
     if (trial.expect_layer or trial.expect_end) and trial.expect is None:
         raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
     return trial
@@ -275,8 +289,10 @@ def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
 
 
 def _wish(path: Path, key: str, value: str) -> None:
-    if not placement.WISH.fullmatch(value):
-        raise ConfigError(path, key, value, f"expected {placement.EXPECTED}")
+    try:
+        placement.words_of(value)
+    except ValueError as error:
+        raise ConfigError(path, key, value, str(error)) from error
 
 
 def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:

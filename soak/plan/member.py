@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from monitors.gpu import Device
+from soak.plan.block import shared
 from soak.record import redaction
 from workloads.protocol.order import TrialSpec
 
@@ -43,6 +44,8 @@ class Member:
     """The GPUs that it has; none on the processor, and before its trial begins."""
     needs: int = 1
     """GPUs that it gets where its trial gets any."""
+    sees_all: bool = False
+    """Whether it sees all GPUs of its trial. A rank that is a command finds its own by LOCAL_RANK, as with torchrun."""
     protocol: Protocol = "wire"
     ready: str = HELLO
     """What the next member waits for: hello (a worker says that it runs), alive, port (its own port listens), or a URL
@@ -55,6 +58,8 @@ class Member:
     """Interpreter of a worker; empty for soak's own."""
     sandbox: bool = True
     """Whether a worker is held to what it may write and read. A command never is."""
+    has_others: bool = False
+    """Whether its trial has further members, with which it may talk by any socket."""
     port: int | None = None
     """A free port of 127.0.0.1, chosen when the trial starts."""
     told_ports: bool = True
@@ -65,10 +70,12 @@ class Member:
         """Whether it tells by itself how it goes."""
         return self.protocol == "wire"
 
-    def planned(self) -> tuple[Any, ...]:
+    def planned(self) -> dict[str, Any]:
         """What it is, as far as trials must agree on it to be compared. Made of JSON values."""
-        order = [self.spec.workload, dict(self.spec.options)] if self.spec else []
-        return (self.name, list(self.argv), *order)
+        return {
+            "name": self.name, "command": list(self.argv), "cwd": self.cwd, "ready": self.ready, "judged": self.judged,
+            "ends_trial": self.ends_trial, "order": shared(asdict(self.spec)) if self.spec else {},
+        }  # fmt: skip
 
     def asks_for_port(self) -> bool:
         """Whether it is to have one of its own."""
@@ -136,7 +143,13 @@ def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
     return tuple(
-        replace(member, name=name, env={**member.env, **(_cluster if tf_config else _group)(names, rank)})
+        replace(
+            member,
+            name=name,
+            has_others=True,
+            sees_all=not member.speaks_wire,
+            env={**member.env, **(_cluster if tf_config else _group)(names, rank)},
+        )
         for rank, name in enumerate(names)
     )
 

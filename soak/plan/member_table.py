@@ -13,7 +13,7 @@ from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
-from soak.plan.tables import convert
+from soak.plan.tables import convert, without_dates
 from workloads import catalog, executions, frameworks, server_catalog
 from workloads.modules import ModuleError
 from workloads.protocol.order import TrialSpec
@@ -88,6 +88,7 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
         if sum(map(bool, (member.command, member.server, member.workload))) != 1:
             raise missing_key(path, where, "expected either a command, a server or a workload")
         _command(path, where, member.command)
+        without_dates(path, f"{where}.options", member.options)
         _server(path, where, member)
         _ready(path, where, member)
     _ports(path, key, members)
@@ -211,10 +212,23 @@ def check_devices(path: Path, key: str, devices: int | Sequence[str] | None, wan
         raise ConfigError(path, f"{key}.devices", list(devices), f"expected a number of devices that {ranks} can share")
 
 
+def check_named(path: Path, key: str, device: str, needs: Sequence[int]) -> None:
+    """`device` that names GPUs, for members that get so many each. One that is named alone may serve several members.
+
+    Raises:
+        ConfigError: it names fewer than are asked for.
+    """
+    words = device.split(",")
+    wanted = sum(needs) if len(words) > 1 else max(needs, default=0)
+    if wanted > len(words) and words[0] not in placement.SHARED:
+        said = f"expected the names of {wanted} devices with commas between, as trials ask for so many"
+        raise ConfigError(path, key, device, said)
+
+
 def shared_out(members: Sequence[Member], devices: Sequence[Device]) -> list[tuple[Device, ...]]:
     """The devices of a trial, to its members in their order; all that they need, or none."""
     parts, at = [], 0
     for member in members:
-        parts.append(tuple(devices[at : at + member.needs]))
+        parts.append(tuple(devices) if member.sees_all else tuple(devices[at : at + member.needs]))
         at += member.needs if devices else 0
     return parts

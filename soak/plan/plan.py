@@ -10,7 +10,7 @@ from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
-from soak.plan.block import block
+from soak.plan.block import block, numbered
 from soak.plan.combinations import combinations
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
@@ -21,7 +21,8 @@ from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
 """Of a run."""
-_NO_WORKLOAD = ("none", "command", "eager")
+COMMAND = "command"
+_NO_WORKLOAD = (frameworks.NONE, COMMAND, executions.DEFAULT)
 """Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
 
@@ -37,25 +38,27 @@ class Trial:
     """Its process trees, in the order they are started; one that names none has soak's own worker."""
     wishes: tuple[str, ...] = ("auto",)
     """The devices that it asks for: one word for each GPU that it gets where it gets any."""
-    device_model: str = ""
-    """Product name of the GPU or processor that it has; empty before it has one."""
+    processor: str = ""
+    """Product name of the machine's processor; empty before it has a place to run."""
     memory_limit: int | None = None
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
     made_of: tuple[Any, ...] = ()
     """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
+    variables: int = 0
+    """Equal for trials of a run whose own environment variables are equal: see `soak.plan.block.numbered`."""
 
     def __post_init__(self) -> None:
         if not self.members:
             object.__setattr__(self, "members", (Member(spec=self.spec),))
-        if self.supervised and not self.made_of:
+        if (self.supervised or self.spec.mode == COMMAND) and not self.made_of:
             object.__setattr__(self, "made_of", tuple(member.planned() for member in self.members))
 
     @property
     def devices(self) -> tuple[Device, ...]:
         """The GPUs that it has; none on the processor, and before it begins."""
-        return tuple(device for member in self.members for device in member.devices)
+        return tuple(dict.fromkeys(device for member in self.members for device in member.devices))
 
     @property
     def place(self) -> str:
@@ -70,8 +73,12 @@ class Trial:
     @property
     def block(self) -> str:
         """Equal for trials that may be compared; of a trial without a device, by what is known before it has one."""
-        settings = {**asdict(self.spec), "memory_limit": self.memory_limit}
-        return block({**settings, **({"members": self.made_of} if self.made_of else {})}, self.device_model)
+        limits = {"duration": self.spec.duration, "memory_limit": self.memory_limit}
+        # A seed and a source of which no command is told, and a name that is a label alone, are no part of it.
+        order = {} if self.spec.mode == COMMAND else asdict(self.spec)
+        runs_on = [[device.model for device in member.devices] for member in self.members] if self.devices else ""
+        shared = {**order, **limits, "members": self.made_of, "variables": self.variables}
+        return block(shared, runs_on or self.processor)
 
     def facts(self) -> dict[str, Any]:
         """What the record says of it before it runs; `reports.record.TrialInfo` is read from it."""
@@ -86,6 +93,8 @@ class Trial:
                 "env": redaction.environment(first.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.devices[0]) if self.devices else None,
                 **({"members": list(self.made_of)} if self.made_of else {}),
+                **({"variables": self.variables} if self.variables else {}),
+                **({"devices": len(self.devices)} if len(self.devices) > 1 else {}),
             },
             "members": [member.facts() for member in self.members],
         }  # fmt: skip
@@ -105,7 +114,7 @@ class Trial:
         parts = shared_out(self.members, devices)
         members = tuple(m.placed(ports, part, pinned(part)) for m, part in zip(self.members, parts, strict=True))
         spec = replace(self.spec, device="cuda" if devices else "cpu")
-        return replace(self, spec=spec, members=members, device_model=devices[0].model if devices else processor)
+        return replace(self, spec=spec, members=members, processor=processor)
 
 
 def make_plan(config: Config) -> tuple[Trial, ...]:
@@ -121,7 +130,8 @@ def make_plan(config: Config) -> tuple[Trial, ...]:
             `run.only` names nothing.
     """
     _bounded(config)
-    trials = [trial for number in range(len(config.trials)) for trial in _expand(config, number)]
+    variables = numbered(_environments(config))
+    trials = [trial for number, own in enumerate(variables) for trial in _expand(config, number, own)]
     _unique(config, trials)
     only = config.run.only
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
@@ -141,7 +151,13 @@ def _bounded(config: Config) -> None:
         raise missing_key(config.path, "trial", expected)
 
 
-def _expand(config: Config, number: int) -> list[Trial]:
+def _environments(config: Config) -> list[list[Mapping[str, str]]]:
+    """What each member of each trial table is given."""
+    both = zip(config.trials, config.members, strict=True)
+    return [[{**table.env, **member.env} for member in members] or [table.env] for table, members in both]
+
+
+def _expand(config: Config, number: int, variables: int) -> list[Trial]:
     table, run = config.trials[number], config.run
     trials = []
     for repeat in range(table.repeats or run.repeats):
@@ -160,6 +176,7 @@ def _expand(config: Config, number: int) -> list[Trial]:
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
+                    variables=variables,
                 )
             )
     return trials
@@ -176,7 +193,8 @@ def _stem(table: TrialTable) -> str:
 def _wishes(table: TrialTable, run: RunTable, needed: int) -> tuple[str, ...]:
     if isinstance(table.devices, list):
         return tuple(table.devices)
-    return (table.device or run.device,) * needed
+    words = tuple((table.device or run.device).split(","))
+    return words[:needed] if len(words) > 1 else words * needed
 
 
 def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]:
@@ -203,14 +221,18 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:
     """The member of table `at`. spec: of its trial."""
     trial, table = config.trials[number], config.members[number][at]
-    member = replace(as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox)
+    several = len(config.members[number]) > 1
+    member = replace(
+        as_member(table), env={**trial.env, **table.env}, sandbox=config.run.sandbox, has_others=several
+    )  # fmt: skip
     if not table.workload:
         return member
     order = replace(
         spec, workload=table.workload, framework=table.framework, mode=table.mode, execution=table.execution,
-        threads=table.threads, options=table.options, stream=config.member_streams[number][at],
+        threads=table.threads, options=catalog.filled(table.workload, table.options),
+        stream=config.member_streams[number][at],
         folder=str(config.folder) if catalog.is_users(table.workload) else "",
-        duration=spec.duration if len(config.members[number]) == 1 else None,
+        duration=None if several else spec.duration,
     )  # fmt: skip
     return replace(member, spec=order)
 
@@ -241,7 +263,7 @@ def _spec(config: Config, number: int, framework: str, mode: str, execution: str
         execution=execution,
         seed=seed,
         threads=table.threads,
-        options=table.options,
+        options=catalog.filled(table.workload, table.options),
         stream=config.streams[number],
         folder=str(config.folder) if catalog.is_users(table.workload) else "",
         duration=table.duration if limited else config.run.duration,

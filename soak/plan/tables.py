@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -88,6 +89,24 @@ def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[s
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
             raise ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}")
+
+
+def without_dates(path: Path, key: str, value: object) -> None:
+    """Refuse what TOML has and JSON has not, as options travel to the worker as JSON.
+
+    Raises:
+        ConfigError: a date or a time is among them.
+    """
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            without_dates(path, f"{key}.{name}", inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            without_dates(path, f"{key}[{number}]", inner)
+    elif isinstance(value, date | time):
+        raise ConfigError(
+            path, key, str(value), f'expected a text ("{value}"), a number, true or false, a list or a table'
+        )
 
 
 def _quantity(kind: type, value: object) -> object:

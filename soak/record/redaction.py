@@ -10,11 +10,10 @@ from typing import Any
 import tomli_w
 
 from monitors.text import HIDDEN, without_credentials
+from soak.record.secret_values import hider
 from workloads import frameworks
 from workloads.protocol.order import TOLD
 
-_LEAST = 6
-"""Characters from which a value is looked for in any text; shorter ones stand in many words."""
 _SET = re.compile(r"(?P<key>(?:--set=)?\s*trial\b[^=]*)=(?P<value>.*)", re.DOTALL)
 _ENV = re.compile(r"(?P<key>--env=(?P<name>[^=]*))=.*", re.DOTALL)
 
@@ -31,12 +30,8 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 
 def concealer(environments: Iterable[Mapping[str, str]]) -> Callable[[str], str]:
     """What takes the values of these variables, and the credentials of every URL, out of a text."""
-    values = {v for env in environments for n, v in env.items() if not is_harmless(n) and len(v) >= _LEAST}
-    if not values:
-        return without_credentials
-    # The longest first: one may hold another.
-    known = re.compile("|".join(map(re.escape, sorted(values, key=lambda value: (-len(value), value)))))
-    return lambda text: without_credentials(known.sub(HIDDEN, text))
+    hide = hider({v for env in environments for n, v in env.items() if not is_harmless(n)})
+    return without_credentials if hide is None else lambda text: without_credentials(hide(text))
 
 
 def command(words: Sequence[str], conceal: Callable[[str], str]) -> list[str]:

@@ -67,19 +67,19 @@ def facts(state: Path, others: Sequence[int] = ()) -> Facts:
     return Facts(shutil.disk_usage(state).free, load, others)
 
 
-def computing(gpus: Gpus, device: str, running: bool, proc: Path = Path("/proc")) -> list[int]:
-    """Pids of foreign processes that compute on a device; empty where it cannot be read.
+def computing(gpus: Gpus, devices: Sequence[str], running: bool, proc: Path = Path("/proc")) -> list[int]:
+    """Pids of foreign processes that compute on some of these devices; none on one that cannot be read.
 
     Args:
         gpus: a look at all of them.
-        device: cpu, or cuda:N.
-        running: whether a run of ours is on it. Then a pid that is not in our /proc may be ours, by its name in another
-            namespace, and does not count.
+        devices: cpu, or some cuda:N.
+        running: whether a run of ours is on them. Then a pid that is not in our /proc may be ours, by its name in
+            another namespace, and does not count.
         proc: where the processes of this machine are.
     """
-    reading = gpus.get(device)
-    holders = (reading.holders or ()) if reading else ()
-    strangers = [holder.pid for holder in holders if not holder.draws and not descends(holder.pid, os.getpid(), proc)]
+    holders = [holder for device in devices if (seen := gpus.get(device)) for holder in seen.holders or ()]
+    there = dict.fromkeys(holder.pid for holder in holders if not holder.draws)
+    strangers = [pid for pid in there if not descends(pid, os.getpid(), proc)]
     return [pid for pid in strangers if not running or (proc / str(pid)).exists()]
 
 

@@ -17,7 +17,7 @@ from soak.plan import config
 from soak.plan.quantity import Duration, Size
 from soak.plan.tables import convert, known_keys, read_toml
 
-DEVICE = re.compile(r"cpu|cuda:\d{1,3}")
+DEVICE = re.compile(r"cpu|cuda:\d{1,3}(,cuda:\d{1,3})*")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LEAST_MEMORY = 128 * 1024**2
 _WHEN = ("cron", "every", "at", "back_to_back")
@@ -85,7 +85,8 @@ class ScheduleTable:
     pause: Duration = Duration(10.0)
     """Between two runs back to back."""
     device: str = "cpu"
-    """What its trials run on, whatever their config says, and its runs keep to themselves: cpu, or cuda:N."""
+    """What its trials run on, whatever their config says, and its runs keep to themselves: cpu, or cuda:N; several with
+    commas between."""
     duration: Duration | None = None
     """Replaces the limits of every trial."""
     trials: list[str] = dataclasses.field(default_factory=list)
@@ -94,6 +95,11 @@ class ScheduleTable:
     """How late a run may start that was due while the service was down or its device busy; unset: however late."""
     overlap: Literal["skip", "queue"] = "skip"
     """What becomes of a run that is due while the one before runs; one may wait, never two."""
+
+    @property
+    def devices(self) -> list[str]:
+        """Each of them."""
+        return self.device.split(",")
 
     @property
     def fingerprint(self) -> str:
@@ -175,8 +181,9 @@ def _schedule(path: Path, key: str, table: Any) -> ScheduleTable:
     schedule = convert(path, key, table, ScheduleTable)
     if not NAME.fullmatch(schedule.name):
         raise ConfigError(path, f"{key}.name", schedule.name, "expected at most 63 of a-z, 0-9, - and _")
-    if not DEVICE.fullmatch(schedule.device):
-        raise ConfigError(path, f"{key}.device", schedule.device, 'expected "cpu" or "cuda:N"')
+    if not DEVICE.fullmatch(schedule.device) or len(set(schedule.devices)) < len(schedule.devices):
+        said = 'expected "cpu", "cuda:N", or several of these with commas between'
+        raise ConfigError(path, f"{key}.device", schedule.device, said)
     given = [name for name in _WHEN if getattr(schedule, name)]
     if len(given) != 1:
         said = f"got {' and '.join(given)}" if given else "got none"

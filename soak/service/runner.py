@@ -116,7 +116,7 @@ class Runner:
         if time.monotonic() - self._seen < _SEE_EVERY:
             return
         self._seen = time.monotonic()
-        devices = {schedule.device for schedule in self.config.schedules}
+        devices = {device for schedule in self.config.schedules for device in schedule.devices}
         seen = await self._gpus(devices)
         self._state.devices = {device: device == "cpu" or device in seen for device in sorted(devices)}
 
@@ -131,12 +131,13 @@ class Runner:
             if schedule is None:
                 self._state.waiting.remove(waiting)
                 continue
-            if schedule.device in self._busy:
+            if self._taken(schedule):
                 waiting.free = self._steady.now()
             try:
-                waiting.reason, lock = await self._hindrance(schedule)
-                if lock is not None:
-                    await self._start(schedule, lock)
+                waiting.reason = await self._hindrance(schedule)
+                locks = () if waiting.reason else self._locked(schedule, waiting)
+                if locks:
+                    await self._start(schedule, locks)
                     self._state.waiting.remove(waiting)
                     self._troubles.report("start", "")
                     continue
@@ -158,39 +159,51 @@ class Runner:
         if problem := self._history.save():
             self._troubles.report("state", problem)
 
-    async def _hindrance(self, schedule: ScheduleTable) -> tuple[str, int | None]:
-        """Why it may not start now, or the lock of its device."""
-        if schedule.device in self._busy:
-            return f"{schedule.device} is used by the run of {self._busy[schedule.device]}", None
+    def _taken(self, schedule: ScheduleTable) -> str:
+        """One of its devices that a run of ours has; empty where there is none."""
+        return next((device for device in schedule.devices if device in self._busy), "")
+
+    async def _hindrance(self, schedule: ScheduleTable) -> str:
+        """Why it may not start now; empty where it may."""
+        if taken := self._taken(schedule):
+            return f"{taken} is used by the run of {self._busy[taken]}"
         others: list[int] = []
         if self.config.conditions.gpu_idle:
-            others = conditions.computing(await self._gpus([schedule.device]), schedule.device, running=False)
+            others = conditions.computing(await self._gpus(schedule.devices), schedule.devices, running=False)
         facts = conditions.facts(self.config.state, others)
-        reason = conditions.hindrance(facts, self.config.conditions)
-        if reason:
-            return reason, None
-        lock = lock_of(self.config.state / "locks" / f"{schedule.device.replace(':', '-')}.lock")
-        return ("", lock) if lock is not None else (f"{schedule.device} is used by a run of a service before", None)
+        return conditions.hindrance(facts, self.config.conditions)
 
-    async def _start(self, schedule: ScheduleTable, lock: int) -> None:
+    def _locked(self, schedule: ScheduleTable, waiting: Waiting) -> tuple[int, ...]:
+        """The locks of all its devices; none where a run of a service before has one of them."""
+        with contextlib.ExitStack() as taken:
+            locks: list[int] = []
+            for device in schedule.devices:
+                lock = lock_of(self.config.state / "locks" / f"{device.replace(':', '-')}.lock")
+                if lock is None:
+                    waiting.reason = f"{device} is used by a run of a service before"
+                    return ()
+                taken.callback(os.close, lock)
+                locks.append(lock)
+            taken.pop_all()
+        return tuple(locks)
+
+    async def _start(self, schedule: ScheduleTable, locks: tuple[int, ...]) -> None:
         read, write, process = -1, -1, None
         try:
             read, write = os.pipe()
             process = await asyncio.create_subprocess_exec(
-                *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, lock),
+                *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, *locks),
                 # Ctrl-C is for the service, which passes it on once; twice would end the run without a report.
                 start_new_session=True,
                 stdout=asyncio.subprocess.DEVNULL, cwd=self.config.path.parent, env=self._environ(),
             )  # fmt: skip
         finally:
-            for fd in (write, lock, *((read,) if process is None else ())):
-                if fd >= 0:
-                    os.close(fd)
+            _close((write, *locks, *((read,) if process is None else ())))
         self._adopt(process.pid)
         at = time.time()
         now = Now(schedule.name, schedule.device, process.pid, at, self._steady.now())
         self._state.now[schedule.name] = now
-        self._busy[schedule.device] = schedule.name
+        self._busy |= dict.fromkeys(schedule.devices, schedule.name)
         past = self._history.of(schedule.name)
         past.done, past.last_start = schedule.fingerprint, at
         self._save()
@@ -252,7 +265,8 @@ class Runner:
     def _finish(self, schedule: ScheduleTable, now: Now, code: int) -> None:
         verdict, reason = _outcome(now, code)
         self._state.finished(now, verdict)
-        self._busy.pop(schedule.device, None)
+        for device in schedule.devices:
+            self._busy.pop(device, None)
         past = self._history.of(schedule.name)
         past.last_end, past.last_run, past.last_verdict = time.time(), now.run, verdict
         if verdict == "pass" and code == EXIT_CODES["pass"]:
@@ -281,9 +295,9 @@ class Runner:
         """Pause or end runs whose device another process uses, if that is asked for."""
         manner = self.config.conditions.yield_to_others
         running = list(self._state.now.values()) if manner != "no" else []
-        seen = await self._gpus(now.device for now in running)
+        seen = await self._gpus(device for now in running for device in now.devices)
         for now in running:
-            others = conditions.computing(seen, now.device, running=True)
+            others = conditions.computing(seen, now.devices, running=True)
             if others and manner == "end":
                 self._journal.warning(f"{now.schedule}: process {others[0]} uses {now.device}: the run is ended")
                 self._stop(now, "another process uses the device")
@@ -294,6 +308,12 @@ class Runner:
 
     def _schedule(self, name: str) -> ScheduleTable | None:
         return next((schedule for schedule in self.config.schedules if schedule.name == name), None)
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for fd in descriptors:
+        if fd >= 0:
+            os.close(fd)
 
 
 def _outcome(now: Now, code: int) -> tuple[str, str]:

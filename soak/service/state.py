@@ -56,6 +56,11 @@ class Now:
     """By trial and layer."""
 
     @property
+    def devices(self) -> list[str]:
+        """Each of those that it keeps to itself."""
+        return self.device.split(",")
+
+    @property
     def run(self) -> str:
         """Its id, once it is known."""
         return self.hello.run if self.hello else ""

@@ -129,6 +129,8 @@ FRAMEWORK = '''"""Arrays: NumPy, for what needs no more."""
 from array import array
 TITLE = "Arrays"
 REQUIRES, TOLD = {"numpy": "numpy"}, ("OPENBLAS_",)
+VARIABLES = {"ARRAYS_POOL": "keeps freed arrays in a pool"}
+VERSIONS, CACHES, CACHES_AT_HOME = ("arrays", "blas"), ("ARRAYS_CACHE",), (".arrays",)
 GPU_QUESTION = CUDA_BUILD = BLIND = ""
 def prepare(threads, seed, device="cpu"): pass
 def require(device): pass
@@ -173,6 +175,27 @@ for mode in ("train", "infer"):
     assert numpy.isfinite(values).all() and len(model.replay(clip)) == 4
     print(mode, model.counters()["counted_steps"])
 """
+ASKED = """
+import os
+from dataclasses import replace
+from pathlib import Path
+from monitors.gpu import Device
+from soak.doctor import environment
+from soak.engine import confinement
+from soak.plan.block import arm
+from soak.plan.member import Member
+from soak.record import redaction
+from workloads.protocol.order import TrialSpec
+from workloads.worker.sandbox import VARIABLE, from_text
+said = {"arrays": "1.5", "python": "3.11", "blas": "3"}
+print(arm("arrays", "counted", said, {"worker": {"OPENBLAS_NUM_THREADS": "1", "TOKEN": "secret"}}))
+print(*(found.message for found in environment.findings({"ARRAYS_POOL": "1"})))
+home = Path(os.environ["HOME"])
+around = {"HOME": str(home), "ARRAYS_CACHE": str(home / "kept")}
+member = Member(spec=TrialSpec("recurrent", "arrays"), devices=(Device("cuda:0", "GPU-a", "A100", "0"),))
+allowed = from_text(confinement.environ(member, home / "run/trials/t", [], around)[VARIABLE]).writable
+print(str(home / "kept") in allowed, str(home / ".arrays") in allowed, (home / ".triton").exists())
+"""
 CONFIG = '[run]\nduration = "5 s"\n[[trial]]\nworkload = "recurrent"\nframework = "{}"\nexecution = "counted"\n'
 
 
@@ -188,7 +211,9 @@ def listed(planted: Planted, kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_run(planted: Planted) -> None:
+def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_run(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points = {"soak.frameworks": {"arrays": "arrays_framework"}, "soak.networks": {"arrays": "arrays_network"},
               "soak.executions": {"arrays_eager": "arrays_eager", "arrays_counted": "arrays_counted"}}  # fmt: skip
     plain = EXECUTION.format(like="none_eager", framework="arrays", requires={"numpy": "numpy"})
@@ -209,6 +234,16 @@ def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_ru
     assert "expected eager or counted for arrays, did you mean 'counted'?" in " ".join(checked.stderr.split())
     ran = planted.run("-c", DRIVE.format(framework="arrays"))
     assert ran.stdout.split() == ["train", "3.0", "infer", "3.0"], ran.stderr
+    home = planted.folder / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TMPDIR", str(home))
+    ran = planted.run("-c", ASKED)
+    assert ran.stdout.splitlines() == [
+        "arrays 1.5 counted, python 3.11, blas 3, OPENBLAS_NUM_THREADS=1",
+        "ARRAYS_POOL=1: keeps freed arrays in a pool",
+        "True True False",
+    ], ran.stderr
 
 
 @pytest.mark.framework

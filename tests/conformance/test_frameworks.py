@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -65,20 +67,56 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
     assert none.environment() == {"version": "1"}
 
 
-def test_no_other_file_names_a_framework() -> None:
-    """Code that is of one framework alone does: its own file, its networks, its executions, a way in which it grows."""
-    own = (
-        "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
-        "workloads/faults/fault_rank_leak.py",
-    )  # fmt: skip
-    named = re.compile("[\"'](" + "|".join(frameworks.DEFAULTS) + ")[\"']")
-    found = [
-        path.relative_to(ROOT).as_posix()
+OWN = (
+    "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
+    "workloads/language/", "workloads/faults/fault_rank_leak.py",
+)  # fmt: skip
+"""Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows."""
+EXCEPT = {
+    "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
+    "soak/plan/plan.py": {"TF_CONFIG"},
+    "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read
+    "workloads/worker/allocators.py": {"jax"},  # which has no file of its own: a program may bring it by itself
+}
+WORDS = re.compile(r"torch|tensorflow|keras|triton|jax|(?<![A-Z])TF_|\btf\b", re.IGNORECASE)
+
+
+def test_no_other_code_knows_a_framework() -> None:
+    """Neither in a name nor in a text: prose in docstrings and comments explains, and decides nothing."""
+    found = {
+        f"{name}: {said[:60]}"
         for room in ("soak", "monitors", "reports", "workloads")
-        for path in sorted((ROOT / room).rglob("*"))
-        if path.suffix in (".py", ".j2", ".json") and named.search(path.read_text())
-    ]
-    assert [path for path in found if not path.startswith(own)] == []
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if not (name := path.relative_to(ROOT).as_posix()).startswith(OWN)
+        for said in words_of(ast.parse(path.read_text()))
+        if WORDS.search(said) and not any(word.lower() in said.lower() for word in EXCEPT.get(name, ()))
+    }
+    assert found == set()
+
+
+def words_of(tree: ast.Module) -> Iterator[str]:
+    """Names, attributes and texts, but for docstrings."""
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield node.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_wants_of_the_environment_is_said_in_its_file(name: str) -> None:
+    module = frameworks.load(name)
+    variables = (*module.CACHES, *module.VARIABLES)
+    assert all(variable == variable.upper() for variable in variables)
+    assert all(10 < len(meaning) < 100 for meaning in module.VARIABLES.values())
+    assert all(folder.startswith(".") and "/" not in folder for folder in module.CACHES_AT_HOME)
+    assert (module.VERSIONS[:1] == (name,)) is bool(module.REQUIRES), "its own version first"
+    assert set(variables) & {"CUDA_CACHE_PATH", "XDG_CACHE_HOME", "HF_HOME"} == set(), "those of all are elsewhere"
 
 
 def test_every_execution_is_of_a_framework() -> None:

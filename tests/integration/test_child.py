@@ -179,6 +179,7 @@ def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[.
     done = start("recurrent", stream=StreamSpec("file", {"path": str(video)})).until(Done)
     assert isinstance(done, Done)
     assert done.reason == "broken"
+    assert done.message.startswith("the source could not be read: StreamError: ")
     assert "no.mp4: not a video" in done.message
 
 
@@ -199,7 +200,7 @@ def test_a_device_that_the_framework_cannot_use_is_told_with_what_to_do(
     assert isinstance(done, Done)
     assert done.reason == "broken"
     name = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
-    assert done.message.startswith(f"DeviceError: {name} ")
+    assert done.message.startswith(f"the workload could not be built: DeviceError: {name} ")
     assert "cannot use device 'cuda'" in done.message
     assert "this build has no CUDA; " in done.message or "it sees no device (" in done.message
 
@@ -212,7 +213,9 @@ def test_what_goes_past_the_framework_does_not_ask_it(
     done = start("fault_device_native", framework, device="cuda").until(Done)
     assert isinstance(done, Done)
     assert done.reason == "broken"
-    assert done.message.startswith("DriverError: "), "the driver's own word, not the framework's"
+    assert done.message.startswith("the workload could not be built: DriverError: "), (
+        "the driver's own word, not the framework's"
+    )
 
 
 def test_a_device_that_the_workload_does_not_run_on_is_refused(start: Callable[..., Child]) -> None:

@@ -57,7 +57,7 @@ def test_every_shipped_config_can_be_run_here(config: Path) -> None:
     need("torch", "tensorflow")
     code, said = soak("check", config)
     assert code == 0, said
-    assert any(known in said for known in ("recurrent", "native-heap", "jit-trace", "leaks", "2 schedules"))
+    assert any(known in said for known in ("recurrent", "native-heap", "jit-trace", "leaks", "ranks", "2 schedules"))
 
 
 RUN = '[run]\nduration = "5 s"\n'

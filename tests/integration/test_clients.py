@@ -163,7 +163,8 @@ def test_a_server_that_comes_back_is_used_again(place: Place) -> None:
     gone = until(client, lambda counters: counters["request_errors_refused"] >= 16)
     place.serve()
     until(client, lambda counters: counters["responses"] >= gone["responses"] + 10)
-    kinds = [kind for kind, _ in client.notes()]
+    # On a busy machine the client itself may be held up; that is another matter, and told as such.
+    kinds = [kind for kind, _ in client.notes() if kind.startswith("server_")]
     assert kinds in ([], ["server_silent", "server_answers"])
 
 

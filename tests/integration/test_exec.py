@@ -199,3 +199,21 @@ def test_the_record_tells_the_command_and_can_be_run_again(soak: Any, tmp_path: 
     assert json.dumps(only_trial(soak)["end_reason"]) == '"finished"'
     assert recorded(soak, "finished")
     assert not events(soak, "sandbox")
+
+
+def test_a_command_that_cannot_be_started_is_an_error_that_names_it(soak: Any, tmp_path: Path) -> None:
+    """Also where a shell holds it until it is in the cgroup of its trial."""
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    code, output = executed(soak, "--", "./program")
+    found = only_trial(soak)
+    assert (found["end_reason"], found["verdict"], code) == ("broken", "error", 4), output
+    assert found["reason"].startswith("the command could not be started: ./program: "), output
+
+
+def test_a_program_whose_own_command_is_missing_has_crashed(soak: Any) -> None:
+    code, output = executed(soak, "--", "sh", "-c", "no-such-program")
+    found = only_trial(soak)
+    assert (found["end_reason"], found["verdict"], code) == ("crashed", "unstable", 1), output
+    assert "the last line of its output: sh: 1: no-such-program: not found" in found["reason"]

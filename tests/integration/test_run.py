@@ -33,6 +33,9 @@ sample_interval = "0.2 s"
 parallel = 2
 heartbeat_deadline = "10 s"
 stop_grace = "3 s"
+[stream]
+fps = 1600
+pace = "real_time"
 """
 
 

@@ -252,7 +252,7 @@ def test_guesses_by_the_hundred_keep_no_user_waiting(served: Served) -> None:
         while not all(guess.done() for guess in guesses):
             assert asked("secret") == 200, "who is known is never in the queue"
         answers = {guess.result() for guess in guesses}
-    assert answers <= {401, 429}
+    assert answers <= {0, 401, 429}, "a connection more than an address may have gets no answer"
     assert 401 in answers
 
 

@@ -49,9 +49,21 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (['trial.0.framework="torch"', 'trial.0.execution="graph"'], "trial[0].execution", "eager for torch"),
         (["trial.0.workload=3"], "trial[0].workload", "expected `str`"),
         (["trial.0.stream={fsp=3}"], "trial[0].stream.fsp", "did you mean 'fps'"),
+        (
+            ["trial.0.options.since=2020-01-01"],
+            "trial[0].options.since = '2020-01-01'",
+            'expected a text ("2020-01-01")',
+        ),
+        (["trial.0.options.at=[{a=07:32:00}]"], "trial[0].options.at[0].a", "expected a text"),
         (['trial.0.expect_layer="fds"'], "trial[0].expect", "verdict"),
         (['judge.min_rate="fast"'], "judge.min_rate", "1 MiB/h"),
-        (['run.device="gpu"'], "run.device = 'gpu'", 'expected "auto", "cpu", "cuda:N", or the UUID of a device'),
+        (
+            ['run.device="gpu"'],
+            "run.device = 'gpu'",
+            'expected "auto", "cpu", "cuda:N", the UUID of a device, or several',
+        ),
+        (['run.device="cuda:0,cuda:0"'], "run.device = 'cuda:0,cuda:0'", "several devices with commas"),
+        (['run.device="cuda:0,cpu"'], "run.device = 'cuda:0,cpu'", "several devices with commas"),
         (['run.device="cuda"'], "run.device = 'cuda'", "cuda:N"),
         (['run.device="cuda:-1"'], "run.device = 'cuda:-1'", "cuda:N"),
         (['run.device=""'], "run.device = ''", "cuda:N"),
@@ -114,6 +126,20 @@ def test_a_device_is_the_runs_unless_a_trial_has_its_own(tmp_path: Path, device:
     assert {t.wishes for t in make_plan(config.load(path, [f"run.device={device}"]))} == {(device,)}
     own = config.load(path, ["run.device=cuda:7", f"trial.0.device={device}"])
     assert {t.wishes for t in make_plan(own)} == {(device,)}
+
+
+def test_of_several_devices_a_trial_gets_as_many_as_it_asks_for(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    one = config.load(path, device="cuda:3,cuda:1")
+    assert {t.wishes for t in make_plan(one)} == {("cuda:3",)}
+    two = config.load(path, ["trial.0.devices=2"], device="cuda:3,cuda:1")
+    assert ("cuda:3", "cuda:1") in {t.wishes for t in make_plan(two)}
+
+
+@pytest.mark.parametrize(("device", "devices"), [("cuda:3", 2), ("cuda:3,cuda:1", 3)])
+def test_a_trial_that_asks_for_more_devices_than_are_named_is_told(tmp_path: Path, device: str, devices: int) -> None:
+    with pytest.raises(ConfigError, match=f"run.device = '{device}': expected the names of {devices} devices"):
+        config.load(write(tmp_path, GOOD), [f"trial.0.devices={devices}"], device=device)
 
 
 def test_a_device_of_the_command_line_replaces_those_of_all_trials(tmp_path: Path) -> None:
@@ -189,7 +215,7 @@ def test_duration_replaces_every_limit(tmp_path: Path) -> None:
 
 def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
     plan = make_plan(config.load(write(tmp_path, GOOD), ["trial.0.options.hidden=64", "trial.0.framework=torch"]))
-    assert [(t.spec.framework, t.spec.options) for t in plan] == [("torch", {"hidden": 64})]
+    assert [(t.spec.framework, t.spec.options["hidden"]) for t in plan] == [("torch", 64)]
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "=3", "trial.7.threads=1", "trial.0.workload.deep.er=1"])

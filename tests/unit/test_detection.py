@@ -144,6 +144,15 @@ def test_a_second_layer_too_short_to_show_any_leak_leaves_it_to_the_first() -> N
     assert conclude([finding("anonymous"), doubt]).verdict == "inconclusive"
 
 
+def test_memory_of_a_gpu_that_nothing_tells_of_long_enough_cannot_pass() -> None:
+    short = finding("gpu_process", "inconclusive", leak_probability=None, device="cuda:1", reason="25 s are too short")
+    told = conclude([finding("anonymous"), short, finding("gpu_process", device="cuda:0")])
+    assert told.verdict == "inconclusive"
+    assert told.reason == "gpu_process on cuda:1: 25 s are too short"
+    told = conclude([finding("anonymous"), short, finding("gpu_allocated", device="cuda:1")])
+    assert told.verdict == "pass", "another layer of that device speaks for it"
+
+
 def test_without_a_leak_the_main_layer_speaks() -> None:
     told = conclude([finding("fds", minimum_detectable_rate_per_hour=7.0), finding("anonymous")])
     assert told.minimum_detectable_rate_per_hour == 1e6

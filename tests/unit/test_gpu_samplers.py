@@ -226,3 +226,29 @@ def test_two_devices_of_one_process_are_read_one_by_one_and_summed() -> None:
         ("gpu_reserved_bytes", "cuda:0"): 300.0, ("gpu_reserved_bytes", "cuda:1"): 400.0,
         ("gpu_reserved_bytes", ""): 700.0, ("gpu_fragmentation_bytes", "cuda:0"): 100.0, ("pinned_bytes", ""): 7.0,
     }  # fmt: skip
+
+
+def test_what_the_framework_of_a_rank_tells_is_of_its_device() -> None:
+    there: dict[str, Snapshot] = {}
+    ranks = [MemberFeed(f"rank {i} of 2", ROOT, [f"GPU-{i}"]) for i in range(2)]
+    feed = Feed(0, ranks, None, 0.0, lambda uuid: (there.get(uuid), ""))
+    rounds = TrialRounds(rounds_of(SystemClock(), RECORDED))
+
+    def told(now: float) -> dict[tuple[str, str, str], float]:
+        for index, rank in enumerate(ranks):
+            beat = {"gpu_allocated_bytes": 200.0 + index, "gpu_reserved_bytes": 300.0}
+            rank.beat({**beat, "pinned_bytes": 7.0}, now)
+        samples = rounds.take(feed.target(now), now, RoundResult((), (), {})).samples
+        names = ("gpu_allocated_bytes", "gpu_fragmentation_bytes", "pinned_bytes")
+        return {(s.metric.name, s.member, s.device): s.value for s in samples if s.metric.name in names}
+
+    host = {("pinned_bytes", f"rank {i} of 2", ""): 7.0 for i in range(2)} | {("pinned_bytes", "", ""): 14.0}
+    assert told(1.0) == host, "before the driver has told of the devices, nobody knows their names"
+    there |= {f"GPU-{i}": Snapshot(Reading(f"GPU-{i}", 1.0), 1, "process", f"cuda:{i}") for i in range(2)}
+    assert told(2.0) == host | {
+        ("gpu_allocated_bytes", "rank 0 of 2", "cuda:0"): 200.0,
+        ("gpu_allocated_bytes", "rank 1 of 2", "cuda:1"): 201.0,
+        ("gpu_allocated_bytes", "", ""): 401.0,
+        ("gpu_fragmentation_bytes", "rank 0 of 2", "cuda:0"): 100.0,
+        ("gpu_fragmentation_bytes", "rank 1 of 2", "cuda:1"): 99.0,
+    }  # fmt: skip

@@ -13,7 +13,8 @@ import pytest
 from soak.engine.ledger import Ledger
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
-from soak.plan.plan import Trial
+from soak.plan.member import Member
+from soak.plan.plan import COMMAND, Trial
 from soak.record.store import FILE, Store
 from workloads.protocol.order import TrialSpec
 
@@ -43,6 +44,18 @@ class FullDisk:
         raise RecordError("record.sqlite: the disk is full")
 
     put_trial = add_event = put_judgement = put_meta = _fail
+
+
+def test_the_arm_of_a_trial_of_members_names_what_each_is_written_in(tmp_path: Path) -> None:
+    members = (
+        Member("server", spec=TrialSpec("recurrent", "torch"), env={"OMP_NUM_THREADS": "2"}),
+        Member("client", spec=TrialSpec("http_client", "none"), env={"OMP_NUM_THREADS": "1", "TOKEN": "secret"}),
+    )
+    with Store.create(tmp_path / FILE) as store:
+        ledger = Ledger(store, Noon(), tmp_path, print)
+        ledger.trial(Trial(0, "t", TrialSpec("t", "none", COMMAND), members), {"environment": {"torch": "2.9.1"}})
+        ((body, _),) = store.trials()
+    assert body["arm"] == ("none eager, server: torch eager, torch 2.9.1, OMP_NUM_THREADS=2, client: OMP_NUM_THREADS=1")
 
 
 def test_facts_of_a_trial_add_up(tmp_path: Path) -> None:

@@ -3,22 +3,69 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
 import pytest
 
 from soak.commands import list as listing
+from tests.planting import Planted
 from workloads import frameworks
 
+KINDS = ["clients", "executions", "frameworks", "servers", "sources", "workloads"]
+HEADINGS = {
+    "clients": "name about installed", "executions": "name about framework requires installed",
+    "frameworks": "name about installed install", "servers": "name about installed",
+    "sources": "name about item installed", "workloads": "name about frameworks",
+}  # fmt: skip
 
-@pytest.mark.parametrize("kind", ["workloads", "clients"])
-def test_a_table_of_workloads_fits_a_narrow_terminal(
+
+def listed(kind: str, as_json: bool) -> int:
+    return listing.run(argparse.Namespace(kind=kind, json=as_json))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_fits_a_narrow_terminal(
     kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    assert listing.run(argparse.Namespace(kind=kind, json=False)) == 0
+    assert listed(kind, as_json=False) == 0
     _, headings, *rows = capsys.readouterr().out.splitlines()
-    assert headings.split() == ["name", "about", "frameworks"]
-    about = headings.index("frameworks") - headings.index("about")
-    assert about >= 30, "a sentence takes a few lines, not one a word"
-    named = {word.strip(",") for row in rows for word in row[headings.index("frameworks") :].split()}
-    assert named <= set(frameworks.names()), "no word is broken"
+    assert headings.split() == HEADINGS[kind].split()
+    after = headings.split()[2]
+    assert headings.index(after) - headings.index("about") >= 30, "a sentence takes a few lines, not one a word"
+    if kind == "workloads":
+        named = {word.strip(",") for row in rows for word in row[headings.index("frameworks") :].split()}
+        assert named <= set(frameworks.names()), "no word is broken"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_json_each_tells_what_it_requires_and_its_options(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert listed(kind, as_json=True) == 0
+    rows = json.loads(capsys.readouterr().out)[kind]
+    assert rows
+    for row in rows:
+        assert 5 < len(row["about"]) < 120
+        assert len(row["requires"]) == len(row["install"])
+        assert isinstance(row["installed"], bool)
+        assert ("options" in row) is (kind not in ("executions", "frameworks"))
+    if kind == "clients":
+        (http,) = (row for row in rows if row["name"] == "http_client")
+        assert (http["requires"], http["install"]) == (["aiohttp"], ["soak[clients]"])
+        assert (http["options"]["concurrency"], http["options"]["verify_tls"]) == (8, True)
+    if kind == "sources":
+        assert {row["name"]: row["requires"] for row in rows}["file"] == ["av"]
+
+
+def test_one_of_somebody_elses_that_is_broken_says_so_and_hides_no_other(tmp_path: Path) -> None:
+    planted = Planted(tmp_path)
+    groups = ("clients", "executions", "frameworks", "servers", "sources", "workloads")
+    planted.install("broken", {f"soak.{group}": {"lame": "lame"} for group in groups}, {"lame": '"""Nothing."""\n'})
+    ran = planted.run("-m", "soak", "list", "--json")
+    assert ran.returncode == 0, ran.stderr
+    for group, rows in json.loads(ran.stdout).items():
+        if group in groups:
+            (lame,) = (row for row in rows if row["name"] == "lame")
+            assert "lacks" in lame["about"]
+            assert len(rows) > 1
+    assert planted.run("-m", "soak", "list").returncode == 0

@@ -108,6 +108,14 @@ def test_ranks_of_tensorflow_are_told_of_every_worker(tmp_path: Path) -> None:
         assert told["task"] == {"type": "worker", "index": rank}
 
 
+def test_ranks_of_a_command_see_all_devices_as_with_torchrun(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, f'{RUN}[[trial]]\ncommand = ["true"]\nranks = 2\n')
+    placed = trial.placed(GPUS[:2], seen, {"rank 0 of 2": 4711})
+    assert [member.env["SEES"] for member in placed.members] == ["cuda:0,cuda:1"] * 2
+    assert [member.env["LOCAL_RANK"] for member in placed.members] == ["0", "1"]
+    assert (placed.devices, placed.place) == (GPUS[:2], "cuda:0,cuda:1")
+
+
 @pytest.mark.parametrize(
     ("keys", "wishes"),
     [
@@ -213,7 +221,7 @@ def test_a_server_is_started_by_its_command_and_a_client_of_it_is_not_judged(tmp
     assert client.spec is not None
     assert not client.judged
     assert client.needs == 0
-    assert client.spec.options == {"url": "http://127.0.0.1:4711/"}
+    assert client.spec.options["url"] == "http://127.0.0.1:4711/"
     assert client.spec.stream.source == "requests"
     assert client.spec.stream.options["sizes"] == [9]
 

@@ -55,7 +55,11 @@ def test_a_toml_time_is_as_good_as_a_text(tmp_path: Path) -> None:
         (schedule('cron = "0 25 * * *"'), "schedule[0].cron = '0 25 * * *'"),
         (schedule('cron = "nightly"'), "five fields of cron"),
         (schedule('at = "tomorrow"'), "expected a time such as 2027"),
-        (schedule('every = "1 h"\ndevice = "gpu"'), 'schedule[0].device = \'gpu\': expected "cpu" or "cuda:N"'),
+        (
+            schedule('every = "1 h"\ndevice = "gpu"'),
+            'schedule[0].device = \'gpu\': expected "cpu", "cuda:N", or several',
+        ),
+        (schedule('every = "1 h"\ndevice = "cuda:1,cuda:1"'), "schedule[0].device = 'cuda:1,cuda:1': expected"),
         (schedule('every = "1 h"\ncolour = "red"'), "schedule[0].colour = 'red': unknown key"),
         (schedule('every = "1 h"').replace('"s"', '"Big One"'), "expected at most 63 of a-z, 0-9, - and _"),
         (schedule('every = "1 h"') * 2, "another schedule has this name"),

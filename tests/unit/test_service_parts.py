@@ -87,10 +87,11 @@ def test_who_computes_on_a_device_is_no_child_of_ours_and_no_display(tmp_path: P
         (tmp_path / str(pid) / "stat").write_text(f"{pid} (x) S {parent} {' '.join(['0'] * 48)}\n")
     holders = (Holder(50, 1.0), Holder(60, 1.0), Holder(70, 1.0, draws=True), Holder(3_000_000, None))
     gpus = {"cuda:1": Reading("GPU-b", 1.0, holders=holders), "cuda:2": Reading("GPU-c", 1.0)}
-    assert computing(gpus, "cuda:1", running=False, proc=tmp_path) == [60, 3_000_000]
-    assert computing(gpus, "cuda:1", running=True, proc=tmp_path) == [60], "3000000 may be ours, by another name"
-    assert computing(gpus, "cuda:2", running=False, proc=tmp_path) == []
-    assert computing(gpus, "cuda:0", running=False, proc=tmp_path) == []
+    assert computing(gpus, ["cuda:1"], running=False, proc=tmp_path) == [60, 3_000_000]
+    assert computing(gpus, ["cuda:1"], running=True, proc=tmp_path) == [60], "3000000 may be ours, by another name"
+    assert computing(gpus, ["cuda:2"], running=False, proc=tmp_path) == []
+    assert computing(gpus, ["cuda:0"], running=False, proc=tmp_path) == []
+    assert computing(gpus, ["cuda:0", "cuda:1", "cuda:1"], running=False, proc=tmp_path) == [60, 3_000_000]
 
 
 def test_own_processes_are_told_by_their_parents(tmp_path: Path) -> None:

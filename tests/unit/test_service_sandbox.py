@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,8 +27,8 @@ def order_of(environ: dict[str, str]) -> Order:
 
 
 def test_an_order_comes_back_equal() -> None:
-    order = Order(("/tmp", "/a b/ü\n"), ("/etc/key",))
-    assert sandbox.from_text(sandbox.to_text(order)) == order
+    for order in (Order(("/tmp", "/a b/ü\n"), ("/etc/key",)), Order((), (), sockets=True)):
+        assert sandbox.from_text(sandbox.to_text(order)) == order
 
 
 def test_everything_but_the_hidden_is_readable() -> None:
@@ -176,3 +177,32 @@ def test_a_process_is_held(tmp_path: Path, abi: int) -> None:
         seen.pop("signal the parent")
     assert seen == {name: "done" if name in allowed else "refused" for name in seen}
     assert (run / "record.sqlite").read_text() == "x"
+
+
+SEND = """
+import socket, sys
+sys.path.insert(0, {room!r})
+from workloads.worker import sandbox
+sandbox.enter()
+try:
+    socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"memory of a GPU", {name!r})
+    print("done")
+except OSError:
+    print("refused")
+"""
+
+
+@pytest.mark.parametrize(("has_others", "said"), [(True, "done"), (False, "refused")])
+def test_only_members_beside_others_reach_abstract_sockets(
+    tmp_path: Path, abi: int, has_others: bool, said: str
+) -> None:
+    """NCCL hands memory of a GPU from rank to rank through them."""
+    if abi < 6:
+        pytest.skip(f"Landlock {abi} knows nothing of abstract sockets")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind("")
+        member = replace(WORKER, has_others=has_others)
+        environ = confinement.environ(member, tmp_path / "run/trials/a", LOGS, os.environ)
+        code = SEND.format(room=str(Path(boot.__file__).parent.parent), name=other.getsockname())
+        done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said

@@ -45,6 +45,9 @@ class FakeProcess:
     def stacks(self) -> str:
         return ""
 
+    def unstarted(self) -> str:
+        return ""
+
     def dropped(self) -> tuple[()]:
         return ()
 
@@ -167,7 +170,8 @@ def test_a_program_that_is_not_ready_in_time_is_hung_and_no_stacks_are_asked_for
     assert [did for did in played.process.did if did != "trim_logs"] == ["terminate", "kill"]
     played.poll(421.0, code=-9)
     assert played.run.end is not None
-    assert (played.run.end.reason, played.run.end.message) == ("hung", "it was not ready within 301 s")
+    said = "http://127.0.0.1:1/ did not answer with a status from 200 to 399"
+    assert (played.run.end.reason, played.run.end.message) == ("hung", f"it was not ready within 301 s: {said}")
 
 
 @pytest.mark.parametrize(("stop", "reason"), [("duration", "finished"), ("memory_limit", "oom"), ("interrupted",) * 2])

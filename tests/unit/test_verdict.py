@@ -36,6 +36,13 @@ def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | No
     assert judged.reason
 
 
+def test_what_could_not_be_started_is_told_in_the_words_of_who_tried() -> None:
+    said = "server: the command could not be started: ./serve: Permission denied"
+    assert judge_trial("broken", said, None).reason == said
+    assert judge_trial("broken", "", None).reason == "it could not be started"
+    assert judge_trial("finished", "", None).reason == "it ended before a sample was taken"
+
+
 def test_what_was_not_sampled_cannot_pass() -> None:
     unseen = "process 7 left its trial"
     assert judge_trial("finished", "", FLAT, unseen=unseen).verdict == "inconclusive"

@@ -43,15 +43,22 @@ def test_a_tail_reads_no_more_than_it_shows(log: WorkerLog, tmp_path: Path) -> N
         file.truncate(8 << 30)  # sparse: reading it whole would not fit
         file.seek(0, os.SEEK_END)
         file.write("\nthe end: grün\n".encode())
-    assert log.tail(14) == "the end: grün"
+    assert log.tail(14) == "… the end: grün"
 
 
 def test_a_tail_begins_with_a_whole_word(log: WorkerLog) -> None:
     os.write(log.fd, b"the token is abcdefgh and more")
-    assert log.tail(13) == "and more"
-    assert log.tail(8) == "and more"
+    assert log.tail(13) == "… and more"
+    assert log.tail(8) == "… and more"
     assert log.tail(100) == "the token is abcdefgh and more"
     assert log.tail(3) == ""
+
+
+def test_a_tail_of_a_file_that_began_anew_is_one_that_was_cut(log: WorkerLog) -> None:
+    os.write(log.fd, b"x" * 2000 + b"tok")
+    log.trim()
+    os.write(log.fd, b"en and more")
+    assert log.tail(100) == "… and more"
 
 
 def test_a_link_in_its_place_leads_nobody_astray(log: WorkerLog, tmp_path: Path) -> None:

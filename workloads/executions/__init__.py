@@ -21,7 +21,7 @@ import difflib
 import sys
 from typing import Any
 
-from workloads.modules import ModuleError, Modules, missing_of
+from workloads.modules import ModuleError, Modules
 
 DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
@@ -98,18 +98,16 @@ def taken_by(workload: Any, framework: str) -> tuple[str, ...]:
 
 def describe(name: str) -> dict[str, Any]:
     """Name, frameworks, modes, what it requires, and whether that is here, for people; or what is wrong with it."""
-    try:
-        module = load(name)
-    except ModuleError as error:
-        return {"name": name, "about": str(error), "framework": "", "modes": [], "requires": [], "installed": False}
+    told = _EXECUTIONS.describe(name, _told)
+    return {**told, "framework": told.get("framework", "")}
+
+
+def _told(module: Any) -> dict[str, Any]:
     return {
         "name": module.NAME,
-        "about": (module.__doc__ or "").strip().partition("\n")[0],
         "framework": module.AUTHORED_IN,
         "executed_by": module.EXECUTED_BY,
         "modes": list(module.MODES),
         "devices": list(devices_of(module)),
         "ranks": module.TOPOLOGY.ranks,
-        "requires": list(module.REQUIRES),
-        "installed": not missing_of(module.REQUIRES),
     }

@@ -1,6 +1,7 @@
 """Planted fault: one of several ranks never frees what it allocates.
 
-After each step all of them sum up a tensor, so that one that is gone or stuck holds up the others.
+After each step all of them sum up a tensor, so that one that is gone or stuck holds up the others. On GPUs they sum by
+NCCL, and what leaks is memory of the rank's GPU.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from workloads.planted import Planted
+from workloads.planted import Hoard, Kept, Planted
 from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("torch",)
 MODES = ("train", "infer")
-DEVICES = ("cpu",)
 LOOPBACK = "lo"
 
 
@@ -26,7 +26,7 @@ class Options:
     rank: int = 1
     """The one that leaks; -1 for none."""
     mib_per_second: float = 1.0
-    """Leaked; Python and the framework know nothing of it."""
+    """Leaked: live tensors on a GPU; on the processor memory that Python and the framework know nothing of."""
     timeout: float = 600.0
     """Seconds that a rank waits for the others in a sum."""
 
@@ -37,18 +37,22 @@ class _Planted(Planted):
         from torch import distributed
 
         super().__init__(setup, options)
-        # The ranks are of this machine: nobody need know its name.
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
-        distributed.init_process_group("gloo", timeout=timedelta(seconds=options.timeout))
+        gpu = setup.device == "cuda"
+        for library in ("GLOO", "NCCL"):
+            # The ranks are of this machine: nobody need know its name.
+            os.environ.setdefault(f"{library}_SOCKET_IFNAME", LOOPBACK)
+        distributed.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(seconds=options.timeout))
         self._distributed = distributed
         self._leaks = distributed.get_rank() == options.rank
-        self._sum: Any = torch.zeros(1024)
+        self._kept: Kept | Hoard = Kept(setup.framework, setup.device) if gpu else self._hoard
+        self._sum: Any = torch.zeros(1024, device=setup.device)
 
     def after_step(self, value: float, step: int, seconds: float) -> float:
         self._sum.fill_(float(step))
         self._distributed.all_reduce(self._sum)
+        self._sum[0].item()  # a GPU sums when it comes to it: a step ends when all have summed
         if self._leaks:
-            self._hoard.grow_to(self._options.mib_per_second * 2**20 * seconds)
+            self._kept.grow_to(self._options.mib_per_second * 2**20 * seconds)
         return value
 
 

@@ -6,6 +6,10 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `REQUIRES: Mapping[str, str]`: modules that must be importable for its workloads, its own first, and what to install
   for each;
 - `TOLD: tuple[str, ...]`: beginnings of its environment variables that change what memory means;
+- `VARIABLES: Mapping[str, str]`: variables of the environment that trials inherit, and what each does to memory;
+- `VERSIONS: tuple[str, ...]`: what of its `environment` makes another arm of a comparison, its own version first;
+- `CACHES: tuple[str, ...]`: variables that name a folder in which it keeps what it made;
+- `CACHES_AT_HOME: tuple[str, ...]`: folders of a home in which it keeps that where no variable is set;
 - `GPU_QUESTION`: a program that prints, as one JSON object, `version`, `built` (the CUDA it was built for, empty for
   none) and `devices` (how many GPUs it sees); run in the interpreter of a trial, in a process of its own. Empty where
   there is nothing to ask;
@@ -17,7 +21,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `device_memory(module) -> Mapping[str, float]`: what its allocators hold, by metric name, asked of the imported module
   of that name; of each device, by `of_devices`, where it sees several; never makes a context of a device, and leaves
   out what this version does not tell;
-- `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one.
+- `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one; `cuda:N` is the Nth
+  that the process sees.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
 """
@@ -29,15 +34,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workloads.modules import ModuleError, Modules, missing_of
+from workloads.modules import Modules
 
 DEFAULTS = ("torch", "tensorflow")
 """What a trial runs in that names no framework: each of these, as a pair."""
 NONE = "none"
 """What runs without one."""
 _PARTS = (
-    "TITLE", "REQUIRES", "TOLD", "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require",
-    "environment", "is_out_of_memory", "device_memory", "ones",
+    "TITLE", "REQUIRES", "TOLD", "VARIABLES", "VERSIONS", "CACHES", "CACHES_AT_HOME", "GPU_QUESTION", "CUDA_BUILD",
+    "BLIND", "prepare", "require", "environment", "is_out_of_memory", "device_memory", "ones",
 )  # fmt: skip
 _FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
 
@@ -58,17 +63,7 @@ def load(name: str) -> Any:
 
 def describe(name: str) -> dict[str, Any]:
     """Name, what it is, and whether it is here, for people; or what is wrong with it."""
-    try:
-        module = load(name)
-    except ModuleError as error:
-        return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
-    return {
-        "name": name,
-        "about": module.TITLE,
-        "requires": list(module.REQUIRES),
-        "installed": not missing_of(module.REQUIRES),
-        "install": list(module.REQUIRES.values()),
-    }
+    return _FRAMEWORKS.describe(name, lambda module: {"about": module.TITLE})
 
 
 def with_gpus() -> tuple[str, ...]:
@@ -80,6 +75,27 @@ def with_gpus() -> tuple[str, ...]:
 def told() -> tuple[str, ...]:
     """Beginnings of the environment variables by which any of them changes what memory means."""
     return tuple(prefix for name in _usable() for prefix in load(name).TOLD)
+
+
+def variables() -> dict[str, str]:
+    """Variables of the environment that change what the memory of any of them means, and how."""
+    return {name: meaning for each in _usable() for name, meaning in load(each).VARIABLES.items()}
+
+
+def versions() -> tuple[str, ...]:
+    """What of any of their environments makes another arm of a comparison."""
+    return tuple(dict.fromkeys(version for name in _usable() for version in load(name).VERSIONS))
+
+
+def caches() -> tuple[str, ...]:
+    """Variables that name a folder in which any of them keeps what it made."""
+    return tuple(dict.fromkeys(variable for name in _usable() for variable in load(name).CACHES))
+
+
+def caches_at_home(of: str = NONE) -> tuple[str, ...]:
+    """Folders of a home in which that one keeps what it made; of none, any of them, as the program may bring one."""
+    wanted = _usable() if of == NONE else (of,)
+    return tuple(dict.fromkeys(folder for name in wanted for folder in load(name).CACHES_AT_HOME))
 
 
 def imported() -> tuple[str, ...]:

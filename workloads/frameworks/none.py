@@ -12,6 +12,10 @@ from workloads import frameworks
 TITLE = "Python alone, or whatever the workload itself imports"
 REQUIRES: Mapping[str, str] = {}
 TOLD: tuple[str, ...] = ()
+VARIABLES: Mapping[str, str] = {}
+VERSIONS: tuple[str, ...] = ()
+CACHES: tuple[str, ...] = ()
+CACHES_AT_HOME: tuple[str, ...] = ()
 GPU_QUESTION = ""
 CUDA_BUILD = ""
 BLIND = ""

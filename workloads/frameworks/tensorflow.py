@@ -25,6 +25,13 @@ print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.c
 """
 CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`"
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
+VARIABLES = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
+    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters tell",
+}
+VERSIONS = ("tensorflow", "cuda", "cudnn")
+CACHES = ("KERAS_HOME",)
+CACHES_AT_HOME = (".keras",)
 
 _MEMORY = {"gpu_allocated_bytes": "current", "gpu_peak_bytes": "peak"}
 
@@ -84,7 +91,7 @@ def place(device: str) -> Any:
         return contextlib.nullcontext()
     import tensorflow as tf
 
-    return tf.device("/GPU:0")
+    return tf.device(f"/GPU:{device.partition(':')[2] or 0}")
 
 
 def environment() -> Mapping[str, str]:

@@ -12,6 +12,15 @@ from workloads.errors import DeviceError
 TITLE = "PyTorch"
 REQUIRES = {"torch": "soak[torch]"}
 TOLD = ("PYTORCH_",)
+_CACHING = "changes what PyTorch reserves and when it gives it back"
+VARIABLES = {
+    "PYTORCH_CUDA_ALLOC_CONF": _CACHING,
+    "PYTORCH_ALLOC_CONF": _CACHING,
+    "PYTORCH_NO_CUDA_MEMORY_CACHING": "switches off PyTorch's caching of device memory: slow; reserved is allocated",
+}
+VERSIONS = ("torch", "cuda", "cudnn")
+CACHES = ("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME")
+CACHES_AT_HOME = (".triton",)
 GPU_QUESTION = """
 import json, torch
 seen = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -67,7 +67,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         source = sources.open_source(spec.stream, spec.seed)
         workload: Workload = module.build(setup_of(spec), options)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a workload is contained here)
-        return _ended("broken", error)
+        return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
     drive = Drive(spec, source, workload, pipe, stop)
@@ -77,7 +77,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         raise
     except StreamError as error:
         # A file that is no video says nothing of the workload.
-        return _ended("failed" if drive.stepped else "broken", error)
+        return _ended("failed", error) if drive.stepped else _unbuilt(error)
     except SystemExit as error:
         return _ended("failed", error) if error.code else wire.Done("finished", "the workload asked to exit")
     except Exception as error:  # noqa: BLE001  (a workload is contained here)
@@ -121,7 +121,13 @@ def require(module: Any, spec: TrialSpec, runtime: Any) -> None:
         runtime.require(spec.device)
 
 
-def _ended(reason: str, error: BaseException) -> wire.Done:
+def _unbuilt(error: BaseException) -> wire.Done:
+    """What could not be had, before the first step."""
+    what = "the source could not be read" if isinstance(error, StreamError) else "the workload could not be built"
+    return _ended("broken", error, f"{what}: ")
+
+
+def _ended(reason: str, error: BaseException, what: str = "") -> wire.Done:
     """In the words of the exception, which may be of any length, or fail to say anything."""
     name = type(error).__name__
     try:
@@ -130,7 +136,9 @@ def _ended(reason: str, error: BaseException) -> wire.Done:
         message, trace = f"{name} that cannot be printed: {type(another).__name__}", ""
     if (more := len(trace) - 2 * KEPT) > 0:
         trace = f"{trace[:KEPT]}\n… ({more:,} more characters)\n{trace[-KEPT:]}"
-    return wire.Done(reason, message.strip().partition("\n")[0][:KEPT], trace)
+    message = what + message
+    line = message.strip().partition("\n")[0]
+    return wire.Done(reason, f"{line[:KEPT]}…" if len(line) > KEPT else line, trace)
 
 
 def environment() -> dict[str, str]:

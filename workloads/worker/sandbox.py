@@ -5,7 +5,8 @@ or reading a key of the service, is the kernel. Writing is allowed beneath the p
 caches, devices) and nowhere else. Reading is allowed everywhere but beneath what is hidden: Landlock knows no
 exceptions, so everything beside each hidden path, up to the root, is allowed one by one; what is made later directly
 in one of those folders cannot be read by this trial. Names can be listed everywhere. From ABI 6 on it can send no
-signal, and reach no abstract socket, outside its own process tree; it never can trace a process there.
+signal, and reach no abstract socket, outside its own process tree; it never can trace a process there. Trials of
+several members may reach abstract sockets: NCCL hands memory of a GPU from rank to rank through them.
 
 Standard library only, and free of every other module of ours: it runs first. Reference: landlock(7).
 """
@@ -18,7 +19,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 VARIABLE = "SOAK_SANDBOX"
@@ -28,8 +29,8 @@ _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION, _PATH_BENEATH, _NO_NEW_PRIVS = 1, 1, 38
 _WRITE_FILE, _READ_FILE, _TRUNCATE, _REFER = 1 << 1, 1 << 2, 1 << 14, 1 << 13
 _REMOVE, _MAKE, _MAKE_DEVICE = 0b11 << 4, 0b1_0111_1 << 7, 1 << 6 | 1 << 11
-_SCOPED = 0b11
-"""Abstract sockets and signals."""
+_SOCKETS, _SIGNALS = 0b01, 0b10
+"""What is scoped."""
 
 
 class SandboxError(Exception):
@@ -44,6 +45,8 @@ class Order:
     """Files and folders that it may write, with all that is beneath; what is not there is left out."""
     hidden: tuple[str, ...] = ()
     """Files and folders that it may not read, but for what lies beneath a writable one."""
+    sockets: bool = False
+    """Whether it may reach abstract sockets of others."""
 
 
 _said = "off"
@@ -62,7 +65,7 @@ def to_text(order: Order) -> str:
 def from_text(text: str) -> Order:
     """Read an order back; what `to_text` wrote comes back equal."""
     body = json.loads(text)
-    return Order(tuple(body["writable"]), tuple(body["hidden"]))
+    return Order(tuple(body["writable"]), tuple(body["hidden"]), body["sockets"])
 
 
 def enter(environ: Callable[[str, None], str | None] = os.environ.pop) -> None:
@@ -75,7 +78,7 @@ def enter(environ: Callable[[str, None], str | None] = os.environ.pop) -> None:
         order = from_text(text)
         # Its own threads are named through procfs. The link /proc/self would lead elsewhere for each child.
         own = f"/proc/{os.getpid()}"
-        _said = f"landlock {apply(Order((*order.writable, own), order.hidden))}"
+        _said = f"landlock {apply(replace(order, writable=(*order.writable, own)))}"
     except SandboxError as error:
         _said = f"none: {error}"
 
@@ -99,7 +102,8 @@ def apply(order: Order) -> int:
         SandboxError: this kernel cannot; nothing was changed.
     """
     version = abi()
-    handled, writing, scoped = _rights(version, bool(order.hidden))
+    handled, writing = _rights(version, bool(order.hidden))
+    scoped = _SIGNALS | (0 if order.sockets else _SOCKETS)
     attributes = struct.pack("=QQQ", handled, 0, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]
     try:
         ruleset = _call(_CREATE, attributes, len(attributes), 0)
@@ -120,11 +124,11 @@ def apply(order: Order) -> int:
     return version
 
 
-def _rights(version: int, hides: bool) -> tuple[int, int, int]:
-    """What is forbidden unless allowed; what writing is; and what is scoped."""
+def _rights(version: int, hides: bool) -> tuple[int, int]:
+    """What is forbidden unless allowed, and what writing is."""
     writing = _WRITE_FILE | _REMOVE | _MAKE
     writing |= (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    return writing | _MAKE_DEVICE | (_READ_FILE if hides else 0), writing, _SCOPED if version >= 6 else 0
+    return writing | _MAKE_DEVICE | (_READ_FILE if hides else 0), writing
 
 
 def readable(hidden: Iterable[str], listing: Callable[[Path], Iterable[Path]] | None = None) -> Iterator[str]:
