@@ -18,7 +18,7 @@ import numpy as np
 from monitors.detection.condense import condensed
 from monitors.detection.judge import JudgeSettings
 from monitors.detection.series import Floats, Series
-from monitors.detection.simulation import BENIGN, LEAKS, NOISES, Trace, bytes_of, draw
+from monitors.detection.simulation import BENIGN, LEAKS, NOISES, SimulatedTrace, bytes_of, draw
 
 LENGTHS = {"1 min": (48, 1.25), "5 min": (300, 1.0), "1 h": (1800, 2.0), "8 h": (5760, 5.0), "72 h": (17280, 15.0)}
 """Samples, and seconds between two."""
@@ -66,7 +66,7 @@ def cases(series: int, first_seed: int = 0) -> Iterator[Case]:
                 yield Case(family, str(generator.choice(noises)), length, growth, first_seed + seed)
 
 
-def series_of(case: Case) -> tuple[Trace, Series]:
+def series_of(case: Case) -> tuple[SimulatedTrace, Series]:
     """The trace, and the series of memory that is judged."""
     trace = draw(case.family, case.noise, case.t, case.growth, case.seed)
     return trace, condensed([bytes_of(trace, DEVIATION)])[0]

@@ -1,9 +1,10 @@
 """The record of 72 h at 1 Hz with every host series: its size, what a round costs to write, how long a report takes.
 
     python -m benchmarks.record [--hours 72] [--trials 1] [--parallel 2] [--keep FOLDER]
-    python -m benchmarks.record --report FOLDER
+    python -m benchmarks.record --report FOLDER [--twice]
 
-With --report, the report of a record that was kept is timed alone, as the one of a run whose trials were judged.
+With --report, the report of a record that was kept is timed alone, as the one of a run whose trials were judged; with
+--twice, it reads the rounds again for what it draws.
 
 Samples are synthetic (a walk, a leak, counters, noise), written through the same store, each round in its own
 transaction as in a real run, and reported by the same command.
@@ -12,6 +13,7 @@ transaction as in a real run, and reported by the same command.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -38,10 +40,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--parallel", type=int, default=2, help="trials that were sampled side by side")
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="time the report of this one")
+    parser.add_argument("--twice", action="store_true", help="by a report that reads each round twice")
     options = parser.parse_args()
     if options.report:
-        seconds, peak = report(options.report)
-        print(f"| `soak report` of {options.report.name} | {seconds:.1f} s, {peak / 1024:.0f} MiB |")
+        print(f"| `soak report` of {options.report.name} | {report(options.report, options.twice)} |")
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
@@ -49,11 +51,13 @@ def main() -> None:
         rounds = int(options.hours * 3600)
         width, cpu = write(folder, rounds, options.trials, options.parallel)
         size = sum(f.stat().st_size for f in folder.iterdir())
-        seconds, peak = report(folder)
+        reported = report(folder)
+        if options.keep:
+            judge(folder, options.trials)
     print(f"| record, synthetic ({options.trials} trials, {rounds} rounds of {width} series) | |\n| --- | --- |")
     print(f"| size of the record | {size / 1e6:.0f} MB |")
     print(f"| CPU to write a round | {1e6 * cpu / rounds / options.trials:.0f} µs |")
-    print(f"| `soak report` (judgement, html, json) | {seconds:.1f} s, {peak / 1024:.0f} MiB |")
+    print(f"| `soak report` (judgement, html, json) | {reported} |")
 
 
 def write(folder: Path, rounds: int, trials: int, parallel: int) -> tuple[int, float]:
@@ -112,12 +116,45 @@ def facts_of(index: int, rounds: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def report(folder: Path) -> tuple[float, float]:
-    """Seconds and peak KiB of the report command, which also judges the trial."""
+def judge(folder: Path, trials: int) -> None:
+    """Write the judgement of each trial into the record, as the run would have."""
+    bodies = []
+    for index in range(trials):
+        command = [sys.executable, "-P", "-m", "soak.judge.trial", str(folder), str(index)]
+        bodies.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+    with Store.reopen(folder / FILE) as store:
+        for index, body in enumerate(bodies):
+            store.put_judgement(index, body)
+
+
+AGAIN = """
+import sys
+from reports.once import ReadOnce
+from soak import cli
+from soak.commands import report
+
+class ReadAgain(ReadOnce):
+    def series(self, trial):
+        return self._record.series(trial)
+
+    def drawn(self, trial):
+        super().series(trial)
+        return self._drawn.pop(trial)
+
+report.ReadOnce = ReadAgain
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""The command line, with a report that keeps nothing of what it has read."""
+
+
+def report(folder: Path, twice: bool = False) -> str:
+    """What the report takes, which also judges what was not: CPU, time, most memory."""
     began = time.monotonic()
-    command = [sys.executable, "-P", "-m", "soak", "report", str(folder)]
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-    return time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    start = ["-c", AGAIN] if twice else ["-m", "soak"]
+    subprocess.run([sys.executable, "-P", *start, "report", str(folder)], check=False, stdout=subprocess.DEVNULL)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return f"{cpu:.1f} s of CPU, {time.monotonic() - began:.1f} s, {peak:.0f} MiB"
 
 
 if __name__ == "__main__":

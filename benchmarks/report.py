@@ -16,6 +16,7 @@ import numpy as np
 
 from monitors import catalog
 from monitors.detection.series import Series
+from monitors.judgement import Judgement
 from monitors.model import Event, Finding, Loss
 from reports import catalog as formats
 from reports import document
@@ -46,8 +47,8 @@ class Synthetic:
         """The one."""
         return [
             TrialInfo(
-                0, "synthetic", "recurrent", "torch", "infer", "eager", 0, "p", "ended", WALL, self._seconds,
-                "finished", verdict="pass", leak_probability=0.01,
+                0, "synthetic", "recurrent", "torch", "infer", "eager", 0, "b", "torch eager", "ended", started=WALL,
+                seconds=self._seconds, end_reason="finished", judgement=self._judgement(),
             )
         ]  # fmt: skip
 
@@ -55,9 +56,9 @@ class Synthetic:
         """One an hour."""
         return [Event(t, "gap", "synthetic", 0, WALL + t) for t in np.arange(0.0, self._seconds, 3600.0).tolist()]
 
-    def findings(self, trial: int) -> Sequence[Finding]:
-        """Of each judged series, so that every chart has a fit and a shaded part."""
-        return [
+    def _judgement(self) -> Judgement:
+        """With a finding of each judged series, so that every chart has a fit and a shaded part."""
+        findings = [
             Finding(
                 "trend", one.name, one.metric.layer, one.metric.unit, "pass", 0.01, False, 10.0, (-20.0, 40.0), 0.003,
                 90.0, "flat", "flat", len(one.t), 0, judged_from=self._seconds / 5,
@@ -65,6 +66,7 @@ class Synthetic:
             for one in self._series
             if one.metric.judged
         ]  # fmt: skip
+        return Judgement("pass", "synthetic", 0.01, findings=tuple(findings))
 
     def series(self, trial: int) -> Sequence[Series]:
         """All of them."""

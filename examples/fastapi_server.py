@@ -1,7 +1,9 @@
-"""A FastAPI server that tells soak of every request, with its latency. Needs `pip install fastapi uvicorn`.
+"""A FastAPI server that tells soak of every request, with its latency. Needs `pip install fastapi ".[clients]"`.
 
-soak exec --duration 2min -- python examples/fastapi_server.py --leak
-python examples/load.py http://127.0.0.1:8000/predict        # in another terminal, while it is soaked
+soak can send the requests too:
+
+    soak exec --duration 2min --load http://127.0.0.1:8000/predict -- python examples/fastapi_server.py
+    soak exec --duration 2min --load http://127.0.0.1:8000/predict -- python examples/fastapi_server.py --leak
 """
 
 from __future__ import annotations

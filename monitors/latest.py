@@ -15,13 +15,16 @@ class Latest:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[int, dict[tuple[str, str, str, str], Sample]] = {}
+        self._told: dict[int, tuple[Sample, ...]] = {}
+        """Values of a trial as they were asked for, until the next round."""
         self._health: dict[int, tuple[float, Mapping[str, Health]]] = {}
 
     def put(self, trial: int, samples: Iterable[Sample]) -> None:
         """Take over what a round found; series it did not find keep their last value."""
         with self._lock:
+            self._told.pop(trial, None)
             values = self._values.setdefault(trial, {})
-            values.update({(s.metric.name, s.member, s.device, s.label): s for s in samples})
+            values.update({sample.series: sample for sample in samples})
 
     def put_health(self, trial: int, now: float, health: Mapping[str, Health]) -> None:
         """Take over how the samplers of a round did, taken at `now`."""
@@ -34,9 +37,11 @@ class Latest:
             return self._health.get(trial, (None, {}))
 
     def samples(self, trial: int) -> tuple[Sample, ...]:
-        """The last value of every series of a trial."""
+        """The last value of every series of a trial; one and the same object from one round to the next."""
         with self._lock:
-            return tuple(self._values.get(trial, {}).values())
+            if trial in self._values and trial not in self._told:
+                self._told[trial] = tuple(self._values[trial].values())
+            return self._told.get(trial, ())
 
     def value(self, trial: int, metric: str, label: str = "") -> float | None:
         """The last value of a series of the whole trial; None where none is known."""
@@ -48,4 +53,5 @@ class Latest:
         """Drop a trial that has ended, so that its series disappear."""
         with self._lock:
             self._values.pop(trial, None)
+            self._told.pop(trial, None)
             self._health.pop(trial, None)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
-SamplerScope = Literal["node", "trial", "member", "device", "member_device"]
-"""What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, one of
-its devices as a whole, or what one process tree holds on one device. It is read once for each of those."""
+SamplerScope = Literal["node", "trial", "member", "beat", "device", "member_device"]
+"""What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, what
+that tells of itself, one of its devices as a whole, or what one process tree holds on one device. It is read once for
+each of those; beats are not where none ever came."""
 
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.
@@ -39,9 +40,8 @@ class MetricSpec:
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value of one metric, at the time of the round that took it."""
+class Sample(NamedTuple):
+    """One value of one metric, at the time of the round that took it. A tuple: hundreds are made in every round."""
 
     metric: MetricSpec
     value: float
@@ -51,6 +51,11 @@ class Sample:
     """The member of the trial that it is about; empty for the trial as a whole, and where it has a single member."""
     device: str = ""
     """The device that it is about, cuda:N; empty for what is on none, and where there is a single one."""
+
+    @property
+    def series(self) -> tuple[str, str, str, str]:
+        """What tells its series apart in a trial: metric, member, device and label."""
+        return self.metric.name, self.member, self.device, self.label
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ VALUE = MetricSpec("program_value", "value", "What the program counts or tells o
 MOST = 64
 """Names of one worker."""
 LEFT_OUT = "(left out)"
-_READERS = "worker_"
-"""The samplers that read beats are named so."""
 _TIMES = "step_latency_"
 """The rest of what a beat tells of latencies is for a histogram."""
 
@@ -36,5 +34,4 @@ class ProgramValues:
 
 @functools.cache
 def _known() -> frozenset[str]:
-    names = (name for name in catalog.names() if name.startswith(_READERS))
-    return frozenset(spec.name for name in names for spec in catalog.load(name).specs)
+    return frozenset(name for name, scope in catalog.scopes().items() if scope == "beat")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from monitors.model import Event, MetricSpec, NoDataError, Sample, Sampler, StalledError, Target
 
-Outcome = Literal["ok", "no_data", "failed", "stalled"]
+ReadOutcome = Literal["ok", "no_data", "failed", "stalled"]
 FAILURES = ("failed", "stalled")
 """Outcomes after which there is a gap that should not be there."""
 
@@ -20,11 +20,10 @@ SAMPLER_SECONDS = MetricSpec("sampler_seconds", "seconds", "Duration of a sample
 SAMPLER_FAILURES = MetricSpec("sampler_failures", "count", "Failed reads of all samplers so far", counter=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How one sampler does, as of its latest read."""
+class Health(NamedTuple):
+    """How one sampler does, as of its latest read; or as of the latest of each thing that it reads."""
 
-    outcome: Outcome
+    outcome: ReadOutcome
     seconds: float
     """Duration of that read."""
     reads: int
@@ -56,38 +55,30 @@ def together(results: Iterable[RoundResult]) -> RoundResult:
     """Several results as that of one round. A sampler that was read for several members does as well as the worst."""
     samples: list[Sample] = []
     events: list[Event] = []
-    health: dict[str, Health] = {}
+    health: dict[str, list[Health]] = {}
     for result in results:
         samples += result.samples
         events += result.events
         for name, one in result.health.items():
-            health[name] = _worse(health[name], one) if name in health else one
-    return RoundResult(samples, events, health)
+            health.setdefault(name, []).append(one)
+    return RoundResult(samples, events, {name: _worst(of) for name, of in health.items()})
 
 
-_WORST_FIRST: tuple[Outcome, ...] = ("stalled", "failed", "ok", "no_data")
+_WORST_FIRST: tuple[ReadOutcome, ...] = ("stalled", "failed", "ok", "no_data")
 
 
-def _worse(one: Health, other: Health) -> Health:
-    successes = [each.last_success for each in (one, other)]
+def _worst(of: Sequence[Health]) -> Health:
+    if len(of) == 1:
+        return of[0]
+    outcomes = {one.outcome for one in of}
+    successes = [one.last_success for one in of if one.last_success is not None]
     return Health(
-        min(one.outcome, other.outcome, key=_WORST_FIRST.index),
-        one.seconds + other.seconds,
-        one.reads + other.reads,
-        one.failures + other.failures,
-        min((at for at in successes if at is not None), default=None) if None not in successes else None,
+        next(outcome for outcome in _WORST_FIRST if outcome in outcomes),
+        sum(one.seconds for one in of),
+        sum(one.reads for one in of),
+        sum(one.failures for one in of),
+        min(successes) if len(successes) == len(of) else None,
     )
-
-
-@dataclass
-class _State:
-    due: float = -math.inf
-    streak: int = 0
-    reads: int = 0
-    failures: int = 0
-    last_success: float | None = None
-    absences: set[str] = field(default_factory=set)
-    health: Health | None = None
 
 
 class Round:
@@ -100,83 +91,90 @@ class Round:
             samplers: by name.
             clock: monotonic seconds; only times how long reads take.
         """
-        self._samplers = samplers
-        self._clock = clock
-        self._states = {name: _State() for name in samplers}
+        self._readings = [_Reading(name, sampler, clock) for name, sampler in samplers.items()]
         self._told: set[tuple[str, str, str]] = set()
 
     def take(self, target: Target, now: float) -> RoundResult:
         """Read every sampler that is due at `now` (monotonic seconds). Never raises what a sampler raises."""
         taken: dict[tuple[str, str, str], Sample] = {}
         events: list[Event] = []
-        for name, sampler in self._samplers.items():
-            if now >= self._states[name].due:
-                samples = self._read(name, sampler, target, now, events)
-                self._merge(name, samples, taken, now, events)
-        health = {name: state.health for name, state in self._states.items() if state.health is not None}
+        for reading in self._readings:
+            if now < reading.due:
+                continue
+            for sample in reading.read(target, now, events):
+                key = (sample.metric.name, sample.device, sample.label)
+                if taken.setdefault(key, sample) is not sample and key not in self._told:
+                    self._told.add(key)
+                    message = f"{sample.metric.name}{sample.label and f' ({sample.label})'} was sampled already"
+                    events.append(reading.event(now, "duplicate_metric", message))
+        health = {reading.name: reading.health for reading in self._readings if reading.health is not None}
         return RoundResult(tuple(taken.values()), tuple(events), health)
 
-    def _read(self, name: str, sampler: Sampler, target: Target, now: float, events: list[Event]) -> list[Sample]:
-        state = self._states[name]
+
+class _Reading:
+    """One sampler, contained: when it is due, and how it has done so far."""
+
+    def __init__(self, name: str, sampler: Sampler, clock: Callable[[], float]) -> None:
+        self.name, self._sampler, self._clock = name, sampler, clock
+        self.due = -math.inf
+        self.health: Health | None = None
+        """None before the first read."""
+        self._specs = {spec.name: spec for spec in sampler.specs}
+        self._reads = self._failures = self._streak = 0
+        self._last_success: float | None = None
+        self._absences: set[str] = set()
+
+    def read(self, target: Target, now: float, events: list[Event]) -> list[Sample]:
+        """What it says now. events: gets what happened to it."""
         samples: list[Sample] = []
-        outcome: Outcome = "ok"
+        outcome: ReadOutcome = "ok"
         began = self._clock()
         try:
-            for sample in sampler.sample(target):
-                samples.append(_checked(sample, sampler))  # noqa: PERF401 - what came before a failure stays
+            for sample in self._sampler.sample(target):
+                samples.append(self._checked(sample))  # noqa: PERF401 - what came before a failure stays
         except NoDataError as absence:
             outcome = "no_data"
-            self._absent(name, str(absence), now, events)
+            self._absent(str(absence), now, events)
         except Exception as error:  # noqa: BLE001 - the one place where a sampler is contained
             outcome = "stalled" if isinstance(error, StalledError) else "failed"
-            self._failed(name, error, now, events)
+            self._failed(error, now, events)
         seconds = self._clock() - began
-        state.reads += 1
+        self._reads += 1
         if outcome not in FAILURES:
-            self._succeeded(name, now, events)
+            self._succeeded(now, events)
         # Rounds come a little early or late; without slack a read due just now would wait for the next one.
-        state.due = now + sampler.interval - min(0.1, sampler.interval / 10)
-        state.health = Health(outcome, seconds, state.reads, state.failures, state.last_success)
+        interval = self._sampler.interval
+        self.due = now + interval - min(0.1, interval / 10)
+        self.health = Health(outcome, seconds, self._reads, self._failures, self._last_success)
         return samples
 
-    def _absent(self, name: str, reason: str, now: float, events: list[Event]) -> None:
-        absences = self._states[name].absences
-        if reason not in absences:
-            absences.add(reason)
-            events.append(Event(now, "no_data", f"{name}: {reason}", data={"sampler": name}))
+    def event(self, now: float, kind: str, message: str, **data: object) -> Event:
+        """Something that happened to it."""
+        return Event(now, kind, f"{self.name}: {message}", data={"sampler": self.name, **data})
 
-    def _failed(self, name: str, error: Exception, now: float, events: list[Event]) -> None:
-        state = self._states[name]
-        state.failures += 1
-        state.streak += 1
-        if state.streak == 1:
-            message = f"{name}: {type(error).__name__}: {error}"
-            events.append(Event(now, "sampler_failed", message, data={"sampler": name}))
+    def _checked(self, sample: Sample) -> Sample:
+        metric = sample.metric
+        known = self._specs.get(metric.name)
+        # Nearly always the very same object, and to compare all of two costs more than to make a sample.
+        if known is not metric and known != metric:
+            raise ValueError(f"{metric.name} is not among the sampler's specs")
+        if not math.isfinite(sample.value):
+            raise ValueError(f"{metric.name} is {sample.value}")
+        return sample
 
-    def _succeeded(self, name: str, now: float, events: list[Event]) -> None:
-        state = self._states[name]
-        if state.streak:
-            data = {"sampler": name, "failed_reads": state.streak}
-            events.append(Event(now, "sampler_recovered", f"{name}: reads again, {state.streak} failed", data=data))
-        state.streak, state.last_success = 0, now
+    def _absent(self, reason: str, now: float, events: list[Event]) -> None:
+        if reason not in self._absences:
+            self._absences.add(reason)
+            events.append(self.event(now, "no_data", reason))
 
-    def _merge(
-        self, name: str, samples: list[Sample], taken: dict[tuple[str, str, str], Sample], now: float,
-        events: list[Event],
-    ) -> None:  # fmt: skip
-        for sample in samples:
-            key = (sample.metric.name, sample.device, sample.label)
-            if key not in taken:
-                taken[key] = sample
-            elif key not in self._told:
-                self._told.add(key)
-                message = f"{name}: {sample.metric.name}{sample.label and f' ({sample.label})'} was sampled already"
-                events.append(Event(now, "duplicate_metric", message, data={"sampler": name}))
+    def _failed(self, error: Exception, now: float, events: list[Event]) -> None:
+        self._failures += 1
+        self._streak += 1
+        if self._streak == 1:
+            events.append(self.event(now, "sampler_failed", f"{type(error).__name__}: {error}"))
 
-
-def _checked(sample: Sample, sampler: Sampler) -> Sample:
-    if sample.metric not in sampler.specs:
-        raise ValueError(f"{sample.metric.name} is not among the sampler's specs")
-    if not math.isfinite(sample.value):
-        raise ValueError(f"{sample.metric.name} is {sample.value}")
-    return sample
+    def _succeeded(self, now: float, events: list[Event]) -> None:
+        if self._streak:
+            message = f"reads again, {self._streak} failed"
+            events.append(self.event(now, "sampler_recovered", message, failed_reads=self._streak))
+        self._streak, self._last_success = 0, now

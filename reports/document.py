@@ -5,9 +5,8 @@ The shape is `reports/schema/soak.report-1.json`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from monitors import program
 from monitors.detection.doses import rises
 from monitors.detection.series import Series
+from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
 from reports import blocks, gpu_ledger, headline
@@ -35,6 +35,8 @@ DOSES = (
 )
 _MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
 """The first of these that was judged speaks for a trial without a leak."""
+_OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
+_OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
 
 def build(record: RunRecord) -> dict[str, Any]:
@@ -73,10 +75,10 @@ def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str
 
 
 def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
-    series, findings = record.series(info.index), record.findings(info.index)
+    series = record.series(info.index)
     loss = record.loss(info.index)
     whole = _whole(series)
-    standing = speaker(findings, info)
+    standing = speaker(info.judgement)
     return {
         "index": info.index,
         "name": info.name,
@@ -93,12 +95,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "seconds": info.seconds,
         "end_reason": info.end_reason,
         "end_message": info.end_message,
-        "verdict": info.verdict,
-        "reason": info.reason,
-        "leak_probability": info.leak_probability,
-        "calibrated": info.calibrated,
-        "layer": info.layer,
-        "held_by": _held_by(info),
+        **_judged(info.judgement),
         "rate": _rate(standing),
         "minimum_detectable_rate": _detectable(standing),
         "control": _control(info),
@@ -109,7 +106,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "step_latency_seconds": _median(whole, "step_latency_seconds"),
         "tester": _tester(whole),
         "gpu": gpu_ledger.of_trial(info, series),
-        "series": _series(series, findings),
+        "series": _series(series, info.judgement.findings if info.judgement else ()),
         "settings": dict(info.settings),
         "environment": dict(info.environment),
     }
@@ -124,15 +121,38 @@ def _whole(series: Sequence[Series]) -> dict[str, Series]:
     return found
 
 
-def _held_by(info: TrialInfo) -> dict[str, str] | None:
+def _judged(found: Judgement | None) -> dict[str, Any]:
+    """What is thought of a trial, or of one that was not judged."""
+    if found is None:
+        return {
+            "verdict": None,
+            "reason": "",
+            "leak_probability": None,
+            "calibrated": False,
+            "layer": None,
+            "held_by": None,
+        }
+    return {
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "leak_probability": found.leak_probability,
+        "calibrated": found.calibrated,
+        "layer": found.layer,
+        "held_by": _held_by(found),
+    }
+
+
+def _held_by(judgement: Judgement) -> dict[str, str] | None:
     """Whose the layer is that leaks, as far as there are several: member, device, process."""
-    held = {"member": info.member, "device": info.leak_device, "process": info.process}
+    held = {"member": judgement.member, "device": judgement.leak_device, "process": judgement.process}
     return held if any(held.values()) else None
 
 
-def speaker(findings: Sequence[Finding], info: TrialInfo) -> Finding | None:
+def speaker(judgement: Judgement | None) -> Finding | None:
     """The finding whose numbers stand for the trial."""
-    held = (info.layer, info.member, info.leak_device)
+    if judgement is None:
+        return None
+    findings, held = judgement.findings, (judgement.layer, judgement.member, judgement.leak_device)
     for finding in findings:
         if finding.verdict == "leak" and (finding.layer, finding.member, finding.device) == held:
             return finding
@@ -174,7 +194,11 @@ def _detectable(finding: Finding | None) -> dict[str, Any] | None:
 def _control(info: TrialInfo) -> dict[str, Any] | None:
     if info.expect is None:
         return None
-    return {"expect": info.expect, "expect_layers": list(info.expect_layers), "passed": info.control_passed}
+    return {
+        "expect": info.expect,
+        "expect_layers": list(info.expect_layers),
+        "passed": info.judgement.control_passed if info.judgement else None,
+    }
 
 
 def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:
@@ -237,15 +261,9 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    body = asdict(finding)
-    for name in ("series", "layer", "unit", "samples", "gaps"):
-        del body[name]
-    for name in ("rate_per_hour_ci95", "rate_per_step_ci95", "hours_to_exhaustion_ci95"):
-        body[name] = list(body[name]) if body[name] else None
-    body["rate_per_dose"] = {
-        dose: {"rate": r["rate"], "ci95": list(r["ci95"])} for dose, r in body["rate_per_dose"].items()
-    }
-    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in body.items()}
+    """But for what its series says of itself."""
+    doses = {name: {"rate": each.rate, "ci95": each.ci95} for name, each in finding.rate_per_dose.items()}
+    return {name: getattr(finding, name) for name in _OF_A_FINDING} | {"rate_per_dose": doses}
 
 
 def _event(event: Event) -> dict[str, Any]:

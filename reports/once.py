@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from monitors.detection.series import Series
-from monitors.model import Event, Finding, Loss
+from monitors.model import Event, Loss
 from reports.charts import Outline, outline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
@@ -38,15 +38,12 @@ class ReadOnce:
     def _events(self) -> Sequence[Event]:
         return self._record.events()
 
-    def findings(self, trial: int) -> Sequence[Finding]:
-        """The judgement of each series of a trial."""
-        return self._record.findings(trial)
-
     def series(self, trial: int) -> Sequence[Series]:
         """Every series of a trial. Reads its rounds."""
         series = self._record.series(trial)
         if trial not in self._drawn:
-            found = {finding.series: finding for finding in self.findings(trial)}
+            judgement = next((info.judgement for info in self._trials if info.index == trial), None)
+            found = {finding.series: finding for finding in (judgement.findings if judgement else ())}
             judged = (one for one in series if one.metric.judged and one.metric.layer is not None and len(one.t))
             self._drawn[trial] = [outline(one, found.get(one.name)) for one in judged]
         return series

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from monitors.detection.series import Series
-from monitors.model import Event, Finding, Loss
+from monitors.judgement import Judgement, TrialVerdict
+from monitors.model import Event, Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +65,23 @@ class TrialInfo:
     """finished, stopped, interrupted, crashed, hung, oom, nan, failed, corrupted, broken, exhausted, lost, low_disk,
     device_lost; or empty."""
     end_message: str = ""
-    verdict: str | None = None
-    reason: str = ""
-    leak_probability: float | None = None
-    calibrated: bool = False
-    layer: str | None = None
-    """The innermost layer that grows, where the verdict is leak."""
-    member: str = ""
-    """Whose layer that is, where the trial has several members."""
-    leak_device: str = ""
-    """The device that it is on, where the trial has several."""
-    process: str = ""
-    """The process that holds it, where that can be told."""
+    judgement: Judgement | None = None
+    """None before it was judged."""
     expect: str | None = None
     """The known truth of a control: the verdict it must get; None for a trial under test."""
     expect_layers: tuple[str, ...] = ()
     """Layers of which a control's leak must be found in one; empty: any."""
-    control_passed: bool | None = None
-    """Whether a control was judged as expected; None where it is no control or not judged yet."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The trial as ordered: options, stream, limits, threads."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the child says of itself: versions, threads, allocator."""
     last_values: Mapping[str, float] = field(default_factory=dict)
     """Its last beat, by metric name: the final doses. It comes after the last round of samples."""
+
+    @property
+    def verdict(self) -> TrialVerdict | None:
+        """pass, leak, unstable, inconclusive, invalid or error; None before it was judged."""
+        return self.judgement.verdict if self.judgement else None
 
 
 class RunRecord(Protocol):
@@ -103,10 +97,6 @@ class RunRecord(Protocol):
 
     def events(self) -> Sequence[Event]:
         """Oldest first."""
-        ...
-
-    def findings(self, trial: int) -> Sequence[Finding]:
-        """The judgement of each series of a trial; empty before it was judged."""
         ...
 
     def series(self, trial: int) -> Sequence[Series]:

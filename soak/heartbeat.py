@@ -2,7 +2,8 @@
 
 Standard library only. Outside soak (no environment variable `SOAK_BEAT`) both do nothing. Inside, counts are added up
 here and sent as datagrams that hold all of them so far, at most ten a second: one that is lost, or finds the receiver
-busy, costs nothing, as the next says the same and more. No error reaches the program, and nothing here waits.
+busy, costs nothing, as the next says the same and more. No error reaches the program. A beat waits for nothing; the
+last word of a process, after which no other may come, waits until there is room for it, for `LAST_WAIT` at most.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ VARIABLE = "SOAK_BEAT"
 VERSION = 1
 EVERY = 0.1
 """Seconds between two datagrams, at least."""
+LAST_WAIT = 5.0
+"""Seconds that `done` and the end of a process wait at most, both together, for a receiver that is busy."""
 MOST_DOSES = 64
 _LARGEST = 1e15
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -79,6 +82,8 @@ class Sender:
         self._left_out = 0
         self._finished: str | None = None
         """The message of `done`, which every later datagram repeats."""
+        self._wait = LAST_WAIT
+        """Seconds left to wait for the receiver."""
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
@@ -94,15 +99,20 @@ class Sender:
 
     def done(self, message: object = "") -> None:
         """Send what was counted, and that this is all."""
-        with contextlib.suppress(Exception), self._lock:
-            self._finished, self._unsent = str(message)[:1000], True
-            self._send(time.monotonic())
+        with contextlib.suppress(Exception):
+            with self._lock:
+                self._finished, self._unsent = str(message)[:1000], True
+            self.flush()
 
     def flush(self) -> None:
-        """Send what was counted since the last datagram."""
-        with contextlib.suppress(Exception), self._lock:
-            if self._unsent:
-                self._send(time.monotonic())
+        """Send what was counted since the last datagram; wait for a receiver that is busy."""
+        with contextlib.suppress(Exception):
+            with self._lock:
+                if self._unsent:
+                    self._send(time.monotonic())
+                rest = self._body() if self._unsent else None
+            if rest is not None:
+                self._send_last(rest)
 
     def close(self) -> None:
         """Let go of the socket; the next beat opens one again."""
@@ -144,7 +154,8 @@ class Sender:
         else:
             self._doses[name] = self._doses.get(name, 0.0) + number
 
-    def _send(self, now: float) -> None:
+    def _body(self) -> bytes:
+        """All counts so far."""
         import json
 
         body: dict[str, Any] = {
@@ -154,9 +165,12 @@ class Sender:
         }  # fmt: skip
         if self._finished is not None:
             body["done"] = self._finished
+        return json.dumps(body).encode()
+
+    def _send(self, now: float) -> None:
         self._sent = now
         try:
-            self._connected().send(json.dumps(body).encode())
+            self._connected().send(self._body())
         except BlockingIOError:
             # The receiver is busy; it gets all of it later.
             return
@@ -165,6 +179,20 @@ class Sender:
             self.close()
             return
         self._unsent, self._longest, self._heard_of = False, 0.0, True
+
+    def _send_last(self, body: bytes) -> None:
+        """Wait until there is room for it, without the lock: beats of other threads go on."""
+        import socket
+
+        began = time.monotonic()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.settimeout(self._wait)
+            out.connect(self._path)
+            try:
+                out.send(body)
+                self._heard_of = True
+            finally:
+                self._wait = max(0.0, self._wait - (time.monotonic() - began))
 
     def _connected(self) -> Any:
         if self._socket is None:

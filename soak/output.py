@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 MOST = 4096
 """Writes that wait for a reader who does not read."""
-PATIENCE = 3.0
+MAX_WAIT = 3.0
 """Seconds for them at the end."""
 
 
@@ -78,8 +78,8 @@ class Unhurried(Forgiving):
     def finish(self) -> None:
         """Wait for what is still to be written, for a while."""
         with contextlib.suppress(queue.Full):
-            self._waiting.put(None, timeout=PATIENCE)
-        self._thread.join(PATIENCE)
+            self._waiting.put(None, timeout=MAX_WAIT)
+        self._thread.join(MAX_WAIT)
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ def standing(unhurried: bool) -> Iterator[None]:
                 stream.flush()
             if isinstance(raw, Unhurried):
                 raw.finish()
-        _tell(raws[0], raws[1])
+        _report_failure(raws[0], raws[1])
         sys.stdout, sys.stderr = before
 
 
@@ -119,7 +119,7 @@ def _text(raw: Forgiving, like: TextIO | None) -> TextIO:
     )
 
 
-def _tell(out: Forgiving | None, errors: Forgiving | None) -> None:
+def _report_failure(out: Forgiving | None, errors: Forgiving | None) -> None:
     """A reader that has enough is nobody's trouble; a full disk is."""
     if out is None or out.trouble is None or isinstance(out.trouble, BrokenPipeError):
         return

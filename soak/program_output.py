@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from monitors.judgement import Judgement
 from monitors.text import file_name
 from reports.console import words
 from soak.engine.lifecycle import Ending
@@ -53,7 +53,8 @@ class ProgramOutput:
 
     def __init__(self, console: Console) -> None:
         self._console, self._folder = console, Path()
-        self._logs: dict[int, dict[Path, _Followed]] = {}
+        self._logs: dict[str, tuple[Trial, dict[Path, _Followed]]] = {}
+        """Of the trials that run, by name."""
 
     def begun(self, folder: Path, plan: Sequence[Trial]) -> None:
         """Where the files will be."""
@@ -61,19 +62,19 @@ class ProgramOutput:
 
     def started(self, trial: Trial) -> None:
         """From now on."""
-        self._logs[trial.index] = {}
+        self._logs[trial.name] = (trial, {})
 
     def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
         """What is new of all that run."""
         for status in running:
-            self._show(status.trial, last=False)
+            self._show(status.name, last=False)
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """What came last."""
-        self._show(trial, last=True)
-        self._logs.pop(trial.index, None)
+        self._show(trial.name, last=True)
+        self._logs.pop(trial.name, None)
 
-    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+    def judged(self, trial: Trial, judgement: Judgement) -> None:
         """Nothing that it printed."""
 
     def noted(self, message: str) -> None:
@@ -82,10 +83,10 @@ class ProgramOutput:
     def concluded(self, verdict: Verdict) -> None:
         """Nothing that it printed."""
 
-    def _show(self, trial: Trial, last: bool) -> None:
-        logs = self._logs.get(trial.index)
-        if logs is None:
+    def _show(self, name: str, last: bool) -> None:
+        if name not in self._logs:
             return
+        trial, logs = self._logs[name]
         folder, several = self._folder / "trials" / file_name(trial.name), len(trial.members) > 1
         for member in trial.members:
             path = folder / log_name(member, several)

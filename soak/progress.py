@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from monitors.judgement import Judgement
 from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
 from soak.engine.clock import Clock
@@ -35,7 +35,7 @@ class Progress:
     def __init__(self, console: Console, clock: Clock) -> None:
         self._console, self._clock = console, clock
         self._begun = self._total = 0
-        self._said: dict[int, float] = {}
+        self._said: dict[str, float] = {}
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> Progress:
@@ -57,7 +57,7 @@ class Progress:
     def started(self, trial: Trial) -> None:
         """Say which trial began."""
         self._begun += 1
-        self._said[trial.index] = self._clock.monotonic()
+        self._said[trial.name] = self._clock.monotonic()
         self._print((f"{self._begun}/{self._total}", "dim"), f" {trial.name} started")
 
     def ended(self, trial: Trial, end: Ending) -> None:
@@ -65,14 +65,13 @@ class Progress:
         if end.reason != "finished":
             self._print(f"    {trial.name} {end.reason}", f": {end.message}" if end.message else "")
 
-    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+    def judged(self, trial: Trial, judgement: Judgement) -> None:
         """The verdict of a trial, and whether a control got the one it had to."""
-        verdict = str(body["verdict"])
-        passed = body.get("control_passed")
+        verdict, passed = judgement.verdict, judgement.control_passed
         mark = ("", "")
         if passed is not None:
             mark = (" (as it had to be)", "green") if passed else (f" (had to be {trial.expect})", "red")
-        self._print(f"    {trial.name} ", (verdict, STYLES.get(verdict, "white")), mark, f": {body['reason']}")
+        self._print(f"    {trial.name} ", (verdict, STYLES.get(verdict, "white")), mark, f": {judgement.reason}")
 
     def noted(self, message: str) -> None:
         """Something that needs attention."""
@@ -85,9 +84,9 @@ class Progress:
             return
         now = self._clock.monotonic()
         for status in running:
-            if now - self._said.get(status.trial.index, now) >= PLAIN_EVERY:
-                self._said[status.trial.index] = now
-                self._print(f"    {status.trial.name} {_line(status)}")
+            if now - self._said.get(status.name, now) >= PLAIN_EVERY:
+                self._said[status.name] = now
+                self._print(f"    {status.name} {_line(status)}")
 
     def _print(self, *parts: str | tuple[str, str]) -> None:
         """One line of parts; each is a text, or a text and its style."""
@@ -134,7 +133,7 @@ def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Table:
     for status in running:
         bar = ProgressBar(total=1.0, completed=status.done or 0.0, width=16, pulse=status.done is None)
         cells = _cells(status)
-        table.add_row(words(status.trial.name, most=80), *((bar,) if wide else ()), *(cells[i] for i in shown))
+        table.add_row(words(status.name, most=80), *((bar,) if wide else ()), *(cells[i] for i in shown))
     return table
 
 

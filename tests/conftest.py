@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: several tests run at a time
@@ -16,7 +16,8 @@ from hypothesis import settings
 
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
-from monitors.model import Event, Finding, Loss, MetricSpec
+from monitors.judgement import Judgement
+from monitors.model import Event, Loss, MetricSpec
 from reports.record import RunInfo, TrialInfo
 from tests.installed import need
 from workloads import frameworks as known
@@ -90,7 +91,6 @@ class MemoryRecord:
     trial_infos: list[TrialInfo] = field(default_factory=list)
     told: list[Event] = field(default_factory=list)
     by_trial: dict[int, list[Series]] = field(default_factory=dict)
-    found: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
 
     def run(self) -> RunInfo:
@@ -101,9 +101,6 @@ class MemoryRecord:
 
     def events(self) -> Sequence[Event]:
         return self.told
-
-    def findings(self, trial: int) -> Sequence[Finding]:
-        return self.found.get(trial, ())
 
     def series(self, trial: int) -> Sequence[Series]:
         return self.by_trial.get(trial, [])
@@ -131,12 +128,15 @@ class MemoryRecord:
         info = TrialInfo(
             index=index, name=f"recurrent-{framework}", workload="recurrent", framework=framework, mode="infer",
             execution="eager", seed=1, block="b1", arm=f"{framework} eager", state="ended", started=1.7e9, seconds=60.0,
-            end_reason="finished", verdict=detection.verdict, reason=detection.reason,
-            leak_probability=detection.leak_probability, calibrated=False, layer=detection.layer,
-            settings={"threads": 1}, environment={"python": "3.11"},
+            end_reason="finished", settings={"threads": 1}, environment={"python": "3.11"},
         )  # fmt: skip
-        self.trial_infos.append(replace(info, **keys))
-        self.by_trial[index], self.found[index] = series, detection.findings
+        judgement = Judgement(
+            detection.verdict, detection.reason, detection.leak_probability, False, detection.layer,
+            findings=detection.findings,
+        )  # fmt: skip
+        told = {one.name: keys.pop(one.name) for one in fields(Judgement) if one.name in keys}
+        self.trial_infos.append(replace(info, judgement=replace(judgement, **told), **keys))
+        self.by_trial[index] = series
         return self.trial_infos[-1]
 
 
@@ -181,9 +181,7 @@ def leaky(empty_record: Callable[..., MemoryRecord]) -> MemoryRecord:
             started=None,
             seconds=None,
             end_reason="",
-            verdict=None,
-            reason="",
-            leak_probability=None,
+            judgement=None,
             block="b2",
             environment={},
         )

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from workloads.networks.architecture import Sizes
+from workloads.networks.architecture import NetworkSizes
 
 UNIT = {"bfloat16": 2.0**-8, "float32": 2.0**-24}
 """The largest relative error of one rounding, by precision."""
@@ -40,14 +40,14 @@ _MEMORY = 1 / (1 - 0.5**2)  # frames whose errors a state still holds, as a gate
 _HEAD = _PRODUCT
 
 
-def roundings(architecture: str, sizes: Sizes) -> float:
+def roundings(architecture: str, sizes: NetworkSizes) -> float:
     """On the longest path from a picture to a prediction."""
     if architecture == "recurrent":
         return _STEM + _PRODUCT + _FRAME * _MEMORY + _HEAD
     return _STEM + sizes.layers * (_ATTENTION + _FEED) + 1 + _HEAD
 
 
-def roundings_of_training(architecture: str, sizes: Sizes, steps: int, frames: int) -> float:
+def roundings_of_training(architecture: str, sizes: NetworkSizes, steps: int, frames: int) -> float:
     """The same after so many steps, each of at most so many frames.
 
     Added is a gradient, whose path is there and back and which is summed over the rows of a batch; and each weight on

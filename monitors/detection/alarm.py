@@ -24,7 +24,7 @@ from monitors.model import Finding, MetricSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InterimFinding:
     """What was seen at one look."""
 
     t: float
@@ -45,37 +45,37 @@ class Alarm:
         self, metric: MetricSpec, horizon: float, alpha: float = 0.05, settings: JudgeSettings | None = None
     ) -> None:
         self._metric = metric
-        self._looks = [horizon * share for share in alarm_schedule()]
+        self._schedule = [horizon * share for share in alarm_schedule()]
         self._alpha = alpha
-        self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._looks))
+        self._settings = replace(settings or JudgeSettings(), confidence=1 - 2 * alpha / len(self._schedule))
         self._condenser = Condenser()
         self._held = 0
-        self.last: Look | None = None
-        self.raised: Look | None = None
+        self.last: InterimFinding | None = None
+        self.raised: InterimFinding | None = None
         """The first look at which the alarm was raised."""
 
-    def add(self, t: float, value: float) -> Look | None:
+    def add(self, t: float, value: float) -> InterimFinding | None:
         """Take a sample, `t` seconds after the trial began; what was seen, if a look was due."""
         return self.extend(np.array([t]), np.array([value]))
 
-    def extend(self, t: np.ndarray, values: np.ndarray) -> Look | None:
+    def extend(self, t: np.ndarray, values: np.ndarray) -> InterimFinding | None:
         """Take several samples, shape (n,), in order; the last look that was due within them."""
         seen = None
-        while self._looks and len(t) and t[-1] >= self._looks[0]:
-            due = int(np.searchsorted(t, self._looks[0])) + 1
+        while self._schedule and len(t) and t[-1] >= self._schedule[0]:
+            due = int(np.searchsorted(t, self._schedule[0])) + 1
             self._condenser.add(t[:due], values[:due])
             t, values = t[due:], values[due:]
-            seen = self._look(self._looks.pop(0))
+            seen = self._look(self._schedule.pop(0))
         self._condenser.add(t, values)
         return seen
 
-    def _look(self, at: float) -> Look:
+    def _look(self, at: float) -> InterimFinding:
         series = self._condenser.series(self._metric)
         finding = Trend().judge(series, self._settings)
         holds = holds_evidence(finding, self._alpha, series)
         interval = finding.rate_per_hour_ci95
         self._held = self._held + 1 if holds else 0
-        self.last = Look(at, finding, self._held >= RUNNING, interval[1] if interval else None)
+        self.last = InterimFinding(at, finding, self._held >= RUNNING, interval[1] if interval else None)
         if self.last.alarm and self.raised is None:
             self.raised = self.last
         return self.last

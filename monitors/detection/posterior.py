@@ -196,7 +196,7 @@ def fit(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> Fit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rate:
+class RateEstimate:
     """Per unit of x, with an interval of the asked confidence: a mixture of normals with these shares, centres, widths.
 
     Each of shape (models,).
@@ -214,7 +214,7 @@ class Rate:
         return 1.0 - float(self.shares @ normal_cdf((least - self.centres) / self.widths))
 
 
-def rate_of(posterior: Posterior, confidence: float, widening: float = 1.0) -> Rate:
+def rate_of(posterior: Posterior, confidence: float, widening: float = 1.0) -> RateEstimate:
     """The rate averaged over all growing models of the first series, as a mixture of Student's t.
 
     widening: how many times as wide as the mixture says the interval is made, for growth that no model follows exactly.
@@ -230,7 +230,7 @@ def rate_of(posterior: Posterior, confidence: float, widening: float = 1.0) -> R
     widths = error * np.array([heavier[f] for f in freedom.tolist()])
     low, middle, high = (_quantile(shares, centres, widths, p) for p in (1 - edge, 0.5, edge))
     low, high = middle - widening * (middle - low), middle + widening * (high - middle)
-    return Rate(middle, low, high, shares, centres, widths)
+    return RateEstimate(middle, low, high, shares, centres, widths)
 
 
 def _quantile(share: Floats, centre: Floats, width: Floats, p: float) -> float:

@@ -25,7 +25,7 @@ MEMORY = MetricSpec("anonymous_bytes", "bytes", "Simulated memory", "anonymous",
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class SimulatedTrace:
     """One simulated trace.
 
     values: shape (n,), in noise deviations. growth: over the whole trace, 0 where it does not leak. noise: its kind.
@@ -45,12 +45,12 @@ class Trace:
         return self.growth > 0
 
 
-def bytes_of(trace: Trace, deviation: float = 2.0**20, base: float = 2.0**29, grain: float = 4096.0) -> Series:
+def bytes_of(trace: SimulatedTrace, deviation: float = 2.0**20, base: float = 2.0**29, grain: float = 4096.0) -> Series:
     """The trace as memory in bytes, `deviation` bytes for one deviation of its noise, rounded to whole grains."""
     return Series(MEMORY, "", trace.t, np.round((base + deviation * trace.values) / grain) * grain)
 
 
-def draw(family: str, noise: str, t: Floats, growth: float, seed: int, noise_seed: int | None = None) -> Trace:
+def draw(family: str, noise: str, t: Floats, growth: float, seed: int, noise_seed: int | None = None) -> SimulatedTrace:
     """One trace of a family of `BENIGN` (then `growth` is ignored) or `LEAKS`.
 
     growth: over the whole trace, in deviations of all that stays beside it: noise, and swings that never end.
@@ -69,7 +69,7 @@ def draw(family: str, noise: str, t: Floats, growth: float, seed: int, noise_see
         deviation = float(np.std(values[x > _SETTLED])) if leak.swings else 1.0
         manner, speed = leak.growth(generator, x)
         values, rate = values + growth * deviation * manner, growth * deviation * speed
-    return Trace(family, noise, t, np.round(values) if noise == COARSE else values, growth, rate)
+    return SimulatedTrace(family, noise, t, np.round(values) if noise == COARSE else values, growth, rate)
 
 
 # ---- noise, standard deviation 1

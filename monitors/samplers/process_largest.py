@@ -50,7 +50,7 @@ class ProcessLargest:
             if status.anonymous is not None
         }
         self._first = {process: self._seen(process, amount) for process, amount in held.items()}
-        if len(held) > 1 and len(self._names) < _MOST:
+        if len(held) > 1 and len(self._names) < _MOST and held.keys() - self._names.keys():
             for process in self._chosen(held):
                 self._names.setdefault(process, self._name(process, tree.members[process[0]].command))
         return [Sample(ANONYMOUS, held[one], name) for one, name in self._names.items() if one in held]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
@@ -17,7 +16,19 @@ RESERVED = MetricSpec(
 FRAGMENTATION = MetricSpec(
     "gpu_fragmentation_bytes", "bytes", "Device memory that the allocator has taken and no tensor uses"
 )
-
+_TOLD = (
+    ALLOCATED,
+    RESERVED,
+    MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
+    MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
+    MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
+    MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
+    MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
+    MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
+    MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
+    MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
+    MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
+)
 _OF_HOST = ("pinned_bytes", "pinned_active_bytes", "golden_replays")
 """What is of no device, however many there are."""
 
@@ -25,21 +36,8 @@ _OF_HOST = ("pinned_bytes", "pinned_active_bytes", "golden_replays")
 class WorkerGpu:
     """Names what the beat says of the allocators; a framework without a device says nothing."""
 
-    specs: tuple[MetricSpec, ...] = (
-        ALLOCATED,
-        RESERVED,
-        FRAGMENTATION,
-        MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
-        MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
-        MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
-        MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
-        MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
-        MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
-        MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
-        MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
-        MetricSpec("golden_replays", "count", "Replays of the golden clip so far", counter=True),
-    )
-    scope: SamplerScope = "member"
+    specs: tuple[MetricSpec, ...] = (*_TOLD, FRAGMENTATION)
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -47,8 +45,7 @@ class WorkerGpu:
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one."""
-        told = self._beat.samples(target, [spec for spec in self.specs if spec is not FRAGMENTATION])
-        samples = list(_of_device(told, target.devices))
+        samples = list(_of_device(self._beat.samples(target, _TOLD), target.devices))
         yield from samples
         known = {(sample.metric.name, sample.device): sample.value for sample in samples}
         for device in ("", *target.devices):
@@ -63,7 +60,7 @@ def _of_device(samples: Iterable[Sample], devices: Sequence[str]) -> Iterator[Sa
         if sample.device or len(devices) != 1 or sample.metric.name in _OF_HOST:
             yield sample
         elif devices[0]:
-            yield replace(sample, device=devices[0])
+            yield sample._replace(device=devices[0])
 
 
 SAMPLER: type[Sampler] = WorkerGpu

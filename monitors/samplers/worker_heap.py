@@ -21,7 +21,7 @@ class WorkerHeap:
         MetricSpec("gc_uncollectable", "count", "Objects that Python's garbage collector could not free"),
         MetricSpec("tracemalloc_bytes", "bytes", "Live memory of Python's allocators, where tracemalloc is on"),
     )
-    scope: SamplerScope = "member"
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -9,32 +9,31 @@ from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Tar
 from monitors.sources.beat import BeatReader
 
 BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
+_TOLD = (
+    MetricSpec("steps", "count", "Clips through the workload", counter=True),
+    MetricSpec("frames", "count", "Frames through the workload", counter=True),
+    MetricSpec("clips", "count", "Clips taken from the stream", counter=True),
+    MetricSpec("stream_seconds", "seconds", "Stream time: frames divided by the frame rate", counter=True),
+    MetricSpec("scenes", "count", "Scenes begun", counter=True),
+    MetricSpec("distinct_shapes", "count", "Clip shapes never seen before", counter=True),
+    MetricSpec("traces", "count", "Graphs traced or compiled", counter=True),
+    MetricSpec("rebuilds", "count", "Times the model was built anew", counter=True),
+    MetricSpec("novelties", "count", "New things that a workload of the zoo brought", counter=True),
+    MetricSpec("decode_errors", "count", "Frames of the video file that could not be decoded", counter=True),
+    MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),
+    MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the beat before"),
+    MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
+    MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
+    MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
+    MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
+)
 
 
 class WorkerProgress:
     """Names what the beat counts; what this workload does not count is absent."""
 
-    specs: tuple[MetricSpec, ...] = (
-        MetricSpec("steps", "count", "Clips through the workload", counter=True),
-        MetricSpec("frames", "count", "Frames through the workload", counter=True),
-        MetricSpec("clips", "count", "Clips taken from the stream", counter=True),
-        MetricSpec("stream_seconds", "seconds", "Stream time: frames divided by the frame rate", counter=True),
-        MetricSpec("scenes", "count", "Scenes begun", counter=True),
-        MetricSpec("distinct_shapes", "count", "Clip shapes never seen before", counter=True),
-        MetricSpec("traces", "count", "Graphs traced or compiled", counter=True),
-        MetricSpec("rebuilds", "count", "Times the model was built anew", counter=True),
-        MetricSpec("novelties", "count", "New things that a workload of the zoo brought", counter=True),
-        MetricSpec("decode_errors", "count", "Frames of the video file that could not be decoded", counter=True),
-        MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),
-        MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the beat before"),
-        MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
-        MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
-        MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
-        MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
-        BEAT_AGE,
-        program.VALUE,
-    )
-    scope: SamplerScope = "member"
+    specs: tuple[MetricSpec, ...] = (*_TOLD, BEAT_AGE, program.VALUE)
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:
@@ -44,7 +43,7 @@ class WorkerProgress:
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read the beat, if it is a new one; its age is known without."""
         fresh = target.beat_number != self._beat.last
-        yield from self._beat.samples(target, (spec for spec in self.specs if spec not in (BEAT_AGE, program.VALUE)))
+        yield from self._beat.samples(target, _TOLD)
         if fresh:
             yield from self._own.samples(target.beat)
         if target.beat_age is not None:

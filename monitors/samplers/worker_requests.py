@@ -26,7 +26,7 @@ class WorkerRequests:
         MetricSpec("request_latency_p50_seconds", "seconds", "Median latency of the answers since the beat before"),
         MetricSpec("request_latency_p99_seconds", "seconds", "99th percentile of the latencies since the beat before"),
     )
-    scope: SamplerScope = "member"
+    scope: SamplerScope = "beat"
     interval: float = 0.0
 
     def __init__(self, roots: Roots) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitors.model import Roots
-from monitors.sources.files import ParseError, integer, keyed, pattern_of, read
+from monitors.sources.files import ParseError, integer, keyed, lines_of, read
 
 UNLIMITED_V1 = 1 << 62
 """Version 1 writes 'no limit' as the largest number of pages it can count."""
@@ -20,8 +20,8 @@ UNLIMITED_V1 = 1 << 62
 _V2_KERNEL_PARTS = ("slab", "kernel_stack", "pagetables", "percpu")
 _V2_KEYS = ("anon", "file", "shmem", "kernel", "sock", "slab_reclaimable", *_V2_KERNEL_PARTS)
 _V1_KEYS = ("total_rss", "total_cache", "total_shmem", "total_swap", "hierarchical_memory_limit")
-_STAT = re.compile(pattern_of((*_V2_KEYS, *_V1_KEYS), " ").encode(), re.M)
-_OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
+_STAT = lines_of((*_V2_KEYS, *_V1_KEYS), " ")
+_OOM_KILL = lines_of(["oom_kill"], " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Cgroup:
 
 
 @dataclass(frozen=True, slots=True)
-class CgroupMemory:
+class CgroupUsage:
     """What a cgroup holds, in bytes."""
 
     anonymous: int
@@ -117,7 +117,7 @@ def _rebased(roots: Roots, point: str) -> Path:
     return roots.sys / point.removeprefix("/sys/") if point.startswith("/sys/") else Path(point)
 
 
-def read_memory(path: Path) -> CgroupMemory | None:
+def read_memory(path: Path) -> CgroupUsage | None:
     """memory.stat and its neighbours; None where the cgroup is gone or accounts no memory.
 
     Raises:
@@ -135,11 +135,11 @@ def read_memory(path: Path) -> CgroupMemory | None:
     raise ParseError(file, "keys 'anon' and 'file', or 'total_rss' and 'total_cache'", content)
 
 
-def _memory_v1(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
+def _memory_v1(path: Path, stat: Mapping[bytes, int]) -> CgroupUsage:
     shared = stat.get(b"total_shmem")
     kernel = _number(path, "memory.kmem.usage_in_bytes")
     sockets = _number(path, "memory.kmem.tcp.usage_in_bytes")
-    return CgroupMemory(
+    return CgroupUsage(
         anonymous=stat[b"total_rss"],
         swap=stat.get(b"total_swap"),
         file=max(0, stat[b"total_cache"] - (shared or 0)),
@@ -151,10 +151,10 @@ def _memory_v1(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
     )
 
 
-def _memory_v2(path: Path, stat: Mapping[bytes, int]) -> CgroupMemory:
+def _memory_v2(path: Path, stat: Mapping[bytes, int]) -> CgroupUsage:
     shared, kernel = stat.get(b"shmem"), _kernel_v2(stat)
     reclaimable = stat.get(b"slab_reclaimable")
-    return CgroupMemory(
+    return CgroupUsage(
         anonymous=stat[b"anon"],
         swap=_number(path, "memory.swap.current"),
         file=max(0, stat[b"file"] - (shared or 0)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from re import Pattern
 
@@ -27,10 +28,15 @@ def read(path: str) -> bytes | None:
     Raises:
         OSError: it exists and cannot be read (permission, an I/O error).
     """
+    return contents(path) or None
+
+
+def contents(path: str) -> bytes | None:
+    """The same, for a file that may be empty."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return _drain(fd) or None
+            return _drain(fd)
         finally:
             os.close(fd)
     except OSError as error:
@@ -78,29 +84,24 @@ def _is_number(text: bytes) -> bool:
     return text.isdigit() and len(text) <= 20
 
 
-def keyed(path: str, content: bytes, lines: Pattern[bytes], unit: bytes = b"") -> dict[bytes, int]:
-    """The numbers of `key value [unit]` lines.
+def lines_of(keys: Iterable[str], separator: str, unit: str = "") -> Pattern[bytes]:
+    """Finds `key value [unit]` lines, for `keyed`: key, number, and the rest of the line where that is no number.
 
-    Args:
-        path: for the error only.
-        content: the file.
-        lines: finds (key, rest of the line, newline) of the wanted keys.
-        unit: what stands behind every number.
+    It begins with a byte and not with `^`, so that the search skips what it does not look for.
+    """
+    number = rf"[ \t]*(\d{{1,20}})[ \t]*{unit}[ \t]*(?=\n)"  # 64 bits are 20 digits
+    return re.compile(rf"\n({'|'.join(keys)}){separator}(?:{number}|([^\n]*\n?))".encode())
+
+
+def keyed(path: str, content: bytes, lines: Pattern[bytes]) -> dict[bytes, int]:
+    """The numbers of the wanted lines, which `lines_of` finds.
 
     Raises:
-        ParseError: a wanted line holds no number, or the file breaks off within it.
+        ParseError: a wanted line holds no number of its unit, or the file breaks off within it.
     """
     found: dict[bytes, int] = {}
-    for key, rest, newline in lines.findall(content):
-        value = rest.strip()
-        if unit:
-            value = value.removesuffix(unit).rstrip() if value.endswith(unit) else b""
-        if not newline or not _is_number(value):
-            raise ParseError(path, f"a number of {unit.decode() or 'units'} for {key.decode()}", rest + newline)
-        found[key] = int(value)
+    for key, number, rest in lines.findall(b"\n" + content):
+        if not number:
+            raise ParseError(path, f"a number for {key.decode()}", rest)
+        found[key] = int(number)
     return found
-
-
-def pattern_of(keys: Iterable[str], separator: str) -> str:
-    """The source of a pattern for `keyed`."""
-    return rf"^({'|'.join(keys)}){separator}([^\n]*)(\n?)"

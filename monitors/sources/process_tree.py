@@ -15,8 +15,9 @@ from monitors.sources import procfs
 from monitors.sources.files import ParseError, read
 from monitors.sources.procfs import ProcessStatus, Stat
 
-COST = 0.002
-"""Share of the time that looking for new members may take: the kernel lists children by thread, one file each."""
+COST = 0.0005
+"""Share of the time that looking at every thread for new members may take: the kernel lists children by thread, one
+file each. Those of main threads, which start nearly all, are looked for in every round."""
 
 
 class ProcessTree:
@@ -60,7 +61,7 @@ class ProcessTree:
 class TreeReader:
     """Follows one trial's tree from round to round; keeps nothing open.
 
-    A tree of hundreds of threads is not searched for new members in every round; its own cgroup, if any, tells them.
+    Of hundreds of threads not all are asked for new members in every round; a cgroup of its own, if any, tells them.
     """
 
     def __init__(self, roots: Roots, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +78,7 @@ class TreeReader:
             ParseError: a file of /proc cannot be understood.
         """
         tree = target.memo.get(ProcessTree)
-        if not isinstance(tree, ProcessTree) or tree.proc != self._roots.proc:
+        if not isinstance(tree, ProcessTree) or tree.proc is not self._roots.proc:
             tree = self._walk(target)
             target.memo[ProcessTree] = tree
         self._known = {pid: stat.started for pid, stat in tree.members.items()}
@@ -93,8 +94,9 @@ class TreeReader:
         for pid in target.strays - members.keys():
             self._add(members, pid)
         began = self._clock()
-        if began >= self._search_due:
-            self._add_descendants(members)
+        thorough = began >= self._search_due
+        self._add_descendants(members, thorough)
+        if thorough:
             self._search_due = began + (self._clock() - began) / COST
         for pid in _cgroup_pids(target.cgroup) - members.keys():
             self._add(members, pid)
@@ -109,14 +111,16 @@ class TreeReader:
                 found[pid] = stat
         return found
 
-    def _add_descendants(self, members: dict[int, Stat]) -> None:
+    def _add_descendants(self, members: dict[int, Stat], thorough: bool) -> None:
+        """thorough: whether every thread is asked, or, where this kernel lists no children, the whole host."""
         waiting = list(members)
         table: Mapping[int, set[int]] | None = None
         while waiting:
             pid = waiting.pop()
-            born = procfs.children(self._roots.proc, pid) if table is None else table.get(pid, set())
+            main_thread = not thorough or members[pid].threads == 1
+            born = procfs.children(self._roots.proc, pid, main_thread) if table is None else table.get(pid, set())
             if born is None:
-                table = self._children_of_all()
+                table = self._children_of_all() if thorough else {}
                 born = table.get(pid, set())
             waiting += [child for child in born - members.keys() if self._add(members, child, parent=pid)]
 

@@ -12,23 +12,23 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from monitors.sources.files import ParseError, integer, keyed, listing, pattern_of, read
+from monitors.sources.files import ParseError, contents, integer, keyed, lines_of, listing, read
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 _STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
-_STATUS = re.compile(pattern_of(_STATUS_KEYS, ":").encode(), re.M)
+_STATUS = lines_of(_STATUS_KEYS, ":", "kB")
 _NSPID = re.compile(rb"^NSpid:((?:\s+\d+)+)$", re.M)
-_THREADS = re.compile(pattern_of(["Threads"], ":").encode(), re.M)
-_ROLLUP = re.compile(pattern_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":").encode(), re.M)
-_MEMINFO = re.compile(pattern_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":").encode(), re.M)
-_OOM_KILL = re.compile(pattern_of(["oom_kill"], " ").encode(), re.M)
+_THREADS = lines_of(["Threads"], ":")
+_ROLLUP = lines_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":", "kB")
+_MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":", "kB")
+_OOM_KILL = lines_of(["oom_kill"], " ")
 _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
+class ProcessStatus(NamedTuple):
     """What one process holds, in bytes; None where the kernel does not say (a zombie holds no memory any more)."""
 
     rss: int | None
@@ -40,8 +40,7 @@ class ProcessStatus:
     threads: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """Who one process is and what it has used."""
 
     command: str
@@ -52,6 +51,7 @@ class Stat:
     """User and system time of all its threads."""
     reaped_cpu_seconds: float
     """User and system time of the children it has waited for, and of theirs."""
+    threads: int
     started: int
     """Clock ticks between boot and its start: with the pid, tells it from a later process of the same pid."""
 
@@ -90,7 +90,7 @@ def read_status(proc: Path, pid: int) -> ProcessStatus | None:
     if not threads:
         # It stands behind every amount, so its absence means that some amounts may be missing too.
         raise ParseError(path, "a line 'Threads:'", content[-80:])
-    kib = keyed(path, content, _STATUS, b"kB")
+    kib = keyed(path, content, _STATUS)
     amounts = {key: value * 1024 for key, value in kib.items()}
     return ProcessStatus(
         rss=amounts.get(b"VmRSS"),
@@ -117,7 +117,7 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
     if content is None:
         return None
     begin, end = content.find(b"("), content.rfind(b")")
-    fields = content[end + 1 :].split()
+    fields = content[end + 1 :].split(maxsplit=20)
     try:
         if begin < 0:
             raise ValueError("no command")
@@ -128,6 +128,7 @@ def read_stat(proc: Path, pid: int) -> Stat | None:
             parent=int(fields[1]),
             cpu_seconds=(user + system) / TICKS_PER_SECOND,
             reaped_cpu_seconds=(reaped_user + reaped_system) / TICKS_PER_SECOND,
+            threads=int(fields[17]),
             started=int(fields[19]),
         )
     except (ValueError, IndexError, OverflowError) as error:
@@ -153,7 +154,7 @@ def read_rollup(proc: Path, pid: int) -> Rollup | None:
     content = read(path)
     if content is None:
         return None
-    kib = keyed(path, content, _ROLLUP, b"kB")
+    kib = keyed(path, content, _ROLLUP)
     if b"Pss" not in kib or b"Private_Dirty" not in kib:
         raise ParseError(path, "lines 'Pss:' and 'Private_Dirty:'", content)
     return Rollup(kib[b"Pss"] * 1024, sum(value for key, value in kib.items() if key != b"Pss") * 1024)
@@ -169,17 +170,21 @@ def count_fds(proc: Path, pid: int) -> int | None:
     return None if names is None else len(names)
 
 
-def children(proc: Path, pid: int) -> set[int] | None:
-    """Children of all threads of a process, empty where it is gone; None where this kernel does not list them."""
+def children(proc: Path, pid: int, main_thread: bool = False) -> set[int] | None:
+    """Children of all threads of a process, empty where it is gone; None where this kernel does not list them.
+
+    main_thread: only its children, which is one file to read.
+    """
     task = f"{proc}/{pid}/task"
-    threads = listing(task) or ()
     found: set[int] = set()
-    for thread in threads:
+    listed = False
+    for thread in (str(pid),) if main_thread else listing(task) or ():
         path = f"{task}/{thread}/children"
-        found.update(integer(path, child, "process ids") for child in (read(path) or b"").split())
-    if found or any(os.access(f"{task}/{thread}/children", os.F_OK) for thread in threads):
-        return found
-    return None if os.access(f"{task}/{pid}/stat", os.F_OK) else set()
+        content = contents(path)
+        if content is not None:
+            listed = True
+            found.update(integer(path, child, "process ids") for child in content.split())
+    return None if not listed and os.access(f"{task}/{pid}/stat", os.F_OK) else found
 
 
 def all_pids(proc: Path) -> list[int]:
@@ -193,7 +198,7 @@ def read_host_memory(proc: Path) -> HostMemory | None:
     content = read(path)
     if content is None:
         return None
-    kib = keyed(path, content, _MEMINFO, b"kB")
+    kib = keyed(path, content, _MEMINFO)
     if b"MemTotal" not in kib:
         raise ParseError(path, "a line 'MemTotal:'", content)
     total, free = kib.get(b"SwapTotal"), kib.get(b"SwapFree")

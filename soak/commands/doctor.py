@@ -94,9 +94,9 @@ def _ended_by_signals() -> Iterator[None]:
         sys.exit(128 + number)
 
     # What is ignored, as SIGHUP under nohup, stays so.
-    heeded = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    handled = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
     known = _children()
-    before = {number: signal.signal(number, end) for number in heeded}
+    before = {number: signal.signal(number, end) for number in handled}
     try:
         yield
     finally:

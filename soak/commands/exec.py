@@ -9,10 +9,19 @@ Rates are per hour; with `soak.beat()` in the program they are per step too. Wha
 the run folder. It runs with your environment, in your working directory, and without a sandbox. The record holds
 COMMAND as you give it: pass secrets with --env NAME, not as arguments such as --password.
 
+--ranks N runs COMMAND N times at once, as `torchrun` would: each has RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and
+MASTER_PORT for torch.distributed, TF_CONFIG for TensorFlow, and is named "rank 0 of N" in the report, which says in
+which one a leak is. All of them have to be done, or to end, before the trial ends; one that dies ends it.
+
+--load URL soaks a server: once URL answers, a client asks it --rate times a second, and the server alone is judged, per
+hour and per request. {port} in URL and COMMAND is a free port. More than GET: see docs/servers.md.
+
 examples:
   soak exec -- python train.py
   soak exec --duration 10min --memory-limit 2GiB -- ./server --port 8080
   soak exec --show-output --name nightly -- bash -c 'for i in $(seq 1000); do ./job; done'
+  soak exec --duration 10min --ranks 2 -- python train_ddp.py
+  soak exec --duration 10min --load http://127.0.0.1:{port}/health -- uvicorn app:app --port {port}
 """
 
 from __future__ import annotations
@@ -28,6 +37,7 @@ from rich.console import Console
 from soak.engine.status import Listener
 from soak.errors import UsageError
 from soak.plan import config
+from soak.plan.member import URL
 from soak.program_output import ProgramOutput
 from soak.runs import foreground
 
@@ -35,6 +45,8 @@ _LABEL = Path("soak exec")
 """In place of a config file, in errors."""
 _RUN = ("duration", "sample_interval", "start_deadline", "stop_grace")
 """Options that are keys of `[run]`."""
+_REQUESTS_PER_SECOND = 50.0
+_SERVER = "server"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +68,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                              "your environment: as with NAME=VALUE the record hides it, and nobody sees it in a "
                              "list of processes")  # fmt: skip
     parser.add_argument("--ranks", type=int, metavar="N",
-                        help="run it N times at once, each with RANK, WORLD_SIZE and MASTER_PORT")  # fmt: skip
+                        help="run it N times at once, as ranks that find each other")  # fmt: skip
+    parser.add_argument("--load", metavar="URL",
+                        help="send it requests: to this URL of 127.0.0.1, from when it answers")  # fmt: skip
+    parser.add_argument("--rate", type=float, metavar="N",
+                        help=f"requests a second that --load sends (default: {_REQUESTS_PER_SECOND:g})")  # fmt: skip
     parser.add_argument("--stop-grace", metavar="TIME", help="between TERM and KILL (default: 15s)")
     parser.add_argument("--stop-on-leak", action="store_true", help="end it as soon as it is known to leak")
     parser.add_argument("--show-output", action="store_true", help="show what it prints, as it prints it")
@@ -74,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("soak exec: expected a command, such as: soak exec -- python train.py")
     if options.stop_on_leak and options.duration is None:
         raise UsageError("--stop-on-leak: expected --duration too: the alarm looks at shares of the time it is to run")
+    _check_load(options)
     tables = tables_of(options, command)
 
     def load() -> config.Config:
@@ -85,6 +102,17 @@ def run(options: argparse.Namespace) -> int:
     return foreground.execute(load, options.out, options.live, watch)
 
 
+def _check_load(options: argparse.Namespace) -> None:
+    if options.load is None:
+        if options.rate is not None:
+            raise UsageError("--rate: expected --load URL too: nothing else sends requests")
+        return
+    if options.ranks is not None:
+        raise UsageError("--load: expected no --ranks: requests go to one server")
+    if not URL.fullmatch(options.load):
+        raise UsageError(f"--load {options.load}: expected a URL of this machine, such as http://127.0.0.1:8000/health")
+
+
 def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:
     """The config of a run of one command."""
     name = options.name or PurePath(command[0]).name or "exec"
@@ -93,19 +121,34 @@ def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, 
     judge = {"stop_on_leak": True} if options.stop_on_leak else {}
     if options.min_rate is not None:
         judge["min_rate"] = options.min_rate
-    trial: dict[str, Any] = {"name": name, "command": list(command)}
-    if options.device.count(","):
-        trial["devices"] = options.device.split(",")
+    program, devices = _program(options, command), options.device.split(",")
+    if options.load is None:
+        trial = {"name": name, **program}
     else:
-        trial["device"] = options.device
-    if options.env:
-        trial["env"] = dict(map(_variable, options.env))
-    for key in ("memory_limit", "ranks", "cwd"):
-        if getattr(options, key) is not None:
-            trial[key] = getattr(options, key)
-    if str(options.memory_limit).isdigit():
-        trial["memory_limit"] = f"{options.memory_limit} B"
+        trial = {"name": name, "member": _members(options, {**program, "devices": len(devices)})}
+    trial |= {"devices": devices} if len(devices) > 1 else {"device": options.device}
+    if options.memory_limit is not None:
+        trial["memory_limit"] = f"{options.memory_limit} B" if options.memory_limit.isdigit() else options.memory_limit
     return {"run": run, "judge": judge, "trial": [trial]}
+
+
+def _program(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:
+    """What is started, and how."""
+    program: dict[str, Any] = {"command": list(command)}
+    if options.env:
+        program["env"] = dict(map(_variable, options.env))
+    return program | {key: value for key in ("ranks", "cwd") if (value := getattr(options, key)) is not None}
+
+
+def _members(options: argparse.Namespace, program: dict[str, Any]) -> list[dict[str, Any]]:
+    """It as a server, and a client that asks it."""
+    url = options.load.replace("{port}", f"{{{_SERVER}.port}}")
+    rate = _REQUESTS_PER_SECOND if options.rate is None else options.rate
+    return [
+        {"name": _SERVER, "ready": options.load, **program},
+        {"name": "client", "workload": "http_client", "stream": {"source": "none"},
+         "options": {"url": url, "method": "GET", "rate": rate}},
+    ]  # fmt: skip
 
 
 def _variable(word: str) -> tuple[str, str]:

@@ -80,5 +80,5 @@ def _folder(run: Path, out: str | None) -> Path:
 def _judge_the_rest(record: Record) -> None:
     settings = settings_of(record.judge_table())
     for trial in record.trials():
-        if trial.verdict is None and trial.started is not None:
+        if trial.judgement is None and trial.started is not None:
             record.adopt(trial.index, judge_one(record, trial, settings))

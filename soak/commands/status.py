@@ -32,7 +32,7 @@ from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
 
 URL = "http://127.0.0.1:9109"
-_PATIENCE = 10.0
+_MAX_WAIT = 10.0
 _LARGEST = 64 * 2**20
 """Bytes of an answer."""
 
@@ -74,7 +74,7 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
     try:
         context = ssl.create_default_context(cafile=options.ca) if url.startswith("https") else None
         with urllib.request.build_opener(_Stay, urllib.request.HTTPSHandler(context=context)).open(
-            request, timeout=_PATIENCE
+            request, timeout=_MAX_WAIT
         ) as answer:
             body = json.loads(answer.read(_LARGEST))
     except urllib.error.HTTPError as error:

@@ -25,7 +25,7 @@ from workloads import frameworks as known
 SCHEMA = "soak.doctor/1"
 _INTERVAL = 0.2
 """Seconds between two readings of a device: the self-test of attribution waits for one."""
-_PATIENCE = 10.0
+_MAX_WAIT = 10.0
 """Seconds for the first reading of a device."""
 
 Say = Callable[[str], None]
@@ -123,7 +123,7 @@ def _gpus(wishes: Wishes, clock: Clock, say: Say) -> tuple[ReaderHello, list[Dev
 
 def _checks(watch: GpuWatch) -> list[DeviceCheck]:
     """The first reading of every device; waits for the slowest."""
-    watch.wait(_PATIENCE)
+    watch.wait(_MAX_WAIT)
     readings = {device.uuid: watch.reading(device.uuid)[0] for device in watch.devices}
     untold = {uuid: change.message for uuid, change in watch.poll() if change.kind == "unsupported"}
     return [DeviceCheck(device, readings[device.uuid], untold.get(device.uuid, "")) for device in watch.devices]

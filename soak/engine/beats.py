@@ -47,7 +47,7 @@ _PREFIX, _SOCKET = "soak-beat-", "beat"
 _MOST_LEFT = 100
 """Folders that are looked at, whether they were left behind."""
 
-Heard = wire.Beat | wire.Done | wire.Note
+BeatMessage = wire.Beat | wire.Done | wire.RecordNote
 
 
 @dataclass(slots=True)
@@ -129,24 +129,27 @@ class Beats:
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
-    def read(self, now: float) -> list[Heard]:
+    def read(self, now: float, last: bool = False) -> list[BeatMessage]:
         """What has come: at most one beat, which holds the sum of all; then notes; `Done` once, and last.
 
-        now: monotonic seconds.
+        Args:
+            now: monotonic seconds.
+            last: whether no more will be read: then all that waits is, however much was before.
         """
-        self._bucket = self._bucket or Bucket(PER_SECOND, PER_SECOND, now)
-        notes: list[wire.Note] = []
-        beaten, finished = False, None
+        if self._bucket is None or last:
+            self._bucket = Bucket(PER_SECOND, PER_SECOND, now)
+        notes: list[wire.RecordNote] = []
+        heartbeat_received, finished = False, None
         while self._bucket.left(now) >= 1 and (data := self._receive()) is not None:
             self._bucket.take(1)
             body = _checked(data)
             if body is None:
                 self.ignored += 1
                 continue
-            beaten = True
+            heartbeat_received = True
             notes += self._take(body)
             finished = body.get("done") if finished is None else finished
-        if not beaten:
+        if not heartbeat_received:
             return []
         done = [wire.Done("finished", one_line(finished))] if finished is not None and self._once("done") else []
         return [self._beat(now), *notes, *done]
@@ -157,28 +160,28 @@ class Beats:
         except OSError:
             return None
 
-    def _take(self, body: dict[str, Any]) -> Iterator[wire.Note]:
+    def _take(self, body: dict[str, Any]) -> Iterator[wire.RecordNote]:
         *latency, longest = map(float, body["latency"])
         heard = _Counts(float(body["steps"]), {}, latency)
         self._longest = max(self._longest, longest)
         for name, amount in body["doses"].items():
             if why := self._objection(name):
                 if self._once(f"dose {why}"):
-                    yield wire.Note("dose_refused", f"soak.beat({one_line(name, 60)}=…) is left out: {why}")
+                    yield wire.RecordNote("dose_refused", f"soak.beat({one_line(name, 60)}=…) is left out: {why}")
             else:
                 heard.doses[name] = float(amount)
         self._count(body["sender"], heard, bool(body.get("again")))
         if body["left_out"] and self._once("left out"):
-            yield wire.Note("dose_refused", "soak.beat(): doses that are no numbers, or too many, are left out")
+            yield wire.RecordNote("dose_refused", "soak.beat(): doses that are no numbers, or too many, are left out")
         yield from self._take_loss(body["loss"], int(heard.steps))
 
-    def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.Note]:
+    def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.RecordNote]:
         if loss is not None and math.isfinite(loss):
             self._loss = float(loss)
         elif loss is not None:
             self._loss = None
             if self._once("nan"):
-                yield wire.Note("nan", f"the loss is {float(loss)} at step {step}")
+                yield wire.RecordNote("nan", f"the loss is {float(loss)} at step {step}")
 
     def _count(self, sender: str, heard: _Counts, again: bool) -> None:
         """Add what is new. again: whether the sender has been heard of before."""

@@ -102,7 +102,7 @@ class Intake:
         for before in _AFTER[kind] - self._heard:
             return wire.WireError(f"{kind.__name__} came before {before.__name__}")
         self._heard.add(kind)
-        if kind is wire.Note:
+        if kind is wire.RecordNote:
             if self._notes.left(now) < 1:
                 self.dropped += 1
                 return None
@@ -113,7 +113,7 @@ class Intake:
 _AFTER: dict[type[wire.Message], set[type[wire.Message]]] = {
     wire.Hello: set(),
     wire.Ready: {wire.Hello},
-    wire.Note: {wire.Hello},
+    wire.RecordNote: {wire.Hello},
     wire.Beat: {wire.Hello, wire.Ready},
     wire.Done: {wire.Hello},
 }
@@ -122,7 +122,7 @@ _AFTER: dict[type[wire.Message], set[type[wire.Message]]] = {
 
 def _cleaned(message: wire.Message) -> wire.Message:
     """With text that every sink takes."""
-    if isinstance(message, wire.Note):
+    if isinstance(message, wire.RecordNote):
         return replace(message, kind=one_line(message.kind, 60), message=printable(message.message))
     if isinstance(message, wire.Done):
         return replace(message, message=one_line(message.message), traceback=printable(message.traceback, _TRACEBACK))

@@ -35,13 +35,13 @@ def close(folder: Path, now: float) -> str:
         if damaged:
             said = f"{damaged:,} pages of the log that soak left behind were damaged: what came last is lost"
             store.add_event(Event(0.0, "damaged_log", said, None, now, {"pages": damaged}))
-        for body, _ in store.trials():
+        for body in store.trials():
             if body.get("state") == "running":
                 store.put_trial(body["index"], body["name"], {**body, **_lost(body, now)})
         record = Record(store)
         settings = settings_of(record.judge_table())
         for trial in record.trials():
-            if trial.state == "ended" and trial.verdict is None:
+            if trial.state == "ended" and trial.judgement is None:
                 store.put_judgement(trial.index, judge_one(record, trial, settings))
         verdict = judge_trials(list(record.trials()), interrupted=True)
         for key, value in (("verdict", verdict.verdict), ("reason", verdict.reason), ("ended", now)):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitors.text import file_name
+from soak.engine import loopback
 from soak.engine.cgroup import PREFIX, TrialCgroup, oom_kills_around
 from soak.engine.clock import Clock
 from soak.engine.custody import Custody
@@ -16,10 +17,11 @@ from soak.engine.ledger import Ledger
 from soak.engine.lifecycle import Deadlines, Ending, Phase
 from soak.engine.member import Home, MemberProcess
 from soak.engine.member_run import MemberRun, RecordEvent
-from soak.engine.sampling import Feed, Look, MemberFeed, Recorder
-from soak.engine.trial_state import MemberState, is_over
+from soak.engine.sampling import Feed, MemberFeed, ReadDevice, Recorder
+from soak.engine.trial_state import MemberState, is_over, leaves
 from soak.engine.worker import Worker
 from soak.errors import SoakError
+from soak.plan.member import Member
 from soak.plan.plan import Trial
 
 SIGKILLED = -9
@@ -36,7 +38,7 @@ class Surroundings:
     recorder: Recorder
     custody: Custody
     ledger: Ledger
-    look: Look
+    read_device: ReadDevice
     alpha: float
     """Chance of a false alarm over a whole trial."""
 
@@ -63,6 +65,8 @@ class Crew:
         self._turn = 0
         self._outlasted: frozenset[str] | None = None
         """Members that worked when the trial began to end; None before it does."""
+        self._through_at: float | None = None
+        """When the first of its ranks was through."""
         self._killed_before = oom_kills_around()
         self._mark = new_mark(trial.index)
         self.cgroup = TrialCgroup.create(f"{PREFIX}{around.folder.name}-{self._mark}", trial.memory_limit)
@@ -74,7 +78,7 @@ class Crew:
                 self.cgroup.remove()
             raise
         path = self.cgroup.path if self.cgroup else None
-        self.feed = Feed(trial.index, [first.feed], path, started, around.look, len(trial.members))
+        self.feed = Feed(trial.index, [first.feed], path, started, around.read_device, len(trial.members))
 
     def _spawn(self) -> MemberRun:
         """The next member."""
@@ -141,6 +145,8 @@ class Crew:
         member.poll(now, self._turn, self._oom_kills)
         if len(self._there) < len(self.trial.members):
             member.was_waited_for()
+        if member.end is not None:
+            member.end = self._with_port(member.plan, member.end)
         if member.environment is not None:
             if member is next(one for one in self._there if one.plan.speaks_wire):
                 self._around.ledger.trial(self.trial, {"environment": member.environment})
@@ -149,6 +155,12 @@ class Crew:
             self.feed.left(member.feed.name)
             said = f"{member.plan.name} {member.end.reason}: {member.end.message}".removesuffix(": ")
             self._record_event("member_ended", said, {"member": member.plan.name, "reason": member.end.reason})
+
+    def _with_port(self, member: Member, end: Ending) -> Ending:
+        """How it ended, and who has its port: that may be why it failed."""
+        if end.reason != "crashed" or member.port is None or not (who := loopback.taken(member.port, self._mark)):
+            return end
+        return replace(end, message=f"{end.message}; port {member.port}, chosen for it, was taken by {who}")
 
     def _oom_kills(self, code: int) -> int:
         """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its.
@@ -164,6 +176,28 @@ class Crew:
         there = len(self._there) == len(self.trial.members)
         return there and all(one.end is not None or one.state.phase is not Phase.STARTING for one in self._there)
 
+    def is_over(self, now: float) -> bool:
+        """Whether all are to end, by what they did, or as ranks had their time since the first of them was through."""
+        states = self.states()
+        if self._through_at is None and leaves(states):
+            self._through_at = now
+        if is_over(states):
+            return True
+        if self._outlasted is None and now >= self.due():
+            late = ", ".join(state.name for state in states if not (state.through or state.end))
+            after = self._around.deadlines.heartbeat
+            self._record_event("ranks_apart", f"not done {after:.0f} s after the first rank, and ended: {late}", None)
+        return now >= self.due()
+
+    def due(self) -> float:
+        """When ranks that are not through yet are ended."""
+        return float("inf") if self._through_at is None else self._through_at + self._around.deadlines.heartbeat
+
+    def resumed(self, now: float) -> None:
+        """It was paused, and nobody could get through meanwhile."""
+        if self._through_at is not None:
+            self._through_at = now
+
     def begins_to_end(self) -> None:
         """The trial does: how those end that work now is no cause of that. One that hangs or said its last word is."""
         if self._outlasted is None:
@@ -176,22 +210,22 @@ class Crew:
         found = [
             MemberState(
                 one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted,
-                one.died_of_signal,
+                one.died_of_signal, one.plan.rank, one.through,
             )
             for one in self._there
         ]  # fmt: skip
         for number, member in enumerate(self.trial.members[len(found) :]):
             end = self._failed if number == 0 else None
-            found.append(MemberState(member.name, None, end, self._turn, member.ends_trial))
+            found.append(MemberState(member.name, None, end, self._turn, member.ends_trial, rank=member.rank))
         return found
 
-    def said_done(self) -> bool:
-        """Whether one whose end ends the trial has said its last word."""
-        return any(member.done and member.plan.ends_trial for member in self._there)
+    def leaves(self) -> bool:
+        """Whether one whose end ends the trial has said its last word, or a rank is through."""
+        return any(member.done and member.plan.ends_trial for member in self._there) or leaves(self.states())
 
     def ended_unannounced(self) -> bool:
-        """Whether a program that did not say that it was done has ended the trial."""
-        ended = {state.name for state in self.states() if state.causes}
+        """Whether a program that did not say that it was done has ended the trial, or the work of its ranks."""
+        ended = {state.name for state in self.states() if state.causes or (state.rank and state.through)}
         return any(not m.plan.speaks_wire and m.done is None and m.plan.name in ended for m in self._there)
 
     def counters(self) -> Mapping[str, float]:

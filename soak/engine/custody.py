@@ -85,13 +85,13 @@ class Custody:
             self._helpers.discard(pid)
             self._guard.release(f"{_HELPER}{pid}")
         cleared, lost = self._guard.poll()
-        self._told(cleared)
+        self._record_cleared(cleared)
         if lost:
             self._note(lost)
         own = {self._guard.pid} if self._guard.pid else set()
         if ended := self._strays.poll(helpers | others | own, self._uncleared):
             self._note(f"{ended} processes that had left their trial were ended")
-        self._tell_unseen()
+        self._record_unseen()
 
     def strays_of(self, trial: int, member: int | None = None) -> frozenset[int]:
         """Processes that left the tree of this trial, and of no other, where no cgroup tells them.
@@ -106,7 +106,7 @@ class Custody:
             return frozenset(found)
         return frozenset(pid for pid in found if self._strays.members.get(pid, 0) == member)
 
-    def _tell_unseen(self) -> None:
+    def _record_unseen(self) -> None:
         """Whose a process is that may be of several trials nobody knows: it is sampled for none."""
         for pid, trials in self._strays.seen.items():
             for trial in (trials & self._bare) - self._unseen if len(trials) > 1 else ():
@@ -114,17 +114,17 @@ class Custody:
                 said = f"process {pid} left its trial, this one or another: what it holds was not seen"
                 self._record_event(trial, UNSEEN, said)
 
-    def close(self, known: set[int], patience: float = 5.0) -> None:
+    def close(self, known: set[int], max_wait: float = 5.0) -> None:
         """Leave no process behind, whatever ended the run. known: children of ours that go on."""
-        self._told(self._guard.close())
+        self._record_cleared(self._guard.close())
         self._uncleared.clear()
-        until = self._clock.monotonic() + patience
+        until = self._clock.monotonic() + max_wait
         self._strays.poll(known, {})
         while self._strays.seen and self._clock.monotonic() < until:
             self._guard.pause()
             self._strays.poll(known, {})
 
-    def _told(self, cleared: list[Cleared]) -> None:
+    def _record_cleared(self, cleared: list[Cleared]) -> None:
         for one in cleared:
             if one.key.startswith(_HELPER):
                 continue

@@ -75,13 +75,13 @@ class Guard:
                 return cleared, f"the guardian of the trials was lost: {why}; another one has taken over"
         return cleared, ""
 
-    def close(self, patience: float = 2 * guardian.PATIENCE) -> list[Cleared]:
+    def close(self, max_wait: float = 2 * guardian.MAX_WAIT) -> list[Cleared]:
         """Let it end everything that is still watched, and wait for that."""
         for key in list(self._watched):
             if key not in self._released:
                 self.release(key)
         cleared: list[Cleared] = []
-        until = self._clock.monotonic() + patience
+        until = self._clock.monotonic() + max_wait
         while self._watched and self._clock.monotonic() < until:
             more, _ = self.poll()
             cleared += more

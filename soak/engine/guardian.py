@@ -24,7 +24,7 @@ MARK = "SOAK_TRIAL"
 """Environment variable that every process of a trial inherits: `PID.START.NAMESPACE` of its supervisor, `.NUMBER`."""
 MEMBER = "SOAK_MEMBER"
 """Environment variable beside it: the number of the member in its trial, from 0."""
-PATIENCE = 10.0
+MAX_WAIT = 10.0
 """Seconds for killed processes to be gone; one that is stuck in the kernel is left, and told."""
 _CHASE = 0.5
 """Seconds in one go to kill those that keep coming."""
@@ -115,15 +115,15 @@ def _name(pid: int, proc: Path) -> str:
     return "".join(one if one.isprintable() else "?" for one in said)
 
 
-def end(watched: Iterable[Watched], patience: float = PATIENCE) -> tuple[dict[int, str], dict[int, str]]:
+def end(watched: Iterable[Watched], max_wait: float = MAX_WAIT) -> tuple[dict[int, str], dict[int, str]]:
     """Kill every process until none is left, and remove the cgroups.
 
     Returns:
-        Those that were killed, and those that are still there after `patience` seconds; pids and names.
+        Those that were killed, and those that are still there after `max_wait` seconds; pids and names.
     """
     watched = list(watched)
     cgroups = [Path(one.cgroup) for one in watched if one.cgroup]
-    until = time.monotonic() + patience
+    until = time.monotonic() + max_wait
     killed: dict[int, str] = {}
     while True:
         # Before the long look at every process: what forks and exits all the time is never seen by that.

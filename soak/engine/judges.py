@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from monitors.judgement import Judgement
 from soak.engine.clock import Clock
-from soak.judge.process import Judging
+from soak.judge.process import Judging, JudgingFailed
 from soak.plan.plan import Trial
 
 AT_ONCE = max(2, len(os.sched_getaffinity(0)))
@@ -27,7 +27,7 @@ class Judges:
             grace: seconds that each still has once the run was asked to end.
         """
         self._folder, self._clock, self._grace = folder, clock, grace
-        self._busy: dict[int, tuple[Trial, Judging]] = {}
+        self._busy: dict[int, tuple[Trial, Judging[Judgement]]] = {}
         self._asked: float | None = None
         """When the run was asked to end."""
 
@@ -48,12 +48,12 @@ class Judges:
 
     def begin(self, trial: Trial) -> int | None:
         """Judge a trial that has ended; the pid of the judge, None where none could be started yet."""
-        judging = Judging(self._folder, trial.index, clock=self._clock)
+        judging = Judging(Judgement, self._folder, trial.index, clock=self._clock)
         self._busy[trial.index] = (trial, judging)
         return judging.pid
 
-    def collect(self, requests: int) -> Iterator[tuple[Trial, dict[str, Any] | None]]:
-        """Trials and their judgements; None where one was given up.
+    def collect(self, requests: int) -> Iterator[tuple[Trial, Judgement | None]]:
+        """Trials and their judgements: `error` where there can be none; None where one was given up.
 
         Args:
             requests: how often the run was asked to end. Once, and judges have their grace; twice, no more time.
@@ -62,13 +62,15 @@ class Judges:
         if requests and self._asked is None:
             self._asked = now
         for index, (trial, judging) in list(self._busy.items()):
-            body = judging.result()
-            if body is None:
+            found = judging.result()
+            if found is None:
                 if self._asked is None or (requests < 2 and now - max(self._asked, judging.began) <= self._grace):
                     continue
                 judging.kill()
             del self._busy[index]
-            yield trial, body
+            if isinstance(found, JudgingFailed):
+                found = Judgement("error", f"the judgement failed: {found.reason}")
+            yield trial, found
 
     def kill(self) -> None:
         """Give all of them up."""

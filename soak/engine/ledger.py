@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from monitors.judgement import Judgement
 from monitors.model import Event
 from soak.engine.clock import Clock
 from soak.engine.disk import free_bytes
@@ -55,10 +56,10 @@ class Ledger:
             now = self._clock.wall()
             self._store.add_event(Event(now - wall, kind, message, None, now, data))
 
-    def judgement(self, trial: int, body: Mapping[str, Any]) -> None:
+    def judgement(self, trial: int, judgement: Judgement) -> None:
         """A trial was judged."""
         with self._recording():
-            self._store.put_judgement(trial, body)
+            self._store.put_judgement(trial, judgement)
 
     def verdict(self, verdict: Verdict) -> None:
         """The run is over.

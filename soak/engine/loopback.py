@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from monitors.sources import procfs
+from soak.engine.guardian import MARK, PROC, variable_of
 from soak.plan.member import PORT, URL, Member, Ports
 
 HOST = "127.0.0.1"
@@ -16,26 +20,68 @@ _CHUNK = 64 * 1024
 """Bytes of an answer, at most, in which its status is looked for."""
 _TOO_LONG = 5.0
 """Seconds after which a question without an answer is asked anew."""
+_LOWEST, _TRIES = 20_000, 20
+"""Ports below the first of those that connections get by themselves, and how many of them are tried."""
+_LISTENS = "0A"
 
 
-def choose(members: Iterable[Member]) -> Ports:
+def choose(members: Iterable[Member], proc: Path = PROC) -> Ports:
     """A free port for every member that asks for one, or whose port another is told; all different.
 
-    Whoever listens on it later may still be somebody else: nothing reserves a port for a process that is to come.
+    Whoever listens on it later may still be somebody else: nothing reserves a port for a process that is to come. So
+    none is chosen that the kernel gives to connections, where there are others.
     """
     members = tuple(members)
     wanted = {member.name for member in members if member.asks_for_port()}
     # Of the ranks of a command, `{x.port}` may be anything.
     wanted |= {name for member in members for name in member.asks_of()} & {member.name for member in members}
     with contextlib.ExitStack() as held:
-        return {name: _free(held) for name in sorted(wanted)}
+        return {name: _free(held, proc) for name in sorted(wanted)}
 
 
-def _free(held: contextlib.ExitStack) -> int:
+def _free(held: contextlib.ExitStack, proc: Path) -> int:
     """Held until all are chosen, so that none is chosen twice."""
-    listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-    listener.bind((HOST, 0))
+    for port in _candidates(proc):
+        listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        with contextlib.suppress(OSError):
+            listener.bind((HOST, port))
+            break
     return int(listener.getsockname()[1])
+
+
+def _candidates(proc: Path) -> Iterator[int]:
+    """Ports to try; at last 0, for any that the kernel has."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        first = int((proc / "sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        if first - _LOWEST >= _TRIES:
+            yield from random.sample(range(_LOWEST, first), _TRIES)
+    yield 0
+
+
+def taken(port: int, mark: str, proc: Path = PROC) -> str:
+    """Who else listens on a port that was chosen for a process of a trial; empty where nobody does.
+
+    mark: of the trial.
+    """
+    sockets = set(_listening(port, proc))
+    if not sockets:
+        return ""
+    for pid in procfs.all_pids(proc):
+        with contextlib.suppress(OSError):
+            if any(str(fd.readlink()) in sockets for fd in (proc / str(pid) / "fd").iterdir()):
+                program = (procfs.read_command_line(proc, pid) or ("another program",))[0]
+                return "" if variable_of(pid, MARK, proc) == mark.encode() else f"{program} (process {pid})"
+    return "a program of another user"
+
+
+def _listening(port: int, proc: Path) -> Iterator[str]:
+    """Sockets that listen on it, as descriptors name them."""
+    for table in ("net/tcp", "net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in (proc / table).read_text().splitlines()[1:]:
+                words = line.split()
+                if words[3] == _LISTENS and int(words[1].rpartition(":")[2], 16) == port:
+                    yield f"socket:[{words[9]}]"
 
 
 class Readiness:

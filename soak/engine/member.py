@@ -26,7 +26,7 @@ from soak.errors import SoakError
 from soak.plan.member import Member
 from workloads.protocol import wire
 
-Heard = wire.Message | wire.WireError
+MemberMessage = wire.Message | wire.WireError
 _HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "soak-start")
 """Waits for a line on its standard input, and then is the program that follows."""
 _NOT_FOUND = (126, 127)
@@ -186,9 +186,9 @@ class MemberProcess:
         """Descriptors that are readable when there is something to be done about it."""
         return [*([] if self._pidfd is None else [self._pidfd]), *([self._beats.fd] if self._beats else [])]
 
-    def read(self, now: float, last: bool = False) -> list[Heard]:
+    def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """What it has told since the last call. last: whether it is gone, so that no more will come."""
-        return list(self._beats.read(now)) if self._beats else []
+        return list(self._beats.read(now, last)) if self._beats else []
 
     @property
     def held_up(self) -> bool:

@@ -24,7 +24,7 @@ from soak.engine.lifecycle import (
     wake_at,
 )
 from soak.engine.loopback import Readiness
-from soak.engine.member import Heard, MemberProcess
+from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
 from soak.plan.member import HELLO, Member
 from workloads.protocol import wire
@@ -66,6 +66,8 @@ class MemberRun:
         self.last_beat: wire.Beat | None = None
         self.beat_before: wire.Beat | None = None
         self.done: wire.Done | None = None
+        self.through = False
+        """Whether it said that it has done all it had to do, before anything asked it to end."""
         self.garbled = ""
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
@@ -100,6 +102,18 @@ class MemberRun:
         else:
             self._ended(code, turn, oom_kills(code))
 
+    def takes_beats(self, now: float) -> bool:
+        """Take in what it told; whether that was beats, and nothing more is to be done about it before the next turn.
+
+        The first beat is more than that: with it the work begins.
+        """
+        phase, told = self.state.phase, self.process.read(now)
+        for message in told:
+            self._on_message(message, now)
+        self._listen(set(self.process.wakes(now)))
+        alone = bool(told) and all(isinstance(message, wire.Beat) for message in told)
+        return alone and self.state.phase is phase and not self.process.held_up
+
     def _listen(self, wanted: set[int]) -> None:
         """Be woken by these descriptors alone."""
         for fd in self._listening - wanted:
@@ -121,13 +135,13 @@ class MemberRun:
             self.built_at = now
             self.state = heartbeat_received(self.state, now)
 
-    def _on_message(self, message: Heard, now: float) -> None:
+    def _on_message(self, message: MemberMessage, now: float) -> None:
         if isinstance(message, wire.Beat):
             self.on_beat(message, now)
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
-        elif isinstance(message, wire.Note):
+        elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
             data = {name: value for name, value in message.data.items() if name != "breaks"}
@@ -139,10 +153,12 @@ class MemberRun:
             self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
 
     def _on_done(self, done: wire.Done, now: float) -> None:
-        before, self.state = self.state, done_received(self.state, now)
-        self.done = done
+        self.done, self.through = done, done.reason in WELL and not self.state.blame
         if done.traceback:
             self._record_event("traceback", done.message, {"traceback": done.traceback})
+        if self.plan.rank and not self.plan.speaks_wire:
+            return  # The others may be in the middle of what all ranks do at once: it is ended with them.
+        before, self.state = self.state, done_received(self.state, now)
         # A worker ends after it; a program may go on, and one that has ended has nobody left to ask.
         if not self.plan.speaks_wire and self.state is not before and self.process.returncode() is None:
             self.process.terminate()

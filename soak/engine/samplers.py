@@ -95,7 +95,8 @@ class TrialRounds:
 
     def _of_member(self, member: MemberTarget, now: float, read: set[str]) -> Iterator[RoundResult]:
         """What it holds, and its devices. read: devices that were read as a whole in this round."""
-        yield self._told(self._take(("member", member.name, ""), member.target, now), member, "")
+        for scope in ("member", "beat") if member.target.beat_number else ("member",):
+            yield self._told(self._take((scope, member.name, ""), member.target, now), member, "")
         for device in member.devices:
             held = self._take(("member_device", member.name, device.uuid), device.target, now)
             yield self._told(held, member, device.label)

@@ -30,7 +30,7 @@ JUMP = 1.0
 """Seconds that the wall clock may stray from the monotonic one between two rounds before it is called a jump."""
 
 
-Look = Callable[[str], tuple[Snapshot | None, str]]
+ReadDevice = Callable[[str], tuple[Snapshot | None, str]]
 """The last reading of a device, by its UUID, and what is wrong where there is no new one."""
 
 
@@ -85,7 +85,7 @@ class Feed:
 
     def __init__(
         self, trial: int, members: Sequence[MemberFeed], cgroup: Path | None, started: float,
-        look: Look | None = None, expected: int = 1,
+        read_device: ReadDevice | None = None, expected: int = 1,
     ) -> None:  # fmt: skip
         """Begin one.
 
@@ -94,14 +94,14 @@ class Feed:
             members: those that have started.
             cgroup: its own, if it has one.
             started: monotonic time of the spawn.
-            look: reads devices.
+            read_device: reads devices.
             expected: how many members it will have in all. With several, each series names its member from the
                 beginning on, also while the first is alone.
         """
         self.trial = trial
         self.started = started
         """Monotonic time of the spawn: t = 0 of the trial's samples."""
-        self._cgroup, self._look = cgroup, look
+        self._cgroup, self._read_device = cgroup, read_device
         self._members = tuple(members)
         self._several = max(expected, len(members)) > 1
         self._lock = threading.Lock()
@@ -148,7 +148,7 @@ class Feed:
         return MemberTarget(member.name, member.name if several else "", member.judged, target, tuple(devices))
 
     def _snapshot(self, uuid: str) -> tuple[Snapshot | None, str]:
-        return self._look(uuid) if self._look else (None, "")
+        return self._read_device(uuid) if self._read_device else (None, "")
 
 
 @dataclass

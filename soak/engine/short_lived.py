@@ -24,7 +24,7 @@ _ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProcessOutcome:
     """What became of it."""
 
     code: int
@@ -74,7 +74,7 @@ class ShortLived:
         """Of the process, which is also its session."""
         return self._process.pid
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ProcessOutcome | None:
         """None while it runs; called until it answers once."""
         code = self._process.poll()
         if code is None:
@@ -83,7 +83,7 @@ class ShortLived:
         if code < 0 and not self._trouble:
             self._trouble = f"it was killed by {signal_name(-code)}"
         self._out.seek(0)
-        outcome = Outcome(code, self._out.read(), self._trouble, self._late, self._last_words())
+        outcome = ProcessOutcome(code, self._out.read(), self._trouble, self._late, self._last_words())
         self._close()
         return outcome
 

@@ -1,47 +1,63 @@
-"""What a person may know of a run while it runs, and who tells them."""
+"""What is shown of a run while it runs, from the loop that runs it to progress, messages and the service."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
+
+from monitors.judgement import Judgement
 from monitors.model import Sample
 from monitors.round import Health
 from soak.engine.lifecycle import Ending
+from soak.judge.outlook import Outlook
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
+from workloads.protocol import wire
 
 
-@dataclass(frozen=True, slots=True)
-class TrialStatus:
-    """A running trial for the progress display; unknown values are None."""
+class LastValue(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """The last value of one series."""
 
-    trial: Trial
+    metric: str
+    value: float
+    member: str = ""
+    device: str = ""
+    label: str = ""
+
+
+class TrialStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A trial that runs; what is unknown is None."""
+
+    name: str
+    workload: str
+    framework: str
+    mode: str
+    device: str
+    control: bool
     phase: str
     elapsed: float
     """Seconds since the spawn."""
-    done: float | None
+    done: float | None = None
     """Share of the trial's limit reached, 0 to 1."""
-    time_left: float | None
-    stream_seconds: float | None
-    frames_per_second: float | None
-    memory_bytes: float | None
-    bytes_per_hour: float | None
+    time_left: float | None = None
+    bytes_per_hour: float | None = None
     """Estimate of the growth so far."""
-    samples: Sequence[Sample] = ()
-    """The last value of every series."""
-    counters: Mapping[str, float] = field(default_factory=dict)
-    """The worker's latest beat."""
-    health: Mapping[str, Health] = field(default_factory=dict)
-    """Of its samplers."""
+    memory_bytes: float | None = None
     sampled: float | None = None
     """Seconds since the last round of samples; None before the first."""
-    seen: Mapping[str, Any] | None = None
-    """What the last look of the online alarm found."""
-    alarms: frozenset[str] = frozenset()
-    """Series that the alarm was raised for."""
+    samples: tuple[LastValue, ...] = ()
+    latency: tuple[float, ...] = ()
+    """Steps that took at most each of `wire.LATENCY_BOUNDS`, then all steps, then the sum of their seconds."""
+    samplers: Mapping[str, Health] = {}
+    outlook: Outlook | None = None
+    """As of the last look of the online alarm."""
+    alarms: tuple[str, ...] = ()
+    """Series that the alarm was raised for, sorted."""
+    stream_seconds: float | None = None
+    frames_per_second: float | None = None
 
 
 class Listener(Protocol):
@@ -56,7 +72,7 @@ class Listener(Protocol):
     def ended(self, trial: Trial, end: Ending) -> None:
         """A trial's worker is gone."""
 
-    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+    def judged(self, trial: Trial, judgement: Judgement) -> None:
         """A trial has its verdict."""
 
     def noted(self, message: str) -> None:
@@ -90,10 +106,10 @@ class Listeners:
         for listener in self._listeners:
             listener.ended(trial, end)
 
-    def judged(self, trial: Trial, body: Mapping[str, Any]) -> None:
+    def judged(self, trial: Trial, judgement: Judgement) -> None:
         """To each."""
         for listener in self._listeners:
-            listener.judged(trial, body)
+            listener.judged(trial, judgement)
 
     def noted(self, message: str) -> None:
         """To each."""
@@ -121,3 +137,27 @@ def share_done(trial: Trial, seconds: float, values: Mapping[str, float]) -> flo
     ]
     known = [share for share in shares if share is not None]
     return min(1.0, max(known)) if known else None
+
+
+class LastValues:
+    """The last values of a trial's series, made once for each round, however often they are shown."""
+
+    def __init__(self) -> None:
+        self._samples: tuple[Sample, ...] = ()
+        self._values: tuple[LastValue, ...] = ()
+
+    def of(self, samples: tuple[Sample, ...]) -> tuple[LastValue, ...]:
+        """Of the series that are told while a trial runs."""
+        if samples is not self._samples:
+            live = (s for s in samples if s.metric.live)
+            self._values = tuple(LastValue(s.metric.name, s.value, s.member, s.device, s.label) for s in live)
+            self._samples = samples
+        return self._values
+
+
+def latency_of(counters: Mapping[str, float]) -> tuple[float, ...]:
+    """`TrialStatus.latency` from the counters of its workers; empty where they tell none."""
+    if "step_latency_total_seconds" not in counters:
+        return ()
+    within = (counters.get(wire.bucket(bound), 0.0) for bound in wire.LATENCY_BOUNDS)
+    return (*within, counters.get("steps", 0.0), counters["step_latency_total_seconds"])

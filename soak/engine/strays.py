@@ -14,9 +14,11 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from monitors.sources import procfs
 from soak.engine.guardian import MEMBER, mark_of, variable_of
 
 PR_SET_CHILD_SUBREAPER = 36
+_PROC = Path("/proc")
 
 
 @contextlib.contextmanager
@@ -28,16 +30,6 @@ def adopting() -> Iterator[None]:
         yield
     finally:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-
-
-def children(proc: Path = Path("/proc")) -> set[int]:
-    """Of every thread of this process."""
-    found: set[int] = set()
-    with contextlib.suppress(OSError):
-        for task in (proc / "self/task").iterdir():
-            with contextlib.suppress(OSError):
-                found.update(map(int, (task / "children").read_text().split()))
-    return found
 
 
 def owners(mark: bytes | None, running: Mapping[int, str]) -> frozenset[int]:
@@ -52,11 +44,16 @@ def member_of(pid: int) -> int:
     return int(said) if said.isdigit() and len(said) < 6 else 0
 
 
+def _children() -> set[int]:
+    """Of every thread of this process; none where this kernel does not list them."""
+    return procfs.children(_PROC, os.getpid()) or set()
+
+
 class Strays:
     """Children of ours that nobody here started."""
 
     def __init__(self) -> None:
-        self._mine = children()
+        self._mine = _children()
         self.seen: dict[int, frozenset[int]] = {}
         """Those that are there, and the trials that each may belong to."""
         self.members: dict[int, int] = {}
@@ -71,7 +68,7 @@ class Strays:
             known: pids of children that were started here, and are waited for elsewhere.
             running: trials that run, and the marks of their processes.
         """
-        living = children()
+        living = _children()
         self._mine &= living
         found = living - known - self._mine
         self.seen = {pid: self.seen[pid] if pid in self.seen else owners(mark_of(pid), running) for pid in found}

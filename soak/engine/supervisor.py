@@ -15,6 +15,7 @@ from soak.engine.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.engine.judges import Judges
 from soak.engine.ledger import Ledger
 from soak.engine.lifecycle import Deadlines, Ending
+from soak.engine.member_run import MemberRun
 from soak.engine.samplers import rounds_of
 from soak.engine.sampling import Recorder
 from soak.engine.status import Listener
@@ -104,7 +105,7 @@ class Supervisor:
                 self._waiting.clear()
             if not self._paused:
                 self._fill()
-            self._clock.wait(self._selector, self._timeout())
+            self._wait()
             self._stop.drain()
             for running in list(self._running.values()):
                 self._poll(running, stopping)
@@ -114,6 +115,15 @@ class Supervisor:
             self._watch_over()
             self._listener.tick([running.status() for running in self._running.values()], len(self._waiting))
             self._ledger.fail(self._recorder.failure)
+
+    def _wait(self) -> None:
+        """Until there is more to do than to take in beats: those come often, and nothing follows from one at once."""
+        until = self._clock.monotonic() + self._timeout()
+        while (left := until - self._clock.monotonic()) > 0:
+            woken = self._clock.wait(self._selector, left)
+            now = self._clock.monotonic()
+            if not woken or not all(isinstance(one, MemberRun) and one.takes_beats(now) for one in woken):
+                return
 
     def _watch_over(self) -> None:
         """Account for every process, also for those that left their trial."""
@@ -252,13 +262,13 @@ class Supervisor:
                 pid = self._judges.begin(trial)
                 if pid is not None:
                     self._custody.helper(pid)
-        for trial, body in self._judges.collect(self._stop.count):
-            if body is None:
+        for trial, found in self._judges.collect(self._stop.count):
+            if found is None:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
-            self._ledger.judgement(trial.index, body)
-            self._judged[trial.index] = Judged(trial.name, body["verdict"], body.get("control_passed"), trial.expect)
-            self._listener.judged(trial, body)
+            self._ledger.judgement(trial.index, found)
+            self._judged[trial.index] = Judged(trial.name, found.verdict, found.control_passed, trial.expect)
+            self._listener.judged(trial, found)
 
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""

@@ -10,7 +10,7 @@ from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
 from soak.engine.lifecycle import OTHER, OVER_MEMORY, Ending
 from soak.engine.limits import Limits
-from soak.engine.status import TrialStatus, share_done
+from soak.engine.status import LastValues, TrialStatus, latency_of, share_done
 from soak.engine.trial_state import ending_of, is_over, phase_of
 from soak.plan.plan import Trial
 
@@ -38,6 +38,7 @@ class TrialRun:
         self.lost = False
         """Whether a device of it is gone."""
         self.rate = RunningRate()
+        self._last_values = LastValues()
         self._paused = False
         self._stop = ""
         """Why it is to end, once it is."""
@@ -84,7 +85,7 @@ class TrialRun:
 
     def _decide(self, stop: str, now: float) -> None:
         self._stop = self._stop or stop or self._reason_to_stop(now)
-        for_all = self._stop or (OTHER if is_over(self._crew.states()) else "")
+        for_all = self._stop or (OTHER if self._crew.is_over(now) else "")
         if for_all:
             self._crew.begins_to_end()
         # A client that outlives its server counts errors that are none.
@@ -103,7 +104,7 @@ class TrialRun:
     def _leave_where_it_ends(self, now: float) -> None:
         """What ends lets go of its memory, and that would look like a fall."""
         if self._until is None and (
-            self._crew.said_done() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
+            self._crew.leaves() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
         ):
             self._until = now
             self._around.recorder.leave(self.trial.index, self._stepped(now))
@@ -144,7 +145,7 @@ class TrialRun:
         """When something may be due next, if nothing happens before."""
         due = [member.wake_at() for member in self._crew.running]
         if self.trial.supervised and not self._stop:
-            due.append(self._limits.due())
+            due += [self._limits.due(), self._crew.due()]
         return min(due, default=float("inf"))
 
     @property
@@ -164,6 +165,7 @@ class TrialRun:
         """Let them go on; what they were held for does not count."""
         now, self._paused = self._around.clock.monotonic(), False
         self._limits.resume(now)
+        self._crew.resumed(now)
         for member in self._crew.running:
             member.resume(now)
         self.record_event("resumed", "the run was asked to")
@@ -195,27 +197,32 @@ class TrialRun:
 
     def status(self) -> TrialStatus:
         """For who watches the run."""
-        latest, now = self._around.recorder.latest, self._around.clock.monotonic()
-        values, seconds = self._crew.counters(), self._seconds()
-        memory = latest.value(self.trial.index, MEMORY)
+        trial, now = self.trial, self._around.clock.monotonic()
+        latest, values, seconds = self._around.recorder.latest, self._crew.counters(), self._seconds()
+        memory = latest.value(trial.index, MEMORY)
         if memory is not None and seconds is not None:
             self.rate.add(now - self.started, memory)
-        done = share_done(self.trial, seconds or 0.0, values)
-        sampled, health = latest.health(self.trial.index)
+        done = share_done(trial, seconds or 0.0, values)
+        sampled, health = latest.health(trial.index)
         return TrialStatus(
-            trial=self.trial,
+            name=trial.name,
+            workload=trial.spec.workload,
+            framework=trial.spec.framework,
+            mode=trial.spec.mode,
+            device=trial.place,
+            control=trial.expect is not None,
             phase=phase_of(self._crew.states()).value,
             elapsed=now - self.started,
             done=done,
             time_left=(seconds or 0.0) * (1 - done) / done if done else None,
+            bytes_per_hour=self.rate.per_hour(),
+            memory_bytes=memory,
+            sampled=None if sampled is None else now - sampled,
+            samples=self._last_values.of(latest.samples(trial.index)),
+            latency=latency_of(values),
+            samplers=health,
+            outlook=self.alarm.outlook,
+            alarms=tuple(sorted(self.alarm.raised)),
             stream_seconds=values.get("stream_seconds"),
             frames_per_second=values["frames"] / seconds if seconds and "frames" in values else None,
-            memory_bytes=memory,
-            bytes_per_hour=self.rate.per_hour(),
-            samples=latest.samples(self.trial.index),
-            counters=values,
-            health=health,
-            sampled=None if sampled is None else now - sampled,
-            seen=self.alarm.seen,
-            alarms=self.alarm.raised,
         )

@@ -31,6 +31,15 @@ class MemberState:
     outlasted: bool = False
     """Whether it still worked when the trial began to end: it may then fail for want of one that was ended before."""
     died_of_signal: bool = False
+    rank: bool = False
+    """Whether all others work together with it."""
+    done: bool = False
+    """Whether it said its last word before anything asked it to end."""
+
+    @property
+    def through(self) -> bool:
+        """Whether it has done all that it had to do, by itself."""
+        return self.done or (self.end is not None and self.end.reason in WELL and not (self.asked or self.outlasted))
 
     @property
     def asked(self) -> bool:
@@ -46,8 +55,19 @@ class MemberState:
 
 
 def is_over(members: Sequence[MemberState]) -> bool:
-    """Whether the trial is to end: one of its members ended it, or all that there are have ended."""
-    return any(member.causes for member in members) or all(member.end is not None for member in members)
+    """Whether the trial is to end: one of its members ended it, or all that there are have ended, or are through.
+
+    One rank that is through ends nothing: the others may be in the middle of what all of them do at once, or save what
+    they have.
+    """
+    if any(member.causes for member in members):
+        return True
+    return all(member.end is not None or (member.rank and member.through) for member in members)
+
+
+def leaves(members: Sequence[MemberState]) -> bool:
+    """Whether a rank is through: from here on nothing that the trial does is its work."""
+    return any(member.rank and member.through for member in members)
 
 
 def phase_of(members: Sequence[MemberState]) -> Phase:
@@ -59,8 +79,9 @@ def phase_of(members: Sequence[MemberState]) -> Phase:
 def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     """How the trial ended; None while a member runs, or is yet to be started and nothing has ended the trial.
 
-    A sole member's end is the trial's. Of several, the first that ended by itself gives it, with its name; of those
-    that ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for.
+    A sole member's end is the trial's. Of several, the first whose end ended it gives it, with its name; of those that
+    ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for. Where
+    all did what they had to do, it is how one of them ended: the first that had something to say.
 
     stop: why all of it was to end; empty where it was not.
     """
@@ -69,11 +90,19 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
         return None
     if len(members) == 1 and members[0].end is not None:
         return members[0].end
+    if stop and not causes:
+        return ended_for(stop)
     if causes:
         first = min(causes, key=lambda m: (m.order, _badness(m)))
-        assert first.end is not None
-        return named(first.name, first.end)
-    return ended_for(stop) if stop else Ending("finished", "")
+        return named(first.name, _end(first))
+    through = sorted((m for m in members if m.through), key=lambda m: (not _end(m).message, m.order))
+    return _end(through[0]) if through else Ending("finished", "")
+
+
+def _end(member: MemberState) -> Ending:
+    """Of one that has ended."""
+    assert member.end is not None
+    return member.end
 
 
 def named(name: str, end: Ending) -> Ending:
@@ -87,7 +116,7 @@ def named(name: str, end: Ending) -> Ending:
 
 def _badness(member: MemberState) -> int:
     """One that was killed may have made the others fail, at once; one that ended well may not have."""
-    assert member.end is not None
-    if member.end.reason == "crashed":
+    reason = _end(member).reason
+    if reason == "crashed":
         return 1 if member.died_of_signal else 2
-    return 0 if member.end.reason == "oom" else 4 if member.end.reason in WELL else 3
+    return 0 if reason == "oom" else 4 if reason in WELL else 3

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import workloads
 from soak.engine.channel import Intake
-from soak.engine.member import Heard, Home, MemberProcess, log_name
+from soak.engine.member import Home, MemberMessage, MemberProcess, log_name
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
 from soak.plan.interpreter import environ_for
@@ -95,11 +95,11 @@ class Worker(MemberProcess):
         """One that sends too much wakes nobody for a moment; its own pipe holds it up."""
         return [self._fd] if self._piped and self._intake.room(now) > 0 else []
 
-    def read(self, now: float, last: bool = False) -> list[Heard]:
+    def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """The messages that have come, as much as may be taken in now; all that is left where it is gone."""
         if self._piped:
             self._piped = not self._read(now, last)
-        heard: list[Heard] = list(self._intake.messages(now, last))
+        heard: list[MemberMessage] = list(self._intake.messages(now, last))
         self.greeted = self._intake.greeted
         self._held_up = self._piped and self._intake.room(now) <= 0 and not self._intake.closed
         return heard

@@ -13,7 +13,7 @@ from functools import cache
 from soak.plan.interpreter import environ_for
 from workloads import frameworks
 
-_PATIENCE = 120.0
+_MAX_WAIT = 120.0
 """Seconds for an import: TensorFlow with CUDA takes up to a minute from a cold disk."""
 
 
@@ -35,9 +35,9 @@ def ask(name: str, python: str = "", environ: Mapping[str, str] | None = None) -
     command = [python or sys.executable, "-P", "-c", frameworks.load(name).GPU_QUESTION]
     env = environ_for(python, os.environ if environ is None else environ)
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=env)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_MAX_WAIT, check=False, env=env)
     except subprocess.TimeoutExpired:
-        return Framework(name, problem=f"no answer within {_PATIENCE:.0f} s")
+        return Framework(name, problem=f"no answer within {_MAX_WAIT:.0f} s")
     except OSError as error:
         return Framework(name, problem=f"{command[0]}: {error.strerror}")
     try:

@@ -17,7 +17,7 @@ from soak.engine.clock import Clock
 from soak.gpu.attribution import Attribution, attribute
 from soak.gpu.pipe import ReaderHello
 from soak.gpu.placement import Asked, Seats, resolve
-from soak.gpu.watch import GpuWatch, Reader, start_reader
+from soak.gpu.watch import GpuWatch, ReaderProcess, start_reader
 
 TOLERANCE = 64 * 2**20
 """Bytes that a device may hold more after a trial than before it."""
@@ -53,7 +53,7 @@ class GpuPool:
 
     def __init__(
         self, clock: Clock, interval: float, kmsg: Path = KMSG,
-        start: Callable[[float], Reader] = start_reader, try_out: TryOut = attribute,
+        start: Callable[[float], ReaderProcess] = start_reader, try_out: TryOut = attribute,
     ) -> None:  # fmt: skip
         self._clock, self._kmsg, self._try_out = clock, kmsg, try_out
         self._watch = GpuWatch(clock, interval, start)

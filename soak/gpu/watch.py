@@ -30,7 +30,7 @@ _READING = msgspec.json.Decoder(Reading)
 _HELLO = msgspec.json.Decoder(ReaderHello)
 
 
-class Reader(Protocol):
+class ReaderProcess(Protocol):
     """A process that writes a `ReaderHello` and then every `Reading`, until its standard input ends."""
 
     @property
@@ -53,7 +53,7 @@ class Reader(Protocol):
         ...
 
 
-def start_reader(interval: float) -> Reader:
+def start_reader(interval: float) -> ReaderProcess:
     """A reader of all devices, each read every `interval` seconds."""
     # A session of its own: Ctrl-C is meant for the trials.
     return subprocess.Popen(
@@ -75,14 +75,14 @@ class _Seen:
 class GpuWatch:
     """Thread-safe: the sampling thread looks while a thread of its own listens to the reader."""
 
-    def __init__(self, clock: Clock, interval: float, start: Callable[[float], Reader] = start_reader) -> None:
+    def __init__(self, clock: Clock, interval: float, start: Callable[[float], ReaderProcess] = start_reader) -> None:
         self.hello = ReaderHello(problem="not opened")
         self._clock, self._interval, self._start_reader = clock, interval, start
-        self._patience = max(STALLED, 3 * interval)
+        self._max_wait = max(STALLED, 3 * interval)
         self._lock = threading.Lock()
         self._changes: list[tuple[str, Change]] = []
         self._seen: dict[str, _Seen] = {}
-        self._process: Reader | None = None
+        self._process: ReaderProcess | None = None
         self._listener: threading.Thread | None = None
         self._started = 0.0
         self._greeted = threading.Event()
@@ -171,14 +171,14 @@ class GpuWatch:
         with self._lock:
             seen = self._seen.get(uuid)
             silent = 0.0 if seen is None else self._clock.monotonic() - seen.last_reading
-        return f"no answer from the driver for {silent:.0f} s" if silent > self._patience else ""
+        return f"no answer from the driver for {silent:.0f} s" if silent > self._max_wait else ""
 
     def poll(self) -> list[tuple[str, Change]]:
         """What happened since the last call, by UUID; and a new reader where the last is gone or stuck."""
         now = self._clock.monotonic()
         with self._lock:
             for uuid, seen in self._seen.items():
-                if not seen.silent and now - seen.last_reading > self._patience:
+                if not seen.silent and now - seen.last_reading > self._max_wait:
                     seen.silent = True
                     said = f"no answer from the driver for {now - seen.last_reading:.0f} s"
                     self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-from monitors.text import json_value, one_line
+import msgspec
+
+from monitors.text import one_line
 from soak.engine.clock import Clock, SystemClock
-from soak.engine.short_lived import Outcome, ShortLived
+from soak.engine.short_lived import ProcessOutcome, ShortLived
 
 DEADLINE = 300.0
 """Seconds. 72 hours at 1 Hz take some; a record of a hundred times as much has room."""
@@ -16,11 +18,30 @@ ATTEMPTS = 3
 """A judge that was killed or stopped says nothing of the trial: it is judged again."""
 
 
-class Judging:
-    """Started when a trial has ended; asked from time to time whether it is done."""
+@dataclass(frozen=True, slots=True)
+class JudgingFailed:
+    """There is no judgement, and will be none."""
 
-    def __init__(self, folder: Path, trial: int, *extra: str, clock: Clock | None = None) -> None:
-        self.trial = trial
+    reason: str
+
+
+Answer = TypeVar("Answer")
+
+
+class Judging(Generic[Answer]):
+    """A process that is asked from time to time whether it has its answer."""
+
+    def __init__(self, answer: type[Answer], folder: Path, trial: int, *extra: str, clock: Clock | None = None) -> None:
+        """Start it.
+
+        Args:
+            answer: what it prints, as JSON.
+            folder: of the run.
+            trial: to be judged, by its index.
+            extra: further words of its command line.
+            clock: tells its deadline.
+        """
+        self._answer = msgspec.json.Decoder(answer)
         self._words = ("soak.judge.trial", str(folder.resolve()), str(trial), *extra)
         self._clock = clock or SystemClock()
         self.attempts = 0
@@ -42,23 +63,20 @@ class Judging:
         except OSError as error:
             self._process, self._trouble = None, f"it could not be started: {error.strerror}"
 
-    def result(self) -> dict[str, Any] | None:
-        """The judgement; None while it is being made. One that could not be made is itself a verdict: `error`."""
-        outcome = self._process.outcome() if self._process else Outcome(-1, b"", self._trouble)
+    def result(self) -> Answer | JudgingFailed | None:
+        """None while it is being made."""
+        outcome = self._process.outcome() if self._process else ProcessOutcome(-1, b"", self._trouble)
         if outcome is None:
             return None
         if outcome.trouble and not outcome.late and self.attempts < ATTEMPTS:
             self._start()
             return None
+        if outcome.code != 0 or outcome.trouble:
+            return JudgingFailed(outcome.trouble or one_line(outcome.last_words) or f"exit status {outcome.code}")
         try:
-            body = json.loads(outcome.out)
-        except (ValueError, RecursionError):
-            body = None
-        if isinstance(body, dict) and outcome.code == 0:
-            judged: dict[str, Any] = json_value(body)
-            return judged
-        why = outcome.trouble or one_line(outcome.last_words) or f"exit status {outcome.code}"
-        return {"verdict": "error", "reason": f"the judgement failed: {why}", "findings": []}
+            return self._answer.decode(outcome.out)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            return JudgingFailed(f"its answer cannot be read: {error}")
 
     def kill(self) -> None:
         """Give it up."""

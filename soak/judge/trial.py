@@ -1,6 +1,6 @@
-"""Judge one trial of a record, in a process of its own: `python -m soak.judge.trial FOLDER TRIAL` prints JSON.
+"""Judge one trial of a record, in a process of its own: `python -m soak.judge.trial FOLDER TRIAL` prints a judgement.
 
-With a third argument, the chance of a false alarm, it looks at a trial that still runs: which series hold the evidence?
+With a third argument, the chance of a false alarm, it judges a trial that still runs by what there is of it so far.
 
 The supervisor stays light and never imports numpy; this process lives for a moment and does.
 """
@@ -11,78 +11,79 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from monitors.detection.alarm import holds_evidence
+from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
 from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
 from monitors.detection.series import Series
+from monitors.judgement import InterimJudgement, Judgement
 from monitors.model import LAYERS, Event
+from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
-from soak.judge.verdict import UNSEEN, Expectation, Judged, Shown, Verdict, control_passed, judge_run, judge_trial
+from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
 
 
-def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> dict[str, Any]:
-    """Verdict, numbers and findings of one trial, as JSON values."""
+def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judgement:
+    """What is thought of a trial: its end, its samples, and what is known of both."""
     broke = _broke(record, trial)
     series, processes = _judged_series(record, trial, broke)
-    limits = limits_of(record.run().environment, trial)
+    limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
     detection = judge(series, settings, limits, processes) if series else None
-    shown = Shown(detection.verdict, detection.reason) if detection else None
+    shown = Verdict(detection.verdict, detection.reason) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
-    loss = record.loss(trial.index)
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial))
     verdict = weighed(found, loss, trial.name)
-    layer = detection.layer if detection and detection.verdict == "leak" and verdict.verdict == found.verdict else None
-    body: dict[str, Any] = {
-        "verdict": verdict.verdict,
-        "reason": verdict.reason,
-        "leak_probability": detection.leak_probability if detection else None,
-        "calibrated": bool(detection and detection.calibrated),
-        "layer": layer,
-        "member": detection.member if detection and layer else "",
-        "leak_device": detection.device if detection and layer else "",
-        "process": detection.process if detection and layer else "",
-        "control_passed": None,
-        "findings": [asdict(finding) for finding in detection.findings] if detection else [],
-    }
-    # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
-    if trial.expect is not None and verdict.verdict != "invalid" and not loss.lost:
-        expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
-        body["control_passed"] = control_passed(expected, verdict.verdict, layer, trial.end_reason)
-    return body
+    judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
-def look(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> dict[str, Any]:
-    """What a running trial looks like now, and which of its series hold evidence enough for an alarm.
+def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:
+    """What is thought of a trial that runs, and which of its series hold evidence enough for an alarm.
 
     alpha: chance of a false alarm over the whole trial, which its series share.
     """
     series, processes = _judged_series(record, trial, _broke(record, trial))
     if not series:
-        return {"holds": []}
+        return InterimJudgement()
     detection = judge(series, settings, limits_of(record.run().environment, trial), processes)
     named, share = {one.name: one for one in series}, alpha / len(series)
-    holds = [f for f in detection.findings if holds_evidence(f, share, named[f.series])]
-    return {
-        "verdict": detection.verdict,
-        "reason": detection.reason,
-        "leak_probability": detection.leak_probability,
-        "layer": detection.layer,
-        "member": detection.member,
-        "leak_device": detection.device,
-        "process": detection.process,
-        "findings": [asdict(finding) for finding in detection.findings],
-        # What a member's series shows, the sum of all shows too: it is told once.
-        "holds": [finding.series for finding in split(holds)[0]] or [finding.series for finding in holds],
-    }
+    evident = [f for f in detection.findings if holds_evidence(f, share, named[f.series])]
+    # What a member's series shows, the sum of all shows too: it is told once.
+    told = split(evident)[0] or evident
+    judgement = _judgement(Verdict(detection.verdict, detection.reason), detection)
+    return InterimJudgement(judgement, tuple(finding.series for finding in told))
+
+
+def _judgement(verdict: Verdict, detection: Detection | None, told: bool = True) -> Judgement:
+    """A verdict with what was detected. told: whether the record is whole enough to name the layer that leaks."""
+    if detection is None:
+        return Judgement(verdict.verdict, verdict.reason)
+    judgement = Judgement(
+        verdict.verdict, verdict.reason, detection.leak_probability, detection.calibrated, findings=detection.findings
+    )
+    if not told or detection.verdict != "leak" or detection.layer is None:
+        return judgement
+    return replace(
+        judgement, layer=detection.layer, member=detection.member, leak_device=detection.device,
+        process=detection.process,
+    )  # fmt: skip
+
+
+def _control_passed(trial: TrialInfo, judgement: Judgement, lost: int) -> bool | None:
+    # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
+    if trial.expect is None or judgement.verdict == "invalid" or lost:
+        return None
+    expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
+    return control_passed(expected, judgement.verdict, judgement.layer, trial.end_reason)
 
 
 def unseen_of(record: Record, trial: TrialInfo) -> str:
@@ -125,7 +126,11 @@ def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
 
 def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
     """The run's verdict from the trials that were judged."""
-    judged = [Judged(t.name, t.verdict, t.control_passed, t.expect) for t in trials if t.verdict is not None]
+    judged = [
+        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect)
+        for t in trials
+        if t.judgement is not None
+    ]
     return judge_run(judged, interrupted or len(judged) < len(trials))
 
 
@@ -135,10 +140,9 @@ def main() -> None:
     record = open_record(folder)
     trial = next(t for t in record.trials() if t.index == index)
     settings = settings_of(record.judge_table())
-    if len(sys.argv) > 3:
-        json.dump(look(record, trial, float(sys.argv[3]), settings), sys.stdout)
-    else:
-        json.dump(judge_one(record, trial, settings), sys.stdout)
+    runs = len(sys.argv) > 3
+    found = judge_so_far(record, trial, float(sys.argv[3]), settings) if runs else judge_one(record, trial, settings)
+    json.dump(json_value(asdict(found)), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from monitors.judgement import TrialVerdict
+
 EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
 
 UNSEEN = "unseen_process"
@@ -17,23 +19,15 @@ _INVALID_ENDS = ("low_disk", "device_lost")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What the series of a trial show, in short."""
-
-    verdict: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A verdict and the one sentence behind it."""
 
-    verdict: str
+    verdict: TrialVerdict
     reason: str
 
 
-def judge_trial(end_reason: str, end_message: str, shown: Shown | None, broke: str = "", unseen: str = "") -> Verdict:
-    """The verdict of one trial.
+def judge_trial(end_reason: str, end_message: str, shown: Verdict | None, broke: str = "", unseen: str = "") -> Verdict:
+    """The verdict of one trial, of which its series show by themselves what `shown` says.
 
     A trial that broke off by its own fault is `unstable`, but for one: memory that grew until the trial was killed
     for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one. Where
@@ -86,7 +80,7 @@ class Expectation:
     end: str = ""
 
 
-def control_passed(expected: Expectation, verdict: str, layer: str | None, end_reason: str) -> bool:
+def control_passed(expected: Expectation, verdict: TrialVerdict, layer: str | None, end_reason: str) -> bool:
     """Whether a control was judged as it had to be."""
     return (
         verdict == expected.verdict
@@ -100,7 +94,7 @@ class Judged:
     """A trial for the run's verdict."""
 
     name: str
-    verdict: str
+    verdict: TrialVerdict
     control_passed: bool | None
     expected: str | None = None
 
@@ -125,7 +119,7 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     return Verdict("pass", f"none of {_count(tested, 'trial')} shows a leak")
 
 
-_WORST_FIRST = {
+_WORST_FIRST: dict[TrialVerdict, str] = {
     "leak": "leaked",
     "unstable": "failed",
     "error": "could not run",

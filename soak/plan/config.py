@@ -110,7 +110,7 @@ class TrialTable:
     member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """`[[trial.member]]` tables: see `MemberTable`."""
     ranks: Ranks = 1
-    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, or TF_CONFIG."""
+    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, TF_CONFIG."""
     framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     mode: list[Mode] | Mode = "infer"
     execution: list[Word] | Word = executions.DEFAULT

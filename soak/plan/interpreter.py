@@ -12,7 +12,7 @@ from functools import cache
 
 LOWEST = (3, 11)
 _TOO_OLD = 11
-PATIENCE = 30.0
+MAX_WAIT = 30.0
 """Seconds that an interpreter may take to start."""
 _ASK = f"import sys; sys.exit({_TOO_OLD} * (sys.version_info < {LOWEST}))"
 
@@ -39,7 +39,7 @@ def ask(python: str, code: str, *flags: str) -> int:
         env=environ_for(python, os.environ),
     )  # fmt: skip
     try:
-        return process.wait(PATIENCE)
+        return process.wait(MAX_WAIT)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -58,7 +58,7 @@ def problem(python: str) -> str:
     try:
         status = ask(python, _ASK)
     except subprocess.TimeoutExpired:
-        return f"{path}; this one does not answer within {PATIENCE:.0f} s"
+        return f"{path}; this one does not answer within {MAX_WAIT:.0f} s"
     except OSError as error:
         return f"{path}; this one cannot be started: {error.strerror}"
     if status == _TOO_OLD:

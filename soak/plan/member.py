@@ -54,6 +54,8 @@ class Member:
     """Whether its memory counts for the verdict."""
     ends_trial: bool = True
     """Whether the trial ends when it has finished. One that dies ends it always."""
+    rank: bool = False
+    """Whether it works together with all other members: each may end in its own time once one has finished."""
     python: str = ""
     """Interpreter of a worker; empty for soak's own."""
     sandbox: bool = True
@@ -136,8 +138,8 @@ def _filled(value: Any, put: Callable[[str], str]) -> Any:
     return [_filled(inner, put) for inner in value] if isinstance(value, list) else value
 
 
-def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
-    """A member as `count` ranks that find each other: by RANK and the like, or by TF_CONFIG.
+def ranks_of(member: Member, count: int) -> tuple[Member, ...]:
+    """A member as `count` ranks that find each other, whatever they are written in: `_group` and `_cluster`.
 
     The ports stand in their environments as `{NAME.port}`, to be filled in when the trial starts.
     """
@@ -148,10 +150,12 @@ def ranks_of(member: Member, count: int, tf_config: bool) -> tuple[Member, ...]:
             name=name,
             has_others=True,
             sees_all=not member.speaks_wire,
-            env={**member.env, **(_cluster if tf_config else _group)(names, rank)},
+            rank=True,
+            ends_trial=False,
+            env={**member.env, **_group(names, rank), **_cluster(names, rank)},
         )
         for rank, name in enumerate(names)
-    )
+    )  # fmt: skip
 
 
 def _group(names: Sequence[str], rank: int) -> dict[str, str]:
@@ -163,7 +167,7 @@ def _group(names: Sequence[str], rank: int) -> dict[str, str]:
 
 
 def _cluster(names: Sequence[str], rank: int) -> dict[str, str]:
-    """As `tf.distribute.MultiWorkerMirroredStrategy` reads it."""
+    """As `tf.distribute.MultiWorkerMirroredStrategy` reads it: a port for each rank."""
     workers = [f"127.0.0.1:{{{name}.port}}" for name in names]
     cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
-    return {"RANK": str(rank), "WORLD_SIZE": str(len(names)), "TF_CONFIG": json.dumps(cluster)}
+    return {"TF_CONFIG": json.dumps(cluster)}

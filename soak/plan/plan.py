@@ -215,7 +215,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
         return (sole,)
     if sole.spec is not None:
         sole = replace(sole, spec=replace(sole.spec, duration=None))
-    return ranks_of(sole, table.ranks, getattr(frameworks.load(spec.framework), "TF_CONFIG", False))
+    return ranks_of(sole, table.ranks)
 
 
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -31,17 +30,22 @@ EVENTS = pa.schema(
     ]
 )  # fmt: skip
 """One row an event. trial: its name; null for what happened to the run. data: JSON."""
-_TEXTS = ("name", "workload", "framework", "mode", "execution", "block", "arm", "device", "state", "end_reason",
-          "end_message", "verdict", "reason", "layer", "member", "leak_device", "process", "expect")  # fmt: skip
-_FACTS = {
-    **dict.fromkeys(_TEXTS, pa.string()), "index": pa.int64(), "seed": pa.int64(), "seconds": pa.float64(),
-    "leak_probability": pa.float64(), "calibrated": pa.bool_(), "control_passed": pa.bool_(),
+_OF_A_TRIAL = ("index", "name", "workload", "framework", "mode", "execution", "seed", "block", "arm", "state", "device",
+               "seconds", "end_reason", "end_message")  # fmt: skip
+_OF_A_JUDGEMENT = ("verdict", "reason", "leak_probability", "calibrated", "layer", "member", "leak_device", "process")
+_UNJUDGED = {"reason": "", "calibrated": False, "member": "", "leak_device": "", "process": ""}
+_NUMBERS = {
+    "index": pa.int64(), "seed": pa.int64(), "seconds": pa.float64(), "leak_probability": pa.float64(),
+    "calibrated": pa.bool_(), "control_passed": pa.bool_(),
 }  # fmt: skip
 _RATES = ("rate_per_hour", "rate_per_hour_low", "rate_per_hour_high", "minimum_detectable_rate_per_hour",
           "hours_to_exhaustion")  # fmt: skip
 VERDICTS = pa.schema(
     [
-        *(("trial" if f.name == "name" else f.name, _FACTS[f.name]) for f in fields(TrialInfo) if f.name in _FACTS),
+        *(
+            ("trial" if name == "name" else name, _NUMBERS.get(name, pa.string()))
+            for name in (*_OF_A_TRIAL, *_OF_A_JUDGEMENT, "expect", "control_passed")
+        ),
         ("started", _TIME), ("series", pa.string()), ("unit", pa.string()), *((name, pa.float64()) for name in _RATES),
         ("run_verdict", pa.string()),
     ]
@@ -89,13 +93,15 @@ def events(record: RunRecord) -> pa.Table:
 def verdicts(record: RunRecord) -> pa.Table:
     """What was found of each trial, by `VERDICTS`."""
     run_verdict = record.run().verdict
-    return pa.Table.from_pylist([_verdict(record, trial, run_verdict) for trial in record.trials()], VERDICTS)
+    return pa.Table.from_pylist([_verdict(trial, run_verdict) for trial in record.trials()], VERDICTS)
 
 
-def _verdict(record: RunRecord, trial: TrialInfo, run_verdict: str | None) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(trial, name) for name in _FACTS}
+def _verdict(trial: TrialInfo, run_verdict: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(trial, name) for name in (*_OF_A_TRIAL, "expect")} | _UNJUDGED
     row |= {"trial": row.pop("name"), "started": _time(trial.started), "run_verdict": run_verdict}
-    finding = speaker(record.findings(trial.index), trial)
+    if trial.judgement is not None:
+        row |= {name: getattr(trial.judgement, name) for name in (*_OF_A_JUDGEMENT, "control_passed")}
+    finding = speaker(trial.judgement)
     if finding is None:
         return row
     low, high = finding.rate_per_hour_ci95 or (None, None)

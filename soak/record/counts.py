@@ -17,7 +17,7 @@ Counted = tuple[Floats | None, Mapping[str, Floats]]
 """Steps, None where nobody counts any, and doses by name; each of shape (rounds,), NaN where none was ever told."""
 
 
-class Counts:
+class CountedDoses:
     """Of one trial."""
 
     def __init__(self, rows: Mapping[int, SeriesRow], t: Floats, table: Floats, members: Sequence[MemberInfo]) -> None:

@@ -168,9 +168,17 @@ def series_row(version: int, row: tuple[Any, ...]) -> SeriesRow:
             dict(zip(COLUMNS["series"][2:], (position, *rest), strict=True)), SeriesRow, strict=False
         )
     _, label, text = rest
-    try:
-        spec = msgspec.convert(json.loads(str(text)), MetricSpec)
-    except (ValueError, RecursionError) as error:
-        raise msgspec.ValidationError(str(error)) from error
+    spec = msgspec.convert(parsed(text), MetricSpec)
     kind: Literal["gauge", "counter"] = "counter" if spec.counter else "gauge"
     return SeriesRow(position, spec.name, kind, spec.unit, spec.layer, spec.judged, spec.help, "", "", str(label))
+
+
+UNREADABLE = object()
+
+
+def parsed(text: object) -> Any:
+    """JSON; `UNREADABLE` for what is none, which is of no type that could be asked for."""
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        return UNREADABLE

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from monitors.detection.series import Floats, Series, from_rounds
-from monitors.model import Event, Finding, Loss
-from monitors.text import json_value
+from monitors.judgement import Judgement
+from monitors.model import Event, Loss
 from reports.record import RunInfo, TrialInfo
 from soak.errors import RecordError, UsageError
 from soak.plan.block import of_record
-from soak.record.counts import Counts
+from soak.record.counts import CountedDoses
 from soak.record.formats import SeriesRow
 from soak.record.rows import is_file
 from soak.record.store import FILE, Store
@@ -25,23 +25,8 @@ from soak.record.write_ahead import lost_pages
 _DAMAGED = "(damaged)"
 _TEXTS = ("name", "soak_version", "command", "config_path", "config_text")
 """Facts of a run that its report can do without."""
+_TRIAL_FACTS = tuple(field.name for field in fields(TrialInfo) if field.name != "judgement")
 _NO_VERDICT = "the record is damaged: the verdict of the run cannot be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What `soak.judge.trial` found of one trial."""
-
-    verdict: Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
-    reason: str
-    leak_probability: float | None = None
-    calibrated: bool = False
-    layer: str | None = None
-    member: str = ""
-    leak_device: str = ""
-    process: str = ""
-    control_passed: bool | None = None
-    findings: tuple[Finding, ...] = ()
 
 
 class Record:
@@ -87,42 +72,25 @@ class Record:
 
     def trials(self) -> Sequence[TrialInfo]:
         """In the order of the plan, but for those that are damaged."""
-        stored = self._store.trials()
-        read = [self._trial(body, judged) for body, judged in stored]
+        stored, judgements = self._store.trials(), self._store.judgements() | self._adopted
+        read = [self._trial(body, judgements) for body in stored]
         self._store.damage.trials += read.count(None)
         return [info for info in read if info is not None]
 
-    def _trial(self, body: Mapping[str, Any], judged: Mapping[str, Any] | None) -> TrialInfo | None:
+    def _trial(self, body: Mapping[str, Any], judgements: Mapping[int, Judgement]) -> TrialInfo | None:
         """None where it is damaged."""
-        known = {field.name: body[field.name] for field in fields(TrialInfo) if field.name in body}
+        known = {name: body[name] for name in _TRIAL_FACTS if name in body}
         if "block" not in known:
             known["block"], known["arm"] = of_record(body, str(self._meta.get("environment", {}).get("cpu", "")))
         try:
             info = msgspec.convert(known, TrialInfo)
         except msgspec.ValidationError:
             return None
-        found = self._judgement(info.index, judged)
-        if found is None:
-            return info
-        return replace(info, **{name: getattr(found, name) for name in JUDGED_FIELDS})
-
-    def _judgement(self, trial: int, judged: Mapping[str, Any] | None) -> Judgement | None:
-        if judged is not None and trial not in self._adopted:
-            try:
-                return msgspec.convert(judged, Judgement)
-            except msgspec.ValidationError:
-                self._store.damage.judgements.add(trial)
-        return self._adopted.get(trial)
+        return replace(info, judgement=judgements.get(info.index))
 
     def events(self) -> Sequence[Event]:
         """Oldest first."""
         return self._store.events()
-
-    def findings(self, trial: int) -> Sequence[Finding]:
-        """The judgement of each series of a trial; empty before it was judged."""
-        stored = next((judged for body, judged in self._store.trials() if body.get("index") == trial), None)
-        found = self._judgement(trial, stored)
-        return found.findings if found else ()
 
     def series(self, trial: int) -> Sequence[Series]:
         """Every series of a trial, judged or not, that can be read."""
@@ -141,14 +109,14 @@ class Record:
         kept = {i: specs[i] for i in sorted(specs) if 0 <= i < width}
         members = self._store.members(trial)
         ends = {member.name: member.ended for member in members if member.ended is not None}
-        counts, end, pauses = Counts(kept, t, table, members), self._end(trial, t), self._pauses(trial)
+        counts, end, pauses = CountedDoses(kept, t, table, members), self._end(trial, t), self._pauses(trial)
         return [
             self._one(row, t, np.ascontiguousarray(table[:, i]), counts, min(end, ends.get(row.member, end)), pauses)
             for i, row in kept.items()
         ]
 
     def _one(
-        self, row: SeriesRow, t: Floats, values: Floats, counts: Counts, end: float,
+        self, row: SeriesRow, t: Floats, values: Floats, counts: CountedDoses, end: float,
         pauses: Sequence[tuple[float, float]],
     ) -> Series:  # fmt: skip
         """One series, held against the end of its member where it is judged."""
@@ -173,7 +141,7 @@ class Record:
 
     def _end(self, trial: int, t: Floats) -> float:
         """Until when there was something to be seen: the last step of a trial that ended, or else the last round."""
-        stepped = next((b.get("stepped") for b, _ in self._store.trials() if b.get("index") == trial), None)
+        stepped = next((body.get("stepped") for body in self._store.trials() if body.get("index") == trial), None)
         return float(stepped) if isinstance(stepped, int | float) else float(t.max(initial=0.0))
 
     def _pauses(self, trial: int) -> list[tuple[float, float]]:
@@ -198,23 +166,9 @@ class Record:
             raise RecordError(f"{self._store.path}: the record is damaged: its judge settings cannot be read")
         return table
 
-    def adopt(self, trial: int, judgement: Mapping[str, Any]) -> None:
+    def adopt(self, trial: int, judgement: Judgement) -> None:
         """Use a judgement that the record itself does not hold (the run ended before it could be written)."""
-        # As if it had been written: numbers of NumPy are none to msgspec.
-        self._adopted[trial] = msgspec.convert(json_value(judgement, finite=False), Judgement)
-
-
-JUDGED_FIELDS = (
-    "verdict",
-    "reason",
-    "leak_probability",
-    "calibrated",
-    "layer",
-    "member",
-    "leak_device",
-    "process",
-    "control_passed",
-)
+        self._adopted[trial] = judgement
 
 
 def open_record(folder: Path) -> Record:

@@ -16,16 +16,18 @@ import math
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from monitors.judgement import Judgement
 from monitors.model import Event, Loss, Sample
 from monitors.text import json_value, long_text, without_credentials
 from soak.errors import RecordError
 from soak.record.damage import Damage
-from soak.record.formats import READABLE, VERSION, MemberInfo, SeriesRow, described, series_row
+from soak.record.formats import READABLE, UNREADABLE, VERSION, MemberInfo, SeriesRow, described, parsed, series_row
 from soak.record.rows import Put, Rows
 
 FILE = "record.sqlite"
@@ -149,9 +151,9 @@ class Store:
 
     def meta(self) -> dict[str, Any]:
         """Every fact of the run that can be read."""
-        facts = {key: _parsed(text) for _, key, text in self._rows.scan("meta")}
-        unreadable = [key for key, value in facts.items() if value is _UNREADABLE]
-        facts = {key: value for key, value in facts.items() if value is not _UNREADABLE}
+        facts = {key: parsed(text) for _, key, text in self._rows.scan("meta")}
+        unreadable = [key for key, value in facts.items() if value is UNREADABLE]
+        facts = {key: value for key, value in facts.items() if value is not UNREADABLE}
         told = facts.get(COUNTED)
         self.damage.facts = max(told["facts"] - len(facts) if told else 0, len(unreadable))
         return facts
@@ -161,21 +163,30 @@ class Store:
         self._rows.write(("trial", index, self.fit(name), self._json(body)))
         self._last["trial"] = max(self._last["trial"], index)
 
-    def put_judgement(self, index: int, judgement: Mapping[str, Any]) -> None:
+    def put_judgement(self, index: int, judgement: Judgement) -> None:
         """Write the judgement of a trial."""
-        self._rows.write(("judgement", index, self._json(judgement)))
+        self._rows.write(("judgement", index, self._json(asdict(judgement))))
         self._judged.add(index)
 
-    def trials(self) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
-        """Body and judgement of every trial that can be read, in the order of the plan."""
+    def trials(self) -> list[dict[str, Any]]:
+        """What is known of every trial that can be read, in the order of the plan."""
         told = self._told()  # before the rows: a run that ends meanwhile has more of them, never fewer
-        bodies = {row[0]: body for row in self._rows.scan("trial") if isinstance(body := _parsed(row[-1]), dict)}
-        judged = {row[0]: body for row in self._rows.scan("judgement") if isinstance(body := _parsed(row[-1]), dict)}
+        bodies = {row[0]: body for row in self._rows.scan("trial") if isinstance(body := parsed(row[-1]), dict)}
         # A record that was cut off has no count yet, but what a trial was sampled with bears its number.
         known = max([*bodies, *(row[1] for row in self._rows.scan("series"))], default=-1) + 1
         self.damage.trials = max(told.get("trials", 0), known) - len(bodies)
-        self.damage.judgements = set(told.get("judgements", ())) - set(judged)
-        return [(bodies[number], judged.get(number)) for number in sorted(bodies)]
+        return [bodies[number] for number in sorted(bodies)]
+
+    def judgements(self) -> dict[int, Judgement]:
+        """Those that can be read, by the index of their trial."""
+        there = set(self._told().get("judgements", ()))
+        found: dict[int, Judgement] = {}
+        for number, text in self._rows.scan("judgement"):
+            there.add(number)
+            with contextlib.suppress(msgspec.ValidationError):
+                found[number] = msgspec.convert(parsed(text), Judgement)
+        self.damage.judgements = there - set(found)
+        return found
 
     def add_round(self, trial: int, t: float, samples: Sequence[Sample]) -> None:
         """Write one round: `samples` taken at `t` seconds since the trial began."""
@@ -183,7 +194,7 @@ class Store:
         known, rows = len(positions), list[Put]()
         places = []
         for sample in samples:
-            key = (sample.metric.name, sample.member, sample.device, sample.label)
+            key = sample.series
             place = positions.get(key)
             if place is None:
                 place = positions[key] = len(positions)
@@ -261,7 +272,7 @@ class Store:
         told = self._told().get("events", 0)
         found: dict[int, Event] = {}
         for number, trial, t, wall, kind, message, text in self._rows.scan("event"):
-            body = {"t": t, "kind": kind, "message": message, "trial": trial, "wall": wall, "data": _parsed(text)}
+            body = {"t": t, "kind": kind, "message": message, "trial": trial, "wall": wall, "data": parsed(text)}
             with self._noting("event"):
                 found[number] = msgspec.convert(body, Event)
         self.damage.events = max(told, max(found, default=0)) - len(found)
@@ -281,17 +292,6 @@ class Store:
 
     def _json(self, value: object) -> str:
         return json.dumps(json_value(value, finite=False, clean=self.fit))
-
-
-_UNREADABLE = object()
-
-
-def _parsed(text: object) -> Any:
-    """JSON; `_UNREADABLE` for what is none."""
-    try:
-        return json.loads(str(text))
-    except (ValueError, RecursionError):
-        return _UNREADABLE
 
 
 def _stored(time: float) -> float:

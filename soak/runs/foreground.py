@@ -18,7 +18,7 @@ from reports.console import console
 from soak import __version__
 from soak.engine import samplers
 from soak.engine.clock import Clock, SystemClock
-from soak.engine.short_lived import Outcome, ShortLived
+from soak.engine.short_lived import ProcessOutcome, ShortLived
 from soak.engine.status import Listener, Listeners
 from soak.engine.stopping import StopRequests
 from soak.engine.supervisor import Supervisor
@@ -117,7 +117,7 @@ def _report(folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: 
     return "\n".join(filter(None, (said, missing % why)))
 
 
-def _wait(process: ShortLived, clock: Clock, stop: StopRequests, grace: float) -> Outcome | None:
+def _wait(process: ShortLived, clock: Clock, stop: StopRequests, grace: float) -> ProcessOutcome | None:
     """Until it has ended; None where it was given up, as the run was asked to end."""
     before, asked = stop.count, None
     with selectors.DefaultSelector() as selector:

@@ -24,7 +24,7 @@ from typing import IO, Any, Self
 from monitors.text import printable
 from soak.errors import SoakError, UsageError
 from soak.runs import launch, messages
-from soak.runs.lines import Read, Reader, Unreadable
+from soak.runs.lines import MessageReader, Read, Unreadable
 from soak.runs.shown import Shown
 
 REPORT = "report.json"
@@ -247,7 +247,7 @@ class Run:
 
 def _spawn(
     words: Sequence[str], errors: IO[bytes], cwd: str | os.PathLike[str] | None, env: Mapping[str, str] | None
-) -> tuple[subprocess.Popen[bytes], Reader]:
+) -> tuple[subprocess.Popen[bytes], MessageReader]:
     read, write = os.pipe()
     try:
         process = subprocess.Popen(
@@ -264,7 +264,7 @@ def _spawn(
         raise
     finally:
         os.close(write)
-    return process, Reader(read)
+    return process, MessageReader(read)
 
 
 def _last_words(errors: IO[bytes]) -> str:
@@ -276,7 +276,7 @@ def _last_words(errors: IO[bytes]) -> str:
     return printable((said or lines or [""])[-1])
 
 
-def _forget(reader: Reader, errors: IO[bytes]) -> None:
+def _forget(reader: MessageReader, errors: IO[bytes]) -> None:
     """The handle is gone: the pipe closes, and the run ends itself. That it was still running is told by its Popen."""
     reader.close()
     errors.close()

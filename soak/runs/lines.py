@@ -59,7 +59,7 @@ class Lines:
             return [Unreadable(f"a message that cannot be read: {error}")]
 
 
-class Reader:
+class MessageReader:
     """Reads a pipe for whoever can wait. Owns the descriptor."""
 
     def __init__(self, fd: int) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from monitors.units import format_duration, format_probability, format_rate, format_value
 from reports.console import console, words
+from soak.engine.status import TrialStatus
 from soak.progress import PLAIN_EVERY, STYLES
 from soak.runs import messages
 
@@ -110,7 +111,7 @@ def table(tick: messages.Tick) -> Table:
     return shown
 
 
-def _cells(trial: messages.TrialState) -> tuple[str, str, str, str, str]:
+def _cells(trial: TrialStatus) -> tuple[str, str, str, str, str]:
     probability = trial.outlook.leak_probability if trial.outlook else None
     elapsed = format_duration(trial.elapsed)
     return (

@@ -28,7 +28,7 @@ _PLACES = 16
 """Passwords of one address that may wait to be checked."""
 
 
-class Answer(Enum):
+class AdmissionAnswer(Enum):
     """To someone who asks to come in."""
 
     ADMITTED = "admitted"
@@ -107,28 +107,28 @@ class Admission:
     def _look(self) -> tuple[Any, ...]:
         return tuple(map(_stamp, self._config.files(self.path)))
 
-    async def admits(self, authorization: str, address: str = "") -> Answer:
+    async def admits(self, authorization: str, address: str = "") -> AdmissionAnswer:
         """Whether the header of that value, from that address, lets a request in."""
         users = self._config.users
         if not users:
-            return Answer.ADMITTED
+            return AdmissionAnswer.ADMITTED
         user, password = _credentials(authorization)
         if not user:
-            return Answer.REFUSED  # nobody was named: nothing is told by answering at once
+            return AdmissionAnswer.REFUSED  # nobody was named: nothing is told by answering at once
         hashed = users.get(user)
         key = hmac.digest(self._secret, f"{user}\0{hashed}\0{password}".encode(errors="surrogatepass"), "sha256")
         known = self._known.get(key)
         if known is None:
             if self._waiting[address] >= _PLACES:
                 self.turned_away += 1
-                return Answer.BUSY
+                return AdmissionAnswer.BUSY
             known = await self._check(address, password, hashed or self._dummy()) and hashed is not None
             self._remember(key, known)
         if known:
             self._known.move_to_end(key)
-            return Answer.ADMITTED
+            return AdmissionAnswer.ADMITTED
         self.turned_away += 1
-        return Answer.REFUSED
+        return AdmissionAnswer.REFUSED
 
     async def _check(self, address: str, password: str, hashed: str) -> bool:
         self._waiting[address] += 1

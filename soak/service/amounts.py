@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from soak.runs import messages
+from soak.engine.status import LastValue, TrialStatus
 
 
-def by_layer(trial: messages.TrialState, layers: Mapping[str, str]) -> dict[str, float]:
+def by_layer(trial: TrialStatus, layers: Mapping[str, str]) -> dict[str, float]:
     """Bytes of the trial as a whole, by layer: the sum that it tells, or else what its parts add up to.
 
     layers: metrics that are bytes of a layer → the layer.
@@ -16,13 +16,13 @@ def by_layer(trial: messages.TrialState, layers: Mapping[str, str]) -> dict[str,
     return {**_amounts(trial.samples, layers), **whole}
 
 
-def by_member(trial: messages.TrialState, layers: Mapping[str, str]) -> dict[str, dict[str, float]]:
+def by_member(trial: TrialStatus, layers: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """The same of each member, by its name; empty where the trial has a single one."""
     names = dict.fromkeys(one.member for one in trial.samples if one.member)
     return {name: _amounts((one for one in trial.samples if one.member == name), layers) for name in names}
 
 
-def _amounts(samples: Iterable[messages.LastValue], layers: Mapping[str, str]) -> dict[str, float]:
+def _amounts(samples: Iterable[LastValue], layers: Mapping[str, str]) -> dict[str, float]:
     """Sums of those of one metric; of two metrics of a layer, the first."""
     found: dict[str, tuple[str, float]] = {}
     for one in samples:

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from soak import __version__
-from soak.runs import messages
+from soak.engine.status import TrialStatus
+from soak.judge.outlook import Outlook
 from soak.service.amounts import by_layer, by_member
 from soak.service.archive import RunEntry
 from soak.service.config import NAME, ScheduleTable
@@ -118,10 +119,10 @@ class ServiceStatus(msgspec.Struct):
     waiting: list[WaitingRun]
     running: list[RunningRun]
     schedules: list[Schedule]
-    recent: list[Run]
+    recent: list[ArchivedRun]
 
 
-class Run(msgspec.Struct):
+class ArchivedRun(msgspec.Struct):
     """A run in the archive."""
 
     id: str
@@ -176,7 +177,7 @@ def _run(now: Any, layers: Mapping[str, str]) -> RunningRun:
     )  # fmt: skip
 
 
-def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTrial:
+def _trial(trial: TrialStatus, layers: Mapping[str, str]) -> RunningTrial:
     seen = trial.outlook
     return RunningTrial(
         trial.name, trial.workload, trial.framework, trial.mode, trial.device, trial.control, trial.phase,
@@ -187,7 +188,7 @@ def _trial(trial: messages.TrialState, layers: Mapping[str, str]) -> RunningTria
     )  # fmt: skip
 
 
-def _held_by(outlook: messages.Outlook | None) -> HeldBy | None:
+def _held_by(outlook: Outlook | None) -> HeldBy | None:
     """None where nothing tells more than the layer does."""
     if outlook is None or not (outlook.member or outlook.leak_device or outlook.process):
         return None
@@ -212,11 +213,13 @@ def when(schedule: ScheduleTable) -> str:
     return f"once at {schedule.at}" if schedule.at else "back to back"
 
 
-def run_of(entry: RunEntry) -> Run:
+def run_of(entry: RunEntry) -> ArchivedRun:
     """A run in the archive."""
     paths = [f"/reports/{entry.id}/{name}" for name in entry.reports]
-    return Run(entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths,
-               entry.damage)  # fmt: skip
+    return ArchivedRun(
+        entry.id, entry.schedule, entry.started, entry.ended, entry.verdict, entry.reason, entry.size, paths,
+        entry.damage,
+    )  # fmt: skip
 
 
 def curves(state: ServiceState) -> Curves:
@@ -232,7 +235,7 @@ def curves(state: ServiceState) -> Curves:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document of `/api/v1`."""
-    types = (ServiceStatus, list[Schedule], list[Run], Run, Curves, Problem)
+    types = (ServiceStatus, list[Schedule], list[ArchivedRun], ArchivedRun, Curves, Problem)
     (state, schedules, runs, run, curved, problem), components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )

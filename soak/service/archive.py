@@ -19,7 +19,9 @@ from typing import Any
 
 import msgspec
 
+from monitors.judgement import Judgement
 from monitors.text import one_line
+from soak.judge.outlook import outlook_of
 from soak.judge.verdict import EXIT_CODES
 from soak.record.store import FILE, Store
 from soak.runs import messages
@@ -100,7 +102,10 @@ class Archive:
             if last is None:
                 return []
             with Store.open(self.folder / last.id / FILE) as store:
-                return [_judged(body, judgement) for body, judgement in store.trials() if judgement]
+                judgements = store.judgements()
+                return [
+                    _judged(body, judgements[body["index"]]) for body in store.trials() if body["index"] in judgements
+                ]
         except Exception:  # noqa: BLE001  (a record of another version, or damaged in any way: no reason not to serve)
             return []
 
@@ -180,7 +185,7 @@ def _read(path: Path) -> RunEntry:
         meta = store.meta()
         if store.damage.facts or "meta" in store.damage.torn:
             raise ValueError("; ".join(store.damage.said({})))  # what is left of the facts says little
-        store.trials()
+        store.trials(), store.judgements()
         damage = one_line("; ".join(store.damage.said({})))
     verdict = meta.get("verdict")
     started = _time(meta, "started")
@@ -248,11 +253,8 @@ def _room(path: Path) -> int:
     return total
 
 
-def _judged(body: Mapping[str, Any], judgement: Mapping[str, Any]) -> messages.TrialJudged:
-    judged = messages.TrialJudged(
-        body["name"], body["workload"], body["framework"], body["mode"], body.get("device", "cpu"),
-        judgement.get("control_passed"), messages.outlook_of(judgement),
-    )  # fmt: skip
-    return msgspec.convert(
-        msgspec.to_builtins(judged), messages.TrialJudged
-    )  # every type is as it says, or this raises
+def _judged(body: Mapping[str, Any], judgement: Judgement) -> messages.TrialJudged:
+    """Every type is as it says, or this raises."""
+    known = {name: body[name] for name in ("workload", "framework", "mode")}
+    told = {"trial": body["name"], "device": body.get("device", "cpu"), "control_passed": judgement.control_passed}
+    return msgspec.convert({**known, **told, "outlook": outlook_of(judgement)}, messages.TrialJudged)

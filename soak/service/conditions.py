@@ -15,7 +15,7 @@ from soak.engine.clock import SystemClock
 from soak.gpu.watch import GpuWatch
 from soak.service.config import ConditionsTable
 
-_PATIENCE = 10.0
+_MAX_WAIT = 10.0
 """Seconds for the driver: one that hangs must not hang the service."""
 Gpus = Mapping[str, Reading]
 """The last reading of each device that can be read, by name (cuda:N)."""
@@ -51,10 +51,10 @@ def _processes(pids: Sequence[int]) -> str:
 
 def gpus() -> Gpus:
     """Look at every GPU once; may take seconds. What is opened for it is closed again, so that the cards can sleep."""
-    watch = GpuWatch(SystemClock(), interval=_PATIENCE)
+    watch = GpuWatch(SystemClock(), interval=_MAX_WAIT)
     try:
         watch.open()
-        watch.wait(_PATIENCE)
+        watch.wait(_MAX_WAIT)
         read = ((device.name, watch.reading(device.uuid)[0]) for device in watch.devices)
         return {name: reading for name, reading in read if reading is not None and not reading.error}
     finally:

@@ -171,7 +171,7 @@ class Connections:
         raise BlockingIOError
 
 
-class Listener(socket.socket):
+class ListeningSocket(socket.socket):
     """A listening socket that takes in as many as there is room for."""
 
     connections: Connections
@@ -205,7 +205,7 @@ class Connection(socket.socket):
             told()
 
 
-def listening(connections: Connections, host: str, port: int) -> Listener:
+def listening(connections: Connections, host: str, port: int) -> ListeningSocket:
     """A socket that listens there.
 
     Raises:
@@ -213,7 +213,7 @@ def listening(connections: Connections, host: str, port: int) -> Listener:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named since asyncio sends without delay (TCP_NODELAY) only where it is: 40 ms an answer otherwise.
-    listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.connections = connections
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

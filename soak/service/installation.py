@@ -18,7 +18,7 @@ STATE = Path("/var/lib/soak")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class InstalledFile:
     """A file to write."""
 
     path: Path
@@ -31,7 +31,7 @@ class File:
 class Plan:
     """Files to write, then commands to run."""
 
-    files: tuple[File, ...]
+    files: tuple[InstalledFile, ...]
     commands: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...] = ()
     """To be said before anything is done."""
@@ -51,10 +51,10 @@ def plan(python: Path, given: Path | None, start: bool) -> Plan:
     source = given or shipped("configs/service.toml")
     loaded = config.load(ETC / "soak.toml" if given is None and (ETC / "soak.toml").exists() else source)
     files = (
-        File(UNIT, unit(shipped("systemd/soak.service").read_text(), python.parent / "soak", loaded)),
-        File(SYSUSERS, shipped("systemd/sysusers.conf").read_text()),
-        File(TMPFILES, shipped("systemd/tmpfiles.conf").read_text()),
-        File(ETC / "soak.env", shipped("systemd/soak.env").read_text(), keep=True),
+        InstalledFile(UNIT, unit(shipped("systemd/soak.service").read_text(), python.parent / "soak", loaded)),
+        InstalledFile(SYSUSERS, shipped("systemd/sysusers.conf").read_text()),
+        InstalledFile(TMPFILES, shipped("systemd/tmpfiles.conf").read_text()),
+        InstalledFile(ETC / "soak.env", shipped("systemd/soak.env").read_text(), keep=True),
         *_configs(loaded, source, keep=given is None),
     )
     commands = [("systemd-sysusers", str(SYSUSERS)), ("systemd-tmpfiles", "--create", str(TMPFILES)),
@@ -74,13 +74,13 @@ def unit(template: str, program: Path, loaded: ServiceConfig) -> str:
     return text
 
 
-def _configs(loaded: ServiceConfig, source: Path, keep: bool) -> list[File]:
+def _configs(loaded: ServiceConfig, source: Path, keep: bool) -> list[InstalledFile]:
     """soak.toml and the configs it names beside it; those it names elsewhere stay there."""
-    files = [File(ETC / "soak.toml", source.read_text(encoding="utf-8"), keep)]
+    files = [InstalledFile(ETC / "soak.toml", source.read_text(encoding="utf-8"), keep)]
     for name in sorted({schedule.config for schedule in loaded.schedules}):
         path = loaded.beside(name)
         if not Path(name).is_absolute() and path != (ETC / name).resolve():
-            files.append(File(ETC / name, path.read_text(encoding="utf-8"), keep))
+            files.append(InstalledFile(ETC / name, path.read_text(encoding="utf-8"), keep))
     return files
 
 

@@ -26,9 +26,9 @@ from monitors.catalog import all_specs, scopes
 from monitors.model import MetricSpec
 from monitors.round import FAILURES
 from soak import __version__
-from soak.runs import messages
+from soak.engine.status import TrialStatus
 from soak.service.history import History
-from soak.service.state import PATIENCE, Now, ServiceState, unsampled
+from soak.service.state import MAX_SILENCE, Now, ServiceState, unsampled
 from soak.service.trial_metrics import TRIAL, labels_of, outlooks, samples
 from soak.service.troubles import KINDS
 from workloads.protocol import wire
@@ -196,7 +196,7 @@ def _run_state(name: str, now: Now | None, state: ServiceState) -> dict[str, boo
     return {known: known == current for known in ("idle", "waiting", "running", "paused")}
 
 
-def _states(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
+def _states(trials: Sequence[tuple[Now, TrialStatus]]) -> Iterator[Metric]:
     state = StateSetMetricFamily("soak_trial_state", "What a trial's worker does", labels=list(TRIAL))
     elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Since the trial began", labels=list(TRIAL))
     done = GaugeMetricFamily("soak_trial_done_ratio", "Share of the trial's limit that is reached", labels=list(TRIAL))
@@ -209,7 +209,7 @@ def _states(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metri
     yield from (state, elapsed, done)
 
 
-def _steps(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric]:
+def _steps(trials: Sequence[tuple[Now, TrialStatus]]) -> Iterator[Metric]:
     latency = HistogramMetricFamily("soak_step_latency_seconds", "Duration of steps", labels=list(TRIAL))
     for now, trial in trials:
         if trial.latency:
@@ -220,7 +220,7 @@ def _steps(trials: Sequence[tuple[Now, messages.TrialState]]) -> Iterator[Metric
     yield latency
 
 
-def _samplers(trials: Sequence[tuple[Now, messages.TrialState]], state: ServiceState, wall: float) -> Iterator[Metric]:
+def _samplers(trials: Sequence[tuple[Now, TrialStatus]], state: ServiceState, wall: float) -> Iterator[Metric]:
     labels = ["schedule", "trial", "sampler"]
     success = GaugeMetricFamily("soak_sampler_success", "Whether a sampler's last read did not fail", labels=labels)
     seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last read", labels=labels)
@@ -237,7 +237,7 @@ def _samplers(trials: Sequence[tuple[Now, messages.TrialState]], state: ServiceS
             failed[name] += sampling.failures
         if trial.sampled is not None:
             last.add_metric([now.schedule, trial.name], now.last_message - trial.sampled)
-        silent = not now.paused and unsampled(now, trial, wall) > PATIENCE
+        silent = not now.paused and unsampled(now, trial, wall) > MAX_SILENCE
         stalled.add_metric([now.schedule, trial.name, ""], float(silent))
     for name in sorted(failed):
         failures.add_metric([name], failed[name])

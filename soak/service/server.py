@@ -21,7 +21,7 @@ from soak.service.admission import Admission, renewing
 from soak.service.archive import Archive
 from soak.service.cgroups import delegate
 from soak.service.config import EXPOSED, ScheduleTable, ServiceConfig
-from soak.service.connections import Connections, Listener, listening
+from soak.service.connections import Connections, ListeningSocket, listening
 from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.middleware import Middleware, Names
@@ -95,14 +95,14 @@ class Service:
         try:
             self._runner.leaves = delegate(self._journal, self._config.service.memory_max)
             self._runner.hidden = self._hidden()
-            self._tell_beginning()
+            self._log_problems()
             await self._work(listener)
         finally:
             listener.close()
             self._connections.close()
             self._folder.close()
 
-    async def _work(self, listener: Listener) -> None:
+    async def _work(self, listener: ListeningSocket) -> None:
         server = self._server()
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(self._runner.work())
@@ -126,7 +126,7 @@ class Service:
             if isinstance(result, Exception):
                 raise result
 
-    def _listening(self) -> Listener:
+    def _listening(self) -> ListeningSocket:
         host, port = self._config.address
         try:
             return listening(self._connections, host, port)
@@ -149,7 +149,7 @@ class Service:
         guarded = self._admission.config.files(self._admission.path) if self._admission is not None else []
         return (self._config.state / "runs", *guarded)
 
-    def _tell_beginning(self) -> None:
+    def _log_problems(self) -> None:
         """What is not as it should be from the start."""
         for note in self._timetable.notes:
             self._journal.warning(note)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from soak.engine.status import TrialStatus
 from soak.runs import messages
 from soak.service.amounts import by_layer
 from soak.service.curve import Curve
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from soak.service.admission import Admission
     from soak.service.connections import Connections
 
-PATIENCE = 60.0
+MAX_SILENCE = 60.0
 """Seconds without a word of a run, or a sample of a trial, after which they are not fresh."""
 
 
@@ -67,7 +68,7 @@ class Now:
 
 
 @dataclass
-class Counts:
+class ServiceCounts:
     """Since the service began."""
 
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -89,7 +90,7 @@ class ServiceState:
         """By schedule."""
         self.last: dict[str, list[messages.TrialJudged]] = {}
         """Trials of the last finished run of each schedule."""
-        self.counts = Counts()
+        self.counts = ServiceCounts()
         self.devices: dict[str, bool] = {}
         """Whether each device that a schedule uses is there."""
         self.troubles = troubles or Troubles()
@@ -140,14 +141,14 @@ class ServiceState:
         for now in self.now.values():
             if now.paused or now.concluded is not None:
                 continue
-            if at - now.last_message > PATIENCE:
+            if at - now.last_message > MAX_SILENCE:
                 return f"the run of {now.schedule} has been silent for {at - now.last_message:.0f} s"
             for trial in now.tick.running:
-                if (age := unsampled(now, trial, at)) > PATIENCE:
+                if (age := unsampled(now, trial, at)) > MAX_SILENCE:
                     return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"
         return ""
 
 
-def unsampled(now: Now, trial: messages.TrialState, at: float) -> float:
+def unsampled(now: Now, trial: TrialStatus, at: float) -> float:
     """Seconds at Unix time `at` since the last sample of a trial; since its spawn, before the first."""
     return (trial.elapsed if trial.sampled is None else trial.sampled) + at - now.last_message

@@ -13,7 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from monitors.labels import parse_series_name
 from monitors.model import MetricSpec, SamplerScope
-from soak.runs import messages
+from soak.engine.status import LastValue, TrialStatus
+from soak.judge.outlook import Estimate
 from soak.service.state import Now
 
 TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
@@ -21,16 +22,16 @@ PART = (*TRIAL, "member")
 """Labels of what belongs to a member or a device of a trial; `device` is then that one."""
 HOUR = 3600.0
 Amounts = GaugeMetricFamily | CounterMetricFamily
-Running = Sequence[tuple[Now, messages.TrialState]]
+Running = Sequence[tuple[Now, TrialStatus]]
 
 
-def labels_of(now: Now, trial: messages.TrialState) -> list[str]:
+def labels_of(now: Now, trial: TrialStatus) -> list[str]:
     """Of a trial, by `TRIAL`."""
     control = "yes" if trial.control else "no"
     return [now.schedule, trial.name, trial.workload, trial.framework, trial.mode, trial.device, control]
 
 
-def _part(now: Now, trial: messages.TrialState, member: str, device: str) -> list[str]:
+def _part(now: Now, trial: TrialStatus, member: str, device: str) -> list[str]:
     """Of a member or a device, by `PART`. What is on no device of its own has that of its trial."""
     *before, whole, control = labels_of(now, trial)
     return [*before, device or whole, control, member]
@@ -65,7 +66,7 @@ def samples(trials: Running, specs: Mapping[str, MetricSpec], scopes: Mapping[st
     return families.all.values()
 
 
-def _sample(families: Families, spec: MetricSpec, labels: list[str], one: messages.LastValue, node: bool) -> None:
+def _sample(families: Families, spec: MetricSpec, labels: list[str], one: LastValue, node: bool) -> None:
     names = [] if node else list(PART)
     if spec.layer and spec.unit == "bytes":
         memory = GaugeMetricFamily("soak_memory_bytes", "Memory that a trial holds, by layer", labels=[*names, "layer"])
@@ -104,7 +105,7 @@ def outlooks(trials: Running) -> Iterator[Metric]:
     yield from (whole, raised, *found.families.all.values())
 
 
-def _metric(finding: messages.Estimate) -> str:
+def _metric(finding: Estimate) -> str:
     return parse_series_name(finding.series).metric
 
 
@@ -125,7 +126,7 @@ class _Estimates:
     def __init__(self) -> None:
         self.families = Families()
 
-    def add(self, labels: Sequence[str], finding: messages.Estimate, summed: bool) -> None:
+    def add(self, labels: Sequence[str], finding: Estimate, summed: bool) -> None:
         """What is known of one; without rates where it is the sum of others that are told."""
         if finding.layer is None:
             return

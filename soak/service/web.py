@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from soak.service import api
-from soak.service.admission import Admission, Answer
+from soak.service.admission import Admission, AdmissionAnswer
 from soak.service.archive import Archive, RunEntry
 from soak.service.config import NAME, ScheduleTable
 from soak.service.history import History
@@ -185,15 +185,15 @@ class Guarded:
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
             answer = await self._admission.admits(given, str((scope.get("client") or ("",))[0]))
-            if answer is not Answer.ADMITTED:
+            if answer is not AdmissionAnswer.ADMITTED:
                 await _REFUSALS[answer](scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 _REFUSALS = {
-    Answer.REFUSED: PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="soak"'}),
-    Answer.BUSY: PlainTextResponse("Too many passwords are being checked\n", 429, {"Retry-After": "1"}),
+    AdmissionAnswer.REFUSED: PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="soak"'}),
+    AdmissionAnswer.BUSY: PlainTextResponse("Too many passwords are being checked\n", 429, {"Retry-After": "1"}),
 }
 
 

@@ -33,14 +33,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PrometheusAnswer:
     """Every time series of an answer, and what the server warns of."""
 
     results: Sequence[Result]
     warnings: Sequence[str]
 
 
-def parse(body: bytes) -> Answer:
+def parse(body: bytes) -> PrometheusAnswer:
     """Understand an answer.
 
     Raises:
@@ -60,7 +60,7 @@ def parse(body: bytes) -> Answer:
         if key in seen:
             raise AnswerError(f"it holds the series {one_line(dict(result.labels), 200)} twice")
         seen.add(key)
-    return Answer(results, _warnings(answer))
+    return PrometheusAnswer(results, _warnings(answer))
 
 
 def _loaded(body: bytes) -> object:

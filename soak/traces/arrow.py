@@ -17,7 +17,7 @@ from soak.errors import UsageError
 from soak.traces import times
 from soak.traces.cells import mostly_numbers, numbers
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
-from soak.traces.reading import Reading
+from soak.traces.reading import TraceBuilder
 
 FEWEST_ROWS = 512
 _ROWS = 65536
@@ -27,7 +27,7 @@ _DAY = 86400.0
 Convert = Callable[[Any], Floats]
 
 
-class Source(Protocol):
+class ColumnSource(Protocol):
     """Where columns come from: a file, or a table in memory."""
 
     name: str
@@ -41,7 +41,7 @@ class Source(Protocol):
         """The wanted columns by their place, in batches."""
 
 
-def read(source: Source) -> Trace:
+def read(source: ColumnSource) -> Trace:
     """Read a source; memory is bounded by its batches.
 
     Raises:
@@ -56,7 +56,7 @@ def read(source: Source) -> Trace:
         raise UsageError(
             f"{source.name}: no column but the time holds numbers; expected at least one, such as rss_bytes"
         )
-    reading = Reading(
+    reading = TraceBuilder(
         source.name, [source.names[i] or f"column {i + 1}" for i in chosen], _set_aside(source, time, clocks, chosen)
     )
     for columns in source.batches([time, *chosen]):
@@ -80,7 +80,7 @@ def damage(name: str, what: str) -> Iterator[None]:
 
 
 class Table:
-    """A table in memory. Satisfies `Source`."""
+    """A table in memory. Satisfies `ColumnSource`."""
 
     what = "a table"
 
@@ -135,7 +135,7 @@ def _column(values: Any) -> Any:
     return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(np.asarray(values), from_pandas=True)
 
 
-def _asked(source: Source) -> tuple[int, set[int], list[int]]:
+def _asked(source: ColumnSource) -> tuple[int, set[int], list[int]]:
     """The column of times, by its name or as the only one of timestamps; others of times; those that may be judged."""
     named = [i for i, name in enumerate(source.names) if times.is_time(name)]
     stamps = [i for i, kind in enumerate(source.types) if kinds.is_timestamp(kind)]
@@ -148,7 +148,7 @@ def _asked(source: Source) -> tuple[int, set[int], list[int]]:
     return time, clocks, asked
 
 
-def _set_aside(source: Source, time: int, clocks: set[int], chosen: Sequence[int]) -> list[str]:
+def _set_aside(source: ColumnSource, time: int, clocks: set[int], chosen: Sequence[int]) -> list[str]:
     known = {time, *clocks, *chosen}
     left = [name for i, name in enumerate(source.names) if i not in known]
     notes = [f"columns that hold no numbers: {listed(left)}"] if left else []
@@ -158,7 +158,7 @@ def _set_aside(source: Source, time: int, clocks: set[int], chosen: Sequence[int
     return notes
 
 
-def _peek(source: Source, time: int, asked: Sequence[int]) -> dict[int, Any]:
+def _peek(source: ColumnSource, time: int, asked: Sequence[int]) -> dict[int, Any]:
     """The first rows of the time and of the columns of text, by their place; None for the others."""
     texts = [time, *(i for i in asked if _is_text(source.types[i]))]
     for columns in source.batches(texts):
@@ -229,7 +229,7 @@ def _ticks(column: Any, kind: Any) -> Floats:
     return _floats(_unpacked(column).cast(kind))
 
 
-def _seconds(source: Source, time: int, first: Any) -> Convert:
+def _seconds(source: ColumnSource, time: int, first: Any) -> Convert:
     """How the column of times becomes seconds."""
     kind = source.types[time]
     plain = _plain(kind)

@@ -17,7 +17,7 @@ from soak.traces import room, times
 from soak.traces.cells import EMPTY, mostly_numbers, numbers
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
 from soak.traces.packed import Unpacked, lines
-from soak.traces.reading import Reading
+from soak.traces.reading import TraceBuilder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,9 +47,9 @@ class _Table:
     """How many units of the time are a second."""
     notes: Sequence[str]
 
-    def reading(self) -> Reading:
+    def reading(self) -> TraceBuilder:
         """For its rows."""
-        return Reading(str(self.path), [_name(self.header, i) for i in self.chosen], list(self.notes))
+        return TraceBuilder(str(self.path), [_name(self.header, i) for i in self.chosen], list(self.notes))
 
 
 def read(path: Path, packed: bool) -> Trace:
@@ -154,7 +154,7 @@ def _is_judged(header: Sequence[str], rows: Sequence[Sequence[str]], column: int
     return metric_of(header[column]).layer is not None or mostly_numbers(cells)
 
 
-def _stream(table: _Table, reading: Reading) -> None:
+def _stream(table: _Table, reading: TraceBuilder) -> None:
     """The fast way, for files that are as they should be."""
     if table.header_line > 1 or not room.for_arrow():
         raise _MalformedError
@@ -185,7 +185,7 @@ def _stream(table: _Table, reading: Reading) -> None:
             raise _MalformedError from error
 
 
-def _take(batch: pa.RecordBatch, table: _Table, reading: Reading) -> None:
+def _take(batch: pa.RecordBatch, table: _Table, reading: TraceBuilder) -> None:
     first, *rest = batch.columns
     t = times.of_texts(first.to_pylist()) if table.times_are_text else _floats(first) / table.unit
     reading.add(t, [_floats(column) for column in rest])
@@ -198,7 +198,7 @@ def _floats(column: Any) -> Floats:
 class _Walk:
     """Sorts rows, and remembers where the first broken cell was."""
 
-    def __init__(self, table: _Table, reading: Reading) -> None:
+    def __init__(self, table: _Table, reading: TraceBuilder) -> None:
         self._table, self._reading = table, reading
         self._width = max(table.chosen, default=0) + 1
         self._whole: list[list[str]] = []
@@ -240,7 +240,7 @@ class _Walk:
         return ""
 
 
-def _walk(table: _Table, reading: Reading) -> None:
+def _walk(table: _Table, reading: TraceBuilder) -> None:
     """The slow way: cell by cell; what is no number is absent, and so is a line that was cut short or runs on."""
     walk = _Walk(table, reading)
     for line, row in _rows(table.path, table.packed):

@@ -13,7 +13,7 @@ from monitors.detection.series import Series
 from reports import analysis
 from reports.record import TrialInfo
 from soak.judge.trial import unseen_of
-from soak.judge.verdict import Shown, judge_trial
+from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
 from soak.traces.columns import Trace
@@ -52,7 +52,7 @@ def judge_recorded(record: Record, trial: TrialInfo, name: str, question: Questi
     notes = (UNFINISHED,) if record.unfinished else ()
     series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
     body = _judged(name, series, question, notes)
-    shown = Shown(body["verdict"], body["reason"])
+    shown = Verdict(body["verdict"], body["reason"])
     found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial))
     verdict = weighed_by_damage(found, record.loss(trial.index), trial.name)
     return {**body, "verdict": verdict.verdict, "reason": verdict.reason}

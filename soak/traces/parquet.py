@@ -27,11 +27,11 @@ def read(path: Path) -> Trace:
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
-    return arrow.read(File(path))
+    return arrow.read(ParquetTrace(path))
 
 
-class File:
-    """A Parquet file. Satisfies `arrow.Source`."""
+class ParquetTrace:
+    """A Parquet file. Satisfies `arrow.ColumnSource`."""
 
     what = "Parquet"
 

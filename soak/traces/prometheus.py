@@ -31,7 +31,7 @@ _LEAST_STEP = 1e-3
 MOST_BODY = 128 << 20
 """Bytes of one answer."""
 _TIMEOUT = 120.0
-_PATIENCE = 600.0
+_MAX_WAIT = 600.0
 """Seconds for one answer, however it trickles in."""
 _LOOKBACK = 300.0
 """Seconds for which a server repeats the last sample of a series, unless it is set up otherwise."""
@@ -242,7 +242,7 @@ def _ask(server: _Server, query: str, begin: float, end: float, step: float) -> 
 
 
 def _body(answer: Any, server: _Server) -> bytes:
-    parts, size, deadline = [], 0, time.monotonic() + _PATIENCE
+    parts, size, deadline = [], 0, time.monotonic() + _MAX_WAIT
     while part := answer.read1(_CHUNK):
         parts.append(part)
         size += len(part)
@@ -251,7 +251,7 @@ def _body(answer: Any, server: _Server) -> bytes:
                 f"{server.shown}: an answer of more than {MOST_BODY:,} bytes; expected fewer series or a longer --step"
             )
         if time.monotonic() > deadline:
-            raise UsageError(f"{server.shown}: no complete answer within {_PATIENCE:.0f} s")
+            raise UsageError(f"{server.shown}: no complete answer within {_MAX_WAIT:.0f} s")
     length = answer.headers.get("Content-Length")
     if length is not None and size < int(length):
         raise UsageError(f"{server.shown}: the answer was cut: {size:,} of {int(length):,} bytes")

@@ -24,7 +24,7 @@ LARGEST = 1e100
 
 
 @dataclass
-class Reading:
+class TraceBuilder:
     """Takes the rows of one source in chunks; holds each column condensed. Memory is bounded.
 
     A cell that is empty is NaN, one that holds no finite number is infinite: the first is the recorder's word, the

@@ -74,7 +74,6 @@ OWN = (
 """Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows."""
 EXCEPT = {
     "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
-    "soak/plan/plan.py": {"TF_CONFIG"},
     "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read
     "workloads/worker/allocators.py": {"jax"},  # which has no file of its own: a program may bring it by itself
 }

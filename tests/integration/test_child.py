@@ -19,7 +19,7 @@ import pytest
 from tests.installed import need
 from tests.patience import PATIENCE, wait_for
 from workloads.protocol.order import StreamSpec, TrialSpec, to_json
-from workloads.protocol.wire import Beat, Done, Hello, Message, Note, Ready, decode
+from workloads.protocol.wire import Beat, Done, Hello, Message, Ready, RecordNote, decode
 from workloads.worker import boot
 
 pytestmark = pytest.mark.framework
@@ -238,7 +238,7 @@ def test_native_memory_leaks_at_the_rate_that_was_set(start: Callable[..., Child
 
 def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
     child = start("lookalike_cache_fills", tracemalloc=1, steps=200, options={"entries": 1000})
-    notes = [m for m in child.messages() if isinstance(m, Note)]
+    notes = [m for m in child.messages() if isinstance(m, RecordNote)]
     assert notes, "growing lines are told at the end, however early it comes"
     assert notes[-1].kind == "tracemalloc"
     assert "lookalike_cache_fills.py" in next(iter(notes[-1].data["lines"]))

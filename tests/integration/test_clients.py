@@ -22,7 +22,7 @@ from workloads.load.address import AddressError
 from workloads.load.silence import ServerSilentError
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
-from workloads.protocol.wire import Beat, Done, Note
+from workloads.protocol.wire import Beat, Done, RecordNote
 from workloads.servers import grpc_echo, http_echo
 
 SETUP = Setup("client", "none", "infer", "eager", 0, 0)
@@ -284,7 +284,7 @@ def test_a_worker_whose_server_is_gone_ends_with_that_reason(place: Place, child
     next(m for m in worker.messages() if isinstance(m, Beat) and m.values["responses"] >= 10)
     server.kill()
     *told, done = worker.messages()
-    assert [note.kind for note in told if isinstance(note, Note)] == ["server_silent"]
+    assert [note.kind for note in told if isinstance(note, RecordNote)] == ["server_silent"]
     assert isinstance(done, Done)
     assert done.reason == "failed"
     assert re.search(f"the server at .*:{place.port}/? stopped answering: no response for 3 s: refused", done.message)

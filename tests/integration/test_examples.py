@@ -26,7 +26,7 @@ def receiver(tmp_path: Path) -> Iterator[Beats]:
     made.close()
 
 
-def run(receiver: Beats | None, *words: str) -> list[wire.Beat | wire.Done | wire.Note]:
+def run(receiver: Beats | None, *words: str) -> list[wire.Beat | wire.Done | wire.RecordNote]:
     """What soak hears of an example."""
     environ = {**os.environ, **(receiver.environ() if receiver else {}), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *(str(ROOT / "examples" / words[0]), *words[1:])]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from soak.record.store import FILE, Store
+from tests.installed import need
 from tests.integration.test_members import events, members_of, only_trial, recorded
 from tests.patience import PATIENCE
 
@@ -40,6 +41,21 @@ int main(void) {
 FLAT = 'for i in $(seq 1200); do x="abc$i"; sleep 0.05; done'
 RATE = 2 * 2**20
 """Planted, in bytes a second."""
+SERVER = """
+import sys
+kept = []
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    if keeps := int(sys.argv[2]):
+        kept.append(bytes([len(kept) % 256]) * keeps)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"yes"})
+if __name__ == "__main__":
+    import uvicorn
+    uvicorn.run(app, port=int(sys.argv[1]), lifespan="off", log_level="warning")
+"""
+KEPT, REQUESTS = 20_000, 80
+"""Bytes that the server keeps of each request; requests a second."""
 
 
 def executed(soak: Any, *words: object) -> tuple[int, str]:
@@ -72,6 +88,25 @@ def test_a_c_program_that_frees_nothing_leaks_at_its_rate(soak: Any, tmp_path: P
 def test_a_shell_loop_that_keeps_nothing_passes(soak: Any) -> None:
     code, output = executed(soak, "--name", "loop", "--", "bash", "-c", FLAT)
     assert (only_trial(soak)["verdict"], code) == ("pass", 0), output
+
+
+def test_a_server_under_load_leaks_by_the_request_and_its_twin_passes(soak: Any, tmp_path: Path) -> None:
+    need("aiohttp", "uvicorn")
+    (tmp_path / "server.py").write_text(SERVER)
+    words = ("exec", "--duration", "60s", "--sample-interval", "0.5s", "--rate", REQUESTS, "--stop-grace", "3s",
+             "--load", "http://127.0.0.1:{port}/predict")  # fmt: skip
+    started = {
+        kept: soak.start(*words, "--out", f"keeps-{kept}", "--", sys.executable, "server.py", "{port}", kept)
+        for kept in (KEPT, 0)
+    }
+    output = {kept: process.communicate(timeout=PATIENCE)[0] for kept, process in started.items()}
+    reports = [json.loads(next(tmp_path.glob(f"keeps-{kept}/*/report.json")).read_text()) for kept in started]
+    (leak,), (clean,) = (report["trials"] for report in reports)
+    assert (leak["verdict"], started[KEPT].returncode) == ("leak", 1), output[KEPT]
+    assert (clean["verdict"], started[0].returncode) == ("pass", 0), output[0]
+    assert leak["held_by"]["member"] == "server"
+    assert leak["rate"]["per_hour"] == pytest.approx(KEPT * REQUESTS * 3600, rel=0.1), output[KEPT]
+    assert leak["rate"]["per_step"] == pytest.approx(KEPT, rel=0.1), output[KEPT]
 
 
 def test_a_program_that_ends_at_once_cannot_be_told(soak: Any) -> None:
@@ -179,6 +214,10 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
         (("--env", "A", "--", "true"), "--env A: expected NAME=VALUE, or NAME of a variable that is set"),
         (("--ranks", "0", "--", "true"), "ranks"),
         (("--stop-on-leak", "--", "true"), "expected --duration too"),
+        (("--rate", "5", "--", "true"), "--rate: expected --load URL too"),
+        (("--load", "http://127.0.0.1:80/", "--ranks", "2", "--", "true"), "--load: expected no --ranks"),
+        (("--load", "http://example.org/", "--", "true"), "--load http://example.org/: expected a URL of this machine"),
+        (("--load", "http://127.0.0.1:80/", "--rate", "-1", "--", "true"), "rate = -1: expected requests a second"),
     ],
 )
 def test_what_cannot_be_soaked_is_told_in_one_line(soak: Any, words: tuple[str, ...], said: str) -> None:

@@ -107,16 +107,47 @@ def test_a_client_drives_a_server_once_that_is_ready(soak: Any, tmp_path: Path) 
     assert not members_of(tmp_path)
 
 
-def test_a_server_that_dies_ends_the_trial_with_its_name(soak: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("killed", "name"), [(0, "server"), (1, "client")])
+def test_a_member_that_dies_ends_the_trial_with_its_name(soak: Any, tmp_path: Path, killed: int, name: str) -> None:
     process = soak.start("run", soak.config(served(tmp_path, requests=10**6)))
     soak.wait_for(lambda: recorded(soak, "ready"))
     pids = soak.wait_for(lambda: found if set((found := members_of(tmp_path)).values()) == {0, 1} else None)
-    os.kill(next(pid for pid, number in pids.items() if number == 0), signal.SIGKILL)
+    os.kill(next(pid for pid, number in pids.items() if number == killed), signal.SIGKILL)
     output, _ = process.communicate(timeout=PATIENCE)
     found = only_trial(soak)
-    assert (found["end_reason"], found["end_message"]) == ("crashed", "server died of SIGKILL"), output
+    assert (found["end_reason"], found["end_message"]) == ("crashed", f"{name} died of SIGKILL"), output
     assert process.returncode == 1
     assert not members_of(tmp_path)
+
+
+FAMILY = "(setsid sleep 1000 &); sleep 1000 & echo $! > child-$RANK; wait $!"
+"""Of a rank: a child, whose end is its own, and one that left its session."""
+
+
+def family(soak: Any, folder: Path) -> Any:
+    """Two ranks that have started all of theirs."""
+    trial = f'[[trial]]\nname = "family"\ncommand = ["bash", "-c", {json.dumps(FAMILY)}]\nranks = 2\n'
+    process = soak.start("run", soak.config(RUN + trial + 'duration = "10 min"\n'))
+    soak.wait_for(lambda: sorted(members_of(folder).values()) == [0, 0, 0, 1, 1, 1])
+    return process
+
+
+def test_a_grandchild_that_is_killed_is_told_by_its_parent_and_nothing_stays(soak: Any, tmp_path: Path) -> None:
+    process = family(soak, tmp_path)
+    child = tmp_path / "child-1"
+    os.kill(int(soak.wait_for(lambda: child.exists() and child.read_text())), signal.SIGKILL)
+    output, _ = process.communicate(timeout=PATIENCE)
+    found = only_trial(soak)
+    assert found["end_reason"] == "crashed", output
+    assert found["end_message"].startswith("rank 1 of 2 exited with status 137"), output
+    assert not members_of(tmp_path)
+
+
+def test_a_supervisor_that_is_killed_leaves_nothing_of_what_its_members_started(soak: Any, tmp_path: Path) -> None:
+    process = family(soak, tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE)
+    soak.wait_for(lambda: not members_of(tmp_path))
 
 
 def test_a_server_that_never_answers_is_ended_after_its_deadline(soak: Any, tmp_path: Path) -> None:

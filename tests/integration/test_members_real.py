@@ -88,8 +88,8 @@ def test_a_leak_in_a_grandchild_of_one_member_is_found_and_named(
     record = open_record(tmp_path)
     names = [one.name for one in record.series(0)]
     assert len(names) == len(set(names))
-    body = judge_one(record, record.trials()[0], settings_of(record.judge_table()))
-    assert (body["verdict"], body["member"]) == ("leak", "rank 1 of 2"), body["reason"]
-    assert body["layer"] == "anonymous"
-    assert body["process"].startswith("python"), body["reason"]
-    assert "ended" in body["process"], "the child's own script, not that of its parent"
+    judgement = judge_one(record, record.trials()[0], settings_of(record.judge_table()))
+    assert (judgement.verdict, judgement.member) == ("leak", "rank 1 of 2"), judgement.reason
+    assert judgement.layer == "anonymous"
+    assert judgement.process.startswith("python"), judgement.reason
+    assert "ended" in judgement.process, "the child's own script, not that of its parent"

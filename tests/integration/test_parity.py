@@ -15,7 +15,7 @@ import pytest
 from tests.rounding import LOSS_TOLERANCE, OUTPUT_TOLERANCE, SINGLE, apart, roundings, roundings_of_training
 from workloads import catalog, networks
 from workloads.inputs.synthetic import Options, open_source
-from workloads.networks.architecture import Sizes
+from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Setup
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
@@ -91,7 +91,7 @@ def test_batches_agree_and_their_first_lane_is_the_clip_alone(
 def test_a_coarser_precision_agrees_as_far_as_it_goes(
     architecture: str, framework: str, execution: str, batch: int
 ) -> None:
-    sizes = Sizes(precision="bfloat16", batch=batch)
+    sizes = NetworkSizes(precision="bfloat16", batch=batch)
     options = {"precision": sizes.precision, "batch": sizes.batch}
     exact, _ = drive(architecture, "torch", "infer", "eager", batch=batch)
     bound = apart(roundings(architecture, sizes), sizes.precision) * rms(exact)

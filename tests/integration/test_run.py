@@ -34,7 +34,7 @@ parallel = 2
 heartbeat_deadline = "10 s"
 stop_grace = "3 s"
 [stream]
-fps = 1600
+fps = 1000
 pace = "real_time"
 """
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from monitors.detection.series import Series
+from monitors.judgement import Judgement
 from monitors.model import Event, Finding, MetricSpec
 from monitors.text import printable
 from reports import catalog, document, terminal
@@ -57,18 +58,21 @@ def records(draw: st.DrawFn) -> MemoryRecord:
         environment=draw(st.dictionaries(ANY, ANY, max_size=2)),
     )  # fmt: skip
     trial = TrialInfo(
-        **texts(TrialInfo) | KNOWN, index=0, seed=1, verdict="leak", leak_probability=0.9, layer=draw(ANY),
-        expect="pass", expect_layers=(draw(ANY),), control_passed=False, settings={"options": draw(VALUES)},
+        **texts(TrialInfo) | KNOWN, index=0, seed=1, expect="pass", expect_layers=(draw(ANY),),
+        settings={"options": draw(VALUES)},
         environment=draw(st.dictionaries(ANY, ANY, max_size=2)), started=1.7e9, seconds=60.0,
     )  # fmt: skip
     metric = MetricSpec(draw(ANY), "bytes", draw(ANY), "anonymous", judged=True)
     t = np.arange(20.0)
     series = Series(metric, draw(ANY), t, 1e8 + t)
-    finding = Finding("trend", series.name, trial.layer, "bytes", "leak", 0.9, False, 1e6, (0.0, 2e6), None, 1e5,
+    layer = draw(ANY)
+    finding = Finding("trend", series.name, layer, "bytes", "leak", 0.9, False, 1e6, (0.0, 2e6), None, 1e5,
                       draw(ANY), draw(ANY), 20, 0)  # fmt: skip
+    judgement = Judgement("leak", draw(ANY), 0.9, False, layer, *(draw(ANY) for _ in range(3)), False, (finding,))
+    trial = replace(trial, judgement=judgement)
     event = Event(3.0, draw(ANY), draw(ANY), draw(st.sampled_from((None, 0, 7))), 1.7e9,
                   {"stacks": draw(ANY), "breaks": True, draw(ANY): draw(VALUES)})  # fmt: skip
-    return MemoryRecord(info, [trial], [event], {0: [series]}, {0: (finding,)}, [draw(ANY)])
+    return MemoryRecord(info, [trial], [event], {0: [series]}, [draw(ANY)])
 
 
 class Tags(HTMLParser):
@@ -123,9 +127,9 @@ def test_progress_prints_any_text_as_it_stands(name: str, reason: str, message: 
     with Progress(shown, Still()) as progress:  # type: ignore[arg-type]
         progress.begun(Path(), [trial])
         progress.started(trial)
-        progress.tick([TrialStatus(trial, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)], 1)
+        progress.tick([TrialStatus(name, "w", "torch", "infer", "cpu", True, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0)], 1)
         progress.ended(trial, Ending("failed", message))
-        progress.judged(trial, {"verdict": "pass", "reason": reason, "control_passed": False})
+        progress.judged(trial, Judgement("pass", reason, control_passed=False))
         progress.noted(message)
     if not live:
         for text in (name, reason, message):

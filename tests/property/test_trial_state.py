@@ -136,6 +136,19 @@ def test_one_that_ends_nothing_may_finish_and_not_die() -> None:
     assert is_over([ended("client", "finished"), runs])
 
 
+def test_ranks_end_a_trial_together() -> None:
+    def rank(number: int, reason: str = "", done: bool = False) -> MemberState:
+        end = Ending(reason, "") if reason else None
+        return MemberState(f"rank {number} of 2", RUNS, end, 1, ends_trial=False, rank=True, done=done)
+
+    assert not is_over([rank(0, done=True), rank(1)])
+    assert not is_over([rank(0, "finished"), rank(1)])
+    assert not is_over([rank(0, done=True), MemberState("rank 1 of 2", rank=True, ends_trial=False)]), "yet to start"
+    assert is_over([rank(0, done=True), rank(1, "exhausted")])
+    assert is_over([rank(0, done=True), rank(1, "crashed")])
+    assert ending_of([rank(0, "exhausted"), rank(1, "finished")]) == Ending("exhausted", "")
+
+
 @pytest.mark.parametrize("stop", STOPS[1:])
 def test_one_that_was_never_started_is_not_waited_for_once_it_is_to_end(stop: str) -> None:
     waits = [ended("warm-up", "finished", ends_trial=False), MemberState("server")]

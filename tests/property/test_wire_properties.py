@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.protocol.order import StreamSpec, TrialSpec, from_json, to_json
-from workloads.protocol.wire import REASONS, Beat, Done, Hello, Message, Note, Ready, WireError, decode, encode
+from workloads.protocol.wire import REASONS, Beat, Done, Hello, Message, Ready, RecordNote, WireError, decode, encode
 
 text = st.text(max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -18,7 +18,7 @@ messages = st.one_of(
     st.builds(Hello, st.integers(1, 2**22), text),
     st.builds(Ready, st.dictionaries(text, text, max_size=4)),
     st.builds(Beat, numbers, st.dictionaries(text, numbers, max_size=6)),
-    st.builds(Note, text, text, st.dictionaries(text, st.one_of(text, numbers), max_size=3)),
+    st.builds(RecordNote, text, text, st.dictionaries(text, st.one_of(text, numbers), max_size=3)),
     st.builds(Done, st.sampled_from(REASONS), text, text),
 )
 

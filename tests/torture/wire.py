@@ -51,7 +51,7 @@ def unfit(message: Any) -> str:
     Which characters a text may hold is for the sinks to say, and tried with real runs.
     """
     kind = type(message).__name__
-    texts = {"Hello": ("python",), "Note": ("kind", "message"), "Done": ("reason", "message", "traceback")}
+    texts = {"Hello": ("python",), "RecordNote": ("kind", "message"), "Done": ("reason", "message", "traceback")}
     for name in texts.get(kind, ()):
         if not _text(getattr(message, name)):
             return f"{kind}.{name} is no text"
@@ -61,7 +61,7 @@ def unfit(message: Any) -> str:
         return "Ready.environment holds more than texts"
     if kind == "Beat" and not (_number(message.t) and _mapping(message.values, _number)):
         return "Beat holds more than finite numbers"
-    return "Note.data is no JSON" if kind == "Note" and not _mapping(message.data, _json) else ""
+    return "RecordNote.data is no JSON" if kind == "RecordNote" and not _mapping(message.data, _json) else ""
 
 
 def _mapping(value: object, holds: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import multiprocessing.util
@@ -26,6 +27,7 @@ from soak.engine import beats
 from soak.engine.beats import Beats
 from soak.errors import SoakError
 from soak.heartbeat import Sender
+from tests.patience import PATIENCE
 from workloads.protocol import wire
 
 
@@ -169,25 +171,114 @@ def test_done_is_told_once_and_last(sender: Sender, receiver: Beats) -> None:
 
 
 @pytest.mark.parametrize("later", ["beat", "flush"])
-def test_done_that_finds_the_receiver_busy_is_told_by_whatever_is_sent_next(
-    sender: Sender, receiver: Beats, later: str
+def test_done_that_finds_the_receiver_busy_for_too_long_is_told_by_whatever_is_sent_next(
+    receiver: Beats, later: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(1000):
-        sender.beat(None, None, None, {})
+    monkeypatch.setattr(heartbeat, "EVERY", 0.0)
+    monkeypatch.setattr(heartbeat, "LAST_WAIT", 0.01)
+    sender = Sender(receiver.environ()["SOAK_BEAT"])
+    fill(receiver)
     sender.done("all epochs")
     heard = receiver.read(0.0)
-    assert all(not isinstance(one, wire.Done) for one in heard)
+    assert heard == []
     sender.flush() if later == "flush" else sender.beat(None, None, None, {})
     while more := receiver.read(1.0):
         heard += more
     assert heard[-1] == wire.Done("finished", "all epochs")
+    sender.close()
+
+
+def fill(receiver: Beats) -> None:
+    """Nothing more fits into the socket until it is read."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
+        out.connect(receiver.environ()["SOAK_BEAT"])
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                out.send(b"junk")
+
+
+def until_done(receiver: Beats) -> list[Any]:
+    """All that is heard, up to the last word."""
+    heard: list[Any] = []
+    while not any(isinstance(one, wire.Done) for one in heard):
+        heard += receiver.read(0.0, last=True)
+    return heard
+
+
+def test_done_waits_for_a_receiver_that_is_busy_and_no_beat_waits_for_it(
+    sender: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+    send_last = sender._send_last
+    monkeypatch.setattr(sender, "_send_last", lambda body: (waits.set(), send_last(body)))
+    fill(receiver)
+    with ThreadPoolExecutor(1) as other:
+        told = other.submit(sender.done, "all epochs")
+        assert waits.wait(PATIENCE)
+        sender.beat(None, None, None, {"n": 1})
+        heard = until_done(receiver)
+        told.result()
+    assert heard[-1] == wire.Done("finished", "all epochs")
+    sender.flush()
+    while more := receiver.read(0.0, last=True):
+        heard += more
+    assert [one for one in heard if isinstance(one, wire.Beat)][-1].values["n"] == 1, "the flush has what came later"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "soak.done('all')",
+        "soak.heartbeat._sender._finished = 'all'",
+        "os.fork() or soak.done('all')",
+        "os.fork() and soak.done('all')",
+        "p = multiprocessing.get_context('fork').Process(target=soak.done, args=('all',)); p.start(); p.join()",
+    ],
+    ids=["done", "at the exit alone", "in a child", "with a child", "in a child of multiprocessing"],
+)
+def test_the_last_word_of_a_process_comes_through_a_socket_that_is_full(receiver: Beats, last: str) -> None:
+    code = (
+        "import multiprocessing, os, soak, soak.heartbeat\n"
+        "soak.beat(rows=1)\n"
+        "send_last = soak.heartbeat.Sender._send_last\n"
+        "def told(*words):\n os.write(1, b'waits\\n')\n send_last(*words)\n"
+        "soak.heartbeat.Sender._send_last = told\n"
+        "print('beaten', flush=True)\n"
+        "input()\n"
+        f"soak.beat(rows=1)\n{last}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, **receiver.environ()}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as program:  # fmt: skip
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "beaten\n"
+        fill(receiver)
+        program.stdin.write("go\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "waits\n"
+        heard = until_done(receiver)
+        program.stdout.read()
+    assert heard[-1] == wire.Done("finished", "all")
+    assert program.returncode == 0
+
+
+def test_what_waits_when_a_program_is_gone_is_read_however_much_came_before(receiver: Beats) -> None:
+    while receiver.ignored < beats.PER_SECOND:
+        fill(receiver)
+        receiver.read(0.0)
+    send(receiver, body(done="all"))
+    assert receiver.read(0.0) == []
+    *_, last = receiver.read(0.0, last=True)
+    assert last == wire.Done("finished", "all")
 
 
 def test_a_loss_that_is_no_number_is_noted_once(sender: Sender, receiver: Beats) -> None:
     sender.beat(3, math.nan, None, {})
     sender.beat(4, math.inf, None, {})
     heard = receiver.read(0.0)
-    assert [one.kind for one in heard if isinstance(one, wire.Note)] == ["nan"]
+    assert [one.kind for one in heard if isinstance(one, wire.RecordNote)] == ["nan"]
     assert isinstance(heard[0], wire.Beat)
     assert "loss" not in heard[0].values
 
@@ -203,7 +294,7 @@ def test_no_value_of_the_program_raises_or_reaches_the_record(sender: Sender, re
     heard = receiver.read(0.0)
     assert isinstance(heard[0], wire.Beat)
     assert "dose" not in heard[0].values
-    assert any(isinstance(one, wire.Note) and "left out" in one.message for one in heard)
+    assert any(isinstance(one, wire.RecordNote) and "left out" in one.message for one in heard)
 
 
 def test_no_receiver_raises_nothing(tmp_path: Path, sender: Sender, receiver: Beats) -> None:

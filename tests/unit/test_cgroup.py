@@ -8,7 +8,7 @@ import pytest
 from monitors.model import Roots
 from monitors.samplers import cgroup_memory
 from monitors.sources import cgroup
-from monitors.sources.cgroup import Cgroup, CgroupMemory
+from monitors.sources.cgroup import Cgroup, CgroupUsage
 from monitors.sources.files import ParseError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -59,7 +59,7 @@ def test_a_mount_point_may_hold_a_space(host: Roots) -> None:
 
 
 def test_memory_version_1_cannot_tell_which_slab_can_be_reclaimed() -> None:
-    assert cgroup.read_memory(TRIAL_V1.path) == CgroupMemory(
+    assert cgroup.read_memory(TRIAL_V1.path) == CgroupUsage(
         anonymous=48992256, swap=0, file=17395712 - 5242880, shared=5242880, kernel=None, kernel_charged=434176 + 8192
     )
 
@@ -84,7 +84,7 @@ def test_slab_that_can_be_reclaimed_is_judged_in_neither_version(tmp_path: Path)
 
 
 def test_memory_version_2_leaves_out_the_slab_that_can_be_reclaimed() -> None:
-    assert cgroup.read_memory(TRIAL_V2.path) == CgroupMemory(
+    assert cgroup.read_memory(TRIAL_V2.path) == CgroupUsage(
         anonymous=209715200,
         swap=1048576,
         file=104857600 - 20971520,

@@ -189,13 +189,13 @@ def recorded(tmp_path: Path, rounds: Floats, body: dict[str, object]) -> tuple[R
 def test_a_trial_whose_supervisor_slept_to_its_end_cannot_pass(tmp_path: Path) -> None:
     record, trial = recorded(tmp_path, np.arange(0.0, 27.0, 0.5), {"seconds": 120.0, "stepped": 80.0})
     body = judge_one(record, trial, JudgeSettings())
-    assert body["verdict"] == "inconclusive"
-    assert body["reason"].startswith("anonymous: the last 67 % of the trial (54 s) was not seen")
+    assert body.verdict == "inconclusive"
+    assert body.reason.startswith("anonymous: the last 67 % of the trial (54 s) was not seen")
 
 
 def test_what_an_interpreter_needs_to_end_is_no_gap(tmp_path: Path) -> None:
     record, trial = recorded(tmp_path, np.arange(0.0, 80.0, 0.5), {"seconds": 95.0, "stepped": 80.1})
-    assert judge_one(record, trial, JudgeSettings())["verdict"] == "pass"
+    assert judge_one(record, trial, JudgeSettings()).verdict == "pass"
 
 
 def test_a_trial_of_which_no_step_was_sampled_is_all_start_up(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_a_trial_of_which_no_step_was_sampled_is_all_start_up(tmp_path: Path) ->
     for t in np.arange(0.0, 3.5, 0.1).tolist():
         store.add_round(0, t, [Sample(MEMORY, 1e7 + 6e7 * t)])
     body = judge_one(record, trial, JudgeSettings())
-    assert body["verdict"] == "inconclusive"
-    assert "no step was seen" in body["reason"]
+    assert body.verdict == "inconclusive"
+    assert "no step was seen" in body.reason
 
 
 @pytest.mark.parametrize(("until", "verdict"), [(24.0, "pass"), (23.0, "pass"), (21.5, "inconclusive")])

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from soak.engine import crew
+from soak.engine import crew, loopback
 from soak.engine.cgroup import TrialCgroup
 from soak.engine.crew import Surroundings
 from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.loopback import Readiness
 from soak.engine.member import Home
 from soak.engine.trial_run import TrialRun
-from soak.plan.member import ALIVE, Member
+from soak.plan.member import ALIVE, Member, ranks_of
 from soak.plan.plan import Trial
 from tests.unit.test_trial_run import FakeProcess
+from workloads.protocol import wire
 from workloads.protocol.order import TrialSpec
 
 NOWHERE = "http://127.0.0.1:1/"
@@ -62,6 +64,10 @@ class Stage:
         for name, code in codes.items():
             self.process(name).code = code
         return self.run.poll(self.stop, now_or_never=False)
+
+    def done(self, name: str, message: str = "") -> None:
+        """It says its last word."""
+        self.process(name).heard.append(wire.Done("finished", message))
 
     @property
     def started(self) -> list[str]:
@@ -168,3 +174,84 @@ def test_one_that_was_ended_for_another_is_told_so_and_its_output_is_not(play: P
     assert [words for kind, words in stage.events if kind == "last_words"] == [
         "server: the end of the output of server"
     ]
+
+
+FIRST, SECOND = "rank 0 of 2", "rank 1 of 2"
+
+
+@pytest.fixture
+def ranks(play: Play) -> Stage:
+    stage = play(*ranks_of(program("train"), 2))
+    assert stage.turn() is None
+    return stage
+
+
+def test_a_rank_that_is_done_is_not_ended_before_the_others_are(ranks: Stage) -> None:
+    ranks.done(FIRST, "all epochs")
+    ranks.turn(59.0)
+    assert not ranks.asked(FIRST), "the other may be in a collective with it"
+    assert not ranks.asked(SECOND)
+    ranks.done(SECOND)
+    ranks.turn()
+    assert ranks.asked(FIRST)
+    assert ranks.asked(SECOND)
+    ranks.turn(**{FIRST: -15})
+    assert ranks.turn(**{SECOND: -15}) == Ending("finished", "all epochs")
+
+
+def test_a_rank_that_has_ended_leaves_the_others_to_end_in_their_time(ranks: Stage) -> None:
+    ranks.turn(**{FIRST: 0})
+    ranks.turn(59.0)
+    assert not ranks.asked(SECOND), "it may save what it has"
+    assert ranks.turn(**{SECOND: 0}) == Ending("finished", "")
+
+
+@pytest.mark.parametrize("word", ["done", "ended"])
+def test_ranks_that_are_not_through_in_time_are_ended_and_how_is_no_reason(ranks: Stage, word: str) -> None:
+    if word == "done":
+        ranks.done(FIRST)
+    ranks.turn(**({FIRST: 0} if word == "ended" else {}))
+    assert ranks.run.wake_at() <= ranks.now + 60.0
+    ranks.turn(61.0)
+    assert ranks.asked(SECOND)
+    assert [said for kind, said in ranks.events if kind == "ranks_apart"] == [
+        f"not done 60 s after the first rank, and ended: {SECOND}"
+    ]
+    end = ranks.turn(**{FIRST: 0, SECOND: 1})
+    assert end == Ending("finished", "")
+
+
+@pytest.mark.parametrize("word", ["done", "ended"])
+def test_a_rank_that_fails_after_another_is_through_is_the_reason(ranks: Stage, word: str) -> None:
+    if word == "done":
+        ranks.done(FIRST)
+    ranks.turn(**({FIRST: 0} if word == "ended" else {}))
+    ranks.turn(**{SECOND: 1})
+    end = ranks.turn(**{FIRST: -15})
+    assert end == Ending("crashed", f"{SECOND} exited with status 1")
+
+
+def test_a_rank_that_dies_ends_the_others_at_once(ranks: Stage) -> None:
+    ranks.turn(**{SECOND: -9})
+    assert ranks.asked(FIRST)
+    assert ranks.turn(**{FIRST: 1}) == Ending("crashed", f"{SECOND} died of SIGKILL")
+
+
+def test_ranks_that_were_paused_have_their_whole_time_again(ranks: Stage) -> None:
+    ranks.done(FIRST)
+    ranks.turn()
+    ranks.run.pause()
+    ranks.turn(100.0)
+    ranks.run.resume()
+    ranks.turn()
+    assert not ranks.asked(SECOND)
+
+
+def test_a_rank_whose_port_another_program_took_says_so(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback, "taken", lambda port, mark: f"thief of {port}")
+    first, second = ranks_of(program("train"), 2)
+    stage = play(replace(first, port=4711), second)
+    stage.turn()
+    stage.turn(**{FIRST: 1})
+    said = f"{FIRST} exited with status 1; port 4711, chosen for it, was taken by thief of 4711"
+    assert stage.turn(**{SECOND: 1}) == Ending("crashed", said)

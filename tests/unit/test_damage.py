@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from monitors.judgement import Judgement
 from monitors.model import Event, Loss, MetricSpec, Sample
 from soak.cli import main
 from soak.engine.closing import close
@@ -31,7 +32,7 @@ FACTS = {
     "config_text": "[run]\n", "seed": 1, "started": 5.0, "environment": {"cpu": "x"}, "judge": {"min_rate": 1048576.0},
     "verdict": "pass", "reason": "none of 2 trials shows a leak", "ended": 400.0,
 }  # fmt: skip
-JUDGEMENT = {"verdict": "pass", "reason": "flat", "leak_probability": 0.01, "findings": []}
+JUDGEMENT = Judgement("pass", "flat", 0.01)
 
 
 def write(folder: Path) -> bytes:

@@ -35,8 +35,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
 @pytest.mark.parametrize("name", TRUTH)
 def test_what_was_planted_on_a_real_card_is_found_in_its_layer(record: Record, name: str) -> None:
     trial = next(trial for trial in record.trials() if trial.name == name)
-    body = judge_one(record, trial, settings_of(record.judge_table()))
-    assert (body["verdict"], body["layer"]) == TRUTH[name], body["reason"]
+    judgement = judge_one(record, trial, settings_of(record.judge_table()))
+    assert (judgement.verdict, judgement.layer) == TRUTH[name], judgement.reason
 
 
 def test_each_account_of_a_real_card_holds_the_one_before_it(record: Record) -> None:

@@ -75,7 +75,7 @@ def test_what_forks_and_exits_all_the_time_is_ended_by_its_cgroup(
         procs.write_text(f"0\n{pid + 1}\n" if pid < first + 9 else "0\n")
 
     monkeypatch.setattr(os, "kill", kill)
-    told, left = end([Watched("0", -1, "", str(tmp_path))], patience=0.0)
+    told, left = end([Watched("0", -1, "", str(tmp_path))], max_wait=0.0)
     assert killed == [*range(first, first + 10)]
     assert told == dict.fromkeys(killed, "?")
     # They are looked for once more, in time.

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from soak.runs import handle, messages
-from soak.runs.lines import Reader
+from soak.runs.lines import MessageReader
 
 
 def test_a_run_that_has_ended_unread_needs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,8 +19,8 @@ def test_a_run_that_has_ended_unread_needs_no_time(monkeypatch: pytest.MonkeyPat
     def tell(message: messages.Message) -> None:
         os.write(write, msgspec.json.encode(message) + b"\n")
 
-    def spawn(words: Any, errors: Any, cwd: Any, env: Any) -> tuple[Any, Reader]:
-        return SimpleNamespace(wait=lambda: 0, send_signal=print), Reader(read)
+    def spawn(words: Any, errors: Any, cwd: Any, env: Any) -> tuple[Any, MessageReader]:
+        return SimpleNamespace(wait=lambda: 0, send_signal=print), MessageReader(read)
 
     monkeypatch.setattr(handle, "_spawn", spawn)
     tell(messages.RunBegun("r-1", 1, "/runs/r-1"))

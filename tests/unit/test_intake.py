@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from soak.engine.channel import BURST, BYTES_PER_SECOND, MESSAGES_PER_SECOND, NOTES_BURST, Intake
 from workloads.protocol import wire
-from workloads.protocol.wire import Beat, Done, Hello, Message, Note, Ready, WireError, encode
+from workloads.protocol.wire import Beat, Done, Hello, Message, Ready, RecordNote, WireError, encode
 
 START: tuple[Message, ...] = (Hello(1, "3.11"), Ready({"torch": "2"}))
 
@@ -19,7 +19,7 @@ def heard(intake: Intake, *messages: Message | bytes, now: float = 0.0) -> list[
 
 
 def test_an_orderly_life_comes_through() -> None:
-    said = (*START, Beat(0.1, {"steps": 1.0}), Note("tracemalloc", "m", {"lines": [1]}), Done("finished"))
+    said = (*START, Beat(0.1, {"steps": 1.0}), RecordNote("tracemalloc", "m", {"lines": [1]}), Done("finished"))
     assert heard(Intake(0.0), *said) == list(said)
 
 
@@ -64,7 +64,7 @@ def test_a_flood_of_notes_is_dropped_and_counted() -> None:
     heard(intake, *START)
     said = 0
     for second in range(1, 11):
-        intake.feed(encode(Note("n", "m")) * 150)
+        intake.feed(encode(RecordNote("n", "m")) * 150)
         said += len(list(intake.messages(float(second))))
     assert said <= NOTES_BURST + 10 * 10
     assert said + intake.dropped == 1500

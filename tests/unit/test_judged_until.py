@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from soak.record.formats import MemberInfo
@@ -18,9 +17,9 @@ def test_a_leak_is_no_less_one_for_what_is_let_go_of_at_the_end(tmp_path: Path, 
     values[-2:] = falls_to
     folder = record(tmp_path, {(ANONYMOUS, "", "", ""): values}, MemberInfo(0, "", protocol="none"))
     with Store.reopen(folder / FILE) as store:
-        ((body, _),) = store.trials()
+        (body,) = store.trials()
         store.put_trial(0, "t", {**body, "judged_until": ROUNDS - 2.5})
     found = judged(folder)
-    assert found["verdict"] == "leak", found["reason"]
-    assert found["findings"][0]["rate_per_hour"] == pytest.approx(LEAK * 3600, rel=0.1)
-    assert np.isfinite(found["leak_probability"])
+    assert found.verdict == "leak", found.reason
+    assert found.findings[0].rate_per_hour == pytest.approx(LEAK * 3600, rel=0.1)
+    assert found.leak_probability is not None

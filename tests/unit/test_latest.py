@@ -38,6 +38,7 @@ def test_what_was_read_is_of_one_moment() -> None:
     latest = Latest()
     latest.put(1, [Sample(RSS, 10.0)])
     before = latest.samples(1)
+    assert latest.samples(1) is before, "nothing new was sampled"
     latest.put(1, [Sample(RSS, 20.0), Sample(GPU, 1.0, "0")])
     assert before == (Sample(RSS, 10.0),)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from monitors.judgement import Judgement
 from soak.engine.ledger import Ledger
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
@@ -54,7 +55,7 @@ def test_the_arm_of_a_trial_of_members_names_what_each_is_written_in(tmp_path: P
     with Store.create(tmp_path / FILE) as store:
         ledger = Ledger(store, Noon(), tmp_path, print)
         ledger.trial(Trial(0, "t", TrialSpec("t", "none", COMMAND), members), {"environment": {"torch": "2.9.1"}})
-        ((body, _),) = store.trials()
+        (body,) = store.trials()
     assert body["arm"] == ("none eager, server: torch eager, torch 2.9.1, OMP_NUM_THREADS=2, client: OMP_NUM_THREADS=1")
 
 
@@ -65,14 +66,14 @@ def test_facts_of_a_trial_add_up(tmp_path: Path) -> None:
         ledger.trial(TRIAL, {"state": "running", "started": 1.0})
         ledger.trial(TRIAL, {"environment": {"torch": "2"}})
         ledger.event(3, 2.5, "stacks", "it hung", {"stacks": "x"})
-        ledger.judgement(3, {"verdict": "pass"})
+        ledger.judgement(3, Judgement("pass", "flat"))
         ledger.verdict(Verdict("pass", "none leaks"))
-        ((body, judged),) = store.trials()
+        (body,), judged = store.trials(), store.judgements()
         (event,) = store.events()
         meta: Mapping[str, Any] = store.meta()
     assert (body["state"], body["started"], body["environment"]) == ("running", 1.0, {"torch": "2"})
     assert (body["workload"], body["settings"]["threads"]) == ("recurrent", 1)
-    assert judged == {"verdict": "pass"}
+    assert judged == {3: Judgement("pass", "flat")}
     assert (event.t, event.trial, event.wall, event.kind) == (2.5, 3, 1.7e9, "stacks")
     assert (meta["verdict"], meta["ended"]) == ("pass", 1.7e9)
 
@@ -82,7 +83,7 @@ def test_a_full_disk_is_told_once_and_kept(tmp_path: Path) -> None:
     ledger = Ledger(FullDisk(), Noon(), tmp_path, told.append)  # type: ignore[arg-type]
     ledger.trial(TRIAL, {"state": "planned"})
     ledger.event(3, 1.0, "ready", "")
-    ledger.judgement(3, {})
+    ledger.judgement(3, Judgement("pass", "flat"))
     assert len(told) == 1
     assert "the disk is full" in told[0]
     assert "MB free" in told[0]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.runs import lines, messages
-from soak.runs.lines import Lines, Read, Reader, Unreadable, read_pipe
+from soak.runs.lines import Lines, MessageReader, Read, Unreadable, read_pipe
 
 TOLD: tuple[messages.Message, ...] = (
     messages.RunBegun("r-1", 2, "/runs/r-1"),
@@ -50,7 +50,7 @@ def test_a_line_without_end_takes_no_more_than_so_much(monkeypatch: pytest.Monke
 
 def test_one_read_takes_all_that_has_come() -> None:
     note = msgspec.json.encode(messages.Note("x" * 200)) + b"\n"
-    reader = Reader(_pipe_of(note * 200))
+    reader = MessageReader(_pipe_of(note * 200))
     assert len(reader.read(0.0)) == 200
     assert reader.ended
 
@@ -60,7 +60,7 @@ def test_both_ways_to_read_a_pipe_tell_the_same() -> None:
         return [message async for message in read_pipe(fd)]
 
     assert asyncio.run(in_a_loop(_pipe_of(BYTES))) == list(TOLD)
-    reader, found = Reader(_pipe_of(BYTES)), list[Read]()
+    reader, found = MessageReader(_pipe_of(BYTES)), list[Read]()
     while not reader.ended:
         found += reader.read(0.0)
     assert found == list(TOLD)
@@ -69,7 +69,7 @@ def test_both_ways_to_read_a_pipe_tell_the_same() -> None:
 
 def test_a_pipe_with_nothing_in_it_is_not_waited_for_too_long() -> None:
     read, write = os.pipe()
-    reader = Reader(read)
+    reader = MessageReader(read)
     assert reader.read(0.0) == []
     assert not reader.ended
     reader.close()

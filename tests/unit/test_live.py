@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitors.model import MetricSpec, Sample
+from monitors.judgement import Judgement
+from monitors.model import Finding, MetricSpec, Sample
 from monitors.round import Health
 from soak.engine.lifecycle import Ending
-from soak.engine.status import TrialStatus
+from soak.engine.status import LastValue, LastValues, TrialStatus, latency_of
+from soak.judge.outlook import outlook_of
 from soak.judge.verdict import Verdict
 from soak.plan.config import load
 from soak.plan.plan import Trial, make_plan
@@ -27,11 +29,11 @@ duration = "1 min"
 workload = "recurrent"
 framework = "torch"
 """
-BODY = {
-    "verdict": "leak", "reason": "it grows", "leak_probability": 0.98, "layer": "host_heap", "control_passed": None,
-    "findings": [{"series": "host_heap_bytes", "layer": "host_heap", "unit": "bytes", "leak_probability": 0.98,
-                  "rate_per_hour": 1e6, "rate_per_hour_ci95": [9e5, 1.1e6], "shape": "linear"}],
-}  # fmt: skip
+FINDING = Finding(
+    "trend", "host_heap_bytes", "host_heap", "bytes", "leak", 0.98, True, 1e6, (9e5, 1.1e6), None, 1e5, "linear",
+    "it grows", 60, 0,
+)  # fmt: skip
+JUDGEMENT = Judgement("leak", "it grows", 0.98, True, "host_heap", findings=(FINDING,))
 
 
 class Still:
@@ -79,10 +81,12 @@ def trial(tmp_path: Path) -> Trial:
 
 def status(trial: Trial) -> TrialStatus:
     heap = MetricSpec("host_heap_bytes", "bytes", "Live", "host_heap")
+    hidden = MetricSpec("process_largest_bytes", "bytes", "By command line", live=False)
     counters = {"steps": 7.0, "step_latency_total_seconds": 0.7, wire.bucket(0.1): 5.0, wire.bucket(10.0): 7.0}
     return TrialStatus(
-        trial, "stepping", 12.0, 0.2, 48.0, 3.0, 25.0, 1e8, 1e6, (Sample(heap, 5e7),), counters,
-        {"worker_heap": Health("ok", 0.001, 12, 0, 11.0)}, 0.5, BODY, frozenset({"host_heap_bytes"}),
+        trial.name, "recurrent", "torch", "infer", "cpu", False, "stepping", 12.0, 0.2, 48.0, 1e6, 1e8, 0.5,
+        LastValues().of((Sample(heap, 5e7), Sample(hidden, 1.0))), latency_of(counters),
+        {"worker_heap": Health("ok", 0.001, 12, 0, 11.0)}, outlook_of(JUDGEMENT), ("host_heap_bytes",),
     )  # fmt: skip
 
 
@@ -92,14 +96,15 @@ def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) ->
     told.tick([status(trial)], 3)
     told.noted("look here")
     told.ended(trial, Ending("oom", "killed"))
-    told.judged(trial, BODY)
+    told.judged(trial, JUDGEMENT)
     told.concluded(Verdict("leak", "1 trial leaked"))
     hello, tick, note, ended, judged, concluded = pipe.messages()
     assert isinstance(hello, messages.RunBegun)
     assert (hello.run, hello.trials) == ("run-1", 1)
     assert isinstance(tick, messages.Tick)
     running = tick.running[0]
-    assert running.samples == (messages.LastValue("host_heap_bytes", 5e7),)
+    assert running == status(trial), "as the engine made it"
+    assert running.samples == (LastValue("host_heap_bytes", 5e7),)
     assert running.latency[-2:] == (7.0, 0.7)
     assert running.latency[wire.LATENCY_BOUNDS.index(0.1)] == 5.0
     assert running.outlook is not None
@@ -124,7 +129,7 @@ def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> 
     for _ in range(500):
         pipe.clock.now += messages.EVERY
         pipe.broadcast.tick([status(trial)] * 8, 0)
-    pipe.broadcast.judged(trial, BODY)
+    pipe.broadcast.judged(trial, JUDGEMENT)
     received = b""
     for _ in range(200):
         try:

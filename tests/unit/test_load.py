@@ -16,7 +16,7 @@ from workloads.load.address import AddressError, is_loopback, resolve
 from workloads.load.generator import payload_of
 from workloads.load.histogram import LEAST, MOST, Histogram
 from workloads.load.options import header_lines
-from workloads.load.outcome import Outcome, Tally, of_answer, of_connection, of_status
+from workloads.load.outcome import RequestOutcome, Tally, of_answer, of_connection, of_status
 from workloads.load.schedule import ClosedLoop, OpenLoop
 from workloads.load.silence import MOST_NOTES, ServerSilentError, Silence
 
@@ -126,7 +126,8 @@ def test_a_code_of_grpc_is_an_error_of_a_kind(code: str, details: str, kind: str
 def test_a_tally_counts_answers_and_errors() -> None:
     tally = Tally()
     tally.sent = 4
-    for outcome in (Outcome(response_bytes=5), Outcome("status_5xx", "status 500", 2), Outcome("refused", "no")):
+    answered, failed = RequestOutcome(response_bytes=5), RequestOutcome("status_5xx", "status 500", 2)
+    for outcome in (answered, failed, RequestOutcome("refused", "no")):
         tally.add(outcome)
     counters = tally.counters()
     assert (counters["requests"], counters["responses"], counters["response_bytes"]) == (4, 2, 7)

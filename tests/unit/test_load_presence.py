@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workloads.load import generator, presence
 from workloads.load.options import LoadOptions
-from workloads.load.outcome import Outcome
+from workloads.load.outcome import RequestOutcome
 
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=300), st.floats(0.01, 10))
@@ -35,9 +35,9 @@ def test_a_client_that_was_stopped_does_not_flood_the_server(rate: float, monkey
     monkeypatch.setattr(generator, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + stopped))
     answers = asyncio.Event()
 
-    async def send(_: bytes) -> Outcome:
+    async def send(_: bytes) -> RequestOutcome:
         await answers.wait()
-        return Outcome()
+        return RequestOutcome()
 
     async def close() -> None:
         pass

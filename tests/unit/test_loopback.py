@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from soak.engine import loopback
+from soak.engine.guardian import MARK
 from soak.engine.loopback import HOST, Readiness
 from soak.plan.member import Member
 
@@ -33,6 +38,32 @@ def test_every_member_that_asks_gets_a_port_of_its_own() -> None:
     ports = loopback.choose(members)
     assert set(ports) == {"a", "c", "e"}
     assert len(set(ports.values())) == 3
+
+
+@pytest.mark.parametrize(("given", "quiet"), [("32768\t60999\n", True), ("1024\t65535\n", False), ("", False)])
+def test_a_port_that_connections_get_by_themselves_is_the_last_choice(tmp_path: Path, given: str, quiet: bool) -> None:
+    (tmp_path / "sys/net/ipv4").mkdir(parents=True)
+    (tmp_path / "sys/net/ipv4/ip_local_port_range").write_text(given)
+    ports = loopback.choose([Member(f"m{n}", ("x", "{port}"), protocol="none") for n in range(8)], tmp_path).values()
+    assert len(set(ports)) == 8
+    assert not quiet or all(20_000 <= port < 32_768 for port in ports)
+
+
+def test_who_has_taken_a_port_is_told_unless_it_is_of_the_trial(listener: socket.socket, tmp_path: Path) -> None:
+    port = port_of(listener)
+    assert f"(process {os.getpid()})" in loopback.taken(port, "mark")
+    listener.close()
+    assert loopback.taken(port, "mark") == ""
+    code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code], env={**os.environ, MARK: "mark"}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as own:  # fmt: skip
+        assert own.stdout is not None
+        port = int(own.stdout.readline())
+        assert loopback.taken(port, "mark") == ""
+        assert f"(process {own.pid})" in loopback.taken(port, "another")
+        own.communicate("\n")
 
 
 def test_what_is_asked_for() -> None:

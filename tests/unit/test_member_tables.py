@@ -85,27 +85,26 @@ def test_ranks_of_a_command_are_told_ports_and_keep_other_braces(tmp_path: Path)
     assert [member.argv[1] for member in placed] == [f"{{args.port}} {ports[member.name]}" for member in placed]
 
 
-def test_ranks_find_each_other(tmp_path: Path) -> None:
-    (trial,) = plan(tmp_path, RUN + '[[trial]]\nworkload = "fault_rank_leak"\nframework = "torch"\nranks = 2\n')
-    trial = trial.placed((), seen, {"rank 0 of 2": 4711})
-    assert [member.name for member in trial.members] == ["rank 0 of 2", "rank 1 of 2"]
-    for rank, member in enumerate(trial.members):
-        assert member.spec is not None
-        assert member.spec.duration is None, "the supervisor ends all of them together"
+@pytest.mark.parametrize(
+    "made_of", ['command = ["true"]\n', 'workload = "recurrent"\nframework = ["torch"]\n',
+                'workload = "recurrent"\nframework = "tensorflow"\n'],
+)  # fmt: skip
+def test_ranks_find_each_other_whatever_they_are_written_in(tmp_path: Path, made_of: str) -> None:
+    (trial,) = plan(tmp_path, f"{RUN}[[trial]]\n{made_of}ranks = 2\n")
+    ports = loopback.choose(trial.members)
+    first, second = ports.values()
+    placed = trial.placed((), seen, ports)
+    assert [member.name for member in placed.members] == ["rank 0 of 2", "rank 1 of 2"] == list(ports)
+    for rank, member in enumerate(placed.members):
+        assert member.spec is None or member.spec.duration is None, "the supervisor ends all of them together"
         told = {name: value for name, value in member.env.items() if name != "SEES"}
+        cluster = json.loads(told.pop("TF_CONFIG"))
         assert told == {
             "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "4711",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(first),
         }  # fmt: skip
-
-
-def test_ranks_of_tensorflow_are_told_of_every_worker(tmp_path: Path) -> None:
-    (trial,) = plan(tmp_path, RUN + '[[trial]]\nworkload = "recurrent"\nframework = "tensorflow"\nranks = 2\n')
-    ports = {"rank 0 of 2": 1, "rank 1 of 2": 2}
-    for rank, member in enumerate(trial.placed((), seen, ports).members):
-        told = json.loads(member.env["TF_CONFIG"])
-        assert told["cluster"] == {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
-        assert told["task"] == {"type": "worker", "index": rank}
+        assert cluster["cluster"] == {"worker": [f"127.0.0.1:{first}", f"127.0.0.1:{second}"]}
+        assert cluster["task"] == {"type": "worker", "index": rank}
 
 
 def test_ranks_of_a_command_see_all_devices_as_with_torchrun(tmp_path: Path) -> None:

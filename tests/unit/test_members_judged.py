@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from monitors.detection.judge import judge
 from monitors.detection.series import Series
+from monitors.judgement import Judgement
 from monitors.model import MetricSpec, Sample
 from reports import document
-from soak.judge.trial import judge_one, look, settings_of
+from soak.judge.trial import judge_one, judge_so_far, settings_of
 from soak.record.formats import MemberInfo
 from soak.record.reader import open_record
 from soak.record.store import FILE, Store
@@ -63,7 +63,7 @@ def record(folder: Path, series: Mapping[Key, np.ndarray], *members: MemberInfo)
     return folder
 
 
-def judged(folder: Path) -> dict[str, Any]:
+def judged(folder: Path) -> Judgement:
     found = open_record(folder)
     return judge_one(found, found.trials()[0], settings_of(found.judge_table()))
 
@@ -87,33 +87,33 @@ def of_ranks(count: int = 2) -> list[MemberInfo]:
 
 @pytest.mark.parametrize("count", [2, 8])
 def test_a_leak_in_one_rank_is_found_and_named(tmp_path: Path, count: int) -> None:
-    body = judged(record(tmp_path, ranks({1: LEAK}, count), *of_ranks(count)))
-    assert body["verdict"] == "leak"
-    assert (body["member"], body["layer"]) == (f"rank 1 of {count}", "host_heap")
-    assert body["reason"].startswith(f"rank 1 of {count}: host_heap: ")
-    assert "leaks too" not in body["reason"], "the sum shows the same leak, and is no second one"
-    found = {f["series"]: f["verdict"] for f in body["findings"] if f["member"] not in ("", f"rank 1 of {count}")}
+    judgement = judged(record(tmp_path, ranks({1: LEAK}, count), *of_ranks(count)))
+    assert judgement.verdict == "leak"
+    assert (judgement.member, judgement.layer) == (f"rank 1 of {count}", "host_heap")
+    assert judgement.reason.startswith(f"rank 1 of {count}: host_heap: ")
+    assert "leaks too" not in judgement.reason, "the sum shows the same leak, and is no second one"
+    found = {f.series: f.verdict for f in judgement.findings if f.member not in ("", f"rank 1 of {count}")}
     assert "leak" not in found.values()
-    leak = next(f for f in body["findings"] if f["series"] == f'host_heap_bytes{{member="rank 1 of {count}"}}')
-    assert leak["rate_per_hour"] == pytest.approx(3600 * LEAK, rel=0.1)
-    assert leak["rate_per_step"] == pytest.approx(LEAK / 5, rel=0.1), "each member by its own steps"
+    leak = next(f for f in judgement.findings if f.series == f'host_heap_bytes{{member="rank 1 of {count}"}}')
+    assert leak.rate_per_hour == pytest.approx(3600 * LEAK, rel=0.1)
+    assert leak.rate_per_step == pytest.approx(LEAK / 5, rel=0.1), "each member by its own steps"
 
 
 def test_ranks_that_leak_both_are_told_both(tmp_path: Path) -> None:
-    body = judged(record(tmp_path, ranks({0: LEAK, 1: 2 * LEAK}), *of_ranks()))
-    assert (body["verdict"], body["member"]) == ("leak", "rank 1 of 2"), "the faster one first"
-    assert "; rank 0 of 2 leaks too, host_heap by " in body["reason"]
+    judgement = judged(record(tmp_path, ranks({0: LEAK, 1: 2 * LEAK}), *of_ranks()))
+    assert (judgement.verdict, judgement.member) == ("leak", "rank 1 of 2"), "the faster one first"
+    assert "; rank 0 of 2 leaks too, host_heap by " in judgement.reason
 
 
 def test_ranks_without_a_leak_pass_and_speak_for_all_of_them(tmp_path: Path) -> None:
-    body = judged(record(tmp_path, ranks({}), *of_ranks()))
-    assert (body["verdict"], body["member"]) == ("pass", "")
-    assert body["reason"].startswith("no layer keeps growing; the members together: anonymous: ")
+    judgement = judged(record(tmp_path, ranks({}), *of_ranks()))
+    assert (judgement.verdict, judgement.member) == ("pass", "")
+    assert judgement.reason.startswith("no layer keeps growing; the members together: anonymous: ")
 
 
 def test_a_leak_of_one_is_not_lost_where_another_gives_as_much_back(tmp_path: Path) -> None:
-    body = judged(record(tmp_path, ranks({0: -LEAK, 1: LEAK}), *of_ranks()))
-    assert (body["verdict"], body["member"]) == ("leak", "rank 1 of 2")
+    judgement = judged(record(tmp_path, ranks({0: -LEAK, 1: LEAK}), *of_ranks()))
+    assert (judgement.verdict, judgement.member) == ("leak", "rank 1 of 2")
 
 
 def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_path: Path) -> None:
@@ -126,21 +126,21 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     }
     members = [MemberInfo(0, "server", protocol="none"), MemberInfo(0, "client", judged=False)]
     (calm := tmp_path / "calm").mkdir()
-    body = judged(record(calm, series, *members))
-    assert body["verdict"] == "pass"
-    assert [f["member"] for f in body["findings"]] == ["server", ""]
+    judgement = judged(record(calm, series, *members))
+    assert judgement.verdict == "pass"
+    assert [f.member for f in judgement.findings] == ["server", ""]
     (leaking := tmp_path / "leaking").mkdir()
     series[ANONYMOUS, "server", "", ""] = series[ANONYMOUS, "", "", ""] = noisy(1, LEAK)
-    body = judged(record(leaking, series, *members))
-    assert (body["verdict"], body["member"]) == ("leak", "server")
-    assert body["findings"][0]["rate_per_step"] == pytest.approx(LEAK / 20, rel=0.1)
+    judgement = judged(record(leaking, series, *members))
+    assert (judgement.verdict, judgement.member) == ("leak", "server")
+    assert judgement.findings[0].rate_per_step == pytest.approx(LEAK / 20, rel=0.1)
 
 
 def test_a_command_that_speaks_no_protocol_counts_no_steps(tmp_path: Path) -> None:
     series: dict[Key, np.ndarray] = {(ANONYMOUS, "", "", ""): noisy(1, LEAK)}
-    body = judged(record(tmp_path, series, MemberInfo(0, "command", protocol="none")))
-    assert (body["verdict"], body["member"]) == ("leak", "")
-    assert body["findings"][0]["rate_per_step"] is None
+    judgement = judged(record(tmp_path, series, MemberInfo(0, "command", protocol="none")))
+    assert (judgement.verdict, judgement.member) == ("leak", "")
+    assert judgement.findings[0].rate_per_step is None
     (series_read,) = open_record(tmp_path).series(0)
     assert series_read.steps is None
 
@@ -150,8 +150,8 @@ def test_a_member_that_ends_before_the_trial_was_seen_to_its_end(tmp_path: Path)
     for key in [key for key in series if key[1] == "rank 0 of 2"]:
         series[key] = series[key][:300]
     gone = [MemberInfo(0, "rank 0 of 2", ended=300.0), MemberInfo(0, "rank 1 of 2")]
-    body = judged(record(tmp_path, series, *gone))
-    assert {f["member"]: f["unseen_seconds"] for f in body["findings"]} == {
+    judgement = judged(record(tmp_path, series, *gone))
+    assert {f.member: f.unseen_seconds for f in judgement.findings} == {
         "": 0.0,
         "rank 0 of 2": 0.0,
         "rank 1 of 2": 0.0,
@@ -166,10 +166,10 @@ def test_two_devices_of_one_process_are_judged_one_by_one(tmp_path: Path) -> Non
         (ANONYMOUS, "", "", ""): noisy(3),
         (STEPS, "", "", ""): np.arange(ROUNDS) * 1.0,
     }
-    body = judged(record(tmp_path, series, MemberInfo(0, "worker")))
-    assert (body["verdict"], body["leak_device"], body["member"]) == ("leak", "cuda:1", "")
-    assert body["reason"].startswith("gpu_process on cuda:1: ")
-    assert "too" not in body["reason"]
+    judgement = judged(record(tmp_path, series, MemberInfo(0, "worker")))
+    assert (judgement.verdict, judgement.leak_device, judgement.member) == ("leak", "cuda:1", "")
+    assert judgement.reason.startswith("gpu_process on cuda:1: ")
+    assert "too" not in judgement.reason
 
 
 def test_the_process_of_a_tree_that_grew_is_named(tmp_path: Path) -> None:
@@ -179,9 +179,9 @@ def test_the_process_of_a_tree_that_grew_is_named(tmp_path: Path) -> None:
         (SINGLE, "", "", "loader --shard 3"): noisy(2, LEAK),
         (STEPS, "", "", ""): np.arange(ROUNDS) * 1.0,
     }
-    body = judged(record(tmp_path, series, MemberInfo(0, "worker")))
-    assert (body["verdict"], body["process"]) == ("leak", "loader --shard 3")
-    assert body["reason"].split("; ")[-1] == "held by the process loader --shard 3"
+    judgement = judged(record(tmp_path, series, MemberInfo(0, "worker")))
+    assert (judgement.verdict, judgement.process) == ("leak", "loader --shard 3")
+    assert judgement.reason.split("; ")[-1] == "held by the process loader --shard 3"
 
 
 def test_no_process_is_named_where_several_grow_alike(tmp_path: Path) -> None:
@@ -191,23 +191,24 @@ def test_no_process_is_named_where_several_grow_alike(tmp_path: Path) -> None:
         (SINGLE, "", "", "b"): noisy(2, LEAK),
         (STEPS, "", "", ""): np.arange(ROUNDS) * 1.0,
     }
-    body = judged(record(tmp_path, series, MemberInfo(0, "worker")))
-    assert (body["verdict"], body["process"]) == ("leak", "")
+    judgement = judged(record(tmp_path, series, MemberInfo(0, "worker")))
+    assert (judgement.verdict, judgement.process) == ("leak", "")
 
 
 def test_what_is_of_the_trial_alone_is_judged_beside_its_members(tmp_path: Path) -> None:
     series = ranks({}) | {(KERNEL, "", "", ""): noisy(5, LEAK)}
-    body = judged(record(tmp_path, series, *of_ranks()))
-    assert (body["verdict"], body["layer"], body["member"]) == ("leak", "kernel", "")
+    judgement = judged(record(tmp_path, series, *of_ranks()))
+    assert (judgement.verdict, judgement.layer, judgement.member) == ("leak", "kernel", "")
 
 
 def test_the_online_alarm_is_raised_for_the_member_not_for_the_sum(tmp_path: Path) -> None:
     folder = record(tmp_path, ranks({1: LEAK}), *of_ranks())
     found = open_record(folder)
-    body = look(found, found.trials()[0], 0.05, settings_of(found.judge_table()))
-    assert body["holds"], "a leak so fast is seen"
-    assert all('member="rank 1 of 2"' in name for name in body["holds"])
-    assert body["member"] == "rank 1 of 2"
+    found_so_far = judge_so_far(found, found.trials()[0], 0.05, settings_of(found.judge_table()))
+    assert found_so_far.evident, "a leak so fast is seen"
+    assert all('member="rank 1 of 2"' in name for name in found_so_far.evident)
+    assert found_so_far.judgement is not None
+    assert found_so_far.judgement.member == "rank 1 of 2"
 
 
 def test_the_report_holds_every_series_of_every_member_once(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 
@@ -17,7 +16,6 @@ from soak.engine.sampling import Feed, MemberFeed
 
 HELD = MetricSpec("held_bytes", "bytes", "Held", "anonymous", judged=True)
 RESIDENT = MetricSpec("resident_bytes", "bytes", "Resident")
-SCOPES: tuple[SamplerScope, ...] = ("node", "trial", "member", "device", "member_device")
 NOTHING = RoundResult((), (), {})
 
 
@@ -67,9 +65,19 @@ def beating(name: str, held: float, *devices: str, judged: bool = True) -> Membe
 def test_a_single_member_and_a_single_device_have_no_labels() -> None:
     feed = Feed(0, [beating("rank 0", 5.0, "GPU-0")], None, 0.0, look)
     assert taken(TrialRounds(make), feed) == {
-        ("trial_reads", "", ""): 1.0, ("member_reads", "", ""): 1.0, ("held_bytes", "", ""): 5.0,
-        ("resident_bytes", "", ""): 7.0, ("device_reads", "", ""): 1.0, ("member_device_reads", "", ""): 1.0,
+        ("trial_reads", "", ""): 1.0, ("member_reads", "", ""): 1.0, ("beat_reads", "", ""): 1.0,
+        ("held_bytes", "", ""): 5.0, ("resident_bytes", "", ""): 7.0, ("device_reads", "", ""): 1.0,
+        ("member_device_reads", "", ""): 1.0,
     }  # fmt: skip
+
+
+def test_of_a_member_that_never_told_anything_no_beats_are_read() -> None:
+    silent = MemberFeed("", 1)
+    feed, rounds = Feed(0, [silent], None, 0.0), TrialRounds(make)
+    assert set(taken(rounds, feed)) == {("trial_reads", "", ""), ("member_reads", "", "")}
+    silent.beat({"held": 5.0}, 1.0)
+    assert taken(rounds, feed, 2.0)["beat_reads", "", ""] == 1.0
+    assert taken(rounds, feed, 3.0)["beat_reads", "", ""] == 2.0, "also where no new one has come: its age is known"
 
 
 def test_several_members_are_told_apart_and_summed() -> None:
@@ -157,7 +165,8 @@ def test_the_samplers_that_are_found_have_every_scope_they_need() -> None:
     found = catalog.scopes()
     assert {found[name] for name in ("host_load", "tester_rss_bytes")} == {"node"}
     assert found["kernel_bytes"] == "trial"
-    assert {found[name] for name in ("anonymous_bytes", "fds", "host_heap_bytes", "steps")} == {"member"}
+    assert {found[name] for name in ("anonymous_bytes", "fds")} == {"member"}
+    assert {found[name] for name in ("host_heap_bytes", "steps", "requests")} == {"beat"}
     assert (found["gpu_device_bytes"], found["gpu_process_bytes"]) == ("device", "member_device")
 
 
@@ -174,6 +183,6 @@ def test_a_cgroup_that_members_share_tells_nothing_of_one_of_them(several: bool)
 def test_the_last_values_of_members_are_kept_apart() -> None:
     latest = Latest()
     one = Sample(HELD, 1.0)
-    latest.put(0, [one, replace(one, value=2.0, member="a"), replace(one, value=3.0, member="b")])
+    latest.put(0, [one, one._replace(value=2.0, member="a"), one._replace(value=3.0, member="b")])
     assert latest.value(0, "held_bytes") == 1.0
     assert len(latest.samples(0)) == 3

@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 
 import pytest
 
+from monitors.judgement import InterimJudgement, Judgement
+from monitors.model import Finding
 from soak.engine import alarm as watch
 from soak.engine.alarm import OnlineAlarm
+
+FINDINGS = tuple(
+    Finding("trend", name, None, "count", "leak", 0.9, True, 1.0, None, None, None, "linear", "grows", 60, 0)
+    for name in ("fds", "heap")
+)
 
 
 class Look:
@@ -20,10 +27,8 @@ class Look:
     def __init__(self, *asked: Any) -> None:
         Look.asked.append(asked)
 
-    def result(self) -> dict[str, Any]:
-        holds = Look.results.pop(0)
-        findings = [{"series": name, "reason": "grows"} for name in ("fds", "heap")]
-        return {"holds": holds, "findings": findings}
+    def result(self) -> InterimJudgement:
+        return InterimJudgement(Judgement("leak", "grows", findings=FINDINGS), tuple(Look.results.pop(0)))
 
     def kill(self) -> None:
         """Nothing runs."""

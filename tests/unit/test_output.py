@@ -40,7 +40,7 @@ def test_everything_comes_through_while_it_is_read() -> None:
 
 
 def test_a_reader_that_does_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "PATIENCE", 0.01)
+    monkeypatch.setattr(output, "MAX_WAIT", 0.01)
     read, write = pipe()
     raw = output.Unhurried(write)
     done = threading.Event()

@@ -37,7 +37,7 @@ def script(folder: Path, text: str) -> str:
     ],
 )
 def test_what_is_no_interpreter_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
-    monkeypatch.setattr(interpreter, "PATIENCE", 0.2 if said == "does not answer" else 300.0)
+    monkeypatch.setattr(interpreter, "MAX_WAIT", 0.2 if said == "does not answer" else 300.0)
     with pytest.raises(ConfigError, match=f"python = .*expected the path of a Python interpreter.*{said}"):
         check(tmp_path, script(tmp_path, text))
 

@@ -33,7 +33,7 @@ def unpacked(folder: Path, version: int) -> Path:
 def verdicts(record: Record) -> dict[str, tuple[str, str, str]]:
     settings = settings_of(record.judge_table())
     judged = {trial.name: judge_one(record, trial, settings) for trial in record.trials()}
-    return {name: (body["verdict"], str(body["layer"]), body["member"]) for name, body in judged.items()}
+    return {name: (body.verdict, str(body.layer), body.member) for name, body in judged.items()}
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

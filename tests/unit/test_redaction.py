@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitors.judgement import Judgement
 from monitors.model import Event
 from monitors.text import HIDDEN, without_credentials
 from soak.cli import main
@@ -54,7 +55,7 @@ def test_nothing_secret_is_in_a_run_folder(tmp_path: Path, monkeypatch: pytest.M
         message = f"cannot log in with {TOKEN} at https://u:{URL}@host/x?api_key=abcdefgh"
         store.put_trial(0, trial.name, {**trial.facts(), **ended, "end_message": message})
         store.add_event(Event(1.0, "last_words", message, 0, 1.0, {"log": f"{message}\n{TOKEN}", TOKEN: 1}))
-        store.put_judgement(0, {"verdict": "unstable", "reason": message, "findings": []})
+        store.put_judgement(0, Judgement("unstable", message))
         for key, value in {"verdict": "unstable", "reason": message, "ended": 2.0}.items():
             store.put_meta(key, value)
     formats = [part for name in ("html", "json", "markdown", "junit") for part in ("--format", name)]
@@ -65,7 +66,7 @@ def test_nothing_secret_is_in_a_run_folder(tmp_path: Path, monkeypatch: pytest.M
         for secret in (TOKEN, SHORT, URL, "abcdefgh", "zz9"):
             assert secret.encode() not in path.read_bytes(), (path.name, secret)
     with Store.open(run / FILE) as store:
-        facts, ((body, _),) = store.meta(), store.trials()
+        facts, (body,) = store.meta(), store.trials()
     assert body["settings"]["env"] == {"API_TOKEN": HIDDEN, "PIN": HIDDEN, "MALLOC_ARENA_MAX": "2", "OTHER": HIDDEN}
     assert "trial.0.env.OTHER=***" in facts["command"]
     assert "run.seed=1" in facts["command"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ import pytest
 
 from soak.plan.quantity import Duration, Size
 from soak.record.damage import checksum
+from soak.record.rows import Rows
 from soak.record.store import FILE, Store
 from soak.service.archive import Archive
 from soak.service.config import RetentionTable
@@ -171,7 +173,7 @@ def test_a_run_that_is_being_made_is_not_damaged(tmp_path: Path) -> None:
 
 
 def test_judgements_of_any_kind_keep_nobody_from_serving(tmp_path: Path) -> None:
-    body = {"name": "t", "workload": "w", "framework": "torch", "mode": "infer"}
+    body = {"index": 0, "name": "t", "workload": "w", "framework": "torch", "mode": "infer"}
     for n, (trial, judged) in enumerate([
         (body, {"verdict": "leak", "reason": "so", "leak_probability": "high"}), (body, {"verdict": "leak"}),
         (body, {"verdict": 1, "reason": 2, "findings": 7}), ({**body, "name": 5}, {"verdict": "leak", "reason": ""}),
@@ -180,7 +182,9 @@ def test_judgements_of_any_kind_keep_nobody_from_serving(tmp_path: Path) -> None
         folder = record(tmp_path / f"n{n}-20260101T000000Z")
         with Store.reopen(folder / FILE) as store:
             store.put_trial(0, "t", trial)
-            store.put_judgement(0, judged)
+        rows = Rows.reopen(folder / FILE)
+        rows.write(("judgement", 0, json.dumps(judged)))
+        rows.close()
         assert Archive(tmp_path).last_judged(f"n{n}") == []
     sql("UPDATE judgement SET body = 'no json'")(tmp_path / "n0-20260101T000000Z")
     assert Archive(tmp_path).last_judged("n0") == []

@@ -12,6 +12,8 @@ import pytest
 
 from monitors.catalog import all_specs
 from monitors.gpu import Holder, Reading
+from monitors.judgement import Judgement
+from soak.engine.status import TrialStatus
 from soak.plan.shipped import shipped
 from soak.record.store import FILE, Store
 from soak.runs import messages
@@ -24,7 +26,7 @@ from soak.service.history import History
 from soak.service.journal import Journal
 from soak.service.notify import Notify
 from soak.service.pages import chart, when
-from soak.service.state import PATIENCE, Now, ServiceState
+from soak.service.state import MAX_SILENCE, Now, ServiceState
 
 GIB = 1024**3
 
@@ -173,14 +175,14 @@ def test_the_archive_knows_its_runs_and_gives_out_nothing_else(tmp_path: Path) -
 def test_what_the_last_run_showed_outlives_a_restart(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     assert archive.last_judged("night") == []
-    body = {"name": "t", "workload": "w", "framework": "torch", "mode": "infer"}
+    body = {"index": 0, "name": "t", "workload": "w", "framework": "torch", "mode": "infer"}
     for day, verdict in ((1, "pass"), (2, "leak")):
         folder = tmp_path / f"night-2026010{day}T000000Z"
         record(folder, verdict=verdict, started=float(day))
         with Store.reopen(folder / FILE) as store:
             store.put_trial(0, "t", body)
-            store.put_trial(1, "never ran", {**body, "name": "never ran"})
-            store.put_judgement(0, {"verdict": verdict, "reason": "so", "findings": [], "control_passed": False})
+            store.put_trial(1, "never ran", {**body, "index": 1, "name": "never ran"})
+            store.put_judgement(0, Judgement(verdict, "so", control_passed=False))
     (judged,) = archive.last_judged("night")
     assert (judged.trial, judged.outlook.verdict, judged.control_passed) == ("t", "leak", False)
 
@@ -189,8 +191,8 @@ def test_a_record_of_another_time_keeps_nobody_from_serving(tmp_path: Path) -> N
     folder = tmp_path / "night-20260101T000000Z"
     record(folder, verdict="leak")
     with Store.reopen(folder / FILE) as store:
-        store.put_trial(0, "t", {"name": "t"})
-        store.put_judgement(0, {"verdict": "leak", "reason": "so"})
+        store.put_trial(0, "t", {"index": 0, "name": "t"})
+        store.put_judgement(0, Judgement("leak", "so"))
     assert Archive(tmp_path).last_judged("night") == []
 
 
@@ -198,11 +200,11 @@ def test_silence_is_not_fresh() -> None:
     state = ServiceState(metrics.layers_of(all_specs()))
     now = Now("s", "cpu", 1, 0.0, 100.0)
     state.now["s"] = now
-    running = messages.TrialState("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
+    running = TrialStatus("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
     state.on_message(now, messages.Tick((running,), 0), 100.0)
-    assert state.stale(100.0 + PATIENCE - 2) == ""
-    assert "trial t of s has not been sampled" in state.stale(100.0 + PATIENCE - 0.5)
-    assert "silent" in state.stale(100.0 + PATIENCE + 1)
+    assert state.stale(100.0 + MAX_SILENCE - 2) == ""
+    assert "trial t of s has not been sampled" in state.stale(100.0 + MAX_SILENCE - 0.5)
+    assert "silent" in state.stale(100.0 + MAX_SILENCE + 1)
     now.paused = True
     assert state.stale(1e6) == ""
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from soak.engine.status import TrialStatus
+from soak.judge.outlook import Outlook
 from soak.runs import messages
 from soak.runs.shown import Shown, in_notebook
 
-TRIAL = messages.TrialState(
+TRIAL = TrialStatus(
     "[bold]a", "torture", "torch", "infer", "cpu", False, "stepping", 65.0, time_left=30.0, memory_bytes=2.0**20,
-    outlook=messages.Outlook("pass", "r", 0.25),
+    outlook=Outlook("pass", "r", 0.25),
 )  # fmt: skip
 TICK = messages.Tick((TRIAL,), 2)
-JUDGED = messages.TrialJudged(
-    "a", "torture", "torch", "infer", "cpu", None, messages.Outlook("leak", "it \x1b[2J grows")
-)
+JUDGED = messages.TrialJudged("a", "torture", "torch", "infer", "cpu", None, Outlook("leak", "it \x1b[2J grows"))
 
 
 class Terminal(io.StringIO):

@@ -15,6 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from starlette.testclient import TestClient
 
 from monitors.catalog import all_specs
+from monitors.round import Health
+from soak.engine.status import LastValue, TrialStatus
+from soak.judge.outlook import Estimate, Outlook
 from soak.record.store import FILE, Store
 from soak.runs import messages
 from soak.service import metrics
@@ -27,16 +30,16 @@ from soak.service.web import Site
 from workloads.protocol import wire
 
 RUN = "night-20260101T000000Z"
-OUTLOOK = messages.Outlook(
+OUTLOOK = Outlook(
     "leak", "host_heap: <b>growth</b>", 0.97, "host_heap",
-    (messages.Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
+    (Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
 )  # fmt: skip
-TRIAL = messages.TrialState(
+TRIAL = TrialStatus(
     "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, None, 0.5,
-    tuple(messages.LastValue(*told) for told in (
+    tuple(LastValue(*told) for told in (
         ("host_heap_bytes", 5e7), ("steps", 100.0), ("tester_rss_bytes", 3e7), ("fds", 9.0),
     )),
-    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": messages.Sampling("failed", 0.01, 2)}, OUTLOOK,
+    (*(50.0 for _ in wire.LATENCY_BOUNDS), 100.0, 2.5), {"host": Health("failed", 0.01, 9, 2, None)}, OUTLOOK,
     ("host_heap_bytes",),
 )  # fmt: skip
 
@@ -70,7 +73,7 @@ class Stage:
     def nexts(self) -> dict[str, float]:
         return {"night": 2000.0}
 
-    def runs(self, *trials: messages.TrialState) -> Now:
+    def runs(self, *trials: TrialStatus) -> Now:
         now = self.state.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
         self.state.on_message(now, messages.RunBegun("night-20260102T000000Z", 2), 1000.0)
         self.state.on_message(now, messages.Tick(trials, 1), 1000.0)
@@ -263,19 +266,19 @@ def test_json_is_json(client: TestClient) -> None:
     assert json.loads(client.get(f"/api/v1/runs/{RUN}/report").text) == {"schema": "soak.report/1"}
 
 
-def several(*apart: tuple[str, str]) -> messages.TrialState:
+def several(*apart: tuple[str, str]) -> TrialStatus:
     """A trial that tells every metric of each of these, and the sums, and what is thought of it."""
     told = [
-        messages.LastValue(name, 1.0 + place, member, device, "thermal" if name == "gpu_throttled" else "")
+        LastValue(name, 1.0 + place, member, device, "thermal" if name == "gpu_throttled" else "")
         for name in all_specs()
         for place, (member, device) in enumerate((*apart, ("", "")))
     ]
     found = [
-        messages.Estimate("s", layer, "bytes", 0.5, 3600.0, (0.0, 7200.0), 360.0, 5.0, member, device)
+        Estimate("s", layer, "bytes", 0.5, 3600.0, (0.0, 7200.0), 360.0, 5.0, member, device)
         for layer in ("anonymous", "gpu_process")
         for member, device in (*apart, ("", ""))
     ]
-    outlook = messages.Outlook("leak", "r", 0.97, "anonymous", tuple(found), apart[0][0], apart[0][1], "python3 x.py")
+    outlook = Outlook("leak", "r", 0.97, "anonymous", tuple(found), apart[0][0], apart[0][1], "python3 x.py")
     return msgspec.structs.replace(TRIAL, device="cuda:0", samples=tuple(told), outlook=outlook)
 
 

@@ -32,7 +32,7 @@ def custody(seen: dict[int, frozenset[int]], bare: set[int]) -> tuple[Custody, l
 
 def test_what_is_of_one_trial_is_sampled_with_it() -> None:
     made, told = custody({50: frozenset({0}), 51: frozenset({1}), 52: frozenset({2})}, {0, 1})
-    made._tell_unseen()
+    made._record_unseen()
     assert not told
     assert made.strays_of(0) == {50}
     assert made.strays_of(1) == {51}
@@ -42,7 +42,7 @@ def test_what_is_of_one_trial_is_sampled_with_it() -> None:
 
 def test_what_may_be_of_several_is_told_to_each_once() -> None:
     made, told = custody({50: frozenset({0, 1, 2}), 51: frozenset({0, 1})}, {0, 1})
-    made._tell_unseen()
-    made._tell_unseen()
+    made._record_unseen()
+    made._record_unseen()
     assert sorted((trial, kind) for trial, kind, _ in told) == [(0, UNSEEN), (1, UNSEEN)]
     assert made.strays_of(0) == made.strays_of(1) == frozenset()

@@ -35,7 +35,7 @@ class FakeProcess:
     def returncode(self) -> int | None:
         return self.code
 
-    def read(self, now: float, last: bool) -> list[wire.Message | wire.WireError]:
+    def read(self, now: float, last: bool = False) -> list[wire.Message | wire.WireError]:
         heard, self.heard = self.heard, []
         return heard
 
@@ -95,6 +95,22 @@ def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(worker: Play
     worker.poll(300.0, *(wire.Beat(float(t), {}) for t in range(81)))
     assert worker.run.stepped(300.0) == 105.0 + 79.0
     assert worker.run.stepped(120.0) == 120.0, "no later than now, whatever it says"
+
+
+def test_beats_alone_are_taken_in_without_a_turn_of_the_loop(worker: Played) -> None:
+    def takes(now: float, *heard: wire.Message) -> bool:
+        worker.process.heard += heard
+        return worker.run.takes_beats(now)
+
+    worker.poll(101.0, wire.Ready({}))
+    assert not takes(102.0, wire.Beat(1.0, {"steps": 1.0})), "with the first the work begins"
+    assert takes(103.0, wire.Beat(2.0, {"steps": 2.0}))
+    assert (worker.run.state.alive_at, worker.run.feed.target(104.0).beat) == (103.0, {"steps": 2.0})
+    assert not takes(104.0, wire.Beat(3.0, {}), wire.Note("noted", "something else", {}))
+    assert ("noted", "something else") in worker.events
+    assert not takes(105.0), "it woke somebody, and said nothing: it may be gone"
+    worker.process.held_up = True
+    assert not takes(106.0, wire.Beat(4.0, {})), "and more is to be read soon"
 
 
 def test_a_program_works_from_its_first_moment_and_no_beat_is_missed(program: Played) -> None:

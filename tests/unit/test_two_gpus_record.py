@@ -39,20 +39,20 @@ def opened(tmp_path: Path) -> Open:
 )
 def test_a_leak_on_the_second_of_two_cards_is_named(opened: Open, name: str, member: str, said: str) -> None:
     record = opened(name)
-    body = judge_one(record, record.trials()[0], settings_of(record.judge_table()))
-    assert (body["verdict"], body["layer"], body["leak_device"]) == ("leak", "gpu_allocated", "cuda:1")
-    assert (body["member"], body["reason"][: len(said)]) == (member, said)
-    assert "seen in gpu_reserved, gpu_process too" in body["reason"]
+    judgement = judge_one(record, record.trials()[0], settings_of(record.judge_table()))
+    assert (judgement.verdict, judgement.layer, judgement.leak_device) == ("leak", "gpu_allocated", "cuda:1")
+    assert (judgement.member, judgement.reason[: len(said)]) == (member, said)
+    assert "seen in gpu_reserved, gpu_process too" in judgement.reason
     assert any(
-        abs(finding["rate_per_hour"] / PLANTED - 1) < 0.05
-        for finding in body["findings"]
-        if finding["layer"] == "gpu_allocated" and finding["device"] == "cuda:1"
+        abs(finding.rate_per_hour / PLANTED - 1) < 0.05
+        for finding in judgement.findings
+        if finding.layer == "gpu_allocated" and finding.device == "cuda:1"
     )
 
 
 def test_ranks_that_keep_nothing_pass(opened: Open) -> None:
     record = opened("h200-two-ranks")
-    assert judge_one(record, record.trials()[1], settings_of(record.judge_table()))["verdict"] == "pass"
+    assert judge_one(record, record.trials()[1], settings_of(record.judge_table())).verdict == "pass"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import pytest
 
-from soak.judge.verdict import EXIT_CODES, Expectation, Judged, Shown, control_passed, judge_run, judge_trial
+from soak.judge.verdict import EXIT_CODES, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 
-LEAK = Shown("leak", "grows 12 MiB/h")
-FLAT = Shown("pass", "flat")
+LEAK = Verdict("leak", "grows 12 MiB/h")
+FLAT = Verdict("pass", "flat")
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ FLAT = Shown("pass", "flat")
     [
         ("finished", FLAT, "pass"),
         ("finished", LEAK, "leak"),
-        ("finished", Shown("inconclusive", "too short"), "inconclusive"),
+        ("finished", Verdict("inconclusive", "too short"), "inconclusive"),
         ("finished", None, "inconclusive"),
         ("exhausted", FLAT, "pass"),
         ("crashed", FLAT, "unstable"),
@@ -30,7 +30,7 @@ FLAT = Shown("pass", "flat")
         ("", LEAK, "leak"),
     ],
 )
-def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Shown | None, verdict: str) -> None:
+def test_a_trial_is_judged_by_its_end_and_its_series(end: str, shown: Verdict | None, verdict: str) -> None:
     judged = judge_trial(end, "so it was", shown)
     assert judged.verdict == verdict
     assert judged.reason

@@ -14,7 +14,7 @@ import pytest
 
 from soak.errors import ConfigError
 from soak.service import web_config
-from soak.service.admission import Admission, Answer
+from soak.service.admission import Admission, AdmissionAnswer
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 OTHER = bcrypt.hashpw(b"fresh", bcrypt.gensalt(4)).decode()
@@ -37,7 +37,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def lets_in(admission: Admission, authorization: str, address: str = "192.0.2.1") -> bool:
-    return await admission.admits(authorization, address) is Answer.ADMITTED
+    return await admission.admits(authorization, address) is AdmissionAnswer.ADMITTED
 
 
 def test_only_who_is_listed_comes_in(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_only_who_is_listed_comes_in(tmp_path: Path) -> None:
             "", "Basic", "Basic !!!", "Bearer x", basic("ann", "wrong"), basic("bob", "secret"), basic("", ""),
             basic("ann", "secret\0"), basic("ann", "x" * 5000), "Basic \xff",
         ):  # fmt: skip
-            assert await admission.admits(wrong) is Answer.REFUSED
-            assert await admission.admits(wrong) is Answer.REFUSED, "as well when it is remembered"
+            assert await admission.admits(wrong) is AdmissionAnswer.REFUSED
+            assert await admission.admits(wrong) is AdmissionAnswer.REFUSED, "as well when it is remembered"
 
     run(work())
 
@@ -110,7 +110,7 @@ def test_many_at_once_are_told_right_from_wrong(tmp_path: Path) -> None:
 
     async def work() -> None:
         answers = await asyncio.gather(*(admission.admits(each, str(n)) for n, each in enumerate(asked)))
-        right = [answer is Answer.ADMITTED for answer in answers]
+        right = [answer is AdmissionAnswer.ADMITTED for answer in answers]
         assert right == [n % 3 == 0 for n in range(300)]
 
     run(work())
@@ -144,9 +144,9 @@ def test_an_address_has_few_places_and_takes_none_from_others(tmp_path: Path) ->
     async def work() -> None:
         guesses = [admission.admits(basic("ann", f"{n}"), "192.0.2.1") for n in range(100)]
         *answers, other = await asyncio.gather(*guesses, admission.admits(basic("ann", "secret"), "192.0.2.2"))
-        assert answers.count(Answer.BUSY) == 84
-        assert answers.count(Answer.REFUSED) == 16
-        assert other is Answer.ADMITTED
+        assert answers.count(AdmissionAnswer.BUSY) == 84
+        assert answers.count(AdmissionAnswer.REFUSED) == 16
+        assert other is AdmissionAnswer.ADMITTED
         assert admission.turned_away == 100
 
     run(work())

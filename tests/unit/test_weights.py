@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.architecture import NetworkSizes, shapes
 from workloads.networks.weights import initial
 
 
@@ -50,6 +50,6 @@ def test_scales_are_one_and_biases_zero() -> None:
 
 
 def test_shapes_follow_the_sizes() -> None:
-    sizes = Sizes(stem=4, hidden=8, layers=3)
+    sizes = NetworkSizes(stem=4, hidden=8, layers=3)
     assert shapes("recurrent", 1, sizes)["stem.conv1.weight"] == (4, 1, 3, 3)
     assert sum(name.endswith("attend.weight") for name in shapes("transformer", 3, sizes)) == 3

@@ -8,7 +8,7 @@ from typing import Any
 
 from workloads.load.address import resolve
 from workloads.load.options import LoadOptions, header_lines
-from workloads.load.outcome import Outcome
+from workloads.load.outcome import RequestOutcome
 from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("none",)
@@ -135,13 +135,13 @@ class _Sender:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise NotServingError(f"the server at {options.target}: health check: {_said(error)}") from None
 
-    async def send(self, payload: bytes) -> Outcome:
+    async def send(self, payload: bytes) -> RequestOutcome:
         """Make one call."""
         try:
             answer = await self._call(payload, timeout=self._options.timeout, metadata=self._metadata)
         except self._grpc.aio.AioRpcError as error:
-            return Outcome(kind_of(error.code().name, error.details() or ""), _said(error))
-        return Outcome(response_bytes=len(answer))
+            return RequestOutcome(kind_of(error.code().name, error.details() or ""), _said(error))
+        return RequestOutcome(response_bytes=len(answer))
 
     async def close(self) -> None:
         """Close the channel."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from workloads.load.address import resolve
 from workloads.load.options import LoadOptions, header_lines
-from workloads.load.outcome import Outcome, of_answer, of_connection
+from workloads.load.outcome import RequestOutcome, of_answer, of_connection
 from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("none",)
@@ -108,7 +108,7 @@ class _Sender:
             timeout=aiohttp.ClientTimeout(total=options.timeout),
         )
 
-    async def send(self, payload: bytes) -> Outcome:
+    async def send(self, payload: bytes) -> RequestOutcome:
         """Send a payload, and read the answer to its end without keeping it."""
         options, http = self._options, self._http
         url, body = options.url, payload or None
@@ -124,9 +124,9 @@ class _Sender:
                     size += len(chunk)
                 return of_answer(response.status, options.expected_status, size)
         except TimeoutError:
-            return Outcome("timeout", f"no answer within {options.timeout:g} s", size)
+            return RequestOutcome("timeout", f"no answer within {options.timeout:g} s", size)
         except (http.ClientError, OSError, ValueError) as error:
-            return Outcome(self._kind(error), f"{type(error).__name__}: {error}", size)
+            return RequestOutcome(self._kind(error), f"{type(error).__name__}: {error}", size)
 
     def _kind(self, error: Exception) -> str:
         http = self._http

@@ -14,8 +14,6 @@ from workloads.errors import DeviceError
 TITLE = "TensorFlow"
 REQUIRES = {"tensorflow": "soak[tensorflow]"}
 TOLD = ("TF_CPP", "TF_CUDNN", "TF_ENABLE", "TF_FORCE", "TF_GPU", "TF_XLA")
-TF_CONFIG = True
-"""Ranks of it find each other by TF_CONFIG, not by RANK and MASTER_ADDR."""
 GPU_QUESTION = """
 import json, os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workloads.options import between
-from workloads.protocol.contract import Tick
+from workloads.protocol.contract import ClockTick
 from workloads.protocol.source import Source
 
 ITEM = "tick"
@@ -36,8 +36,8 @@ class _Clock:
         self._interval, self._ticks = interval, 0
         self._began = time.monotonic()
 
-    def next(self) -> Tick:
-        tick = Tick(self._ticks, time.monotonic() - self._began)
+    def next(self) -> ClockTick:
+        tick = ClockTick(self._ticks, time.monotonic() - self._began)
         self._ticks += 1
         return tick
 

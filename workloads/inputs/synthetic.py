@@ -36,6 +36,6 @@ class Options(ClipOptions):
 def open_source(options: Options, seed: int) -> Source:
     """Clips without end."""
     from workloads.video.clips import Clips
-    from workloads.video.drawn import Drawn, Look
+    from workloads.video.drawn import Drawn, Scenery
 
-    return Clips(options, seed, Drawn(options, Look(options.objects, options.noise, options.scene_seconds), seed))
+    return Clips(options, seed, Drawn(options, Scenery(options.objects, options.noise, options.scene_seconds), seed))

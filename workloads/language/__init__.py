@@ -1,6 +1,7 @@
 """A small language model with a key-value cache, in every framework that it is written in: one file each.
 
-What the files compute is the same, operation by operation, so that their outputs agree. Knows no framework by itself.
+What the files compute is the same, operation by operation, so that their outputs agree: each defines `DECODER`. Knows
+no framework by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def frameworks() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class DecoderSizes:
     """How large a model is, and how much of the past its cache holds."""
 
     hidden: int = 32
@@ -50,7 +51,7 @@ class Sizes:
             raise OptionError("heads", self.heads, f"expected a divisor of hidden = {self.hidden}")
 
 
-def shapes(sizes: Sizes, vocabulary: int) -> dict[str, tuple[int, ...]]:
+def shapes(sizes: DecoderSizes, vocabulary: int) -> dict[str, tuple[int, ...]]:
     """Of the weights by name. Matrices are (out, in); that of the embedding is the head's too."""
     hidden = sizes.hidden
     found: dict[str, tuple[int, ...]] = {"embed.weight": (vocabulary, hidden)}
@@ -64,7 +65,7 @@ def shapes(sizes: Sizes, vocabulary: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def places(sizes: Sizes) -> npt.NDArray[np.float32]:
+def places(sizes: DecoderSizes) -> npt.NDArray[np.float32]:
     """What is added to a token for its place, shape (context, hidden); places beyond begin anew."""
     import numpy as np
 

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from workloads.language import Sizes, mask, places
+from workloads.language import DecoderSizes, mask, places
 
 Tensor = Any
 
 
-class Decoder:
+class TensorFlowDecoder:
     """A decoder over a cache of keys and values, which it carries from call to call."""
 
-    def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], sizes: Sizes, device: str) -> None:
+    def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], sizes: DecoderSizes, device: str) -> None:
         self._sizes, self._device = sizes, "/GPU:0" if device == "cuda" else "/CPU:0"
         with tf.device(self._device):
             self._weights = {name: tf.constant(value) for name, value in weights.items()}
@@ -76,3 +76,6 @@ class Decoder:
 
     def _of(self, layer: int, name: str) -> Tensor:
         return self._weights[f"{layer}.{name}"]
+
+
+DECODER = TensorFlowDecoder

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from workloads.language import Sizes, mask, places
+from workloads.language import DecoderSizes, mask, places
 
 
-class Decoder:
+class TorchDecoder:
     """A decoder over a cache of keys and values, which it carries from call to call."""
 
-    def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], sizes: Sizes, device: str) -> None:
+    def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], sizes: DecoderSizes, device: str) -> None:
         self._sizes, self._device = sizes, torch.device(device)
         self._weights = {name: torch.tensor(value, device=self._device) for name, value in weights.items()}
         self._places = torch.tensor(places(sizes), device=self._device)
@@ -70,3 +70,6 @@ class Decoder:
 
     def _of(self, layer: int, name: str) -> Tensor:
         return self._weights[f"{layer}.{name}"]
+
+
+DECODER = TorchDecoder

@@ -14,13 +14,13 @@ from typing import Any
 
 from workloads.load.histogram import Histogram
 from workloads.load.options import LoadOptions
-from workloads.load.outcome import ANSWERS, Outcome, Tally
+from workloads.load.outcome import ANSWERS, RequestOutcome, Tally
 from workloads.load.presence import Presence
-from workloads.load.schedule import ClosedLoop, OpenLoop, Schedule
+from workloads.load.schedule import ClosedLoop, OpenLoop, RequestSchedule
 from workloads.load.silence import Silence
-from workloads.protocol.contract import Tick
+from workloads.protocol.contract import ClockTick
 
-Send = Callable[[bytes], Awaitable[Outcome]]
+Send = Callable[[bytes], Awaitable[RequestOutcome]]
 """Sends one payload and waits for the answer; raises nothing but what ends the trial."""
 
 
@@ -39,7 +39,7 @@ class Generator:
         close: Callable[[], Awaitable[Any]],
     ) -> None:
         self._options, self._loop, self._send, self._close = options, loop, send, close
-        self._schedule: Schedule | None = None
+        self._schedule: RequestSchedule | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self._failure: BaseException | None = None
@@ -113,7 +113,7 @@ class Generator:
             else:
                 await self._wait(schedule.wait(now, len(self._tasks)), end - now)
 
-    def _begin(self) -> Schedule:
+    def _begin(self) -> RequestSchedule:
         if self._options.rate:
             return OpenLoop(self._options.rate, self._options.max_in_flight, time.monotonic())
         return ClosedLoop(self._options.concurrency)
@@ -175,6 +175,6 @@ def payload_of(item: object) -> bytes:
         return bytes(item)
     if isinstance(item, str):
         return item.encode()
-    if item is None or isinstance(item, Tick):
+    if item is None or isinstance(item, ClockTick):
         return b""
     raise TypeError(f"a client sends bytes or text, and its source yields {type(item).__name__}: use source requests")

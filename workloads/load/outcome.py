@@ -16,7 +16,7 @@ _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENO
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RequestOutcome:
     """One request's end. `kind` is empty where the answer was the expected one, or one of `KINDS`."""
 
     kind: str = ""
@@ -35,12 +35,13 @@ def of_status(status: int, expected: int = 0) -> str:
     return "status_5xx" if 500 <= status <= 599 else "invalid"
 
 
-def of_answer(status: int, expected: int, response_bytes: int) -> Outcome:
+def of_answer(status: int, expected: int, response_bytes: int) -> RequestOutcome:
     """The end of a request that was answered with an HTTP status; see `of_status`."""
     kind = of_status(status, expected)
     if kind != "invalid":
-        return Outcome(kind, f"status {status}" if kind else "", response_bytes)
-    return Outcome(kind, f"status {status}, expected {expected or '200 to 299'}", response_bytes, unexpected=True)
+        return RequestOutcome(kind, f"status {status}" if kind else "", response_bytes)
+    said = f"status {status}, expected {expected or '200 to 299'}"
+    return RequestOutcome(kind, said, response_bytes, unexpected=True)
 
 
 def of_connection(error: OSError) -> str:
@@ -60,7 +61,7 @@ class Tally:
         self.unexpected = False
         """Of the last request that failed: why, and whether it is only that its status was not the expected one."""
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: RequestOutcome) -> None:
         """Count one that has ended."""
         self.answered += outcome.kind in ANSWERS
         self.response_bytes += outcome.response_bytes

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Schedule(Protocol):
+class RequestSchedule(Protocol):
     """Asked for one request at a time. Keeps a number, never a queue."""
 
     pause_after_error: float
@@ -48,7 +48,7 @@ class OpenLoop:
         return self._began + self._sent / self._rate
 
     def take(self, now: float, in_flight: int) -> float | None:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         due = self._due()
         if due > now or in_flight >= self._most:
             return None
@@ -56,15 +56,15 @@ class OpenLoop:
         return due
 
     def wait(self, now: float, in_flight: int) -> float | None:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         return None if in_flight >= self._most else max(0.0, self._due() - now)
 
     def behind(self, now: float) -> float:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         return max(0.0, now - self._due())
 
     def move(self, seconds: float) -> None:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         self._began += seconds
 
 
@@ -77,16 +77,16 @@ class ClosedLoop:
         self._concurrency = concurrency
 
     def take(self, now: float, in_flight: int) -> float | None:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         return now if in_flight < self._concurrency else None
 
     def wait(self, now: float, in_flight: int) -> float | None:
-        """See `Schedule`."""
+        """See `RequestSchedule`."""
         return None if in_flight >= self._concurrency else 0.0
 
     def behind(self, now: float) -> float:
-        """See `Schedule`: a closed loop is never behind."""
+        """See `RequestSchedule`: a closed loop is never behind."""
         return 0.0
 
     def move(self, seconds: float) -> None:
-        """See `Schedule`: nothing is due at a time of its own."""
+        """See `RequestSchedule`: nothing is due at a time of its own."""

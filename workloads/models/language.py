@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workloads import language
-from workloads.language import Sizes, shapes
+from workloads.language import DecoderSizes, shapes
 from workloads.protocol.contract import Sequences, Setup
 
 FRAMEWORKS = language.frameworks()
@@ -18,7 +18,7 @@ SOURCES = ("tokens",)
 
 
 @dataclass(frozen=True)
-class Options(Sizes):
+class Options(DecoderSizes):
     """Sizes; the defaults make a model that one core runs at hundreds of sequences a second."""
 
 
@@ -54,4 +54,4 @@ def build(setup: Setup, options: Options) -> Language:
 
     weights = initial(setup.seed, shapes(options, int(setup.stream["vocabulary"])))
     module = importlib.import_module(f"workloads.language.{setup.framework}")
-    return Language(module.Decoder(weights, options, setup.device), options.decode)
+    return Language(module.DECODER(weights, options, setup.device), options.decode)

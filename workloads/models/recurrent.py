@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from workloads import networks
-from workloads.networks.architecture import Sizes
+from workloads.networks.architecture import NetworkSizes
 from workloads.networks.driven import Driven
 from workloads.protocol.contract import Model, Setup
 
@@ -31,10 +31,10 @@ class Options:
     def __post_init__(self) -> None:
         self.sizes().check()
 
-    def sizes(self) -> Sizes:
+    def sizes(self) -> NetworkSizes:
         """Of the model that these options ask for."""
         # It has no attention, whose heads must share `hidden`.
-        return Sizes(**asdict(self), heads=1)
+        return NetworkSizes(**asdict(self), heads=1)
 
 
 def build(setup: Setup, options: Options, keep_graph: bool = False) -> Model:

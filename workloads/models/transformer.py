@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from workloads import networks
-from workloads.networks.architecture import Sizes
+from workloads.networks.architecture import NetworkSizes
 from workloads.networks.driven import Driven
 from workloads.protocol.contract import Model, Setup
 
@@ -35,9 +35,9 @@ class Options:
     """Of weights, state and arithmetic: float32 or bfloat16."""
 
     def __post_init__(self) -> None:
-        Sizes(**asdict(self)).check()
+        NetworkSizes(**asdict(self)).check()
 
 
 def build(setup: Setup, options: Options) -> Model:
     """The model of this framework."""
-    return Driven("transformer", setup, Sizes(**asdict(options)))
+    return Driven("transformer", setup, NetworkSizes(**asdict(options)))

@@ -11,7 +11,7 @@ PRECISIONS = tuple(REPLAY_TOLERANCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class NetworkSizes:
     """How large a model is and how fast it learns."""
 
     stem: int = 8
@@ -42,7 +42,7 @@ class Sizes:
             raise ValueError(f"option precision = {self.precision!r}: expected {' or '.join(PRECISIONS)}")
 
 
-def shapes(architecture: str, channels: int, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+def shapes(architecture: str, channels: int, sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
     """Shape of every weight, in PyTorch's layout."""
     middle = _recurrent(sizes) if architecture == "recurrent" else _transformer(sizes)
     return {
@@ -56,7 +56,7 @@ def shapes(architecture: str, channels: int, sizes: Sizes) -> dict[str, tuple[in
     }
 
 
-def _recurrent(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+def _recurrent(sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
     return {
         "gru.weight_ih_l0": (3 * sizes.hidden, sizes.hidden),
         "gru.weight_hh_l0": (3 * sizes.hidden, sizes.hidden),
@@ -65,7 +65,7 @@ def _recurrent(sizes: Sizes) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _transformer(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+def _transformer(sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
     found = _norm("norm", sizes.hidden)
     for i in range(sizes.layers):
         layer = f"layers.{i}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workloads import executions, networks
 from workloads.errors import DeviceError
-from workloads.networks.architecture import REPLAY_TOLERANCE, Sizes
+from workloads.networks.architecture import REPLAY_TOLERANCE, NetworkSizes
 from workloads.protocol.contract import Clip, Setup
 from workloads.protocol.execution import Network
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Driven:
     """A network and the step that an execution makes of it. Satisfies `Model`."""
 
-    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool = False) -> None:
+    def __init__(self, architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool = False) -> None:
         execution = executions.find(setup.framework, setup.execution)
         if setup.device not in (known := executions.devices_of(execution)):
             said = f"execution {setup.execution!r} of {setup.framework} does not run on device {setup.device!r}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from workloads.networks.architecture import Sizes
+from workloads.networks.architecture import NetworkSizes
 from workloads.random_bits import many
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -37,7 +37,7 @@ def _one(seed: int, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32
     return ((drawn * np.float32(2.0**-23) - np.float32(1)) * reach).reshape(shape)
 
 
-def first_state(architecture: str, sizes: Sizes) -> npt.NDArray[np.float32]:
+def first_state(architecture: str, sizes: NetworkSizes) -> npt.NDArray[np.float32]:
     """What a stream starts from: shape (lanes, hidden) of a recurrent model, (lanes, window, hidden) of a transformer.
 
     The window holds a token of cosines: zeros have no spread, which every norm of a layer would divide a gradient by.

@@ -35,7 +35,7 @@ class Sequences:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class ClockTick:
     """A tick of a clock."""
 
     index: int

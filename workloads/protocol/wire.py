@@ -55,7 +55,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RecordNote:
     """Something the record should know (a decode error skipped, tracemalloc's growing lines)."""
 
     kind: str
@@ -80,8 +80,8 @@ class Done:
     traceback: str = ""
 
 
-Message = Hello | Ready | Beat | Note | Done
-_KINDS: dict[str, type[Message]] = {"hello": Hello, "ready": Ready, "beat": Beat, "note": Note, "done": Done}
+Message = Hello | Ready | Beat | RecordNote | Done
+_KINDS: dict[str, type[Message]] = {"hello": Hello, "ready": Ready, "beat": Beat, "note": RecordNote, "done": Done}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -167,6 +167,6 @@ _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
     Hello: {"pid": _whole, "python": _text},
     Ready: {"environment": _texts},
     Beat: {"t": _number, "values": _numbers},
-    Note: {"kind": _text, "message": _text, "data": _data},
+    RecordNote: {"kind": _text, "message": _text, "data": _data},
     Done: {"reason": _reason, "message": _text, "traceback": _text},
 }

@@ -35,7 +35,7 @@ def command(options: Options) -> list[str]:
     return [sys.executable, "-P", __file__, "--port", "{port}", "--options", json.dumps(asdict(options))]
 
 
-class Echo:
+class GrpcEcho:
     """What its two methods do."""
 
     def __init__(self, options: Options) -> None:
@@ -71,7 +71,7 @@ async def serve(options: Options, port: int) -> None:
     import grpc
 
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", 1 << 24)])
-    echo = Echo(options)
+    echo = GrpcEcho(options)
     for service, method, answer in (("soak.Echo", "Call", echo.call), ("grpc.health.v1.Health", "Check", echo.check)):
         handler = grpc.unary_unary_rpc_method_handler(answer)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))

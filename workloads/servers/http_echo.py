@@ -36,7 +36,7 @@ def command(options: Options) -> list[str]:
     return [sys.executable, "-P", __file__, "--port", "{port}", "--options", json.dumps(asdict(options))]
 
 
-class Echo:
+class HttpEcho:
     """The ASGI application."""
 
     def __init__(self, options: Options) -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={})
     given = parser.parse_args()
     uvicorn.run(
-        Echo(Options(**given.options)), host="127.0.0.1", port=given.port,
+        HttpEcho(Options(**given.options)), host="127.0.0.1", port=given.port,
         log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
 

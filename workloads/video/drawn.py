@@ -76,7 +76,7 @@ class _Scene:
 
 
 @dataclass(frozen=True)
-class Look:
+class Scenery:
     """What the frames show, besides their size."""
 
     objects: int
@@ -90,7 +90,7 @@ class Look:
 class Drawn:
     """An endless sequence of frames. Memory is bounded by the largest resolution."""
 
-    def __init__(self, options: ClipOptions, look: Look, seed: int) -> None:
+    def __init__(self, options: ClipOptions, look: Scenery, seed: int) -> None:
         self._options, self._look, self._seed = options, look, seed
         sizes = [(options.height, options.width), *options.resolutions]
         height, width = max(h for h, _ in sizes), max(w for _, w in sizes)

@@ -160,7 +160,7 @@ class Drive:
         """Tell what the workload has to tell."""
         notes: Callable[[], Iterable[tuple[str, str]]] | None = getattr(self._workload, "notes", None)
         for kind, message in notes() if notes else ():
-            self._pipe.send(wire.Note(kind, message))
+            self._pipe.send(wire.RecordNote(kind, message))
 
     def _values(self, now: float) -> dict[str, float]:
         values = {"steps": float(self._steps), **heap.read(), **allocators.read(), **self._timing(now)}

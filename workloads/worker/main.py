@@ -45,7 +45,7 @@ def main() -> int:
         pipe.send(wire.Hello(os.getpid(), platform.python_version()))
         text = sys.stdin.readline()
         if sandbox.said().startswith("none"):
-            pipe.send(wire.Note("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
+            pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             pipe.send(soak(from_json(text), pipe, stop))
     except BrokenPipeError:

@@ -27,7 +27,7 @@ class Tracer:
         """Live bytes that it knows of."""
         return float(self._module.get_traced_memory()[0])
 
-    def note(self, now: float, last: bool) -> wire.Note | None:
+    def note(self, now: float, last: bool) -> wire.RecordNote | None:
         """The growing lines, when it is time to tell them; the first call only looks."""
         if not (self._every.due(now) or last):
             return None
@@ -37,4 +37,5 @@ class Tracer:
             return None
         grown = [d for d in taken.compare_to(self._baseline, "lineno") if d.size_diff > 0][: self._top]
         lines = {str(d.traceback): d.size_diff for d in grown}
-        return wire.Note("tracemalloc", "lines whose live memory grew most since the first look", {"lines": lines})
+        said = "lines whose live memory grew most since the first look"
+        return wire.RecordNote("tracemalloc", said, {"lines": lines})

@@ -15,7 +15,7 @@ from monitors.detection import calibration
 from monitors.detection.calibration import MOST_BLOCKS, Calibration
 from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.jumps import beside, joined
-from monitors.detection.posterior import Fit, Posterior, Rate, fit, odds_of_planted, rate_of, weigh
+from monitors.detection.posterior import Fit, Posterior, RateEstimate, fit, odds_of_planted, rate_of, weigh
 from monitors.detection.series import Floats, Series
 from monitors.detection.shapes import LATE, Shape, dictionary
 from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
@@ -54,7 +54,7 @@ class _Judged:
     y: Floats
     posterior: Posterior
     jumps: Ints
-    rate: Rate
+    rate: RateEstimate
     least: float
     grain: float
     calibration: Calibration

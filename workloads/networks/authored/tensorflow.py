@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.frameworks.tensorflow import place
-from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.architecture import NetworkSizes, shapes
 from workloads.networks.lanes import columns
 from workloads.networks.weights import Weights, first_state, initial
 from workloads.protocol.contract import Clip, Setup
@@ -63,7 +63,7 @@ class Conv(tf.Module):  # type: ignore[misc]
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, self.kernel, 2, "VALID"), self.bias))
 
 
-class Stem(tf.Module):  # type: ignore[misc]
+class TensorFlowStem(tf.Module):  # type: ignore[misc]
     """Frames to one vector of features each: two strided convolutions and the mean over the picture."""
 
     def __init__(self, weights: Weights) -> None:
@@ -78,12 +78,12 @@ class Stem(tf.Module):  # type: ignore[misc]
         return self.project(to(tf.reduce_mean(features, axis=(1, 2)), frames.dtype))
 
 
-class Recurrent(tf.Module):  # type: ignore[misc]
+class TensorFlowRecurrent(tf.Module):  # type: ignore[misc]
     """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector of each lane."""
 
-    def __init__(self, weights: Weights, sizes: Sizes) -> None:
+    def __init__(self, weights: Weights, sizes: NetworkSizes) -> None:
         super().__init__()
-        self.stem = Stem(weights)
+        self.stem = TensorFlowStem(weights)
         self.input_kernel = tf.Variable(weights["gru.weight_ih_l0"].T)
         self.input_bias = tf.Variable(weights["gru.bias_ih_l0"])
         self.kernel = tf.Variable(weights["gru.weight_hh_l0"].T)
@@ -113,7 +113,7 @@ class Recurrent(tf.Module):  # type: ignore[misc]
         return self.head(tf.concat(hidden, axis=0)), state
 
 
-class Layer(tf.Module):  # type: ignore[misc]
+class TensorFlowLayer(tf.Module):  # type: ignore[misc]
     """One layer of a transformer encoder, norms first."""
 
     def __init__(self, weights: Weights, name: str, heads: int) -> None:
@@ -137,14 +137,14 @@ class Layer(tf.Module):  # type: ignore[misc]
         return tokens + self.narrow(tf.nn.gelu(self.widen(self.norm2(tokens)), approximate=True))
 
 
-class VideoTransformer(tf.Module):  # type: ignore[misc]
+class TensorFlowVideoTransformer(tf.Module):  # type: ignore[misc]
     """Stem, transformer over a sliding window of frames, linear head. The state is each lane's window of features."""
 
-    def __init__(self, weights: Weights, sizes: Sizes) -> None:
+    def __init__(self, weights: Weights, sizes: NetworkSizes) -> None:
         super().__init__()
         self.window = sizes.window
-        self.stem = Stem(weights)
-        self.layers = [Layer(weights, f"layers.{i}", sizes.heads) for i in range(sizes.layers)]
+        self.stem = TensorFlowStem(weights)
+        self.layers = [TensorFlowLayer(weights, f"layers.{i}", sizes.heads) for i in range(sizes.layers)]
         self.norm = Norm(weights, "norm")
         self.head = Linear(weights, "head")
 
@@ -172,13 +172,13 @@ class VideoTransformer(tf.Module):  # type: ignore[misc]
         return self.head(self.norm(new)), tokens[:, -self.window :]
 
 
-_MODELS: Mapping[str, Any] = {"recurrent": Recurrent, "transformer": VideoTransformer}
+_MODELS: Mapping[str, Any] = {"recurrent": TensorFlowRecurrent, "transformer": TensorFlowVideoTransformer}
 
 
 class TensorFlowNetwork:
     """A model, its optimizer, and how clips reach it. Satisfies `Network`."""
 
-    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> None:
+    def __init__(self, architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool) -> None:
         self._place, self._dtype = place(setup.device), tf.as_dtype(sizes.precision)
         self._batch = sizes.batch
         self.keep_graph = keep_graph
@@ -266,6 +266,6 @@ def following(pictures: Tensor) -> Tensor:
     return tf.concat((means[1:], means[-1:]), axis=0)
 
 
-def build(architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> TensorFlowNetwork:
+def build(architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool) -> TensorFlowNetwork:
     """The network of that architecture, with its initial weights."""
     return TensorFlowNetwork(architecture, setup, sizes, keep_graph)

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.networks.architecture import Sizes, shapes
+from workloads.networks.architecture import NetworkSizes, shapes
 from workloads.networks.lanes import columns
 from workloads.networks.weights import first_state, initial
 from workloads.protocol.contract import Clip, Setup
 
 
-class Stem(nn.Module):
+class TorchStem(nn.Module):
     """Frames to one vector of features each: two strided convolutions and the mean over the picture."""
 
-    def __init__(self, channels: int, sizes: Sizes) -> None:
+    def __init__(self, channels: int, sizes: NetworkSizes) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, sizes.stem, 3, stride=2)
         self.conv2 = nn.Conv2d(sizes.stem, 2 * sizes.stem, 3, stride=2)
@@ -34,12 +34,12 @@ class Stem(nn.Module):
         return projected
 
 
-class Recurrent(nn.Module):
+class TorchRecurrent(nn.Module):
     """Stem, GRU over the frames, linear head. The state is the GRU's hidden vector of each lane."""
 
-    def __init__(self, channels: int, sizes: Sizes) -> None:
+    def __init__(self, channels: int, sizes: NetworkSizes) -> None:
         super().__init__()
-        self.stem = Stem(channels, sizes)
+        self.stem = TorchStem(channels, sizes)
         self.gru = nn.GRU(sizes.hidden, sizes.hidden)
         self.head = nn.Linear(sizes.hidden, channels)
 
@@ -58,10 +58,10 @@ class Recurrent(nn.Module):
         return self.head(hidden.reshape(-1, size)), last[0]
 
 
-class Layer(nn.Module):
+class TorchLayer(nn.Module):
     """One layer of a transformer encoder, norms first."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NetworkSizes) -> None:
         super().__init__()
         self.heads = sizes.heads
         self.norm1 = nn.LayerNorm(sizes.hidden)
@@ -84,14 +84,14 @@ class Layer(nn.Module):
         return tokens + narrowed
 
 
-class VideoTransformer(nn.Module):
+class TorchVideoTransformer(nn.Module):
     """Stem, transformer over a sliding window of frames, linear head. The state is each lane's window of features."""
 
-    def __init__(self, channels: int, sizes: Sizes) -> None:
+    def __init__(self, channels: int, sizes: NetworkSizes) -> None:
         super().__init__()
         self.window = sizes.window
-        self.stem = Stem(channels, sizes)
-        self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
+        self.stem = TorchStem(channels, sizes)
+        self.layers = nn.ModuleList(TorchLayer(sizes) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(sizes.hidden)
         self.head = nn.Linear(sizes.hidden, channels)
 
@@ -117,13 +117,13 @@ class VideoTransformer(nn.Module):
         return self.head(self.norm(new)), tokens[:, -self.window :]
 
 
-_MODELS = {"recurrent": Recurrent, "transformer": VideoTransformer}
+_MODELS = {"recurrent": TorchRecurrent, "transformer": TorchVideoTransformer}
 
 
 class TorchNetwork:
     """A model, its optimizer, and how clips reach it. Satisfies `Network`."""
 
-    def __init__(self, architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> None:
+    def __init__(self, architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool) -> None:
         self._device, self._dtype = torch.device(setup.device), getattr(torch, sizes.precision)
         self._batch = sizes.batch
         self.keep_graph = keep_graph
@@ -135,7 +135,7 @@ class TorchNetwork:
         self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if trains else self._model
         self.first = torch.tensor(first_state(architecture, sizes)).to(self._device, self._dtype)
 
-    def _built(self, architecture: str, setup: Setup, sizes: Sizes) -> nn.Module:
+    def _built(self, architecture: str, setup: Setup, sizes: NetworkSizes) -> nn.Module:
         """The model with its initial weights, on the device."""
         model: nn.Module = _MODELS[architecture](setup.channels, sizes)
         weights = initial(setup.seed, shapes(architecture, setup.channels, sizes))
@@ -215,6 +215,6 @@ def following(pictures: Tensor) -> Tensor:
     return torch.cat((means[1:], means[-1:]))
 
 
-def build(architecture: str, setup: Setup, sizes: Sizes, keep_graph: bool) -> TorchNetwork:
+def build(architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool) -> TorchNetwork:
     """The network of that architecture, with its initial weights."""
     return TorchNetwork(architecture, setup, sizes, keep_graph)

@@ -1,0 +1,44 @@
+"""What is thought of a trial: plain values, from the judge to the record, the messages and the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from monitors.model import Finding
+
+TrialVerdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
+"""And that of a run, whose verdict is that of one of its trials, or `invalid`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A trial's verdict, with what it rests on."""
+
+    verdict: TrialVerdict
+    reason: str
+    """The verdict in words, for a person."""
+    leak_probability: float | None = None
+    """None where no series of it could be judged."""
+    calibrated: bool = False
+    layer: str | None = None
+    """The innermost layer that grows, where the verdict is leak."""
+    member: str = ""
+    """Whose layer that is, where the trial has several members."""
+    leak_device: str = ""
+    """The device that it is on, where the trial has several."""
+    process: str = ""
+    """The process that holds it, where that can be told."""
+    control_passed: bool | None = None
+    """Whether a control was judged as expected; None where it is no control or nothing can be said of it."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InterimJudgement:
+    """What is thought of a trial that still runs, by what was sampled of it so far."""
+
+    judgement: Judgement | None = None
+    """None before there is a series to judge."""
+    evident: tuple[str, ...] = ()
+    """Series that hold evidence enough for an alarm, as far as this judgement alone can tell."""
