@@ -20,6 +20,8 @@ _FEW = 3.0
 _TAIL, _HOLE = 0.05, 0.1
 """Share of what is judged up to which a gap is overlooked: at the end, three of the 64 blocks that a verdict is made
 of; elsewhere, where what follows shows what was held, twice as much."""
+_MOMENT = 2.5
+"""Seconds by which a busy machine may sample late: overlooked at the end of a short trial, within `_HOLE`."""
 _ONE_STEP = 2.0
 """Steps over a gap that is one long step: it had begun before, and the next may have ended before the beat."""
 _MUCH = 0.25
@@ -55,12 +57,12 @@ def unseen(series: Series) -> Unseen:
     if not len(t) or not series.holes:
         return Unseen()
     begin, last = float(t[0]), float(t[-1])
-    span = max(last, series.holes[-1].end) - begin
     few = _FEW * float(np.median(np.diff(t))) if len(t) > 1 else 0.0
     inner = [hole for hole in series.holes if begin <= hole.end and hole.begin < last and _stepped(series, hole)]
+    span = max(last, series.holes[-1].end) - min([begin, *(hole.begin for hole in inner)])
     waited = max((hole.seconds for hole in inner), default=0.0)
     # A wait at the end that is no longer than others were, after which samples came again, says nothing.
-    overlooked = max(few, _TAIL * span, min(waited, _HOLE * span))
+    overlooked = max(few, _TAIL * span, min(max(waited, _MOMENT), _HOLE * span))
     tail = sum(hole.seconds for hole in series.holes if hole.begin >= last and hole.seconds > overlooked)
     long = [hole for hole in inner if hole.seconds > max(few, _HOLE * span)]
     seconds = tail + sum(hole.seconds for hole in long)

@@ -18,6 +18,7 @@ from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
 from monitors.detection.holders import named
 from monitors.detection.series import Series
+from monitors.detection.stopped import held_to_its_end
 from monitors.model import Finding
 
 GROUP = "soak.detectors"
@@ -108,7 +109,7 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
     found = replace(_contained(name, series, settings), member=series.member, device=series.device)
-    return exhausted(held_to_the_end(found, series, least), series, limit)
+    return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:
@@ -148,6 +149,9 @@ def load(name: str) -> type[Detector]:
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
         return load(name)().judge(series, settings)
+    except MemoryError:
+        # Says nothing of the series: who judges has too little memory.
+        raise
     except Exception as error:  # noqa: BLE001  (a plug-in: its failure is a finding, not the end of the judgement)
         return Finding(
             detector=name, series=series.name, layer=series.metric.layer, unit=series.metric.unit,

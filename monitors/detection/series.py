@@ -102,6 +102,13 @@ class Series:
         gaps, tail = find_gaps(np.array([self.t[-1], end]), usual_wait(np.diff(self.t)), pauses)
         return replace(self, gaps=self.gaps + gaps, holes=longest((*self.holes, *tail)))
 
+    def since(self, begin: float) -> Series:
+        """Held against `begin`, since when there was something to be seen: time before its first sample is a gap."""
+        if not len(self.t) or not begin < self.t[0]:
+            return self
+        gaps, head = find_gaps(np.array([begin, self.t[0]]), usual_wait(np.diff(self.t)), ())
+        return replace(self, gaps=self.gaps + gaps, holes=longest((*head, *self.holes)))
+
     def raised(self, by: Floats) -> Series:
         """With `by`, shape (n,), added to its values."""
         return replace(

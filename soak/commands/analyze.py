@@ -69,8 +69,6 @@ def _quantity(parse: Callable[[object], float]) -> Callable[[str], float]:
 
 def run(options: argparse.Namespace) -> int:
     """Judge every source; the exit code is the worst: an error, then a leak, then what cannot be told."""
-    # Before NumPy is imported: more threads take twice the processor time here, for nothing.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if bool(options.prometheus) != bool(options.query):
         raise UsageError("--prometheus and --query: expected both or neither")
     if not options.files and not options.prometheus:

@@ -23,6 +23,7 @@ _LAYERS = {
     "py_objects": "python_objects",
     "num_objects": "python_objects",
 }
+_HELD_WHILE_ALIVE = ("rss", "uss", "pss", "vms")
 _NAMED = 5
 """Columns that a note names; more are counted."""
 _MOST = 100_000
@@ -56,6 +57,16 @@ def metric_of(column: str) -> MetricSpec:
         unit, layer = "count", layer or (plain if plain in LAYERS else None)
     shown = one_line(name, _LONGEST)
     return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True)
+
+
+def is_amount(name: str) -> bool:
+    """Whether a column holds amounts of something: -1 is none, and recorders write it for what they did not see."""
+    return metric_of(name).layer is not None
+
+
+def is_held_while_alive(name: str) -> bool:
+    """Whether a living process always holds some of it: 0 says that it was gone, or not seen."""
+    return name.strip().lower().removesuffix("_bytes").endswith(_HELD_WHILE_ALIVE)
 
 
 def is_step(name: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.errors import UsageError
-from soak.traces import times
+from soak.traces import room, times
 from soak.traces.cells import EMPTY, mostly_numbers, numbers
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
 from soak.traces.packed import Unpacked, lines
@@ -71,7 +71,7 @@ def read(path: Path, packed: bool) -> Trace:
 
 
 class _MalformedError(Exception):
-    """The fast reader met what it cannot read."""
+    """The fast reader met what it cannot read, or cannot read at all."""
 
 
 def _rows(path: Path, packed: bool) -> Iterator[tuple[int, list[str]]]:
@@ -156,7 +156,7 @@ def _is_judged(header: Sequence[str], rows: Sequence[Sequence[str]], column: int
 
 def _stream(table: _Table, reading: TraceBuilder) -> None:
     """The fast way, for files that are as they should be."""
-    if table.header_line > 1:
+    if table.header_line > 1 or not room.for_arrow():
         raise _MalformedError
     import pyarrow as pa
     from pyarrow import csv as arrow_csv

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from monitors.detection.condense import CAPACITY, Condenser
 from monitors.detection.series import Floats, Series
-from soak.traces.columns import Trace, is_step, listed, metric_of
+from soak.traces.columns import Trace, is_amount, is_held_while_alive, is_step, listed, metric_of
 from soak.traces.times import LATEST
 
 _CELLS = 2_000_000
@@ -38,6 +38,9 @@ class TraceBuilder:
 
     def __post_init__(self) -> None:
         room = min(CAPACITY, max(_FEWEST, _STRETCHES // max(len(self.columns), 1)))
+        self._amounts = [is_amount(name) for name in self.columns]
+        self._alive = [False if is_held_while_alive(name) else None for name in self.columns]
+        """Whether more than nothing was held before; None where that says nothing."""
         self._steps = next((i for i, name in enumerate(self.columns) if is_step(name)), None)
         self._condensers = [Condenser(room) for _ in self.columns]
         self._waiting: list[tuple[Floats, Sequence[Floats]]] = []
@@ -95,6 +98,7 @@ class TraceBuilder:
 
     def _known(self, column: int, values: Floats) -> Floats:
         """With NaN for what is no number, counted."""
+        self._clear_stand_ins(column, values)
         if not len(values) or (float(np.min(values)) > -LARGEST and float(np.max(values)) < LARGEST):
             return values
         empty = int(np.count_nonzero(np.isnan(values)))
@@ -104,12 +108,22 @@ class TraceBuilder:
         values[broken] = np.nan
         return values
 
+    def _clear_stand_ins(self, column: int, values: Floats) -> None:
+        """With NaN for numbers by which a recorder says that it saw nothing."""
+        if self._amounts[column]:
+            values[values == -1.0] = np.nan
+        before = self._alive[column]
+        if before is not None and len(values):
+            alive = np.maximum.accumulate(values > 0.0) | before
+            values[alive & (values == 0.0)] = np.nan
+            self._alive[column] = bool(alive[-1])
+
     def trace(self) -> Trace:
-        """What was read. Each column is held against the last row that has a time."""
+        """What was read. Each column is held against the first row, and the last that has a time."""
         self._flush()
         end = self._last - (self._origin or 0.0)
         series = {
-            i: _counting(condenser.series(metric_of(name))).until(end)
+            i: _counting(condenser.series(metric_of(name))).since(0.0).until(end)
             for i, (name, condenser) in enumerate(zip(self.columns, self._condensers, strict=True))
             if i != self._steps
         }

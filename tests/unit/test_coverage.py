@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,15 @@ def test_a_trial_of_which_no_step_was_sampled_is_all_start_up(tmp_path: Path) ->
     body = judge_one(record, trial, JudgeSettings())
     assert body.verdict == "inconclusive"
     assert "no step was seen" in body.reason
+
+
+@pytest.mark.parametrize(("until", "verdict"), [(24.0, "pass"), (23.0, "pass"), (21.5, "inconclusive")])
+def test_a_busy_machine_that_samples_the_end_of_a_short_trial_late_does_not_change_its_verdict(
+    until: float, verdict: str
+) -> None:
+    """A trial of 25 s, sampled every quarter of a second."""
+    t = np.arange(0, 25, 0.25)
+    values = np.where(t < until, 1e8 + 4096 * (np.arange(len(t)) % 3), np.nan)
+    steps = from_rounds(MEMORY, "", t, values).until(25.0)
+    found = judge([replace(steps, steps=4 * steps.t)])
+    assert found.verdict == verdict, found.reason

@@ -17,7 +17,7 @@ def test_an_error_outside_the_command_line_exits_4(
         raise error
 
     monkeypatch.setattr(cli, "main", fail)
-    assert __main__.main() == 4
+    assert __main__.run() == 4
     said = capsys.readouterr().err
     assert said.startswith(f"soak: cannot begin: {type(error).__name__}")
     assert said.count("\n") == 1
@@ -27,7 +27,7 @@ def test_an_error_outside_the_command_line_exits_4(
 def test_a_package_that_is_not_there_exits_4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("soak.cli")
     monkeypatch.setitem(sys.modules, "soak.cli", None)
-    assert __main__.main() == 4
+    assert __main__.run() == 4
 
 
 def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,4 +35,4 @@ def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "main", interrupt)
-    assert __main__.main() == 130
+    assert __main__.run() == 130

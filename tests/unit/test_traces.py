@@ -306,3 +306,27 @@ def test_too_much_lost_takes_the_verdict_away() -> None:
     lost = weighed(calm, {"num_fds": 0.3})
     assert lost.verdict == "inconclusive"
     assert lost.reason.startswith("num_fds: 30 % of the samples could not be read; in the rest: no layer keeps growing")
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [("rss_bytes", "0"), ("worker_uss_bytes", "-1"), ("num_fds", "-1"), ("rss_bytes", "")],
+)
+def test_a_number_that_stands_for_nothing_is_a_sample_that_is_missing(write: Write, name: str, nothing: str) -> None:
+    rows = "".join(f"{t},{1000 + t % 3 if t < 200 else nothing}\n" for t in range(600))
+    found = judge(tables.read(write(f"t,{name}\n{rows}")).series)
+    assert found.verdict == "inconclusive"
+    assert "the last 67 % of the trial" in found.reason
+
+
+@pytest.mark.parametrize(("name", "value"), [("delta", "-1"), ("cache_bytes", "0")])
+def test_elsewhere_such_a_number_is_a_value(write: Write, name: str, value: str) -> None:
+    rows = "".join(f"{t},{value}\n" for t in range(100))
+    assert only(tables.read(write(f"t,{name}\n{rows}"))).size == 100
+
+
+def test_a_column_that_begins_late_does_not_pass(write: Write) -> None:
+    rows = "".join(f"{t},{10**8 + 997 * (t % 7) if t > 400 else ''}\n" for t in range(600))
+    found = judge(tables.read(write(f"t,rss_bytes\n{rows}")).series)
+    assert found.verdict == "inconclusive"
+    assert "67 % of the trial (6 min 41 s) was not seen" in found.reason

@@ -181,6 +181,8 @@ def test_a_module_is_looked_for_in_the_folder_first(folder: Path) -> None:
         ("def stpe(): pass\n", "own.py:step", "defines no 'step': did you mean 'stpe'"),
         ("def step(:\n", "own.py:step", r"own\.py, line 1: SyntaxError"),
         ("x = 1\n\ndef step(): pass\n" + "\0", "own.py:step", "null bytes"),
+        pytest.param("def step(): pass\nx = " + "-" * 200_000 + "1\n", "own.py:step", r"own\.py", id="deep"),
+        pytest.param("def step(): pass\nx = 1" + "+1" * 100_000 + "\n", "own.py:step", r"own\.py", id="long"),
         ("", "own.py", "expected package.module:thing or path/file.py:thing"),
         ("", "own.py:", "expected package.module:thing"),
         ("", ":step", "expected package.module:thing"),

@@ -62,7 +62,7 @@ def check(reference: str, folder: str, here: bool = True) -> None:
         near = sorted(path.parent.glob("*.py"))[:20] if path.parent.is_dir() else []
         hint = f"; {nearest(path.name, [each.name for each in near])}" if near else ""
         raise UserCodeError(f"{path}: {(error.strerror or 'cannot be read').lower()}{hint}") from error
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
         raise _failed(str(path), error) from error
     first, bound = name.partition(".")[0], _bound_names(tree)
     if bound is not None and first not in bound:
@@ -161,11 +161,10 @@ def _module(name: str, folder: str) -> ModuleType:
 
 def _failed(what: str, error: Exception) -> UserCodeError:
     """An import that raised, with the line of the user's that did."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.lineno is not None:
         place = f"{error.filename}, line {error.lineno}"
     else:
-        lines = [
-            f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(("<frozen", __file__))
-        ]
+        ours = ("<frozen", __file__, str(ast.__file__))
+        lines = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(ours)]
         place = f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else what
     return UserCodeError(f"importing {what} failed at {place}: {type(error).__name__}: {error}")

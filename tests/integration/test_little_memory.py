@@ -1,0 +1,79 @@
+"""With too little memory there is no verdict, or a true one: OpenBLAS ends its process with 1, Arrow waits for ever."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE
+
+SIZES = (24, 70, 110, 280, 350)
+"""MiB of address space: from where Python begins to where everything works."""
+CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
+
+
+def limited(mebibytes: int, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
+
+    command = [sys.executable, "-P", "-m", "soak", *map(str, words)]
+    return subprocess.run(
+        command, cwd=folder, preexec_fn=limit, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+
+def is_no_verdict(ended: subprocess.CompletedProcess[str]) -> bool:
+    """An error, or a library that took the whole process down."""
+    return ended.returncode == 4 or ended.returncode < 0 or ended.returncode > 4
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trace that leaks, and a run that cannot be told."""
+    folder = tmp_path_factory.mktemp("little")
+    rows = "".join(f"{t},{100_000_000 + 100_000 * t + 997 * (t % 7)}\n" for t in range(600))
+    (folder / "leak.csv").write_text(f"t,rss_bytes\n{rows}")
+    (folder / "soak.toml").write_text('[run]\nduration="5 s"\n[[trial]]\ncommand=["sleep", "5"]\n')
+    ended = limited(1 << 20, folder, "exec", "--sample-interval", "0.2s", "--name", "short", "--", "sleep", "1")
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    return folder
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_analyze_has_its_verdict_or_none(run: Path, size: int) -> None:
+    ended = limited(size, run, "analyze", "leak.csv", "--json")
+    if is_no_verdict(ended):
+        assert ended.stdout == ""
+        return
+    assert json.loads(ended.stdout)["verdict"] == "leak", ended.stderr
+    assert ended.returncode == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_report_and_export_do_what_they_are_for_or_fail(run: Path, size: int) -> None:
+    (folder,) = (run / "runs").glob("short-*")
+    report = limited(size, run, "report", folder, "--out", f"report-{size}")
+    assert is_no_verdict(report) or (report.returncode == 3 and "Cannot tell" in report.stdout)
+    export = limited(size, run, "export", folder, "--out", f"export-{size}")
+    assert is_no_verdict(export) or (export.returncode == 0 and "verdicts.parquet" in export.stdout)
+
+
+@pytest.mark.parametrize("size", [40, 60, 110])
+def test_a_run_is_judged_or_says_that_its_judge_failed(run: Path, size: int) -> None:
+    out = f"runs-{size}"
+    ended = limited(size, run, "exec", "--sample-interval", "0.2s", "--out", out, "--name", "a", "--", "sleep", "1")
+    assert is_no_verdict(ended) or (ended.returncode == 3 and "a inconclusive" in ended.stdout), ended.stdout
+    if ended.returncode == 4 and "1/1" in ended.stdout:
+        assert "the judgement failed" in ended.stdout
+
+
+@pytest.mark.parametrize("size", [24, 40, 110])
+@pytest.mark.parametrize("words", [("check", "soak.toml"), ("list", "workloads")], ids=lambda words: words[0])
+def test_a_command_without_a_verdict_succeeds_or_fails(run: Path, words: tuple[str, ...], size: int) -> None:
+    ended = limited(size, run, *words)
+    assert is_no_verdict(ended) or (ended.returncode == 0 and len(ended.stdout.splitlines()) > 1)
