@@ -132,6 +132,8 @@ class Ending:
 
 WELL = ("finished", "exhausted")
 """How one ends that did all that it had to do."""
+OWN = ("hung", "garbled")
+"""Blames that lie with the member itself, and not with whoever asked the trial to end."""
 OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
 """Why a trial is to end whose limits the supervisor keeps."""
 OTHER = "other"
