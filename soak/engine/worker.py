@@ -92,8 +92,9 @@ class Worker(MemberProcess):
         return self._order
 
     def wakes(self, now: float) -> list[int]:
-        """One that sends too much wakes nobody for a moment; its own pipe holds it up."""
-        return [self._fd] if self._piped and self._intake.room(now) > 0 else []
+        """One that sends too much wakes nobody for a moment: its own pipe holds it up. That ends before it is gone."""
+        reads = self._piped and self._intake.room(now) > 0
+        return [*super().wakes(now), *([self._fd] if reads else [])]
 
     def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """The messages that have come, as much as may be taken in now; all that is left where it is gone."""
