@@ -119,7 +119,9 @@ def wake_at(state: State, deadlines: Deadlines) -> float:
         return state.alive_at + deadlines.heartbeat
     if state.phase is Phase.DUMPING:
         return state.since + deadlines.dump
-    return state.since + deadlines.grace
+    if state.phase is Phase.STOPPING:
+        return state.since + deadlines.grace
+    return float("inf")  # all that could be done was done
 
 
 @dataclass(frozen=True, slots=True)
