@@ -174,11 +174,6 @@ def _kernel_v2(stat: Mapping[bytes, int]) -> int | None:
     return whole + stat.get(b"sock", 0)
 
 
-def read_usage(cgroup: Cgroup) -> int | None:
-    """All memory charged to the cgroup, page cache included."""
-    return _number(cgroup.path, {1: "memory.usage_in_bytes", 2: "memory.current"}[cgroup.version])
-
-
 def read_limit(cgroup: Cgroup) -> int | None:
     """The tightest hard limit that holds for the cgroup, its own or an ancestor's; None where there is none."""
     limits = _limits_v1(cgroup.path) if cgroup.version == 1 else _limits_v2(cgroup.path)

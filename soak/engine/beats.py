@@ -129,6 +129,10 @@ class Beats:
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
+    def room(self, now: float) -> bool:
+        """Whether more may be read now."""
+        return self._bucket is None or self._bucket.left(now) >= 1
+
     def read(self, now: float, last: bool = False) -> list[BeatMessage]:
         """What has come: at most one beat, which holds the sum of all; then notes; `Done` once, and last.
 

@@ -181,17 +181,20 @@ class Crew:
         states = self.states()
         if self._through_at is None and leaves(states):
             self._through_at = now
-        if is_over(states):
+        if self._outlasted is not None or is_over(states):
             return True
-        if self._outlasted is None and now >= self.due():
-            late = ", ".join(state.name for state in states if not (state.through or state.end))
-            after = self._around.deadlines.heartbeat
-            self._record_event("ranks_apart", f"not done {after:.0f} s after the first rank, and ended: {late}", None)
-        return now >= self.due()
+        if now < self.due():
+            return False
+        late = ", ".join(state.name for state in states if not (state.through or state.end))
+        after = self._around.deadlines.heartbeat
+        self._record_event("ranks_apart", f"not done {after:.0f} s after the first rank, and ended: {late}", None)
+        return True
 
     def due(self) -> float:
-        """When ranks that are not through yet are ended."""
-        return float("inf") if self._through_at is None else self._through_at + self._around.deadlines.heartbeat
+        """When ranks that are not through yet are ended; never, once the trial ends."""
+        if self._through_at is None or self._outlasted is not None:
+            return float("inf")
+        return self._through_at + self._around.deadlines.heartbeat
 
     def resumed(self, now: float) -> None:
         """It was paused, and nobody could get through meanwhile."""

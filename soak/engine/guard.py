@@ -89,10 +89,9 @@ class Guard:
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=2.0)
-            except subprocess.TimeoutExpired:
-                self._end()
+        self._end()
         return cleared
 
     def pause(self) -> None:

@@ -49,11 +49,6 @@ class Watched:
         return f"+\t{self.key}\t{self.session}\t{self.mark}\t{self.cgroup}\n"
 
 
-def session_members(session: int, proc: Path = PROC) -> list[int]:
-    """Pids whose session is `session`."""
-    return [pid for pid, state, sid in _processes(proc) if sid == session and state not in _DEAD]
-
-
 def members(watched: Iterable[Watched], proc: Path = PROC) -> dict[int, str]:
     """Living processes of what is watched, with their names; never this process."""
     watched = list(watched)

@@ -119,7 +119,9 @@ def wake_at(state: State, deadlines: Deadlines) -> float:
         return state.alive_at + deadlines.heartbeat
     if state.phase is Phase.DUMPING:
         return state.since + deadlines.dump
-    return state.since + deadlines.grace
+    if state.phase is Phase.STOPPING:
+        return state.since + deadlines.grace
+    return float("inf")  # all that could be done was done
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class Ending:
 
 WELL = ("finished", "exhausted")
 """How one ends that did all that it had to do."""
+OWN = ("hung", "garbled")
+"""Blames that lie with the member itself, and not with whoever asked the trial to end."""
 OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
 """Why a trial is to end whose limits the supervisor keeps."""
 OTHER = "other"

@@ -87,6 +87,8 @@ class MemberProcess:
         """Whether it is known to be what it should be."""
         self.left_out = False
         """Whether it could not be put into the cgroup of its trial."""
+        self.held_up = False
+        """Whether it sent more than may be read now."""
         with contextlib.ExitStack() as opened:
             try:
                 self._open(home, opened, now)
@@ -183,17 +185,20 @@ class MemberProcess:
         return self._process.pid
 
     def wakes(self, now: float) -> list[int]:
-        """Descriptors that are readable when there is something to be done about it."""
-        return [*([] if self._pidfd is None else [self._pidfd]), *([self._beats.fd] if self._beats else [])]
+        """Descriptors that are readable when there is something to be done about it.
+
+        One that sends too much wakes nobody for a moment.
+        """
+        beats = [self._beats.fd] if self._beats and self._beats.room(now) else []
+        return [*([] if self._pidfd is None else [self._pidfd]), *beats]
 
     def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """What it has told since the last call. last: whether it is gone, so that no more will come."""
-        return list(self._beats.read(now, last)) if self._beats else []
-
-    @property
-    def held_up(self) -> bool:
-        """Whether it sent more than may be read now."""
-        return False
+        if self._beats is None:
+            return []
+        told: list[MemberMessage] = [*self._beats.read(now, last)]
+        self.held_up = not self._beats.room(now)
+        return told
 
     def dump_stacks(self) -> None:
         """Ask for its stacks: of a program that does not expect it, nobody can."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import selectors
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from monitors.text import one_line, printable
 from soak.engine.lifecycle import (
     OTHER,
+    OWN,
     WELL,
     Action,
     Deadlines,
@@ -73,8 +75,9 @@ class MemberRun:
         self.end: Ending | None = None
         """How it ended; None while it runs."""
         self.died_of_signal = False
+        self._turn = 0
         self.order = 0
-        """Turn of the loop in which it was seen to have ended."""
+        """Turn of the loop in which it began to end of itself: when it was found to hang, or else to be gone."""
         asks = Readiness.asks(process.member.ready)
         self._readiness = Readiness(process.member) if asks else None
 
@@ -92,7 +95,7 @@ class MemberRun:
             oom_kills: kills by the kernel's OOM killer that may have been this one's, by its exit status.
         """
         # Asked before it is read: what it said last is there still when it is gone.
-        code = self.process.returncode()
+        self._turn, code = turn, self.process.returncode()
         for message in self.process.read(now, last=code is not None):
             self._on_message(message, now)
         self.process.trim_logs()
@@ -100,7 +103,7 @@ class MemberRun:
         if code is None:
             self._listen(set(self.process.wakes(now)))
         else:
-            self._ended(code, turn, oom_kills(code))
+            self._ended(code, oom_kills(code))
 
     def takes_beats(self, now: float) -> bool:
         """Take in what it told; whether that was beats, and nothing more is to be done about it before the next turn.
@@ -181,6 +184,8 @@ class MemberRun:
         """Do what is due. stop: why it is to end now; empty while it is not."""
         stop = "garbled" if self.garbled else stop
         self.state, action = decide(self.state, now, self._deadlines, stop)
+        if self.state.blame in OWN:
+            self.order = self.order or self._turn
         if action is Action.DUMP and self.plan.speaks_wire:
             silent = f"no sign of life for {self.state.silent:.0f} s"
             self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
@@ -216,8 +221,10 @@ class MemberRun:
         self.process.resume()
         self.state = resumed(self.state, now)
 
-    def _ended(self, code: int, turn: int, oom_kills: int) -> None:
-        self.order, self.died_of_signal = turn, code < 0
+    def _ended(self, code: int, oom_kills: int) -> None:
+        self.order = self.order or self._turn
+        # By SIGABRT a program ends itself, and a framework does so where it misses another rank.
+        self.died_of_signal = code < 0 and code != -signal.SIGABRT
         stacks = bool(self.process.stacks())
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(

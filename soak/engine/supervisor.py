@@ -99,14 +99,12 @@ class Supervisor:
     def _loop(self) -> None:
         while self._waiting or self._running or self._ended or self._judges.busy:
             self._check_disk()
-            stopping = self._stopping()
-            self._check_pause(self._stop.paused and not stopping)
-            if stopping:
-                self._waiting.clear()
+            self._check_requests()
             if not self._paused:
                 self._fill()
             self._wait()
             self._stop.drain()
+            stopping = self._check_requests()
             for running in list(self._running.values()):
                 self._poll(running, stopping)
             for news in self._pool.poll():
@@ -147,6 +145,14 @@ class Supervisor:
         if self._stop.count > 0 or self._ledger.failure is not None:
             return "interrupted"
         return "low_disk" if self._room is Room.NONE else ""
+
+    def _check_requests(self) -> str:
+        """Hold everything, let it go on, or start nothing more, as asked; why everything is to end."""
+        stopping = self._stopping()
+        self._check_pause(self._stop.paused and not stopping)
+        if stopping:
+            self._waiting.clear()
+        return stopping
 
     def _check_disk(self) -> None:
         """Take fewer samples while room is short; stop before there is none."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from soak.engine.lifecycle import WELL, Ending, Phase, State, ended_for
+from soak.engine.lifecycle import OWN, WELL, Ending, Phase, State, ended_for
 
-_OWN = ("hung", "garbled")
-"""Blames that lie with the member itself, and not with whoever asked the trial to end."""
 _SOONEST = (Phase.KILLED, Phase.STOPPING, Phase.DUMPING, Phase.STARTING, Phase.STEPPING)
 """The phase of a trial is the first of these that one of its members is in."""
 
@@ -26,11 +24,13 @@ class MemberState:
     end: Ending | None = None
     """How it ended; None while it has not."""
     order: int = 0
-    """Turn of the loop in which it was seen to be gone: members of one turn ended together."""
+    """Turn of the loop in which it began to end of itself: was found to hang, or else to be gone. Those of one turn did
+    together."""
     ends_trial: bool = True
     outlasted: bool = False
     """Whether it still worked when the trial began to end: it may then fail for want of one that was ended before."""
     died_of_signal: bool = False
+    """Whether it was killed: by a signal that it did not give itself."""
     rank: bool = False
     """Whether all others work together with it."""
     done: bool = False
@@ -44,7 +44,7 @@ class MemberState:
     @property
     def asked(self) -> bool:
         """Whether it was asked to end, by whoever, before it did: how it went then is no cause of anything."""
-        return self.state is not None and bool(self.state.blame) and self.state.blame not in _OWN
+        return self.state is not None and bool(self.state.blame) and self.state.blame not in OWN
 
     @property
     def causes(self) -> bool:
@@ -79,9 +79,10 @@ def phase_of(members: Sequence[MemberState]) -> Phase:
 def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     """How the trial ended; None while a member runs, or is yet to be started and nothing has ended the trial.
 
-    A sole member's end is the trial's. Of several, the first whose end ended it gives it, with its name; of those that
-    ended together, the one that fared worst. Where all were asked to end, it is the reason they were asked for. Where
-    all did what they had to do, it is how one of them ended: the first that had something to say.
+    A sole member's end is the trial's. Of several, the first that began to end of itself gives it, with its name, where
+    its end ended the trial; of those that did together, the one that fared worst. Where all were asked to end, it is
+    the reason they were asked for. Where all did what they had to do, it is how one of them ended: the first that had
+    something to say.
 
     stop: why all of it was to end; empty where it was not.
     """

@@ -48,7 +48,6 @@ class Worker(MemberProcess):
         self._intake = Intake(now)
         self._piped = True
         """Whether the pipe is still open."""
-        self._held_up = False
         super().__init__(member, number, home, now)
 
     @property
@@ -92,8 +91,9 @@ class Worker(MemberProcess):
         return self._order
 
     def wakes(self, now: float) -> list[int]:
-        """One that sends too much wakes nobody for a moment; its own pipe holds it up."""
-        return [self._fd] if self._piped and self._intake.room(now) > 0 else []
+        """Its pipe too, which holds up one that sends too much; it ends a moment before its worker is gone."""
+        reads = self._piped and self._intake.room(now) > 0
+        return [*super().wakes(now), *([self._fd] if reads else [])]
 
     def read(self, now: float, last: bool = False) -> list[MemberMessage]:
         """The messages that have come, as much as may be taken in now; all that is left where it is gone."""
@@ -101,13 +101,8 @@ class Worker(MemberProcess):
             self._piped = not self._read(now, last)
         heard: list[MemberMessage] = list(self._intake.messages(now, last))
         self.greeted = self._intake.greeted
-        self._held_up = self._piped and self._intake.room(now) <= 0 and not self._intake.closed
+        self.held_up = self._piped and self._intake.room(now) <= 0 and not self._intake.closed
         return heard
-
-    @property
-    def held_up(self) -> bool:
-        """Whether it sent more than may be read now."""
-        return self._held_up
 
     def _read(self, now: float, last: bool) -> bool:
         """Whether the pipe has ended."""

@@ -23,7 +23,7 @@ class Past(msgspec.Struct, omit_defaults=True):
     last_run: str = ""
     last_verdict: str = ""
     missed: int = 0
-    """Runs that were due and did not start: too late, no patience left, or one was under way."""
+    """Runs that were due and did not start: too late, past `max_wait`, or one was under way."""
     failed: int = 0
     """Attempts to start a run that failed."""
 

@@ -29,7 +29,7 @@ class Waiting:
     since: float
     """Unix time at which it was due."""
     free: float
-    """Unix time since which its device is free: patience with other conditions begins there."""
+    """Unix time since which its device is free: `max_wait` for other conditions begins there."""
     reason: str = ""
     """Why it has not started."""
 

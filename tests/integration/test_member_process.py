@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 from soak.engine import member
 from soak.engine.member import Home, MemberProcess
 from soak.errors import SoakError
+from soak.heartbeat import VARIABLE
 from soak.plan.member import Member
 from tests.patience import PATIENCE
 
@@ -50,6 +52,26 @@ def test_a_program_has_nothing_to_read(tmp_path: Path, home: dict[str, Any]) -> 
     process = start(tmp_path, READS, **home)
     assert ended(process) == 0
     assert (tmp_path / "worker.log").read_text() == "''\n"
+
+
+def test_a_program_that_beats_too_fast_wakes_nobody_for_a_moment(tmp_path: Path) -> None:
+    process = start(tmp_path, "import time; time.sleep(1000)")
+    beats = process._beats
+    assert beats is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.settimeout(PATIENCE)
+        out.connect(beats.environ()[VARIABLE])
+        while not process.held_up:
+            assert beats.fd in process.wakes(0.0)
+            out.send(b"whatever it is")
+            process.read(0.0)
+        out.send(b"and this waits")
+    assert beats.fd not in process.wakes(0.0), "the loop would find nothing to do, again and again"
+    assert beats.fd in process.wakes(1.0)
+    process.read(1.0)
+    assert not process.held_up
+    process.kill()
+    ended(process)
 
 
 def test_a_program_whose_memory_cannot_be_limited_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from soak.engine.guardian import session_members
+from soak.engine.guardian import Watched, members
 from soak.errors import SoakError
 from soak.record.store import FILE, Store
 from tests.installed import link_packages
@@ -178,7 +178,7 @@ def test_kill_9_of_the_supervisor_leaves_no_process_and_a_readable_record(soak: 
     before = rounds(soak)
     process.kill()
     process.wait()
-    soak.wait_for(lambda: not session_members(pid))
+    soak.wait_for(lambda: not members([Watched("0", pid)]))
     soak.wait_for(lambda: not list(Path("/sys/fs/cgroup").rglob(f"soak-{soak.run_folder().name}-*")))
     assert rounds(soak) >= before
     code, output = soak.run("report", soak.run_folder())

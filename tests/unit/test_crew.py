@@ -217,6 +217,7 @@ def test_ranks_that_are_not_through_in_time_are_ended_and_how_is_no_reason(ranks
     assert [said for kind, said in ranks.events if kind == "ranks_apart"] == [
         f"not done 60 s after the first rank, and ended: {SECOND}"
     ]
+    assert ranks.run.wake_at() > ranks.now, "nobody is busy with waiting for it"
     end = ranks.turn(**{FIRST: 0, SECOND: 1})
     assert end == Ending("finished", "")
 
@@ -229,6 +230,41 @@ def test_a_rank_that_fails_after_another_is_through_is_the_reason(ranks: Stage, 
     ranks.turn(**{SECOND: 1})
     end = ranks.turn(**{FIRST: -15})
     assert end == Ending("crashed", f"{SECOND} exited with status 1")
+
+
+@pytest.fixture
+def workers(play: Play, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Two ranks that are soak's own; the second beats no more, and is asked to end as it hangs."""
+    monkeypatch.setattr(crew, "Worker", Fake)
+    stage = play(*ranks_of(Member(spec=TrialSpec("t", "none")), 2))
+    for name in (FIRST, SECOND):
+        stage.process(name).heard.append(wire.Beat(1.0, {}))
+    stage.turn()
+    stage.process(FIRST).heard.append(wire.Beat(50.0, {}))
+    stage.turn(50.0)
+    stage.turn(11.0)
+    stage.turn(2.0)
+    assert (stage.asked(FIRST), stage.asked(SECOND)) == (False, True)
+    return stage
+
+
+@pytest.mark.parametrize("sooner", [True, False], ids=["sooner", "in the same turn"])
+@pytest.mark.parametrize("code", [1, -6])
+def test_a_rank_that_hangs_is_told_and_not_one_that_failed_for_want_of_it(
+    workers: Stage, sooner: bool, code: int
+) -> None:
+    if code > 0:
+        workers.process(FIRST).heard.append(wire.Done("failed", "connection closed by peer"))
+    if sooner:
+        assert workers.turn(**{FIRST: code}) is None
+    end = workers.turn(**{FIRST: code, SECOND: -9})
+    assert end is not None
+    assert (end.reason, end.message.partition(":")[0]) == ("hung", SECOND)
+
+
+def test_a_rank_that_was_killed_is_told_and_not_one_that_ended_itself_for_want_of_it(ranks: Stage) -> None:
+    end = ranks.turn(**{FIRST: -6, SECOND: -9})
+    assert end == Ending("crashed", f"{SECOND} died of SIGKILL")
 
 
 def test_a_rank_that_dies_ends_the_others_at_once(ranks: Stage) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from soak.engine import guard
-from soak.engine.guardian import Watched, end, members, session_members
+from soak.engine.guardian import Watched, end, members
 
 SPACE = "pid:[4026531836]"
 
@@ -35,7 +35,7 @@ def test_members_are_found_whatever_their_names(tmp_path: Path) -> None:
     process(tmp_path, 14, "gone", 10, state="Z")
     (tmp_path / "13").mkdir()
     (tmp_path / "meminfo").write_text("")
-    assert sorted(session_members(10, tmp_path)) == [10, 11]
+    assert members([Watched("0", 10)], tmp_path) == {10: "python", 11: "a) S 1 99 (b"}
 
 
 def test_no_name_of_a_process_breaks_the_line_that_tells_it(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_beats_alone_are_taken_in_without_a_turn_of_the_loop(worker: Played) -> 
     assert not takes(102.0, wire.Beat(1.0, {"steps": 1.0})), "with the first the work begins"
     assert takes(103.0, wire.Beat(2.0, {"steps": 2.0}))
     assert (worker.run.state.alive_at, worker.run.feed.target(104.0).beat) == (103.0, {"steps": 2.0})
-    assert not takes(104.0, wire.Beat(3.0, {}), wire.Note("noted", "something else", {}))
+    assert not takes(104.0, wire.Beat(3.0, {}), wire.RecordNote("noted", "something else", {}))
     assert ("noted", "something else") in worker.events
     assert not takes(105.0), "it woke somebody, and said nothing: it may be gone"
     worker.process.held_up = True
