@@ -100,7 +100,7 @@ def changes(before: Reading | None, after: Reading) -> list[Change]:
         failure = _failure(after)
         told = before is not None and before.error and _failure(before).kind == failure.kind
         return [] if told else [failure]
-    found = [Change("unsupported", f"the card does not tell: {', '.join(after.unsupported)}", breaks=False)]
+    found = [Change("unsupported", f"the card does not report: {', '.join(after.unsupported)}", breaks=False)]
     found = found if after.unsupported else []
     return [*found, *_ecc(before, after), *_throttling(before, after), *_rows(before, after)]
 

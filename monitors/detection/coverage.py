@@ -99,5 +99,5 @@ def held_to_the_end(finding: Finding, series: Series, least: float) -> Finding:
     if not missed.tail and missed.rise > least:
         said += f", and {format_value(missed.rise, finding.unit)} more was held after it"
     if finding.verdict == "leak":
-        return replace(told, reason=f"{finding.reason}, as far as it was seen: {said}")
+        return replace(told, reason=f"{finding.reason}, in what was seen: {said}")
     return replace(told, verdict="inconclusive", reason=f"{said}; of what was seen: {finding.reason}")

@@ -13,7 +13,7 @@ USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by 
 UNATTRIBUTED = MetricSpec(
     "gpu_unattributed_bytes",
     "bytes",
-    "Memory in use on the device, where the driver's processes cannot be told apart",
+    "Memory in use on the device, where the driver does not attribute it to processes",
     "gpu_device",
     judged=True,
 )

@@ -196,5 +196,5 @@ def _hang(silent: float, stacks: bool, wire: bool) -> str:
 
 def _death(who: str, returncode: int, wire: bool) -> str:
     if returncode >= 0:
-        return f"{who} exited with status {returncode}{' without a last word' if wire else ''}"
+        return f"{who} exited with status {returncode}{' without a final message' if wire else ''}"
     return f"{who} died of {signal_name(-returncode)}"

@@ -158,7 +158,7 @@ class StateCollector(Collector):
                                         "Leak probability of a trial in the last finished run",
                                         labels=list(TRIAL))  # fmt: skip
         passed = GaugeMetricFamily("soak_control_passed",
-                                   "Whether a control was judged as it had to be in the last finished run",
+                                   "Whether a control was judged as expected in the last finished run",
                                    labels=[name for name in TRIAL if name != "control"])  # fmt: skip
         for name in self._schedules():
             for judged in self._state.last.get(name, ()):

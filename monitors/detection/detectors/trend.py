@@ -122,14 +122,14 @@ DETECTOR: type[Detector] = Trend
 
 
 def _too_short(worked: Series, settings: JudgeSettings) -> str:
-    """Why a series cannot be told from the start-up of its trial, and what would do; empty where it can."""
+    """Why a series cannot be told from the start-up of its trial, and what is enough; empty where it can."""
     stepped = worked.steps is not None
     if stepped and not worked.size:
         return "no step was seen: all of it is the start-up"
     since = "since the first step " if stepped else ""
     seconds = float(worked.t[-1] - worked.t[0]) if len(worked.t) else 0.0
     least = settings.min_seconds if stepped else settings.min_seconds_without_steps
-    enough = f"{settings.min_samples} over {format_duration(least)} would do"
+    enough = f"{settings.min_samples} over {format_duration(least)} are enough"
     if worked.size < settings.min_samples:
         return f"{worked.size} samples {since}are too few to judge; {enough}"
     if seconds < least:
@@ -302,7 +302,7 @@ def _verdict(
     unit, rate = judged.series.metric.unit, judged.rate
     low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
     if strange is not None:
-        said = f"{_STRANGE[strange]}, unlike all that the probability was calibrated on"
+        said = f"{_STRANGE[strange]}, unlike any series that the probability was calibrated on"
         return "inconclusive", f"{said}; its rate would be {middle} ({low} to {high})"
     if judged.leaks:
         place = judged.origin + judged.span * (shape.place or 0.0)
@@ -310,7 +310,7 @@ def _verdict(
         return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
     if smallest is None:
         longer = format_duration(judged.span)
-        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may tell"
+        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may show it"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
     if _passes(judged, smallest):
         return "pass", f"{_calm(judged, shape, fitted)}; {seen}"
@@ -327,8 +327,8 @@ def _passes(judged: _Judged, smallest: float) -> bool:
 
 _STRANGE = {
     "blocks": "it is too short",
-    "largest": "single values stand far out of its course",
-    "correlation": "its course fits no shape",
+    "largest": "single values lie far from the rest",
+    "correlation": "it fits no known shape",
 }
 
 
@@ -340,7 +340,7 @@ def _doubt(judged: _Judged, growth: str) -> str:
     needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     return (
-        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may tell"
+        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may show it"
     )
 
 
