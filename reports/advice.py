@@ -19,7 +19,7 @@ _LEAK = {
     "children": "child processes do not end, or are not waited for: ps --ppid PID shows which",
     "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; in PyTorch "
     "torch.cuda.memory_snapshot() shows them",
-    "gpu_reserved": "the framework's allocator takes more and more for the same tensors (fragmentation): in PyTorch try "
+    "gpu_reserved": "the framework's allocator takes ever more for the same tensors (fragmentation): in PyTorch try "
     "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
     "pinned": "page-locked host memory is not freed: look at pin_memory and buffers for transfers to the GPU",
 }

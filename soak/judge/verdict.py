@@ -116,7 +116,9 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
         return Verdict("inconclusive", "interrupted before every trial had run")
     if not tested:
         return Verdict("pass", f"all {len(trials)} controls were judged as expected")
-    return Verdict("pass", f"none of {_count(tested, 'trial')} shows a leak" if len(tested) > 1 else f"{tested[0].name} shows no leak")
+    if len(tested) == 1:
+        return Verdict("pass", f"{tested[0].name} shows no leak")
+    return Verdict("pass", f"none of {len(tested)} trials shows a leak")
 
 
 _WORST_FIRST: dict[TrialVerdict, str] = {

@@ -339,9 +339,8 @@ def _doubt(judged: _Judged, growth: str) -> str:
     noun = _NOUNS[judged.posterior.best_still()[0].name]
     needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
-    return (
-        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may show it"
-    )
+    more = f"{format_duration(longer)} more may show it"
+    return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
 
 
 _NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a cache that fills",
