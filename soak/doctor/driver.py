@@ -82,7 +82,7 @@ def _no_library(hello: ReaderHello, root: Path) -> Diagnosis:
     if cards:
         said = f"there is an NVIDIA card on the bus ({', '.join(cards)}), and no driver for it here"
         return Diagnosis("gpu", "nvml", "missing", said, f"install the NVIDIA driver; {_CONTAINER}")
-    said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the processor"
+    said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the CPU"
     return Diagnosis("gpu", "nvml", "note", said, f"if this node has a GPU: install the NVIDIA driver; {_CONTAINER}")
 
 
