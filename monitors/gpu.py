@@ -135,7 +135,7 @@ def _throttling(before: Reading | None, after: Reading) -> Iterable[Change]:
     for reason in BREAKING_THROTTLES:
         name = f"gpu_throttled{{{reason}}}"
         if after.values.get(name) and not (before and before.values.get(name)):
-            yield Change("throttled", f"the clocks are held down: {reason}", breaks=True, data={"reason": reason})
+            yield Change("throttled", f"the clocks are throttled: {reason}", breaks=True, data={"reason": reason})
 
 
 def _rows(before: Reading | None, after: Reading) -> Iterable[Change]:

@@ -45,7 +45,7 @@ class Unseen:
         share = f"{100 * self.share:.0f} %"
         if self.tail and self.tail >= self.seconds:
             return f"the last {share} of the trial ({format_duration(self.tail)}) was not seen"
-        end = ", its end among it" if self.tail else ""
+        end = ", including its end" if self.tail else ""
         return f"{share} of the trial ({format_duration(self.seconds)}) was not seen{end}"
 
 

@@ -9,7 +9,7 @@ from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Tar
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.snapshot import SnapshotReader
 
-USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by whomever", "gpu_device")
+USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by any process", "gpu_device")
 UNATTRIBUTED = MetricSpec(
     "gpu_unattributed_bytes",
     "bytes",
@@ -17,7 +17,7 @@ UNATTRIBUTED = MetricSpec(
     "gpu_device",
     judged=True,
 )
-THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are held down, by reason: 1 or 0")
+THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are throttled, by reason: 1 or 0")
 REMAPPED = MetricSpec("gpu_rows_remapped", "count", "Rows of memory that were remapped, by cause; pending and failed")
 _PLAIN = (
     MetricSpec("gpu_driver_reserved_bytes", "bytes", "Memory that the driver keeps for itself"),

@@ -8,7 +8,7 @@ from monitors import program
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
-BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
+BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last heartbeat")
 _TOLD = (
     MetricSpec("steps", "count", "Clips through the workload", counter=True),
     MetricSpec("frames", "count", "Frames through the workload", counter=True),

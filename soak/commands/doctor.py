@@ -163,8 +163,4 @@ def _where(found: Examination) -> str:
     if not found.frameworks and names:
         return f"a soak can run here; GPUs: {names} (what frameworks see was not asked)"
     able = [each.name for each in found.frameworks if each.devices]
-    return (
-        f"a soak can run here, on {names} with {' and '.join(able)}"
-        if able
-        else "a soak can run here, on the CPU"
-    )
+    return f"a soak can run here, on {names} with {' and '.join(able)}" if able else "a soak can run here, on the CPU"

@@ -99,7 +99,7 @@ def _health(device: Device, reading: Reading) -> Iterable[Diagnosis]:
     values = reading.values
     held_down = [reason for reason in THROTTLES if values.get(f"gpu_throttled{{{reason}}}")]
     if held_down:
-        said = f"its clocks are held down now: {', '.join(held_down)}"
+        said = f"its clocks are throttled now: {', '.join(held_down)}"
         normal = not set(held_down).intersection(BREAKING_THROTTLES)
         yield found(
             "throttled", "note" if normal else "warning", said, "`nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER`"

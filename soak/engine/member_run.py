@@ -182,7 +182,7 @@ class MemberRun:
         stop = "garbled" if self.garbled else stop
         self.state, action = decide(self.state, now, self._deadlines, stop)
         if action is Action.DUMP and self.plan.speaks_wire:
-            silent = f"no sign of life for {self.state.silent:.0f} s"
+            silent = f"no heartbeat for {self.state.silent:.0f} s"
             self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:

@@ -43,7 +43,7 @@ def parse_duration(value: object) -> Duration:
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= MOST_SECONDS else (math.inf if value > 0 else -math.inf)
     else:
-        seconds = sum(amount * _factor(unit, _SECONDS) for amount, unit in _parts(value, "90 s")) if value else 0.0
+        seconds = sum(amount * _factor(unit, _SECONDS) for amount, unit in _parts(value)) if value else 0.0
     if not seconds > 0:
         raise ValueError('expected a positive duration such as "90 s", "1 h 30 min" or "3 d"')
     if seconds > MOST_SECONDS:
@@ -59,7 +59,7 @@ def parse_interval(value: object) -> Interval:
     """
     text = value if isinstance(value, str) else ""
     nothing = value == 0 and not isinstance(value, bool)
-    if nothing or (_PART.fullmatch(text.rstrip()) and sum(n * _factor(u, _SECONDS) for n, u in _parts(text, "90 s")) == 0):
+    if nothing or (_PART.fullmatch(text.rstrip()) and sum(n * _factor(u, _SECONDS) for n, u in _parts(text)) == 0):
         return Interval(0.0)
     try:
         return Interval(parse_duration(value))
@@ -76,7 +76,8 @@ def parse_size(value: object) -> Size:
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
     else:
-        size = round(min(MOST_BYTES + 1, sum(amount * _factor(unit, _BYTES) for amount, unit in _parts(value, "512 MiB"))))
+        parts = _parts(value, "512 MiB")
+        size = round(min(MOST_BYTES + 1, sum(amount * _factor(unit, _BYTES) for amount, unit in parts)))
     if size <= 0:
         raise ValueError('expected a positive size such as "512 MiB" or "2 GiB"')
     if size > MOST_BYTES:
@@ -100,7 +101,7 @@ def parse_rate(value: object) -> Rate:
         raise ValueError('expected a rate such as "1 MiB/h" or "24 MiB/d"') from None
 
 
-def _parts(value: object, such: str) -> list[tuple[float, str]]:
+def _parts(value: object, such: str = "90 s") -> list[tuple[float, str]]:
     text = value if isinstance(value, str) and len(value) <= _LONGEST_TEXT else ""
     parts = [(float(m[1]), m[2].lower()) for m in _PART.finditer(text)]
     if not parts or _PART.sub("", text).strip():

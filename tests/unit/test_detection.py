@@ -250,7 +250,7 @@ def test_an_allocator_that_doubles_its_memory_and_stops_is_no_leak() -> None:
     told = judge(gpu_trial(LIVE, DOUBLINGS, 500.0))
     assert told.verdict == "pass"
     (reserved,) = (f for f in told.findings if f.series == "gpu_reserved_bytes")
-    assert "GiB in a few steps, level between" in reserved.reason
+    assert "GiB in a few steps, flat between them" in reserved.reason
 
 
 def test_a_device_whose_processes_cannot_be_told_apart_leaks_as_a_whole() -> None:

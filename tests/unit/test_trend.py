@@ -138,7 +138,7 @@ def test_an_allocator_that_creeps_in_few_steps_is_no_leak() -> None:
     stairs = sum(2 * MIB * (at < T) for at in (14.0, 26.0, 41.0, 52.0))
     found = judge(memory(300 * MIB + np.asarray(stairs)))
     assert found.verdict == "pass"
-    assert "in a few steps, level between" in found.reason
+    assert "in a few steps, flat between them" in found.reason
 
 
 @pytest.mark.parametrize("per_second", [0.5, 1.0, 2.0])

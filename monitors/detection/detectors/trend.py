@@ -363,7 +363,7 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.jumps) > 1
     if stairs and abs(change) > exact:
         moved = "a rise" if change > 0 else "a fall"
-        return f"{moved} of {format_value(abs(change), unit)} in a few steps, level between"
+        return f"{moved} of {format_value(abs(change), unit)} in a few steps, flat between them"
     if shape.name == "periodic":
         return "swings, without growing"
     if shape.name == "flat" or abs(change) <= exact:
