@@ -30,7 +30,7 @@ _VERDICT = {
     "inconclusive": "soak longer (--duration), or remove what the reason names",
     "invalid": "the events below show what changed on this machine; soak doctor checks it",
     "error": "the events below show what could not be done; soak doctor checks this machine",
-    "pass": "a longer soak shows smaller leaks than these",
+    "pass": "a longer soak can show smaller leaks",
 }
 
 

@@ -335,7 +335,7 @@ _STRANGE = {
 def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.calibration.probability(judged.odds, len(judged.y)) >= judged.calibration.leak_from:
-        return f"{growth} may be less than the {_least(judged)} that count"
+        return f"{growth} may add up to less than {_least(judged)}, the least that counts"
     noun = _NOUNS[judged.posterior.best_still()[0].name]
     needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
@@ -356,7 +356,7 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     unit = judged.series.metric.unit
     if judged.odds > 0:
         rate = format_rate(judged.rate.rate * judged.hour, unit)
-        return f"growth of {rate} is less than the {_least(judged)} in all that count"
+        return f"growth of {rate} adds up to less than {_least(judged)}, the least that counts"
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
