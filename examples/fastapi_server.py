@@ -1,4 +1,4 @@
-"""A FastAPI server that tells soak of every request, with its latency. Needs `pip install fastapi ".[clients]"`.
+"""A FastAPI server that reports every request to soak, with its latency. Needs `pip install fastapi ".[clients]"`.
 
 soak can send the requests too:
 
@@ -22,10 +22,10 @@ seen: list[bytes] = []
 
 
 @app.middleware("http")
-async def tell_soak(
+async def report_to_soak(
     request: fastapi.Request, call_next: Callable[[fastapi.Request], Awaitable[fastapi.Response]]
 ) -> fastapi.Response:
-    """One request is one step. Requests overlap, so each tells its own latency."""
+    """One request is one step. Requests overlap, so each reports its own latency."""
     began = time.perf_counter()
     response = await call_next(request)
     soak.beat(latency=time.perf_counter() - began, requests=1, errors=int(response.status_code >= 500))
@@ -34,7 +34,7 @@ async def tell_soak(
 
 @app.get("/predict")
 async def predict() -> dict[str, int]:
-    """Answer; with `--leak`, remember every request for ever."""
+    """Answer; with `--leak`, remember every request."""
     if app.state.leak:
         seen.append(bytes(1024) + b"x")
     return {"seen": len(seen)}

@@ -1,4 +1,4 @@
-"""A Keras callback that tells soak of every batch.
+"""A Keras callback that reports every batch to soak.
 
 soak exec --duration 2min -- python examples/keras_callback.py
 """
@@ -22,7 +22,7 @@ class SoakBeat(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """One step. Batches count from 0 in every epoch; soak goes on counting."""
-        # An epoch is a dose too: what grows with each is told per epoch.
+        # An epoch is a dose too: what grows with each is reported per epoch.
         soak.beat(step=batch, loss=(logs or {}).get("loss"), epochs=int(batch == 0))
 
 

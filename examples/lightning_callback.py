@@ -1,4 +1,4 @@
-"""A Lightning callback that tells soak of every training batch. Needs `pip install lightning`.
+"""A Lightning callback that reports every training batch to soak. Needs `pip install lightning`.
 
 soak exec --duration 2min -- python examples/lightning_callback.py
 """

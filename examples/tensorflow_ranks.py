@@ -1,4 +1,4 @@
-"""Two workers of TensorFlow's MultiWorkerMirroredStrategy that tell soak of their steps; one of them may leak.
+"""Two workers of TensorFlow's MultiWorkerMirroredStrategy that report their steps to soak; one of them may leak.
 
     soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py
     soak exec --ranks 2 --duration 2min -- python examples/tensorflow_ranks.py --leak-in-rank 1

@@ -1,4 +1,4 @@
-"""A plain PyTorch training loop that tells soak of its steps.
+"""A plain PyTorch training loop that reports its steps to soak.
 
 Without a leak, and with one (a list of losses that holds every graph):
 
@@ -16,7 +16,7 @@ import soak
 
 
 def main() -> None:
-    """Train a small network on random data until it is told to end."""
+    """Train a small network on random data until it is asked to end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=10**9)
     parser.add_argument("--leak", action="store_true", help="keep every loss, with the graph that it hangs on")

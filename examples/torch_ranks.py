@@ -1,4 +1,4 @@
-"""Two ranks of `torch.distributed` that tell soak of their steps; one of them may leak.
+"""Two ranks of `torch.distributed` that report their steps to soak; one of them may leak.
 
 soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py
 soak exec --ranks 2 --duration 2min -- python examples/torch_ranks.py --leak-in-rank 1

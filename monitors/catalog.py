@@ -112,7 +112,7 @@ def _check_spec(name: str, spec: MetricSpec) -> None:
     problem = None
     suffix = _SUFFIXES.get(spec.unit, "")
     if not _STEM.fullmatch(spec.name) or spec.name.startswith("soak_"):
-        problem = "its name is no lower_case stem without the prefix soak_"
+        problem = "its name is not a lower_case stem without the prefix soak_"
     elif spec.unit not in get_args(Unit):
         problem = f"its unit is {spec.unit!r}, expected one of {', '.join(get_args(Unit))}"
     elif not spec.name.endswith(suffix):

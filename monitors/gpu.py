@@ -100,7 +100,7 @@ def changes(before: Reading | None, after: Reading) -> list[Change]:
         failure = _failure(after)
         told = before is not None and before.error and _failure(before).kind == failure.kind
         return [] if told else [failure]
-    found = [Change("unsupported", f"the card does not tell: {', '.join(after.unsupported)}", breaks=False)]
+    found = [Change("unsupported", f"the card does not report: {', '.join(after.unsupported)}", breaks=False)]
     found = found if after.unsupported else []
     return [*found, *_ecc(before, after), *_throttling(before, after), *_rows(before, after)]
 
@@ -135,7 +135,7 @@ def _throttling(before: Reading | None, after: Reading) -> Iterable[Change]:
     for reason in BREAKING_THROTTLES:
         name = f"gpu_throttled{{{reason}}}"
         if after.values.get(name) and not (before and before.values.get(name)):
-            yield Change("throttled", f"the clocks are held down: {reason}", breaks=True, data={"reason": reason})
+            yield Change("throttled", f"the clocks are throttled: {reason}", breaks=True, data={"reason": reason})
 
 
 def _rows(before: Reading | None, after: Reading) -> Iterable[Change]:

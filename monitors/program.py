@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from monitors import catalog
 from monitors.model import MetricSpec, Sample
 
-VALUE = MetricSpec("program_value", "value", "What the program counts or tells of itself, under its own name")
+VALUE = MetricSpec("program_value", "value", "What the program counts or reports, under its own name")
 MOST = 64
 """Names of one worker."""
 LEFT_OUT = "(left out)"

@@ -9,7 +9,7 @@ from monitors.units import format_interval, format_probability, format_rate
 
 Trial = Mapping[str, Any]
 
-_WORDS = {"pass": "Pass", "leak": "Leak", "unstable": "Unstable", "inconclusive": "Cannot tell",
+_WORDS = {"pass": "Pass", "leak": "Leak", "unstable": "Unstable", "inconclusive": "Inconclusive",
           "invalid": "Invalid", "error": "Error"}  # fmt: skip
 
 
@@ -24,7 +24,8 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     if verdict == "leak":
         said += f". {_worst(trials)}" if _worst(trials) else ""
     elif verdict == "pass" and (limit := smallest_seen(trials)):
-        said += f"; a leak of {limit} or more would have been seen in every one of them"
+        every = " in every one of them" if len(trials) > 1 else ""
+        said += f"; a leak of {limit} or more would have been seen{every}"
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
 

@@ -27,10 +27,11 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     run = body["run"]
     console.print()
     console.print(_table(body, console.width))
+    console.print(Text("visible from: the smallest leak that the trial would have shown", "dim"), soft_wrap=True)
     console.print()
     console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
-        said = "Some series are unlike all that the probabilities were calibrated on: read those as a ranking."
+        said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
     for said in run["damage"]:
         console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
@@ -43,8 +44,6 @@ def _table(body: Mapping[str, Any], width: int) -> Table:
         box=None,
         padding=(0, 2, 0, 0),
         header_style="dim",
-        caption="visible from: the smallest leak that the trial would have shown",
-        caption_justify="left",
     )
     headings = [heading for heading in _COLUMNS if width >= _WIDE or heading != "interval"]
     for heading in headings:
@@ -87,5 +86,5 @@ def _verdict(trial: Mapping[str, Any]) -> Text:
     if verdict == "unstable":
         text.append_text(words(f" ({trial['end_reason']})"))
     if control and control["passed"] is not None:
-        text.append(" ✓" if control["passed"] else f" ✗ had to be {control['expect']}", style="dim")
+        text.append(" ✓" if control["passed"] else f" ✗ expected {control['expect']}", style="dim")
     return text

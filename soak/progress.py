@@ -70,7 +70,7 @@ class Progress:
         verdict, passed = judgement.verdict, judgement.control_passed
         mark = ("", "")
         if passed is not None:
-            mark = (" (as it had to be)", "green") if passed else (f" (had to be {trial.expect})", "red")
+            mark = (" (as expected)", "green") if passed else (f" (expected {trial.expect})", "red")
         self._print(f"    {trial.name} ", (verdict, STYLES.get(verdict, "white")), mark, f": {judgement.reason}")
 
     def noted(self, message: str) -> None:

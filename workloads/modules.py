@@ -63,7 +63,7 @@ class Modules:
         if missing:
             raise self.error(f"{self.kind} {name!r} ({module.__file__}) lacks {', '.join(missing)}")
         if "Options" in self.parts and not dataclasses.is_dataclass(module.Options):
-            raise self.error(f"{self.kind} {name!r} ({module.__file__}): Options is no dataclass")
+            raise self.error(f"{self.kind} {name!r} ({module.__file__}): Options is not a dataclass")
         return module
 
     def usable(self) -> Mapping[str, Any]:

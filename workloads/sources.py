@@ -42,7 +42,7 @@ def load(name: str) -> Any:
     module = _SOURCES.load(name)
     wrong = [dose for dose in (module.ITEM, *module.DOSES) if not STEM.fullmatch(dose)]
     if wrong:
-        raise SourceError(f"source {name!r}: {wrong[0]!r} is no lower_case name of a dose or an item")
+        raise SourceError(f"source {name!r}: {wrong[0]!r} is not a lower_case name of a dose or an item")
     return module
 
 

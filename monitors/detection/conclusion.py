@@ -180,7 +180,7 @@ def _along(head: Finding, others: list[Finding]) -> list[str]:
     nest = next((layers for layers in _NESTS.values() if head.layer in layers), ())
     inside = [f for f in others if f.layer in nest and f.device == head.device]
     around = [f.layer or f.series for f in inside if f.layer != "python_objects"]
-    notes = [f"Python objects grow along, {_each(f)}" for f in others if f.layer == "python_objects"][:1]
+    notes = [f"Python objects grow too, {_each(f)}" for f in others if f.layer == "python_objects"][:1]
     if around:
         notes.append(f"seen in {', '.join(dict.fromkeys(around))} too")
     apart = [f for f in others if f not in inside and f.layer != "python_objects"]
@@ -234,7 +234,7 @@ def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
     seen = heap.minimum_detectable_rate_per_hour if heap else None
     if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
         return finding
-    reason = f"{finding.reason}; the live heap does not grow along: freed memory that the allocator retains"
+    reason = f"{finding.reason}; the live heap does not grow: freed memory that the allocator retains"
     return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
 
 

@@ -47,7 +47,7 @@ class Unseen:
         share = f"{100 * self.share:.0f} %"
         if self.tail and self.tail >= self.seconds:
             return f"the last {share} of the trial ({format_duration(self.tail)}) was not seen"
-        end = ", its end among it" if self.tail else ""
+        end = ", including its end" if self.tail else ""
         return f"{share} of the trial ({format_duration(self.seconds)}) was not seen{end}"
 
 
@@ -101,5 +101,5 @@ def held_to_the_end(finding: Finding, series: Series, least: float) -> Finding:
     if not missed.tail and missed.rise > least:
         said += f", and {format_value(missed.rise, finding.unit)} more was held after it"
     if finding.verdict == "leak":
-        return replace(told, reason=f"{finding.reason}, as far as it was seen: {said}")
+        return replace(told, reason=f"{finding.reason}, in what was seen: {said}")
     return replace(told, verdict="inconclusive", reason=f"{said}; of what was seen: {finding.reason}")

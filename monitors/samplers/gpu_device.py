@@ -9,15 +9,15 @@ from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Tar
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.snapshot import SnapshotReader
 
-USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by whomever", "gpu_device")
+USED = MetricSpec("gpu_device_bytes", "bytes", "Memory in use on the device, by any process", "gpu_device")
 UNATTRIBUTED = MetricSpec(
     "gpu_unattributed_bytes",
     "bytes",
-    "Memory in use on the device, where the driver's processes cannot be told apart",
+    "Memory in use on the device, where the driver does not attribute it to processes",
     "gpu_device",
     judged=True,
 )
-THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are held down, by reason: 1 or 0")
+THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are throttled, by reason: 1 or 0")
 REMAPPED = MetricSpec("gpu_rows_remapped", "count", "Rows of memory that were remapped, by cause; pending and failed")
 _PLAIN = (
     MetricSpec("gpu_driver_reserved_bytes", "bytes", "Memory that the driver keeps for itself"),

@@ -11,7 +11,7 @@ from monitors.sources.procfs import namespace_pids
 from monitors.sources.snapshot import SnapshotReader
 
 PROCESS = MetricSpec(
-    "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as the driver tells", "gpu_process",
+    "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as the driver reports", "gpu_process",
     judged=True,
 )  # fmt: skip
 RESIDUAL = MetricSpec(
@@ -47,7 +47,7 @@ class GpuProcess:
         if snapshot is None:
             return
         if snapshot.scope == "device":
-            raise NoDataError("scope=device: the driver's processes cannot be told to be the trial's")
+            raise NoDataError("scope=device: the driver does not attribute memory to the trial's processes")
         if snapshot.reading.holders is None:
             raise NoDataError("the driver does not list who holds memory")
         pids = frozenset().union(*(namespace_pids(self._proc, pid) for pid in self._tree.read(target).living))

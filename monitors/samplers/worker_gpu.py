@@ -21,7 +21,7 @@ _TOLD = (
     RESERVED,
     MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
     MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
-    MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors ever took"),
+    MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors took"),
     MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
     MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
     MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),

@@ -8,7 +8,7 @@ from monitors import program
 from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources.beat import BeatReader
 
-BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last sign of life")
+BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last heartbeat")
 _TOLD = (
     MetricSpec("steps", "count", "Clips through the workload", counter=True),
     MetricSpec("frames", "count", "Frames through the workload", counter=True),
@@ -17,7 +17,7 @@ _TOLD = (
     MetricSpec("scenes", "count", "Scenes begun", counter=True),
     MetricSpec("distinct_shapes", "count", "Clip shapes never seen before", counter=True),
     MetricSpec("traces", "count", "Graphs traced or compiled", counter=True),
-    MetricSpec("rebuilds", "count", "Times the model was built anew", counter=True),
+    MetricSpec("rebuilds", "count", "Times the model was rebuilt", counter=True),
     MetricSpec("novelties", "count", "New things that a workload of the zoo brought", counter=True),
     MetricSpec("decode_errors", "count", "Frames of the video file that could not be decoded", counter=True),
     MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.text import long_text
-from reports import charts
+from reports import advice, charts
 from reports.once import ReadOnce
 from reports.record import RunRecord
 
@@ -26,7 +26,7 @@ _FIRST = ("anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocate
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "ended", "judged")
 """Events that every trial has; they are in the table, and not on the charts."""
-_WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "cannot tell",
+_WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "inconclusive",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         **body,
         sections=[_section(block, body, once) for block in body["blocks"]],
         words=_WORDS,
+        next_steps=advice.next_steps(body["trials"]),
         names={trial["index"]: trial["name"] for trial in body["trials"]},
     )  # fmt: skip
 

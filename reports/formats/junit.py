@@ -17,7 +17,7 @@ _CHILDREN = {"leak": "failure", "unstable": "failure", "invalid": "error", "erro
 def render(body: dict[str, Any], record: RunRecord) -> str:
     """A leak or an unstable trial is a failure, what broke is an error, what cannot be told is skipped with its reason.
 
-    A control passes if it was judged as it had to be, whatever that is.
+    A control passes if it was judged as expected, whatever that is.
     """
     run = body["run"]
     outcomes = [_outcome(trial) for trial in body["trials"]]
@@ -52,5 +52,5 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
     if outcome:
         said = trial["reason"] or "it was not run"
         control = trial["control"]
-        wanted = f"had to be {control['expect']} and was judged {trial['verdict']}: " if control else ""
+        wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))

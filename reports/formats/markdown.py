@@ -22,7 +22,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     lines = [
         f"### {_text(run['headline'])}",
         "",
-        "| trial | verdict | growth | smallest leak seen | leak probability | layer |",
+        "| trial | verdict | growth | smallest visible leak | leak probability | layer |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
@@ -34,7 +34,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in order):
         lines += [
             "",
-            "Some series are unlike all that was calibrated on: there, read probabilities as an order.",
+            "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_quantity(parse_size), metavar="SIZE",
                         help='memory there is, such as "16 GiB": says when it will be used up')  # fmt: skip
     parser.add_argument("--min-rate", type=_quantity(parse_rate), metavar="RATE", default=0.0,
-                        help='bytes that grow slower are no leak: "1 MiB/h" (default: none is too slow)')  # fmt: skip
+                        help='slower growth is not a leak: "1 MiB/h" (default: any growth counts)')  # fmt: skip
     parser.add_argument("--column", action="append", metavar="NAME", default=None,
                         help="judge this series only; may be given several times, with * and ?")  # fmt: skip
     parser.add_argument("--prometheus", metavar="URL", help="judge what this Prometheus server has recorded")

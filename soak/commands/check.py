@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
         plan = make_plan(loaded)
         preflight.check(loaded, plan)
         samplers.check()
-        shown.print(_table(path, plan, loaded.run.parallel))
+        said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
+        shown.print(words(said), soft_wrap=True)
+        shown.print(_table(plan))
     return 0
 
 
@@ -69,13 +71,12 @@ def _check_service(path: Path, shown: Console) -> None:
     shown.print(words(said), soft_wrap=True)
 
 
-def _table(path: Path, plan: tuple[Trial, ...], parallel: int) -> Table:
-    title = words(f"{path}: {len(plan)} trials, {_length(plan, parallel)}")
-    table = Table(title=title, title_justify="left", box=None)
+def _table(plan: tuple[Trial, ...]) -> Table:
+    table = Table(box=None)
     for heading in ("#", "trial", "block", "seed", "until", "control"):
         table.add_column(heading, justify="left", overflow="fold")
     for trial in plan:
-        control = f"must be {trial.expect}" if trial.expect else ""
+        control = f"expected: {trial.expect}" if trial.expect else ""
         cells = (trial.index + 1, trial.name, trial.block, trial.spec.seed, _until(trial), control)
         table.add_row(*map(words, cells))
     return table
@@ -95,4 +96,4 @@ def _length(plan: tuple[Trial, ...], parallel: int) -> str:
     if any(trial.spec.duration is None for trial in plan):
         return f"{parallel} at a time; how long depends on the machine's speed"
     seconds = sum(trial.spec.duration or 0.0 for trial in plan) / parallel
-    return f"{parallel} at a time, about {format_duration(seconds)} and the start of each"
+    return f"{parallel} at a time, about {format_duration(seconds)} plus the start of each trial"

@@ -1,13 +1,13 @@
 """Look at this node: what it offers to a soak, and what to do about what it lacks.
 
-GPUs and their driver, whether memory in use can be put down to processes, what each framework sees, kernel log,
+GPUs and their driver, whether the driver attributes memory to processes, what each framework sees, kernel log,
 cgroups, limits, disk, and what in the environment changes what memory means. Nothing is changed on the node. Takes some
 seconds, as the frameworks are imported and a block of 64 MiB is taken on every GPU for a moment; --quick does neither.
 
 marks: ✓ ok   · note   ! warning (changes what a soak shows, or may end it)   – missing   ✗ broken
 
 exit codes:
-  0 a soak can run here, if only on the processor   4 something that is there does not work, such as a lost GPU
+  0 a soak can run here, at least on the CPU   4 something that is there does not work, such as a lost GPU
 
 examples:
   soak doctor
@@ -58,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", default="", metavar="PATH",
                         help="ask the frameworks of another interpreter (default: soak's own)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
-                        help="where runs are kept, whose disk is looked at (default: runs)")  # fmt: skip
+                        help="where runs are kept: the disk of this folder is checked (default: runs)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -163,8 +163,4 @@ def _where(found: Examination) -> str:
     if not found.frameworks and names:
         return f"a soak can run here; GPUs: {names} (what frameworks see was not asked)"
     able = [each.name for each in found.frameworks if each.devices]
-    return (
-        f"a soak can run here, on {names} with {' and '.join(able)}"
-        if able
-        else "a soak can run here, on the processor"
-    )
+    return f"a soak can run here, on {names} with {' and '.join(able)}" if able else "a soak can run here, on the CPU"

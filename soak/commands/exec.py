@@ -60,7 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="of the run (default: the name of the program)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: runs)")
     parser.add_argument("--sample-interval", metavar="TIME", help="between two samples (default: 1s)")
-    parser.add_argument("--min-rate", metavar="RATE", help='slower growth is no leak, such as "10 MiB/h" '
+    parser.add_argument("--min-rate", metavar="RATE", help='slower growth is not a leak, such as "10 MiB/h" '
                         "(default: 1 MiB/h)")  # fmt: skip
     parser.add_argument("--cwd", metavar="FOLDER", help="folder that it runs in (default: the working directory)")
     parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
@@ -74,12 +74,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, metavar="N",
                         help=f"requests a second that --load sends (default: {_REQUESTS_PER_SECOND:g})")  # fmt: skip
     parser.add_argument("--stop-grace", metavar="TIME", help="between TERM and KILL (default: 15s)")
-    parser.add_argument("--stop-on-leak", action="store_true", help="end it as soon as it is known to leak")
+    parser.add_argument("--stop-on-leak", action="store_true", help="end it as soon as a leak is found")
     parser.add_argument("--show-output", action="store_true", help="show what it prints, as it prints it")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="set a key of the config that this makes: judge.alarm=0.01")  # fmt: skip
     parser.add_argument("--live", type=int, metavar="FD",
-                        help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
+                        help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the program and its arguments")
 
 

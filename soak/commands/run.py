@@ -32,12 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="override a key of the config: run.parallel=1, trial.0.options.hidden=64")  # fmt: skip
     parser.add_argument("--live", type=int, metavar="FD",
-                        help="also tell how it goes, as lines of JSON, to whoever reads this descriptor")  # fmt: skip
+                        help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
     parser.add_argument("--device", metavar="DEVICE",
                         help="what every trial runs on: auto, cpu, cuda:N, a UUID, or several of these with commas"
                              " between, for trials that get several; see `soak doctor`")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
-                        help="only the trials whose name begins so; may be given several times")  # fmt: skip
+                        help="only the trials whose name begins with NAME; may be given several times")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:

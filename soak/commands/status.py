@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         with shown.capture() as text:
             _print(status, shown)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SoakError(f"{options.url}: what answers there is no soak service, or one of another version") from error
+        raise SoakError(f"{options.url}: not a soak service, or one of another version") from error
     shown.file.write(text.get())
     return 0
 
@@ -84,7 +84,7 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise SoakError(f"{url}: no soak service answers there: {reason}; soak serve starts one") from error
     if not isinstance(body, dict):
-        raise SoakError(f"{url}: what answers there is no soak service")
+        raise SoakError(f"{url}: not a soak service")
     return body
 
 

@@ -64,7 +64,7 @@ def _unreadable(device: Device, reading: Reading | None) -> Diagnosis:
     if reading is None:
         said = f"{device.name} ({device.model}): no answer from the driver: it hangs"
         return Diagnosis("gpu", "devices", "broken", said, "`dmesg | grep -i xid`; reboot", device.uuid)
-    advice = "`nvidia-smi -q` may tell more"
+    advice = "`nvidia-smi -q` may show more"
     if reading.code in LOST:
         advice = "`dmesg | grep -i xid` says why; then `nvidia-smi --gpu-reset` while nobody uses the card, or reboot"
     elif reading.code == MISMATCH:
@@ -99,7 +99,7 @@ def _health(device: Device, reading: Reading) -> Iterable[Diagnosis]:
     values = reading.values
     held_down = [reason for reason in THROTTLES if values.get(f"gpu_throttled{{{reason}}}")]
     if held_down:
-        said = f"its clocks are held down now: {', '.join(held_down)}"
+        said = f"its clocks are throttled now: {', '.join(held_down)}"
         normal = not set(held_down).intersection(BREAKING_THROTTLES)
         yield found(
             "throttled", "note" if normal else "warning", said, "`nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER`"

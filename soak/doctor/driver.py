@@ -37,7 +37,7 @@ _ADVICE: Mapping[int, str] = {
     999: "an unknown error; in a container often after `systemctl daemon-reload` took its devices away: start the"
     " container again",
 }
-_PROBLEM = "`nvidia-smi` and `dmesg | grep -i nvrm` may tell more"
+_PROBLEM = "`nvidia-smi` and `dmesg | grep -i nvrm` may show more"
 
 
 def findings(hello: ReaderHello, environ: Mapping[str, str], root: Path = Path("/")) -> list[Diagnosis]:
@@ -82,7 +82,7 @@ def _no_library(hello: ReaderHello, root: Path) -> Diagnosis:
     if cards:
         said = f"there is an NVIDIA card on the bus ({', '.join(cards)}), and no driver for it here"
         return Diagnosis("gpu", "nvml", "missing", said, f"install the NVIDIA driver; {_CONTAINER}")
-    said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the processor"
+    said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the CPU"
     return Diagnosis("gpu", "nvml", "note", said, f"if this node has a GPU: install the NVIDIA driver; {_CONTAINER}")
 
 
@@ -161,7 +161,7 @@ def _closed(name: str, code: int) -> Diagnosis:
         errno.ENOENT: "`nvidia-modprobe -u -c 0` loads the module and makes the file",
         errno.EACCES: f"`ls -l /dev/{name}`: this user needs to read and write it; often a group (video, render) does",
         errno.EPERM: f"the cgroup does not allow the device: DeviceAllow=/dev/{name} rw in the unit, or `--gpus all`",
-    }.get(code, "`dmesg | grep -i nvrm` may tell why")
+    }.get(code, "`dmesg | grep -i nvrm` may show why")
     said = f"/dev/{name} cannot be opened: {os.strerror(code)}"
     # A card that is kept from us does not keep us from the others.
     return Diagnosis("gpu", "device_files", "warning" if name[-1].isdigit() else "broken", said, advice)

@@ -21,7 +21,7 @@ def finding(framework: Framework, hello: ReaderHello) -> Diagnosis:
 
 def _described(framework: Framework) -> str:
     if not framework.built:
-        return f"{framework.name} {framework.version}, built for the processor alone"
+        return f"{framework.name} {framework.version}, built for the CPU only"
     kind = "ROCm" if "rocm" in framework.version else "CUDA"
     return f"{framework.name} {framework.version}, built for {kind} {framework.built}"
 

@@ -176,7 +176,7 @@ class Beats:
                 heard.doses[name] = float(amount)
         self._count(body["sender"], heard, bool(body.get("again")))
         if body["left_out"] and self._once("left out"):
-            yield wire.RecordNote("dose_refused", "soak.beat(): doses that are no numbers, or too many, are left out")
+            yield wire.RecordNote("dose_refused", "soak.beat(): doses that are not numbers, or too many, are left out")
         yield from self._take_loss(body["loss"], int(heard.steps))
 
     def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.RecordNote]:

@@ -195,10 +195,10 @@ def _hang(silent: float, stacks: bool, wire: bool) -> str:
     if not wire:
         return f"it was not ready within {silent:.0f} s"
     said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
-    return f"no sign of life for {silent:.0f} s; {said}"
+    return f"no heartbeat for {silent:.0f} s; {said}"
 
 
 def _death(who: str, returncode: int, wire: bool) -> str:
     if returncode >= 0:
-        return f"{who} exited with status {returncode}{' without a last word' if wire else ''}"
+        return f"{who} exited with status {returncode}{' without a final message' if wire else ''}"
     return f"{who} died of {signal_name(-returncode)}"

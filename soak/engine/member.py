@@ -249,7 +249,7 @@ class MemberProcess:
     def dropped(self) -> Iterator[tuple[str, str, dict[str, int]]]:
         """What it sent or printed and is not kept: kind, words and data of an event."""
         if self._beats and self._beats.ignored:
-            said = f"{self._beats.ignored:,} datagrams to soak.beat()'s socket were no beats, and were left out"
+            said = f"{self._beats.ignored:,} datagrams to soak.beat()'s socket were not beats, and were left out"
             yield "beats_ignored", said, {"count": self._beats.ignored}
         if self._beats and self._beats.missed:
             missed, most = self._beats.missed, MOST_SENDERS

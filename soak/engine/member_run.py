@@ -187,7 +187,7 @@ class MemberRun:
         if self.state.blame in OWN:
             self.order = self.order or self._turn
         if action is Action.DUMP and self.plan.speaks_wire:
-            silent = f"no sign of life for {self.state.silent:.0f} s"
+            silent = f"no heartbeat for {self.state.silent:.0f} s"
             self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:

@@ -81,7 +81,7 @@ class Expectation:
 
 
 def control_passed(expected: Expectation, verdict: TrialVerdict, layer: str | None, end_reason: str) -> bool:
-    """Whether a control was judged as it had to be."""
+    """Whether a control was judged as expected."""
     return (
         verdict == expected.verdict
         and (not expected.layers or layer in expected.layers)
@@ -103,7 +103,7 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     """The verdict of a run: no better than its controls allow, then the worst of the trials under test."""
     failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
     if failed:
-        said = "; ".join(f"{t.name} had to be {t.expected} and was judged {t.verdict}" for t in failed[:3])
+        said = "; ".join(f"{t.name} was expected to be {t.expected} and was judged {t.verdict}" for t in failed[:3])
         if len(failed) > 3:
             said += f"; and {len(failed) - 3} more"
         return Verdict("invalid", f"{_count(failed, 'control')} failed, so no verdict of this run holds: {said}")
@@ -115,8 +115,10 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     if interrupted or not trials:
         return Verdict("inconclusive", "interrupted before every trial had run")
     if not tested:
-        return Verdict("pass", f"all {len(trials)} controls were judged as they had to be")
-    return Verdict("pass", f"none of {_count(tested, 'trial')} shows a leak")
+        return Verdict("pass", f"all {len(trials)} controls were judged as expected")
+    if len(tested) == 1:
+        return Verdict("pass", f"{tested[0].name} shows no leak")
+    return Verdict("pass", f"none of {len(tested)} trials shows a leak")
 
 
 _WORST_FIRST: dict[TrialVerdict, str] = {

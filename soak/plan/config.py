@@ -255,7 +255,7 @@ def _made_of(
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     # A program that is soaked from outside may end by itself.
     if trial.workload and not limits and run.duration is None:
-        expected = "expected duration, stream_time or steps here, or run.duration, or --duration"
+        expected = "expected --duration TIME, or run.duration, or duration, stream_time or steps here"
         raise missing_key(path, f"{key}.duration", expected)
     if members and all(member.workload for member in members) and not limits and run.duration is None:
         raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")

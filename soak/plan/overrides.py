@@ -69,7 +69,7 @@ def _assign(path: Path, raw: dict[str, Any], override: str) -> None:
     for part in parents:
         node = _descend(path, node, part, key)
     if not isinstance(node, dict):
-        raise ConfigError(path, key, value, "--set: the part before the last dot is no table")
+        raise ConfigError(path, key, value, "--set: the part before the last dot is not a table")
     node[last] = value
 
 
@@ -79,7 +79,7 @@ def _descend(path: Path, node: Any, part: str, key: str) -> Any:
             raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
         return node[int(part)]
     if not isinstance(node, dict):
-        raise missing_key(path, key, f"--set: {part!r} lies below something that is no table")
+        raise missing_key(path, key, f"--set: {part!r} is below something that is not a table")
     return node.setdefault(part, {})
 
 

@@ -76,7 +76,8 @@ def parse_size(value: object) -> Size:
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
     else:
-        size = round(min(MOST_BYTES + 1, sum(amount * _factor(unit, _BYTES) for amount, unit in _parts(value))))
+        parts = _parts(value, "512 MiB")
+        size = round(min(MOST_BYTES + 1, sum(amount * _factor(unit, _BYTES) for amount, unit in parts)))
     if size <= 0:
         raise ValueError('expected a positive size such as "512 MiB" or "2 GiB"')
     if size > MOST_BYTES:
@@ -100,11 +101,11 @@ def parse_rate(value: object) -> Rate:
         raise ValueError('expected a rate such as "1 MiB/h" or "24 MiB/d"') from None
 
 
-def _parts(value: object) -> list[tuple[float, str]]:
+def _parts(value: object, such: str = "90 s") -> list[tuple[float, str]]:
     text = value if isinstance(value, str) and len(value) <= _LONGEST_TEXT else ""
     parts = [(float(m[1]), m[2].lower()) for m in _PART.finditer(text)]
     if not parts or _PART.sub("", text).strip():
-        raise ValueError('expected a number with a unit, such as "90 s" or "512 MiB"')
+        raise ValueError(f'expected a number with a unit, such as "{such}"')
     return parts
 
 

@@ -18,4 +18,4 @@ def shipped(name: str) -> Path:
     for root in (Path(soak.__file__).parents[1], Path(sys.prefix) / "share" / "soak"):
         if (root / name).exists():
             return root / name
-    raise UsageError(f"{name} is not beside this installation of soak; install it anew, or name a file")
+    raise UsageError(f"{name} is not part of this installation of soak; install soak again, or name a file")

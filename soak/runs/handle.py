@@ -175,7 +175,7 @@ class Run:
                 # Read before it is given up: it may have ended long ago.
                 self._take(max(0.0, min(_SLICE, left)))
                 if left <= 0 and not self._reader.ended:
-                    raise TimeoutError(f"the run {self.name} goes on after {timeout:g} s")
+                    raise TimeoutError(f"the run {self.name} is still running after {timeout:g} s")
             self._reap()
         return self.verdict or "error"
 

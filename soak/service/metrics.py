@@ -86,7 +86,7 @@ class StateCollector(Collector):
         yield build
         yield _gauge("soak_up", "Whether soak serves: 1", 1.0)
         fresh = 0.0 if self._state.stale(self._wall()) else 1.0
-        yield _gauge("soak_fresh", "Whether every run under way is heard of and sampled in time", fresh)
+        yield _gauge("soak_fresh", "Whether every run under way reports and is sampled in time", fresh)
         devices = GaugeMetricFamily("soak_device_up", "Whether a device that a schedule uses is there",
                                     labels=["device"])  # fmt: skip
         for device, up in self._state.devices.items():
@@ -158,7 +158,7 @@ class StateCollector(Collector):
                                         "Leak probability of a trial in the last finished run",
                                         labels=list(TRIAL))  # fmt: skip
         passed = GaugeMetricFamily("soak_control_passed",
-                                   "Whether a control was judged as it had to be in the last finished run",
+                                   "Whether a control was judged as expected in the last finished run",
                                    labels=[name for name in TRIAL if name != "control"])  # fmt: skip
         for name in self._schedules():
             for judged in self._state.last.get(name, ()):

@@ -226,7 +226,7 @@ class Service:
         now, trust = time.time(), self._steady.look()
         if trust.jumped:
             self._journal.warning(
-                "the clock jumped: recurring schedules count from now on, and missed runs are not made up for"
+                "the clock jumped: recurring schedules count from now on, and missed runs are not repeated"
             )
             self._timetable.jumped(now)
         for due in self._timetable.due(now, not trust.suspect):

@@ -100,11 +100,11 @@ def _point(pair: Any) -> tuple[float, float]:
 
 def _object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise AnswerError(f"{what} is no JSON object: {one_line(value, 80)}")
+        raise AnswerError(f"{what} is not a JSON object: {one_line(value, 80)}")
     return value
 
 
 def _list(value: object, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise AnswerError(f"{what} is no JSON array: {one_line(value, 80)}")
+        raise AnswerError(f"{what} is not a JSON array: {one_line(value, 80)}")
     return value

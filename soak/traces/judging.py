@@ -19,7 +19,7 @@ from soak.record.reader import Record
 from soak.traces.columns import Trace
 from soak.traces.losses import weighed
 
-UNFINISHED = "the run is unfinished: it goes on, or soak was killed; its last samples may be missing"
+UNFINISHED = "the run is unfinished: it is still running, or soak was killed; its last samples may be missing"
 
 
 @dataclass(frozen=True, slots=True)

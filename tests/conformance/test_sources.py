@@ -182,8 +182,8 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(monkeypatch: py
     [
         ("def open_source", "def opened", "lacks open_source"),
         ("ITEM =", "KIND =", "lacks ITEM"),
-        ('"numbers": ', '"Numbers so far": ', "no lower_case name"),
-        ("@dataclass(frozen=True)\n", "", "Options is no dataclass"),
+        ('"numbers": ', '"Numbers so far": ', "not a lower_case name"),
+        ("@dataclass(frozen=True)\n", "", "Options is not a dataclass"),
         ("from dataclasses import dataclass", "import not_installed", "cannot be imported"),
     ],
 )

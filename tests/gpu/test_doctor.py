@@ -172,7 +172,7 @@ def test_the_last_line_says_who_can_use_what(doctor: Doctor, tmp_path: Path) -> 
         return said.stdout.splitlines()[-1]
 
     assert last("--python", interpreter(tmp_path, "13.0", 1)).endswith("on cuda:0 with torch and tensorflow")
-    assert last("--python", interpreter(tmp_path, "", 0)).endswith("a soak can run here, on the processor")
+    assert last("--python", interpreter(tmp_path, "", 0)).endswith("a soak can run here, on the CPU")
     assert "GPUs: cuda:0 (what frameworks see was not asked)" in last("--quick")
 
 

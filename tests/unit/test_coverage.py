@@ -68,7 +68,7 @@ def test_doubt_about_what_was_lost_is_not_settled_by_another_series() -> None:
 def test_a_leak_that_was_found_before_the_end_was_lost_stays_one() -> None:
     found = only(memory(T < 300, growth=MIB))
     assert found.verdict == "leak"
-    assert "as far as it was seen: the last 50 % of the trial (5 min) was not seen" in found.reason
+    assert "in what was seen: the last 50 % of the trial (5 min) was not seen" in found.reason
 
 
 @pytest.mark.parametrize("every", [1, 5, 20])

@@ -64,7 +64,7 @@ def test_many_quiet_series_are_no_likelier_to_leak_than_one() -> None:
 def test_growing_python_objects_are_the_cause_of_a_leak_in_bytes() -> None:
     told = conclude([finding("python_objects", "leak", rate_per_step=3.0), finding("host_heap", "leak")])
     assert told.layer == "host_heap"
-    assert "Python objects grow along, 3 per step" in told.reason
+    assert "Python objects grow too, 3 per step" in told.reason
     assert "holds" not in told.reason, "that both grow says nothing of a cause"
 
 
@@ -118,7 +118,7 @@ def test_doubt_about_resident_memory_is_settled_by_a_live_heap_that_would_have_s
     creeping = finding("anonymous", "inconclusive", rate_per_hour=5e6, reason="it came in a few steps")
     told = conclude([creeping, finding("host_heap")])
     assert told.verdict == "pass"
-    assert "it came in a few steps; the live heap does not grow along" in told.reason
+    assert "it came in a few steps; the live heap does not grow" in told.reason
     blind = finding("host_heap", minimum_detectable_rate_per_hour=1e9)
     assert conclude([creeping, blind]).verdict == "inconclusive"
     objects = finding("python_objects", "inconclusive")
@@ -250,7 +250,7 @@ def test_an_allocator_that_doubles_its_memory_and_stops_is_no_leak() -> None:
     told = judge(gpu_trial(LIVE, DOUBLINGS, 500.0))
     assert told.verdict == "pass"
     (reserved,) = (f for f in told.findings if f.series == "gpu_reserved_bytes")
-    assert "GiB in a few steps, level between" in reserved.reason
+    assert "GiB in a few steps, flat between them" in reserved.reason
 
 
 def test_a_device_whose_processes_cannot_be_told_apart_leaks_as_a_whole() -> None:

@@ -206,7 +206,7 @@ def test_the_health_of_a_card() -> None:
 
 
 def test_what_a_card_does_not_tell_is_said() -> None:
-    found = only(check({}, untold="the card does not tell: ECC"), "unsupported")
+    found = only(check({}, untold="the card does not report: ECC"), "unsupported")
     assert (found.status, "ECC; those series will be absent" in found.message) == ("note", True)
 
 

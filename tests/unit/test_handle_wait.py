@@ -25,7 +25,7 @@ def test_a_run_that_has_ended_unread_needs_no_time(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(handle, "_spawn", spawn)
     tell(messages.RunBegun("r-1", 1, "/runs/r-1"))
     run = handle.Run(["run"], progress=False)
-    with pytest.raises(TimeoutError, match="r-1 goes on after 0 s"):
+    with pytest.raises(TimeoutError, match="r-1 is still running after 0 s"):
         run.wait(timeout=0)
     tell(messages.RunConcluded("leak", "it grows"))
     os.close(write)

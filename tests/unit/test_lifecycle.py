@@ -42,7 +42,7 @@ def test_a_hang_is_dumped_then_terminated_then_killed() -> None:
     assert [a for a, _ in actions] == [Action.DUMP, Action.TERMINATE, Action.KILL]
     assert [t for _, t in actions] == pytest.approx([11.1, 12.1, 17.1])
     end = ending(state, None, -9, 0)
-    assert (end.reason, end.message[:24]) == ("hung", "no sign of life for 10 s")
+    assert (end.reason, end.message[:21]) == ("hung", "no heartbeat for 10 s")
 
 
 def test_stacks_are_promised_where_there_are_some() -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 import reports
 from monitors.detection.series import Series
-from reports import catalog, document, terminal
+from reports import advice, catalog, document, headline, terminal
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,36 @@ def test_the_page_is_whole_escaped_and_fetches_nothing(leaky: Any) -> None:
     assert body["run"]["headline"] in page.text
     assert page.tags.count("svg") == 2 * 3
     assert "uncalibrated" in page.text
+
+
+def test_the_page_says_what_to_do_next(leaky: Any) -> None:
+    body = document.build(leaky)
+    steps = advice.next_steps(body["trials"])
+    assert [name for name, _ in steps] == ["host_heap", "unstable"]
+    assert f"<strong>Next (host_heap):</strong> {steps[0][1]}" in catalog.load("html").render(body, leaky)
+
+
+@pytest.mark.parametrize(
+    ("trials", "names"),
+    [
+        ([("pass", None, None)], ["pass"]),
+        ([("pass", None, None), ("leak", "fds", None)], ["fds"]),
+        ([("leak", "fds", True), ("inconclusive", None, None)], ["inconclusive"]),
+        ([("leak", "gpu_process", None), ("leak", "mmap", None)], ["gpu_process", "mmap"]),
+        ([(None, None, None)], []),
+    ],
+)
+def test_every_verdict_has_its_next_step(trials: list[tuple[Any, Any, Any]], names: list[str]) -> None:
+    told = [
+        {"verdict": verdict, "layer": layer, "control": None if passed is None else {"passed": passed}}
+        for verdict, layer, passed in trials
+    ]
+    assert [name for name, _ in advice.next_steps(told)] == names
+
+
+def test_one_trial_that_passes_is_spoken_of_as_one(calm: Any) -> None:
+    alone = document.build(calm)["trials"][:1]
+    assert headline.of_run("pass", "a shows no leak", False, alone).endswith("or more would have been seen.")
 
 
 def test_leaking_layers_come_first(leaky: Any) -> None:

@@ -38,15 +38,15 @@ def read(monkeypatch: pytest.MonkeyPatch, body: bytes, query: str = "rss_bytes")
         (b"[" * 200_000, "not valid JSON"),
         (b"\xff\xfe\x00", "not valid JSON"),
         (b"[1" + b"0" * 5000 + b"]", "not valid JSON"),
-        (b"null", "the answer is no JSON object: None"),
+        (b"null", "the answer is not a JSON object: None"),
         (b'{"status": "error", "error": "parse\\nerror"}', "parse error"),
-        (b'{"status": "success"}', "its data is no JSON object"),
+        (b'{"status": "success"}', "its data is not a JSON object"),
         (
             b'{"status": "success", "data": {"resultType": "vector", "result": []}}',
             "its type is 'vector', not 'matrix'",
         ),
-        (b'{"status": "success", "data": {"resultType": "matrix", "result": 5}}', "its result is no JSON array: 5"),
-        (matrix({"values": []}), "a series' metric is no JSON object"),
+        (b'{"status": "success", "data": {"resultType": "matrix", "result": 5}}', "its result is not a JSON array: 5"),
+        (matrix({"values": []}), "a series' metric is not a JSON object"),
         (matrix({"metric": {"a": 5}}), "labels that are not text"),
         (matrix(series([[0, 5]])), r"a sample is not a pair of a time and a number as text: \[0, 5\]"),
         (matrix(series([["0", "5"]])), "a sample is not a pair"),
@@ -54,7 +54,7 @@ def read(monkeypatch: pytest.MonkeyPatch, body: bytes, query: str = "rss_bytes")
         (matrix(series([[0, "abc"]])), "a sample is not a pair"),
         (matrix(series([[10**400, "5"]])), "a sample is not a pair"),
         (matrix(series(GOOD), series(GOOD)), "it holds the series .* twice"),
-        (matrix(series(GOOD), warnings=5), "its warnings is no JSON array"),
+        (matrix(series(GOOD), warnings=5), "its warnings is not a JSON array"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_one_line(body: bytes, said: str) -> None:

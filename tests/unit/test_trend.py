@@ -138,7 +138,7 @@ def test_an_allocator_that_creeps_in_few_steps_is_no_leak() -> None:
     stairs = sum(2 * MIB * (at < T) for at in (14.0, 26.0, 41.0, 52.0))
     found = judge(memory(300 * MIB + np.asarray(stairs)))
     assert found.verdict == "pass"
-    assert "in a few steps, level between" in found.reason
+    assert "in a few steps, flat between them" in found.reason
 
 
 @pytest.mark.parametrize("per_second", [0.5, 1.0, 2.0])
@@ -162,7 +162,7 @@ def test_too_short_is_said_with_what_would_do() -> None:
     found = judge(memory(noise()[:12], T[:12]))
     assert (found.verdict, found.leak_probability) == ("inconclusive", None)
     assert found.minimum_detectable_rate_per_hour is None
-    assert found.reason == "11 samples since the first step are too few to judge; 20 over 8 s would do"
+    assert found.reason == "11 samples since the first step are too few to judge; 20 over 8 s are enough"
 
 
 SECONDS = np.arange(0.0, 80.0, 0.2)
@@ -177,7 +177,7 @@ def test_a_trace_of_seconds_is_not_told_from_a_start_up(growth: Floats, seconds:
     found = judge(Series(MEMORY, "", SECONDS[seen], 10 * MIB + growth[seen]))
     assert found.verdict == "inconclusive"
     assert found.leak_probability is None
-    assert found.reason.endswith("20 over 30 s would do")
+    assert found.reason.endswith("20 over 30 s are enough")
 
 
 def test_a_trial_without_a_step_is_all_start_up() -> None:

@@ -25,7 +25,7 @@ CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstal
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
 VARIABLES = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
-    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters tell",
+    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters report",
 }
 VERSIONS = ("tensorflow", "cuda", "cudnn")
 CACHES = ("KERAS_HOME",)

@@ -34,7 +34,7 @@ class Presence:
         if self._told < MOST_NOTES:
             self._told += 1
             message = f"the client did not run for {gap:.1f} s: it was stopped, or its source kept it waiting"
-            self._notes.append(("client_absent", f"{message}; requests due in that time are not made up for"))
+            self._notes.append(("client_absent", f"{message}; requests due in that time are not sent later"))
         return gap
 
     def notes(self) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ DOSES = {
     "frames": "Frames through the workload",
     "clips": "Clips taken from the stream",
     "stream_seconds": "Stream time: frames divided by the frame rate",
-    "scenes": "Scenes begun; of a file, times that it began anew",
+    "scenes": "Scenes begun; of a file, times that it started again",
     "distinct_shapes": "Clip shapes never seen before",
 }
 

@@ -122,14 +122,14 @@ DETECTOR: type[Detector] = Trend
 
 
 def _too_short(worked: Series, settings: JudgeSettings) -> str:
-    """Why a series cannot be told from the start-up of its trial, and what would do; empty where it can."""
+    """Why a series cannot be told from the start-up of its trial, and what is enough; empty where it can."""
     stepped = worked.steps is not None
     if stepped and not worked.size:
         return "no step was seen: all of it is the start-up"
     since = "since the first step " if stepped else ""
     seconds = float(worked.t[-1] - worked.t[0]) if len(worked.t) else 0.0
     least = settings.min_seconds if stepped else settings.min_seconds_without_steps
-    enough = f"{settings.min_samples} over {format_duration(least)} would do"
+    enough = f"{settings.min_samples} over {format_duration(least)} are enough"
     if worked.size < settings.min_samples:
         return f"{worked.size} samples {since}are too few to judge; {enough}"
     if seconds < least:
@@ -302,7 +302,7 @@ def _verdict(
     unit, rate = judged.series.metric.unit, judged.rate
     low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
     if strange is not None:
-        said = f"{_STRANGE[strange]}, unlike all that the probability was calibrated on"
+        said = f"{_STRANGE[strange]}, unlike any series that the probability was calibrated on"
         return "inconclusive", f"{said}; its rate would be {middle} ({low} to {high})"
     if judged.leaks:
         place = judged.origin + judged.span * (shape.place or 0.0)
@@ -310,7 +310,7 @@ def _verdict(
         return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
     if smallest is None:
         longer = format_duration(judged.span)
-        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may tell"
+        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may show it"
     seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
     if _passes(judged, smallest):
         return "pass", f"{_calm(judged, shape, fitted)}; {seen}"
@@ -327,21 +327,20 @@ def _passes(judged: _Judged, smallest: float) -> bool:
 
 _STRANGE = {
     "blocks": "it is too short",
-    "largest": "single values stand far out of its course",
-    "correlation": "its course fits no shape",
+    "largest": "single values lie far from the rest",
+    "correlation": "it fits no known shape",
 }
 
 
 def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.calibration.probability(judged.odds, len(judged.y)) >= judged.calibration.leak_from:
-        return f"{growth} may be less than the {_least(judged)} that count"
+        return f"{growth} may add up to less than {_least(judged)}, the least that counts"
     noun = _NOUNS[judged.posterior.best_still()[0].name]
     needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
     longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
-    return (
-        f"{growth} is not shown to last: {noun} would explain it about as well; {format_duration(longer)} more may tell"
-    )
+    more = f"{format_duration(longer)} more may show it"
+    return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
 
 
 _NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a cache that fills",
@@ -357,14 +356,14 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     unit = judged.series.metric.unit
     if judged.odds > 0:
         rate = format_rate(judged.rate.rate * judged.hour, unit)
-        return f"growth of {rate} is less than the {_least(judged)} in all that count"
+        return f"growth of {rate} adds up to less than {_least(judged)}, the least that counts"
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
     stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.jumps) > 1
     if stairs and abs(change) > exact:
         moved = "a rise" if change > 0 else "a fall"
-        return f"{moved} of {format_value(abs(change), unit)} in a few steps, level between"
+        return f"{moved} of {format_value(abs(change), unit)} in a few steps, flat between them"
     if shape.name == "periodic":
         return "swings, without growing"
     if shape.name == "flat" or abs(change) <= exact:

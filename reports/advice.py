@@ -1,0 +1,50 @@
+"""What to do next about each verdict: one sentence for every kind of finding, shown above the table of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_LEAK = {
+    "python_objects": "objects stay referenced: look for lists, dicts and caches that each step extends; the module "
+    "gc counts objects by type",
+    "host_heap": "allocated memory is not freed: look for lists, caches and tensors that each step adds to; "
+    "tracemalloc shows the lines of Python, memray native code too",
+    "heap_held": "freed memory is not returned to the system (fragmentation): try MALLOC_ARENA_MAX=2 or jemalloc",
+    "anonymous": "the program's own memory grows (heap and other private memory, swap included): look for lists, "
+    "caches and tensors that each step adds to; tracemalloc shows the lines of Python, memray native code too",
+    "shared": "shared memory is not released: look at worker processes and files in /dev/shm",
+    "fds": "files, sockets or pipes are not closed: ls -l /proc/PID/fd shows which",
+    "threads": "threads do not end: py-spy dump --pid PID shows what they do",
+    "children": "child processes do not end, or are not waited for: ps --ppid PID shows which",
+    "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; in PyTorch "
+    "torch.cuda.memory_snapshot() shows them",
+    "gpu_reserved": "the framework's allocator takes ever more for the same tensors (fragmentation): in PyTorch try "
+    "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
+    "pinned": "page-locked host memory is not freed: look at pin_memory and buffers for transfers to the GPU",
+}
+_GPU = "device memory grows outside the framework's allocator: look at custom kernels, CUDA graphs, cuDNN and NCCL"
+_OTHER = "memory of this layer is not released"
+_VERDICT = {
+    "unstable": "the events below and worker.log in the folder of the trial show what happened last",
+    "inconclusive": "soak longer (--duration), or remove what the reason names",
+    "invalid": "the events below show what changed on this machine; soak doctor checks it",
+    "error": "the events below show what could not be done; soak doctor checks this machine",
+    "pass": "a longer soak can show smaller leaks",
+}
+
+
+def next_steps(trials: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
+    """Name of the layer or verdict, and what to do about it; each once, without controls that were judged right."""
+    found = [t for t in trials if not (t["control"] and t["control"]["passed"])]
+    steps = dict(_step(t) for t in found if t["verdict"] in ("leak", *_VERDICT))
+    if len(steps) > 1:
+        steps.pop("pass", None)
+    return list(steps.items())[:most]
+
+
+def _step(trial: Mapping[str, Any]) -> tuple[str, str]:
+    verdict, layer = trial["verdict"], trial["layer"] or ""
+    if verdict != "leak":
+        return verdict, _VERDICT[verdict]
+    return layer, _LEAK.get(layer, _GPU if layer.startswith("gpu_") else _OTHER)
