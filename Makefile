@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/quick.toml
 LOWEST := $(VENV)-lowest
 
+# Tests start hundreds of processes, and each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help soak test test-slow test-lowest torture torture-slice lint check-format clean
 
 help:
