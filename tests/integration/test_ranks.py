@@ -17,7 +17,10 @@ from tests.integration.test_members import RUN, events, members_of, only_trial
 from tests.patience import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-BOTH = pytest.mark.parametrize("example", ["torch_ranks.py", "tensorflow_ranks.py"])
+BOTH = pytest.mark.parametrize(
+    "example", ["torch_ranks.py", pytest.param("tensorflow_ranks.py", marks=pytest.mark.slow)]
+)
+"""What follows of the kill of a worker of TensorFlow is looked at in every run of the tests; its leak takes longer."""
 FASTER = "512 MiB/h"
 FIRST, SECOND = "rank 0 of 2", "rank 1 of 2"
 

@@ -26,10 +26,10 @@ options = {{ leak_bytes_per_request = {leak} }}
 [[trial.member]]
 name = "client"
 workload = "{kind}_client"
-options = {{ {where}, rate = 100 }}
+options = {{ {where}, rate = 50 }}
 """
 WHERE = {"http": 'url = "http://127.0.0.1:{server.port}/"', "grpc": 'target = "127.0.0.1:{server.port}"'}
-LEAK = 8192
+LEAK = 16384
 
 
 def trial(kind: str, name: str, leak: int) -> str:
