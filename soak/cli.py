@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -90,9 +91,9 @@ def _run(only: str | None, words: list[str]) -> int:
     except SoakError as error:
         _say(printable(error))
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         _say("interrupted")
-        return 130
+        return 128 + (ended.args[0] if ended.args else signal.SIGINT)
     except SystemExit as asked:
         if options is None:
             raise

@@ -91,7 +91,7 @@ def _ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end it as Ctrl-C does, and every child with it."""
 
     def end(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
+        raise KeyboardInterrupt(number)
 
     # What is ignored, as SIGHUP under nohup, stays so.
     handled = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
