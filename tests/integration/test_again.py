@@ -19,8 +19,9 @@ name = "first"
 duration = "10 min"
 sample_interval = "0.5 s"
 [[trial]]
-workload = "recurrent"
-framework = "torch"
+name = "own"
+workload = "own.py:Own"
+framework = "none"
 repeats = 2
 [trial.env]
 MALLOC_ARENA_MAX = "2"
@@ -28,6 +29,14 @@ MALLOC_ARENA_MAX = "2"
 name = "never"
 workload = "fault_hang"
 framework = "torch"
+"""
+OWN = """
+class Own:
+    def __init__(self, hidden):
+        self.hidden = hidden
+
+    def step(self):
+        bytes(self.hidden)
 """
 
 
@@ -39,7 +48,8 @@ def settings(record: Path) -> list[dict[str, Any]]:
 
 def test_a_run_is_started_again_from_its_record(soak: Soak) -> None:
     soak.config(CONFIG)
-    chosen = ("--duration", "2 s", "--device", "cpu", "--trial", "recurrent", "--set", "run.seed=5",
+    (soak.folder / "own.py").write_text(OWN)
+    chosen = ("--duration", "2 s", "--device", "cpu", "--trial", "own", "--set", "run.seed=5",
               "--set", "trial.0.options.hidden=8", "--set", 'trial.0.env.MALLOC_TRIM_THRESHOLD_="1000000"')  # fmt: skip
     code, said = soak.run("run", "soak.toml", *chosen)
     assert code == 3, said
@@ -48,7 +58,7 @@ def test_a_run_is_started_again_from_its_record(soak: Soak) -> None:
     assert code == 0
     assert tomllib.loads(text)["run"] == {
         "name": "first", "duration": "2 s", "sample_interval": "0.5 s", "seed": 5, "device": "cpu",
-        "only": ["recurrent"],
+        "only": ["own"], "folder": str(soak.folder),
     }  # fmt: skip
     (soak.folder / "again.toml").write_text(text)
     code, said = soak.run("run", "again.toml", "--out", "again")
