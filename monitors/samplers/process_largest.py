@@ -19,8 +19,7 @@ _CHOSEN = 4
 _MOST = 16
 """Processes of one tree that are ever followed: so many series at most."""
 _SETTLED = 5
-"""Rounds that a process has to live first: those that come and go hold nothing for long, and one that was just forked
-has the command line of its parent."""
+"""Rounds that a process has to live first: those that come and go hold nothing for long."""
 _LONGEST = 60
 """Characters of a command line that are kept, in whole words."""
 _Process = tuple[int, int]
@@ -56,7 +55,8 @@ class ProcessLargest:
         return [Sample(ANONYMOUS, held[one], name) for one, name in self._names.items() if one in held]
 
     def _seen(self, process: _Process, amount: int) -> tuple[int, int]:
-        rounds, first = self._first.get(process, (0, amount))
+        # What was there before the first look does not only pass by.
+        rounds, first = self._first.get(process, (0 if self._first else _SETTLED, amount))
         return rounds + 1, amount if rounds < _SETTLED else first
 
     def _chosen(self, held: dict[_Process, int]) -> list[_Process]:

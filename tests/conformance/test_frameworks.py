@@ -75,7 +75,6 @@ OWN = (
 EXCEPT = {
     "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
     "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read
-    "reports/advice.py": {"in PyTorch"},  # where to look further, for people
     "workloads/worker/allocators.py": {"jax"},  # which has no file of its own: a program may bring it by itself
 }
 WORDS = re.compile(r"torch|tensorflow|keras|triton|jax|(?<![A-Z])TF_|\btf\b", re.IGNORECASE)

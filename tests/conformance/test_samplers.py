@@ -48,16 +48,6 @@ def take(sampler: Sampler, target: Target) -> list[Sample]:
     return taken
 
 
-ROUNDS = 8
-"""Within which a sampler tells all that it can: one may wait until what it sees has settled."""
-
-
-def told(sampler: type[Sampler], scope: Scope) -> list[Sample]:
-    """The first round in which there is something to tell."""
-    made = sampler(RECORDED)
-    return next(filter(None, (take(made, whole(sampler, scope)) for _ in range(ROUNDS))), [])
-
-
 @pytest.fixture(params=NAMES)
 def sampler(request: pytest.FixtureRequest) -> type[Sampler]:
     return catalog.load(request.param)
@@ -102,7 +92,7 @@ def test_nothing_known_gives_nothing_of_a_trial(sampler: type[Sampler]) -> None:
 
 
 def test_samples_are_declared_and_once_each(sampler: type[Sampler]) -> None:
-    taken = told(sampler, "process")
+    taken = take(sampler(RECORDED), whole(sampler, "process"))
     assert taken, "the recorded trees hold something for every sampler"
     assert all(sample.metric in sampler.specs for sample in taken)
     keys = Counter((sample.metric.name, sample.label) for sample in taken)
@@ -112,7 +102,7 @@ def test_samples_are_declared_and_once_each(sampler: type[Sampler]) -> None:
 def test_the_whole_contract_is_met_by_what_is_sampled(sampler: type[Sampler]) -> None:
     """Every declared metric can really be had: a name that is never sampled would be an empty promise."""
     scopes: tuple[Scope, ...] = ("process", "device")
-    taken = [sample for scope in scopes for sample in told(sampler, scope)]
+    taken = [sample for scope in scopes for sample in take(sampler(RECORDED), whole(sampler, scope))]
     assert {sample.metric.name for sample in taken} == {spec.name for spec in sampler.specs}
 
 

@@ -33,7 +33,7 @@ def test_replays_never_differ_and_never_disturb(architecture: str, mode: str, fr
     assert first.dtype == np.float32
     assert first.shape == (len(clip.frames), 3)
     stream, again = (sources.open_source(SPEC.stream, 1) for _ in range(2))
-    for _ in range(12):
+    for _ in range(30):
         assert watched.step(stream.next()) == alone.step(again.next())
         difference, largest = distance(first, watched.replay(clip))
         assert difference <= watched.replay_tolerance * largest

@@ -246,13 +246,17 @@ def test_guesses_by_the_hundred_keep_no_user_waiting(served: Served) -> None:
         )
         return answered(request)
 
+    def guessed(password: str) -> int:
+        # A client that a busy machine holds up between its connection and its request is cut, and asks again.
+        return next(filter(None, (asked(password) for _ in range(5))), 0)
+
     wait_for(lambda: asked("secret") == 200, 30)
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
-        guesses = [pool.submit(asked, f"wrong{n}") for n in range(200)]
+        guesses = [pool.submit(guessed, f"wrong{n}") for n in range(200)]
         while not all(guess.done() for guess in guesses):
             assert asked("secret") == 200, "who is known is never in the queue"
         answers = {guess.result() for guess in guesses}
-    assert answers <= {0, 401, 429}, "a connection more than an address may have gets no answer"
+    assert answers <= {401, 429}
     assert 401 in answers
 
 

@@ -56,7 +56,7 @@ def test_a_single_process_has_no_series_of_its_own(tree: Tree) -> None:
 
 def test_a_child_that_stays_is_told_apart_from_its_parent(tree: Tree) -> None:
     sampler = ProcessLargest(Roots(tree.proc))
-    taken(sampler, 8)
+    taken(sampler)
     tree.put(2, 1, 50, "/usr/bin/loader\0--shard\0003\0")
     assert taken(sampler) == {"python3 train.py": 100.0}, "it may only pass by"
     assert taken(sampler, 8) == {"python3 train.py": 100.0, "loader --shard 3": 50.0}
@@ -64,14 +64,6 @@ def test_a_child_that_stays_is_told_apart_from_its_parent(tree: Tree) -> None:
     assert taken(sampler)["loader --shard 3"] == 80.0
     tree.end(2)
     assert taken(sampler) == {"python3 train.py": 100.0}
-
-
-def test_a_child_that_was_just_forked_is_named_by_what_it_becomes(tree: Tree) -> None:
-    tree.put(2, 1, 50, "python3 train.py")
-    sampler = ProcessLargest(Roots(tree.proc))
-    taken(sampler)
-    tree.put(2, 1, 50, "/usr/bin/loader\0--shard\0003\0")
-    assert "loader --shard 3" in taken(sampler, 8)
 
 
 def test_what_grows_is_followed_among_larger_ones(tree: Tree) -> None:
