@@ -17,10 +17,10 @@ _LEAK = {
     "fds": "files, sockets or pipes are not closed: ls -l /proc/PID/fd shows which",
     "threads": "threads do not end: py-spy dump --pid PID shows what they do",
     "children": "child processes do not end, or are not waited for: ps --ppid PID shows which",
-    "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; in PyTorch "
-    "torch.cuda.memory_snapshot() shows them",
-    "gpu_reserved": "the framework's allocator takes ever more for the same tensors (fragmentation): in PyTorch try "
-    "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
+    "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; the "
+    "framework's snapshot of device memory shows them",
+    "gpu_reserved": "the framework's allocator takes ever more for the same tensors (fragmentation): try the "
+    "option of its allocator for segments that expand",
     "pinned": "page-locked host memory is not freed: look at pin_memory and buffers for transfers to the GPU",
 }
 _GPU = "device memory grows outside the framework's allocator: look at custom kernels, CUDA graphs, cuDNN and NCCL"
