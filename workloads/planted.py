@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FRAMEWORKS, MODES = recurrent.FRAMEWORKS, recurrent.MODES
+FRAMEWORKS, MODES = (*recurrent.FRAMEWORKS, frameworks.NONE), recurrent.MODES
 
 
 class Planted:
-    """Runs the recurrent model and calls `after_step` after each of its steps. Satisfies `Replayed`."""
+    """Runs an ordinary model and calls `after_step` after each of its steps. Satisfies `Replayed`."""
 
     def __init__(self, setup: Setup, options: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
         self._hoard = Hoard()
-        self._base: Model = recurrent.build(setup, recurrent.Options())
+        self._base = base_model(setup)
         self._clock = clock
         self._began: float | None = None
         self._steps = 0
@@ -58,6 +58,16 @@ class Planted:
     def close(self) -> None:
         """Let go of the model; what was leaked stays leaked."""
         self._base.close()
+
+
+def base_model(setup: Setup) -> Model:
+    """The recurrent model; without a framework one that NumPy runs, so that soak can be tried where there is none."""
+    if setup.framework != frameworks.NONE:
+        return recurrent.build(setup, recurrent.Options())
+    # What the supervisor reads must stay light.
+    from workloads.networks.linear import LinearModel
+
+    return LinearModel(setup.channels, setup.seed)
 
 
 class Hoard:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workloads.models import recurrent
-from workloads.planted import FRAMEWORKS
 from workloads.protocol.contract import Setup, Workload
 
 __all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
+FRAMEWORKS = recurrent.FRAMEWORKS
 MODES = ("infer",)
 EXECUTIONS = ("eager", "graph")
 """In these the history of every step was seen to stay."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workloads.planted import FRAMEWORKS, MODES, Kept, Planted
+from workloads.models import recurrent
+from workloads.planted import MODES, Kept, Planted
 from workloads.protocol.contract import Setup
 
 __all__ = ["DEVICES", "FRAMEWORKS", "MODES", "Options", "build"]
 
 DEVICES = ("cuda",)
+FRAMEWORKS = recurrent.FRAMEWORKS
 
 
 @dataclass(frozen=True)
