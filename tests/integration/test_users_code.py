@@ -13,7 +13,9 @@ import pytest
 from tests.installed import link_packages
 
 OWN = """
+import asyncio
 import os
+import time
 
 kept = []
 
@@ -39,6 +41,35 @@ def fails():
 
 def leaves():
     raise SystemExit
+
+
+def cancels():
+    raise asyncio.CancelledError("no more")
+
+
+def breaks():
+    raise BrokenPipeError("of its own")
+
+
+def interrupts():
+    raise KeyboardInterrupt
+
+
+def gives_up():
+    raise GeneratorExit
+
+
+def forks():
+    # Its child goes on as if it were the worker.
+    global forked
+    time.sleep(0.01)
+    if not forked:
+        forked = True
+        if os.fork() == 0:
+            raise ValueError("of a child")
+
+
+forked = False
 
 
 def is_blocked():
@@ -84,6 +115,21 @@ def test_each_way_to_end_is_told(bare: Path, tmp_path: Path) -> None:
     assert ends["own.leaves"][0] == "finished"
     assert found["own.reads"]["environment"]["framework"] == "none"
     assert "numpy" not in found["own.reads"]["environment"], "the process stays the user's"
+
+
+def test_every_exception_is_told_with_its_name(bare: Path, tmp_path: Path) -> None:
+    _, found = soaked(bare, tmp_path, "cancels", "breaks", "interrupts", "gives_up", duration="3 s")
+    assert {name: (trial["end_reason"], trial["end_message"].partition(":")[0]) for name, trial in found.items()} == {
+        "own.cancels": ("failed", "CancelledError"),
+        "own.breaks": ("failed", "BrokenPipeError"),
+        "own.interrupts": ("failed", "KeyboardInterrupt"),
+        "own.gives_up": ("failed", "GeneratorExit"),
+    }
+
+
+def test_a_forked_child_does_not_speak_for_its_worker(bare: Path, tmp_path: Path) -> None:
+    _, found = soaked(bare, tmp_path, "forks", duration="3 s")
+    assert found["own.forks"]["end_reason"] == "finished"
 
 
 def test_a_generator_that_leaks_is_found_and_its_own_counters_are_doses(bare: Path, tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ class MuteError(Exception):
         raise RuntimeError("no words")
 
 
+class StubbornError(BaseException):
+    def __str__(self) -> str:
+        raise self
+
+
 def chain(length: int) -> Exception:
     error = ValueError("the first")
     for number in range(length):
@@ -30,9 +35,10 @@ def chain(length: int) -> Exception:
         chain(300),
         MuteError(),
         ExceptionGroup("mute", [MuteError()]),
+        StubbornError(),
     ],
 )
-def test_the_last_word_fits_the_pipe(error: Exception) -> None:
+def test_the_last_word_fits_the_pipe(error: BaseException) -> None:
     line = wire.encode(child._ended("failed", error))
     assert len(line) < wire.MAX_LINE
     done = wire.decode(line)
@@ -45,3 +51,12 @@ def test_both_ends_of_a_long_traceback_are_kept() -> None:
     trace = child._ended("failed", chain(2000)).traceback
     assert "ValueError: the first" in trace
     assert trace.rstrip().endswith("ValueError: number 1999")
+
+
+@pytest.mark.parametrize("error", [MuteError(), StubbornError()])
+def test_an_exception_that_cannot_be_asked_is_not_for_want_of_memory(error: BaseException) -> None:
+    class Runtime:
+        def is_out_of_memory(self, error: BaseException) -> bool:
+            return "memory" in str(error)
+
+    assert child._is_out_of_memory(Runtime(), error) is False

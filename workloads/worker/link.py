@@ -18,14 +18,30 @@ class StopFlag:
         self.asked = True
 
 
+class UnheardError(Exception):
+    """Nobody listens to this process: the supervisor is gone, or a workload forked it from the one that is heard.
+
+    Not an `OSError`: a workload may meet a broken pipe of its own.
+    """
+
+
 class Pipe:
-    """The way to the supervisor."""
+    """The way to the supervisor, for the process that made it: what that forks does not speak for it."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self._fd, self._owner = fd, os.getpid()
 
     def send(self, message: wire.Message) -> None:
-        """Write one message whole."""
+        """Write one message whole.
+
+        Raises:
+            UnheardError: nobody would take it for what it is.
+        """
+        if os.getpid() != self._owner:
+            raise UnheardError
         data = memoryview(wire.encode(message))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except BrokenPipeError as error:
+            raise UnheardError from error

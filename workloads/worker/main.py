@@ -23,7 +23,7 @@ from workloads.protocol.order import TOLD, TrialSpec, from_json
 from workloads.worker import sandbox
 from workloads.worker.drive import Drive
 from workloads.worker.lineage import die_with_parent
-from workloads.worker.link import Pipe, StopFlag
+from workloads.worker.link import Pipe, StopFlag, UnheardError
 
 KEPT = 20_000
 """Characters of a message, and of either end of a traceback, that are told: any of them fit a line of the pipe."""
@@ -48,8 +48,7 @@ def main() -> int:
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             pipe.send(soak(from_json(text), pipe, stop))
-    except BrokenPipeError:
-        # The supervisor is gone: nobody is left to tell.
+    except UnheardError:
         return 1
     sys.stdout.flush()
     # Frameworks can hang in their own exit handlers; everything worth keeping has been sent.
@@ -66,22 +65,30 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         options = catalog.options_of(spec.workload, spec.options)
         source = sources.open_source(spec.stream, spec.seed)
         workload: Workload = module.build(setup_of(spec), options)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (a workload is contained here)
+    except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
         return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
     drive = Drive(spec, source, workload, pipe, stop)
     try:
         return drive.run()
-    except BrokenPipeError:
+    except UnheardError:
         raise
     except StreamError as error:
         # A file that is no video says nothing of the workload.
         return _ended("failed", error) if drive.stepped else _unbuilt(error)
     except SystemExit as error:
         return _ended("failed", error) if error.code else wire.Done("finished", "the workload asked to exit")
-    except Exception as error:  # noqa: BLE001  (a workload is contained here)
-        return _ended("oom" if runtime.is_out_of_memory(error) else "failed", error)
+    except BaseException as error:  # noqa: BLE001  (what tests raise to fail and loops to cancel is no `Exception`)
+        return _ended("oom" if _is_out_of_memory(runtime, error) else "failed", error)
+
+
+def _is_out_of_memory(runtime: Any, error: BaseException) -> bool:
+    """By its words too, which an exception may fail to say."""
+    try:
+        return bool(runtime.is_out_of_memory(error))
+    except BaseException:  # noqa: BLE001  (a workload is contained here)
+        return False
 
 
 def setup_of(spec: TrialSpec) -> Setup:
@@ -132,7 +139,7 @@ def _ended(reason: str, error: BaseException, what: str = "") -> wire.Done:
     name = type(error).__name__
     try:
         message, trace = f"{name}: {error}", "".join(traceback.format_exception(error))
-    except Exception as another:  # noqa: BLE001  (a workload is contained here)
+    except BaseException as another:  # noqa: BLE001  (a workload is contained here)
         message, trace = f"{name} that cannot be printed: {type(another).__name__}", ""
     if (more := len(trace) - 2 * KEPT) > 0:
         trace = f"{trace[:KEPT]}\n… ({more:,} more characters)\n{trace[-KEPT:]}"
