@@ -46,7 +46,7 @@ def soak_check(request: pytest.FixtureRequest) -> Callable[..., Checked]:
 
     def check(function: Any, seconds: float = 60.0, *, inconclusive: str | None = None, **options: Any) -> Checked:
         __tracebackhide__ = True
-        from soak.errors import UsageError
+        from soak.errors import SoakError
         from soak.runs import checking
 
         manner = inconclusive or usual
@@ -57,7 +57,7 @@ def soak_check(request: pytest.FixtureRequest) -> Callable[..., Checked]:
         found, wrong = None, ""
         try:
             found = checking.check(function, seconds, **{"name": request.node.name, **options})
-        except UsageError as error:
+        except SoakError as error:
             wrong = str(error)
         if found is None:
             pytest.fail(wrong, pytrace=False)

@@ -32,7 +32,7 @@ from soak.plan.plan import make_plan
 from soak.progress import Progress
 from soak.record import environment, redaction
 from soak.record.store import FILE, Store
-from soak.runs.messages import Broadcast
+from soak.runs.messages import Broadcast, can_tell
 
 REPORT_DEADLINE = 900.0
 """Seconds for the report: that of 72 hours takes some."""
@@ -66,6 +66,9 @@ def _run(
     loaded: Config, out: Path | None, live: int | None, stop: StopRequests,
     watch: Callable[[Console], Sequence[Listener]],
 ) -> int:  # fmt: skip
+    parent = out or Path(loaded.run.out)
+    if live is not None and not can_tell(parent):
+        raise UsageError(f"{parent}: expected a folder whose path is UTF-8: whoever started this run could not be told")
     plan = make_plan(loaded)
     preflight.check(loaded, plan)
     samplers.check()
@@ -73,7 +76,7 @@ def _run(
     with GpuPool(clock, float(loaded.run.sample_interval)) as pool:
         preflight.seat(loaded, plan, pool)
         stop.patient = True
-        folder = _new_folder(out or Path(loaded.run.out), loaded.run.name)
+        folder = _new_folder(parent, loaded.run.name)
         with Store.create(folder / FILE) as store:
             _describe(store, loaded, folder, clock.wall(), pool.hello)
             with Progress(shown, clock) as progress:

@@ -91,6 +91,15 @@ def decode(line: bytes) -> Message:
     return message
 
 
+def can_tell(folder: Path) -> bool:
+    """Whether a path is text: JSON holds no other."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Broadcast:
     """Writes to the pipe. Satisfies `status.Listener`."""
 

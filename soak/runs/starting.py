@@ -35,7 +35,7 @@ def run(
         duration: replaces the limits of every trial.
         device: what every trial runs on: auto, cpu, cuda:N or a UUID.
         out: folder that the run folder is made in.
-        trials: only those whose name begins with one of these.
+        trials: only those whose name begins with one of these; a text is one.
         set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`. Other users of the machine can see
             them in the list of processes: a secret belongs into the `env` of a trial, in the config.
         progress: whether to show how it goes; None: in a notebook, and on a terminal.
@@ -50,8 +50,9 @@ def run(
     assigned = [*_assignments(set or {}), *_assignments(overrides, "run.")]
     with _file_of(config, Path(cwd or "").absolute()) as path:
         words = launch.run_words(
-            path, out=_absolute(out), device=device, duration=_span(duration), trials=trials, overrides=assigned
-        )
+            path, out=_absolute(out), device=device, duration=_span(duration),
+            trials=[trials] if isinstance(trials, str) else trials, overrides=assigned,
+        )  # fmt: skip
         return Run(words, progress=progress, cwd=cwd, env=env)
 
 
@@ -141,7 +142,9 @@ def _placed(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
 
 def _toml(tables: Mapping[str, Any]) -> str:
     try:
-        return tomli_w.dumps(_plain(tables))
+        text = tomli_w.dumps(_plain(tables))
+        text.encode()
+        return text
     except (TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"the config holds what no TOML file can: {error}") from error
 

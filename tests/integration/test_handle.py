@@ -81,6 +81,12 @@ def test_a_run_is_followed_to_its_verdict_and_read_back(here: Path) -> None:
         (config(), {"parallel": "many"}, "config: run.parallel = 'many'"),
         (config(workload="tortur"), {}, "tortur"),
         (config(options={"x": object()}), {}, "no TOML"),
+        (config(options={"x": "\ud800"}), {}, "no TOML"),
+        (config(), {"name": "\udcff"}, "no TOML"),
+        (config(), {"device": "\0"}, "embedded null"),
+        (config(), {"env": {"A=B": "x"}}, "environment variable"),
+        (config(), {"env": {"A": "\ud800"}}, "surrogates"),
+        (config(), {"out": "runs/\udcff"}, "runs/\\udcff: expected a folder whose path is UTF-8"),
     ],
 )
 def test_what_is_wrong_is_raised_in_the_words_of_the_command_line(given: Any, options: Any, said: str) -> None:
@@ -88,6 +94,11 @@ def test_what_is_wrong_is_raised_in_the_words_of_the_command_line(given: Any, op
         soak.run(given, progress=False, **options)
     assert said in str(raised.value)
     assert not Path("runs").exists()
+
+
+def test_a_command_that_is_no_text_is_an_error_of_usage() -> None:
+    with pytest.raises(soak.UsageError, match="embedded null"):
+        soak.exec(["true", "\0"], progress=False)
 
 
 def test_it_is_stopped_cleanly_with_a_report() -> None:

@@ -128,6 +128,18 @@ def test_the_rest_passes_is_skipped_or_fails_for_its_reason(project: Path) -> No
     assert not list(project.glob("**/record.sqlite"))
 
 
+def test_a_check_that_came_to_nothing_is_a_line_and_no_traceback(project: Path) -> None:
+    (project / "test_soaked.py").write_text(
+        "import soak\n\n\ndef fails(*given, **options):\n    raise soak.SoakError('the record is gone')\n\n\n"
+        "def test_gone(soak_check, monkeypatch):\n    monkeypatch.setattr('soak.runs.checking.check', fails)\n"
+        "    soak_check('x:y')\n"
+    )
+    code, said = run(project)
+    assert code == 1, said
+    assert "the record is gone" in said
+    assert "test_soaked.py:5" not in said, said
+
+
 def test_a_project_that_does_not_use_it_pays_nothing(project: Path) -> None:
     (project / "test_soaked.py").unlink()
     code = "import sys\n\ndef test_light():\n    assert 'soak.pytest_plugin' in sys.modules\n"

@@ -53,6 +53,10 @@ def test_every_option_of_run_is_a_word_that_the_command_takes(tmp_path: Path) ->
     assert found.overrides == ["trial.0.options.hidden=64", "judge.alarm=0.1", "run.parallel=2"]
 
 
+def test_a_text_is_the_name_of_one_trial_and_not_its_letters() -> None:
+    assert parsed(starting.run("c.toml", trials="fault"), run_command).only == ["fault"]
+
+
 def test_every_option_of_exec_is_a_word_that_the_command_takes(tmp_path: Path) -> None:
     started = starting.exec(
         ["python", Path("train.py"), "--lr=1"], duration=90, memory_limit="2 GiB", device="cpu", name="-n", out="o",
