@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
@@ -23,6 +24,8 @@ COMPUTE = ("analyze", "export", "list", "report")
 """Commands that import NumPy, and start nothing that would inherit their environment."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
+_SHORTAGES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+"""What the machine, or a limit of this process, is short of: no error of soak's own."""
 
 DESCRIPTION = """\
 Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
@@ -115,4 +118,5 @@ def _internal(error: BaseException) -> str:
         return "".join(traceback.format_exception(error))
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"internal error: {type(error).__name__}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"
+    short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
+    return f"{'out of resources' if short else 'internal error'}: {type(error).__name__}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"

@@ -72,8 +72,8 @@ def damage(name: str, what: str) -> Iterator[None]:
     """Whatever a library says of damaged bytes, or of types that it does not know, is an error of the source."""
     try:
         yield
-    except UsageError:
-        raise
+    except (UsageError, MemoryError):
+        raise  # too little memory says nothing of the source
     except Exception as error:  # it may raise anything
         said = one_line(error, 200) or type(error).__name__
         raise UsageError(f"{name}: damaged, or cannot be read as {what}: {said}") from error

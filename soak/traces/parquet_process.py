@@ -103,25 +103,37 @@ def parse(printed: bytes) -> Trace:
     return Trace(said["source"], series, tuple(said["notes"]), said["lost"])
 
 
-def _bound(what: int, most: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+def _bound(what: int, most: int) -> int:
+    """The limit from now on: so much, or less where there was less."""
+    asked = (most, *resource.getrlimit(what))
+    least = min(limit for limit in asked if limit != resource.RLIM_INFINITY)
     resource.setrlimit(what, (least, least))
+    return least
+
+
+def _told(error: Exception, name: str, room: int) -> dict[str, object]:
+    """What the reading ended with. room: bytes of memory that it had: too few are no fault of the file."""
+    if isinstance(error, MemoryError):
+        said = f"{name}: more memory is needed to read it than there is: at most {room:,} bytes may be taken"
+        return {"error": said, "usage": room >= MEMORY}
+    said = f"{name}: the reader of Parquet cannot begin: {error}" if isinstance(error, ImportError) else str(error)
+    return {"error": said, "usage": isinstance(error, UsageError)}
 
 
 def main(words: Sequence[str]) -> int:
     """Read the file that is named, and print it."""
     die_with_parent()
-    _bound(resource.RLIMIT_AS, MEMORY)
+    room = _bound(resource.RLIMIT_AS, MEMORY)
     _bound(resource.RLIMIT_CORE, 0)
-    from soak.traces import parquet
-
     out = sys.stdout.buffer
     try:
-        write(parquet.read(Path(words[0])), out)
-    except (SoakError, MemoryError) as error:
-        told = str(error) or f"{words[0]}: needs more than {MEMORY:,} bytes of memory to be read"
-        out.write(json.dumps({"error": told, "usage": isinstance(error, UsageError | MemoryError)}).encode() + b"\n")
+        from soak.traces import parquet
+
+        trace = parquet.read(Path(words[0]))
+    except (SoakError, MemoryError, ImportError) as error:
+        out.write(json.dumps(_told(error, words[0], room)).encode() + b"\n")
+    else:
+        write(trace, out)
     return 0
 
 

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tests.patience import PATIENCE
 
@@ -38,6 +41,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("little")
     rows = "".join(f"{t},{100_000_000 + 100_000 * t + 997 * (t % 7)}\n" for t in range(600))
     (folder / "leak.csv").write_text(f"t,rss_bytes\n{rows}")
+    t = np.arange(600.0)
+    columns = {"t": t, **{f"m{i}_bytes": 1e8 + 1e5 * t + 997 * (t % 7) for i in range(20)}}
+    parquet.write_table(pa.table(columns), folder / "leak.parquet")
     (folder / "soak.toml").write_text('[run]\nduration="5 s"\n[[trial]]\ncommand=["sleep", "5"]\n')
     ended = limited(1 << 20, folder, "exec", "--sample-interval", "0.2s", "--name", "short", "--", "sleep", "1")
     assert ended.returncode == 3, ended.stdout + ended.stderr
@@ -52,6 +58,13 @@ def test_analyze_has_its_verdict_or_none(run: Path, size: int) -> None:
         return
     assert json.loads(ended.stdout)["verdict"] == "leak", ended.stderr
     assert ended.returncode == 1
+
+
+@pytest.mark.parametrize("size", [*SIZES, 450])
+def test_a_whole_file_of_parquet_is_not_called_damaged(run: Path, size: int) -> None:
+    ended = limited(size, run, "analyze", "leak.parquet", "--json")
+    assert "damaged" not in ended.stderr
+    assert is_no_verdict(ended) or (ended.returncode, json.loads(ended.stdout)["verdict"]) == (1, "leak"), ended.stderr
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import pytest
 
 from soak import __main__, cli
+from soak.commands import list as list_command
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread\x1b[2J\n"), MemoryError(), OSError("\udcff")])
@@ -36,3 +38,24 @@ def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(cli, "main", interrupt)
     assert __main__.run() == 130
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "out of resources: MemoryError"),
+        (OSError(errno.EMFILE, "Too many open files"), "out of resources: OSError"),
+        (OSError(errno.EBADF, "Bad file descriptor"), "internal error: OSError"),
+        (KeyError("x"), "internal error: KeyError"),
+    ],
+)
+def test_what_the_machine_is_short_of_is_no_internal_error(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(list_command, "run", fail)
+    assert cli.main(["list"]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"soak: {said}")

@@ -15,6 +15,7 @@ from pyarrow import parquet as arrow
 from monitors.detection.series import Series
 from soak.errors import UsageError
 from soak.traces import parquet, parquet_process
+from soak.traces.arrow import damage
 from soak.traces.columns import Trace
 from tests.torture import traces
 
@@ -141,3 +142,20 @@ def test_a_reader_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(parquet_process, "DEADLINE", 0.01)
     with pytest.raises(UsageError, match="took longer"):
         parquet_process.read(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(("room", "usage"), [(2**28, False), (parquet_process.MEMORY, True)])
+def test_want_of_memory_is_no_damage_and_the_files_fault_only_where_it_had_enough(room: int, usage: bool) -> None:
+    with pytest.raises(MemoryError) as raised, damage("x.parquet", "Parquet"):
+        raise pa.ArrowMemoryError("malloc of size 1050176 failed")
+    told = parquet_process._told(raised.value, "x.parquet", room)
+    assert told["usage"] is usage
+    assert told["error"] == (
+        f"x.parquet: more memory is needed to read it than there is: at most {room:,} bytes may be taken"
+    )
+
+
+def test_a_reader_that_cannot_be_loaded_says_nothing_of_the_file() -> None:
+    told = parquet_process._told(ImportError("libarrow.so: failed to map segment"), "x.parquet", 2**28)
+    assert told["usage"] is False
+    assert "cannot begin: libarrow.so" in str(told["error"])
