@@ -119,4 +119,5 @@ def _internal(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
-    return f"{'out of resources' if short else 'internal error'}: {type(error).__name__}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"
+    what = f"{'out of resources' if short else 'internal error'}: {type(error).__name__}"
+    return f"{what}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"
