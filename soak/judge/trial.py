@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ from soak.record.reader import Record, open_record
 def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judgement:
     """What is thought of a trial: its end, its samples, and what is known of both."""
     broke = _broke(record, trial)
-    series, processes = _judged_series(record, trial, broke)
+    whole = record.series(trial.index)
+    failed = unserved(whole)
+    series, processes = _judged_series(whole, trial, broke)
     limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
     detection = judge(series, settings, limits, processes) if series else None
     shown = Verdict(detection.verdict, detection.reason) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
-    found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial))
+    found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
@@ -51,7 +53,7 @@ def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: Judge
 
     alpha: chance of a false alarm over the whole trial, which its series share.
     """
-    series, processes = _judged_series(record, trial, _broke(record, trial))
+    series, processes = _judged_series(record.series(trial.index), trial, _broke(record, trial))
     if not series:
         return InterimJudgement()
     detection = judge(series, settings, limits_of(record.run().environment, trial), processes)
@@ -96,10 +98,28 @@ def _broke(record: Record, trial: TrialInfo) -> Event | None:
     return next((e for e in record.events() if e.trial == trial.index and e.data.get("breaks")), None)
 
 
-def _judged_series(record: Record, trial: TrialInfo, broke: Event | None) -> tuple[list[Series], list[Series]]:
+def unserved(series: Iterable[Series]) -> str:
+    """Which client sent requests of which none succeeded; empty where there is none."""
+    counts: dict[str, dict[str, float]] = {}
+    for one in series:
+        if one.metric.name in _REQUESTS and len(one.values):
+            counts.setdefault(one.member, {})[one.metric.name] = float(one.values[-1])
+    for member, found in counts.items():
+        sent, waiting, errors = (found.get(name, 0.0) for name in _REQUESTS)
+        if 0 < sent - waiting <= errors:
+            return f"{member + ': ' if member else ''}none of {sent - waiting:,.0f} requests succeeded"
+    return ""
+
+
+_REQUESTS = ("requests", "requests_in_flight", "request_errors")
+
+
+def _judged_series(
+    whole: Iterable[Series], trial: TrialInfo, broke: Event | None
+) -> tuple[list[Series], list[Series]]:  # fmt: skip
     """What is judged, and series of single processes: what was sampled before the device broke."""
     end = min(broke.t if broke else math.inf, math.inf if trial.judged_until is None else trial.judged_until)
-    asked = [s for s in record.series(trial.index) if s.metric.judged or s.metric.name == PROCESS]
+    asked = [s for s in whole if s.metric.judged or s.metric.name == PROCESS]
     known = [part for s in asked if len((part := s.part(slice(0, int(s.t.searchsorted(end))))).t)]
     return condensed(s for s in known if s.metric.judged), condensed(s for s in known if not s.metric.judged)
 

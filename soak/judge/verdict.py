@@ -26,13 +26,16 @@ class Verdict:
     reason: str
 
 
-def judge_trial(end_reason: str, end_message: str, shown: Verdict | None, broke: str = "", unseen: str = "") -> Verdict:
+def judge_trial(
+    end_reason: str, end_message: str, shown: Verdict | None, broke: str = "", unseen: str = "", unserved: str = ""
+) -> Verdict:  # fmt: skip
     """The verdict of one trial, of which its series show by themselves what `shown` says.
 
     A trial that broke off by its own fault is `unstable`, but for one: memory that grew until the trial was killed
     for it is the leak it looks like. What was cut short from outside can show a leak, never the absence of one. Where
     its device broke under it (broke: what happened, and when), nothing is said: a device in trouble explains anything.
-    Where something of it was not sampled (unseen: what), it cannot pass.
+    Where something of it was not sampled (unseen: what), or no request of a client succeeded (unserved: of which), it
+    cannot pass.
     """
     if broke:
         return Verdict("invalid", f"the device broke: {broke}" + (f"; until then: {shown.reason}" if shown else ""))
@@ -53,9 +56,16 @@ def judge_trial(end_reason: str, end_message: str, shown: Verdict | None, broke:
     if end_reason in _CUT_ENDS and not leaks:
         cut = f"{_ENDED[end_reason]} before its end" if end_reason else "it has not ended"
         return Verdict("inconclusive", f"{cut}; until then: {shown.reason}")
-    if unseen and shown.verdict == "pass":
+    return _as_far_as(shown, unseen, unserved)
+
+
+def _as_far_as(shown: Verdict, unseen: str, unserved: str) -> Verdict:
+    """A trial that ran to its end passes as far as it was seen, and did what it was to be judged by."""
+    if shown.verdict == "pass" and unseen:
         return Verdict("inconclusive", f"{unseen}; of what was: {shown.reason}")
-    return Verdict(shown.verdict, shown.reason)
+    if shown.verdict == "pass" and unserved:
+        return Verdict("inconclusive", f"{unserved}, so what it was to be judged by was not done; {shown.reason}")
+    return shown
 
 
 _ENDED = {

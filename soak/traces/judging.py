@@ -12,7 +12,7 @@ from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
 from reports import analysis
 from reports.record import TrialInfo
-from soak.judge.trial import unseen_of
+from soak.judge.trial import unseen_of, unserved
 from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
@@ -50,10 +50,11 @@ def judge_recorded(record: Record, trial: TrialInfo, name: str, question: Questi
     name: as the source is called.
     """
     notes = (UNFINISHED,) if record.unfinished else ()
-    series = condensed(one for one in record.series(trial.index) if one.metric.judged and len(one.t))
+    whole = record.series(trial.index)
+    series = condensed(one for one in whole if one.metric.judged and len(one.t))
     body = _judged(name, series, question, notes)
     shown = Verdict(body["verdict"], body["reason"])
-    found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial))
+    found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial), unserved=unserved(whole))
     verdict = weighed_by_damage(found, record.loss(trial.index), trial.name)
     return {**body, "verdict": verdict.verdict, "reason": verdict.reason}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from soak.judge.trial import judge_one, judge_so_far, settings_of
 from soak.record.formats import MemberInfo
 from soak.record.reader import open_record
 from soak.record.store import FILE, Store
+from soak.traces.judging import Question, judge_recorded
 
 ANONYMOUS = MetricSpec("anonymous_bytes", "bytes", "Anonymous", "anonymous", judged=True)
 HEAP = MetricSpec("host_heap_bytes", "bytes", "Heap", "host_heap", judged=True)
@@ -134,6 +137,34 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     judgement = judged(record(leaking, series, *members))
     assert (judgement.verdict, judgement.member) == ("leak", "server")
     assert judgement.findings[0].rate_per_step == pytest.approx(LEAK / 20, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "waiting", "rate", "verdict"),
+    [(20, 0, 0.0, "inconclusive"), (20, 40, 0.0, "inconclusive"), (19, 0, 0.0, "pass"), (20, 0, LEAK, "leak")],
+)
+def test_a_server_whose_every_answer_is_an_error_does_not_pass(
+    tmp_path: Path, errors: int, waiting: int, rate: float, verdict: str
+) -> None:
+    t = np.arange(ROUNDS)
+    series: dict[Key, np.ndarray] = {
+        (ANONYMOUS, "server", "", ""): noisy(1, rate),
+        (STEPS, "client", "", ""): 20.0 * np.arange(ROUNDS),
+        (MetricSpec("requests", "count", "Sent", counter=True), "client", "", ""): 20.0 * t + waiting,
+        (MetricSpec("requests_in_flight", "count", "Waiting"), "client", "", ""): np.full(ROUNDS, float(waiting)),
+        (MetricSpec("request_errors", "count", "Failed", counter=True), "client", "", ""): 1.0 * errors * t,
+    }
+    members = [MemberInfo(0, "server", protocol="none"), MemberInfo(0, "client", judged=False)]
+    folder = record(tmp_path, series, *members)
+    for found in (judged(folder), SimpleNamespace(**analysis_of(folder))):
+        assert found.verdict == verdict, found.reason
+        assert ("client: none of " in found.reason) is (verdict == "inconclusive")
+
+
+def analysis_of(folder: Path) -> dict[str, Any]:
+    found = open_record(folder)
+    body = judge_recorded(found, found.trials()[0], "r", Question())
+    return {"verdict": body["verdict"], "reason": body["reason"]}
 
 
 def test_a_command_that_speaks_no_protocol_counts_no_steps(tmp_path: Path) -> None:
