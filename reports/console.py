@@ -7,12 +7,17 @@ from rich.text import Text
 
 from monitors.text import printable
 
+_NARROWEST, _USUAL = 20, 80
+"""Columns. COLUMNS=0, or a terminal without a size, would leave no room for a single word."""
 _BREAKS = str.maketrans("\n\t", "  ")
 
 
 def console(stderr: bool = False) -> Console:
     """A console that takes no string for markup or emoji: style is given by `Text` alone."""
-    return Console(stderr=stderr, markup=False, emoji=False)
+    made = Console(stderr=stderr, markup=False, emoji=False)
+    if made.width < _NARROWEST:
+        made.width = _USUAL
+    return made
 
 
 def words(*parts: object, most: int = 2000) -> Text:

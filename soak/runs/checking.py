@@ -20,6 +20,10 @@ _OFTEN, _SELDOM = 0.05, 1.0
 """Seconds between two rounds, at least and at most."""
 
 
+_LAST_LINES = 20
+"""Of its output, that are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What came of a check. It is true where the verdict is `pass`. What is unknown is None."""
@@ -44,6 +48,8 @@ class Checked:
     """The run folder, where it was kept."""
     traceback: str = field(repr=False)
     """Of the exception that ended it; empty where there was none."""
+    output: str = field(repr=False)
+    """The end of what it printed, where it did not end well; empty where that is nothing."""
     report: Mapping[str, Any] = field(repr=False)
     """All of it: see `reports/schema`."""
 
@@ -67,6 +73,8 @@ class Checked:
             lines.append(f"  report       {self.folder / 'report.html'}")
         if self.traceback:
             lines.append(self.traceback.strip())
+        elif self.output:  # of what died without an exception, all there is
+            lines += ["  its output ended with:", *self.output.splitlines()[-_LAST_LINES:]]
         return "\n".join(lines)
 
     def _rate(self) -> str:
@@ -152,11 +160,13 @@ def checked(report: Mapping[str, Any], folder: Path | None) -> Checked:
         seconds=trial["seconds"],
         steps=trial["doses"].get("steps"),
         folder=folder,
-        traceback=_traceback(report["events"]),
+        traceback=_told(report["events"], "traceback", "traceback"),
+        output=_told(report["events"], "last_words", "log"),
         report=report,
     )
 
 
-def _traceback(events: Sequence[Mapping[str, Any]]) -> str:
-    told = (event["data"].get("traceback") for event in events if event["kind"] == "traceback" and event.get("data"))
+def _told(events: Sequence[Mapping[str, Any]], kind: str, key: str) -> str:
+    """The text that the first event of a kind holds; empty where there is none."""
+    told = (event["data"].get(key) for event in events if event["kind"] == kind and event.get("data"))
     return next((text for text in told if isinstance(text, str)), "")

@@ -157,3 +157,12 @@ def test_a_name_of_a_thousand_characters_leaves_the_table_readable(calm: MemoryR
     table = out.getvalue().splitlines()[:4]
     assert max(map(len, table)) <= 80
     assert "\n".join(table).count("pass") == 2
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_terminal_without_a_width_is_told_all_the_same(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    console().print(words("Pass: no leak"))
+    assert capsys.readouterr().out == "Pass: no leak\n"

@@ -105,3 +105,13 @@ def test_a_traceback_is_shown() -> None:
     told = report(verdict="unstable")
     told["events"] = [{"kind": "ready", "data": {}}, {"kind": "traceback", "data": {"traceback": "File x, line 3\n"}}]
     assert str(checked(told, None)).endswith("File x, line 3")
+
+
+def test_what_died_without_an_exception_shows_the_end_of_its_output() -> None:
+    told = report(verdict="unstable")
+    told["events"] = [{"kind": "last_words", "data": {"log": "".join(f"line {i}\n" for i in range(100))}}]
+    found = checked(told, None)
+    assert str(found).splitlines()[-21:] == ["  its output ended with:", *(f"line {i}" for i in range(80, 100))]
+    told["events"].append({"kind": "traceback", "data": {"traceback": "ValueError: no\n"}})
+    assert str(checked(told, None)).endswith("ValueError: no"), "an exception says more"
+    assert checked(told, None).output == found.output
