@@ -130,6 +130,8 @@ def test_every_exception_is_told_with_its_name(bare: Path, tmp_path: Path) -> No
 def test_a_forked_child_does_not_speak_for_its_worker(bare: Path, tmp_path: Path) -> None:
     _, found = soaked(bare, tmp_path, "forks", duration="3 s")
     assert found["own.forks"]["end_reason"] == "finished"
+    (log,) = tmp_path.glob("runs/*/trials/*/worker.log")
+    assert "ValueError: of a child" in log.read_text()
 
 
 def test_a_generator_that_leaks_is_found_and_its_own_counters_are_doses(bare: Path, tmp_path: Path) -> None:

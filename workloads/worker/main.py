@@ -47,12 +47,21 @@ def main() -> int:
         if sandbox.said().startswith("none"):
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
-            pipe.send(soak(from_json(text), pipe, stop))
+            _tell(soak(from_json(text), pipe, stop), pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
     # Frameworks can hang in their own exit handlers; everything worth keeping has been sent.
     os._exit(0)
+
+
+def _tell(done: wire.Done, pipe: Pipe) -> None:
+    try:
+        pipe.send(done)
+    except UnheardError:
+        # The log is what is left to say it.
+        print(done.traceback, file=sys.stderr)  # noqa: T201
+        raise
 
 
 def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
