@@ -29,7 +29,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -38,6 +38,7 @@ from soak.engine.status import Listener
 from soak.errors import UsageError
 from soak.plan import config
 from soak.plan.member import URL
+from soak.plan.program import name_of
 from soak.program_output import ProgramOutput
 from soak.runs import foreground
 
@@ -57,7 +58,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="DEVICE", default="auto",
                         help="the GPUs that it sees: auto (one, where there is one), cpu (none), cuda:N, a UUID, or "
                              "several of these with commas between; see `soak doctor`")  # fmt: skip
-    parser.add_argument("--name", metavar="NAME", help="of the run (default: the name of the program)")
+    parser.add_argument("--name", metavar="NAME",
+                        help="of the run and its trial (default: train for `python train.py`)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: runs)")
     parser.add_argument("--sample-interval", metavar="TIME", help="between two samples (default: 1s)")
     parser.add_argument("--min-rate", metavar="RATE", help='slower growth is not a leak, such as "10 MiB/h" '
@@ -115,7 +117,7 @@ def _check_load(options: argparse.Namespace) -> None:
 
 def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:
     """The config of a run of one command."""
-    name = options.name or PurePath(command[0]).name or "exec"
+    name = options.name or name_of(command) or "exec"
     run: dict[str, Any] = {"name": name, "sandbox": False}
     run |= {key: value for key in _RUN if (value := getattr(options, key, None)) is not None}
     judge = {"stop_on_leak": True} if options.stop_on_leak else {}
