@@ -22,6 +22,8 @@ from monitors.units import format_duration
 from reports.console import console, words
 from soak.engine import samplers
 from soak.plan import config, preflight
+from soak.plan.given import named_by_option
+from soak.plan.overrides import Overrides
 from soak.plan.plan import Trial, make_plan
 from soak.plan.tables import read_toml
 
@@ -40,9 +42,10 @@ def run(options: argparse.Namespace) -> int:
         if _is_service(path):
             _check_service(path, shown)
             continue
-        loaded = config.load(path, options.overrides)
-        plan = make_plan(loaded)
-        preflight.check(loaded, plan)
+        with named_by_option(Overrides(options.overrides).given()):
+            loaded = config.load(path, options.overrides)
+            plan = make_plan(loaded)
+            preflight.check(loaded, plan)
         samplers.check()
         said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
         shown.print(words(said), soft_wrap=True)
