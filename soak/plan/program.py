@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from workloads import frameworks
+
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
@@ -37,11 +39,8 @@ _RUNNERS = (
         setting=re.compile("[^=]+=.*", re.DOTALL),
     ),
 )  # fmt: skip
-_LAUNCHERS = {
-    "torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed", "horovodrun", "mpirun",
-    "mpiexec", "srun", "uv", "poetry", "conda", "coverage", "timeout",
-}  # fmt: skip
-"""They start a Python program, and have too many options to tell which of these take a value."""
+_LAUNCHERS = {"mpirun", "mpiexec", "srun", "horovodrun", "uv", "poetry", "conda", "coverage", "timeout"}
+"""As those of frameworks they start a Python program, and have too many options to tell which of these take a value."""
 _SCRIPTS = (".py", ".sh", ".bash")
 _LONGEST = 100
 
@@ -62,7 +61,7 @@ def name_of(command: Sequence[str]) -> str:
 
 def _run_by(program: str, words: list[str]) -> list[str]:
     """The command that `program` runs, a module as the program that it is; nothing where it runs none."""
-    if program in _LAUNCHERS:
+    if program in _LAUNCHERS or program in frameworks.launchers():
         return _of_python(words)
     runner = next((runner for runner in _RUNNERS if runner.called.fullmatch(program)), None)
     return _after_options(runner, words) if runner else []
