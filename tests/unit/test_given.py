@@ -76,3 +76,11 @@ def test_what_stands_in_the_file_is_told_of_the_file(tmp_path: Path, capsys: pyt
     path.write_text('[run]\nduration = "long"\n[[trial]]\ncommand = ["true"]\n')
     words = ["run", str(path), "--device", "cpu", "--set", "run.parallel=2"]
     assert said(words, capsys).startswith(f"{path}: run.duration = 'long': expected")
+
+
+def test_trials_of_a_schedule_are_told_of_the_schedule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.toml").write_text('[[trial]]\nname = "t"\ncommand = ["true"]\nduration = "9 s"\n')
+    path = tmp_path / "soak.toml"
+    path.write_text('[[schedule]]\nname = "night"\nconfig = "c.toml"\nevery = "1 h"\ntrials = ["x"]\n')
+    expected = f"{path}: schedule night: trials = ['x']: names no trial; there are t"
+    assert said(["check", str(path)], capsys) == expected
