@@ -118,6 +118,13 @@ def _internal(error: BaseException) -> str:
         return "".join(traceback.format_exception(error))
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
-    what = f"{'out of resources' if short else 'internal error'}: {type(error).__name__}"
-    return f"{what}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"
+    what = f"{_kind(error)}: {type(error).__name__}: {one_line(error)}"
+    return f"{what}{where}; {TRACEBACK}=1 shows the traceback"
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES):
+        return "out of resources"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the working directory is gone"  # only of that one is no name to be had
+    return "internal error"

@@ -45,6 +45,8 @@ def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (MemoryError(), "out of resources: MemoryError"),
         (OSError(errno.EMFILE, "Too many open files"), "out of resources: OSError"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "the working directory is gone: "),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), "internal error: FileNotFoundError"),
         (OSError(errno.EBADF, "Bad file descriptor"), "internal error: OSError"),
         (KeyError("x"), "internal error: KeyError"),
     ],
