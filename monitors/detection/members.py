@@ -37,9 +37,10 @@ def layer(finding: Finding) -> str:
 
 def said(finding: Finding, findings: Sequence[Finding]) -> str:
     """Whose it is, which layer, why, and which process holds it."""
-    several = any(f.member for f in findings)
-    summed = several and finding in split(findings)[1]
-    whose = f"{finding.member}: " if finding.member else "the members together: " if summed else ""
+    judged = {f.member for f in findings if f.member}
+    summed = bool(judged) and finding in split(findings)[1]
+    all_of_them = "the members together" if len(judged) > 1 else "".join(judged)  # a sum of one is that one's
+    whose = f"{finding.member}: " if finding.member else f"{all_of_them}: " if summed else ""
     held = f"; held by the process {finding.process}" if finding.process else ""
     return f"{whose}{layer(finding)}: {finding.reason}{held}"
 

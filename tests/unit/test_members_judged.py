@@ -129,6 +129,7 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     judgement = judged(record(calm, series, *members))
     assert judgement.verdict == "pass"
     assert [f.member for f in judgement.findings] == ["server", ""]
+    assert judgement.reason.startswith("no layer keeps growing; server: anonymous: "), "one alone was judged"
     (leaking := tmp_path / "leaking").mkdir()
     series[ANONYMOUS, "server", "", ""] = series[ANONYMOUS, "", "", ""] = noisy(1, LEAK)
     judgement = judged(record(leaking, series, *members))
