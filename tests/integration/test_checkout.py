@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from soak import start
-from tests.installed import OURS, ROOT, link_packages, need
+from tests.installed import OURS, ROOT, link_packages
 from tests.patience import PATIENCE
 
 CONFIG = """
