@@ -23,6 +23,7 @@ COMPUTE = ("analyze", "export", "list", "report")
 """Commands that import NumPy, and start nothing that would inherit their environment."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
+_OURS = ("soak", "workloads", "monitors", "reports")
 
 DESCRIPTION = """\
 Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
@@ -113,6 +114,8 @@ def _internal(error: BaseException) -> str:
     """One line that says what and where; all of it is asked for by an environment variable."""
     if os.environ.get(TRACEBACK):
         return "".join(traceback.format_exception(error))
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in _OURS:
+        return f"{error.name} is not installed in {sys.executable}: in the checkout, `pip install .` installs it"
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"internal error: {type(error).__name__}: {one_line(error)}{where}; {TRACEBACK}=1 shows the traceback"
