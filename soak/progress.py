@@ -15,7 +15,7 @@ from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
-from soak.engine.status import TrialStatus
+from soak.engine.status import Statuses, TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
 
@@ -62,6 +62,7 @@ class Progress:
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """Only what is out of the ordinary is worth a line; the verdict follows."""
+        self._said.pop(trial.name, None)
         if end.reason != "finished":
             self._print(f"    {trial.name} {end.reason}", f": {end.message}" if end.message else "")
 
@@ -77,13 +78,15 @@ class Progress:
         """Something that needs attention."""
         self._print(("!", "yellow"), f" {message}")
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
         if self._live:
-            self._live.update(_table(running, waiting, self._console.width))
+            self._live.update(_table(running(), waiting, self._console.width))
             return
         now = self._clock.monotonic()
-        for status in running:
+        if all(now - at < PLAIN_EVERY for at in self._said.values()):
+            return
+        for status in running():
             if now - self._said.get(status.name, now) >= PLAIN_EVERY:
                 self._said[status.name] = now
                 self._print(f"    {status.name} {_line(status)}")
