@@ -22,6 +22,9 @@ from soak.plan.plan import Trial
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""
 
+DRAW_EVERY = 0.5
+"""Seconds between two drawings of the table, at least: one takes as much of a core as the samples of a trial."""
+
 _WIDE = 120
 """Characters from which the table has room for a bar."""
 
@@ -36,7 +39,8 @@ class Progress:
         self._console, self._clock = console, clock
         self._begun = self._total = 0
         self._said: dict[str, float] = {}
-        self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._drawn = -DRAW_EVERY
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -80,10 +84,12 @@ class Progress:
 
     def tick(self, running: Statuses, waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
-        if self._live:
-            self._live.update(_table(running(), waiting, self._console.width))
-            return
         now = self._clock.monotonic()
+        if self._live:
+            if now - self._drawn >= DRAW_EVERY:
+                self._drawn = now
+                self._live.update(_table(running(), waiting, self._console.width), refresh=True)
+            return
         if all(now - at < PLAIN_EVERY for at in self._said.values()):
             return
         for status in running():
