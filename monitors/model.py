@@ -158,6 +158,10 @@ class Loss:
 
 
 SeriesVerdict = Literal["leak", "pass", "inconclusive"]
+SHAPES = (
+    "flat", "warm-up", "saturating", "step", "periodic", "linear", "late onset", "accelerating", "unknown",
+)  # fmt: skip
+"""Of growth over a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,7 @@ class Finding:
     rate_per_step: float | None
     minimum_detectable_rate_per_hour: float | None
     shape: str
-    """flat, warm-up, saturating, step, periodic, linear, late onset, accelerating or unknown."""
+    """One of `SHAPES`."""
     reason: str
     """The verdict in words, for a person."""
     samples: int

@@ -155,7 +155,8 @@ class _Reading:
             raise ValueError(f"{metric.name} is not among the sampler's specs")
         if not math.isfinite(sample.value):
             raise ValueError(f"{metric.name} is {sample.value}")
-        return sample
+        # A plug-in may read numbers of NumPy, which no message takes.
+        return sample if type(sample.value) in (float, int) else sample._replace(value=float(sample.value))
 
     def _absent(self, reason: str, now: float, events: list[Event]) -> None:
         if reason not in self._absences:

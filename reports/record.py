@@ -49,11 +49,11 @@ class TrialInfo:
     block: str
     """Equal for trials that may be compared: of one workload, seed, source, limit and device model."""
     arm: str
-    """What is compared within a block: framework, execution, versions."""
+    """What is compared within a block: framework, execution, versions; of programs, what they are called."""
     state: str
     """planned, running or ended."""
     device: str = "cpu"
-    """The GPU that it had, cuda:N, or cpu."""
+    """The GPUs that it had, cuda:N with commas between, or cpu."""
     started: float | None = None
     """Unix time."""
     seconds: float | None = None

@@ -39,6 +39,11 @@ class ConfigError(UsageError):
         where = f": {one_line(key, 200)}{shown}" if key else ""
         super().__init__(f"{file}{where}: {expected}")
 
+    @property
+    def shows_value(self) -> bool:
+        """Whether its text has the value."""
+        return self.value is not _ABSENT
+
 
 _ABSENT = object()
 

@@ -77,9 +77,18 @@ class Unhurried(Forgiving):
 
     def finish(self) -> None:
         """Wait for what is still to be written, for a while."""
-        with contextlib.suppress(queue.Full):
+        try:
             self._waiting.put(None, timeout=MAX_WAIT)
+        except queue.Full:
+            self._make_room()
+            self._waiting.put_nowait(None)
         self._thread.join(MAX_WAIT)
+
+    def _make_room(self) -> None:
+        """Drop one write, so that the thread hears of the end however late it comes to it."""
+        with contextlib.suppress(queue.Empty):
+            self._waiting.get_nowait()
+            self.dropped += 1
 
 
 @contextlib.contextmanager

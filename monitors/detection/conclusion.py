@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -110,7 +111,7 @@ def together(findings: Sequence[Finding]) -> float | None:
     before = 1 - 0.5 ** (1 / len(surest))
     none = 1.0
     for probability in surest.values():
-        odds = probability / (1 - probability) * before / (1 - before)
+        odds = probability / max(1 - probability, sys.float_info.epsilon) * before / (1 - before)
         none /= 1 + odds
     return 1 - none
 

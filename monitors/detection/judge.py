@@ -17,6 +17,7 @@ from monitors.detection import detectors
 from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
 from monitors.detection.holders import named
+from monitors.detection.plain import plain
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
 from monitors.model import Finding
@@ -73,7 +74,10 @@ class Detector(Protocol):
     """
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
-        """Judge one series, however short or broken; rates are in the series' unit per hour."""
+        """Judge one series, however short or broken; rates are in the series' unit per hour.
+
+        Numbers may be NumPy's. What is of another type than `Finding` says makes a finding that the detector failed.
+        """
         ...
 
 
@@ -108,7 +112,7 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = replace(_contained(name, series, settings), member=series.member, device=series.device)
+    found = _contained(name, series, settings)
     return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
 
 
@@ -148,7 +152,7 @@ def load(name: str) -> type[Detector]:
 
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
-        return load(name)().judge(series, settings)
+        return plain(load(name)().judge(series, settings), series)
     except MemoryError:
         # Says nothing of the series: who judges has too little memory.
         raise
@@ -158,5 +162,5 @@ def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
             verdict="inconclusive", leak_probability=None, calibrated=False, rate_per_hour=None,
             rate_per_hour_ci95=None, rate_per_step=None, minimum_detectable_rate_per_hour=None, shape="unknown",
             reason=f"detector {name} failed: {type(error).__name__}: {error}",
-            samples=len(series.t), gaps=series.gaps,
+            samples=len(series.t), gaps=series.gaps, member=series.member, device=series.device,
         )  # fmt: skip

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from monitors.labels import parse_series_name
 from monitors.model import Finding
 
+_NAMED = 3
+"""Members of a sum that are named; of more, the last stands for the others."""
+
 
 def split(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """What speaks for itself, and sums: of the same metric, of all members or devices that others are of one by one."""
@@ -37,11 +40,20 @@ def layer(finding: Finding) -> str:
 
 def said(finding: Finding, findings: Sequence[Finding]) -> str:
     """Whose it is, which layer, why, and which process holds it."""
-    several = any(f.member for f in findings)
-    summed = several and finding in split(findings)[1]
-    whose = f"{finding.member}: " if finding.member else "the members together: " if summed else ""
+    whose = finding.member or _summed(finding, findings)
     held = f"; held by the process {finding.process}" if finding.process else ""
-    return f"{whose}{layer(finding)}: {finding.reason}{held}"
+    return f"{whose}{': ' if whose else ''}{layer(finding)}: {finding.reason}{held}"
+
+
+def _summed(finding: Finding, findings: Sequence[Finding]) -> str:
+    """The members that a sum is of, which need not be all: some are not judged, and some have no such metric."""
+    if finding not in split(findings)[1]:
+        return ""
+    names = list(dict.fromkeys(f.member for f in findings if f.member and _metric(f) == _metric(finding)))
+    if len(names) > _NAMED:
+        names[_NAMED - 1 :] = [f"{len(names) - _NAMED + 1} more"]
+    *before, last = names or [""]
+    return f"{', '.join(before)} and {last} together" if before else last
 
 
 def _metric(finding: Finding) -> str:

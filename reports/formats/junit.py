@@ -46,7 +46,7 @@ def _outcome(trial: Mapping[str, Any]) -> str:
 def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
     case = SubElement(
         suite, "testcase",
-        classname=printable(f"soak.{trial['workload']}.{trial['framework']}"), name=printable(trial["name"]),
+        classname=printable(_class(trial)), name=printable(trial["name"]),
         time=f"{trial['seconds'] or 0.0:.3f}",
     )  # fmt: skip
     if outcome:
@@ -54,3 +54,9 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
         control = trial["control"]
         wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))
+
+
+def _class(trial: Mapping[str, Any]) -> str:
+    """By what it soaks: a command has no framework."""
+    named = f"soak.{trial['workload']}"
+    return named if trial["mode"] == "command" else f"{named}.{trial['framework']}"

@@ -22,6 +22,8 @@ from monitors.units import format_duration
 from reports.console import console, words
 from soak.engine import samplers
 from soak.plan import config, preflight
+from soak.plan.given import Option, named_by_option
+from soak.plan.overrides import Overrides
 from soak.plan.plan import Trial, make_plan
 from soak.plan.tables import read_toml
 
@@ -40,9 +42,10 @@ def run(options: argparse.Namespace) -> int:
         if _is_service(path):
             _check_service(path, shown)
             continue
-        loaded = config.load(path, options.overrides)
-        plan = make_plan(loaded)
-        preflight.check(loaded, plan)
+        with named_by_option(Overrides(options.overrides).given()):
+            loaded = config.load(path, options.overrides)
+            plan = make_plan(loaded)
+            preflight.check(loaded, plan)
         samplers.check()
         said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
         shown.print(words(said), soft_wrap=True)
@@ -64,8 +67,10 @@ def _check_service(path: Path, shown: Console) -> None:
     loaded = service_config.load(path)
     for schedule in loaded.schedules:
         limit = service_config.duration_of(schedule)
-        inner = config.load(loaded.beside(schedule.config), duration=limit, only=schedule.trials)
-        preflight.check(inner, make_plan(inner))
+        trials = Option(f"{path}: schedule {schedule.name}: trials", str(schedule.trials), " = ")
+        with named_by_option({"run.only": trials}):
+            inner = config.load(loaded.beside(schedule.config), duration=limit, only=schedule.trials)
+            preflight.check(inner, make_plan(inner))
     samplers.check()
     said = f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}"
     shown.print(words(said), soft_wrap=True)

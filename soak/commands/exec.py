@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -37,14 +37,29 @@ from rich.console import Console
 from soak.engine.status import Listener
 from soak.errors import UsageError
 from soak.plan import config
+from soak.plan.given import Given, Option
 from soak.plan.member import URL
+from soak.plan.overrides import Overrides
+from soak.plan.program import name_of
 from soak.program_output import ProgramOutput
 from soak.runs import foreground
+from workloads.load.options import MOST_RATE
 
 _LABEL = Path("soak exec")
 """In place of a config file, in errors."""
-_RUN = ("duration", "sample_interval", "start_deadline", "stop_grace")
+_RUN = ("duration", "sample_interval", "stop_grace")
 """Options that are keys of `[run]`."""
+_KEYS: Mapping[str, Sequence[str]] = {
+    **{option: (f"run.{option}",) for option in _RUN},
+    "min_rate": ("judge.min_rate",),
+    "name": ("run.name", "trial.0.name"),
+    "device": ("trial.0.device", "trial.0.devices", "device"),
+    "memory_limit": ("trial.0.memory_limit",),
+    "ranks": ("trial.0.ranks",),
+    "cwd": ("trial.0.cwd", "trial.0.member.0.cwd", "cwd"),
+    "load": ("trial.0.member.0.ready", "workload"),
+}
+"""The keys that options set, for errors."""
 _REQUESTS_PER_SECOND = 50.0
 _SERVER = "server"
 
@@ -57,7 +72,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="DEVICE", default="auto",
                         help="the GPUs that it sees: auto (one, where there is one), cpu (none), cuda:N, a UUID, or "
                              "several of these with commas between; see `soak doctor`")  # fmt: skip
-    parser.add_argument("--name", metavar="NAME", help="of the run (default: the name of the program)")
+    parser.add_argument("--name", metavar="NAME",
+                        help="of the run and its trial (default: train for `python train.py`)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: runs)")
     parser.add_argument("--sample-interval", metavar="TIME", help="between two samples (default: 1s)")
     parser.add_argument("--min-rate", metavar="RATE", help='slower growth is not a leak, such as "10 MiB/h" '
@@ -99,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     def watch(shown: Console) -> Sequence[Listener]:
         return [ProgramOutput(shown)] if options.show_output else []
 
-    return foreground.execute(load, options.out, options.live, watch)
+    return foreground.execute(load, options.out, options.live, watch, _given(options, command))
 
 
 def _check_load(options: argparse.Namespace) -> None:
@@ -109,15 +125,28 @@ def _check_load(options: argparse.Namespace) -> None:
         return
     if options.ranks is not None:
         raise UsageError("--load: expected no --ranks: requests go to one server")
+    if options.rate is not None and not 0 <= options.rate <= MOST_RATE:
+        raise UsageError(f"--rate {options.rate:g}: expected requests a second, from 0 (closed loop) to {MOST_RATE}")
     if not URL.fullmatch(options.load):
         raise UsageError(f"--load {options.load}: expected a URL of this machine, such as http://127.0.0.1:8000/health")
 
 
+def _given(options: argparse.Namespace, command: Sequence[str]) -> Given:
+    found = {"command": Option(command[0])}
+    for option, keys in _KEYS.items():
+        if (value := getattr(options, option)) is not None:
+            found |= dict.fromkeys(keys, Option(f"--{option.replace('_', '-')}", str(value)))
+    for word in options.env:
+        name = word.partition("=")[0]
+        found |= dict.fromkeys((f"trial.0.env.{name}", f"trial.0.member.0.env.{name}"), Option(f"--env {name}"))
+    return found | Overrides(options.overrides).given()
+
+
 def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:
     """The config of a run of one command."""
-    name = options.name or PurePath(command[0]).name or "exec"
+    name = options.name or name_of(command) or "exec"
     run: dict[str, Any] = {"name": name, "sandbox": False}
-    run |= {key: value for key in _RUN if (value := getattr(options, key, None)) is not None}
+    run |= {key: value for key in _RUN if (value := getattr(options, key)) is not None}
     judge = {"stop_on_leak": True} if options.stop_on_leak else {}
     if options.min_rate is not None:
         judge["min_rate"] = options.min_rate

@@ -1,7 +1,9 @@
 """Write the samples, events and verdicts of runs as Parquet or CSV, for DuckDB, pandas, polars and the like.
 
 Below the folder of --out each kind has a folder of its own, and in it one for each run (and trial): `run=…/trial=…`,
-which these programs read as columns. Of a run that goes on, what is recorded so far is written. See docs/export.md.
+which these programs read as columns. Of a run that goes on, what is recorded so far is written. A second export of a
+run replaces the first. A folder holds one format: into one that holds the other, nothing is written. See
+docs/export.md.
 
 examples:
   soak export runs/quick-20260101T120000Z
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         if run_id in seen:
             raise UsageError(f"{folder}: {seen[run_id]} is the same run, {run_id}: name one of them")
         seen[run_id] = folder
+    export.check_format(options.out, options.form)
     for _, record in records:
         for path in export.write(record, options.out, options.form):
             sys.stdout.write(f"{path}\n")

@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 from soak.plan import config
+from soak.plan.overrides import Overrides
 from soak.runs import foreground
 
 
@@ -43,10 +44,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run, report, and answer with the exit code of the verdict."""
 
+    asked = options.overrides, options.duration, options.device, options.only
+
     def load() -> config.Config:
-        asked = options.overrides, options.duration, options.device, options.only
         if options.workload:
             return config.of_workload(options.workload, *asked)
         return config.load(options.config, *asked)
 
-    return foreground.execute(load, options.out, options.live)
+    return foreground.execute(load, options.out, options.live, given=Overrides(*asked).given())

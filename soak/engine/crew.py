@@ -158,9 +158,12 @@ class Crew:
 
     def _with_port(self, member: Member, end: Ending) -> Ending:
         """How it ended, and who has its port: that may be why it failed."""
-        if end.reason != "crashed" or member.port is None or not (who := loopback.taken(member.port, self._mark)):
+        if end.reason != "crashed":
             return end
-        return replace(end, message=f"{end.message}; port {member.port}, chosen for it, was taken by {who}")
+        ports = [port for port in (member.port, *member.met_at) if port is not None]
+        thieves = ((port, loopback.taken(port, self._mark)) for port in ports)
+        said = [f"; port {port}, chosen for it, was taken by {who}" for port, who in thieves if who]
+        return replace(end, message="".join([end.message, *said]))
 
     def _oom_kills(self, code: int) -> int:
         """Of the kernel's OOM killer in its cgroup; without one, of those in soak's own that may have been its.

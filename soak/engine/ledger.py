@@ -16,8 +16,10 @@ from soak.engine.disk import free_bytes
 from soak.engine.lifecycle import Ending
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
-from soak.plan.block import arm
-from soak.plan.plan import COMMAND, Trial
+from soak.plan.block import COMMAND, arm
+from soak.plan.member import Member
+from soak.plan.plan import Trial
+from soak.plan.program import name_of
 from soak.record.store import Store
 from workloads.frameworks import NONE
 
@@ -89,6 +91,12 @@ class Ledger:
 
 def _arm(trial: Trial, environment: Mapping[str, str]) -> str:
     envs = {member.name: member.env for member in trial.members}
-    orders = {member.name: member.spec for member in trial.members if member.spec and trial.spec.mode == COMMAND}
-    own = {name: f"{spec.framework} {spec.execution}" for name, spec in orders.items() if spec.framework != NONE}
-    return arm(trial.spec.framework, trial.spec.execution, environment, envs, own)
+    members = {member.name: _what(member) for member in trial.members} if trial.spec.mode == COMMAND else {}
+    return arm(trial.spec.framework, trial.spec.execution, environment, envs, members)
+
+
+def _what(member: Member) -> str:
+    """A member of a trial that is no workload, in words: framework and execution where it has them."""
+    if member.spec is None:
+        return name_of(member.argv)
+    return member.spec.workload if member.spec.framework == NONE else f"{member.spec.framework} {member.spec.execution}"

@@ -26,7 +26,7 @@ _LISTENS = "0A"
 
 
 def choose(members: Iterable[Member], proc: Path = PROC) -> Ports:
-    """A free port for every member that asks for one, or whose port another is told; all different.
+    """A free port for every member that asks for one, or of which another is told, and where ranks meet; all different.
 
     Whoever listens on it later may still be somebody else: nothing reserves a port for a process that is to come. So
     none is chosen that the kernel gives to connections, where there are others.
@@ -34,7 +34,8 @@ def choose(members: Iterable[Member], proc: Path = PROC) -> Ports:
     members = tuple(members)
     wanted = {member.name for member in members if member.asks_for_port()}
     # Of the ranks of a command, `{x.port}` may be anything.
-    wanted |= {name for member in members for name in member.asks_of()} & {member.name for member in members}
+    known = {name for member in members for name in (member.name, *member.meets_at)}
+    wanted |= {name for member in members for name in member.asks_of()} & known
     with contextlib.ExitStack() as held:
         return {name: _free(held, proc) for name in sorted(wanted)}
 

@@ -236,7 +236,7 @@ class MemberRun:
             self.end = Ending("broken", unstarted)
         if self.end.reason == "hung" and self._readiness is not None:
             self.end = replace(self.end, message=f"{self.end.message}: {self._readiness.unmet}")
-        if not self.plan.speaks_wire and self.end.reason == "crashed" and (last := _last_line(tail)):
+        if self._says_why(code) and (last := _last_line(tail)):
             self.end = replace(self.end, message=f"{self.end.message}; the last line of its output: {last}")
         # What it printed says more than its status; of one that ended well, or for another, nobody asks.
         if tail and said is None and self.end.reason != "finished" and self.state.blame != OTHER:
@@ -244,6 +244,11 @@ class MemberRun:
         for dropped in self.process.dropped():
             self._record_event(*dropped)
         self.close()
+
+    def _says_why(self, code: int) -> bool:
+        """Whether the last line it printed may be the reason: of SIGKILL nobody hears before it ends them."""
+        crashed = self.end is not None and self.end.reason == "crashed"
+        return crashed and not self.plan.speaks_wire and code != -signal.SIGKILL
 
     def was_waited_for(self) -> None:
         """The next member was to start once this one was ready; where it ended well before that, this will never be."""

@@ -17,6 +17,8 @@ from typing import Any
 from soak.record.redaction import is_harmless
 from workloads import frameworks
 
+COMMAND = "command"
+"""The mode of a trial that is no workload."""
 _DIGITS = 12
 """Of a block: 48 bits, where a run has 10,000 trials at most."""
 _ARM = ("framework", "execution", "python", "env")
@@ -81,20 +83,28 @@ def arm(
 ) -> str:  # fmt: skip
     """What is compared within a block, in words: framework, version, execution, further versions, settings.
 
+    A trial that is no workload has neither framework nor execution: in their place its members say what they are.
+
     Args:
         framework: the one that the model is written in.
         execution: how the framework runs it.
         environment: what the worker says of itself once its workload is built; empty before.
         envs: environment variables of each member, by its name; those that change what memory means are a part of its
             arm, of further members where they differ from those of the first.
-        members: framework and execution of each member that has its own, by its name.
+        members: of a trial that is no workload, what each member is, by its name.
     """
     version = environment.get(framework, "")
     told = (*_VERSIONS, *frameworks.versions())
     versions = [f"{name} {environment[name]}" for name in told if name in environment and name != framework]
     settings = [f"{name}={value}" for name, value in _told(envs).items()]
-    own = [f"{name}: {how}" for name, how in (members or {}).items()]
-    return ", ".join([" ".join(filter(None, (framework, version, execution))), *own, *versions, *settings])
+    what = _each(members) if members else [" ".join(filter(None, (framework, version, execution)))]
+    return ", ".join([*what, *versions, *settings])
+
+
+def _each(members: Mapping[str, str]) -> list[str]:
+    """What they are: said once where it is the same for all, as of ranks."""
+    kinds = set(members.values())
+    return [*kinds] if len(kinds) == 1 else [f"{name}: {what}" for name, what in members.items()]
 
 
 def _told(envs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -125,7 +135,8 @@ def of_record(body: Mapping[str, Any], processor: str) -> tuple[str, str]:
     said = {name: str(value) for name, value in environment.items()}
     env = {name: str(value) for name, value in _table(settings, "env").items()}
     framework, execution = str(body.get("framework", "")), str(body.get("execution", ""))
-    return block({**settings, **known}, model), arm(framework, execution, said, {"": env})
+    program = {"": str(body.get("workload", ""))} if body.get("mode") == COMMAND else None
+    return block({**settings, **known}, model), arm(framework, execution, said, {"": env}, program)
 
 
 def _table(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

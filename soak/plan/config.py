@@ -196,7 +196,7 @@ def of_workload(
 
 
 def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -> Config:
-    overrides.apply(path, raw)
+    overrides.apply(raw)
     loaded = _check(path, overrides.text(text, raw), raw)
     workloads = [one.workload for one in loaded.trials] + [one.workload for those in loaded.members for one in those]
     if loaded.run.folder or not any(map(catalog.is_users, workloads)):
@@ -207,7 +207,7 @@ def _changed(path: Path, text: str, raw: dict[str, Any], overrides: Overrides) -
 
 def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
     """As `load`, of tables that come from elsewhere. path: names them in errors."""
-    Overrides(overrides).apply(path, raw)
+    Overrides(overrides).apply(raw)
     return _check(path, tomli_w.dumps(raw), raw)
 
 

@@ -24,8 +24,9 @@ READY = f'"{ALIVE}", "{PORT}", or a URL such as "http://127.0.0.1:{{port}}/healt
 WORKER = "worker"
 """Name of the one member of a trial that names none."""
 _PLACE = re.compile(r"\{(?:(?P<member>[^{}]+)\.)?port\}")
+_MASTER = "MASTER_PORT"
 Ports = Mapping[str, int]
-"""Free ports of 127.0.0.1, by the name of the member they were chosen for."""
+"""Free ports of 127.0.0.1, by the name of the member they were chosen for, or one that `Member.meets_at` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class Member:
     """Whether its trial has further members, with which it may talk by any socket."""
     port: int | None = None
     """A free port of 127.0.0.1, chosen when the trial starts."""
+    meets_at: tuple[str, ...] = ()
+    """Names of ports that it listens on besides its own, where other ranks find it."""
+    met_at: tuple[int, ...] = ()
+    """These, chosen when the trial starts."""
     told_ports: bool = True
     """Whether `{port}` and `{NAME.port}` stand for ports. In a sole command they are its own words."""
 
@@ -111,7 +116,7 @@ class Member:
         return replace(
             self, spec=spec, argv=tuple(map(put, self.argv)), ready=put(self.ready), devices=tuple(devices),
             env={**{name: put(value) for name, value in self.env.items()}, **(environ or {})},
-            port=ports.get(self.name),
+            port=ports.get(self.name), met_at=tuple(ports[name] for name in self.meets_at if name in ports),
         )  # fmt: skip
 
     def _putting(self, ports: Ports) -> Callable[[str], str]:
@@ -141,7 +146,8 @@ def _filled(value: Any, put: Callable[[str], str]) -> Any:
 def ranks_of(member: Member, count: int) -> tuple[Member, ...]:
     """A member as `count` ranks that find each other, whatever they are written in: `_group` and `_cluster`.
 
-    The ports stand in their environments as `{NAME.port}`, to be filled in when the trial starts.
+    The ports stand in their environments as `{NAME.port}`, to be filled in when the trial starts. Each listens once: a
+    program may be a rank in both ways, and use the `{port}` of its command besides.
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
     return tuple(
@@ -152,22 +158,27 @@ def ranks_of(member: Member, count: int) -> tuple[Member, ...]:
             sees_all=not member.speaks_wire,
             rank=True,
             ends_trial=False,
+            meets_at=(*([] if rank else [_MASTER]), _in_cluster(name)),
             env={**member.env, **_group(names, rank), **_cluster(names, rank)},
         )
         for rank, name in enumerate(names)
     )  # fmt: skip
 
 
+def _in_cluster(name: str) -> str:
+    return f"{name} in TF_CONFIG"
+
+
 def _group(names: Sequence[str], rank: int) -> dict[str, str]:
     """As `torch.distributed` reads it (init_method env://)."""
     return {
         "RANK": str(rank), "WORLD_SIZE": str(len(names)), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(len(names)),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{{{names[0]}.port}}",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{{{_MASTER}.port}}",
     }  # fmt: skip
 
 
 def _cluster(names: Sequence[str], rank: int) -> dict[str, str]:
     """As `tf.distribute.MultiWorkerMirroredStrategy` reads it: a port for each rank."""
-    workers = [f"127.0.0.1:{{{name}.port}}" for name in names]
+    workers = [f"127.0.0.1:{{{_in_cluster(name)}.port}}" for name in names]
     cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
     return {"TF_CONFIG": json.dumps(cluster)}

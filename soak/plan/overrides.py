@@ -6,12 +6,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from soak.errors import ConfigError, missing_key
+from soak.errors import missing_key
+from soak.plan.given import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +23,34 @@ class Overrides:
     device: str | None = None
     only: Sequence[str] = ()
 
-    def apply(self, path: Path, raw: dict[str, Any]) -> None:
-        """Change the tables of the file `path`.
+    def apply(self, raw: dict[str, Any]) -> None:
+        """Change the tables of a config.
 
         Raises:
             ConfigError: an assignment is none, or leads nowhere.
         """
         for assignment in self.assignments:
-            _assign(path, raw, assignment)
+            _assign(raw, assignment)
         if self.duration is not None:
             _limit_all(raw, self.duration)
         if self.device is not None:
             _place_all(raw, self.device)
         if self.only and isinstance(run := raw.setdefault("run", {}), dict):
             run["only"] = list(self.only)
+
+    def given(self) -> dict[str, Option]:
+        """The options of the command line, by the keys that they set."""
+        found = {}
+        for assignment in self.assignments:
+            key, _, value = assignment.partition("=")
+            found[key.strip()] = Option(f"--set {key.strip()}", value, "=")
+        if self.duration is not None:
+            found["run.duration"] = Option("--duration", self.duration)
+        if self.device is not None:
+            found["run.device"] = found["device"] = Option("--device", self.device)
+        if self.only:
+            found["run.only"] = Option("--trial", " --trial ".join(self.only))
+        return found
 
     def text(self, text: str, raw: dict[str, Any]) -> str:
         """The config as it is now, from which the same run can be started again; as it was written if nothing changed.
@@ -56,10 +70,10 @@ def written(raw: dict[str, Any], run: Mapping[str, object]) -> str:
     return tomli_w.dumps({**raw, "run": {**raw.get("run", {}), **run}})
 
 
-def _assign(path: Path, raw: dict[str, Any], override: str) -> None:
+def _assign(raw: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError("--set", override, text, "expected key=value, such as run.parallel=2")
+        raise missing_key(f"--set {override}", "", "expected key=value, such as run.parallel=2")
     try:
         value = tomllib.loads(f"v = {text}")["v"]
     except (ValueError, RecursionError):
@@ -67,19 +81,19 @@ def _assign(path: Path, raw: dict[str, Any], override: str) -> None:
     node: Any = raw
     *parents, last = key.strip().split(".")
     for part in parents:
-        node = _descend(path, node, part, key)
+        node = _descend(node, part, key)
     if not isinstance(node, dict):
-        raise ConfigError(path, key, value, "--set: the part before the last dot is not a table")
+        raise missing_key(f"--set {key}", "", "the part before the last dot is not a table")
     node[last] = value
 
 
-def _descend(path: Path, node: Any, part: str, key: str) -> Any:
+def _descend(node: Any, part: str, key: str) -> Any:
     if isinstance(node, list):
         if not re.fullmatch("[0-9]{1,6}", part) or int(part) >= len(node):
-            raise missing_key(path, key, f"--set: expected a number from 0 to {len(node) - 1} in place of {part!r}")
+            raise missing_key(f"--set {key}", "", f"expected a number from 0 to {len(node) - 1} in place of {part!r}")
         return node[int(part)]
     if not isinstance(node, dict):
-        raise missing_key(path, key, f"--set: {part!r} is below something that is not a table")
+        raise missing_key(f"--set {key}", "", f"{part!r} is below something that is not a table")
     return node.setdefault(part, {})
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
-from soak.plan.block import block, numbered
+from soak.plan.block import COMMAND, block, numbered
 from soak.plan.combinations import combinations
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import as_member, shared_out
+from soak.plan.program import name_of
 from soak.record import redaction
 from workloads import catalog, executions, frameworks
 from workloads.protocol.order import TrialSpec
 
 MOST_TRIALS = 10_000
 """Of a run."""
-COMMAND = "command"
 _NO_WORKLOAD = (frameworks.NONE, COMMAND, executions.DEFAULT)
 """Framework, mode and execution of a trial that is no workload: the record tells them of every trial."""
 
@@ -185,7 +185,7 @@ def _expand(config: Config, number: int, variables: int) -> list[Trial]:
 def _stem(table: TrialTable) -> str:
     """What the names of its trials begin with: of a user's own code, `train.step` for `path/train.py:step`."""
     if table.name or table.command:
-        return table.name or PurePath(table.command[0]).name
+        return table.name or name_of(table.command)
     place, colon, thing = table.workload.rpartition(":")
     return f"{PurePath(place).stem if place.endswith('.py') else place}.{thing}" if colon else thing
 
@@ -208,7 +208,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
         python=table.python,
         needs=1 if each is None else each, sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
-        name=PurePath(table.command[0]).name if table.command else WORKER,
+        name=name_of(table.command) if table.command else WORKER,
         told_ports=not table.command or table.ranks > 1,
     )  # fmt: skip
     if table.ranks == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import quote
@@ -19,12 +19,27 @@ from soak.record import arrow
 
 Format = Literal["parquet", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+_KINDS = ("samples", "events", "verdicts")
 _LONGEST = 200
 """Bytes of a folder's name, where a file system takes 255."""
 
 
+def check_format(out: Path, form: Format) -> None:
+    """See that no file of another format is below `out`, from whatever run: readers take every file of a folder.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for kind in _KINDS:
+        for other in FORMATS:
+            found = next((out / kind).rglob(f"{kind}.{other}"), None) if other != form else None
+            if found is not None:
+                expected = f"expected another folder for {form}, as programs read every file below one"
+                raise UsageError(f"--out {out}: holds an export as {other} ({found.relative_to(out)}): {expected}")
+
+
 def write(record: RunRecord, out: Path, form: Format) -> list[Path]:
-    """Write samples, events and verdicts of a run below `out`; what is there of this run already is replaced.
+    """Write samples, events and verdicts of a run below `out`; what an export left there of this run is replaced.
 
     Raises:
         UsageError: a file cannot be written.
@@ -35,9 +50,21 @@ def write(record: RunRecord, out: Path, form: Format) -> list[Path]:
         if trial.started is not None:
             path = out / "samples" / run / _partition("trial", trial.name) / f"samples.{form}"
             written.append(_file(path, arrow.SAMPLES, form, arrow.batches(record, trial)))
+    _remove((out / "samples" / run).glob(f"trial=*/samples.{form}"), written)
     for name, table in (("events", arrow.events(record)), ("verdicts", arrow.verdicts(record))):
         written.append(_file(out / name / run / f"{name}.{form}", table.schema, form, table.to_batches()))
     return written
+
+
+def _remove(found: Iterable[Path], kept: Sequence[Path]) -> None:
+    """Trials that an earlier export of this run had, and the run has not."""
+    for path in [path for path in found if path not in kept]:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be removed: {error.strerror or error}") from error
+        with contextlib.suppress(OSError):  # something else lies beside it
+            path.parent.rmdir()
 
 
 def _partition(key: str, value: str) -> str:

@@ -28,6 +28,7 @@ from soak.gpu.pool import GpuPool
 from soak.judge.verdict import EXIT_CODES, Verdict
 from soak.plan import preflight
 from soak.plan.config import Config
+from soak.plan.given import Given, named_by_option
 from soak.plan.plan import make_plan
 from soak.progress import Progress
 from soak.record import environment, redaction
@@ -40,7 +41,7 @@ REPORT_DEADLINE = 900.0
 
 def execute(
     load: Callable[[], Config], out: Path | None, live: int | None,
-    watch: Callable[[Console], Sequence[Listener]] = lambda _: (),
+    watch: Callable[[Console], Sequence[Listener]] = lambda _: (), given: Given | None = None,
 ) -> int:  # fmt: skip
     """Run a config, make the report, and answer with the exit code of the verdict.
 
@@ -49,13 +50,14 @@ def execute(
         out: the folder in which the run folder is made; None for that of the config.
         live: a descriptor that is told how it goes, as lines of JSON.
         watch: who else watches, given where words for a person go.
+        given: options of the command line by the keys that they set, for errors.
 
     Raises:
         SoakError: it cannot be run.
     """
     if live is not None and not _is_open(live):
         raise UsageError(f"--live {live}: expected a descriptor that whoever started this has opened")
-    with StopRequests() as stop:
+    with StopRequests() as stop, named_by_option(given or {}):
         try:
             return _run(load(), out, live, stop, watch)
         except KeyboardInterrupt:

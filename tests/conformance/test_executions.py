@@ -131,6 +131,7 @@ TITLE = "Arrays"
 REQUIRES, TOLD = {"numpy": "numpy"}, ("OPENBLAS_",)
 VARIABLES = {"ARRAYS_POOL": "keeps freed arrays in a pool"}
 VERSIONS, CACHES, CACHES_AT_HOME = ("arrays", "blas"), ("ARRAYS_CACHE",), (".arrays",)
+LAUNCHERS = ("arrays-run",)
 GPU_QUESTION = CUDA_BUILD = BLIND = ""
 def prepare(threads, seed, device="cpu"): pass
 def require(device): pass
@@ -184,6 +185,7 @@ from soak.doctor import environment
 from soak.engine import confinement
 from soak.plan.block import arm
 from soak.plan.member import Member
+from soak.plan.program import name_of
 from soak.record import redaction
 from workloads.protocol.order import TrialSpec
 from workloads.worker.sandbox import VARIABLE, from_text
@@ -195,6 +197,7 @@ around = {"HOME": str(home), "ARRAYS_CACHE": str(home / "kept")}
 member = Member(spec=TrialSpec("recurrent", "arrays"), devices=(Device("cuda:0", "GPU-a", "A100", "0"),))
 allowed = from_text(confinement.environ(member, home / "run/trials/t", [], around)[VARIABLE]).writable
 print(str(home / "kept") in allowed, str(home / ".arrays") in allowed, (home / ".triton").exists())
+print(name_of(["arrays-run", "--ranks", "2", "train.py"]))
 """
 CONFIG = '[run]\nduration = "5 s"\n[[trial]]\nworkload = "recurrent"\nframework = "{}"\nexecution = "counted"\n'
 
@@ -243,6 +246,7 @@ def test_one_of_somebody_elses_for_a_framework_of_theirs_is_found_checked_and_ru
         "arrays 1.5 counted, python 3.11, blas 3, OPENBLAS_NUM_THREADS=1",
         "ARRAYS_POOL=1: keeps freed arrays in a pool",
         "True True False",
+        "train",
     ], ran.stderr
 
 

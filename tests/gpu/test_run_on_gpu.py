@@ -33,7 +33,7 @@ TRIAL = """
 [[trial]]
 name = "{name}"
 workload = "fault_device_native"
-framework = "torch"
+framework = "none"
 device = "{device}"
 options = {{ mib_per_second = {rate} }}
 """
@@ -84,7 +84,7 @@ def runs(gpu_stub: GpuStub, tmp_path: Path) -> Runs:
 
 
 def trial_of(report: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = [trial for trial in report["trials"] if trial["name"] == f"{name}-torch"]
+    (found,) = [trial for trial in report["trials"] if trial["name"] == name]
     return dict(found)
 
 
@@ -119,7 +119,7 @@ MEMBER = """
 [[trial.member]]
 name = "{name}"
 workload = "fault_device_native"
-framework = "torch"
+framework = "none"
 options = {{ mib_per_second = {rate} }}
 """
 
@@ -212,5 +212,5 @@ def test_a_device_that_is_not_there_is_an_error_in_one_line(runs: Runs, init: in
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert said.lower() in out.lower()
-    assert f"trial nowhere-torch: device = '{device}'" in out
+    assert f"trial nowhere: device = '{device}'" in out
     assert not list(runs.folder.glob("runs/*"))

@@ -24,7 +24,7 @@ fps = 400
 pace = "real_time"
 [[trial]]
 workload = "fault_device_native"
-framework = "torch"
+framework = "none"
 options = { mib_per_second = 0.0 }
 """
 SCHEDULE = '[[schedule]]\nname = "gpu"\nconfig = "gpu.toml"\nat = 2020-01-01T00:00:00Z\ndevice = "cuda:0"\n'

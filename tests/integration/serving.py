@@ -29,7 +29,7 @@ pace = "real_time"
 [[trial]]
 name = "{name}"
 workload = "{workload}"
-framework = "torch"
+framework = "{framework}"
 """
 LEAK, CLEAN = "fault_native_heap", "lookalike_one_step"
 
@@ -42,9 +42,10 @@ class Served:
         self.state = folder / "state"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def run_config(self, name: str, workload: str, seconds: int = 25) -> None:
+    def run_config(self, name: str, workload: str, seconds: int = 25, framework: str = "none") -> None:
         """Write `NAME.toml`."""
-        (self.folder / f"{name}.toml").write_text(RUN.format(name=name, workload=workload, seconds=seconds))
+        text = RUN.format(name=name, workload=workload, seconds=seconds, framework=framework)
+        (self.folder / f"{name}.toml").write_text(text)
 
     def config(self, schedules: str, service: str = "", conditions: str = "") -> Path:
         """Write `soak.toml`."""

@@ -31,12 +31,14 @@ workload = "fault_hang"
 framework = "torch"
 """
 OWN = """
+import time
+
 class Own:
     def __init__(self, hidden):
         self.hidden = hidden
 
     def step(self):
-        bytes(self.hidden)
+        time.sleep(self.hidden / 1000)
 """
 
 

@@ -24,6 +24,8 @@ from workloads.worker import boot
 
 pytestmark = pytest.mark.framework
 
+CLEAN = "lookalike_one_step"
+"""Its step comes later than what is seen of it."""
 MOST_MEMORY = 64 * 2**30
 PACED = StreamSpec("synthetic", {"pace": "real_time", "fps": 1000, "clip_frames": [10]})
 
@@ -69,7 +71,8 @@ def start() -> Iterator[Callable[..., Child]]:
     children: list[Child] = []
 
     def started(workload: str, framework: str = "torch", **keys: Any) -> Child:
-        need(framework)
+        if framework != "none":
+            need(framework)
         children.append(Child(TrialSpec(workload, framework, **{"duration": 30.0, "stream": PACED, **keys})))
         return children[-1]
 
@@ -78,16 +81,18 @@ def start() -> Iterator[Callable[..., Child]]:
         child.close()
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
-    child = start("recurrent", framework, steps=150, beat_interval=0.2)
+@pytest.mark.parametrize(
+    ("workload", "framework"), [("recurrent", "torch"), ("recurrent", "tensorflow"), (CLEAN, "none")]
+)
+def test_an_orderly_life(start: Callable[..., Child], workload: str, framework: str) -> None:
+    child = start(workload, framework, steps=150, beat_interval=0.2)
     messages = list(child.messages())
     assert [type(m) for m in messages] == [Hello, Ready, *[Beat] * (len(messages) - 3), Done]
     assert messages[-1] == Done("finished")
     assert child.process.wait(PATIENCE) == 0
     ready, last = messages[1], messages[-2]
     assert isinstance(ready, Ready)
-    assert ready.environment[framework]
+    assert framework == "none" or ready.environment[framework]
     assert ready.environment["allocator"]
     assert ready.environment["device"] == "cpu"
     assert "gpu" not in ready.environment, "a trial on the CPU leaves the GPU alone"
@@ -101,7 +106,7 @@ def test_an_orderly_life(start: Callable[..., Child], framework: str) -> None:
 
 
 def test_stream_time_ends_it(start: Callable[..., Child]) -> None:
-    child = start("recurrent", stream=StreamSpec("synthetic", {"fps": 25}), stream_time=100.0, duration=None)
+    child = start(CLEAN, "none", stream=StreamSpec("synthetic", {"fps": 25}), stream_time=100.0, duration=None)
     *_, last, done = child.messages()
     assert done == Done("finished")
     assert isinstance(last, Beat)
@@ -109,7 +114,7 @@ def test_stream_time_ends_it(start: Callable[..., Child]) -> None:
 
 
 def test_term_makes_the_step_under_way_the_last(start: Callable[..., Child]) -> None:
-    child = start("recurrent", duration=24 * 3600.0)
+    child = start(CLEAN, "none", duration=24 * 3600.0)
     child.until(Beat)
     child.process.send_signal(signal.SIGINT)
     child.process.send_signal(signal.SIGTERM)
@@ -117,7 +122,7 @@ def test_term_makes_the_step_under_way_the_last(start: Callable[..., Child]) -> 
 
 
 def test_a_hung_step_shows_its_stack(start: Callable[..., Child]) -> None:
-    child = start("fault_hang", options={"after_seconds": 0.3}, beat_interval=0.1)
+    child = start("fault_hang", "none", options={"after_seconds": 0.3}, beat_interval=0.1)
     child.until(Beat)
 
     def hangs() -> bool:
@@ -160,14 +165,14 @@ def test_a_flipped_bit_ends_the_trial_as_corrupted(start: Callable[..., Child]) 
 def test_a_trial_is_looked_at_when_it_ends_if_at_all(
     start: Callable[..., Child], interval: float, replays: float | None
 ) -> None:
-    *_, last, done = start("recurrent", golden_interval=interval, steps=20, beat_interval=1000.0).messages()
+    *_, last, done = start(CLEAN, "none", golden_interval=interval, steps=20, beat_interval=1000.0).messages()
     assert done == Done("finished")
     assert isinstance(last, Beat)
     assert last.values.get("golden_replays") == replays
 
 
 def test_a_crash_is_a_signal_and_no_message(start: Callable[..., Child]) -> None:
-    child = start("fault_crash", options={"after_seconds": 0.2})
+    child = start("fault_crash", "none", options={"after_seconds": 0.2})
     assert not any(isinstance(m, Done) for m in child.messages())
     assert child.process.wait(PATIENCE) == -signal.SIGSEGV
 
@@ -176,7 +181,7 @@ def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[.
     need("av")
     video = tmp_path / "no.mp4"
     video.write_text("no video")
-    done = start("recurrent", stream=StreamSpec("file", {"path": str(video)})).until(Done)
+    done = start(CLEAN, "none", stream=StreamSpec("file", {"path": str(video)})).until(Done)
     assert isinstance(done, Done)
     assert done.reason == "broken"
     assert done.message.startswith("the source could not be read: StreamError: ")
@@ -184,7 +189,7 @@ def test_a_source_that_is_no_video_is_no_fault_of_the_workload(start: Callable[.
 
 
 def test_what_cannot_be_built_is_told_with_its_traceback(start: Callable[..., Child]) -> None:
-    done = start("no_such_workload").until(Done)
+    done = start("no_such_workload", "none").until(Done)
     assert isinstance(done, Done)
     assert done.reason == "broken"
     assert "unknown workload 'no_such_workload'" in done.message
@@ -225,7 +230,7 @@ def test_a_device_that_the_workload_does_not_run_on_is_refused(start: Callable[.
     assert "'zoo_loader_fds' does not run on device 'cuda': expected cpu" in done.message
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["torch", "tensorflow", "none"])
 def test_native_memory_leaks_at_the_rate_that_was_set(start: Callable[..., Child], framework: str) -> None:
     child = start("fault_native_heap", framework, duration=8.0, options={"mib_per_second": 8.0}, beat_interval=0.2)
     beats = [m for m in child.messages() if isinstance(m, Beat)]
@@ -237,7 +242,7 @@ def test_native_memory_leaks_at_the_rate_that_was_set(start: Callable[..., Child
 
 
 def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
-    child = start("lookalike_cache_fills", tracemalloc=1, steps=200, options={"entries": 1000})
+    child = start("lookalike_cache_fills", "none", tracemalloc=1, steps=200, options={"entries": 1000})
     notes = [m for m in child.messages() if isinstance(m, RecordNote)]
     assert notes, "growing lines are told at the end, however early it comes"
     assert notes[-1].kind == "tracemalloc"
@@ -245,9 +250,8 @@ def test_tracemalloc_names_the_line_that_grows(start: Callable[..., Child], monk
 
 
 def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
-    need("torch")
     order = tmp_path / "order.json"
-    order.write_text(to_json(TrialSpec("recurrent", "torch", duration=600.0, stream=PACED)) + "\n")
+    order.write_text(to_json(TrialSpec(CLEAN, "none", duration=600.0, stream=PACED)) + "\n")
     code = (
         "import subprocess, sys, time\n"
         f"child = subprocess.Popen([sys.executable, '-P', {str(boot.__file__)!r}, '--fd', '1', '--stacks', '2'],"

@@ -207,17 +207,17 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
     [
         ((), "expected a command"),
         (("--", "./absent"), "expected a program that exists and may be executed"),
-        (("--memory-limit", "much", "--", "true"), "memory_limit"),
-        (("--duration", "long", "--", "true"), "run.duration"),
+        (("--memory-limit", "much", "--", "true"), "--memory-limit much: expected a number with a unit"),
+        (("--duration", "long", "--", "true"), "--duration long: expected a number with a unit"),
         (("--device", "cuda:0,cuda:0", "--", "true"), "expected each device once"),
-        (("--cwd", "/absent", "--", "true"), "expected a folder that exists"),
+        (("--cwd", "/absent", "--", "true"), "--cwd /absent: expected a folder that exists"),
         (("--env", "A", "--", "true"), "--env A: expected NAME=VALUE, or NAME of a variable that is set"),
-        (("--ranks", "0", "--", "true"), "ranks"),
+        (("--ranks", "0", "--", "true"), "--ranks 0: expected"),
         (("--stop-on-leak", "--", "true"), "expected --duration too"),
         (("--rate", "5", "--", "true"), "--rate: expected --load URL too"),
         (("--load", "http://127.0.0.1:80/", "--ranks", "2", "--", "true"), "--load: expected no --ranks"),
         (("--load", "http://example.org/", "--", "true"), "--load http://example.org/: expected a URL of this machine"),
-        (("--load", "http://127.0.0.1:80/", "--rate", "-1", "--", "true"), "rate = -1: expected requests a second"),
+        (("--load", "http://127.0.0.1:80/", "--rate", "-1", "--", "true"), "--rate -1: expected requests a second"),
     ],
 )
 def test_what_cannot_be_soaked_is_told_in_one_line(soak: Any, words: tuple[str, ...], said: str) -> None:

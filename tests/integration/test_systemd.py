@@ -89,8 +89,8 @@ def box(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def service(environment: Path, box: Box, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Installed by its own command, from a config of short runs."""
     served = Served(tmp_path_factory.mktemp("served"))
-    served.run_config("leaky", LEAK, seconds=12)
-    served.run_config("greedy", LEAK, seconds=60)
+    served.run_config("leaky", LEAK, seconds=12, framework="torch")
+    served.run_config("greedy", LEAK, seconds=60, framework="torch")
     greedy = served.folder / "greedy.toml"
     greedy.write_text(greedy.read_text() + "options = { mib_per_second = 200 }\n")
     served.config(

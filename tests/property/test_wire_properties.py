@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,3 +121,8 @@ specs = st.builds(
 @given(specs)
 def test_an_order_comes_back(spec: TrialSpec) -> None:
     assert from_json(to_json(spec)) == spec
+
+
+def test_a_beat_takes_numbers_of_numpy() -> None:
+    values = {"frames": np.int64(3), "loss": np.float32(0.5), "latency": np.float64("nan")}
+    assert decode(encode(Beat(1.0, values))) == Beat(1.0, {"frames": 3.0, "loss": 0.5})

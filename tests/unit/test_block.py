@@ -108,8 +108,19 @@ def test_an_arm_names_what_a_program_brought_by_itself_and_what_a_further_member
 
 
 def test_an_arm_tells_the_framework_of_a_member() -> None:
-    told = {"server": "torch eager"}
-    assert arm("none", "eager", {"torch": "2.9.1"}, {}, told) == "none eager, server: torch eager, torch 2.9.1"
+    told = {"server": "torch eager", "client": "http_client"}
+    shown = "server: torch eager, client: http_client, torch 2.9.1"
+    assert arm("none", "eager", {"torch": "2.9.1"}, {}, told) == shown
+
+
+def test_an_arm_of_programs_that_are_all_the_same_says_so_once() -> None:
+    told = {"rank 0 of 2": "train", "rank 1 of 2": "train"}
+    assert arm("none", "eager", {"torch": "2.9.1"}, {}, told) == "train, torch 2.9.1"
+
+
+def test_a_program_of_an_old_record_has_an_arm_too() -> None:
+    body = {"workload": "train", "framework": "none", "mode": "command", "execution": "eager"}
+    assert of_record(body, "")[1] == "train"
 
 
 def test_a_name_is_the_sha_256_of_the_canonical_form_whatever_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,10 +283,13 @@ def test_ranks_that_were_paused_have_their_whole_time_again(ranks: Stage) -> Non
     assert not ranks.asked(SECOND)
 
 
-def test_a_rank_whose_port_another_program_took_says_so(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has", [{"port": 4711}, {"met_at": (4711,)}])
+def test_a_rank_whose_port_another_program_took_says_so(
+    play: Play, monkeypatch: pytest.MonkeyPatch, has: dict[str, Any]
+) -> None:
     monkeypatch.setattr(loopback, "taken", lambda port, mark: f"thief of {port}")
     first, second = ranks_of(program("train"), 2)
-    stage = play(replace(first, port=4711), second)
+    stage = play(replace(first, **has), second)
     stage.turn()
     stage.turn(**{FIRST: 1})
     said = f"{FIRST} exited with status 1; port 4711, chosen for it, was taken by thief of 4711"

@@ -114,6 +114,30 @@ def test_a_second_export_replaces_the_first_and_leaves_nothing_else(run: Callabl
     ]  # fmt: skip
 
 
+def test_a_second_export_has_no_trial_of_the_first_that_is_gone(run: Callable[[str], Path], tmp_path: Path) -> None:
+    folder, out = run("one"), tmp_path / "out"
+    gone, other = (out / f"samples/run={name}/trial=gone/samples.parquet" for name in ("one", "two"))
+    for path in (gone, other):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    assert main(["export", str(folder), "--out", str(out)]) == 0
+    assert not gone.parent.exists()
+    assert other.exists(), "of another run"
+
+
+@pytest.mark.parametrize(("first", "second"), [("parquet", "csv"), ("csv", "parquet")])
+def test_a_folder_holds_one_format(
+    run: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str, second: str
+) -> None:
+    one, two, out = run("one"), run("two"), tmp_path / "out"
+    assert main(["export", str(one), "--out", str(out), "--format", first]) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert main(["export", str(two), "--out", str(out), "--format", second]) == 2
+    assert f"--out {out}: holds an export as {first} (samples/run=one/" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert main(["export", str(two), "--out", str(tmp_path / "other"), "--format", second]) == 0
+
+
 def test_what_cannot_be_exported_is_said_in_one_line(
     run: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,8 +14,10 @@ from monitors.judgement import Judgement
 from soak.engine.ledger import Ledger
 from soak.errors import RecordError
 from soak.judge.verdict import Verdict
+from soak.plan import config
+from soak.plan.block import COMMAND
 from soak.plan.member import Member
-from soak.plan.plan import COMMAND, Trial
+from soak.plan.plan import Trial, make_plan
 from soak.record.store import FILE, Store
 from workloads.protocol.order import TrialSpec
 
@@ -56,7 +58,30 @@ def test_the_arm_of_a_trial_of_members_names_what_each_is_written_in(tmp_path: P
         ledger = Ledger(store, Noon(), tmp_path, print)
         ledger.trial(Trial(0, "t", TrialSpec("t", "none", COMMAND), members), {"environment": {"torch": "2.9.1"}})
         (body,) = store.trials()
-    assert body["arm"] == ("none eager, server: torch eager, torch 2.9.1, OMP_NUM_THREADS=2, client: OMP_NUM_THREADS=1")
+    shown = "server: torch eager, client: http_client, torch 2.9.1, OMP_NUM_THREADS=2, client: OMP_NUM_THREADS=1"
+    assert body["arm"] == shown
+
+
+@pytest.mark.parametrize(
+    ("made_of", "shown"),
+    [
+        ('command = ["python", "train.py"]', "train"),
+        ('command = ["python", "train.py"]\nranks = 2\nenv = { OMP_NUM_THREADS = "2" }', "train, OMP_NUM_THREADS=2"),
+        (
+            'name = "t"\nmember = [{ name = "server", command = ["uvicorn", "app:app"] },'
+            ' { name = "client", workload = "http_client", stream.source = "none" }]',
+            "server: uvicorn, client: http_client",
+        ),
+    ],
+)
+def test_the_arm_of_a_trial_of_programs_says_what_they_are(tmp_path: Path, made_of: str, shown: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f"[[trial]]\n{made_of}\n")
+    (trial,) = make_plan(config.load(path))
+    with Store.create(tmp_path / FILE) as store:
+        Ledger(store, Noon(), tmp_path, print).trial(trial, {})
+        (body,) = store.trials()
+    assert body["arm"] == shown
 
 
 def test_facts_of_a_trial_add_up(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_workload_is_one_worker_that_keeps_its_own_duration(tmp_path: Path) ->
 def test_a_command_needs_no_limit_and_is_named_by_its_program(tmp_path: Path) -> None:
     (trial,) = plan(tmp_path, '[[trial]]\ncommand = ["/usr/bin/env", "true"]\n')
     (member,) = trial.members
-    assert (trial.name, member.argv, member.protocol) == ("env", ("/usr/bin/env", "true"), "none")
+    assert (trial.name, member.argv, member.protocol) == ("true", ("/usr/bin/env", "true"), "none")
     assert (trial.supervised, trial.spec.duration, trial.spec.framework) == (True, None, "none")
 
 
@@ -80,7 +80,7 @@ def test_the_words_of_a_sole_command_are_its_own(tmp_path: Path) -> None:
 def test_ranks_of_a_command_are_told_ports_and_keep_other_braces(tmp_path: Path) -> None:
     (trial,) = plan(tmp_path, f'{RUN}[[trial]]\ncommand = ["true", "{{args.port}} {{port}}"]\nranks = 2\n')
     ports = loopback.choose(trial.members)
-    assert set(ports) == {"rank 0 of 2", "rank 1 of 2"}
+    assert len(set(ports.values())) == len(ports) == 2 + 1 + 2, "of the command, of MASTER_PORT and of TF_CONFIG"
     placed = trial.placed((), seen, ports).members
     assert [member.argv[1] for member in placed] == [f"{{args.port}} {ports[member.name]}" for member in placed]
 
@@ -92,16 +92,18 @@ def test_ranks_of_a_command_are_told_ports_and_keep_other_braces(tmp_path: Path)
 def test_ranks_find_each_other_whatever_they_are_written_in(tmp_path: Path, made_of: str) -> None:
     (trial,) = plan(tmp_path, f"{RUN}[[trial]]\n{made_of}ranks = 2\n")
     ports = loopback.choose(trial.members)
-    first, second = ports.values()
     placed = trial.placed((), seen, ports)
-    assert [member.name for member in placed.members] == ["rank 0 of 2", "rank 1 of 2"] == list(ports)
+    assert [member.name for member in placed.members] == ["rank 0 of 2", "rank 1 of 2"]
+    met_at = [member.met_at for member in placed.members]
+    (master, first), (second,) = met_at
+    assert len({master, first, second}) == 3 == len(ports), "a program may meet by both, and rank 0 listens on both"
     for rank, member in enumerate(placed.members):
         assert member.spec is None or member.spec.duration is None, "the supervisor ends all of them together"
         told = {name: value for name, value in member.env.items() if name != "SEES"}
         cluster = json.loads(told.pop("TF_CONFIG"))
         assert told == {
             "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(first),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(master),
         }  # fmt: skip
         assert cluster["cluster"] == {"worker": [f"127.0.0.1:{first}", f"127.0.0.1:{second}"]}
         assert cluster["task"] == {"type": "worker", "index": rank}

@@ -108,7 +108,12 @@ def test_ranks_that_leak_both_are_told_both(tmp_path: Path) -> None:
 def test_ranks_without_a_leak_pass_and_speak_for_all_of_them(tmp_path: Path) -> None:
     judgement = judged(record(tmp_path, ranks({}), *of_ranks()))
     assert (judgement.verdict, judgement.member) == ("pass", "")
-    assert judgement.reason.startswith("no layer keeps growing; the members together: anonymous: ")
+    assert judgement.reason.startswith("no layer keeps growing; rank 0 of 2 and rank 1 of 2 together: anonymous: ")
+
+
+def test_many_ranks_are_not_all_named(tmp_path: Path) -> None:
+    judgement = judged(record(tmp_path, ranks({}, 8), *of_ranks(8)))
+    assert "; rank 0 of 8, rank 1 of 8 and 6 more together: anonymous: " in judgement.reason
 
 
 def test_a_leak_of_one_is_not_lost_where_another_gives_as_much_back(tmp_path: Path) -> None:
@@ -128,6 +133,7 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     (calm := tmp_path / "calm").mkdir()
     judgement = judged(record(calm, series, *members))
     assert judgement.verdict == "pass"
+    assert judgement.reason.startswith("no layer keeps growing; server: anonymous: "), "the sum is of no client"
     assert [f.member for f in judgement.findings] == ["server", ""]
     (leaking := tmp_path / "leaking").mkdir()
     series[ANONYMOUS, "server", "", ""] = series[ANONYMOUS, "", "", ""] = noisy(1, LEAK)

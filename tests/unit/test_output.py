@@ -58,6 +58,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyP
     assert raw.dropped >= 90
     os.close(read)  # frees the thread that writes
     raw._thread.join(60)
+    assert not raw._thread.is_alive(), "it ends, however late it could write"
     os.close(write)
 
 

@@ -31,6 +31,20 @@ def test_every_report_is_valid(schema: jsonschema.Draft202012Validator, calm: An
         schema.validate(json.loads(catalog.load("json").render(document.build(record), record)))
 
 
+def test_a_report_of_a_command_is_valid_and_shows_no_framework(
+    schema: jsonschema.Draft202012Validator, empty_record: Callable[..., Any]
+) -> None:
+    record = empty_record()
+    record.add("none", 0.0, name="train", workload="train", mode="command", arm="train", device="cuda:0,cuda:1")
+    body = document.build(record)
+    schema.validate(json.loads(catalog.load("json").render(body, record)))
+    (case,) = ElementTree.fromstring(catalog.load("junit").render(body, record))
+    assert case.get("classname") == "soak.train"
+    html = catalog.load("html").render(body, record)
+    assert "command · cuda:0,cuda:1" in html
+    assert "eager" not in html
+
+
 def test_the_schema_refuses_what_it_does_not_know(schema: jsonschema.Draft202012Validator, calm: Any) -> None:
     body = document.build(calm)
     body["trials"][0]["surprise"] = 1

@@ -1,7 +1,9 @@
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Target
@@ -198,3 +200,11 @@ def test_the_costly_read_takes_at_most_a_thousandth_of_the_time() -> None:
     assert list(slow.sample(Target(pid=4100)))
     assert quick.interval == 60.0
     assert slow.interval == pytest.approx(180.0)
+
+
+@pytest.mark.parametrize("value", [np.float64(2), np.float32(2), np.int64(2), np.array(2.0)])
+def test_numbers_of_numpy_are_numbers(value: Any) -> None:
+    """As every message of a run holds them."""
+    (sample,) = Round({"s": Scripted([Sample(A, value)])}, still).take(Target(), 0.0).samples
+    assert type(sample.value) is float
+    assert sample.value == 2.0

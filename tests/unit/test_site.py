@@ -300,6 +300,11 @@ def test_no_series_is_told_twice_whatever_a_trial_is_made_of(
     assert not any("x.py" in line for line in lines), "no text of a stranger is a label"
 
 
+def test_the_status_page_shows_no_framework_of_a_command(stage: Stage, client: TestClient) -> None:
+    stage.runs(msgspec.structs.replace(TRIAL, framework="none", mode="command"))
+    assert '<p class="small">command · stepping' in client.get("/").text
+
+
 @pytest.mark.parametrize("apart", [(("", "cuda:0"), ("", "cuda:1")), (("rank 0", ""), ("rank 1", ""))])
 def test_rates_of_members_or_devices_sum_to_that_of_the_trial(
     stage: Stage, client: TestClient, apart: tuple[tuple[str, str], ...]

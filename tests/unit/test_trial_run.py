@@ -134,6 +134,13 @@ def test_how_a_program_ended_its_status_tells(program: Played, code: int, end: t
     assert (program.run.end.reason, program.run.end.message) == end
 
 
+def test_what_a_program_printed_before_it_was_killed_is_no_reason(program: Played) -> None:
+    program.process.printed = "step 1000"
+    program.poll(101.0, code=-9)
+    assert program.run.end is not None
+    assert program.run.end.message == "the program died of SIGKILL"
+
+
 def test_the_last_line_that_a_program_printed_says_why_it_failed(program: Played) -> None:
     program.process.printed = "Traceback\nValueError: no data"
     program.poll(101.0, code=1)

@@ -14,14 +14,12 @@ from typing import Any
 
 from workloads import frameworks
 from workloads.errors import DeviceError
-from workloads.models import recurrent
-from workloads.planted import MODES
+from workloads.planted import FRAMEWORKS, MODES
 from workloads.protocol.contract import Clip, Setup
 from workloads.worker.cuda_driver import Driver
 
 __all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "FRAMEWORK_DEVICE", "MODES", "Options", "build"]
 
-FRAMEWORKS = recurrent.FRAMEWORKS
 DEVICES = ("cuda",)
 EXECUTIONS = ("eager",)
 FRAMEWORK_DEVICE = False

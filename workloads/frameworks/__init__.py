@@ -10,6 +10,7 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `VERSIONS: tuple[str, ...]`: what of its `environment` makes another arm of a comparison, its own version first;
 - `CACHES: tuple[str, ...]`: variables that name a folder in which it keeps what it made;
 - `CACHES_AT_HOME: tuple[str, ...]`: folders of a home in which it keeps that where no variable is set;
+- `LAUNCHERS: tuple[str, ...]`: its programs and modules that start another Python program, as its ranks or otherwise;
 - `GPU_QUESTION`: a program that prints, as one JSON object, `version`, `built` (the CUDA it was built for, empty for
   none) and `devices` (how many GPUs it sees); run in the interpreter of a trial, in a process of its own. Empty where
   there is nothing to ask;
@@ -41,8 +42,9 @@ DEFAULTS = ("torch", "tensorflow")
 NONE = "none"
 """What runs without one."""
 _PARTS = (
-    "TITLE", "REQUIRES", "TOLD", "VARIABLES", "VERSIONS", "CACHES", "CACHES_AT_HOME", "GPU_QUESTION", "CUDA_BUILD",
-    "BLIND", "prepare", "require", "environment", "is_out_of_memory", "device_memory", "ones",
+    "TITLE", "REQUIRES", "TOLD", "VARIABLES", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS",
+    "GPU_QUESTION", "CUDA_BUILD", "BLIND", "prepare", "require", "environment", "is_out_of_memory", "device_memory",
+    "ones",
 )  # fmt: skip
 _FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", _PARTS)
 
@@ -96,6 +98,11 @@ def caches_at_home(of: str = NONE) -> tuple[str, ...]:
     """Folders of a home in which that one keeps what it made; of none, any of them, as the program may bring one."""
     wanted = _usable() if of == NONE else (of,)
     return tuple(dict.fromkeys(folder for name in wanted for folder in load(name).CACHES_AT_HOME))
+
+
+def launchers() -> frozenset[str]:
+    """Programs and modules of any of them that start another Python program."""
+    return frozenset(launcher for name in _usable() for launcher in load(name).LAUNCHERS)
 
 
 def imported() -> tuple[str, ...]:

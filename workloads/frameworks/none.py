@@ -16,6 +16,7 @@ VARIABLES: Mapping[str, str] = {}
 VERSIONS: tuple[str, ...] = ()
 CACHES: tuple[str, ...] = ()
 CACHES_AT_HOME: tuple[str, ...] = ()
+LAUNCHERS: tuple[str, ...] = ()
 GPU_QUESTION = ""
 CUDA_BUILD = ""
 BLIND = ""

@@ -30,6 +30,7 @@ VARIABLES = {
 VERSIONS = ("tensorflow", "cuda", "cudnn")
 CACHES = ("KERAS_HOME",)
 CACHES_AT_HOME = (".keras",)
+LAUNCHERS: tuple[str, ...] = ()
 
 _MEMORY = {"gpu_allocated_bytes": "current", "gpu_peak_bytes": "peak"}
 

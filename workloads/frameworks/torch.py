@@ -21,6 +21,7 @@ VARIABLES = {
 VERSIONS = ("torch", "cuda", "cudnn")
 CACHES = ("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME")
 CACHES_AT_HOME = (".triton",)
+LAUNCHERS = ("torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed")
 GPU_QUESTION = """
 import json, torch
 seen = torch.cuda.device_count() if torch.cuda.is_available() else 0

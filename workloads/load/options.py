@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_RATE = 1_000_000
+"""Requests a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -34,8 +37,8 @@ class LoadOptions:
         for name in ("concurrency", "max_in_flight"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 1 or more")
-        if not 0 <= self.rate <= 1e6:
-            raise ValueError(f"rate = {self.rate:g}: expected requests a second, from 0 (closed loop) to 1000000")
+        if not 0 <= self.rate <= MOST_RATE:
+            raise ValueError(f"rate = {self.rate:g}: expected requests a second, from 0 (closed loop) to {MOST_RATE}")
         for name in ("timeout", "interval"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} = {getattr(self, name):g}: expected seconds, more than 0")

@@ -86,10 +86,13 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def encode(message: Message) -> bytes:
-    """One line, newline included. Values that are not finite are left out of a beat: absent, not a lie."""
+    """One line, newline included. Values that are not finite are left out of a beat: absent, not a lie.
+
+    A workload may count in numbers of NumPy, which JSON does not know.
+    """
     body = asdict(message)
     if isinstance(message, Beat):
-        body["values"] = {k: v for k, v in message.values.items() if math.isfinite(v)}
+        body["values"] = {k: float(v) for k, v in message.values.items() if math.isfinite(v)}
     return json.dumps({"v": VERSION, "type": _NAMES[type(message)], **body}, separators=(",", ":")).encode() + b"\n"
 
 
