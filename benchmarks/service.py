@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import shutil
 import signal
 import socket
 import sqlite3
@@ -122,6 +123,7 @@ def main() -> None:
     service.wait()
     print(f"{scrapes} scrapes, {failed} failed; {share:.2%} of a core; {values[0] / 2**20:.1f} MiB resident at the end")
     print(f"{longest(folder):.2f} s between two samples at most, of an interval of 1 s")
+    shutil.rmtree(folder)
     print("\n".join(line for line in runs if not line.endswith(" 0.0")))
     subprocess.run([sys.executable, "-P", "-m", "soak", "analyze", str(options.out)], check=False)
 

@@ -142,7 +142,10 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def _attribute(name: str) -> Any:
-    module = importlib.import_module(f"{samplers.__name__}.{name}")
+    try:
+        module = importlib.import_module(f"{samplers.__name__}.{name}")
+    except Exception as error:  # a plug-in may fail in any way
+        raise CatalogError(f"sampler {name!r}: it cannot be imported: {type(error).__name__}: {error}") from error
     try:
         return module.SAMPLER
     except AttributeError as error:
@@ -152,5 +155,6 @@ def _attribute(name: str) -> Any:
 def _foreign(name: str, point: EntryPoint) -> Any:
     try:
         return point.load()
-    except (ImportError, AttributeError) as error:
-        raise CatalogError(f"sampler {name!r}: entry point {point.value!r} cannot be loaded: {error}") from error
+    except Exception as error:  # a plug-in may fail in any way
+        said = f"entry point {point.value!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise CatalogError(f"sampler {name!r}: {said}") from error

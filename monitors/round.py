@@ -70,15 +70,10 @@ _WORST_FIRST: tuple[ReadOutcome, ...] = ("stalled", "failed", "ok", "no_data")
 def _worst(of: Sequence[Health]) -> Health:
     if len(of) == 1:
         return of[0]
-    outcomes = {one.outcome for one in of}
-    successes = [one.last_success for one in of if one.last_success is not None]
-    return Health(
-        next(outcome for outcome in _WORST_FIRST if outcome in outcomes),
-        sum(one.seconds for one in of),
-        sum(one.reads for one in of),
-        sum(one.failures for one in of),
-        min(successes) if len(successes) == len(of) else None,
-    )
+    outcomes, seconds, reads, failures, successes = zip(*of, strict=True)
+    outcome = next(each for each in _WORST_FIRST if each in outcomes)
+    last = None if None in successes else min(successes)
+    return Health(outcome, sum(seconds), sum(reads), sum(failures), last)
 
 
 class Round:

@@ -24,6 +24,8 @@ def format_value(value: float, unit: str) -> str:
 
 def format_rate(value: float, unit: str) -> str:
     """Growth per hour."""
+    if unit == "count" and abs(value) < 1e-3:
+        value = 0.0  # one in six weeks is what is left over by arithmetic
     return f"{_bytes(value) if unit == 'bytes' else _figures(value)}/h"
 
 

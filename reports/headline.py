@@ -16,10 +16,10 @@ _WORDS = {"pass": "Pass", "leak": "Leak", "unstable": "Unstable", "inconclusive"
 def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[Trial]) -> str:
     """One sentence."""
     if verdict is None:
-        judged = sum(t["verdict"] is not None for t in trials)
-        said = f"Unfinished: the run has not come to its end; {judged} of {len(trials)} trials are judged so far"
+        ended = sum(bool(t["end_reason"]) for t in trials)
+        said = f"Unfinished: the run has not come to its end; {ended} of {len(trials)} trials have ended so far"
         leaks = [t["name"] for t in trials if t["verdict"] == "leak"]
-        return f"{said}, of which {', '.join(leaks)} leaked." if leaks else f"{said}."
+        return f"{said}; {', '.join(leaks)} leaked." if leaks else f"{said}."
     said = f"{_WORDS[verdict]}: {reason}"
     if verdict == "leak":
         said += f". {_worst(trials)}" if _worst(trials) else ""

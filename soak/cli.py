@@ -26,6 +26,7 @@ TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
 _SHORTAGES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 """What the machine, or a limit of this process, is short of: no error of soak's own."""
+_OURS = ("soak", "workloads", "monitors", "reports")
 
 DESCRIPTION = """\
 Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
@@ -116,6 +117,8 @@ def _internal(error: BaseException) -> str:
     """One line that says what and where; all of it is asked for by an environment variable."""
     if os.environ.get(TRACEBACK):
         return "".join(traceback.format_exception(error))
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in _OURS:
+        return f"{error.name} is not installed in {sys.executable}: in the checkout, `pip install .` installs it"
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     what = f"{_kind(error)}: {type(error).__name__}: {one_line(error)}"
@@ -125,6 +128,14 @@ def _internal(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES):
         return "out of resources"
-    if isinstance(error, FileNotFoundError) and error.filename is None:
-        return "the working directory is gone"  # only of that one is no name to be had
+    if isinstance(error, FileNotFoundError) and not _has_working_directory():
+        return "the working directory is gone"
     return "internal error"
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109  (what `Path.cwd` asks too)
+    except FileNotFoundError:
+        return False
+    return True

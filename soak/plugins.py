@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import monitors.catalog
@@ -41,28 +41,41 @@ def _sources() -> list[dict[str, Any]]:
 
 
 def _samplers() -> list[dict[str, Any]]:
-    rows = []
-    for name in monitors.catalog.names():
+    def told(name: str) -> dict[str, Any]:
         sampler = monitors.catalog.load(name)
-        rows.append({"name": name, "metrics": [spec.name for spec in sampler.specs]})
-    return rows
+        return {"about": _first_line(sampler), "metrics": [spec.name for spec in sampler.specs]}
+
+    return _rows(monitors.catalog.names(), told)
 
 
 def _formats() -> list[dict[str, Any]]:
-    rows = []
-    for name in reports.catalog.names():
+    def told(name: str) -> dict[str, Any]:
         module = reports.catalog.load(name)
-        about = (module.__doc__ or "").strip().partition("\n")[0]
-        rows.append({"name": name, "about": about, "file": module.FILE})
-    return rows
+        return {"about": _first_line(module), "file": module.FILE}
+
+    return _rows(reports.catalog.names(), told)
 
 
 def _detectors() -> list[dict[str, Any]]:
-    rows = []
-    for name in monitors.detection.judge.names():
-        about = (monitors.detection.judge.load(name).__doc__ or "").strip().partition("\n")[0]
-        rows.append({"name": name, "about": about})
-    return rows
+    return _rows(
+        monitors.detection.judge.names(), lambda name: {"about": _first_line(monitors.detection.judge.load(name))}
+    )
+
+
+def _first_line(documented: Any) -> str:
+    return (documented.__doc__ or "").strip().partition("\n")[0]
+
+
+def _rows(names: Iterable[str], told: Callable[[str], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"name": name, **_contained(told, name)} for name in names]
+
+
+def _contained(told: Callable[[str], Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """What is known of a plug-in; of one that cannot be loaded, what is wrong with it."""
+    try:
+        return told(name)
+    except Exception as error:  # noqa: BLE001  (somebody else's file, which may fail in any way)
+        return {"about": f"{type(error).__name__}: {error}"}
 
 
 PLUGINS: dict[str, Callable[[], list[dict[str, Any]]]] = {

@@ -13,7 +13,7 @@ from monitors.text import file_name
 from reports.console import words
 from soak.engine.lifecycle import Ending
 from soak.engine.member import log_name
-from soak.engine.status import TrialStatus
+from soak.engine.status import Statuses
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
 
@@ -64,10 +64,10 @@ class ProgramOutput:
         """From now on."""
         self._logs[trial.name] = (trial, {})
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """What is new of all that run."""
-        for status in running:
-            self._show(status.name, last=False)
+        for name in self._logs:
+            self._show(name, last=False)
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """What came last."""

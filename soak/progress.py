@@ -15,12 +15,15 @@ from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
-from soak.engine.status import TrialStatus
+from soak.engine.status import Statuses, TrialStatus
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
 
 PLAIN_EVERY = 15.0
 """Seconds between two lines of a trial where there is no terminal."""
+
+DRAW_EVERY = 0.5
+"""Seconds between two drawings of the table, at least: one takes as much of a core as the samples of a trial."""
 
 _WIDE = 120
 """Characters from which the table has room for a bar."""
@@ -36,7 +39,8 @@ class Progress:
         self._console, self._clock = console, clock
         self._begun = self._total = 0
         self._said: dict[str, float] = {}
-        self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._drawn = -DRAW_EVERY
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -62,6 +66,7 @@ class Progress:
 
     def ended(self, trial: Trial, end: Ending) -> None:
         """Only what is out of the ordinary is worth a line; the verdict follows."""
+        self._said.pop(trial.name, None)
         if end.reason != "finished":
             self._print(f"    {trial.name} {end.reason}", f": {end.message}" if end.message else "")
 
@@ -77,13 +82,17 @@ class Progress:
         """Something that needs attention."""
         self._print(("!", "yellow"), f" {message}")
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """Draw the table, or now and then a line for each trial."""
-        if self._live:
-            self._live.update(_table(running, waiting, self._console.width))
-            return
         now = self._clock.monotonic()
-        for status in running:
+        if self._live:
+            if now - self._drawn >= DRAW_EVERY:
+                self._drawn = now
+                self._live.update(_table(running(), waiting, self._console.width), refresh=True)
+            return
+        if all(now - at < PLAIN_EVERY for at in self._said.values()):
+            return
+        for status in running():
             if now - self._said.get(status.name, now) >= PLAIN_EVERY:
                 self._said[status.name] = now
                 self._print(f"    {status.name} {_line(status)}")

@@ -50,7 +50,8 @@ def _kind(name: str) -> Modules:
     """
     found = next((kind for kind in (_WORKLOADS, _CLIENTS) if name in kind.paths()), None)
     if found is None:
-        raise WorkloadError(f"unknown workload {name!r}: {nearest(name, (*names(), *client_names()))}")
+        there = f"expected {name}:NAME, of a function, generator or class in it" if name.endswith(".py") else ""
+        raise WorkloadError(f"unknown workload {name!r}: {there or nearest(name, (*names(), *client_names()))}")
     return found
 
 

@@ -16,6 +16,17 @@ from types import ModuleType
 from typing import Any
 
 from workloads.options import filled, make, nearest
+from workloads.protocol.execution import Topology
+
+_TITLES = {str: "a text", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology"}
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("NAME", "AUTHORED_IN", "EXECUTED_BY", "ITEM", "READY", "TITLE", "GPU_QUESTION"), str),
+    **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS"), tuple),
+    **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME"), tuple),
+    **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES"), Mapping),
+    "TOPOLOGY": Topology,
+}
+"""What a part of a module is, whatever kind of module has it; checked where it is there."""
 
 
 class ModuleError(ValueError):
@@ -49,7 +60,7 @@ class Modules:
         """The module of that name, held to the contract.
 
         Raises:
-            ModuleError: there is none, it cannot be imported, or a part is missing.
+            ModuleError: there is none, it cannot be imported, or a part is missing or of another type.
         """
         paths = self.paths()
         if name not in paths:
@@ -57,13 +68,18 @@ class Modules:
         path = paths[name]
         try:
             module = importlib.import_module(path)
-        except ImportError as error:
-            raise self.error(f"{self.kind} {name!r} ({path}) cannot be imported: {error}") from error
+        except Exception as error:  # somebody else's file may fail in any way
+            said = f"cannot be imported: {type(error).__name__}: {error}"
+            raise self.error(f"{self.kind} {name!r} ({path}) {said}") from error
         missing = [part for part in self.parts if not hasattr(module, part)]
         if missing:
             raise self.error(f"{self.kind} {name!r} ({module.__file__}) lacks {', '.join(missing)}")
         if "Options" in self.parts and not dataclasses.is_dataclass(module.Options):
             raise self.error(f"{self.kind} {name!r} ({module.__file__}): Options is not a dataclass")
+        for part, expected in _TYPES.items():
+            if hasattr(module, part) and not isinstance(found := getattr(module, part), expected):
+                said = f"{part} is {found!r}, expected {_TITLES[expected]}"
+                raise self.error(f"{self.kind} {name!r} ({module.__file__}): {said}")
         return module
 
     def usable(self) -> Mapping[str, Any]:

@@ -67,7 +67,7 @@ def make(kind: type[T], given: Mapping[str, Any]) -> T:
         try:
             values[key] = _fitted(value, hints[key])
         except (TypeError, OverflowError):
-            raise OptionError(key, value, f"expected {_words(hints[key])} like {fields[key].default!r}") from None
+            raise OptionError(key, value, f"expected {_words(hints[key])}{_like(fields[key].default)}") from None
     return kind(**values)
 
 
@@ -142,7 +142,11 @@ def _tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
 def _words(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return "a list"
-    return getattr(hint, "__name__", str(hint))
+    return "a text" if hint is str else getattr(hint, "__name__", str(hint))
+
+
+def _like(default: Any) -> str:
+    return "" if default in ("", ()) else f" like {default!r}"
 
 
 def _quoted(value: object) -> str:

@@ -111,7 +111,7 @@ def describe(name: str) -> dict[str, Any]:
 
 def yielding(item: str) -> tuple[str, ...]:
     """The sources whose items are of this kind."""
-    return tuple(name for name in names() if item == load(name).ITEM)
+    return tuple(name for name, module in _SOURCES.usable().items() if item == module.ITEM)
 
 
 def requires(spec: StreamSpec) -> Mapping[str, str]:

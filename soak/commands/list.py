@@ -59,7 +59,7 @@ _SHOWN = {
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    headings = _SHOWN.get(name, tuple(rows[0]) if rows else ())
+    headings = _SHOWN.get(name) or tuple(dict.fromkeys(key for row in rows for key in row))
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for row in rows:

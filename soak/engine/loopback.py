@@ -103,15 +103,20 @@ class Readiness:
         self._asked_at = 0.0
         self.next = 0.0
         """When it may be asked again."""
-        self.unmet = f"{member.ready} did not answer with a status from 200 to 399"
-        """What is missing, in words, while it is."""
+        self._status = ""
+        self._missing = f"{member.ready} did not answer with a status from 200 to 399"
         if member.ready == PORT:
-            self.unmet = f"nothing listened on port {member.port} of {HOST}"
+            self._missing = f"nothing listened on port {member.port} of {HOST}"
 
     @staticmethod
     def asks(ready: str) -> bool:
         """Whether this idea of being ready is found out by asking."""
         return ready == PORT or URL.fullmatch(ready) is not None
+
+    @property
+    def unmet(self) -> str:
+        """What is missing, in words, while it is; with the status of the last answer."""
+        return f"{self._missing}, but with {self._status}" if self._status else self._missing
 
     def poll(self, now: float) -> bool:
         """Whether it answers by now: any status from 200 to 399 is an answer."""
@@ -141,7 +146,8 @@ class Readiness:
             self._answer += chunk
             if not chunk or b"\n" in self._answer or len(self._answer) > _CHUNK:
                 self.close()
-        return _is_good(self._answer)
+                self._status = _status(self._answer)
+        return _status(self._answer)[:1] in ("2", "3")
 
     def close(self) -> None:
         """Ask no more."""
@@ -150,6 +156,8 @@ class Readiness:
             self._socket = None
 
 
-def _is_good(answer: bytes) -> bool:
+def _status(answer: bytes) -> str:
+    """The status of an answer over HTTP; empty of any other."""
     words = answer.partition(b"\n")[0].split()
-    return len(words) > 1 and words[0].startswith(b"HTTP/") and words[1][:1] in (b"2", b"3")
+    known = len(words) > 1 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].isdigit()
+    return words[1].decode() if known else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +60,10 @@ class TrialStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     frames_per_second: float | None = None
 
 
+Statuses = Callable[[], Sequence[TrialStatus]]
+"""Makes the status of every trial that runs, for who shows it now: they are made of hundreds of values."""
+
+
 class Listener(Protocol):
     """Who watches a run."""
 
@@ -78,7 +82,7 @@ class Listener(Protocol):
     def noted(self, message: str) -> None:
         """Something the person at the terminal should know now."""
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """Called at every turn of the loop, at least once a second."""
 
     def concluded(self, verdict: Verdict) -> None:
@@ -116,7 +120,7 @@ class Listeners:
         for listener in self._listeners:
             listener.noted(message)
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """To each."""
         for listener in self._listeners:
             listener.tick(running, waiting)

@@ -18,7 +18,8 @@ _UNITS = ("bytes", "count")
 class _Part:
     value: float
     at: float
-    wait: float = 0.0
+    until: float
+    """When it is late."""
 
 
 class Sums:
@@ -42,8 +43,8 @@ class Sums:
                 continue
             parts = self._parts.setdefault(metric.name, {})
             key = (sample.member, sample.device)
-            before = parts.get(key)
-            parts[key] = _Part(sample.value, now, now - before.at if before else 0.0)
+            wait = now - parts[key].at if key in parts else 0.0
+            parts[key] = _Part(sample.value, now, now + max(MAX_WAIT, _LATE * wait))
             new[metric.name] = metric
         totals = ((metric, self._total(name, there, now)) for name, metric in new.items())
         return [Sample(metric, total) for metric, total in totals if total is not None]
@@ -52,5 +53,5 @@ class Sums:
         parts = self._parts[metric]
         for key in [key for key in parts if key[0] and key[0] not in there]:
             del parts[key]
-        late = any(now - part.at > max(MAX_WAIT, _LATE * part.wait) for part in parts.values())
-        return None if late else sum(part.value for part in parts.values())
+        late = any(part.until < now for part in parts.values())
+        return None if late else sum([part.value for part in parts.values()])

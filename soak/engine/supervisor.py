@@ -18,7 +18,7 @@ from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.member_run import MemberRun
 from soak.engine.samplers import rounds_of
 from soak.engine.sampling import Recorder
-from soak.engine.status import Listener
+from soak.engine.status import Listener, TrialStatus
 from soak.engine.stopping import StopRequests
 from soak.engine.strays import adopting
 from soak.engine.trial_run import TrialRun
@@ -111,7 +111,7 @@ class Supervisor:
                 self._on_device_news(news)
             self._judge()
             self._watch_over()
-            self._listener.tick([running.status() for running in self._running.values()], len(self._waiting))
+            self._listener.tick(self._statuses, len(self._waiting))
             self._ledger.fail(self._recorder.failure)
 
     def _wait(self) -> None:
@@ -129,6 +129,9 @@ class Supervisor:
         self._custody.poll(judging, self._pool.pids.union(*(r.pids for r in self._running.values())))
         for running in self._running.values():
             running.take_strays()
+
+    def _statuses(self) -> list[TrialStatus]:
+        return [running.status() for running in self._running.values()]
 
     def _note(self, message: str) -> None:
         """Of the run as a whole: into the record, and to who watches."""

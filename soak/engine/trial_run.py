@@ -81,6 +81,7 @@ class TrialRun:
         elif not self._paused:
             self._decide(stop, now)
         self._leave_where_it_ends(now)
+        self._follow_growth(now)
         return ending_of(self._crew.states(), self._stop)
 
     def _decide(self, stop: str, now: float) -> None:
@@ -108,6 +109,12 @@ class TrialRun:
         ):
             self._until = now
             self._around.recorder.leave(self.trial.index, self._stepped(now))
+
+    def _follow_growth(self, now: float) -> None:
+        """For the estimate that progress shows, however often that is."""
+        memory = self._around.recorder.latest.value(self.trial.index, MEMORY)
+        if memory is not None and self._seconds() is not None:
+            self.rate.add(now - self.started, memory)
 
     def _judged_until(self) -> float | None:
         """Seconds of the trial up to which its samples tell of its work; None for all of them."""
@@ -199,9 +206,6 @@ class TrialRun:
         """For who watches the run."""
         trial, now = self.trial, self._around.clock.monotonic()
         latest, values, seconds = self._around.recorder.latest, self._crew.counters(), self._seconds()
-        memory = latest.value(trial.index, MEMORY)
-        if memory is not None and seconds is not None:
-            self.rate.add(now - self.started, memory)
         done = share_done(trial, seconds or 0.0, values)
         sampled, health = latest.health(trial.index)
         return TrialStatus(
@@ -216,7 +220,7 @@ class TrialRun:
             done=done,
             time_left=(seconds or 0.0) * (1 - done) / done if done else None,
             bytes_per_hour=self.rate.per_hour(),
-            memory_bytes=memory,
+            memory_bytes=latest.value(trial.index, MEMORY),
             sampled=None if sampled is None else now - sampled,
             samples=self._last_values.of(latest.samples(trial.index)),
             latency=latency_of(values),

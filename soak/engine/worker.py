@@ -108,14 +108,17 @@ class Worker(MemberProcess):
         """Whether the pipe has ended."""
         room = wire.MAX_LINE if last else min(_CHUNK, self._intake.room(now))
         while room > 0:
+            wanted = min(_CHUNK, room)
             try:
-                chunk = os.read(self._fd, min(_CHUNK, room))
+                chunk = os.read(self._fd, wanted)
             except BlockingIOError:
                 return False
             if not chunk:
                 return True
             room -= len(chunk)
             self._intake.feed(chunk)
+            if len(chunk) < wanted and not last:
+                return False  # That was all for now; what comes later, and the end of the pipe, wakes again.
         return False
 
     def dump_stacks(self) -> None:

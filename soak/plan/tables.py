@@ -20,6 +20,7 @@ from soak.plan.quantity import Duration, Interval, Rate, Size, parse_duration, p
 T = TypeVar("T")
 MOST_BYTES = 4 * 1024**2
 """Of a file."""
+_OWN_CODE = "your own code is soaked by `soak run --workload FILE.py:NAME`, a program by `soak exec -- python FILE.py`"
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
@@ -28,6 +29,8 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
+    if path.suffix.partition(":")[0] == ".py":
+        raise missing_key(path, "", f"expected a config in TOML; {_OWN_CODE}")
     text = _read(path)
     try:
         return text, tomllib.loads(text)

@@ -192,18 +192,16 @@ class Store:
         """Write one round: `samples` taken at `t` seconds since the trial began."""
         positions = self._positions.setdefault(trial, {})
         known, rows = len(positions), list[Put]()
-        places = []
+        values = array("d", [math.nan]) * known
         for sample in samples:
             key = sample.series
             place = positions.get(key)
             if place is None:
                 place = positions[key] = len(positions)
+                values.append(math.nan)
                 rows.append(
                     ("series", self._last["series"] + len(rows) + 1, trial, place, *described(sample, self.fit))
                 )
-            places.append(place)
-        values = array("d", [float("nan")]) * len(positions)
-        for place, sample in zip(places, samples, strict=True):
             try:
                 values[place] = sample.value
             except (TypeError, OverflowError):

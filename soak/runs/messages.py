@@ -16,7 +16,7 @@ import msgspec
 from monitors.judgement import Judgement, TrialVerdict
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
-from soak.engine.status import TrialStatus
+from soak.engine.status import Statuses, TrialStatus
 from soak.judge.outlook import Outlook, outlook_of
 from soak.judge.verdict import Verdict
 from soak.plan.plan import Trial
@@ -145,12 +145,12 @@ class Broadcast:
         if len(self._pending) < MOST:
             self._say(Note(message))
 
-    def tick(self, running: Sequence[TrialStatus], waiting: int) -> None:
+    def tick(self, running: Statuses, waiting: int) -> None:
         """How it goes, if the last was long enough ago and the reader keeps up."""
         now = self._clock.monotonic()
         if now - self._ticked >= EVERY and not self._pending:
             self._ticked = now
-            self._say(Tick(tuple(running), waiting))
+            self._say(Tick(tuple(running()), waiting))
         self._flush()
 
     def _say(self, message: Message) -> None:

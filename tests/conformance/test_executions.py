@@ -289,3 +289,22 @@ def test_one_that_is_broken_or_takes_a_name_of_ours_is_told_and_ends_nothing(pla
     assert "lacks NAME" in said
     ran = planted.run("-c", "from workloads import executions; print(executions.find('torch', 'eager').__name__)")
     assert ran.stdout.strip() == "workloads.executions.torch_eager", ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("REQUIRES = {}", "REQUIRES = ('torch',)", "REQUIRES is ('torch',), expected a mapping"),
+        ('MODES = ("train", "infer")', 'MODES = "train"', "MODES is 'train', expected a tuple"),
+        ("TOPOLOGY = SINGLE", "TOPOLOGY = 2", "TOPOLOGY is 2, expected a Topology"),
+        ('NAME = "counted"', "NAME = None", "NAME is None, expected a text"),
+    ],
+)
+def test_one_with_a_part_of_another_type_is_told_with_its_reason(
+    planted: Planted, old: str, new: str, said: str
+) -> None:
+    text = EXECUTION.format(like="none_eager", framework="none", requires={})
+    assert old in text
+    planted.install("broken", {"soak.executions": {"lame": "lame"}}, {"lame": text.replace(old, new)})
+    (lame,) = (row for row in listed(planted, "executions") if row["name"] == "lame")
+    assert said in lame["about"]

@@ -70,6 +70,8 @@ def test_naming_and_loading_all_imports_no_framework_and_no_numpy() -> None:
 def test_an_unknown_name_or_option_names_the_nearest() -> None:
     with pytest.raises(catalog.WorkloadError, match="did you mean 'recurrent'"):
         catalog.load("recurent")
+    with pytest.raises(catalog.WorkloadError, match=r"expected train\.py:NAME, of a function, generator or class"):
+        catalog.load("train.py")
     with pytest.raises(catalog.WorkloadError, match="did you mean 'mib_per_second'"):
         catalog.options_of("fault_native_heap", {"mib_per_secnd": 1})
     with pytest.raises(catalog.WorkloadError, match=r"mib_per_second = 'fast': expected float"):

@@ -57,6 +57,18 @@ def test_there_is_no_soak_but_in_the_checkout(checkout: Checkout) -> None:
     assert "No module named" in checkout.run("-P", "-c", "import soak.cli", cwd=checkout.work.parent).stderr
 
 
+def test_without_what_it_needs_it_says_how_to_install_it(checkout: Checkout) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    said = subprocess.run(
+        [sys.executable, "-S", "-m", "soak", "--version"], cwd=checkout.tree, env=environ, capture_output=True,
+        text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert said.returncode == 4
+    assert "is not installed in" in said.stderr
+    assert "`pip install .`" in said.stderr
+    assert "internal error" not in said.stderr
+
+
 def test_helper_processes_run_the_code_of_the_checkout(checkout: Checkout) -> None:
     (checkout.tree / "soak/probe.py").write_text("import soak, monitors; print(soak.__file__, monitors.__file__)")
     said = checkout.run("-P", str(checkout.tree / "soak/start.py"), "soak.probe", cwd=checkout.work)

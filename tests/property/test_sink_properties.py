@@ -127,7 +127,8 @@ def test_progress_prints_any_text_as_it_stands(name: str, reason: str, message: 
     with Progress(shown, Still()) as progress:  # type: ignore[arg-type]
         progress.begun(Path(), [trial])
         progress.started(trial)
-        progress.tick([TrialStatus(name, "w", "torch", "infer", "cpu", True, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0)], 1)
+        status = TrialStatus(name, "w", "torch", "infer", "cpu", True, "stepping", 1.0, 0.5, 1.0, 1.0, 1.0)
+        progress.tick(lambda: [status], 1)
         progress.ended(trial, Ending("failed", message))
         progress.judged(trial, Judgement("pass", reason, control_passed=False))
         progress.noted(message)

@@ -166,6 +166,13 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
         config.load(tmp_path / "soka.toml")
 
 
+@pytest.mark.parametrize("name", ["train.py", "train.py:step"])
+def test_a_program_in_the_place_of_a_config_is_told_where_it_belongs(tmp_path: Path, name: str) -> None:
+    (tmp_path / "train.py").write_text("def step(): pass\n")
+    with pytest.raises(ConfigError, match=r"expected a config in TOML; .*--workload FILE\.py:NAME.*`soak exec --"):
+        config.load(tmp_path / name)
+
+
 def test_what_makes_too_many_trials_is_said_before_they_are_made(tmp_path: Path) -> None:
     tables = [f"trial={'[' + ','.join(['{workload=' + repr('recurrent') + '}'] * 9) + ']'}", "run.repeats=1000"]
     with pytest.raises(ConfigError, match="10,000 trials at most; repeats, lists and tables make 18,000"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from soak.commands import list as listing
+from soak.plugins import PLUGINS
 from tests.planting import Planted
 from workloads import frameworks
 
@@ -69,3 +70,41 @@ def test_one_of_somebody_elses_that_is_broken_says_so_and_hides_no_other(tmp_pat
             assert "lacks" in lame["about"]
             assert len(rows) > 1
     assert planted.run("-m", "soak", "list").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("this is = no Python", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import no_such_module", "No module named 'no_such_module'"),
+    ],
+)
+def test_one_of_somebody_elses_that_cannot_be_imported_is_told_with_its_reason(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    planted = Planted(tmp_path)
+    points = {f"soak.{kind}": {"lame": "lame:DETECTOR"} for kind in sorted(PLUGINS)}
+    planted.install("broken", points, {"lame": text})
+    ran = planted.run("-m", "soak", "list", "--json")
+    assert ran.returncode == 0, ran.stderr
+    for rows in json.loads(ran.stdout).values():
+        (lame,) = (row for row in rows if row["name"] == "lame")
+        assert said in lame["about"]
+        assert len(rows) > 1
+    assert planted.run("-m", "soak", "list").returncode == 0
+    config = tmp_path / "soak.toml"
+    config.write_text('[run]\nduration = "5 s"\n[[trial]]\ncommand = ["true"]\n')
+    checked = planted.run("-m", "soak", "check", str(config))
+    assert checked.returncode == 2, "every trial is sampled by every sampler"
+    assert said in checked.stderr
+
+
+def test_a_broken_one_ends_no_config_that_does_not_use_it(tmp_path: Path) -> None:
+    planted = Planted(tmp_path)
+    kinds = sorted(set(PLUGINS) - {"samplers"})
+    planted.install("broken", {f"soak.{kind}": {"lame": "lame"} for kind in kinds}, {"lame": "1 / 0"})
+    config = tmp_path / "soak.toml"
+    config.write_text('[run]\nduration = "5 s"\n[[trial]]\ncommand = ["true"]\n')
+    checked = planted.run("-m", "soak", "check", str(config))
+    assert checked.returncode == 0, checked.stderr

@@ -93,7 +93,7 @@ def status(trial: Trial) -> TrialStatus:
 def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) -> None:
     told = pipe.broadcast
     told.begun(tmp_path / "run-1", [trial])
-    told.tick([status(trial)], 3)
+    told.tick(lambda: [status(trial)], 3)
     told.noted("look here")
     told.ended(trial, Ending("oom", "killed"))
     told.judged(trial, JUDGEMENT)
@@ -119,16 +119,16 @@ def test_everything_told_comes_back(pipe: Pipe, trial: Trial, tmp_path: Path) ->
 
 def test_it_ticks_once_a_second_at_most(pipe: Pipe) -> None:
     for _ in range(5):
-        pipe.broadcast.tick([], 0)
+        pipe.broadcast.tick(list, 0)
     pipe.clock.now += messages.EVERY
-    pipe.broadcast.tick([], 0)
+    pipe.broadcast.tick(list, 0)
     assert len(pipe.messages()) == 2
 
 
 def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> None:
     for _ in range(500):
         pipe.clock.now += messages.EVERY
-        pipe.broadcast.tick([status(trial)] * 8, 0)
+        pipe.broadcast.tick(lambda: [status(trial)] * 8, 0)
     pipe.broadcast.judged(trial, JUDGEMENT)
     received = b""
     for _ in range(200):
@@ -136,7 +136,7 @@ def test_a_slow_reader_misses_ticks_but_no_verdict(pipe: Pipe, trial: Trial) -> 
             received += os.read(pipe.read, 1 << 16)
         except BlockingIOError:
             break
-        pipe.broadcast.tick([], 0)
+        pipe.broadcast.tick(list, 0)
     kinds = [type(messages.decode(line)).__name__ for line in received.splitlines()]
     assert "TrialJudged" in kinds
     assert kinds.count("Tick") < 500

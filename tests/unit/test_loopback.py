@@ -107,7 +107,14 @@ def test_a_url_is_ready_once_it_answers_well(listener: socket.socket, answer: by
         if found or asked._socket is None:
             break
     assert found is ready
+    assert ready or asked.unmet.endswith(said_of(answer))
     asked.close()
+
+
+def said_of(answer: bytes) -> str:
+    """How a member that is not ready answers, in words."""
+    no = "did not answer with a status from 200 to 399"
+    return f"{no}, but with {answer[9:12].decode()}" if answer.startswith(b"HTTP/") else no
 
 
 def test_it_is_not_asked_more_often_than_it_should_be(listener: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,8 +46,7 @@ def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (MemoryError(), "out of resources: MemoryError"),
         (OSError(errno.EMFILE, "Too many open files"), "out of resources: OSError"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "the working directory is gone: "),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), "internal error: FileNotFoundError"),
+        (FileNotFoundError("x"), "internal error: FileNotFoundError"),
         (OSError(errno.EBADF, "Bad file descriptor"), "internal error: OSError"),
         (KeyError("x"), "internal error: KeyError"),
     ],
@@ -61,3 +61,15 @@ def test_what_the_machine_is_short_of_is_no_internal_error(
     assert cli.main(["list"]) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"soak: {said}")
+
+
+def test_a_working_directory_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(list_command, "run", lambda options: len(str(Path("x").absolute())))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert cli.main(["list"]) == 4
+    assert capsys.readouterr().err.startswith("soak: the working directory is gone: FileNotFoundError")

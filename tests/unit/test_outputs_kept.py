@@ -154,7 +154,7 @@ def state(trial: Trial, tmp_path: Path) -> ServiceState:
     read, write = os.pipe()
     told = messages.Broadcast(write, SystemClock(), lambda: None)
     told.begun(tmp_path / "night-20260102T000000Z", [trial])
-    told.tick([running(trial)], 1)
+    told.tick(lambda: [running(trial)], 1)
     told.noted("look here")
     told.judged(trial, msgspec.convert({**JUDGEMENT, "control_passed": True}, Judgement))
     told.concluded(Verdict("leak", "1 trial leaked"))

@@ -112,7 +112,14 @@ def test_an_unfinished_run_says_so(empty_record: Callable[..., Any]) -> None:
     assert body["run"]["unfinished"] is True
     assert body["run"]["headline"].startswith("Unfinished: ")
     assert "recurrent-torch leaked" in body["run"]["headline"]
+    assert "; 1 of 1 trials have ended so far;" in body["run"]["headline"]
     assert "This run is unfinished" in catalog.load("html").render(body, record)
+
+
+def test_a_trial_that_runs_has_not_ended_though_it_is_judged_so_far(empty_record: Callable[..., Any]) -> None:
+    record = empty_record(verdict=None, ended=None, reason="")
+    record.add("torch", 1.0, end_reason="")
+    assert "0 of 1 trials have ended so far" in document.build(record)["run"]["headline"]
 
 
 class Page(HTMLParser):

@@ -37,6 +37,8 @@ def test_rates_and_probabilities() -> None:
     assert format_rate(12.4 * 2**20, "bytes") == "12.4 MiB/h"
     assert format_rate(2.9e-5, "bytes") == "0 B/h"
     assert format_rate(3600, "count") == "3,600/h"
+    assert format_rate(4.5e-9, "count") == "0/h"
+    assert format_rate(-4.5e-9, "count") == "0/h"
     assert format_rate(-110.4 * 2**20, "bytes") == "-110 MiB/h"
     assert format_per_step(21_000, "bytes") == "20.5 KiB a step"
     assert [format_probability(p) for p in (0.001, 0.5, 0.987, 0.999)] == ["< 0.01", "0.50", "0.99", "> 0.99"]

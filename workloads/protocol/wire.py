@@ -149,7 +149,11 @@ def _table(value: object) -> dict[str, Any]:
 
 
 def _numbers(value: object) -> dict[str, float]:
-    return {name: _number(each) for name, each in _table(value).items()}
+    table = _table(value)
+    # All at once, as beats are most of what is read: one by one they take twice as long.
+    if {int, float}.issuperset(map(type, table.values())) and all(map(math.isfinite, table.values())):
+        return dict(zip(table, map(float, table.values()), strict=True))
+    return {name: _number(each) for name, each in table.items()}
 
 
 def _texts(value: object) -> dict[str, str]:

@@ -133,7 +133,8 @@ def _too_short(worked: Series, settings: JudgeSettings) -> str:
     if worked.size < settings.min_samples:
         return f"{worked.size} samples {since}are too few to judge; {enough}"
     if seconds < least:
-        return f"{format_duration(seconds)} {since}are too short to tell a leak from a start-up; {enough}"
+        seen = f"{format_duration(seconds)} ({worked.size} samples) {since}"
+        return f"{seen}are too short to tell a leak from a start-up; {enough}"
     return ""
 
 
