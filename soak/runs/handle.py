@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 import os
-import subprocess
 import tempfile
 import threading
 import time
@@ -23,8 +22,9 @@ from typing import IO, Any, Self
 
 from monitors.text import printable
 from soak.errors import SoakError, UsageError
-from soak.runs import launch, messages
+from soak.runs import messages
 from soak.runs.lines import MessageReader, Read, Unreadable
+from soak.runs.process import RunProcess
 from soak.runs.shown import Shown
 
 REPORT = "report.json"
@@ -65,7 +65,8 @@ class Run:
         self._concluded: messages.RunConcluded | None = None
         self._words, self._said = words[0], ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the run has ended)
-        self._process, self._reader = _spawn(words, self._errors, cwd, env)
+        self._process = _spawn(words, self._errors, cwd, env)
+        self._reader = MessageReader(self._process.pipe)
         self._forgotten = weakref.finalize(self, _forget, self._reader, self._errors)
         _LIVING.add(self)
         self._until_begun()
@@ -181,7 +182,7 @@ class Run:
 
     def stop(self) -> None:
         """Ask it to end: cleanly, with a report of what there is. Asked a second time, it ends now. Does not wait."""
-        self._process.send_signal(launch.ASK_TO_END)  # does nothing where it was waited for already
+        self._process.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -247,26 +248,16 @@ class Run:
 
 def _spawn(
     words: Sequence[str], errors: IO[bytes], cwd: str | os.PathLike[str] | None, env: Mapping[str, str] | None
-) -> tuple[subprocess.Popen[bytes], MessageReader]:
-    read, write = os.pipe()
+) -> RunProcess:
     try:
-        process = subprocess.Popen(
-            launch.argv(words, write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=cwd,
-            pass_fds=(write,), env={**os.environ, **(env or {})},
-            # A terminal's Ctrl-C is for this process, which passes it on once: twice would leave no report.
-            start_new_session=True,
-        )  # fmt: skip
+        return RunProcess(words, errors=errors, cwd=cwd, env=env)
     except BaseException as error:
-        os.close(read)
         errors.close()
         if isinstance(error, OSError):
             raise SoakError(f"soak cannot be started: {error.strerror}: {error.filename}") from error
         if isinstance(error, ValueError):  # of a word or a variable: NUL, a lone surrogate, `=` in a name
             raise UsageError(f"soak cannot be started with such a word or variable: {error}") from error
         raise
-    finally:
-        os.close(write)
-    return process, MessageReader(read)
 
 
 def _last_words(errors: IO[bytes]) -> str:

@@ -1,15 +1,11 @@
-"""How a run is started as a process of its own, by the Python API and the service alike; and asked to end."""
+"""The command line of a run that is a process of its own."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from soak import start
-
-ASK_TO_END = signal.SIGTERM
-"""To the process of a run alone, which ends its workers. Once: end cleanly, with a report. Twice: end now."""
 
 
 def run_words(

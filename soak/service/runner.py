@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from soak.engine.confinement import HIDDEN
 from soak.judge.verdict import EXIT_CODES
 from soak.runs import launch, messages
 from soak.runs.lines import Read, Unreadable, read_pipe
+from soak.runs.process import RunProcess
 from soak.service import conditions
 from soak.service.aftercare import Aftercare, lock_of, why
 from soak.service.archive import Archive
@@ -188,32 +188,24 @@ class Runner:
         return tuple(locks)
 
     async def _start(self, schedule: ScheduleTable, locks: tuple[int, ...]) -> None:
-        read, write, process = -1, -1, None
+        hidden = {HIDDEN: json.dumps(list(map(str, self.hidden)))}
         try:
-            read, write = os.pipe()
-            process = await asyncio.create_subprocess_exec(
-                *self._command(schedule, write), stdin=asyncio.subprocess.DEVNULL, pass_fds=(write, *locks),
-                # Ctrl-C is for the service, which passes it on once; twice would end the run without a report.
-                start_new_session=True,
-                stdout=asyncio.subprocess.DEVNULL, cwd=self.config.path.parent, env=self._environ(),
-            )  # fmt: skip
+            process = RunProcess(self._words(schedule), cwd=self.config.path.parent, env=hidden, held=locks)
         finally:
-            _close((write, *locks, *((read,) if process is None else ())))
+            for lock in locks:
+                os.close(lock)
         self._adopt(process.pid)
         at = time.time()
-        now = Now(schedule.name, schedule.device, process.pid, at, self._steady.now())
+        now = Now(schedule.name, schedule.device, process, at, self._steady.now())
         self._state.now[schedule.name] = now
         self._busy |= dict.fromkeys(schedule.devices, schedule.name)
         past = self._history.of(schedule.name)
         past.done, past.last_start = schedule.fingerprint, at
         self._save()
         self._journal.info(f"a run of {schedule.name} begins", SOAK_SCHEDULE=schedule.name)
-        task = asyncio.create_task(self._follow(schedule, now, process, read))
+        task = asyncio.create_task(self._follow(schedule, now))
         self._tasks.add(task)
         task.add_done_callback(self._followed)
-
-    def _environ(self) -> dict[str, str]:
-        return {**os.environ, HIDDEN: json.dumps(list(map(str, self.hidden)))}
 
     def _adopt(self, pid: int) -> None:
         if self.leaves is not None:
@@ -226,20 +218,19 @@ class Runner:
             self._failure = task.exception()
         self._wake.set()
 
-    def _command(self, schedule: ScheduleTable, fd: int) -> list[str]:
-        words = launch.run_words(
+    def _words(self, schedule: ScheduleTable) -> list[str]:
+        return launch.run_words(
             self.config.beside(schedule.config), out=self._archive.folder, device=schedule.device,
             duration=duration_of(schedule), trials=schedule.trials, overrides=[f'run.name="{schedule.name}"'],
         )  # fmt: skip
-        return launch.argv(words, fd)
 
     # ---- following
 
-    async def _follow(self, schedule: ScheduleTable, now: Now, process: asyncio.subprocess.Process, fd: int) -> None:
-        async with contextlib.aclosing(read_pipe(fd)) as told:
+    async def _follow(self, schedule: ScheduleTable, now: Now) -> None:
+        async with contextlib.aclosing(read_pipe(now.process.pipe)) as told:
             async for message in told:
                 self._on_message(now, message)
-            code = await process.wait()
+            code = await asyncio.to_thread(now.process.wait)
         self._finish(schedule, now, code)
         if now.concluded is not None and now.run and not self._aftercare.has_report(now.run):
             self._aftercare.unreported(now.run)
@@ -283,11 +274,7 @@ class Runner:
     def _stop(self, now: Now, reason: str) -> None:
         if not now.stopping:
             now.stopping = reason
-            self._signal(now, launch.ASK_TO_END)
-
-    def _signal(self, now: Now, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(now.pid, number)
+            now.process.stop()
 
     # ---- others
 
@@ -303,17 +290,12 @@ class Runner:
                 self._stop(now, "another process uses the device")
             elif bool(others) != now.paused and not now.stopping:
                 now.paused = bool(others)
-                self._signal(now, signal.SIGUSR1 if now.paused else signal.SIGUSR2)
-                self._journal.info(f"{now.schedule}: the run {'is paused' if now.paused else 'goes on'}")
+                hold, said = (now.process.pause, "is paused") if others else (now.process.resume, "goes on")
+                hold()
+                self._journal.info(f"{now.schedule}: the run {said}")
 
     def _schedule(self, name: str) -> ScheduleTable | None:
         return next((schedule for schedule in self.config.schedules if schedule.name == name), None)
-
-
-def _close(descriptors: Iterable[int]) -> None:
-    for fd in descriptors:
-        if fd >= 0:
-            os.close(fd)
 
 
 def _outcome(now: Now, code: int) -> tuple[str, str]:

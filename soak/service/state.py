@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from soak.engine.status import TrialStatus
 from soak.runs import messages
+from soak.runs.process import RunProcess
 from soak.service.amounts import by_layer
 from soak.service.curve import Curve
 from soak.service.troubles import Troubles
@@ -40,7 +41,7 @@ class Now:
 
     schedule: str
     device: str
-    pid: int
+    process: RunProcess
     started: float
     """Unix time."""
     last_message: float

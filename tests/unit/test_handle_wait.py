@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from soak.runs import handle, messages
-from soak.runs.lines import MessageReader
 
 
 def test_a_run_that_has_ended_unread_needs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,10 +18,10 @@ def test_a_run_that_has_ended_unread_needs_no_time(monkeypatch: pytest.MonkeyPat
     def tell(message: messages.Message) -> None:
         os.write(write, msgspec.json.encode(message) + b"\n")
 
-    def spawn(words: Any, errors: Any, cwd: Any, env: Any) -> tuple[Any, MessageReader]:
-        return SimpleNamespace(wait=lambda: 0, send_signal=print), MessageReader(read)
+    def process(words: Any, **keys: Any) -> Any:
+        return SimpleNamespace(pipe=read, wait=lambda: 0, stop=print)
 
-    monkeypatch.setattr(handle, "_spawn", spawn)
+    monkeypatch.setattr(handle, "RunProcess", process)
     tell(messages.RunBegun("r-1", 1, "/runs/r-1"))
     run = handle.Run(["run"], progress=False)
     with pytest.raises(TimeoutError, match="r-1 is still running after 0 s"):

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -162,7 +163,7 @@ def state(trial: Trial, tmp_path: Path) -> ServiceState:
     with os.fdopen(read, "rb") as lines:
         received = [messages.decode(line) for line in lines]
     state = ServiceState(metrics.layers_of(all_specs()))
-    now = state.now["night"] = Now("night", "cuda:0", 1, 900.0, 1000.0)
+    now = state.now["night"] = Now("night", "cuda:0", MagicMock(), 900.0, 1000.0)
     for message in received:
         state.on_message(now, message, 1000.0)
     state.last["night"] = now.judged

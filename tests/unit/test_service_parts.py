@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -198,7 +199,7 @@ def test_a_record_of_another_time_keeps_nobody_from_serving(tmp_path: Path) -> N
 
 def test_silence_is_not_fresh() -> None:
     state = ServiceState(metrics.layers_of(all_specs()))
-    now = Now("s", "cpu", 1, 0.0, 100.0)
+    now = Now("s", "cpu", MagicMock(), 0.0, 100.0)
     state.now["s"] = now
     running = TrialStatus("t", "w", "torch", "infer", "cpu", False, "stepping", 50.0, sampled=1.0)
     state.on_message(now, messages.Tick((running,), 0), 100.0)

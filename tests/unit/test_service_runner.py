@@ -47,7 +47,7 @@ def test_a_run_that_was_killed_is_closed_while_the_service_lives(
     monkeypatch: pytest.MonkeyPatch, concluded: messages.RunConcluded | None, closed: bool
 ) -> None:
     runner = runner_without_work(monkeypatch)
-    now = Now("night", "cpu", 7, 0.0, 0.0, hello=MagicMock(run="night-20260101T000000Z"), concluded=concluded)
+    now = Now("night", "cpu", MagicMock(), 0.0, 0.0, hello=MagicMock(run="night-20260101T000000Z"), concluded=concluded)
     runner._finish(MagicMock(), now, -9)
     assert runner._aftercare.cut_off.called is closed  # type: ignore[attr-defined]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import bcrypt
 import jsonschema
@@ -74,7 +75,7 @@ class Stage:
         return {"night": 2000.0}
 
     def runs(self, *trials: TrialStatus) -> Now:
-        now = self.state.now["night"] = Now("night", "cpu", 1, 900.0, 1000.0)
+        now = self.state.now["night"] = Now("night", "cpu", MagicMock(), 900.0, 1000.0)
         self.state.on_message(now, messages.RunBegun("night-20260102T000000Z", 2), 1000.0)
         self.state.on_message(now, messages.Tick(trials, 1), 1000.0)
         self.state.on_message(now, messages.Tick(trials, 1), 1000.0)
