@@ -211,7 +211,10 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
         (("--duration", "long", "--", "true"), "--duration long: expected a number with a unit"),
         (("--device", "cuda:0,cuda:0", "--", "true"), "expected each device once"),
         (("--cwd", "/absent", "--", "true"), "--cwd /absent: expected a folder that exists"),
-        (("--env", "A", "--", "true"), "--env A: expected NAME=VALUE, or NAME of a variable that is set"),
+        (
+            ("--env", "NOBODY_SETS", "--", "true"),
+            "--env NOBODY_SETS: expected NAME=VALUE, or NAME of a variable that is set",
+        ),
         (("--ranks", "0", "--", "true"), "--ranks 0: expected"),
         (("--stop-on-leak", "--", "true"), "expected --duration too"),
         (("--rate", "5", "--", "true"), "--rate: expected --load URL too"),
