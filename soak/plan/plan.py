@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
@@ -131,7 +132,8 @@ def make_plan(config: Config) -> tuple[Trial, ...]:
     """
     _bounded(config)
     variables = numbered(_environments(config))
-    trials = [trial for number, own in enumerate(variables) for trial in _expand(config, number, own)]
+    each = zip(variables, _stems(config), strict=True)
+    trials = [trial for number, (own, stem) in enumerate(each) for trial in _expand(config, number, own, stem)]
     _unique(config, trials)
     only = config.run.only
     kept = [t for t in trials if not only or any(t.name == o or t.name.startswith(o) for o in only)]
@@ -157,14 +159,14 @@ def _environments(config: Config) -> list[list[Mapping[str, str]]]:
     return [[{**table.env, **member.env} for member in members] or [table.env] for table, members in both]
 
 
-def _expand(config: Config, number: int, variables: int) -> list[Trial]:
+def _expand(config: Config, number: int, variables: int, stem: str) -> list[Trial]:
     table, run = config.trials[number], config.run
     trials = []
     for repeat in range(table.repeats or run.repeats):
         for framework, mode, execution in _combinations(config, number):
-            spec = _spec(config, number, framework, mode, execution, run.seed + repeat)
+            spec = _spec(config, number, stem, framework, mode, execution, run.seed + repeat)
             members = _members(config, number, spec)
-            name = "-".join(filter(None, (_stem(table), *_tags(table, framework, mode, execution))))
+            name = "-".join(filter(None, (stem, *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
                     index=0,
@@ -182,8 +184,18 @@ def _expand(config: Config, number: int, variables: int) -> list[Trial]:
     return trials
 
 
+def _stems(config: Config) -> list[str]:
+    """What the names of the trials of each table begin with; commands that are called alike by their programs too."""
+    stems = [_stem(table) for table in config.trials]
+    alike = Counter(stems)
+    return [
+        f"{stem}-{PurePath(table.command[0]).name}" if alike[stem] > 1 and table.command and not table.name else stem
+        for table, stem in zip(config.trials, stems, strict=True)
+    ]
+
+
 def _stem(table: TrialTable) -> str:
-    """What the names of its trials begin with: of a user's own code, `train.step` for `path/train.py:step`."""
+    """Of a command what it runs, of a user's own code `train.step` for `path/train.py:step`."""
     if table.name or table.command:
         return table.name or name_of(table.command)
     place, colon, thing = table.workload.rpartition(":")
@@ -208,7 +220,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
         python=table.python,
         needs=1 if each is None else each, sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
-        name=name_of(table.command) if table.command else WORKER,
+        name=PurePath(table.command[0]).name if table.command else WORKER,
         told_ports=not table.command or table.ranks > 1,
     )  # fmt: skip
     if table.ranks == 1:
@@ -253,11 +265,11 @@ def _tags(table: TrialTable, framework: str, mode: str, execution: str) -> tuple
     )
 
 
-def _spec(config: Config, number: int, framework: str, mode: str, execution: str, seed: int) -> TrialSpec:
+def _spec(config: Config, number: int, stem: str, framework: str, mode: str, execution: str, seed: int) -> TrialSpec:
     table = config.trials[number]
     limited = table.duration or table.stream_time or table.steps
     return TrialSpec(
-        workload=table.workload or _stem(table),
+        workload=table.workload or stem,
         framework=framework,
         mode=mode,
         execution=execution,

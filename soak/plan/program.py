@@ -15,32 +15,35 @@ class _Runner:
     """A kind of program that runs what its first word names that is no option."""
 
     called: re.Pattern[str]
-    with_value: frozenset[str]
+    with_value: re.Pattern[str]
     """Options whose value is the next word."""
-    code: re.Pattern[str] | None = None
-    """The option after which code stands, which has no name."""
+    code: re.Pattern[str]
+    """The option with or after which code stands, which has no name."""
     module: re.Pattern[str] | None = None
+    """The option with or after which a module is named."""
     setting: re.Pattern[str] | None = None
     """What is no option, and not yet what it runs."""
 
 
 _PYTHON = _Runner(
-    re.compile(r"(python|pypy)[0-9.]*[a-z]?(\.exe)?"), frozenset(("-W", "-X", "--check-hash-based-pycs")),
-    code=re.compile("-[a-zA-Z]*c"), module=re.compile("-[a-zA-Z]*m"),
+    re.compile(r"(python|pypy)[0-9.]*[a-z]?(\.exe)?"), re.compile("-[WX]|--check-hash-based-pycs"),
+    code=re.compile("-|-[bBdEiIOPqRsSuvx]*c.*", re.DOTALL), module=re.compile("-[bBdEiIOPqRsSuvx]*m(?P<name>.*)"),
 )  # fmt: skip
+_SHELL = _Runner(
+    re.compile("(ba|da|z|k)?sh"), re.compile("[-+][a-zA-Z]*[oO]|--rcfile|--init-file"), code=re.compile("-[a-zA-Z]*c")
+)
 _RUNNERS = (
     _PYTHON,
+    _SHELL,
     _Runner(
-        re.compile("(ba|da|z|k)?sh"), frozenset(("-o", "+o", "-O", "+O", "--rcfile", "--init-file")),
-        code=re.compile("-[a-zA-Z]*c"),
-    ),
-    _Runner(
-        re.compile("env|nice|nohup|setsid"), frozenset(("-u", "--unset", "-C", "--chdir", "-n", "--adjustment")),
-        setting=re.compile("[^=]+=.*", re.DOTALL),
+        re.compile("env|nice|nohup|setsid"), re.compile("-[uCn]|--unset|--chdir|--adjustment"),
+        code=re.compile("-S.*|--split-string.*", re.DOTALL), setting=re.compile("[^=]+=.*", re.DOTALL),
     ),
 )  # fmt: skip
-_LAUNCHERS = {"mpirun", "mpiexec", "srun", "horovodrun", "uv", "poetry", "conda", "coverage", "timeout"}
+_LAUNCHERS = {"uv", "coverage"}
 """As those of frameworks they start a Python program, and have too many options to tell which of these take a value."""
+_STARTERS = {"mpirun", "mpiexec", "srun", "horovodrun", "poetry", "conda", "timeout"}
+"""These start any program: what they run is only told where that is an interpreter."""
 _SCRIPTS = (".py", ".sh", ".bash")
 _LONGEST = 100
 
@@ -63,6 +66,8 @@ def _run_by(program: str, words: list[str]) -> list[str]:
     """The command that `program` runs, a module as the program that it is; nothing where it runs none."""
     if program in _LAUNCHERS or program in frameworks.launchers():
         return _of_python(words)
+    if program in _STARTERS:
+        return _from_interpreter(words)
     runner = next((runner for runner in _RUNNERS if runner.called.fullmatch(program)), None)
     return _after_options(runner, words) if runner else []
 
@@ -71,9 +76,18 @@ def _of_python(words: list[str]) -> list[str]:
     for at, word in enumerate(words):
         if word in ("-m", "--module"):
             return words[at + 1 :]
-        if word.endswith(".py") or _PYTHON.called.fullmatch(PurePath(word).name):
+        if word.endswith(".py") or _is_interpreter(word):
             return words[at:]
     return []
+
+
+def _from_interpreter(words: list[str]) -> list[str]:
+    return next((words[at:] for at, word in enumerate(words) if _is_interpreter(word)), [])
+
+
+def _is_interpreter(word: str) -> bool:
+    name = PurePath(word).name
+    return any(runner.called.fullmatch(name) for runner in (_PYTHON, _SHELL))
 
 
 def _after_options(runner: _Runner, words: list[str]) -> list[str]:
@@ -81,11 +95,13 @@ def _after_options(runner: _Runner, words: list[str]) -> list[str]:
     while at < len(words):
         word = words[at]
         at += 1
-        if runner.code and runner.code.fullmatch(word):
+        if runner.code.fullmatch(word):
             return []
-        if word == "--" or (runner.module and runner.module.fullmatch(word)):
+        if runner.module and (found := runner.module.fullmatch(word)):
+            return [found["name"], *words[at:]] if found["name"] else words[at:]
+        if word == "--":
             return words[at:]
-        if word in runner.with_value:
+        if runner.with_value.fullmatch(word):
             at += 1
         elif not word.startswith(("-", "+")) and not (runner.setting and runner.setting.fullmatch(word)):
             return words[at - 1 :]
