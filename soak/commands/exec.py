@@ -53,13 +53,20 @@ _KEYS: Mapping[str, Sequence[str]] = {
     **{option: (f"run.{option}",) for option in _RUN},
     "min_rate": ("judge.min_rate",),
     "name": ("run.name", "trial.0.name"),
-    "device": ("trial.0.device", "trial.0.devices", "device"),
+    "device": ("trial.0.device", "trial.0.devices"),
     "memory_limit": ("trial.0.memory_limit",),
     "ranks": ("trial.0.ranks",),
-    "cwd": ("trial.0.cwd", "trial.0.member.0.cwd", "cwd"),
+    "cwd": ("trial.0.cwd", "trial.0.member.0.cwd"),
     "load": ("trial.0.member.0.ready", "workload"),
 }
 """The keys that options set, for errors."""
+_OF_A_TRIAL: Mapping[str, Sequence[str]] = {
+    "command": ("trial.0.command", "trial.0.member.0.command"),
+    "cwd": _KEYS["cwd"],
+    "device": _KEYS["device"],
+}
+"""What is checked of a trial once it is planned, and the keys that it stands in."""
+_DEVICE = "auto"
 _REQUESTS_PER_SECOND = 50.0
 _SERVER = "server"
 
@@ -69,7 +76,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "soak exec [options] -- COMMAND [ARGUMENT …]"
     parser.add_argument("--duration", metavar="TIME", help='end it after this, such as "90s" or "2h"')
     parser.add_argument("--memory-limit", metavar="SIZE", help='end it when it holds more, such as "2GiB"')
-    parser.add_argument("--device", metavar="DEVICE", default="auto",
+    parser.add_argument("--device", metavar="DEVICE", default=_DEVICE,
                         help="the GPUs that it sees: auto (one, where there is one), cpu (none), cuda:N, a UUID, or "
                              "several of these with commas between; see `soak doctor`")  # fmt: skip
     parser.add_argument("--name", metavar="NAME",
@@ -132,14 +139,25 @@ def _check_load(options: argparse.Namespace) -> None:
 
 
 def _given(options: argparse.Namespace, command: Sequence[str]) -> Given:
-    found = {"command": Option(command[0])}
+    found = dict.fromkeys(_OF_A_TRIAL["command"], Option(command[0]))
     for option, keys in _KEYS.items():
-        if (value := getattr(options, option)) is not None:
+        if (value := getattr(options, option)) not in (None, _DEVICE):
             found |= dict.fromkeys(keys, Option(f"--{option.replace('_', '-')}", str(value)))
     for word in options.env:
         name = word.partition("=")[0]
         found |= dict.fromkeys((f"trial.0.env.{name}", f"trial.0.member.0.env.{name}"), Option(f"--env {name}"))
-    return found | Overrides(options.overrides).given()
+    changed = Overrides(options.overrides).given()
+    of_trial = {what: _last(keys, changed, found) for what, keys in _OF_A_TRIAL.items()}
+    return found | changed | {what: option for what, option in of_trial.items() if option is not None}
+
+
+def _last(keys: Sequence[str], *given: Given) -> Option | None:
+    """The option that set one of these keys, or a table around or below it: of the first of `given` that has any."""
+    for options in given:
+        for name in reversed(list(options)):
+            if any(f"{key}.".startswith(f"{name}.") or name.startswith(f"{key}.") for key in keys):
+                return options[name]
+    return None
 
 
 def tables_of(options: argparse.Namespace, command: Sequence[str]) -> dict[str, Any]:

@@ -37,6 +37,9 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--set", "run.paralel=2"], "--set run.paralel=2: unknown key: did you mean 'parallel'?"),
         (["--set", f"trial.0.env.TOKEN={LONG}"], "--set trial.0.env.TOKEN: expected a value without NUL"),
         (["--duration", "1 h", "--set", "run.duration=0"], "--set run.duration=0: expected"),
+        (["--set", 'trial.0.command=["/absent"]'], '--set trial.0.command=["/absent"]: expected a program that exists'),
+        (["--cwd", "/tmp", "--set", "trial.0.cwd='/absent'"], "--set trial.0.cwd='/absent': expected a folder that"),
+        (["--set", 'trial.0.device="cuda:9"'], '--set trial.0.device="cuda:9": there is no such device'),
     ],
 )
 def test_an_error_of_exec_names_the_option(words: list[str], begins: str, capsys: pytest.CaptureFixture[str]) -> None:
