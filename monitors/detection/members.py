@@ -53,7 +53,7 @@ def _summed(finding: Finding, findings: Sequence[Finding]) -> str:
     if len(names) > _NAMED:
         names[_NAMED - 1 :] = [f"{len(names) - _NAMED + 1} more"]
     *before, last = names or [""]
-    return f"{', '.join(before)} and {last} together" if before else last
+    return f"{', '.join(before)} and {last} together" if before else ""
 
 
 def _metric(finding: Finding) -> str:

@@ -68,7 +68,7 @@ def exec(  # noqa: A001  (the name of the command)
         duration: how long, at most; without it, until the program ends.
         memory_limit: "2 GiB", or bytes.
         device: the GPUs that it may use, as `soak exec --device` takes them.
-        name: of the run.
+        name: of the run and its trial.
         out: folder that the run folder is made in.
         progress: as in `run`.
         cwd: the folder that it runs in.

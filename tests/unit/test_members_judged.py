@@ -136,7 +136,7 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     (calm := tmp_path / "calm").mkdir()
     judgement = judged(record(calm, series, *members))
     assert judgement.verdict == "pass"
-    assert judgement.reason.startswith("no layer keeps growing; server: anonymous: "), "the sum is of no client"
+    assert judgement.reason.startswith("no layer keeps growing; server: anonymous: "), "nothing is said of the client"
     assert [f.member for f in judgement.findings] == ["server"], "the sum of one alone would say it again"
     assert [one.member for one in open_record(calm).series(0) if one.metric.judged] == ["server"], "nor draw it again"
     (leaking := tmp_path / "leaking").mkdir()
