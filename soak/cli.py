@@ -24,9 +24,10 @@ COMPUTE = ("analyze", "export", "list", "report")
 """Commands that import NumPy, and start nothing that would inherit their environment."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
-_SHORTAGES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+_SHORTAGES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 """What the machine, or a limit of this process, is short of: no error of soak's own."""
-_OURS = ("soak", "workloads", "monitors", "reports")
+_REQUIRED = ("jinja2", "msgspec", "numpy", "psutil", "pyarrow", "pynvml", "rich", "tomli_w")
+"""The modules of what is installed with soak."""
 
 DESCRIPTION = """\
 Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
@@ -117,8 +118,10 @@ def _internal(error: BaseException) -> str:
     """One line that says what and where; all of it is asked for by an environment variable."""
     if os.environ.get(TRACEBACK):
         return "".join(traceback.format_exception(error))
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in _OURS:
+    if isinstance(error, ModuleNotFoundError) and error.name in _REQUIRED:
         return f"{error.name} is not installed in {sys.executable}: in the checkout, `pip install .` installs it"
+    if isinstance(error, ModuleNotFoundError) and error.name in sys.stdlib_module_names:
+        return f"this Python was built without {error.name}: {sys.executable}"
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     what = f"{_kind(error)}: {type(error).__name__}: {one_line(error)}"
@@ -128,9 +131,19 @@ def _internal(error: BaseException) -> str:
 def _kind(error: BaseException) -> str:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES):
         return "out of resources"
+    if isinstance(error, BlockingIOError) and _came_of_a_start(error):
+        return "out of resources"
     if isinstance(error, FileNotFoundError) and not _has_working_directory():
         return "the working directory is gone"
     return "internal error"
+
+
+def _came_of_a_start(error: BlockingIOError) -> bool:
+    """Whether a process was to be started: one too many fails with the error of what would block."""
+    import subprocess
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename == subprocess.__file__
 
 
 def _has_working_directory() -> bool:

@@ -20,9 +20,10 @@ from workloads.protocol.execution import Topology
 
 _TITLES = {str: "a text", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology"}
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(("NAME", "AUTHORED_IN", "EXECUTED_BY", "ITEM", "READY", "TITLE", "GPU_QUESTION"), str),
+    **dict.fromkeys(("NAME", "AUTHORED_IN", "EXECUTED_BY", "ITEM", "READY", "TITLE"), str),
+    **dict.fromkeys(("GPU_QUESTION", "CUDA_BUILD", "BLIND"), str),
     **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS"), tuple),
-    **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME"), tuple),
+    **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS"), tuple),
     **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES"), Mapping),
     "TOPOLOGY": Topology,
 }

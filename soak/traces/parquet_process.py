@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +40,7 @@ def read(path: Path) -> Trace:
 
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
+        SoakError: it may be whole, and was not read for want of memory.
     """
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
@@ -50,25 +51,32 @@ def read(path: Path) -> Trace:
     except subprocess.TimeoutExpired as error:
         raise UsageError(f"{path}: reading it took longer than {DEADLINE:.0f} s, and was given up") from error
     if ended.returncode:
-        raise UsageError(f"{path}: damaged: the reader of Parquet {_end_of(ended)}")
+        raise _ended_badly(path, ended)
     return parse(ended.stdout)
 
 
-def _end_of(ended: subprocess.CompletedProcess[bytes]) -> str:
+def _ended_badly(path: Path, ended: subprocess.CompletedProcess[bytes]) -> SoakError:
+    """Of a file that took its reader down; of memory, where the reader was killed, or had less than a file may take."""
+    room = _least(resource.RLIMIT_AS, MEMORY)
+    if room < MEMORY or ended.returncode == -signal.SIGKILL:
+        few = f"it had at most {room:,} bytes of memory, which may be too few"
+        return SoakError(f"{path}: the reader of Parquet {_end_of(ended, 'died')}: {few}")
+    return UsageError(f"{path}: damaged: the reader of Parquet {_end_of(ended, 'died of it')}")
+
+
+def _end_of(ended: subprocess.CompletedProcess[bytes], died: str) -> str:
     if ended.returncode < 0:
-        return f"died of it ({signal.Signals(-ended.returncode).name})"
+        return f"{died} ({signal.Signals(-ended.returncode).name})"
     last = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     return f"ended with {ended.returncode}: {one_line(last, 200)}"
 
 
-def write(trace: Trace, out: BinaryIO) -> None:
-    """A line of JSON, and behind it every array of every series."""
+def packed(trace: Trace) -> list[bytes | memoryview]:
+    """A line of JSON, and behind it every array of every series: all that is printed, before any of it is."""
     series = [_head(one) for one in trace.series]
     head = {"source": trace.source, "notes": list(trace.notes), "lost": dict(trace.lost), "series": series}
-    out.write(json.dumps(head).encode() + b"\n")
-    for one in trace.series:
-        for array in _arrays(one):
-            out.write(array.tobytes())
+    arrays = [np.ascontiguousarray(array).data for one in trace.series for array in _arrays(one)]
+    return [json.dumps(head).encode() + b"\n", *arrays]
 
 
 def _arrays(series: Series) -> list[Floats]:
@@ -82,7 +90,7 @@ def _head(series: Series) -> dict[str, object]:
 
 
 def parse(printed: bytes) -> Trace:
-    """What was written, read.
+    """What was printed, read.
 
     Raises:
         SoakError: it is the error that ended the reading.
@@ -105,10 +113,14 @@ def parse(printed: bytes) -> Trace:
 
 def _bound(what: int, most: int) -> int:
     """The limit from now on: so much, or less where there was less."""
-    asked = (most, *resource.getrlimit(what))
-    least = min(limit for limit in asked if limit != resource.RLIM_INFINITY)
+    least = _least(what, most)
     resource.setrlimit(what, (least, least))
     return least
+
+
+def _least(what: int, most: int) -> int:
+    asked = (most, *resource.getrlimit(what))
+    return min(limit for limit in asked if limit != resource.RLIM_INFINITY)
 
 
 def _told(error: Exception, name: str, room: int) -> dict[str, object]:
@@ -125,15 +137,14 @@ def main(words: Sequence[str]) -> int:
     die_with_parent()
     room = _bound(resource.RLIMIT_AS, MEMORY)
     _bound(resource.RLIMIT_CORE, 0)
-    out = sys.stdout.buffer
+    answer: list[bytes | memoryview]
     try:
         from soak.traces import parquet
 
-        trace = parquet.read(Path(words[0]))
+        answer = packed(parquet.read(Path(words[0])))
     except (SoakError, MemoryError, ImportError) as error:
-        out.write(json.dumps(_told(error, words[0], room)).encode() + b"\n")
-    else:
-        write(trace, out)
+        answer = [json.dumps(_told(error, words[0], room)).encode() + b"\n"]
+    sys.stdout.buffer.writelines(answer)
     return 0
 
 

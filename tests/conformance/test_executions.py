@@ -294,6 +294,23 @@ def test_one_that_is_broken_or_takes_a_name_of_ours_is_told_and_ends_nothing(pla
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ('LAUNCHERS = ("arrays-run",)', 'LAUNCHERS = "myrun"', "LAUNCHERS is 'myrun', expected a tuple"),
+        ('= CUDA_BUILD = BLIND = ""', '= BLIND = ""; CUDA_BUILD = None', "CUDA_BUILD is None, expected a text"),
+        ('= CUDA_BUILD = BLIND = ""', '= CUDA_BUILD = ""; BLIND = ("why",)', "BLIND is ('why',), expected a text"),
+    ],
+)
+def test_a_framework_with_a_part_of_another_type_is_told_with_its_reason(
+    planted: Planted, old: str, new: str, said: str
+) -> None:
+    assert old in FRAMEWORK
+    planted.install("broken", {"soak.frameworks": {"lame": "lame"}}, {"lame": FRAMEWORK.replace(old, new)})
+    (lame,) = (row for row in listed(planted, "frameworks") if row["name"] == "lame")
+    assert said in lame["about"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
         ("REQUIRES = {}", "REQUIRES = ('torch',)", "REQUIRES is ('torch',), expected a mapping"),
         ('MODES = ("train", "infer")', 'MODES = "train"', "MODES is 'train', expected a tuple"),
         ("TOPOLOGY = SINGLE", "TOPOLOGY = 2", "TOPOLOGY is 2, expected a Topology"),

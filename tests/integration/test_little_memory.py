@@ -13,11 +13,26 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from soak.cli import main
+from soak.traces import parquet_process
 from tests.patience import PATIENCE
 
-SIZES = (24, 70, 110, 280, 350)
+SIZES = (24, 70, 110, 180, 220, 280, 350)
 """MiB of address space: from where Python begins to where everything works."""
 CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
+CANNOT_PRINT = """
+import sys
+from soak.traces import parquet_process
+arrays, asked = parquet_process._arrays, []
+def second_fails(series):
+    asked.append(series)
+    if len(asked) > 1:
+        raise MemoryError
+    return arrays(series)
+parquet_process._arrays = second_fails
+sys.exit(parquet_process.main(sys.argv[1:]))
+"""
+"""A reader of Parquet for which memory ends when a part of what it read is ready to be printed."""
 
 
 def limited(mebibytes: int, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
@@ -65,6 +80,26 @@ def test_a_whole_file_of_parquet_is_not_called_damaged(run: Path, size: int) -> 
     ended = limited(size, run, "analyze", "leak.parquet", "--json")
     assert "damaged" not in ended.stderr
     assert is_no_verdict(ended) or (ended.returncode, json.loads(ended.stdout)["verdict"]) == (1, "leak"), ended.stderr
+
+
+def test_a_reader_of_parquet_that_is_killed_says_nothing_of_the_file(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_process, "COMMAND", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    assert main(["analyze", str(run / "leak.parquet")]) == 4
+    said = capsys.readouterr().err
+    assert "the reader of Parquet died (SIGKILL): it had at most 8,589,934,592 bytes of memory" in said
+    assert "damaged" not in said
+
+
+def test_too_little_memory_to_print_what_was_read_is_told(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_process, "COMMAND", (sys.executable, "-P", "-c", CANNOT_PRINT))
+    assert main(["analyze", str(run / "leak.parquet")]) == 2
+    said = capsys.readouterr().err
+    assert "more memory is needed to read it than there is: at most 8,589,934,592 bytes may be taken" in said
+    assert "damaged" not in said
 
 
 @pytest.mark.parametrize("size", SIZES)

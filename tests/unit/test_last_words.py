@@ -6,6 +6,7 @@ import pytest
 
 from workloads.protocol import wire
 from workloads.worker import main as child
+from workloads.worker.link import Pipe, UnheardError
 
 
 class MuteError(Exception):
@@ -45,6 +46,24 @@ def test_the_last_word_fits_the_pipe(error: BaseException) -> None:
     assert isinstance(done, wire.Done)
     assert done.reason == "failed"
     assert done.message.startswith(type(error).__name__)
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (wire.Done("failed", "ValueError: x", "Traceback: x"), "Traceback: x\n"),
+        (wire.Done("finished", "the workload asked to exit"), "the workload asked to exit\n"),
+        (wire.Done("finished"), ""),
+    ],
+)
+def test_what_nobody_hears_is_said_in_the_log(
+    done: wire.Done, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = Pipe(-1)
+    monkeypatch.setattr(pipe, "_owner", 0)  # as in a child that the workload forked
+    with pytest.raises(UnheardError):
+        child._tell(done, pipe)
+    assert capsys.readouterr().err == said
 
 
 def test_both_ends_of_a_long_traceback_are_kept() -> None:

@@ -17,6 +17,13 @@ def test_every_requirement_states_a_lowest_version_which_is_pinned() -> None:
     assert not {"torch", "tensorflow", "ruff"} & set(found)
 
 
+def test_the_lowest_xdist_has_the_option_that_the_makefile_gives_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lowest = dict(pin.split("==") for pin in pins(project))["pytest-xdist"]
+    assert "--no-loadscope-reorder" in (ROOT / "Makefile").read_text()
+    assert tuple(map(int, lowest.split("."))) >= (3, 8)
+
+
 @pytest.mark.parametrize("requirement", ["numpy", "numpy<3", "numpy==2"])
 def test_one_that_states_none_is_refused(requirement: str) -> None:
     extras: dict[str, list[str]] = {"video": [], "service": [], "clients": [], "test": []}

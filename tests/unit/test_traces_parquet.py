@@ -127,9 +127,7 @@ def test_a_trace_comes_back_from_another_process_as_it_was(tmp_path: Path) -> No
     t = np.arange(9000.0)
     early = pa.array(np.where(t < 3000, t, np.nan))
     trace = read(tmp_path, {"t": t, "step": t, "rss_bytes": 5 * t, "[/x]_bytes": [None] * 9000, "num_fds": early})
-    out = io.BytesIO()
-    parquet_process.write(trace, out)
-    back = parquet_process.parse(out.getvalue())
+    back = parquet_process.parse(b"".join(parquet_process.packed(trace)))
     assert (back.source, back.notes, back.lost) == (trace.source, trace.notes, trace.lost)
     for one, other in zip(trace.series, back.series, strict=True):
         assert (one.metric, one.size, one.gaps, one.holes) == (other.metric, other.size, other.gaps, other.holes)

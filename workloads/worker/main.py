@@ -60,7 +60,8 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         pipe.send(done)
     except UnheardError:
         # The log is what is left to say it.
-        print(done.traceback, file=sys.stderr)  # noqa: T201
+        if said := done.traceback or done.message:
+            print(said, file=sys.stderr)  # noqa: T201
         raise
 
 
