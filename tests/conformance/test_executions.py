@@ -291,6 +291,14 @@ def test_one_that_is_broken_or_takes_a_name_of_ours_is_told_and_ends_nothing(pla
     assert ran.stdout.strip() == "workloads.executions.torch_eager", ran.stderr
 
 
+def about_changed(planted: Planted, kind: str, text: str, old: str, new: str) -> str:
+    """What is listed of somebody else's file of that kind in which `new` stands for `old`."""
+    assert old in text
+    planted.install("broken", {f"soak.{kind}": {"lame": "lame"}}, {"lame": text.replace(old, new)})
+    (lame,) = (row for row in listed(planted, kind) if row["name"] == "lame")
+    return str(lame["about"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -302,10 +310,7 @@ def test_one_that_is_broken_or_takes_a_name_of_ours_is_told_and_ends_nothing(pla
 def test_a_framework_with_a_part_of_another_type_is_told_with_its_reason(
     planted: Planted, old: str, new: str, said: str
 ) -> None:
-    assert old in FRAMEWORK
-    planted.install("broken", {"soak.frameworks": {"lame": "lame"}}, {"lame": FRAMEWORK.replace(old, new)})
-    (lame,) = (row for row in listed(planted, "frameworks") if row["name"] == "lame")
-    assert said in lame["about"]
+    assert said in about_changed(planted, "frameworks", FRAMEWORK, old, new)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +326,4 @@ def test_one_with_a_part_of_another_type_is_told_with_its_reason(
     planted: Planted, old: str, new: str, said: str
 ) -> None:
     text = EXECUTION.format(like="none_eager", framework="none", requires={})
-    assert old in text
-    planted.install("broken", {"soak.executions": {"lame": "lame"}}, {"lame": text.replace(old, new)})
-    (lame,) = (row for row in listed(planted, "executions") if row["name"] == "lame")
-    assert said in lame["about"]
+    assert said in about_changed(planted, "executions", text, old, new)
