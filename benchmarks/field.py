@@ -1,12 +1,13 @@
 """Holds soak to the truth of real workloads, leaking and bounded, in both frameworks.
 
-    python -m benchmarks.field truth [--case NAME …] [--out FOLDER]      measures what each loses in a step, without soak
-    python -m benchmarks.field soak [--case NAME …] [--seconds 180] [--parallel 1]     soaks each, paced, in a run of its own
-    python -m benchmarks.field table             prints what was true, what was said, and the totals
+    python -m benchmarks.field truth [--case NAME …] [--out FOLDER]
+    python -m benchmarks.field soak [--case NAME …] [--out FOLDER] [--seconds 180] [--parallel 1]
+    python -m benchmarks.field table [--out FOLDER]
 
-Results are lines of JSON in the folder (`truth.jsonl`, `soak.jsonl`); what is there already is not done again. A name of
-a case may be a pattern, as of a shell. See `benchmarks/field_cases.py` for what there is, `field_truth.py` for how the
-truth is measured.
+`truth` measures what each loses in a step, without soak; `soak` soaks each, paced, in a run of its own; `table` prints
+what was true, what was said, and the totals; `list` names the cases. Results are lines of JSON in the folder
+(`truth.jsonl`, `soak.jsonl`), and what is there already is not done again. A name of a case may be a pattern, as of a
+shell. See `benchmarks/field_cases.py` for what there is, and `field_truth.py` for how the truth is measured.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ import tomli_w
 from benchmarks.field_cases import STREAM, Case, cases
 from benchmarks.field_table import table
 
-FOUND = ("verdict", "leak_probability", "rate_per_hour", "minimum_detectable_rate_per_hour", "shape", "samples")
+TOLD = (
+    "verdict", "reason", "leak_probability", "layer", "cause", "rate", "minimum_detectable_rate", "steps_per_second",
+    "end_reason", "seconds", "doses",
+)  # fmt: skip
+"""What is kept of a trial's report."""
+FOUND = ("verdict", "leak_probability", "rate_per_hour", "minimum_detectable_rate_per_hour", "shape")
 """What is kept of each finding."""
 PATIENCE = 600.0
 """Seconds that a measurement or a run may take beyond its own."""
@@ -39,7 +45,7 @@ def main() -> None:
     parser.add_argument("what", choices=("truth", "soak", "table", "list"))
     parser.add_argument("--case", nargs="+", default=["*"], help="names or patterns")
     parser.add_argument("--out", type=Path, default=Path("field"), help="folder of the results")
-    parser.add_argument("--seconds", type=float, default=180.0, help="length of a soak, or most of a measurement (12)")
+    parser.add_argument("--seconds", type=float, default=180.0, help="length of a soak, or most of a measurement (25)")
     parser.add_argument("--parallel", type=int, default=1, help="soaks at a time")
     parser.add_argument("--truth", choices=("leak", "bounded"), help="only those")
     options = parser.parse_args()
@@ -54,7 +60,7 @@ def main() -> None:
     elif options.what == "table":
         print(table(chosen, load(options.out / "truth.jsonl"), load(options.out / "soak.jsonl")))
     elif options.what == "truth":
-        seconds = min(options.seconds, 12.0)
+        seconds = min(options.seconds, 25.0)
         work(chosen, options.out / "truth.jsonl", lambda one: measured(one, seconds), 1)
     else:
         work(
@@ -124,12 +130,15 @@ def soaked(case: Case, seconds: float, out: Path) -> dict[str, Any]:
     if not reports:
         return {"error": (ran.stderr or ran.stdout)[-600:]}
     (trial,) = json.loads(reports[-1].read_text())["trials"]
-    kept = ("verdict", "reason", "leak_probability", "layer", "cause", "rate", "minimum_detectable_rate", "steps_per_second",
-            "end_reason", "seconds", "doses")  # fmt: skip
-    return {name: trial.get(name) for name in kept} | {
+    return {name: trial.get(name) for name in TOLD} | {
         "run": str(reports[-1].parent),
         "series": [
-            {"metric": one["metric"], "layer": one["layer"], **{name: finding[name] for name in FOUND}}
+            {
+                "metric": one["metric"],
+                "layer": one["layer"],
+                "samples": one["samples"],
+                **{name: finding[name] for name in FOUND},
+            }
             for one in trial["series"]
             for finding in one["findings"]
         ],

@@ -46,14 +46,23 @@ SHARED = "shared|total"
 def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label = more.pop("label", name)
     measure = more.pop("measure", layer if layer in (FDS, THREADS, CHILDREN) else "total_bytes")
+    steps = more.pop("steps", 2000)
     for framework in frameworks:
+        more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", f"zoo_{name}", framework, "leak", layer, cause, measure, **more)
 
 
 def _bounded(name: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label, workload = more.pop("label", name), more.pop("workload", f"lookalike_{name}")
+    steps = more.pop("steps", 2000)
     for framework in frameworks:
+        more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", workload, framework, "bounded", **more)
+
+
+def _share(steps: int, framework: str, frameworks: tuple[str, ...]) -> int:
+    """A step beside a model takes TensorFlow several times as long."""
+    return steps // 2 if framework == "tensorflow" and len(frameworks) > 1 else steps
 
 
 def cases() -> tuple[Case, ...]:
@@ -62,7 +71,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def _leaks() -> Iterator[Case]:
-    seldom = {"options": {"every": 10}}
+    seldom: dict[str, Any] = {"options": {"every": 10}}
     yield from _leak("float_log", OBJECTS, "float")
     yield from _leak("history", OBJECTS, "dict")
     yield from _leak("label_sets", OBJECTS, "tuple|list|str")

@@ -11,7 +11,10 @@ from benchmarks.field_cases import Case
 
 NEAR = 0.1
 """Largest error of a rate that is right, as a part of the truth."""
-HEAD = "| case | truth | verdict | P(leak) | rate | error | layer | cause |\n| --- | ---: | --- | ---: | ---: | ---: | --- | --- |"
+HEAD = (
+    "| case | truth | verdict | P(leak) | rate | error | layer | cause |\n"
+    "| --- | ---: | --- | ---: | ---: | ---: | --- | --- |"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def totals(rows: list[Row]) -> Iterable[str]:
     found = [row for row in leaks if row.found]
     rated = [row for row in found if row.error is not None]
     caused = [row for row in found if row.case.cause]
-    yield f"false alarms: {part([r.found for r in bounded])}, passed: {part([r.said['verdict'] == 'pass' for r in bounded])}"
+    passed = part([row.said["verdict"] == "pass" for row in bounded])
+    yield f"false alarms: {part([row.found for row in bounded])}; passed: {passed}"
     yield f"leaks found: {part([row.found for row in leaks])}"
     yield f"layer right, of those found: {part([row.layer_right for row in found])}"
     yield f"rate within {NEAR:.0%}: {part([abs(row.error or 0.0) <= NEAR for row in rated])}"

@@ -16,7 +16,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,11 @@ def measure(order: Mapping[str, Any]) -> dict[str, Any]:
     gc.collect()
     gc.freeze()
     began = time.monotonic()
-    readings = []
+    readings: list[Mapping[str, float]] = []
     for steps in range(1, order["steps"] + 1):
         workload.step(source.next())
-        if steps % max(order["steps"] // READINGS, 1) == 0:
+        due = began + order["seconds"] * (len(readings) + 1) / READINGS
+        if steps % max(order["steps"] // READINGS, 1) == 0 or time.monotonic() > due:
             readings.append({"steps": float(steps), **settled()})
         if time.monotonic() - began > order["seconds"]:
             break
@@ -115,7 +116,7 @@ def unmapped(pid: int) -> Iterator[int]:
                 continue
 
 
-def fitted(readings: list[Mapping[str, float]]) -> dict[str, Any]:
+def fitted(readings: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Growth of each in a step, over the last half: the median of the slopes of its pairs; and over the last third."""
     half, third = readings[len(readings) // 2 :], readings[-max(len(readings) // 3, 2) :]
     names = [name for name in readings[0] if name != "steps"] if readings else []
@@ -126,7 +127,7 @@ def fitted(readings: list[Mapping[str, float]]) -> dict[str, Any]:
     }
 
 
-def slope(readings: list[Mapping[str, float]], name: str) -> float:
+def slope(readings: Sequence[Mapping[str, float]], name: str) -> float:
     """Per step."""
     pairs = [
         (later[name] - one[name]) / (later["steps"] - one["steps"])
