@@ -49,11 +49,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=1, help="soaks at a time")
     parser.add_argument("--truth", choices=("leak", "bounded"), help="only those")
     options = parser.parse_args()
-    chosen = [
-        one
-        for one in cases()
-        if any(fnmatch.fnmatch(one.name, pattern) for pattern in options.case) and options.truth in (None, one.truth)
-    ]
+    chosen = [one for one in named(options.case) if options.truth in (None, one.truth)]
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what == "list":
         print("\n".join(f"{one.truth:8} {one.name}" for one in chosen))
@@ -66,6 +62,12 @@ def main() -> None:
         work(
             chosen, options.out / "soak.jsonl", lambda one: soaked(one, options.seconds, options.out), options.parallel
         )
+
+
+def named(patterns: Iterable[str]) -> list[Case]:
+    """In the order of the patterns, each once."""
+    each = (one for pattern in patterns for one in cases() if fnmatch.fnmatch(one.name, pattern))
+    return list({one.name: one for one in each}.values())
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:

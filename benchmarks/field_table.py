@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.field_cases import Case
 
+COUNTS = ("fds", "threads", "children")
 NEAR = 0.1
 """Largest error of a rate that is right, as a part of the truth."""
 HEAD = (
@@ -61,7 +62,16 @@ def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any]
         return None
     doses = said["doses"] or {}
     pace = case.fps * doses.get("steps", 0.0) / max(doses.get("frames", 0.0), 1.0)
-    return Row(case, 3600.0 * pace * truth["per_step"][case.measure], said)
+    return Row(case, 3600.0 * pace * truth["per_step"][measure_of(case, said)], said)
+
+
+def measure_of(case: Case, said: Mapping[str, Any]) -> str:
+    """What of the truth a rate is held against: where a count was named for bytes, or the other way, what was named."""
+    rate = said.get("rate") or {}
+    counted = next((name for name in COUNTS if name in rate.get("series", "")), None)
+    if said["verdict"] != "leak" or not rate:
+        return case.measure
+    return counted or ("total_bytes" if rate["unit"] == "bytes" else case.measure)
 
 
 def line(row: Row) -> str:
@@ -71,7 +81,7 @@ def line(row: Row) -> str:
     rate = said.get("rate") or {}
     told = amount(rate["per_hour"], rate["unit"]) if rate and row.found else ""
     cause = (said.get("cause") or "")[:60].replace("|", "/") if row.found else ""
-    unit = "count" if case.measure in ("fds", "threads", "children") else "bytes"
+    unit = "count" if measure_of(case, said) in COUNTS else "bytes"
     return " | ".join(
         (
             f"| {case.name}", amount(row.truth, unit) if case.truth == "leak" else "bounded",

@@ -88,6 +88,14 @@ def test_the_table_tells_errors_and_totals() -> None:
     assert "rate within 10%: 1 of 1" in told
 
 
+def test_a_rate_of_descriptors_is_held_against_descriptors() -> None:
+    case = Case("a-torch", "zoo_a", "torch", "leak", "shared|fds", fps=3.0)
+    truth = {"per_step": {"total_bytes": 1024.0, "fds": 2.0}}
+    rate = {"per_hour": 7200.0, "unit": "count", "series": "floor_fds"}
+    told = table([case], {"a-torch": truth}, {"a-torch": {**said("leak", None, "fds"), "rate": rate}})
+    assert "| a-torch | 7,200 | leak | 0.50 | 7,200 | +0 % | fds |" in told
+
+
 def test_a_config_is_one_paced_trial() -> None:
     config = field.config_of(ALL[0], 90.0)
     assert config["run"]["duration"] == "90 s"
