@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("what", choices=("truth", "soak", "table", "list"))
     parser.add_argument("--case", nargs="+", default=["*"], help="names or patterns")
     parser.add_argument("--out", type=Path, default=Path("field"), help="folder of the results")
-    parser.add_argument("--seconds", type=float, default=180.0, help="length of a soak, or most of a measurement (25)")
+    parser.add_argument("--seconds", type=float, help="length of a soak (180), or most of a measurement (25)")
     parser.add_argument("--parallel", type=int, default=1, help="soaks at a time")
     parser.add_argument("--truth", choices=("leak", "bounded"), help="only those")
     options = parser.parse_args()
@@ -56,8 +56,7 @@ def main() -> None:
     elif options.what == "table":
         print(table(chosen, load(options.out / "truth.jsonl"), load(options.out / "soak.jsonl")))
     elif options.what == "truth":
-        seconds = min(options.seconds, 25.0)
-        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, seconds), 1)
+        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, options.seconds or 25.0), 1)
     else:
         work(
             chosen, options.out / "soak.jsonl", lambda one: soaked(one, options.seconds, options.out), options.parallel
