@@ -56,11 +56,11 @@ def main() -> None:
     elif options.what == "table":
         print(table(chosen, load(options.out / "truth.jsonl"), load(options.out / "soak.jsonl")))
     elif options.what == "truth":
-        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, options.seconds or 25.0), 1)
+        seconds = options.seconds or 25.0
+        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, seconds), 1)
     else:
-        work(
-            chosen, options.out / "soak.jsonl", lambda one: soaked(one, options.seconds, options.out), options.parallel
-        )
+        seconds = options.seconds or 180.0
+        work(chosen, options.out / "soak.jsonl", lambda one: soaked(one, seconds, options.out), options.parallel)
 
 
 def named(patterns: Iterable[str]) -> list[Case]:

@@ -128,7 +128,7 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("param_groups", HEAP, "Tensor|Parameter|dict", torch, mode="train")
     yield from _leak("double_backward", HEAP, "native|Tensor|Backward|graph|malloc", torch, mode="train")
     yield from _leak("saved_in_context", HEAP, "Tensor|Squared|native|malloc", torch, mode="train")
-    yield from _leak("shared_tensors", SHARED, "torch_|shm|Tensor|Storage", torch)
+    yield from _leak("shared_tensors", SHARED, "torch_|shm|Tensor|Storage", torch, options={"kib": 16})
     yield from _leak("loaders", CHILDREN, "python|worker|DataLoader|pt_data_worker", torch, steps=800)
     yield from _leak("profiler", "host_heap|total|anonymous|mmap", "native|malloc", torch)
     yield from _leak("graph_modules", OBJECTS, "str|dict|list|Graph|code|tuple", torch, fps=30, steps=800)
