@@ -18,8 +18,8 @@ each of those; beats are not where none ever came."""
 
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.
-    "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "fds",
-    "threads", "children", "gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device",
+    "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "total",
+    "fds", "threads", "children", "gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device",
 )  # fmt: skip
 
 

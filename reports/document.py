@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from monitors import program
+from monitors.detection.conclusion import main_finding
 from monitors.detection.doses import rises
 from monitors.detection.series import Series
 from monitors.judgement import Judgement
@@ -33,8 +34,6 @@ DOSES = (
     "requests",
     "request_errors",
 )
-_MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
-"""The first of these that was judged speaks for a trial without a leak."""
 _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
@@ -149,19 +148,18 @@ def _held_by(judgement: Judgement) -> dict[str, str] | None:
 
 
 def speaker(judgement: Judgement | None) -> Finding | None:
-    """The finding whose numbers stand for the trial."""
+    """The finding whose numbers stand for the trial: of a leak, what the machine loses to it, where that is known."""
     if judgement is None:
         return None
     findings, held = judgement.findings, (judgement.layer, judgement.member, judgement.leak_device)
     for finding in findings:
+        if judgement.outer and finding.series == judgement.outer:
+            return finding
+    for finding in findings:
         if finding.verdict == "leak" and (finding.layer, finding.member, finding.device) == held:
             return finding
     # Without a leak the trial as a whole speaks, then any member.
-    for main in _MAIN_LAYERS:
-        for finding in sorted(findings, key=lambda f: bool(f.member or f.device)):
-            if finding.layer == main:
-                return finding
-    return findings[0] if findings else None
+    return main_finding(sorted(findings, key=lambda f: bool(f.member or f.device)))
 
 
 def _rate(finding: Finding | None) -> dict[str, Any] | None:
@@ -170,6 +168,7 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
     low, high = finding.rate_per_hour_ci95 or (None, None)
     return {
         "series": finding.series,
+        "layer": finding.layer,
         "unit": finding.unit,
         "per_hour": finding.rate_per_hour,
         "per_hour_low": low,

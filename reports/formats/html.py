@@ -21,7 +21,7 @@ from reports.record import RunRecord
 FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_FIRST = ("anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved", "gpu_process",
+_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved", "gpu_process",
           "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "ended", "judged")

@@ -78,7 +78,9 @@ def test_only_a_zombie_is_not_alive() -> None:
 
 
 def test_rollup() -> None:
-    assert procfs.read_rollup(PROC, 4100) == procfs.Rollup(pss=19765 * KIB, uss=(104 + 3884) * KIB)
+    assert procfs.read_rollup(PROC, 4100) == procfs.Rollup(
+        pss=19765 * KIB, uss=(104 + 3884) * KIB, pss_shared=3072 * KIB
+    )
 
 
 def test_fds_are_counted() -> None:

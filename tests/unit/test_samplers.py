@@ -1,5 +1,6 @@
 """What each sampler makes of the recorded trees, number by number."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from monitors.samplers.process_counts import ProcessCounts
 from monitors.samplers.process_cpu import ProcessCpu
 from monitors.samplers.process_memory import ProcessMemory
 from monitors.samplers.process_pss import ProcessPss
+from monitors.samplers.process_total import ProcessTotal
 from monitors.samplers.worker_heap import WorkerHeap
 from monitors.samplers.worker_progress import WorkerProgress
 from monitors.sources import procfs
@@ -109,6 +111,7 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_file_bytes": 12152832,
         "cgroup_shared_bytes": 5242880,
         "kernel_charged_bytes": 442368,
+        "cgroup_total_bytes": 48992256 + 5242880,
         "oom_kills": 1,
     }
     assert values(CgroupMemory(Roots()), Target(cgroup=V2)) == {
@@ -117,8 +120,44 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_shared_bytes": 20971520,
         "kernel_bytes": 9502720,
         "kernel_charged_bytes": 9502720 + 7340032,
+        "cgroup_total_bytes": 209715200 + 1048576 + 20971520 + 9502720,
         "oom_kills": 2,
     }
+
+
+def test_memory_taken_from_the_machine_counts_each_shared_page_once(proc: Path) -> None:
+    """4100 and 4101 map the same 3 MiB: 4100's share of each page is told in full by its rollup, 4101's is none."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.25
+        return now[0]
+
+    status = {pid: procfs.read_status(proc, pid) for pid in (4100, 4101)}
+    own = sum((one.anonymous or 0) + (one.swap or 0) for one in status.values() if one)
+    shared = {pid: one.shared for pid, one in status.items() if one}
+    assert values(ProcessTotal(Roots(proc), clock), fresh()) == {"total_bytes": own + (shared[4100] or 0)}
+
+    path = proc / "4101/status"
+    path.write_text(re.sub(r"RssShmem:\s+0 kB", "RssShmem:\t 3072 kB", path.read_text()))
+    for pid, share in ((4100, 2048), (4101, 1024)):
+        rollup = proc / f"{pid}/smaps_rollup"
+        rollup.write_text(re.sub(r"Pss_Shmem:\s+\d+ kB", f"Pss_Shmem: {share} kB", rollup.read_text()))
+    sampler = ProcessTotal(Roots(proc), clock)
+    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
+    assert values(sampler, fresh()) == {}, "reading took a quarter of a second: not again for 250 s"
+    now[0] += 250.0
+    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
+
+
+def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Path) -> None:
+    path = proc / "4101/status"
+    path.write_text(re.sub(r"RssShmem:\s+0 kB", "RssShmem:\t 1024 kB", path.read_text()))
+    for rollup in proc.glob("*/smaps_rollup"):
+        rollup.unlink()
+    status = [procfs.read_status(proc, pid) for pid in (4100, 4101)]
+    own = sum((one.anonymous or 0) + (one.swap or 0) for one in status if one)
+    assert values(ProcessTotal(Roots(proc)), fresh()) == {"total_bytes": own + 3072 * KIB}
 
 
 def test_cgroup_memory_of_a_shared_or_lost_cgroup_is_no_data(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""A finding in the light of the others of its member: what can be believed, and which doubt they settle. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitors.detection.outer import ANONYMOUS, OUTSIDE, TOTAL, grew, reused, settled, shown
+from monitors.model import Finding
+from monitors.units import format_rate
+
+
+def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """All findings of a trial, each held against the others."""
+    believed = [_believable(finding) for finding in findings]
+    peers = [[other for other in believed if other.member == finding.member] for finding in believed]
+    held = [_retained(shown(f, others), others) for f, others in zip(believed, peers, strict=True)]
+    told = tuple(_in_the_heap(f, believed, held) for f in held)
+    return tuple(settled(f, told) for f in told)
+
+
+def _in_the_heap(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]) -> Finding:
+    """Python objects that grow within a heap whose growth is none outside of it."""
+    if finding.layer != "python_objects" or finding.verdict != "leak":
+        return finding
+    for was, now in zip(before, after, strict=True):
+        if (
+            was.layer == "host_heap"
+            and was.member == finding.member
+            and was.verdict == "leak"
+            and now.verdict == "pass"
+        ):
+            return reused(finding, now)
+    return finding
+
+
+def _believable(finding: Finding) -> Finding:
+    """What is slower than what could have been seen was not seen, whoever says so."""
+    rate, seen = finding.rate_per_hour, finding.minimum_detectable_rate_per_hour
+    if finding.verdict != "leak" or rate is None or seen is None or rate >= seen:
+        return finding
+    told, limit = format_rate(rate, finding.unit), format_rate(seen, finding.unit)
+    reason = f"growth of {told} is slower than the {limit} that could have been seen; {grew(finding)}"
+    return replace(finding, verdict="inconclusive", reason=reason)
+
+
+def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """Doubt about resident memory, settled by a live heap in which so fast a leak would have been seen.
+
+    What is taken from the machine is resident memory, as far as no other part of it may grow.
+    """
+    if finding.layer not in (ANONYMOUS, TOTAL) or finding.verdict != "inconclusive" or finding.leak_probability is None:
+        return finding
+    if finding.unseen_seconds:
+        return finding
+    beside = ("python_objects", *(OUTSIDE if finding.layer == TOTAL else ()))
+    if any(f.layer in beside and f.verdict != "pass" for f in findings):
+        return finding
+    heap = next((f for f in findings if f.layer == "host_heap" and f.verdict == "pass"), None)
+    seen = heap.minimum_detectable_rate_per_hour if heap else None
+    if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
+        return finding
+    reason = f"{finding.reason}; the live heap does not grow: freed memory that the allocator retains"
+    return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)

@@ -1,0 +1,185 @@
+"""The outer sum: what the machine loses to a member or a trial while one of its inner layers grows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitors.labels import parse_series_name
+from monitors.model import Finding
+from monitors.units import format_rate
+
+TOTAL, ANONYMOUS = "total", "anonymous"
+_IN_A_PROCESS = ("python_objects", "host_heap", "heap_held", "mmap", ANONYMOUS, "shared")
+_IN_ANONYMOUS = ("python_objects", "host_heap", "heap_held", "mmap")
+OUTSIDE = ("shared", "kernel")
+"""Layers of what is taken from the machine beside anonymous memory."""
+_PARTS = (ANONYMOUS, *OUTSIDE)
+"""Layers whose sum is the outer one."""
+
+_FLOOR, _CGROUP = "floor_", "cgroup_"
+_WHOLE = re.compile(r"(^|_)(total|anonymous|rss|uss|pss|resident|resident_memory)(_bytes)?$", re.I)
+"""Ends of names of series that hold all of a process: a trace of others has columns of any name in that layer."""
+
+_BLOCK = 16.0
+"""Bytes of the smallest thing that Python allocates."""
+_LASTS = " that lasts to the end"
+"""What a leak says of its growth."""
+_HALF = 0.5
+"""Share of an inner layer's growth that the outer one may show at least, where it is in doubt."""
+
+
+def holders(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    """Series of the same member that hold all of this one; after a clean-up only, where there are such.
+
+    Memory that is charged to a trial without any process holding it (kernel, files in /dev/shm) is in the sum of its
+    cgroup alone. Memory pinned for a GPU is in none.
+    """
+    found = [other for other in findings if other is not finding and _holds(other, finding)]
+    return [other for other in found if _is_floor(other) and other.leak_probability is not None] or found
+
+
+def _holds(outer: Finding, inner: Finding) -> bool:
+    if outer.member != inner.member or outer.device or inner.device or not _WHOLE.search(metric_of(outer)):
+        return False
+    if outer.layer == ANONYMOUS:
+        return inner.layer in _IN_ANONYMOUS and not _charged(outer)
+    if outer.layer != TOTAL or inner.layer == TOTAL:
+        return False
+    return _charged(outer) if _charged(inner) else inner.layer in _IN_A_PROCESS
+
+
+def _charged(finding: Finding) -> bool:
+    """Whether it is of the trial's cgroup, not of processes."""
+    return finding.layer == "kernel" or metric_of(finding).startswith(_CGROUP)
+
+
+def _is_floor(finding: Finding) -> bool:
+    return metric_of(finding).startswith(_FLOOR)
+
+
+def metric_of(finding: Finding) -> str:
+    """The metric of its series."""
+    return parse_series_name(finding.series).metric
+
+
+def shown(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """The finding, held against what the machine loses.
+
+    Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
+    again. Where the outer sum is in doubt, but grows by plainly less, nothing is said. What counts objects is taken to
+    need the least that an object takes.
+    """
+    rate = _least_bytes(finding)
+    if finding.verdict == "pass" or finding.leak_probability is None or rate <= 0 or finding.layer == TOTAL:
+        return finding
+    outer = holders(finding, findings)
+    for layer in (ANONYMOUS, TOTAL):
+        held = [other for other in outer if other.layer == layer]
+        if any(other.verdict == "leak" for other in held):
+            continue
+        calm = next((other for other in held if _would_show(other, rate)), None)
+        if calm is not None:
+            return reused(finding, calm)
+        slower = next((other for other in held if _grows_by_less(other, rate)), None)
+        if slower is not None and finding.verdict == "leak":
+            most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
+            reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
+            return replace(finding, verdict="inconclusive", reason=reason)
+    return finding
+
+
+def reused(finding: Finding, calm: Finding) -> Finding:
+    """Growth that is none outside. calm: the outer series that says so."""
+    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: it was taken before, and is used again"
+    return replace(finding, verdict="pass", leak_probability=calm.leak_probability, reason=reason)
+
+
+def _least_bytes(finding: Finding) -> float:
+    return (finding.rate_per_hour or 0.0) * (_BLOCK if finding.unit == "count" else 1.0)
+
+
+def _would_show(outer: Finding, rate: float) -> bool:
+    """Whether a leak of that rate would have been seen in it, and was not."""
+    seen = outer.minimum_detectable_rate_per_hour
+    return outer.verdict == "pass" and seen is not None and seen < rate
+
+
+def _grows_by_less(outer: Finding, rate: float) -> bool:
+    interval = outer.rate_per_hour_ci95
+    return outer.verdict == "inconclusive" and interval is not None and interval[1] < _HALF * rate
+
+
+def _named(finding: Finding) -> str:
+    names = {ANONYMOUS: "resident memory", TOTAL: "all memory that it takes from the machine"}
+    return names.get(finding.layer or "", "memory outside of the heap")
+
+
+def grew(finding: Finding) -> str:
+    """Its reason, without the word that its growth lasts: of what is no leak nobody says so."""
+    return finding.reason.replace(_LASTS, "")
+
+
+def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """Doubt about an outer sum, settled where each of its parts would have shown so fast a leak, and did not."""
+    if finding.layer != TOTAL or finding.verdict != "inconclusive" or finding.leak_probability is None:
+        return finding
+    charged, floor = _charged(finding), _is_floor(finding)
+    parts = [
+        f for f in findings
+        if f.layer in _PARTS and f.member == finding.member and _is_floor(f) == floor and (charged or not _charged(f))
+    ]  # fmt: skip
+    seen = [f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
+    known = [rate for rate in seen if rate is not None]
+    calm = len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0)
+    if finding.unseen_seconds or not calm or not any(f.layer == ANONYMOUS for f in parts):
+        return finding
+    surest = max(f.leak_probability or 0.0 for f in parts)
+    return replace(
+        finding, verdict="pass", leak_probability=surest, reason=f"{finding.reason}; none of its parts grows"
+    )
+
+
+def outer_of(head: Finding, findings: Sequence[Finding]) -> Finding | None:
+    """The series whose growth is what the machine loses to the leak that `head` names; None where none is shown.
+
+    Of several the one that was read after clean-ups; where something grows that only the trial's cgroup is charged
+    for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
+    """
+    leaks = [f for f in findings if f.verdict == "leak" and f.unit == "bytes"]
+    found = [f for f in leaks if f is head or f in holders(head, findings)]
+    totals = [f for f in found if f.layer == TOTAL] or [f for f in found if f.layer == ANONYMOUS]
+    if not totals:
+        return None
+    outside = any(_charged(f) and f.layer in _PARTS and f.member == head.member for f in leaks)
+    return min(totals, key=lambda f: (outside and not _charged(f), *preferred(f)))
+
+
+def preferred(finding: Finding) -> tuple[bool, bool]:
+    """Of several outer sums the one that speaks first: after clean-ups, then that of the trial's cgroup."""
+    return not _is_floor(finding), not _charged(finding)
+
+
+def used_up(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings with the time until memory is used up told of the outer sum alone: that is what is used up."""
+    found = []
+    for finding in findings:
+        outer = outer_of(finding, findings) if finding.hours_to_exhaustion is not None else None
+        if outer is finding:
+            finding = _tightest(finding, findings)
+        elif outer is not None:
+            finding = replace(finding, hours_to_exhaustion=None, hours_to_exhaustion_ci95=None)
+        found.append(finding)
+    return tuple(found)
+
+
+def _tightest(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """An outer sum with the shortest time until memory is used up: its own, or that of the whole trial."""
+    hours = finding.hours_to_exhaustion
+    for other in findings:
+        its = other.hours_to_exhaustion
+        if other.layer == finding.layer and not other.member and its is not None and (hours is None or its < hours):
+            hours = its
+            finding = replace(finding, hours_to_exhaustion=its, hours_to_exhaustion_ci95=other.hours_to_exhaustion_ci95)
+    return finding
