@@ -21,8 +21,8 @@ from reports.record import RunRecord
 FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved", "gpu_process",
-          "gpu_device", "fds", "threads")  # fmt: skip
+_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
+          "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "ended", "judged")
 """Events that every trial has; they are in the table, and not on the charts."""
