@@ -66,7 +66,7 @@ def test_process_memory_of_an_old_kernel_has_no_anonymous_memory_rather_than_zer
 
 
 def test_process_counts() -> None:
-    assert values(ProcessCounts(RECORDED), fresh()) == {"threads": 3, "children": 2, "fds": 14}
+    assert values(ProcessCounts(RECORDED), fresh()) == {"threads": 3, "children": 2, "zombies": 1, "fds": 14}
 
 
 def test_descriptors_that_may_not_be_read_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_descriptors_that_may_not_be_read_are_absent(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(procfs, "count_fds", refuse)
     result = Round({"counts": ProcessCounts(RECORDED)}, lambda: 0.0).take(fresh(), 0.0)
-    assert [sample.metric.name for sample in result.samples] == ["threads", "children"]
+    assert [sample.metric.name for sample in result.samples] == ["threads", "children", "zombies"]
     assert "4100 may not be read" in result.events[0].message
 
 
