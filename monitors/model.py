@@ -36,6 +36,8 @@ class MetricSpec:
     """Whether growth of this metric can be a leak."""
     counter: bool = False
     """Only ever rises within one trial (steps, CPU seconds)."""
+    unjudged: str = ""
+    """Why growth of it is no leak by itself, where it is an amount and not judged."""
     live: bool = True
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 

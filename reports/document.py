@@ -18,7 +18,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, gpu_ledger, headline
+from reports import blocks, gpu_ledger, headline, unjudged
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -246,6 +246,7 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
             "unit": one.metric.unit,
             "layer": one.metric.layer,
             "help": one.metric.help,
+            "not_judged": unjudged.reason(one),
             "samples": len(one.t),
             "gaps": one.gaps,
             "first": float(one.values[0]),

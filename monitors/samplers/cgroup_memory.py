@@ -8,8 +8,14 @@ from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Samp
 from monitors.sources import cgroup
 from monitors.sources.cgroup import CgroupUsage
 
-ANONYMOUS = MetricSpec("cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup")
-FILE = MetricSpec("cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory")
+ANONYMOUS = MetricSpec(
+    "cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup",
+    unjudged="judged as anonymous_bytes, and as part of cgroup_total_bytes",
+)  # fmt: skip
+FILE = MetricSpec(
+    "cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory",
+    unjudged="page cache: the kernel takes it back when memory is short",
+)  # fmt: skip
 SHARED = MetricSpec(
     "cgroup_shared_bytes", "bytes", "Shared memory and files in /dev/shm and other tmpfs charged to the trial's "
     "cgroup, whether a process maps them or not", "shared", judged=True,
@@ -21,6 +27,8 @@ KERNEL = MetricSpec(
 CHARGED = MetricSpec(
     "kernel_charged_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, with slab that "
     "the kernel gives back when memory is short",
+    unjudged="part of it is given back when memory is short; the rest is judged as kernel_bytes, where the kernel "
+    "tells it apart (not on cgroup version 1)",
 )  # fmt: skip
 TOTAL = MetricSpec(
     "cgroup_total_bytes", "bytes", "All memory that the trial takes from the machine: anonymous memory, swap, shared "
