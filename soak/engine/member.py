@@ -21,6 +21,7 @@ from soak.engine import confinement
 from soak.engine.beats import MOST_SENDERS, Beats
 from soak.engine.cgroup import TrialCgroup, limit_process
 from soak.engine.guardian import MARK, MEMBER
+from soak.engine.mailbox import Mailbox
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
 from soak.plan.member import Member
@@ -83,6 +84,8 @@ class MemberProcess:
             SoakError: it cannot be started, or the folder not be written.
         """
         self.member = member
+        self.mailbox: Mailbox | None = None
+        """By which it is asked for probes; None where it is not."""
         self.greeted = not member.speaks_wire
         """Whether it is known to be what it should be."""
         self.left_out = False

@@ -15,6 +15,7 @@ from soak.engine.lifecycle import (
     Action,
     Deadlines,
     Ending,
+    Phase,
     State,
     decide,
     done_received,
@@ -30,6 +31,7 @@ from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
 from soak.plan.member import HELLO, Member
 from workloads.protocol import wire
+from workloads.protocol.asking import Request
 
 RecordEvent = Callable[[str, str, Mapping[str, object] | None], None]
 """Takes something that happened: its kind, words, and data."""
@@ -74,6 +76,11 @@ class MemberRun:
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
         """How it ended; None while it runs."""
+        self.probing: wire.ProbeBegun | None = None
+        """The probe that it is in the middle of."""
+        self._probe: wire.Probe | None = None
+        """The last that it answered."""
+        self._beat_at = now
         self.died_of_signal = False
         self._turn = 0
         self.order = 0
@@ -141,6 +148,10 @@ class MemberRun:
     def _on_message(self, message: MemberMessage, now: float) -> None:
         if isinstance(message, wire.Beat):
             self.on_beat(message, now)
+        elif isinstance(message, wire.ProbeBegun):
+            self.state, self.probing = sign_of_life(self.state, now), message
+        elif isinstance(message, wire.Probe):
+            self.state, self.probing, self._probe = sign_of_life(self.state, now), None, message
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
@@ -168,9 +179,38 @@ class MemberRun:
 
     def on_beat(self, beat: wire.Beat, now: float) -> None:
         """It is alive."""
-        self.state = heartbeat_received(self.state, now)
+        self.state, self._beat_at = heartbeat_received(self.state, now), now
         self.feed.beat(beat.values, now)
         self.beat_before, self.last_beat = self.last_beat, beat
+
+    @property
+    def name(self) -> str:
+        """It, as its feed calls it."""
+        return self.feed.name
+
+    def can_be_probed(self) -> bool:
+        """Whether it is at work, and takes probes: it looks after each step whether one is asked for."""
+        asked = self.process.mailbox is not None and self.plan.judged
+        return asked and self.state.phase is Phase.STEPPING and self.last_beat is not None and self.end is None
+
+    def pace(self, now: float) -> tuple[float, float, float]:
+        """Steps by its last beat, steps a second, seconds since that beat."""
+        last, before = self.last_beat, self.beat_before
+        if last is None:
+            return 0.0, 0.0, 0.0
+        steps = last.values.get("steps", 0.0)
+        seconds = last.t - before.t if before is not None else last.t
+        done = steps - (before.values.get("steps", 0.0) if before is not None else 0.0)
+        return steps, max(0.0, done) / seconds if seconds > 0 else 0.0, now - self._beat_at
+
+    def ask(self, number: int, step: int) -> None:
+        """For a probe, before the first step after that one."""
+        if self.process.mailbox is not None:
+            self.process.mailbox.ask(Request(number, step))
+
+    def answer(self, number: int) -> wire.Probe | None:
+        """To the probe of that number, once it has come."""
+        return self._probe if self._probe is not None and self._probe.number == number else None
 
     def stepped(self, now: float) -> float | None:
         """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
@@ -188,7 +228,10 @@ class MemberRun:
             self.order = self.order or self._turn
         if action is Action.DUMP and self.plan.speaks_wire:
             silent = f"no heartbeat for {self.state.silent:.0f} s"
-            self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
+            if self.probing:
+                silent = f"the probe at step {self.probing.step:,} did not come back within {self.state.silent:.0f} s"
+            kind = "probe_hung" if self.probing else "no_heartbeat"
+            self._record_event(kind, f"{silent}: its stacks are asked for, then it is ended", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:
             said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is ended"
@@ -229,7 +272,7 @@ class MemberRun:
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(
             self.state, said, code, oom_kills, self.garbled, self.process.greeted, stacks, self._who,
-            self.plan.speaks_wire,
+            self.plan.speaks_wire, self.probing.step if self.probing else None,
         )  # fmt: skip
         tail = self.process.log.tail()
         if self.end.reason == "crashed" and (unstarted := self.process.unstarted()):
@@ -262,6 +305,14 @@ class MemberRun:
         if self._readiness is not None:
             self._readiness.close()
         self.process.close()
+
+
+class AtTime:
+    """A member at one time, as its probes see it."""
+
+    def __init__(self, member: MemberRun, now: float) -> None:
+        self.name, self.pace = member.name, member.pace(now)
+        self.ask, self.answer = member.ask, member.answer
 
 
 def _last_line(tail: str) -> str:

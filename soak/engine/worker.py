@@ -11,6 +11,7 @@ from pathlib import Path
 
 import workloads
 from soak.engine.channel import Intake
+from soak.engine.mailbox import Mailbox
 from soak.engine.member import Home, MemberMessage, MemberProcess, log_name
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
@@ -59,6 +60,9 @@ class Worker(MemberProcess):
         super()._open(home, opened, now)
         self._stacks = WorkerLog(home.folder / self._stacks_name(home))
         opened.callback(self._stacks.close)
+        if self.member.probes:
+            self.mailbox = Mailbox()
+            opened.callback(self.mailbox.close)
         self._fd, self._write = os.pipe()
         opened.callback(os.close, self._fd)
         os.set_blocking(self._fd, False)
@@ -70,13 +74,14 @@ class Worker(MemberProcess):
         return (log_name(self.member, home.several), self._stacks_name(home))
 
     def _command(self, home: Home) -> list[str]:
-        return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd)]
+        asked = ["--asked", str(self.mailbox.fd)] if self.mailbox else []
+        return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd), *asked]
 
     def _is_told(self, home: Home) -> bool:
         return True
 
     def _inherited(self) -> tuple[int, ...]:
-        return (self._write, self._stacks.fd)
+        return (self._write, self._stacks.fd, *([self.mailbox.fd] if self.mailbox else []))
 
     def _around(self) -> Mapping[str, str]:
         return environ_for(self.member.python, os.environ)

@@ -23,6 +23,7 @@ class FakeProcess:
 
     held_up = False
     greeted = True
+    mailbox = None
 
     def __init__(self, member: Member) -> None:
         self.member = member
