@@ -36,8 +36,12 @@ def holders(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
     Memory that is charged to a trial without any process holding it (kernel, files in /dev/shm) is in the sum of its
     cgroup alone. Memory pinned for a GPU is in none.
     """
-    found = [other for other in findings if other is not finding and _holds(other, finding)]
+    found = _all_holders(finding, findings)
     return [other for other in found if _is_floor(other) and other.leak_probability is not None] or found
+
+
+def _all_holders(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    return [other for other in findings if other is not finding and _holds(other, finding)]
 
 
 def _holds(outer: Finding, inner: Finding) -> bool:
@@ -122,23 +126,32 @@ def grew(finding: Finding) -> str:
 
 
 def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Doubt about an outer sum, settled where each of its parts would have shown so fast a leak, and did not."""
-    if finding.layer != TOTAL or finding.verdict != "inconclusive" or finding.leak_probability is None:
+    """An outer sum whose parts would each have shown so fast a leak, and did not: it is in no doubt.
+
+    What is charged to a cgroup is held against what its processes hold after clean-ups, where that is known: nor is
+    its growth a leak then, as a clean-up gives it back.
+    """
+    if finding.layer != TOTAL or finding.verdict == "pass" or finding.leak_probability is None:
         return finding
-    charged, floor = _charged(finding), _is_floor(finding)
-    parts = [
-        f for f in findings
-        if f.layer in _PARTS and f.member == finding.member and _is_floor(f) == floor and (charged or not _charged(f))
-    ]  # fmt: skip
+    parts = _parts(finding, findings)
+    if finding.verdict == "leak" and not any(f.layer == TOTAL for f in parts):
+        return finding
     seen = [f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
     known = [rate for rate in seen if rate is not None]
     calm = len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0)
-    if finding.unseen_seconds or not calm or not any(f.layer == ANONYMOUS for f in parts):
+    if finding.unseen_seconds or not calm or not any(f.layer in (ANONYMOUS, TOTAL) for f in parts):
         return finding
     surest = max(f.leak_probability or 0.0 for f in parts)
-    return replace(
-        finding, verdict="pass", leak_probability=surest, reason=f"{finding.reason}; none of its parts grows"
-    )
+    return replace(finding, verdict="pass", leak_probability=surest, reason=f"{grew(finding)}; none of its parts grows")
+
+
+def _parts(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    peers = [f for f in findings if f.member == finding.member and f is not finding]
+    if not _charged(finding):
+        return [f for f in peers if f.layer in _PARTS and not _charged(f) and _is_floor(f) == _is_floor(finding)]
+    whole = [f for f in peers if f.layer == TOTAL and _is_floor(f)]
+    inside = whole or [f for f in peers if f.layer == ANONYMOUS]
+    return [*inside, *(f for f in peers if f.layer in OUTSIDE and _charged(f))]
 
 
 def outer_of(head: Finding, findings: Sequence[Finding]) -> Finding | None:
@@ -148,7 +161,7 @@ def outer_of(head: Finding, findings: Sequence[Finding]) -> Finding | None:
     for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
     """
     leaks = [f for f in findings if f.verdict == "leak" and f.unit == "bytes"]
-    found = [f for f in leaks if f is head or f in holders(head, findings)]
+    found = [f for f in leaks if f is head or f in _all_holders(head, findings)]
     totals = [f for f in found if f.layer == TOTAL] or [f for f in found if f.layer == ANONYMOUS]
     if not totals:
         return None

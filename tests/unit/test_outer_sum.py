@@ -192,6 +192,16 @@ def test_doubt_about_a_sum_is_settled_by_calm_parts() -> None:
     assert conclude([doubt, *parts[:-1], calm("kernel_bytes", 100)]).verdict == "inconclusive"
 
 
+def test_growth_that_a_clean_up_gives_back_is_no_leak_of_the_cgroup() -> None:
+    grown, outside = grows("cgroup_total_bytes", 50), [calm("cgroup_shared_bytes"), calm("kernel_bytes")]
+    assert conclude([grown, calm("floor_total_bytes"), *outside]).verdict == "pass"
+    assert conclude([grown, calm("floor_total_bytes", 100), *outside]).verdict == "leak"
+    assert conclude([grown, calm("anonymous_bytes"), *outside]).verdict == "leak", "no clean-up says so"
+    files = [calm("kernel_bytes"), grows("cgroup_shared_bytes", 50)]
+    told = conclude([grown, calm("floor_total_bytes"), *files])
+    assert (told.verdict, told.layer) == ("leak", "shared"), "no process holds what is left in /dev/shm"
+
+
 def test_a_sum_too_short_to_be_judged_leaves_the_word_to_resident_memory() -> None:
     few = replace(calm("total_bytes"), verdict="inconclusive", leak_probability=None, reason="3 samples are too few")
     told = conclude([few, calm("anonymous_bytes", 12)])
