@@ -92,6 +92,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "state": info.state,
         "started": info.started,
         "seconds": info.seconds,
+        "judged_until": info.judged_until,
         "end_reason": info.end_reason,
         "end_message": info.end_message,
         **_judged(info.judgement),
