@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from monitors.text import one_line, printable
+from soak.engine.beats import UNPROBED
 from soak.engine.lifecycle import (
     OTHER,
     OWN,
@@ -31,7 +32,6 @@ from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
 from soak.plan.member import HELLO, Member
 from workloads.protocol import wire
-from workloads.protocol.asking import Request
 
 RecordEvent = Callable[[str, str, Mapping[str, object] | None], None]
 """Takes something that happened: its kind, words, and data."""
@@ -60,6 +60,7 @@ class MemberRun:
         wire_spoken = process.member.speaks_wire
         # Of a program that promised no beats none can be missing.
         self._deadlines = deadlines if wire_spoken else Deadlines(deadlines.start, float("inf"), grace=deadlines.grace)
+        self._while_probed = deadlines
         self.state: State = spawned(now)
         self.ready = False
         """Whether the next member may be started."""
@@ -80,6 +81,8 @@ class MemberRun:
         """The probe that it is in the middle of."""
         self._probe: wire.Probe | None = None
         """The last that it answered."""
+        self.unprobed = False
+        """Whether it said that it cannot be probed."""
         self._beat_at = now
         self.died_of_signal = False
         self._turn = 0
@@ -158,6 +161,8 @@ class MemberRun:
         elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
+            if message.kind == UNPROBED:
+                self.probing, self.unprobed = None, True
             data = {name: value for name, value in message.data.items() if name != "breaks"}
             self._record_event(message.kind, message.message, data)
         elif isinstance(message, wire.Done):
@@ -190,7 +195,7 @@ class MemberRun:
 
     def can_be_probed(self) -> bool:
         """Whether it is at work, and takes probes: it looks after each step whether one is asked for."""
-        asked = self.process.mailbox is not None and self.plan.judged
+        asked = self.plan.judged and not self.unprobed and self.process.can_be_asked()
         return asked and self.state.phase is Phase.STEPPING and self.last_beat is not None and self.end is None
 
     def pace(self, now: float) -> tuple[float, float, float]:
@@ -205,8 +210,7 @@ class MemberRun:
 
     def ask(self, number: int, step: int) -> None:
         """For a probe, before the first step after that one."""
-        if self.process.mailbox is not None:
-            self.process.mailbox.ask(Request(number, step))
+        self.process.ask(number, step)
 
     def answer(self, number: int) -> wire.Probe | None:
         """To the probe of that number, once it has come."""
@@ -230,14 +234,14 @@ class MemberRun:
     def decide(self, now: float, stop: str) -> None:
         """Do what is due. stop: why it is to end now; empty while it is not."""
         stop = "garbled" if self.garbled else stop
-        self.state, action = decide(self.state, now, self._deadlines, stop)
+        self.state, action = decide(self.state, now, self._held_to(), stop)
         if self.state.blame in OWN:
             self.order = self.order or self._turn
-        if action is Action.DUMP and self.plan.speaks_wire:
-            silent = f"no heartbeat for {self.state.silent:.0f} s"
+        if action is Action.DUMP and (self.plan.speaks_wire or self.probing):
+            kind, silent = "no_heartbeat", f"no heartbeat for {self.state.silent:.0f} s"
             if self.probing:
+                kind = "probe_hung"
                 silent = f"the probe at step {self.probing.step:,} did not come back within {self.state.silent:.0f} s"
-            kind = "probe_hung" if self.probing else "no_heartbeat"
             self._record_event(kind, f"{silent}: its stacks are asked for, then it is ended", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:
@@ -255,7 +259,11 @@ class MemberRun:
     def wake_at(self) -> float:
         """When something may be due next, if nothing happens before."""
         asked = self._readiness.next if self._readiness is not None else float("inf")
-        return min(wake_at(self.state, self._deadlines), asked)
+        return min(wake_at(self.state, self._held_to()), asked)
+
+    def _held_to(self) -> Deadlines:
+        """A program that promised no beats has promised, with its first, that a probe comes back."""
+        return self._while_probed if self.probing else self._deadlines
 
     def interrupt(self, now: float) -> None:
         """End it now, whatever it does."""

@@ -25,10 +25,10 @@ def interval(cost: float, duration: float | None, elapsed: float) -> float:
 
     Args:
         cost: seconds that one takes.
-        duration: of the trial; None where that is not known, and it is taken to last for as long again as it has.
+        duration: of the trial; None where that is not known: then they come ever more seldom.
         elapsed: seconds that it has run for.
     """
-    length = duration or 2.0 * max(elapsed, 30.0)
+    length = duration or max(elapsed, 30.0)
     cheap = min(MOST_INTERVAL, max(cost / SHARE, length / 60))
     often = max(cost / MOST_SHARE, length / WANTED)
     return max(LEAST_INTERVAL, min(cheap, often))

@@ -23,7 +23,9 @@ class FakeProcess:
 
     held_up = False
     greeted = True
-    mailbox = None
+
+    def can_be_asked(self) -> bool:
+        return False
 
     def __init__(self, member: Member) -> None:
         self.member = member

@@ -143,6 +143,15 @@ def decode(line: bytes) -> Message:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError(f"unknown message type: {line[:80]!r}")
+    return checked(kind, body)
+
+
+def checked(kind: type[Message], body: Mapping[str, Any]) -> Message:
+    """A message of that kind from its fields.
+
+    Raises:
+        WireError: a field is missing, unknown or wrong.
+    """
     try:
         return kind(**{key: _CHECKS[kind][key](value) for key, value in body.items()})
     except (TypeError, ValueError, KeyError, OverflowError) as error:
