@@ -66,6 +66,7 @@ class Roots:
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
+    shm: Path = Path("/dev/shm")  # noqa: S108  (read, not written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ OUTSIDE = ("shared", "kernel")
 _PARTS = (ANONYMOUS, *OUTSIDE)
 """Layers whose sum is the outer one."""
 
-_FLOOR, _CGROUP = "floor_", "cgroup_"
+_FLOOR = "floor_"
+_OF_NO_PROCESS = ("cgroup_", "shm_files_")
 _WHOLE = re.compile(r"(^|_)(total|anonymous|rss|uss|pss|resident|resident_memory)(_bytes)?$", re.I)
 """Ends of names of series that hold all of a process: a trace of others has columns of any name in that layer."""
 
@@ -55,8 +56,8 @@ def _holds(outer: Finding, inner: Finding) -> bool:
 
 
 def _charged(finding: Finding) -> bool:
-    """Whether it is of the trial's cgroup, not of processes."""
-    return finding.layer == "kernel" or metric_of(finding).startswith(_CGROUP)
+    """Whether it is of the trial's cgroup, or of files that no process maps."""
+    return finding.layer == "kernel" or metric_of(finding).startswith(_OF_NO_PROCESS)
 
 
 def _is_floor(finding: Finding) -> bool:

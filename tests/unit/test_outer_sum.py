@@ -22,7 +22,8 @@ LAYERS = {
     "host_heap_bytes": "host_heap", "heap_held_bytes": "heap_held", "anonymous_bytes": "anonymous",
     "shared_bytes": "shared", "cgroup_shared_bytes": "shared", "kernel_bytes": "kernel", "total_bytes": "total",
     "cgroup_total_bytes": "total", "floor_total_bytes": "total", "floor_host_heap_bytes": "host_heap",
-    "rss_bytes": "anonymous", "python_objects": "python_objects", "children": "children", "zombies": "children",
+    "rss_bytes": "anonymous", "shm_files_bytes": "shared", "python_objects": "python_objects",
+    "children": "children", "zombies": "children",
     "fds": "fds", "threads": "threads", "pinned_bytes": "pinned", "gpu_allocated_bytes": "gpu_allocated",
 }  # fmt: skip
 
@@ -118,6 +119,11 @@ def test_files_that_nobody_maps_are_held_against_the_sum_of_the_cgroup_alone() -
     assert (told.verdict, told.layer, told.outer) == ("leak", "shared", "cgroup_total_bytes")
     assert told.rate_per_hour == 921 * MIB
     assert "kernel grows too, by 21.4 MiB/h" in told.reason
+
+
+def test_files_that_nobody_maps_are_found_without_a_cgroup() -> None:
+    told = conclude([grows("shm_files_bytes", 900), calm("total_bytes"), calm("shared_bytes"), calm("anonymous_bytes")])
+    assert (told.verdict, told.layer, told.outer, told.rate_per_hour) == ("leak", "shared", "", 900 * MIB)
 
 
 def test_memory_that_is_shared_and_kept_is_told_in_both_layers_with_their_sum() -> None:

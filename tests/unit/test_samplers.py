@@ -17,6 +17,7 @@ from monitors.samplers.process_cpu import ProcessCpu
 from monitors.samplers.process_memory import ProcessMemory
 from monitors.samplers.process_pss import ProcessPss
 from monitors.samplers.process_total import ProcessTotal
+from monitors.samplers.shm_files import ShmFiles
 from monitors.samplers.worker_heap import WorkerHeap
 from monitors.samplers.worker_progress import WorkerProgress
 from monitors.sources import procfs
@@ -158,6 +159,36 @@ def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Pa
     status = [procfs.read_status(proc, pid) for pid in (4100, 4101)]
     own = sum((one.anonymous or 0) + (one.swap or 0) for one in status if one)
     assert values(ProcessTotal(Roots(proc)), fresh()) == {"total_bytes": own + 3072 * KIB}
+
+
+def test_files_in_dev_shm_that_nobody_maps_are_seen_without_a_cgroup(proc: Path, tmp_path: Path) -> None:
+    shm = tmp_path / "shm"
+    shm.mkdir()
+    (shm / "old").write_bytes(b"x" * 8192)
+    sampler = ShmFiles(Roots(proc, shm=shm), lambda: 0.0)
+    assert values(sampler, fresh()) == {"shm_files_bytes": 0}
+    (shm / "orphan_4100_1").write_bytes(b"x" * 65536)
+    (shm / "of_4109_another").write_bytes(b"x" * 65536)
+    mapped = shm / "mapped"
+    mapped.write_bytes(b"x" * 65536)
+    inode = mapped.stat().st_ino
+    (proc / "4101/maps").write_text(f"7f00-7f01 rw-s 00000000 00:19 {inode}    {mapped}\n7f02-7f03 rw-p 0 00:00 0\n")
+    assert values(sampler, fresh()) == {"shm_files_bytes": 65536}, "4109 lives, and is of no tree of ours"
+    (shm / "orphan_4100_1").unlink()
+    assert values(sampler, fresh()) == {"shm_files_bytes": 0}
+    with pytest.raises(NoDataError, match="cgroup is charged"):
+        values(sampler, fresh(cgroup=V1))
+
+
+def test_files_in_dev_shm_are_nobodys_while_trials_run_side_by_side(proc: Path, tmp_path: Path) -> None:
+    now = [0.0]
+    first, second = (ShmFiles(Roots(proc, shm=tmp_path), lambda: now[0]) for _ in range(2))
+    assert values(first, fresh()) == {"shm_files_bytes": 0}
+    for sampler in (second, first):
+        with pytest.raises(NoDataError, match="run beside it"):
+            values(sampler, fresh())
+    now[0] += 60.0
+    assert values(second, fresh()) == {"shm_files_bytes": 0}, "the first is over"
 
 
 def test_cgroup_memory_of_a_shared_or_lost_cgroup_is_no_data(tmp_path: Path) -> None:
