@@ -28,7 +28,11 @@ _MOST = 100_000
 """Entries that are looked at in one folder."""
 _PREFIXES = 5
 """That are told one by one."""
-_RANDOM = re.compile(r"(?<=^tmp)[a-z0-9_]{8}$|[0-9].*|(?<=[-_.])[^-_.]*$")
+_RANDOM = re.compile(
+    r"(?<=^tmp)[a-z0-9_]{8}$|(?<=^sem\.mp-).*"  # of Python's tempfile and multiprocessing
+    r"|(?<=[-_.])(?:[0-9a-f]{6,}|[^-_.0-9]*[0-9]+[^-_.0-9][^-_.]*)$"  # the last part, where it is hexadecimal or mixed
+    r"|[0-9].*"  # from the first number on
+)
 """Of a name, what tells it from others that were made by the same line of a program."""
 Key = tuple[int, int]
 """Of an entry: the number of its file system and its own."""

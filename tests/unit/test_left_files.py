@@ -94,7 +94,8 @@ def test_where_trials_ran_side_by_side_nobody_can_say_whose_it_is(folders: tuple
         (["lay_orphan11600_1", "lay_orphan11600_22"], ["lay_orphan"]),
         (["psm_ab12cd34", "psm_ffeeddcc"], ["psm_"]),
         (["tmpab_12cd3", "tmpzzzzzzzz"], ["tmp"]),
-        (["sem.mp-x1y2", "data"], ["data", "sem.mp-"]),
+        (["sem.mp-x1y2", "sem.mp-abcdefgh", "data"], ["data", "sem.mp-"]),
+        (["shared-orphan7", "shared-orphan70", "frame.bin"], ["frame.bin", "shared-orphan"]),
         (["123"], ["123"]),
     ],
 )
