@@ -23,15 +23,14 @@ def _in_the_heap(finding: Finding, before: Sequence[Finding], after: Sequence[Fi
     """Python objects that grow within a heap whose growth is none outside of it."""
     if finding.layer != "python_objects" or finding.verdict != "leak":
         return finding
-    for was, now in zip(before, after, strict=True):
-        if (
-            was.layer == "host_heap"
-            and was.member == finding.member
-            and was.verdict == "leak"
-            and now.verdict == "pass"
-        ):
-            return reused(finding, now)
-    return finding
+    heaps = [
+        now for was, now in zip(before, after, strict=True)
+        if was.layer == "host_heap" and was.member == finding.member and was.verdict == "leak" != now.verdict
+    ]  # fmt: skip
+    if not heaps:
+        return finding
+    held = reused(finding, heaps[0])
+    return held if heaps[0].verdict == "pass" else replace(finding, verdict="inconclusive", reason=held.reason)
 
 
 def _believable(finding: Finding) -> Finding:

@@ -73,8 +73,8 @@ def shown(finding: Finding, findings: Sequence[Finding]) -> Finding:
     """The finding, held against what the machine loses.
 
     Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
-    again. Where the outer sum is in doubt, but grows by plainly less, nothing is said. What counts objects is taken to
-    need the least that an object takes.
+    again. Nothing is said where it fills freed memory that is held, as that comes to an end, nor where the outer sum is
+    in doubt, but grows by plainly less. What counts objects is taken to need the least that an object takes.
     """
     rate = _least_bytes(finding)
     if finding.verdict == "pass" or finding.leak_probability is None or rate <= 0 or finding.layer == TOTAL:
@@ -86,13 +86,26 @@ def shown(finding: Finding, findings: Sequence[Finding]) -> Finding:
             continue
         calm = next((other for other in held if _would_show(other, rate)), None)
         if calm is not None:
-            return reused(finding, calm)
+            return _filling(finding, calm) if _fills_what_is_held(finding, findings) else reused(finding, calm)
         slower = next((other for other in held if _grows_by_less(other, rate)), None)
         if slower is not None and finding.verdict == "leak":
             most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
             reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
             return replace(finding, verdict="inconclusive", reason=reason)
     return finding
+
+
+def _fills_what_is_held(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Whether live memory grows by about as much as freed memory that is held gets less: that comes to an end."""
+    if finding.layer != "host_heap" or _is_floor(finding):
+        return False
+    held = (f for f in findings if f.layer == "heap_held" and f.member == finding.member)
+    return any(-(f.rate_per_hour or 0.0) >= _HALF * (finding.rate_per_hour or 0.0) for f in held)
+
+
+def _filling(finding: Finding, calm: Finding) -> Finding:
+    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: so far it fills memory that was freed before"
+    return replace(finding, verdict="inconclusive", reason=reason)
 
 
 def reused(finding: Finding, calm: Finding) -> Finding:

@@ -67,6 +67,17 @@ def test_a_heap_that_grows_while_the_machine_loses_nothing_is_no_leak(outer: str
     assert slower.verdict == "leak", "what could not have been seen outside contradicts nothing"
 
 
+def test_a_heap_that_fills_what_was_freed_before_may_leak_once_that_is_full() -> None:
+    held = replace(calm("heap_held_bytes"), rate_per_hour=-450 * MIB)
+    told = conclude([grows("host_heap_bytes", 469), held, calm("rss_bytes", 133)])
+    assert told.verdict == "inconclusive"
+    assert "so far it fills memory that was freed before" in told.reason
+    floors = [grows("floor_host_heap_bytes", 469), held, calm("floor_total_bytes")]
+    assert conclude(floors).verdict == "pass", "after a trim there is nothing to fill"
+    told = conclude([grows("python_objects", 1e5), grows("host_heap_bytes", 469), held, calm("total_bytes", 133)])
+    assert told.verdict == "inconclusive"
+
+
 def test_objects_that_grow_within_such_a_heap_are_no_leak_either() -> None:
     told = conclude([grows("python_objects", 1e5), grows("host_heap_bytes", 469), calm("total_bytes", 133)])
     assert told.verdict == "pass"
