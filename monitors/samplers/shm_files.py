@@ -21,8 +21,10 @@ FILES = MetricSpec(
     "another living process are left out, those of other programs of the same user may be in it. Only where the "
     "trial has no cgroup of its own, and no other trial of the run runs beside it", "shared", judged=True,
 )  # fmt: skip
-COST = 0.001
-"""Share of the time that looking may take."""
+COST = 0.01
+"""Share of the time that looking may take: soak's own, of which the trial notices nothing."""
+_LONGEST = 60.0
+"""Seconds between two looks at most."""
 _AT_ONCE = 10.0
 """Seconds after which another trial that was not read is over."""
 _NUMBER = re.compile(r"\d{2,7}")
@@ -71,7 +73,7 @@ class ShmFiles:
                 self._others[inode] = _of_another(file.name, tree.proc, tree.members.keys())
             held += 0 if self._others[inode] else file.bytes
         self._others = {inode: other for inode, other in self._others.items() if inode in found}
-        self.interval = (self._clock() - began) / COST
+        self.interval = min(_LONGEST, (self._clock() - began) / COST)
         return [Sample(FILES, held)]
 
 
