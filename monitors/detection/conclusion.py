@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from monitors.detection import calibration, members
 from monitors.detection.context import in_context
 from monitors.detection.heading import NESTS, along, briefly, depth, heading, rates
-from monitors.detection.outer import TOTAL, grew, outer_of, preferred, used_up
+from monitors.detection.outer import TOTAL, Outers, grew, preferred, used_up
 from monitors.model import Finding, SeriesVerdict
 from monitors.units import format_interval, format_rate
 
@@ -114,7 +114,7 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     groups = [sorted(group, key=depth) for group in members.groups(leaks)]
     first = max(groups, key=lambda group: max(rates(group), default=0.0))
     head = heading(first)
-    outer = outer_of(head, told) or head
+    outer = Outers(told).of(head) or head
     notes = [members.said(head, told)]
     if head.layer in _MEANINGS:
         notes.append(_MEANINGS[head.layer])

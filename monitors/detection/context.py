@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitors.detection.outer import ANONYMOUS, OUTSIDE, TOTAL, grew, reused, settled, shown
+from monitors.detection.outer import ANONYMOUS, OUTSIDE, TOTAL, Outers, grew, reused, settled, shown
 from monitors.model import Finding
 from monitors.units import format_rate
 
@@ -13,10 +13,18 @@ from monitors.units import format_rate
 def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """All findings of a trial, each held against the others."""
     believed = [_believable(finding) for finding in findings]
-    peers = [[other for other in believed if other.member == finding.member] for finding in believed]
-    held = [_retained(shown(f, others), others) for f, others in zip(believed, peers, strict=True)]
-    told = tuple(_in_the_heap(f, believed, held) for f in held)
-    return tuple(settled(f, told) for f in told)
+    outers, peers = Outers(believed), _by_member(believed)
+    held = [_retained(shown(f, outers, peers[f.member]), peers[f.member]) for f in believed]
+    told = [_in_the_heap(f, believed, held) for f in held]
+    peers = _by_member(told)
+    return tuple(settled(f, peers[f.member]) for f in told)
+
+
+def _by_member(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.member, []).append(finding)
+    return found
 
 
 def _in_the_heap(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]) -> Finding:

@@ -93,12 +93,13 @@ def along(head: Finding, others: Sequence[Finding]) -> list[str]:
     """What else grows. A layer that holds the one that heads shows its growth too; any other has one of its own."""
     nest = next((layers for layers in NESTS.values() if head.layer in layers), (TOTAL,))
     inside = [f for f in others if f.layer in nest and f.device == head.device]
+    within = {id(f) for f in inside}
     around = [f.layer or f.series for f in inside if f.layer not in ("python_objects", head.layer)]
     objects = [f for f in others if f.layer == "python_objects" and head.layer != "python_objects"]
     notes = [f"Python objects grow too, {_each(f)}" for f in objects[:1]]
     if around and head.unit == "bytes":
         notes.append(f"seen in {', '.join(dict.fromkeys(around))} too")
-    apart = [f for f in others if f not in inside and f.layer not in ("python_objects", head.layer)]
+    apart = [f for f in others if id(f) not in within and f.layer not in ("python_objects", head.layer)]
     return [*_dead(head, others), *notes, *(_beside(f, head) for f in _each_layer_once(apart))]
 
 

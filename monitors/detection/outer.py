@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,28 +32,49 @@ _HALF = 0.5
 """Share of an inner layer's growth that the outer one may show at least, where it is in doubt."""
 
 
-def holders(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
-    """Series of the same member that hold all of this one; after a clean-up only, where there are such.
+class Outers:
+    """The series of a trial that hold others, by what they hold."""
 
-    Memory that is charged to a trial without any process holding it (kernel, files in /dev/shm) is in the sum of its
-    cgroup alone. Memory pinned for a GPU is in none.
-    """
-    found = _all_holders(finding, findings)
-    return [other for other in found if _is_floor(other) and other.leak_probability is not None] or found
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self._found: dict[tuple[str, str | None], list[Finding]] = {}
+        self._outside: set[str] = set()
+        for finding in findings:
+            if finding.layer in (ANONYMOUS, TOTAL) and not finding.device and _WHOLE.search(metric_of(finding)):
+                self._found.setdefault((finding.member, finding.layer), []).append(finding)
+            if finding.verdict == "leak" and finding.layer in _PARTS and _charged(finding):
+                self._outside.add(finding.member)
 
+    def holders(self, finding: Finding, layer: str) -> list[Finding]:
+        """Series of the same member and of that layer that hold all of this one; after clean-ups only, where some do.
 
-def _all_holders(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
-    return [other for other in findings if other is not finding and _holds(other, finding)]
+        Memory that is charged to a trial without any process holding it (kernel, files in /dev/shm) is in the sum of
+        its cgroup alone. Memory pinned for a GPU is in none.
+        """
+        found = self.around(finding, layer)
+        return [other for other in found if _is_floor(other) and other.leak_probability is not None] or found
 
+    def around(self, finding: Finding, layer: str) -> list[Finding]:
+        """The same, without a preference."""
+        charged = _charged(finding)
+        inside = finding.layer in (_IN_ANONYMOUS if layer == ANONYMOUS else _IN_A_PROCESS)
+        if finding.device or not (inside or (charged and layer == TOTAL and finding.layer != TOTAL)):
+            return []
+        found = self._found.get((finding.member, layer), ())
+        return [f for f in found if f is not finding and (not charged or _charged(f))]
 
-def _holds(outer: Finding, inner: Finding) -> bool:
-    if outer.member != inner.member or outer.device or inner.device or not _WHOLE.search(metric_of(outer)):
-        return False
-    if outer.layer == ANONYMOUS:
-        return inner.layer in _IN_ANONYMOUS and not _charged(outer)
-    if outer.layer != TOTAL or inner.layer == TOTAL:
-        return False
-    return _charged(outer) if _charged(inner) else inner.layer in _IN_A_PROCESS
+    def of(self, head: Finding) -> Finding | None:
+        """The series whose growth is what the machine loses to the leak that `head` names; None where none is shown.
+
+        Of several the one that was read after clean-ups; where something grows that only the trial's cgroup is charged
+        for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
+        """
+        for layer in (TOTAL, ANONYMOUS):
+            own = [head] if head.layer == layer else []
+            leaks = [f for f in (*own, *self.around(head, layer)) if f.verdict == "leak" and f.unit == "bytes"]
+            if leaks:
+                outside = head.member in self._outside
+                return min(leaks, key=lambda f: (outside and not _charged(f), *preferred(f)))
+        return None
 
 
 def _charged(finding: Finding) -> bool:
@@ -66,11 +88,16 @@ def _is_floor(finding: Finding) -> bool:
 
 def metric_of(finding: Finding) -> str:
     """The metric of its series."""
-    return parse_series_name(finding.series).metric
+    return _metric(finding.series)
 
 
-def shown(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """The finding, held against what the machine loses.
+@functools.lru_cache(maxsize=4096)
+def _metric(series: str) -> str:
+    return parse_series_name(series).metric
+
+
+def shown(finding: Finding, outers: Outers, findings: Sequence[Finding]) -> Finding:
+    """The finding, held against what the machine loses. findings: of the same member.
 
     Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
     again. Nothing is said where it fills freed memory that is held, as that comes to an end, nor where the outer sum is
@@ -79,9 +106,8 @@ def shown(finding: Finding, findings: Sequence[Finding]) -> Finding:
     rate = _least_bytes(finding)
     if finding.verdict == "pass" or finding.leak_probability is None or rate <= 0 or finding.layer == TOTAL:
         return finding
-    outer = holders(finding, findings)
     for layer in (ANONYMOUS, TOTAL):
-        held = [other for other in outer if other.layer == layer]
+        held = outers.holders(finding, layer)
         if any(other.verdict == "leak" for other in held):
             continue
         calm = next((other for other in held if _would_show(other, rate)), None)
@@ -168,45 +194,32 @@ def _parts(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
     return [*inside, *(f for f in peers if f.layer in OUTSIDE and _charged(f))]
 
 
-def outer_of(head: Finding, findings: Sequence[Finding]) -> Finding | None:
-    """The series whose growth is what the machine loses to the leak that `head` names; None where none is shown.
-
-    Of several the one that was read after clean-ups; where something grows that only the trial's cgroup is charged
-    for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
-    """
-    leaks = [f for f in findings if f.verdict == "leak" and f.unit == "bytes"]
-    found = [f for f in leaks if f is head or f in _all_holders(head, findings)]
-    totals = [f for f in found if f.layer == TOTAL] or [f for f in found if f.layer == ANONYMOUS]
-    if not totals:
-        return None
-    outside = any(_charged(f) and f.layer in _PARTS and f.member == head.member for f in leaks)
-    return min(totals, key=lambda f: (outside and not _charged(f), *preferred(f)))
-
-
 def preferred(finding: Finding) -> tuple[bool, bool]:
     """Of several outer sums the one that speaks first: after clean-ups, then that of the trial's cgroup."""
     return not _is_floor(finding), not _charged(finding)
 
 
 def used_up(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings with the time until memory is used up told of the outer sum alone: that is what is used up."""
+    """Findings with the time until memory is used up told of the outer sum alone, as that is what is used up: its own
+    time, or that of the whole trial where it is shorter.
+    """
+    outers = Outers(findings)
+    whole = [f for f in findings if not f.member and f.hours_to_exhaustion is not None]
+    first = {f.layer: f for f in sorted(whole, key=lambda f: -(f.hours_to_exhaustion or 0.0))}
     found = []
     for finding in findings:
-        outer = outer_of(finding, findings) if finding.hours_to_exhaustion is not None else None
-        if outer is finding:
-            finding = _tightest(finding, findings)
-        elif outer is not None:
+        outer = outers.of(finding) if finding.hours_to_exhaustion is not None else None
+        if outer is finding and finding.layer in first:
+            finding = _sooner(finding, first[finding.layer])
+        elif outer is not None and outer is not finding:
             finding = replace(finding, hours_to_exhaustion=None, hours_to_exhaustion_ci95=None)
         found.append(finding)
     return tuple(found)
 
 
-def _tightest(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """An outer sum with the shortest time until memory is used up: its own, or that of the whole trial."""
-    hours = finding.hours_to_exhaustion
-    for other in findings:
-        its = other.hours_to_exhaustion
-        if other.layer == finding.layer and not other.member and its is not None and (hours is None or its < hours):
-            hours = its
-            finding = replace(finding, hours_to_exhaustion=its, hours_to_exhaustion_ci95=other.hours_to_exhaustion_ci95)
-    return finding
+def _sooner(finding: Finding, other: Finding) -> Finding:
+    if (other.hours_to_exhaustion or 0.0) >= (finding.hours_to_exhaustion or 0.0):
+        return finding
+    return replace(
+        finding, hours_to_exhaustion=other.hours_to_exhaustion, hours_to_exhaustion_ci95=other.hours_to_exhaustion_ci95
+    )
