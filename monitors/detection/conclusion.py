@@ -76,8 +76,21 @@ def conclude(findings: Sequence[Finding]) -> Detection:
         speaker.rate_per_hour if speaker else None,
         speaker.rate_per_hour_ci95 if speaker else None,
         speaker.minimum_detectable_rate_per_hour if speaker else None,
-        _calm_reason(told, leaks, unclear, speaker),
+        _calm_reason(told, leaks, unclear, speaker) + ("" if leaks or unclear else _within(findings, told)),
     )
+
+
+def _within(findings: Sequence[Finding], told: Sequence[Finding]) -> str:
+    """What grows inside of memory that was taken before: the fastest of each layer, in bytes."""
+    grown = {
+        now.layer: now
+        for was, now in sorted(zip(findings, told, strict=True), key=lambda pair: pair[1].rate_per_hour or 0.0)
+        if was.verdict == "leak" and now.verdict == "pass" and now.unit == "bytes" and now.layer != TOTAL
+    }
+    said = [
+        f"{f.layer} grows by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in sorted(grown.values(), key=depth)
+    ]
+    return "".join(f"; {each} inside of memory that was taken before" for each in said)
 
 
 def together(findings: Sequence[Finding]) -> float | None:
@@ -210,7 +223,7 @@ def _calm_reason(
         doubt = _in_doubt(leaks, unclear or told)
         return members.said(replace(doubt, reason=grew(doubt)), told)
     heap = next((f for f in told if f.layer == "host_heap" and f.member == speaker.member), None)
-    retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
+    retained = speaker.layer in (TOTAL, "anonymous") and heap is not None and heap.shape == "flat" != speaker.shape
     note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""
     return f"no layer keeps growing; {members.said(speaker, told)}{note}"
 

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 from monitors.detection.outer import ANONYMOUS, OUTSIDE, TOTAL, Outers, grew, reused, settled, shown
 from monitors.model import Finding
-from monitors.units import format_rate
+from monitors.units import format_duration, format_rate
+
+_MOSTLY = 0.5
+"""Share of the growth of resident memory that freed memory makes up where it explains it."""
 
 
 def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -15,7 +18,7 @@ def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     believed = [_believable(finding) for finding in findings]
     outers, peers = Outers(believed), _by_member(believed)
     held = [_retained(shown(f, outers, peers[f.member]), peers[f.member]) for f in believed]
-    told = [_in_the_heap(f, believed, held) for f in held]
+    told = [_held_late(_in_the_heap(f, believed, held), peers[f.member]) for f in held]
     peers = _by_member(told)
     return tuple(settled(f, peers[f.member]) for f in told)
 
@@ -25,6 +28,24 @@ def _by_member(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     for finding in findings:
         found.setdefault(finding.member, []).append(finding)
     return found
+
+
+def _held_late(finding: Finding, peers: Sequence[Finding]) -> Finding:
+    """Freed memory that came to be held late, over a live heap that stands, and what is resident of it.
+
+    What filled until then leaves gaps behind, which fill as well: nobody can say for how long.
+    """
+    if finding.verdict != "leak" or finding.layer not in ("heap_held", ANONYMOUS, TOTAL):
+        return finding
+    late = next((f for f in peers if f.layer == "heap_held" and f.verdict == "leak" and f.onset is not None), None)
+    heaps = [f for f in peers if f.layer == "host_heap"]
+    if late is None or not heaps or any(f.verdict != "pass" for f in heaps):
+        return finding
+    if (late.rate_per_hour or 0.0) < _MOSTLY * (finding.rate_per_hour or 0.0):
+        return finding
+    said = f"from {format_duration(late.onset or 0.0)} on it is freed memory that is held, while the live heap stands"
+    reason = f"{grew(finding)}; {said}: it may level off"
+    return replace(finding, verdict="inconclusive", reason=reason)
 
 
 def _in_the_heap(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]) -> Finding:

@@ -61,6 +61,7 @@ def doubtful(metric: str, low: float, high: float) -> Finding:
 def test_a_heap_that_grows_while_the_machine_loses_nothing_is_no_leak(outer: str) -> None:
     told = conclude([grows("host_heap_bytes", 469), calm(outer, 133)])
     assert told.verdict == "pass"
+    assert told.reason.endswith("; host_heap grows by 469 MiB/h inside of memory that was taken before")
     assert "does not grow: it was taken before, and is used again" in told.findings[0].reason
     assert "lasts to the end" not in told.findings[0].reason
     slower = conclude([grows("host_heap_bytes", 120), calm(outer, 133)])
@@ -76,6 +77,19 @@ def test_a_heap_that_fills_what_was_freed_before_may_leak_once_that_is_full() ->
     assert conclude(floors).verdict == "pass", "after a trim there is nothing to fill"
     told = conclude([grows("python_objects", 1e5), grows("host_heap_bytes", 469), held, calm("total_bytes", 133)])
     assert told.verdict == "inconclusive"
+
+
+def test_held_memory_that_grows_once_a_cache_is_full_is_not_decided() -> None:
+    """A shuffle buffer: the live heap stands since it is full, and what is freed between its items is held."""
+    held = replace(grows("heap_held_bytes", 1030), onset=118.0, shape="late onset")
+    told = conclude([held, calm("host_heap_bytes"), grows("rss_bytes", 965)])
+    assert told.verdict == "inconclusive"
+    assert "lasts" not in told.reason
+    assert "from 1 min 58 s on it is freed memory that is held, while the live heap stands" in told.reason
+    from_the_start = replace(held, onset=None, shape="linear")
+    assert conclude([from_the_start, calm("host_heap_bytes"), grows("rss_bytes", 965)]).layer == "heap_held"
+    more = grows("rss_bytes", 9650)
+    assert conclude([held, calm("host_heap_bytes"), more]).verdict == "leak", "most of it is something else"
 
 
 def test_objects_that_grow_within_such_a_heap_are_no_leak_either() -> None:
