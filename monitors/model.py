@@ -102,6 +102,8 @@ class Target:
     """Processes of the member that left its tree, where no cgroup tells them."""
     probe: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What it held after each stage of a probe, by metric name."""
+    probe_seconds: float = 0.0
+    """That the probe took."""
 
 
 class NoDataError(Exception):

@@ -218,7 +218,7 @@ def _mean_rate(whole: Mapping[str, Series], name: str, at_work: bool = False) ->
     one, probed = whole.get(name), whole.get("probe_seconds")
     if one is None:
         return None
-    span = float(one.t[-1] - one.t[0]) - (float(probed.values[-1]) if at_work and probed is not None else 0.0)
+    span = float(one.t[-1] - one.t[0]) - (float(probed.values.sum()) if at_work and probed is not None else 0.0)
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 

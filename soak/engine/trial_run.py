@@ -50,6 +50,8 @@ class TrialRun:
         """When it was sampled last."""
         self._crew = Crew(trial, around, self.record_event)
         self._probes = Probes(trial.spec.duration, together=any(member.rank for member in trial.members))
+        self._probe_seconds = 0.0
+        """That they took so far."""
         self._worked_from: float | None = None
         """When all its members worked."""
         self._limits = Limits(trial.spec.duration, None if self._crew.cgroup else trial.memory_limit)
@@ -127,6 +129,7 @@ class TrialRun:
         members = [AtTime(member, now) for member in self._crew.running if member.can_be_probed()]
         answers = self._probes.poll(now - self._worked_from, members)
         if answers:
+            self._probe_seconds += max(answer.seconds for answer in answers.values())
             self._around.recorder.add_probe(self.trial.index, answers)
 
     def _follow_growth(self, now: float) -> None:
@@ -255,11 +258,10 @@ class TrialRun:
             outlook=self.alarm.outlook,
             alarms=tuple(sorted(self.alarm.raised)),
             stream_seconds=values.get("stream_seconds"),
-            frames_per_second=_at_work(values, "frames", seconds),
+            frames_per_second=_each_second(values, "frames", (seconds or 0.0) - self._probe_seconds),
         )
 
 
-def _at_work(values: Mapping[str, float], name: str, seconds: float | None) -> float | None:
-    """So many a second, without the time that probes took."""
-    left = (seconds or 0.0) - values.get("probe_seconds", 0.0)
-    return values[name] / left if left > 0 and name in values else None
+def _each_second(values: Mapping[str, float], name: str, seconds: float) -> float | None:
+    """So many of it in each second of work."""
+    return values[name] / seconds if seconds > 0 and name in values else None

@@ -68,11 +68,11 @@ _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "to
 
 
 def probe_share(whole: Iterable[Series]) -> float:
-    """The share of a trial that its probes took."""
-    for one in whole:
-        if one.metric.name == "probe_seconds" and len(one.t) > 1:
-            return float(one.values[-1]) / float(one.t[-1])
-    return 0.0
+    """The share of a trial that its probes took, of the member of which they took most."""
+    shares = [
+        float(one.values.sum()) / float(one.t[-1]) for one in whole if one.metric.name == "probe_seconds" and len(one.t)
+    ]
+    return max(shares, default=0.0)
 
 
 def at_work(detection: Detection, share: float) -> Detection:
