@@ -36,6 +36,8 @@ class MetricSpec:
     """Whether growth of this metric can be a leak."""
     counter: bool = False
     """Only ever rises within one trial (steps, CPU seconds)."""
+    unjudged: str = ""
+    """Why growth of it is no leak by itself, where it is an amount and not judged."""
     live: bool = True
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 
@@ -64,6 +66,7 @@ class Roots:
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
+    shm: Path = Path("/dev/shm")  # noqa: S108  (read, not written)
 
 
 @dataclass(frozen=True, slots=True)
