@@ -130,13 +130,13 @@ class Search:
 
 
 def _kind(value: Any) -> str:
-    """`list`, for what is known to everybody; else empty."""
+    """`list`, of a container; `variable` of anything else."""
     name = kinds.name_of(type(value)).rpartition(".")[2]
-    return name if kinds.length_of(type(value)) is not None or name in ("tuple", "cell") else ""
+    return name if kinds.length_of(type(value)) is not None or name == "tuple" else "variable"
 
 
 def _called(value: Any, name: str) -> str:
-    return f"{_kind(value) or 'variable'} named `{name}`"
+    return f"a {_kind(value)} named `{name}`"
 
 
 def _key(table: Any, value: Any) -> str | None:
@@ -146,11 +146,9 @@ def _key(table: Any, value: Any) -> str | None:
 
 def _module_variable(table: dict[Any, Any], held: Any) -> Iterator[tuple[int, str]]:
     name = table.get("__name__")
-    if (
-        type(name) is not str
-        or "__builtins__" not in table
-        and getattr(sys.modules.get(name), "__dict__", 0) is not table
-    ):
+    if type(name) is not str:
+        return
+    if "__builtins__" not in table and getattr(sys.modules.get(name), "__dict__", None) is not table:
         return
     if (key := _key(table, held)) is not None:
         where = file_of(table.get("__file__")) or file_of_module(name)
@@ -162,12 +160,12 @@ def _class_attribute(kind: type, held: Any, below: dict[int, Any]) -> Iterator[t
     value = below.get(id(held), held)
     key = _key(kind.__dict__, value)
     if key is not None and key not in ("__mro__", "__bases__"):
-        yield 1, f"class attribute `{key}`{_a(value)} of `{kind.__qualname__}` ({file_of_class(kind)})"
+        yield 1, f"{_a(value)}class attribute `{key}` of `{kind.__qualname__}` ({file_of_class(kind)})"
 
 
 def _a(value: Any) -> str:
     kind = _kind(value)
-    return f", a {kind}," if kind else ""
+    return f"a {kind}, " if kind != "variable" else ""
 
 
 def _attribute(holder: Any, held: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
@@ -179,7 +177,7 @@ def _attribute(holder: Any, held: Any, below: dict[int, Any]) -> Iterator[tuple[
     if name is None:
         name, value = _slot(holder, held), held
     if name is not None:
-        yield 3, f"attribute `{name}`{_a(value)} of `{kind.__qualname__}` ({file_of_class(kind)})"
+        yield 3, f"{_a(value)}attribute `{name}` of `{kind.__qualname__}` ({file_of_class(kind)})"
     elif table is not None and held is table:
         yield 3, f"attributes of a `{kind.__qualname__}` ({file_of_class(kind)})"
 
@@ -217,7 +215,7 @@ def _of_function(function: Any, held: Any, below: dict[int, Any]) -> Iterator[tu
         yield 2, f"default argument of {said}"
     elif held is not function.__globals__ and held is _dict_of(function):
         value = below.get(id(held))
-        yield 2, f"attribute `{_key(held, value)}`{_a(value)} of the function {said}"
+        yield 2, f"{_a(value)}attribute `{_key(held, value)}` of the function {said}"
 
 
 def _of_frame(frame: Any, wanted: set[int]) -> Iterator[tuple[int, str]]:

@@ -75,7 +75,7 @@ def _counted_one_by_one(objects: list[Any]) -> Counter[type]:
     for each in objects:
         try:
             found[type(each)] += 1
-        except Exception:  # noqa: BLE001, PERF203  (the same)
+        except Exception:  # noqa: BLE001, S112  (the same)
             continue
     return found
 

@@ -125,7 +125,7 @@ def _add(group: Group, entry: os.DirEntry[str], mapped: set[str]) -> None:
         return
     if status.st_uid == os.getuid():
         held = "mapped" if entry.name in mapped else "not mapped"
-        add(group, f"/dev/shm/{prefix_of(entry.name)}, {held}", float(status.st_blocks * 512))
+        add(group, f"{SHM}/{prefix_of(entry.name)}, {held}", float(status.st_blocks * 512))
 
 
 def _mapped_by(folder: Path) -> Iterator[str]:

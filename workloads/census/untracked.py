@@ -31,7 +31,7 @@ class Untracked:
         self.arrays: Group = {}
         """Arrays and buffers, each once."""
         self._seen: set[int] = set()
-        self._array: type | None = getattr(sys.modules.get("numpy"), "ndarray", None)
+        self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
         self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
 
     def read(self, objects: Sequence[Any], budget: Budget) -> None:

@@ -29,6 +29,8 @@ _MOST = {"types": 30, "tensors": 20, "arrays": 12, "references": 8, "descriptors
 """Names of a group that are told, twice at most."""
 _SUBJECTS = 3
 """Kinds of things whose holder is looked for in one census."""
+_AGAIN = 4
+"""Censuses after which a holder that is known is looked for again."""
 
 
 class Census:
@@ -40,6 +42,7 @@ class Census:
         self._containers = Containers()
         self._growth = Growth()
         self._held_by: dict[str, str] = {}
+        self._number = 0
 
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
         """Take one now, on the thread that does the steps; values that JSON knows, a few hundred.
@@ -48,6 +51,7 @@ class Census:
         left out for want of time, and `left_out` what.
         """
         budget = Budget(deadline_seconds, self._clock)
+        self._number += 1
         groups = self._belongings(budget)
         with undisturbed(deadline_seconds):
             found, more = self._objects(budget)
@@ -102,7 +106,8 @@ class Census:
         search = Search(budget, objects, self._growth.grows, (subjects, grown))
         told = self._containers.told(grown, search.holder)
         for name in list(subjects):
-            if said := search.holder(subjects[name]):
+            # Each search looks at all objects, some times over: what is known is looked for now and then.
+            if (name not in self._held_by or self._number % _AGAIN == 0) and (said := search.holder(subjects[name])):
                 self._held_by[name] = said
         # What is no subject any more is forgotten, so that this stays small.
         self._held_by = dict(list(self._held_by.items())[-4 * _SUBJECTS :])
