@@ -88,14 +88,14 @@ class Search:
 
     @staticmethod
     def _is_ours(each: Any) -> bool:
-        if isinstance(each, types.FrameType):
+        if type(each) is types.FrameType:
             return str(each.f_globals.get("__name__", "")).startswith(_OWN)
-        return type(each).__module__ in _OWN or kinds.name_of(type(each)).startswith(_OWN)
+        return kinds.name_of(type(each)).startswith(_OWN)
 
     @staticmethod
     def _ends(each: Any) -> bool:
         """What holds so much that all that is above it says nothing of one object."""
-        return isinstance(each, types.ModuleType | types.FrameType) or each is sys.modules
+        return kinds.is_a(each, types.ModuleType, types.FrameType) or each is sys.modules
 
     def _names(self, holder: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
         """What is called by a name here, with a rank: the lowest is told."""
@@ -103,7 +103,7 @@ class Search:
         try:
             if type(holder) is dict:
                 yield from _module_variable(holder, held)
-            elif isinstance(holder, type):
+            elif kinds.is_a(holder, type):
                 yield from _class_attribute(holder, held, below)
             elif type(holder) is types.FunctionType:
                 yield from _of_function(holder, held, below)

@@ -61,23 +61,27 @@ def length_of(kind: type) -> Any:
     return next((LENGTHS[base] for base in bases(kind) if base in LENGTHS), None)
 
 
-def counted(objects: Iterable[Any]) -> Counter[type]:
+def counted(objects: list[Any]) -> Counter[type]:
     """How many there are of each type."""
-    listed = objects if isinstance(objects, list) else list(objects)
-    try:
-        return Counter(map(type, listed))
-    except Exception:  # noqa: BLE001  (a class of classes may refuse to be hashed, in any way it likes)
-        return _counted_one_by_one(listed)
-
-
-def _counted_one_by_one(objects: list[Any]) -> Counter[type]:
     found: Counter[type] = Counter()
-    for each in objects:
-        try:
-            found[type(each)] += 1
-        except Exception:  # noqa: BLE001, S112  (the same)
-            continue
+    count(found, objects)
     return found
+
+
+def count(found: Counter[type], objects: list[Any]) -> None:
+    """Add how many of each type there are. One whose class cannot be counted, by its own doing, is left out."""
+    try:
+        these = Counter(map(type, objects))
+    except Exception:  # noqa: BLE001  (a class of classes may refuse to be hashed, in any way it likes)
+        these = Counter(kind for each in objects if _hashable(kind := type(each)))
+    found.update(these)
+
+
+def _hashable(kind: type) -> bool:
+    try:
+        return hash(kind) is not None
+    except Exception:  # noqa: BLE001  (the same)
+        return False
 
 
 def size_of(thing: Any) -> int:
@@ -91,6 +95,11 @@ def size_of(thing: Any) -> int:
         return sys.getsizeof(thing, 0)
     except Exception:  # noqa: BLE001  (an object of a stranger)
         return 0
+
+
+def is_a(thing: Any, *known: type) -> bool:
+    """Whether its type is one of these or below one, whatever it says of its class itself."""
+    return not set(known).isdisjoint(bases(type(thing)))
 
 
 def is_named(thing: Any, name: str) -> bool:

@@ -86,12 +86,12 @@ class Pass:
             wanted = [self._tensor(how)] if how is not None else []
             if (length := kinds.length_of(kind)) is not None:
                 wanted.append(self._container(length))
-            if kinds.name_of(kind) in self._growing:
-                wanted.append(self._sample(kind, _KEPT))
-            elif kind in largest:
-                wanted.append(self._sample(kind, _SAMPLED))
-            if wanted:
-                actions[kind] = wanted[0] if len(wanted) == 1 else _each_of(wanted)
+            most = _KEPT if kinds.name_of(kind) in self._growing else _SAMPLED if kind in largest else 0
+            then = _each_of(wanted)
+            if most:
+                actions[kind] = self._sampling(kind, most, then, actions)
+            elif then is not None:
+                actions[kind] = then
         return actions
 
     def _tensor(self, describe: Callable[[Any], tensors.Facts]) -> Action:
@@ -102,17 +102,28 @@ class Pass:
         seen = self._containers.add
         return lambda each: seen(each, length(each))
 
-    def _sample(self, kind: type, most: int) -> Action:
+    def _sampling(self, kind: type, most: int, then: Action | None, actions: dict[type, Action]) -> Action:
+        """Keeps the first `most` that come, then only does what else is wanted."""
         kept = self._samples.setdefault(kind, [])
 
         def keep(each: Any) -> None:
+            kept.append(each)
+            if then is not None:
+                then(each)
             if len(kept) < most:
-                kept.append(each)
+                return
+            if then is None:
+                del actions[kind]
+            else:
+                actions[kind] = then
 
         return keep
 
 
-def _each_of(actions: list[Action]) -> Action:
+def _each_of(actions: list[Action]) -> Action | None:
+    if len(actions) < 2:
+        return actions[0] if actions else None
+
     def do(each: Any) -> None:
         for action in actions:
             action(each)

@@ -42,13 +42,16 @@ class Untracked:
                 budget.leave_out("objects that the collector does not know")
                 break
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
-            these = kinds.counted(found)
-            counts.update(these)
-            if not self._buffers.isdisjoint(these):
+            before = self._among(counts)
+            kinds.count(counts, found)
+            if self._among(counts) > before:
                 self._measure(found)
         for kind, count in counts.items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
+
+    def _among(self, counts: Counter[type]) -> int:
+        return sum(counts[kind] for kind in self._buffers)
 
     def _measure(self, found: list[Any]) -> None:
         for each in found:
