@@ -27,6 +27,7 @@ from monitors.model import LAYERS, Event
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.judge.cause import with_cause
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
@@ -45,6 +46,7 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    judgement = with_cause(judgement, record.events(), trial.index, whole)
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 

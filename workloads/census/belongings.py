@@ -21,7 +21,8 @@ _LOOKED_AT = 20_000
 """Descriptors of one process."""
 _LONGEST = 60
 """Letters of a command line."""
-_STATES = {"Z": "dead, not waited for", "X": "dead, not waited for", "x": "dead, not waited for", "T": "stopped"}
+_DEAD = "zombie"
+_STATES = {"Z": _DEAD, "X": _DEAD, "x": _DEAD, "T": "stopped"}
 _RANDOM = re.compile(r"(?:(?<=^tmp)[a-z0-9_]{8}|(?<=[_.-])(?=[0-9a-f]*\d)[0-9a-f]{6,}|(?<=^sem\.mp-)\w+|\d).*")
 
 
@@ -52,7 +53,7 @@ def _targets(folder: Path, budget: Budget) -> Iterator[str]:
         return
     for number, name in enumerate(names):
         if number >= _LOOKED_AT or (number % 256 == 0 and not budget.has()):
-            budget.leave_out(f"{len(names) - number} descriptors")
+            budget.leave_out("descriptors")
             return
         try:
             yield os.readlink(f"{folder}/{name}")  # noqa: PTH115  (as above)
@@ -120,7 +121,7 @@ def native_threads(budget: Budget, proc: Path = PROC) -> Group:
     folder = proc / str(os.getpid()) / "task"
     for number, name in enumerate(_listed(folder)):
         if number % 256 == 0 and not budget.has():
-            budget.leave_out("threads")
+            budget.leave_out("native_threads")
             break
         comm = _read(folder / name / "comm").strip()
         if comm:
@@ -163,7 +164,7 @@ def _command(folder: Path, own: str) -> tuple[str, str]:
         return "", ""
     state = _STATES.get(stat[end + 2], "running")
     line = _read(folder / "cmdline")
-    if not line or state.startswith("dead"):
+    if not line or state == _DEAD:
         return stat[begin + 1 : end], state
     if line == own:
         return f"a copy of {_short(line)}", state

@@ -30,7 +30,7 @@ class Budget:
         return self._end - self._clock() > seconds
 
     def leave_out(self, what: str) -> None:
-        """There was no time for that."""
+        """There was no time for all of that: a group of the census, or what is told of one."""
         if what not in self.left_out:
             self.left_out.append(what)
 

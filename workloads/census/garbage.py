@@ -43,7 +43,7 @@ def _size(objects: list[Any], budget: Budget) -> float:
     total = 0.0
     for number, each in enumerate(objects):
         if number % 1024 == 0 and number and not budget.has():
-            budget.leave_out("sizes of some garbage")
+            budget.leave_out("bytes")
             return total * len(objects) / number
         total += kinds.size_of(each)
     return total

@@ -57,7 +57,7 @@ class Search:
         for _ in range(_LEVELS):
             if not level or not self._budget.has(self._scan):
                 if level:
-                    self._budget.leave_out("who holds what grows")
+                    self._budget.leave_out("held_by")
                 return ""
             above = self._above(level, below, seen)
             said = [(rank, words) for each in above for rank, words in self._names(each, below)]

@@ -6,7 +6,7 @@ import collections
 import sys
 import types
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 MOST_LETTERS = 120

@@ -37,7 +37,8 @@ class Pass:
         actions = self._actions
         for end in range(len(objects), 0, -_CHUNK):
             if not budget.has():
-                budget.leave_out("some objects: sizes, tensors and containers")
+                budget.leave_out("tensors")
+                budget.leave_out("containers")
                 return
             for each in reversed(objects[max(0, end - _CHUNK) : end]):
                 try:

@@ -39,7 +39,8 @@ class Untracked:
         counts: Counter[type] = Counter()
         for end in range(len(objects), 0, -_AT_ONCE):
             if not budget.has():
-                budget.leave_out("objects that the collector does not know")
+                budget.leave_out("arrays")
+                budget.leave_out("references")
                 break
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
             before = self._among(counts)

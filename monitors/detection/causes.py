@@ -1,0 +1,254 @@
+"""The censuses of a trial and the finding that heads its leak → who holds what grows, in words. Pure, without NumPy.
+
+Nothing is named where nothing stands out: what a process makes once, while it warms up, is no cause.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitors.detection import cause_words
+from monitors.detection.censuses import Census
+from monitors.detection.lasting import Point, lasting
+from monitors.judgement import Grown
+from monitors.model import Finding
+
+_FEWEST = 4
+"""Censuses of the part that is judged; where it has fewer, those of the whole trial but for the first are looked at."""
+_SHARE = 0.25
+"""Of the growth of the layer that a kind of thing has to have in bytes to be its cause."""
+_LARGEST = 16 * 2.0**20
+"""Bytes that one object may hold outside Python."""
+_BLOCK = 28.0
+"""Bytes of a small object of Python, at the least."""
+_MOST = 8
+"""Kinds of things that are told as growing."""
+_COUNTED = {"fds": "descriptors", "threads": "threads", "children": "children"}
+_SHARED = ("shared", "total", "kernel", "file")
+"""Layers in which files of /dev/shm are held."""
+_ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
+"""Mappings that say no more than that memory grows."""
+_KEPT_FREE = "heap_held"
+_PLAIN = frozenset({
+    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "type", "module", "code", "property",
+    "builtin_function_or_method", "generator", "coroutine", "frame", "traceback", "slice", "bytes", "str", "int",
+    "float", "complex", "bool", "bytearray", "memoryview", "weakref.ReferenceType", "weakref", "functools.partial",
+    "collections.deque", "collections.OrderedDict", "collections.defaultdict", "weakref.KeyedRef", "NoneType",
+    "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor", "method-wrapper", "object",
+})  # fmt: skip
+"""Types that say nothing of what they are used for, and hold nothing outside Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who holds what grows."""
+
+    text: str = ""
+    """In words; empty where nothing can be said."""
+    grown: tuple[Grown, ...] = ()
+    """What grew: first what is the cause."""
+
+
+def of_leak(censuses: Sequence[Census], head: Finding, steps_per_second: float | None = None) -> Cause:
+    """The cause of a leak.
+
+    censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
+    """
+    told = _judged(censuses, head)
+    if len(told) < _FEWEST - 1:
+        return Cause()
+    seen = _Grown(told, steps_per_second)
+    first, text = _cause(seen, head)
+    rest = sorted((each for each in seen.all() if each is not first), key=_weight, reverse=True)
+    return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
+
+
+def _judged(censuses: Sequence[Census], head: Finding) -> Sequence[Census]:
+    begin = head.judged_from if head.onset is None else head.onset
+    judged = [each for each in censuses if each.t >= (begin or 0.0)]
+    return judged if len(judged) >= _FEWEST else censuses[1:] if len(censuses) >= _FEWEST else censuses
+
+
+def _weight(grown: Grown) -> tuple[float, float]:
+    return grown.bytes_per_hour or 0.0, grown.per_hour
+
+
+class _Grown:
+    """What keeps growing, by group."""
+
+    def __init__(self, censuses: Sequence[Census], steps_per_second: float | None) -> None:
+        self._censuses, self._steps = censuses, steps_per_second
+        self.elements = {name: what for each in censuses for name, what in each.elements.items()}
+        self._held_by = {name: who for each in censuses for name, who in each.held_by.items()}
+        self._groups: dict[str, list[Grown]] = {}
+        blocks = [(each.t, each.blocks) for each in censuses if each.blocks is not None]
+        self.blocks_per_hour = 3600.0 * (lasting(blocks, 64.0) or 0.0)
+
+    def all(self) -> list[Grown]:
+        """Of all groups, but for what is only referred to."""
+        groups = {name for each in self._censuses for name in each.groups}
+        return [grown for group in sorted(groups - {"references", "native_threads"}) for grown in self.of(group)]
+
+    def of(self, group: str) -> list[Grown]:
+        """Of one group, the fastest in number first."""
+        if group not in self._groups:
+            names = {name for each in self._censuses for name in each.groups.get(group, ())}
+            found = (self._one(group, name) for name in sorted(names))
+            self._groups[group] = sorted((g for g in found if g is not None), key=lambda g: -g.per_hour)
+        return self._groups[group]
+
+    def _one(self, group: str, name: str) -> Grown | None:
+        told = [each for each in self._censuses if group in each.groups]
+        # A container has a name once it has grown; what is not told of others is not there, or too few to be told.
+        known = [each for each in told if name in each.groups[group] or group != "containers"]
+        amounts = [(each.t, each.groups[group].get(name, (0.0, 0.0))) for each in known]
+        counts = lasting([(t, count) for t, (count, _) in amounts])
+        sized: list[Point] = [(t, size) for t, (_, size) in amounts if size is not None]
+        bytes_ = lasting(sized, 4096.0)
+        if counts is None and (bytes_ is None or group not in ("types", "mappings", "shared_files")):
+            return None
+        per_second = counts or 0.0
+        return Grown(
+            group,
+            name,
+            3600.0 * per_second,
+            per_second / self._steps if self._steps else None,
+            3600.0 * bytes_ if bytes_ is not None else None,
+            name if group == "containers" else self._held_by.get(name, ""),
+        )
+
+
+def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
+    """What it is, and how that is said."""
+    layer = head.layer or ""
+    if layer in _COUNTED:
+        return _counted(seen, layer)
+    if layer == _KEPT_FREE:
+        return None, ""
+    rate = head.rate_per_hour or 0.0
+    if layer == "python_objects":
+        # Its unit is an object: what they hold beside is told as it is.
+        return _object(seen, 0.0) or (None, "")
+    for way in _ways(layer):
+        if found := way(seen, rate):
+            return found
+    if layer.startswith("gpu_"):
+        return None, cause_words.NATIVE_DEVICE
+    return None, cause_words.NATIVE if layer not in ("shared", "file", "kernel") else ""
+
+
+def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | None]]:
+    """What may explain growth of that layer, the plainest first."""
+    if layer.startswith("gpu_"):
+        return (_device_tensor,)
+    return (*((_shared_file,) if layer in _SHARED else ()), _tensor, _object, _small, _mapping)
+
+
+def _counted(seen: _Grown, layer: str) -> tuple[Grown | None, str]:
+    found = seen.of(_COUNTED[layer])
+    if layer == "threads" and not found:
+        found = seen.of("native_threads")
+    return (found[0], cause_words.counted(found, layer)) if found else (None, "")
+
+
+def _largest(found: Iterable[Grown], rate: float) -> Grown | None:
+    """That with most bytes, if they are a real share of the growth."""
+    best = max(found, key=lambda each: each.bytes_per_hour or 0.0, default=None)
+    return best if best is not None and (best.bytes_per_hour or 0.0) >= max(_SHARE * rate, 1.0) else None
+
+
+def _shared_file(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    best = _largest(seen.of("shared_files"), rate)
+    if best is None:
+        return None
+    tensor = _largest(_on_host(seen), rate)
+    beside = f"; {cause_words.things(tensor)}" if tensor is not None and "not mapped" not in best.name else ""
+    return best, cause_words.shared_file(best) + beside
+
+
+def _on_host(seen: _Grown) -> list[Grown]:
+    return [each for each in (*seen.of("tensors"), *seen.of("arrays")) if " on " not in each.name]
+
+
+def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    best = _largest(_on_host(seen), rate)
+    if best is None:
+        return None
+    best = _in_container(seen, best)
+    return best, cause_words.things(best)
+
+
+def _device_tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    best = _largest([each for each in seen.of("tensors") if " on " in each.name], rate)
+    return (best, cause_words.things(best)) if best is not None else None
+
+
+def _in_container(seen: _Grown, grown: Grown) -> Grown:
+    """Held by the container that grows as fast, where nobody was found who holds it: arrays have no referrer."""
+    alike = [each for each in seen.of("containers") if math.isclose(each.per_hour, grown.per_hour, rel_tol=0.1)]
+    if grown.held_by or not alike:
+        return grown
+    return Grown(grown.group, grown.name, grown.per_hour, grown.per_step, grown.bytes_per_hour, alike[0].name)
+
+
+def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    """Objects of a type. Those that are in what grows come before those that these hold in turn."""
+    containers = seen.of("containers")
+    filled = _largest(containers, rate) if rate else None
+    types = {each.name: each for each in seen.of("types")}
+    telling = {name: each for name, each in types.items() if name not in _PLAIN and _may_hold(each, rate)}
+    roots = [telling[what] for each in containers if (what := seen.elements.get(each.name, "")) in telling]
+    if roots:
+        best = _in_container(seen, roots[0])
+        return best, cause_words.objects(best, rate)
+    if filled is not None:
+        return filled, cause_words.filled(filled, seen.elements.get(filled.name, ""))
+    if telling:
+        best = max(telling.values(), key=lambda each: each.per_hour)
+        return best, cause_words.objects(best, rate)
+    plain = [each for name, each in types.items() if name in _PLAIN]
+    if not rate and containers:
+        return containers[0], cause_words.filled(containers[0], seen.elements.get(containers[0].name, ""))
+    best_plain = _largest(plain, rate) if rate else (plain[0] if plain else None)
+    return (best_plain, cause_words.objects(best_plain, rate)) if best_plain is not None else None
+
+
+def _may_hold(grown: Grown, rate: float) -> bool:
+    """Whether so many objects could hold all that grows."""
+    return grown.per_hour > 0 and rate <= grown.per_hour * _LARGEST
+
+
+def _small(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    """Objects that the collector does not know one by one."""
+    if seen.blocks_per_hour * _BLOCK < _SHARE * rate:
+        return None
+    found = seen.of("references")
+    most = found[0] if found else Grown("references", "", seen.blocks_per_hour)
+    return most, cause_words.small(seen.blocks_per_hour, most)
+
+
+def _mapping(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    best = _largest([each for each in seen.of("mappings") if each.name not in _ARENAS], rate)
+    return (best, cause_words.mapping(best)) if best is not None else None
+
+
+def of_garbage(censuses: Sequence[Census], freed: float | None = None) -> str:
+    """What is said of garbage between collections; empty where there is too little to speak of.
+
+    freed: bytes that the process gave up in a collection at a probe, as a rule; None where that was not seen.
+    """
+    found = [each for each in censuses if each.garbage]
+    if len(found) < 2:
+        return ""
+    size = max(freed or 0.0, sorted(each.garbage_bytes for each in found)[len(found) // 2])
+    types: dict[str, float] = {}
+    for each in found:
+        for name, count in each.garbage.items():
+            types[name] = types.get(name, 0.0) + count / len(found)
+    return cause_words.garbage(size, _telling_first(types)) if size >= cause_words.LEAST_GARBAGE else ""
+
+
+def _telling_first(types: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(types.items(), key=lambda item: (item[0] in _PLAIN, -item[1]))
