@@ -29,6 +29,8 @@ It may define, for a census, `tensor_types(module) -> tuple[type, ...]`: the typ
 `tensor_facts(tensor) -> tuple[str, float, object]`: what one is called (by type, shape, data type and device), its
 bytes, and what stands for the storage that they are in, None where it shares none. Neither computes nor copies.
 
+It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
+
 Other packages add their own through the entry-point group `soak.frameworks`.
 """
 
