@@ -33,7 +33,6 @@ def garbage(objects: Sequence[Any]) -> dict[str, Any]:
         "objects": sum(counts.values()),
         "bytes": size + sum(held_bytes or 0.0 for _, held_bytes in held.values()),
         "types": types,
-        "held": dict(sorted(held.items(), key=lambda item: -(item[1][1] or 0.0))[:_MOST]),
         **({"partial": True, "left_out": budget.left_out} if budget.left_out else {}),
     }
 

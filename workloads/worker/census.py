@@ -47,7 +47,7 @@ class Census:
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
         """Take one now, on the thread that does the steps; values that JSON knows, a few hundred.
 
-        Groups are `name: [how many, bytes]`; bytes are null where they are not known. `partial` says that something was
+        Groups are `name: [how many, bytes]`, or `name: how many` where bytes are not known. `partial` says that something was
         left out for want of time, and `left_out` what.
         """
         budget = Budget(deadline_seconds, self._clock)
@@ -114,6 +114,8 @@ class Census:
         return told
 
 
-def _plain(group: Group) -> dict[str, list[float | None]]:
+def _plain(group: Group) -> dict[str, int | list[int]]:
     """As JSON has it."""
-    return {name: [count, size] for name, (count, size) in group.items()}
+    return {
+        name: round(count) if size is None else [round(count), round(size)] for name, (count, size) in group.items()
+    }
