@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 from monitors.detection import cause_words
 from monitors.detection.censuses import Census
-from monitors.detection.lasting import Point, lasting
+from monitors.detection.lasting import Point, lasting, slope
 from monitors.judgement import Grown
 from monitors.model import Finding
 
 _FEWEST = 4
 """Censuses of the part that is judged; where it has fewer, those of the whole trial but for the first are looked at."""
-_SHARE = 0.25
-"""Of the growth of the layer that a kind of thing has to have in bytes to be its cause."""
+_PAIR = 2
+"""Of so many, growth in one is all that is seen: only what has most of the growth is named by it."""
+_SHARE, _MOST_OF_IT = 0.25, 0.6
+"""Of the growth of the layer that a kind of thing has to have in bytes to be its cause; and of two censuses."""
 _LARGEST = 16 * 2.0**20
 """Bytes that one object may hold outside Python."""
 _BLOCK = 28.0
@@ -51,15 +53,15 @@ class Cause:
     """What grew: first what is the cause."""
 
 
-def of_leak(censuses: Sequence[Census], head: Finding, steps_per_second: float | None = None) -> Cause:
+def of_leak(censuses: Sequence[Census], head: Finding) -> Cause:
     """The cause of a leak.
 
     censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
     """
     told = _judged(censuses, head)
-    if len(told) < _FEWEST - 1:
+    if len(told) < _PAIR:
         return Cause()
-    seen = _Grown(told, steps_per_second)
+    seen = _Grown(told)
     first, text = _cause(seen, head)
     rest = sorted((each for each in seen.all() if each is not first), key=_weight, reverse=True)
     return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
@@ -68,7 +70,10 @@ def of_leak(censuses: Sequence[Census], head: Finding, steps_per_second: float |
 def _judged(censuses: Sequence[Census], head: Finding) -> Sequence[Census]:
     begin = head.judged_from if head.onset is None else head.onset
     judged = [each for each in censuses if each.t >= (begin or 0.0)]
-    return judged if len(judged) >= _FEWEST else censuses[1:] if len(censuses) >= _FEWEST else censuses
+    if len(judged) >= _FEWEST:
+        return judged
+    # The first may be of the warm-up.
+    return max((judged, censuses[1:]), key=len) if len(censuses) > _PAIR else censuses
 
 
 def _weight(grown: Grown) -> tuple[float, float]:
@@ -78,8 +83,12 @@ def _weight(grown: Grown) -> tuple[float, float]:
 class _Grown:
     """What keeps growing, by group."""
 
-    def __init__(self, censuses: Sequence[Census], steps_per_second: float | None) -> None:
-        self._censuses, self._steps = censuses, steps_per_second
+    def __init__(self, censuses: Sequence[Census]) -> None:
+        self._censuses = censuses
+        self.only_two = len(censuses) == _PAIR
+        self.share = _MOST_OF_IT if self.only_two else _SHARE
+        steps = slope([(each.t, each.steps) for each in censuses if each.steps is not None])
+        self._steps = steps if steps and steps > 0 else None
         self.elements = {name: what for each in censuses for name, what in each.elements.items()}
         self._held_by = {name: who for each in censuses for name, who in each.held_by.items()}
         self._groups: dict[str, list[Grown]] = {}
@@ -122,18 +131,19 @@ class _Grown:
 
 def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
     """What it is, and how that is said."""
-    layer = head.layer or ""
+    layer, rate = head.layer or "", head.rate_per_hour or 0.0
     if layer in _COUNTED:
-        return _counted(seen, layer)
+        return _counted(seen, layer, rate)
     if layer == _KEPT_FREE:
         return None, ""
-    rate = head.rate_per_hour or 0.0
     if layer == "python_objects":
         # Its unit is an object: what they hold beside is told as it is.
         return _object(seen, 0.0) or (None, "")
     for way in _ways(layer):
         if found := way(seen, rate):
             return found
+    if seen.only_two:
+        return None, ""
     if layer.startswith("gpu_"):
         return None, cause_words.NATIVE_DEVICE
     return None, cause_words.NATIVE if layer not in ("shared", "file", "kernel") else ""
@@ -146,24 +156,24 @@ def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | 
     return (*((_shared_file,) if layer in _SHARED else ()), _tensor, _object, _small, _mapping)
 
 
-def _counted(seen: _Grown, layer: str) -> tuple[Grown | None, str]:
-    found = seen.of(_COUNTED[layer])
+def _counted(seen: _Grown, layer: str, rate: float) -> tuple[Grown | None, str]:
+    found = [each for each in seen.of(_COUNTED[layer]) if each.per_hour >= seen.share * rate]
     if layer == "threads" and not found:
-        found = seen.of("native_threads")
+        found = [each for each in seen.of("native_threads") if each.per_hour >= seen.share * rate]
     return (found[0], cause_words.counted(found, layer)) if found else (None, "")
 
 
-def _largest(found: Iterable[Grown], rate: float) -> Grown | None:
-    """That with most bytes, if they are a real share of the growth."""
+def _largest(found: Iterable[Grown], rate: float, share: float) -> Grown | None:
+    """That with most bytes, if they are that share of the growth."""
     best = max(found, key=lambda each: each.bytes_per_hour or 0.0, default=None)
-    return best if best is not None and (best.bytes_per_hour or 0.0) >= max(_SHARE * rate, 1.0) else None
+    return best if best is not None and (best.bytes_per_hour or 0.0) >= max(share * rate, 1.0) else None
 
 
 def _shared_file(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    best = _largest(seen.of("shared_files"), rate)
+    best = _largest(seen.of("shared_files"), rate, seen.share)
     if best is None:
         return None
-    tensor = _largest(_on_host(seen), rate)
+    tensor = _largest(_on_host(seen), rate, seen.share)
     beside = f"; {cause_words.things(tensor)}" if tensor is not None and "not mapped" not in best.name else ""
     return best, cause_words.shared_file(best) + beside
 
@@ -173,7 +183,7 @@ def _on_host(seen: _Grown) -> list[Grown]:
 
 
 def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    best = _largest(_on_host(seen), rate)
+    best = _largest(_on_host(seen), rate, seen.share)
     if best is None:
         return None
     best = _in_container(seen, best)
@@ -181,7 +191,7 @@ def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
 
 
 def _device_tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    best = _largest([each for each in seen.of("tensors") if " on " in each.name], rate)
+    best = _largest([each for each in seen.of("tensors") if " on " in each.name], rate, seen.share)
     return (best, cause_words.things(best)) if best is not None else None
 
 
@@ -196,9 +206,11 @@ def _in_container(seen: _Grown, grown: Grown) -> Grown:
 def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     """Objects of a type. Those that are in what grows come before those that these hold in turn."""
     containers = seen.of("containers")
-    filled = _largest(containers, rate) if rate else None
+    filled = _largest(containers, rate, seen.share) if rate else None
     types = {each.name: each for each in seen.of("types")}
     telling = {name: each for name, each in types.items() if name not in _PLAIN and _may_hold(each, rate)}
+    if seen.only_two and rate:
+        telling = {}
     roots = [telling[what] for each in containers if (what := seen.elements.get(each.name, "")) in telling]
     if roots:
         best = _in_container(seen, roots[0])
@@ -211,7 +223,7 @@ def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     plain = [each for name, each in types.items() if name in _PLAIN]
     if not rate and containers:
         return containers[0], cause_words.filled(containers[0], seen.elements.get(containers[0].name, ""))
-    best_plain = _largest(plain, rate) if rate else (plain[0] if plain else None)
+    best_plain = _largest(plain, rate, seen.share) if rate else (plain[0] if plain else None)
     return (best_plain, cause_words.objects(best_plain, rate)) if best_plain is not None else None
 
 
@@ -222,7 +234,7 @@ def _may_hold(grown: Grown, rate: float) -> bool:
 
 def _small(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     """Objects that the collector does not know one by one."""
-    if seen.blocks_per_hour * _BLOCK < _SHARE * rate:
+    if seen.blocks_per_hour * _BLOCK < seen.share * rate:
         return None
     found = seen.of("references")
     most = found[0] if found else Grown("references", "", seen.blocks_per_hour)
@@ -230,7 +242,7 @@ def _small(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
 
 
 def _mapping(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    best = _largest([each for each in seen.of("mappings") if each.name not in _ARENAS], rate)
+    best = _largest([each for each in seen.of("mappings") if each.name not in _ARENAS], rate, seen.share)
     return (best, cause_words.mapping(best)) if best is not None else None
 
 

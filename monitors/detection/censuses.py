@@ -40,6 +40,8 @@ class Census:
     """Of containers, what most things in them are."""
     held_by: Mapping[str, str] = field(default_factory=dict)
     """By the name of a type or of a kind of tensor."""
+    steps: float | None = None
+    """Made until then."""
     blocks: float | None = None
     """Python objects of all kinds, as its allocator counts them."""
     garbage: Mapping[str, float] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def read(t: float, data: Mapping[str, Any]) -> Census:
         {group: _amounts(data[group]) for group in GROUPS if group in data and group not in cut},
         _texts(data.get("elements")),
         _texts(data.get("held_by")),
+        _number(data.get("steps")),
         _number(data.get("python_blocks")),
         {name: count for name, (count, _) in _amounts(told.get("types")).items()},
         _number(told.get("bytes")) or 0.0,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 Point = tuple[float, float]
 """Seconds, and how many."""
-_FEWEST = 3
+_FEWEST = 2
+"""Of two nobody can tell whether growth lasts: who asks has to know that from elsewhere."""
 _FEW = 5
 """Points with fewer of which every step has to rise: there is no telling what is noise."""
 _FADES = 0.4

@@ -21,7 +21,7 @@ def with_cause(judgement: Judgement, events: Iterable[Event], trial: int, series
     head = _head(judgement)
     told = list(events)
     if head is not None:
-        found = causes.of_leak(censuses.of_trial(told, trial, head.member), head, _steps_per_second(series, head))
+        found = causes.of_leak(censuses.of_trial(told, trial, head.member), head)
         return replace(judgement, cause=found.text, causes=found.grown)
     if judgement.verdict not in ("pass", "inconclusive"):
         return judgement
@@ -39,14 +39,6 @@ def _head(judgement: Judgement) -> Finding | None:
     held = (judgement.layer, judgement.member, judgement.leak_device)
     leaks = (f for f in judgement.findings if f.verdict == "leak")
     return next((f for f in leaks if (f.layer, f.member, f.device) == held), None)
-
-
-def _steps_per_second(series: Iterable[Series], head: Finding) -> float | None:
-    for one in series:
-        if one.name == head.series and one.steps is not None and len(one.t) > 1:
-            steps, span = float(one.steps[-1] - one.steps[0]), float(one.t[-1] - one.t[0])
-            return steps / span if steps > 0 and span > 0 else None
-    return None
 
 
 def _freed(series: Iterable[Series], member: str) -> float | None:

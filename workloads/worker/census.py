@@ -47,8 +47,8 @@ class Census:
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
         """Take one now, on the thread that does the steps; values that JSON knows, a few hundred.
 
-        Groups are `name: [how many, bytes]`, or `name: how many` where bytes are not known. `partial` says that something was
-        left out for want of time, and `left_out` what.
+        Groups are `name: [how many, bytes]`, or `name: how many` where bytes are not known. `partial` says that
+        something was left out for want of time, and `left_out` what.
         """
         budget = Budget(deadline_seconds, self._clock)
         self._number += 1

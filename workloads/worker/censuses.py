@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ _SHARE = 0.005
 """Of the time that censuses may take, as long as a trial has ten of them."""
 _FEWEST, _MOST = 12, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
+_FEW = 6
+"""With fewer there is one more at the end."""
 _UNKNOWN = 20
 """Of a trial whose duration is not known, in the time that it has run for."""
 
@@ -37,21 +40,32 @@ class Censuses:
         self._began = clock()
         self._next = self._began
         self._due = False
+        self._taken = 0
 
     def describe(self, objects: list[Any]) -> Mapping[str, Any]:
         """What a collection found, where it is time for a census; it is asked first at a probe."""
         self._due = self._clock() >= self._next
         return garbage(objects) if self._due else {}
 
-    def note(self, probe: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
+    def note(self, probe: int, steps: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
         """Take a census, if it is time for one.
 
-        probe: its number. found: what the collection of the probe found, by `describe`.
+        probe: its number. steps: made so far. found: what the collection of the probe found, by `describe`.
         """
-        now = self._clock()
-        if not self._due and now < self._next:
+        if not self._due and self._clock() < self._next:
             return None
-        self._due = False
+        return self._take({"probe": probe, "steps": steps, "garbage": found})
+
+    def last(self, steps: int) -> wire.RecordNote | None:
+        """After the last step, where it is time for one, or too few were taken to see what lasts."""
+        if not self._taken or (self._taken >= _FEW and self._clock() < self._next):
+            return None
+        gc.collect()
+        return self._take({"steps": steps})
+
+    def _take(self, more: Mapping[str, Any]) -> wire.RecordNote:
+        now = self._clock()
+        self._due, self._taken = False, self._taken + 1
         try:
             told = self._census.take(_DEADLINE)
         except Exception as error:  # noqa: BLE001  (nothing that is soaked may end because somebody looks at it)
@@ -59,4 +73,4 @@ class Censuses:
         finally:
             spent = self._clock() - now
             self._next = now + spent + interval(spent, self._duration, now - self._began)
-        return wire.RecordNote(KIND, "what the process holds, by kind", {**told, "probe": probe, "garbage": found})
+        return wire.RecordNote(KIND, "what the process holds, by kind", {**told, **more})

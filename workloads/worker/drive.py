@@ -77,6 +77,7 @@ class Drive:
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, last=ended is not None)
             if ended:
+                self._last_census(ended)
                 return ended
             if self._asked is not None and (number := self._asked.due(self._steps)):
                 self._probe(number)
@@ -108,10 +109,15 @@ class Drive:
         self._pipe.send(wire.ProbeBegun(number, self._steps))
         taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describe)
         self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
-        if (note := self._censuses.note(number, taken.garbage)) is not None:
+        if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
             self._pipe.send(note)
         self._probe_seconds += time.monotonic() - began
         self._probed = True
+
+    def _last_census(self, ended: wire.Done) -> None:
+        """What it holds at its end; nobody waits for that where it was asked to end."""
+        if ended.reason in ("finished", "exhausted") and (note := self._censuses.last(self._steps)) is not None:
+            self._pipe.send(note)
 
     def _exhausted(self) -> wire.Done:
         return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
