@@ -52,7 +52,7 @@ class Judgement:
     """Whether a control was judged as expected; None where it is no control or nothing can be said of it."""
     findings: tuple[Finding, ...] = ()
     cause: str = ""
-    """Who holds what grows, or what garbage there was, in words; empty where no census tells."""
+    """Who holds what grows, in words, where the verdict names a layer; empty where no census tells."""
     causes: tuple[Grown, ...] = ()
     """What the censuses saw grow, the cause first."""
 

@@ -9,8 +9,6 @@ from monitors.units import format_per_step, format_value
 
 NATIVE = "native memory: no Python object, tensor or mapping explains it; `soak diagnose` can look"
 NATIVE_DEVICE = "no tensor that Python knows explains it; `soak diagnose` can look"
-LEAST_GARBAGE = 4 * 2.0**20
-"""Bytes of garbage between two collections that are told."""
 _SHARE_TOLD = 0.2
 """Of the growth: where objects take less by themselves, that is told."""
 _TYPES_TOLD = 3
@@ -92,13 +90,9 @@ def mapping(grown: Grown) -> str:
     return f"mappings of the kind `{grown.name}`: {format_value(grown.bytes_per_hour or 0.0, 'bytes')} an hour"
 
 
-def garbage(size: float, types: Sequence[tuple[str, float]]) -> str:
-    """Cycles between two collections."""
-    named = ", ".join(f"`{name}` ({count:,.0f})" for name, count in types[:_TYPES_TOLD])
-    return (
-        f"Python's collector runs too rarely: {format_value(size, 'bytes')} of cycles between collections,"
-        f" from these types: {named}"
-    )
+def garbage(types: Sequence[tuple[str, float]]) -> str:
+    """Types of garbage with how many there were between two collections."""
+    return ", ".join(f"`{name}` ({max(1.0, count):,.0f})" for name, count in types[:_TYPES_TOLD])
 
 
 def _number(count: float) -> str:

@@ -6,7 +6,7 @@ Nothing is named where nothing stands out: what a process makes once, while it w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitors.detection import cause_words
@@ -246,21 +246,11 @@ def _mapping(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return (best, cause_words.mapping(best)) if best is not None else None
 
 
-def of_garbage(censuses: Sequence[Census], freed: float | None = None) -> str:
-    """What is said of garbage between collections; empty where there is too little to speak of.
-
-    freed: bytes that the process gave up in a collection at a probe, as a rule; None where that was not seen.
-    """
+def garbage_types(censuses: Sequence[Census]) -> str:
+    """Types of the garbage that collections at probes found, those that say most first; empty where none was told."""
     found = [each for each in censuses if each.garbage]
-    if len(found) < 2:
-        return ""
-    size = max(freed or 0.0, sorted(each.garbage_bytes for each in found)[len(found) // 2])
     types: dict[str, float] = {}
     for each in found:
         for name, count in each.garbage.items():
             types[name] = types.get(name, 0.0) + count / len(found)
-    return cause_words.garbage(size, _telling_first(types)) if size >= cause_words.LEAST_GARBAGE else ""
-
-
-def _telling_first(types: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(types.items(), key=lambda item: (item[0] in _PLAIN, -item[1]))
+    return cause_words.garbage(sorted(types.items(), key=lambda item: (item[0] in _PLAIN, -item[1])))

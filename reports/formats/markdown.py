@@ -40,7 +40,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
 
 
 def _said(trial: Mapping[str, Any]) -> str:
-    """Why it was judged so, and who holds what grows; of a trial that passes, only what garbage it makes."""
+    """Why it was judged so, and who holds what grows; nothing of a trial that passes."""
     reason = trial["reason"] if trial["verdict"] not in (None, "pass") else ""
     return "; ".join(each for each in (reason, trial["cause"]) if each)
 
