@@ -9,7 +9,7 @@ import array
 import gc
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from workloads.census import kinds
@@ -34,8 +34,11 @@ class Untracked:
         self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
         self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
 
-    def read(self, objects: Sequence[Any], budget: Budget) -> None:
-        """Look at what all of these refer to, the latest first."""
+    def read(self, objects: Sequence[Any], budget: Budget, dicts: Callable[[Any, int], None] | None = None) -> None:
+        """Look at what all of these refer to, the latest first.
+
+        dicts: takes dicts that the collector does not know, with their length.
+        """
         counts: Counter[type] = Counter()
         for end in range(len(objects), 0, -_AT_ONCE):
             if not budget.has():
@@ -43,13 +46,23 @@ class Untracked:
                 budget.leave_out("references")
                 break
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
-            before = self._among(counts)
-            kinds.count(counts, found)
-            if self._among(counts) > before:
-                self._measure(found)
+            # Tuples and dicts of numbers and texts alone are dropped by the collector.
+            plain = [each for each in found if type(each) in (tuple, dict) and not gc.is_tracked(each)]
+            self._count(counts, found)
+            self._count(counts, gc.get_referents(*plain))
+            for each in plain:
+                add(self.references, type(each).__name__)
+                if dicts is not None and type(each) is dict:
+                    dicts(each, len(each))
         for kind, count in counts.items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
+
+    def _count(self, counts: Counter[type], found: list[Any]) -> None:
+        before = self._among(counts)
+        kinds.count(counts, found)
+        if self._among(counts) > before:
+            self._measure(found)
 
     def _among(self, counts: Counter[type]) -> int:
         return sum(counts[kind] for kind in self._buffers)

@@ -86,7 +86,7 @@ class Census:
             passed = Pass(counts, self._growth, self._containers)
             passed.over(objects, budget)
             untracked = Untracked()
-            untracked.read(objects, budget)
+            untracked.read(objects, budget, self._containers.add)
         finally:
             objects.clear()
         groups = {**passed.groups(), "arrays": untracked.arrays, "references": untracked.references}
