@@ -33,6 +33,7 @@ _SHARED = ("shared", "total", "kernel", "file")
 _ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
 """Mappings that say no more than that memory grows."""
 _KEPT_FREE = "heap_held"
+"""Free memory: nobody holds it, but what is mapped as well may be counted there."""
 _PLAIN = frozenset({
     "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "type", "module", "code", "property",
     "builtin_function_or_method", "generator", "coroutine", "frame", "traceback", "slice", "bytes", "str", "int",
@@ -134,15 +135,13 @@ def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
     layer, rate = head.layer or "", head.rate_per_hour or 0.0
     if layer in _COUNTED:
         return _counted(seen, layer, rate)
-    if layer == _KEPT_FREE:
-        return None, ""
     if layer == "python_objects":
         # Its unit is an object: what they hold beside is told as it is.
         return _object(seen, 0.0) or (None, "")
     for way in _ways(layer):
         if found := way(seen, rate):
             return found
-    if seen.only_two:
+    if seen.only_two or layer == _KEPT_FREE:
         return None, ""
     if layer.startswith("gpu_"):
         return None, cause_words.NATIVE_DEVICE
@@ -153,6 +152,8 @@ def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | 
     """What may explain growth of that layer, the plainest first."""
     if layer.startswith("gpu_"):
         return (_device_tensor,)
+    if layer == _KEPT_FREE:
+        return _shared_file, _tensor
     return (*((_shared_file,) if layer in _SHARED else ()), _tensor, _object, _small, _mapping)
 
 

@@ -164,7 +164,6 @@ def test_arrays_have_shape_and_bytes_each_once() -> None:
 
 def test_a_dict_of_numbers_that_the_collector_does_not_know() -> None:
     losses: dict[int, float] = {}
-    history.append(losses)
 
     def step(number: int) -> None:
         losses[number] = number / 7
@@ -316,8 +315,9 @@ def test_the_budget_knows_what_was_left_out_once() -> None:
 @pytest.mark.parametrize(
     ("name", "prefix"),
     [
-        ("fld_4711_12", "fld_*"), ("torch_815_99_0", "torch_*"), ("psm_1a2b3c4d", "psm_*"), ("sem.mp-x8_kq2", "sem.mp-*"),
-        ("tmpab_x9kq1", "tmp*"), ("model.bin", "model.bin"), ("decade_names", "decade_names"),
+        ("fld_4711_12", "fld_*"), ("torch_815_99_0", "torch_*"), ("psm_1a2b3c4d", "psm_*"),
+        ("sem.mp-x8_kq2", "sem.mp-*"), ("tmpab_x9kq1", "tmp*"), ("model.bin", "model.bin"),
+        ("decade_names", "decade_names"),
     ],
 )  # fmt: skip
 def test_numbers_and_random_parts_of_names_are_left_out(name: str, prefix: str) -> None:
