@@ -10,7 +10,7 @@ from workloads.protocol import wire
 
 WANTED = 16
 """Probes in a trial, or more: twelve floors are enough to judge by, and the first are warm-up."""
-SHARE, MOST_SHARE = 0.005, 0.02
+SHARE, MOST_SHARE = 0.005, 0.05
 """Of the time that probes may take; and where a trial is too short for `WANTED` of them at that price."""
 LEAST_INTERVAL, MOST_INTERVAL = 2.0, 60.0
 """Seconds between two."""
