@@ -22,7 +22,8 @@ _WIDEST = 64
 """Objects of a level that are followed."""
 _SCAN = 2e-7
 """Seconds for each object of the collector that a search of referrers may take, before it was measured."""
-_OWN = (__name__, "workloads.census.", "workloads.worker.census")
+_OWN = ("workloads.census.", "workloads.worker.", "soak.heartbeat")
+"""Modules whose variables and objects hold nothing of the program."""
 _OPTIMIZED = 1
 """Flag of code whose local variables are no dict of their own."""
 

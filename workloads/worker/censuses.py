@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ _FEWEST, _MOST = 12, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
 _FEW = 6
 """With fewer there is one more at the end."""
+_DISPENSABLE = ("native_threads", "references", "mappings", "types", "tensors", "containers")
 _UNKNOWN = 20
 """Of a trial whose duration is not known, in the time that it has run for."""
 
@@ -28,6 +30,18 @@ def interval(cost: float, duration: float | None, elapsed: float) -> float:
     if duration is None:
         return max(cost / _SHARE, elapsed / _UNKNOWN)
     return min(max(cost / _SHARE, duration / _MOST), duration / _FEWEST)
+
+
+def fitting(told: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+    """A census in so many bytes of JSON: groups are left out, those first that are told elsewhere too."""
+    left = dict(told)
+    for group in ("", *_DISPENSABLE):
+        if group in left:
+            del left[group]
+            left["left_out"] = [*left["left_out"], group]
+        if len(json.dumps(left)) <= most:
+            return left
+    return {}
 
 
 class Censuses:
