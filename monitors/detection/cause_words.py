@@ -9,6 +9,8 @@ from monitors.units import format_per_step, format_value
 
 NATIVE = "native memory: no Python object, tensor or mapping explains it; `soak diagnose` can look"
 NATIVE_DEVICE = "no tensor that Python knows explains it; `soak diagnose` can look"
+OF_CHILDREN = " of children"
+"""End of the kind of a descriptor that a child process has."""
 _SHARE_TOLD = 0.2
 """Of the growth: where objects take less by themselves, that is told."""
 _TYPES_TOLD = 3
@@ -57,10 +59,8 @@ def _descriptor(grown: Grown) -> str:
     kind = grown.name
     if kind in ("pipe", "socket", "eventfd", "eventpoll", "timerfd", "signalfd", "inotify"):
         return f"{_number(grown.per_hour)} an hour are {kind}s"
-    for ending in (" of children",):
-        if kind.endswith(ending):
-            return f"{_number(grown.per_hour)} an hour in child processes ({kind.removesuffix(ending)})"
-    return f"{_number(grown.per_hour)} an hour ({kind})"
+    whose = " in child processes" if kind.endswith(OF_CHILDREN) else ""
+    return f"{_number(grown.per_hour)} an hour{whose} ({kind.removesuffix(OF_CHILDREN)})"
 
 
 def _thread(grown: Grown) -> str:

@@ -16,7 +16,7 @@ from monitors.judgement import Grown
 from monitors.model import Finding
 
 _FEWEST = 4
-"""Censuses of the part that is judged; where it has fewer, those of the whole trial but for the first are looked at."""
+"""Censuses of the part that is judged; where it has fewer, those of the whole trial are looked at."""
 _PAIR = 2
 """Of so many, growth in one is all that is seen: only what has most of the growth is named by it."""
 _SHARE, _MOST_OF_IT = 0.25, 0.6
@@ -27,9 +27,13 @@ _BLOCK = 28.0
 """Bytes of a small object of Python, at the least."""
 _MOST = 8
 """Kinds of things that are told as growing."""
+_ANOTHERS = 3.0
+"""Times the growth of the layer: files in /dev/shm that grow so much faster are those of another program."""
 _COUNTED = {"fds": "descriptors", "threads": "threads", "children": "children"}
 _SHARED = ("shared", "total", "kernel", "file")
 """Layers in which files of /dev/shm are held."""
+_EXACT = 32
+"""Objects of a type of which the bytes of each are counted."""
 _ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
 """Mappings that say no more than that memory grows."""
 _KEPT_FREE = "heap_held"
@@ -64,7 +68,7 @@ def of_leak(censuses: Sequence[Census], head: Finding) -> Cause:
         return Cause()
     seen = _Grown(told)
     first, text = _cause(seen, head)
-    rest = sorted((each for each in seen.all() if each is not first), key=_weight, reverse=True)
+    rest = sorted((each for each in seen.all(head.layer or "") if each is not first), key=_weight, reverse=True)
     return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
 
 
@@ -73,8 +77,8 @@ def _judged(censuses: Sequence[Census], head: Finding) -> Sequence[Census]:
     judged = [each for each in censuses if each.t >= (begin or 0.0)]
     if len(judged) >= _FEWEST:
         return judged
-    # The first may be of the warm-up.
-    return max((judged, censuses[1:]), key=len) if len(censuses) > _PAIR else censuses
+    # The first may be of the warm-up; of few all are needed, and each has to grow as fast as the others.
+    return max((judged, censuses[1:]), key=len) if len(censuses) > _FEWEST else censuses
 
 
 def _weight(grown: Grown) -> tuple[float, float]:
@@ -96,10 +100,11 @@ class _Grown:
         blocks = [(each.t, each.blocks) for each in censuses if each.blocks is not None]
         self.blocks_per_hour = 3600.0 * (lasting(blocks, 64.0) or 0.0)
 
-    def all(self) -> list[Grown]:
-        """Of all groups, but for what is only referred to."""
-        groups = {name for each in self._censuses for name in each.groups}
-        return [grown for group in sorted(groups - {"references", "native_threads"}) for grown in self.of(group)]
+    def all(self, layer: str) -> list[Grown]:
+        """Of all groups, but for what is only referred to, and for files that others of the machine may have made."""
+        groups = {name for each in self._censuses for name in each.groups} - {"references", "native_threads"}
+        told = groups if layer in _SHARED else groups - {"shared_files"}
+        return [grown for group in sorted(told) for grown in self.of(group)]
 
     def of(self, group: str) -> list[Grown]:
         """Of one group, the fastest in number first."""
@@ -117,7 +122,9 @@ class _Grown:
         counts = lasting([(t, count) for t, (count, _) in amounts])
         sized: list[Point] = [(t, size) for t, (_, size) in amounts if size is not None]
         bytes_ = lasting(sized, 4096.0)
-        if counts is None and (bytes_ is None or group not in ("types", "mappings", "shared_files")):
+        # Bytes of many objects are those of a sample, and may grow by chance.
+        few = group == "types" and max((count for _, (count, _) in amounts), default=0.0) <= _EXACT
+        if counts is None and (bytes_ is None or not (few or group in ("mappings", "shared_files"))):
             return None
         per_second = counts or 0.0
         return Grown(
@@ -161,7 +168,11 @@ def _counted(seen: _Grown, layer: str, rate: float) -> tuple[Grown | None, str]:
     found = [each for each in seen.of(_COUNTED[layer]) if each.per_hour >= seen.share * rate]
     if layer == "threads" and not found:
         found = [each for each in seen.of("native_threads") if each.per_hour >= seen.share * rate]
-    return (found[0], cause_words.counted(found, layer)) if found else (None, "")
+    if not found:
+        return None, ""
+    children = seen.of("children") if found[0].name.endswith(cause_words.OF_CHILDREN) else []
+    beside = f"; {cause_words.counted(children, 'children')}" if children else ""
+    return found[0], cause_words.counted(found, layer) + beside
 
 
 def _largest(found: Iterable[Grown], rate: float, share: float) -> Grown | None:
@@ -172,7 +183,7 @@ def _largest(found: Iterable[Grown], rate: float, share: float) -> Grown | None:
 
 def _shared_file(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     best = _largest(seen.of("shared_files"), rate, seen.share)
-    if best is None:
+    if best is None or (best.bytes_per_hour or 0.0) > _ANOTHERS * rate:
         return None
     tensor = _largest(_on_host(seen), rate, seen.share)
     beside = f"; {cause_words.things(tensor)}" if tensor is not None and "not mapped" not in best.name else ""

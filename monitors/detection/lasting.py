@@ -29,7 +29,7 @@ def lasting(points: Sequence[Point], least: float = _LEAST) -> float | None:
     if rate is None or rate * span < least:
         return None
     if len(points) < _FEW:
-        steps = [b[1] - a[1] for a, b in itertools.pairwise(points)]
+        steps = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(points) if b[0] > a[0]]
         return rate if min(steps) > 0 and steps[-1] >= _FADES * max(steps) else None
     late = slope(points[len(points) // 2 :]) or 0.0
     middle = statistics.median(y - rate * t for t, y in points)
