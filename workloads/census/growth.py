@@ -35,6 +35,10 @@ class Latest(Protocol):
         """How many tensors there are of each kind."""
         ...
 
+    def tensor_size(self, name: str) -> float:
+        """Bytes of one tensor of a kind, in the mean."""
+        ...
+
 
 class Growth:
     """Of one process."""
@@ -72,7 +76,7 @@ class Growth:
         self._tensors.append(latest.tensor_counts())
         tensors = _growth(self._tensors)
         found: dict[str, Any] = {}
-        for name in heapq.nlargest(most - 1, tensors, key=lambda each: tensors[each]):
+        for name in heapq.nlargest(most - 1, tensors, key=lambda each: tensors[each] * latest.tensor_size(each)):
             _put(found, name, latest.of_tensors.get(name, []), tensors[name])
         held = {kinds.name_of(type(each)) for each in found.values()}
         for name in self.watched():

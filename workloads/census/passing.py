@@ -68,6 +68,11 @@ class Pass:
         """How many tensors there are of each kind."""
         return {name: count for name, (count, _) in self._tensors.group.items()}
 
+    def tensor_size(self, name: str) -> float:
+        """Bytes of one tensor of a kind, in the mean."""
+        count, size = self._tensors.group[name]
+        return (size or 0.0) / count
+
     def groups(self) -> dict[str, Group]:
         """Types with their own bytes, as a sample tells, and tensors with theirs."""
         types: Group = {}
