@@ -90,6 +90,11 @@ def mapping(grown: Grown) -> str:
     return f"mappings of the kind `{grown.name}`: {format_value(grown.bytes_per_hour or 0.0, 'bytes')} an hour"
 
 
+def only_garbage(types: str) -> str:
+    """Growth that is what collections take back."""
+    return f"garbage that Python's collector comes to too rarely, of these types: {types}"
+
+
 def garbage(types: Sequence[tuple[str, float]]) -> str:
     """Types of garbage with how many there were between two collections."""
     return ", ".join(f"`{name}` ({max(1.0, count):,.0f})" for name, count in types[:_TYPES_TOLD])

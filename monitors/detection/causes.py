@@ -36,6 +36,10 @@ _EXACT = 32
 """Objects of a type of which the bytes of each are counted."""
 _ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
 """Mappings that say no more than that memory grows."""
+_HEAP = ("host_heap", "anonymous", "total", "mmap")
+_OBJECTS = "python_objects"
+_WHOLE, _PART = 0.002, 0.02
+"""Of the objects that grow: what an object with all that it is made of, and a thing in a container, have at least."""
 _KEPT_FREE = "heap_held"
 """Free memory: nobody holds it, but what is mapped as well may be counted there."""
 _PLAIN = frozenset({
@@ -89,7 +93,7 @@ class _Grown:
     """What keeps growing, by group."""
 
     def __init__(self, censuses: Sequence[Census]) -> None:
-        self._censuses = censuses
+        self.censuses = censuses
         self.only_two = len(censuses) == _PAIR
         self.share = _MOST_OF_IT if self.only_two else _SHARE
         steps = slope([(each.t, each.steps) for each in censuses if each.steps is not None])
@@ -98,24 +102,32 @@ class _Grown:
         self._held_by = {name: who for each in censuses for name, who in each.held_by.items()}
         self._groups: dict[str, list[Grown]] = {}
         blocks = [(each.t, each.blocks) for each in censuses if each.blocks is not None]
+        span = censuses[-1].t - censuses[0].t
+        found = sum(each.garbage_bytes for each in censuses[1:])
+        self.garbage_per_hour = 3600.0 * found / span if span > 0 else 0.0
+        """Bytes that collections found, at these censuses alone."""
         self.blocks_per_hour = 3600.0 * (lasting(blocks, 64.0) or 0.0)
+
+    def telling(self) -> list[Grown]:
+        """Types that say what they are used for."""
+        return [each for each in self.of("types") if each.name not in _PLAIN and each.per_hour > 0]
 
     def all(self, layer: str) -> list[Grown]:
         """Of all groups, but for what is only referred to, and for files that others of the machine may have made."""
-        groups = {name for each in self._censuses for name in each.groups} - {"references", "native_threads"}
+        groups = {name for each in self.censuses for name in each.groups} - {"references", "native_threads"}
         told = groups if layer in _SHARED else groups - {"shared_files"}
         return [grown for group in sorted(told) for grown in self.of(group)]
 
     def of(self, group: str) -> list[Grown]:
         """Of one group, the fastest in number first."""
         if group not in self._groups:
-            names = {name for each in self._censuses for name in each.groups.get(group, ())}
+            names = {name for each in self.censuses for name in each.groups.get(group, ())}
             found = (self._one(group, name) for name in sorted(names))
             self._groups[group] = sorted((g for g in found if g is not None), key=lambda g: -g.per_hour)
         return self._groups[group]
 
     def _one(self, group: str, name: str) -> Grown | None:
-        told = [each for each in self._censuses if group in each.groups]
+        told = [each for each in self.censuses if group in each.groups]
         # A container has a name once it has grown; what is not told of others is not there, or too few to be told.
         known = [each for each in told if name in each.groups[group] or group != "containers"]
         amounts = [(each.t, each.groups[group].get(name, (0.0, 0.0))) for each in known]
@@ -142,16 +154,15 @@ def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
     layer, rate = head.layer or "", head.rate_per_hour or 0.0
     if layer in _COUNTED:
         return _counted(seen, layer, rate)
-    if layer == "python_objects":
-        # Its unit is an object: what they hold beside is told as it is.
-        return _object(seen, 0.0) or (None, "")
     for way in _ways(layer):
         if found := way(seen, rate):
             return found
-    if seen.only_two or layer == _KEPT_FREE:
+    if seen.only_two or layer in (_KEPT_FREE, _OBJECTS):
         return None, ""
     if layer.startswith("gpu_"):
         return None, cause_words.NATIVE_DEVICE
+    if layer in _HEAP and seen.garbage_per_hour >= _SHARE * rate:
+        return None, cause_words.only_garbage(garbage_types(seen.censuses))
     return None, cause_words.NATIVE if layer not in ("shared", "file", "kernel") else ""
 
 
@@ -161,6 +172,8 @@ def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | 
         return (_device_tensor,)
     if layer == _KEPT_FREE:
         return _shared_file, _tensor
+    if layer == _OBJECTS:
+        return _number_of_objects, _few_of_each
     return (*((_shared_file,) if layer in _SHARED else ()), _tensor, _object, _small, _mapping)
 
 
@@ -216,37 +229,49 @@ def _in_container(seen: _Grown, grown: Grown) -> Grown:
 
 
 def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    """Objects of a type. Those that are in what grows come before those that these hold in turn."""
-    containers = seen.of("containers")
-    filled = _largest(containers, rate, seen.share) if rate else None
-    types = {each.name: each for each in seen.of("types")}
-    telling = {name: each for name, each in types.items() if name not in _PLAIN and _may_hold(each, rate)}
-    if seen.only_two and rate:
-        telling = {}
-    roots = [telling[what] for each in containers if (what := seen.elements.get(each.name, "")) in telling]
-    if roots:
-        best = _in_container(seen, roots[0])
+    """Objects of a type, or what fills a container. rate: bytes per hour."""
+    telling = [] if seen.only_two else [each for each in seen.telling() if _may_hold(each, rate)]
+    filled = _largest(seen.of("containers"), rate, seen.share)
+    plain = _largest([each for each in seen.of("types") if each.name in _PLAIN], rate, seen.share)
+    return _best_object(seen, telling, filled, plain, rate)
+
+
+def _number_of_objects(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    """The same where objects are what grows. rate: objects per hour, with all that they are made of."""
+    telling = [each for each in seen.telling() if each.per_hour >= _WHOLE * rate]
+    filled = [each for each in seen.of("containers") if each.per_hour >= _PART * rate]
+    plain = [each for each in seen.of("types") if each.name in _PLAIN and each.per_hour >= seen.share * rate]
+    return _best_object(seen, telling, next(iter(filled), None), next(iter(plain), None), 0.0)
+
+
+def _best_object(
+    seen: _Grown, telling: Sequence[Grown], filled: Grown | None, plain: Grown | None, rate: float
+) -> tuple[Grown, str] | None:  # fmt: skip
+    """Those of a type that are in what grows come before those that these hold in turn."""
+    named = {each.name: each for each in telling}
+    roots = (named[what] for each in seen.of("containers") if (what := seen.elements.get(each.name, "")) in named)
+    if root := next(roots, None):
+        best = _in_container(seen, root)
         return best, cause_words.objects(best, rate)
     if filled is not None:
         return filled, cause_words.filled(filled, seen.elements.get(filled.name, ""))
-    if telling:
-        best = max(telling.values(), key=lambda each: each.per_hour)
-        return best, cause_words.objects(best, rate)
-    plain = [each for name, each in types.items() if name in _PLAIN]
-    if not rate and containers:
-        return containers[0], cause_words.filled(containers[0], seen.elements.get(containers[0].name, ""))
-    best_plain = _largest(plain, rate, seen.share) if rate else (plain[0] if plain else None)
-    return (best_plain, cause_words.objects(best_plain, rate)) if best_plain is not None else None
+    most = max(telling, key=lambda each: each.per_hour, default=plain)
+    return (most, cause_words.objects(most, rate)) if most is not None else None
 
 
 def _may_hold(grown: Grown, rate: float) -> bool:
     """Whether so many objects could hold all that grows."""
-    return grown.per_hour > 0 and rate <= grown.per_hour * _LARGEST
+    return rate <= grown.per_hour * _LARGEST
 
 
 def _small(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     """Objects that the collector does not know one by one."""
-    if seen.blocks_per_hour * _BLOCK < seen.share * rate:
+    return _few_of_each(seen, rate / _BLOCK)
+
+
+def _few_of_each(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+    """The same. rate: objects per hour."""
+    if seen.blocks_per_hour < max(seen.share * rate, 1.0):
         return None
     found = seen.of("references")
     most = found[0] if found else Grown("references", "", seen.blocks_per_hour)

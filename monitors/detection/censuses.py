@@ -46,6 +46,7 @@ class Census:
     """Python objects of all kinds, as its allocator counts them."""
     garbage: Mapping[str, float] = field(default_factory=dict)
     """Objects that a collection found, by type."""
+    garbage_bytes: float = 0.0
 
 
 def of_trial(events: Iterable[Event], trial: int, member: str = "") -> list[Census]:
@@ -74,6 +75,7 @@ def read(t: float, data: Mapping[str, Any]) -> Census:
         _number(data.get("steps")),
         _number(data.get("python_blocks")),
         {name: count for name, (count, _) in _amounts(told.get("types")).items()},
+        _number(told.get("bytes")) or 0.0,
     )
 
 

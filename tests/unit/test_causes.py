@@ -148,6 +148,30 @@ def test_native_memory_is_what_nothing_explains() -> None:
     assert said("host_heap", MIB * HOUR, data).startswith("native memory: no Python object, tensor or mapping explains")
 
 
+def test_garbage_that_is_not_collected_for_a_while_is_not_called_native() -> None:
+    def data(n: int) -> Mapping[str, Any]:
+        return {
+            "garbage": {"types": {"cycles._Node": 200, "dict": 3}, "bytes": 3 * MIB},
+            "mappings": {"[heap]": [1, n]},
+        }
+
+    assert said("host_heap", 3 * MIB * HOUR, data) == (
+        "garbage that Python's collector comes to too rarely, of these types: `cycles._Node` (200), `dict` (3)"
+    )
+
+
+def test_a_growing_number_of_objects() -> None:
+    def data(n: int) -> Mapping[str, Any]:
+        return {
+            "types": {"train.Batch": [10 * n, 640 * n], "dict": [300 * n, 30_000 * n], "other.Slow": [n, 64 * n]},
+            "held_by": {"train.Batch": LIST}, "python_blocks": 1000 * n, "containers": {"a set": [40, 4000]},
+        }  # fmt: skip
+
+    assert said("python_objects", 1000 * HOUR, data, unit="count") == (
+        f"2,400 objects of `train.Batch` an hour (1 a step), held by {LIST}"
+    )
+
+
 def test_small_growth_beside_a_native_leak_is_not_named() -> None:
     def data(n: int) -> Mapping[str, Any]:
         return {
