@@ -1,6 +1,6 @@
-"""Zoo: an autograd function keeps its own output on its context by hand, a cycle that no collector sees.
+"""Planted lookalike: an autograd function keeps its own output by hand, a cycle that only a collection frees.
 
-`distinct` other than 0 saves it by `save_for_backward`, which is the cure.
+`distinct` other than 0 saves it by `save_for_backward`, which leaves no cycle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MODES = ("train",)
 DEVICES = ("cpu",)
 
 
-class _Leak(Novel):
+class _Planted(Novel):
     def __init__(self, setup: Setup, options: Options) -> None:
         import torch
 
@@ -52,4 +52,4 @@ def _function(saved: bool) -> Any:
     return Squared.apply
 
 
-build = _Leak
+build = _Planted
