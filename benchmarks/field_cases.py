@@ -72,7 +72,7 @@ def cases() -> tuple[Case, ...]:
 
 def _leaks() -> Iterator[Case]:
     seldom: dict[str, Any] = {"options": {"every": 10}}
-    yield from _leak("float_log", OBJECTS, "float")
+    yield from _leak("float_log", OBJECTS, "float|number")
     yield from _leak("history", OBJECTS, "dict")
     yield from _leak("label_sets", OBJECTS, "tuple|list|str")
     yield from _leak("vocabulary", OBJECTS, "str|dict|int")

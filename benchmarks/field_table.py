@@ -60,9 +60,7 @@ def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any]
     """Nothing where one of both is missing."""
     if not truth or not said or "error" in truth or "error" in said:
         return None
-    doses = said["doses"] or {}
-    pace = case.fps * doses.get("steps", 0.0) / max(doses.get("frames", 0.0), 1.0)
-    return Row(case, 3600.0 * pace * truth["per_step"][measure_of(case, said)], said)
+    return Row(case, 3600.0 * (said["steps_per_second"] or 0.0) * truth["per_step"][measure_of(case, said)], said)
 
 
 def measure_of(case: Case, said: Mapping[str, Any]) -> str:

@@ -61,13 +61,13 @@ def test_growth_is_that_of_the_last_half() -> None:
 
 def said(verdict: str, rate: float | None, layer: str | None = None, cause: str = "") -> dict[str, Any]:
     told = None if rate is None else {"per_hour": rate, "unit": "bytes"}
-    doses = {"steps": 100.0, "frames": 300.0}
-    return {"verdict": verdict, "leak_probability": 0.5, "layer": layer, "cause": cause, "rate": told, "doses": doses}
+    words = {"verdict": verdict, "leak_probability": 0.5, "layer": layer, "cause": cause}
+    return {**words, "rate": told, "steps_per_second": 1.0}
 
 
 def test_the_table_tells_errors_and_totals() -> None:
-    leak = Case("a-torch", "zoo_a", "torch", "leak", "host_heap", "float", fps=3.0)
-    missed = Case("b-torch", "zoo_b", "torch", "leak", "host_heap", "float", fps=3.0)
+    leak = Case("a-torch", "zoo_a", "torch", "leak", "host_heap", "float")
+    missed = Case("b-torch", "zoo_b", "torch", "leak", "host_heap", "float")
     bounded = Case("c-torch", "lookalike_c", "torch", "bounded")
     truth = {"per_step": {"total_bytes": 1024.0}}
     told = table(
@@ -89,7 +89,7 @@ def test_the_table_tells_errors_and_totals() -> None:
 
 
 def test_a_rate_of_descriptors_is_held_against_descriptors() -> None:
-    case = Case("a-torch", "zoo_a", "torch", "leak", "shared|fds", fps=3.0)
+    case = Case("a-torch", "zoo_a", "torch", "leak", "shared|fds")
     truth = {"per_step": {"total_bytes": 1024.0, "fds": 2.0}}
     rate = {"per_hour": 7200.0, "unit": "count", "series": "floor_fds"}
     told = table([case], {"a-torch": truth}, {"a-torch": {**said("leak", None, "fds"), "rate": rate}})
