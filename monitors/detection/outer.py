@@ -166,31 +166,36 @@ def grew(finding: Finding) -> str:
 
 
 def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """An outer sum whose parts would each have shown so fast a leak, and did not: it is in no doubt.
+    """An outer sum, held against its parts: it leaks only where one of them does.
 
-    What is charged to a cgroup is held against what its processes hold after clean-ups, where that is known: nor is
-    its growth a leak then, as a clean-up gives it back.
+    It is in no doubt where each part would have shown so fast a leak, and did not. Of what is charged to a cgroup, what
+    its processes take is one part, after clean-ups where that is known.
     """
     if finding.layer != TOTAL or finding.verdict == "pass" or finding.leak_probability is None:
         return finding
     parts = _parts(finding, findings)
-    if finding.verdict == "leak" and not any(f.layer == TOTAL for f in parts):
+    if finding.unseen_seconds or not any(f.layer in (ANONYMOUS, TOTAL) for f in parts):
+        return finding
+    if finding.verdict == "leak" and any(f.verdict == "leak" for f in parts):
         return finding
     seen = [f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
     known = [rate for rate in seen if rate is not None]
-    calm = len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0)
-    if finding.unseen_seconds or not calm or not any(f.layer in (ANONYMOUS, TOTAL) for f in parts):
-        return finding
-    surest = max(f.leak_probability or 0.0 for f in parts)
-    return replace(finding, verdict="pass", leak_probability=surest, reason=f"{grew(finding)}; none of its parts grows")
+    if len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0):
+        surest = max(f.leak_probability or 0.0 for f in parts)
+        reason = f"{grew(finding)}; none of its parts grows"
+        return replace(finding, verdict="pass", leak_probability=surest, reason=reason)
+    if finding.verdict == "leak":
+        reason = f"{grew(finding)}; none of its parts is shown to grow"
+        return replace(finding, verdict="inconclusive", reason=reason)
+    return finding
 
 
 def _parts(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
     peers = [f for f in findings if f.member == finding.member and f is not finding]
     if not _charged(finding):
         return [f for f in peers if f.layer in _PARTS and not _charged(f) and _is_floor(f) == _is_floor(finding)]
-    whole = [f for f in peers if f.layer == TOTAL and _is_floor(f)]
-    inside = whole or [f for f in peers if f.layer == ANONYMOUS]
+    whole = sorted((f for f in peers if f.layer == TOTAL and not _charged(f)), key=preferred)
+    inside = whole[:1] or [f for f in peers if f.layer == ANONYMOUS]
     return [*inside, *(f for f in peers if f.layer in OUTSIDE and _charged(f))]
 
 
