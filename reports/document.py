@@ -6,12 +6,13 @@ The shape is `reports/schema/soak.report-1.json`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from monitors import program
+from monitors.detection.censuses import KIND as CENSUS
 from monitors.detection.conclusion import main_finding
 from monitors.detection.doses import rises
 from monitors.detection.series import Series
@@ -49,7 +50,8 @@ def build(record: RunRecord) -> dict[str, Any]:
         "run": _run(run, trials, record.damage()),
         "trials": trials,
         "blocks": blocks.of_run(infos),
-        "events": [_event(event) for event in events],
+        # What censuses say is told by the trials; one is as long as all the rest.
+        "events": [_event(event) for event in events if event.kind != CENSUS],
     })  # fmt: skip
     return body
 
@@ -137,6 +139,8 @@ def _judged(found: Judgement | None) -> dict[str, Any]:
             "calibrated": False,
             "layer": None,
             "held_by": None,
+            "cause": "",
+            "causes": [],
         }
     return {
         "verdict": found.verdict,
@@ -145,6 +149,8 @@ def _judged(found: Judgement | None) -> dict[str, Any]:
         "calibrated": found.calibrated,
         "layer": found.layer,
         "held_by": _held_by(found),
+        "cause": found.cause,
+        "causes": [asdict(grown) for grown in found.causes],
     }
 
 

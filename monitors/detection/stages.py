@@ -56,12 +56,13 @@ def of_trial(series: Iterable[Series]) -> CleanedUp | None:
     )  # fmt: skip
 
 
-def said(found: CleanedUp) -> str:
-    """In words, what is worth it; empty where nothing is."""
+def said(found: CleanedUp, types: str = "") -> str:
+    """In words, what is worth it; empty where nothing is. types: of garbage, where a census told them."""
     notes = []
     if found.garbage >= _TOLD_FROM:
         amount = format_value(found.garbage, "bytes")
-        notes.append(f"Python's collector runs too rarely: {amount} of cycles between collections, which is no leak")
+        cycles = f"{amount} of cycles between collections{f', from these types: {types}' if types else ''}"
+        notes.append(f"Python's collector runs too rarely: {cycles}; it is no leak")
     if found.cached >= _TOLD_FROM:
         notes.append(f"caches held {format_value(found.cached, 'bytes')} that emptying them gave back")
     if found.retained >= _TOLD_FROM:

@@ -29,6 +29,7 @@ from monitors.model import LAYERS, Event, Finding
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.judge.cause import garbage_types, with_cause
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
@@ -44,19 +45,21 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     detection = judge(series, settings, limits, processes) if series else None
     if detection is not None:
         detection = at_work(detection, probe_share(whole))
-    shown = Verdict(detection.verdict, _with_probes(detection, whole)) if detection else None
+    garbage = garbage_types(record.events(), trial.index, whole)
+    shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    judgement = with_cause(judgement, record.events(), trial.index)
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
-def _with_probes(detection: Detection, whole: Iterable[Series]) -> str:
+def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) -> str:
     """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
-        return "; ".join(filter(None, (detection.reason, stages.said(cleaned))))
+        return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage))))
     if detection.verdict != "leak" or detection.layer not in _CLEANED:
         return detection.reason
     count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"

@@ -25,6 +25,10 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one; `cuda:N` is the Nth
   that the process sees.
 
+It may define, for a census, `tensor_types(module) -> tuple[type, ...]`: the types of its tensors and variables, and
+`tensor_facts(tensor) -> tuple[str, float, object]`: what one is called (by type, shape, data type and device), its
+bytes, and what stands for the storage that they are in, None where it shares none. Neither computes nor copies.
+
 It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
 
 Other packages add their own through the entry-point group `soak.frameworks`.

@@ -16,6 +16,7 @@ from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
 from workloads.protocol.source import Source
 from workloads.worker import allocators, heap, probe
+from workloads.worker.censuses import Censuses
 from workloads.worker.every import Every
 from workloads.worker.link import Pipe, StopFlag
 from workloads.worker.probe_requests import ProbeRequests
@@ -42,6 +43,7 @@ class Drive:
         """Seconds of the first step after the last probe."""
         self._probed = False
         """Whether the next step is the first after a probe."""
+        self._censuses = Censuses(spec.duration)
         self._spec, self._source, self._workload, self._pipe, self._stop = spec, source, workload, pipe, stop
         self._steps = 0
         self._loss: float | None = None
@@ -75,6 +77,7 @@ class Drive:
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, last=ended is not None)
             if ended:
+                self._last_census(ended)
                 return ended
             if self._asked is not None and (number := self._asked.due(self._steps)):
                 self._probe(number)
@@ -104,10 +107,17 @@ class Drive:
         began = time.monotonic()
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
-        taken = probe.take(getattr(self._workload, "clean_up", None))
+        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describe)
         self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
+        if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
+            self._pipe.send(note)
         self._probe_seconds += time.monotonic() - began
         self._probed = True
+
+    def _last_census(self, ended: wire.Done) -> None:
+        """What it holds at its end; nobody waits for that where it was asked to end."""
+        if ended.reason in ("finished", "exhausted") and (note := self._censuses.last(self._steps)) is not None:
+            self._pipe.send(note)
 
     def _exhausted(self) -> wire.Done:
         return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
