@@ -17,7 +17,7 @@ def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """All findings of a trial, each held against the others."""
     believed = [_believable(finding) for finding in findings]
     outers, peers = Outers(believed), _by_member(believed)
-    held = [_retained(shown(f, outers, peers[f.member]), peers[f.member]) for f in believed]
+    held = [_retained(shown(f, outers), peers[f.member]) for f in believed]
     told = [_held_late(_in_the_heap(f, believed, held), peers[f.member]) for f in held]
     for _ in range(2):  # the sum of a cgroup has that of its processes as a part
         peers = _by_member(told)

@@ -38,7 +38,10 @@ class Outers:
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._found: dict[tuple[str, str | None], list[Finding]] = {}
         self._outside: set[str] = set()
+        self._held: dict[str, list[Finding]] = {}
         for finding in findings:
+            if finding.layer == "heap_held":
+                self._held.setdefault(finding.member, []).append(finding)
             if finding.layer in (ANONYMOUS, TOTAL) and not finding.device and _WHOLE.search(metric_of(finding)):
                 self._found.setdefault((finding.member, finding.layer), []).append(finding)
             if finding.verdict == "leak" and finding.layer in _PARTS and _charged(finding):
@@ -62,12 +65,22 @@ class Outers:
         found = self._found.get((finding.member, layer), ())
         return [f for f in found if f is not finding and (not charged or _charged(f))]
 
+    def fills_what_is_held(self, finding: Finding) -> bool:
+        """Whether live memory grows by about as much as freed memory that is held gets less: that comes to an end."""
+        if finding.layer != "host_heap" or _is_floor(finding):
+            return False
+        least = _HALF * (finding.rate_per_hour or 0.0)
+        return any(-(f.rate_per_hour or 0.0) >= least for f in self._held.get(finding.member, ()))
+
     def of(self, head: Finding) -> Finding | None:
         """The series whose growth is what the machine loses to the leak that `head` names; None where none is shown.
 
         Of several the one that was read after clean-ups; where something grows that only the trial's cgroup is charged
-        for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
+        for, the sum of that. Without a sum, in traces of others, resident memory plays that part. While a live heap
+        fills memory that was freed before, no sum shows yet what is lost to it.
         """
+        if self.fills_what_is_held(head):
+            return None
         for layer in (TOTAL, ANONYMOUS):
             own = [head] if head.layer == layer else []
             leaks = [f for f in (*own, *self.around(head, layer)) if f.verdict == "leak" and f.unit == "bytes"]
@@ -96,8 +109,8 @@ def _metric(series: str) -> str:
     return parse_series_name(series).metric
 
 
-def shown(finding: Finding, outers: Outers, findings: Sequence[Finding]) -> Finding:
-    """The finding, held against what the machine loses. findings: of the same member.
+def shown(finding: Finding, outers: Outers) -> Finding:
+    """The finding, held against what the machine loses.
 
     Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
     again. Nothing is said where it fills freed memory that is held, as that comes to an end, nor where the outer sum is
@@ -112,21 +125,13 @@ def shown(finding: Finding, outers: Outers, findings: Sequence[Finding]) -> Find
             continue
         calm = next((other for other in held if _would_show(other, rate)), None)
         if calm is not None:
-            return _filling(finding, calm) if _fills_what_is_held(finding, findings) else reused(finding, calm)
+            return _filling(finding, calm) if outers.fills_what_is_held(finding) else reused(finding, calm)
         slower = next((other for other in held if _grows_by_less(other, rate)), None)
         if slower is not None and finding.verdict == "leak":
             most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
             reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
             return replace(finding, verdict="inconclusive", reason=reason)
     return finding
-
-
-def _fills_what_is_held(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Whether live memory grows by about as much as freed memory that is held gets less: that comes to an end."""
-    if finding.layer != "host_heap" or _is_floor(finding):
-        return False
-    held = (f for f in findings if f.layer == "heap_held" and f.member == finding.member)
-    return any(-(f.rate_per_hour or 0.0) >= _HALF * (finding.rate_per_hour or 0.0) for f in held)
 
 
 def _filling(finding: Finding, calm: Finding) -> Finding:

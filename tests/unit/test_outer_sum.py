@@ -79,6 +79,13 @@ def test_a_heap_that_fills_what_was_freed_before_may_leak_once_that_is_full() ->
     assert told.verdict == "inconclusive"
 
 
+def test_a_leak_that_still_fills_freed_memory_is_told_by_its_own_rate() -> None:
+    held = replace(calm("heap_held_bytes"), rate_per_hour=-590 * MIB)
+    told = conclude([grows("host_heap_bytes", 668), held, grows("anonymous_bytes", 80), grows("total_bytes", 80)])
+    assert (told.layer, told.outer, told.rate_per_hour) == ("host_heap", "", 668 * MIB)
+    assert "so far it fills memory that was freed before" in told.reason
+
+
 def test_held_memory_that_grows_once_a_cache_is_full_is_not_decided() -> None:
     """A shuffle buffer: the live heap stands since it is full, and what is freed between its items is held."""
     held = replace(grows("heap_held_bytes", 1030), onset=118.0, shape="late onset")
