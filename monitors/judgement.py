@@ -48,6 +48,8 @@ class Judgement:
     """The device that it is on, where the trial has several."""
     process: str = ""
     """The process that holds it, where that can be told."""
+    outer: str = ""
+    """The series of all that the machine loses to that leak, whose rate is the trial's; empty where the layer's is."""
     control_passed: bool | None = None
     """Whether a control was judged as expected; None where it is no control or nothing can be said of it."""
     findings: tuple[Finding, ...] = ()

@@ -24,7 +24,7 @@ class CleanedUp:
     count: int
     """Probes."""
     seconds: float
-    """That all of them took together."""
+    """That all of them took together, of the member of which they took most."""
     garbage: float
     """Taken by garbage collection: what Python's own collector had not come to."""
     cached: float
@@ -44,7 +44,7 @@ def of_trial(series: Iterable[Series]) -> CleanedUp | None:
     members = {member for member, name, _ in known if name == f"{PREFIX}{_TOTAL}"}
     if not members:
         return None
-    seconds = [one.values[-1] for (_, name, _), one in known.items() if name == "probe_seconds"]
+    seconds = [one.values.sum() for (_, name, _), one in known.items() if name == "probe_seconds"]
     count = max(len(known[member, f"{PREFIX}{_TOTAL}", ""].t) for member in members)
 
     def taken(stage: str, before: str, metrics: Sequence[str]) -> float:

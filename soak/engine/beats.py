@@ -105,12 +105,12 @@ class Beats:
             self._private = _private_folder(folder)
             self._path = f"{self._private}/{_SOCKET}"
             self._socket.bind(self._path)
+            self.mailbox = Mailbox(Path(self._private) / _MAILBOX)
+            """By which the process that beats is asked for probes."""
         except OSError as error:
             self.close()
             where = self._private or folder or tempfile.gettempdir()
             raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
-        self.mailbox = Mailbox(Path(self._private) / _MAILBOX)
-        """By which the process that beats is asked for probes."""
         self._senders: OrderedDict[str, _Counts] = OrderedDict()
         self._forgotten = False
         """Whether counts were let go of, as there were too many senders."""

@@ -71,11 +71,11 @@ _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "to
 
 
 def probe_share(whole: Iterable[Series]) -> float:
-    """The share of a trial that its probes took."""
-    for one in whole:
-        if one.metric.name == "probe_seconds" and len(one.t) > 1:
-            return float(one.values[-1]) / float(one.t[-1])
-    return 0.0
+    """The share of a trial that its probes took, of the member of which they took most."""
+    shares = [
+        float(one.values.sum()) / float(one.t[-1]) for one in whole if one.metric.name == "probe_seconds" and len(one.t)
+    ]
+    return max(shares, default=0.0)
 
 
 def at_work(detection: Detection, share: float) -> Detection:
@@ -130,7 +130,7 @@ def _judgement(verdict: Verdict, detection: Detection | None, told: bool = True)
         return judgement
     return replace(
         judgement, layer=detection.layer, member=detection.member, leak_device=detection.device,
-        process=detection.process,
+        process=detection.process, outer=detection.outer,
     )  # fmt: skip
 
 
@@ -179,14 +179,18 @@ def _judged_series(
     return condensed(judged), condensed(s for s in known if not s.metric.judged)
 
 
+_OF_MEMORY = ("host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "kernel", "total")
+
+
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
-    """How much there was for the trial, by layer: its limit of memory, or the machine's; its GPU; its open files."""
+    """How much there was for the trial, by layer: the tighter of its limit of memory and the machine's; its GPU; its
+    open files.
+    """
     own = trial.settings.get("memory_limit")
     machine = environment.get("memory", "").removesuffix(" kB")
-    limits: dict[str, float] = {}
-    if own or machine.isdigit():
-        memory = float(own) if own else 1024.0 * float(machine)
-        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "pinned", "anonymous"), memory)
+    known = [float(own)] if own else []
+    known += [1024.0 * float(machine)] if machine.isdigit() else []
+    limits = dict.fromkeys(_OF_MEMORY, min(known)) if known else {}
     total = (trial.settings.get("gpu") or {}).get("total")
     if total:
         limits |= dict.fromkeys((layer for layer in LAYERS if layer.startswith("gpu_")), float(total))

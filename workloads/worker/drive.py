@@ -228,8 +228,6 @@ class Drive:
         values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
         if (due := self._due()) is not None:
             values["behind_seconds"] = max(0.0, now - self._began - self._probe_seconds - due)
-        if self._probe_seconds:
-            values["probe_seconds"] = self._probe_seconds
         if self._after_probe is not None:
             values["step_after_probe_seconds"] = self._after_probe
         return values
