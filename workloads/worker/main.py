@@ -34,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--stacks", type=int, required=True)
+    parser.add_argument("--capture", default="")
     options = parser.parse_args()
     die_with_parent()
     faulthandler.register(signal.SIGUSR1, file=options.stacks, all_threads=True)
@@ -47,7 +48,7 @@ def main() -> int:
         if sandbox.said().startswith("none"):
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
-            _tell(soak(from_json(text), pipe, stop), pipe)
+            _tell(soak(from_json(text), pipe, stop, options.capture), pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
@@ -65,8 +66,8 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         raise
 
 
-def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
-    """Build and drive a workload; why it ended."""
+def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag, capture: str = "") -> wire.Done:
+    """Build and drive a workload; why it ended. capture: file that memray writes, where the order asks for it."""
     try:
         runtime = runtime_of(spec.framework)
         runtime.prepare(spec.threads, spec.seed, spec.device)
@@ -79,7 +80,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
-    drive = Drive(spec, source, workload, pipe, stop)
+    drive = Drive(spec, source, workload, pipe, stop, capture)
     try:
         return drive.run()
     except UnheardError:
