@@ -1,0 +1,128 @@
+"""Which lines and stacks keep growing, of what instruments told: those that grew from beginning to end.
+
+What a cache, a buffer or a late import takes grows once and then stands: it is live at the end too, and is no leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monitors.model import Event
+
+MOST = 20
+"""Lines and stacks that are told."""
+LEAST_SHARE = 0.01
+"""Of the growth of the first, that a line must have to be told."""
+PARTS = 3
+"""Into which the time is cut: a line must grow in each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A line or a stack that keeps growing."""
+
+    line: str
+    """The innermost line: `file:number`, or the name of a native function."""
+    stack: tuple[str, ...]
+    """Outermost first; empty where the line is all that is known."""
+    bytes: int
+    """That it grew in the time that was looked at."""
+    count: int
+    """Blocks, alike."""
+    bytes_per_hour: float
+    count_per_hour: float
+    bytes_per_step: float | None
+    """None where no steps are counted."""
+    count_per_step: float | None
+
+    def body(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "stack": list(self.stack)}
+
+
+def of_notes(events: Sequence[Event], kind: str, part: str = "grown") -> list[Grown]:
+    """What the notes of an instrument show to keep growing.
+
+    Args:
+        events: of one trial.
+        kind: of the notes.
+        part: grown, by the line that allocates; own, by the innermost line that is no library's.
+    """
+    notes = [_numbers(event.data, part) for event in events if event.kind == kind and part in event.data]
+    if not notes:
+        return []
+    end = notes[-1]
+    found = []
+    for line, last in end.lines.items():
+        sizes = [(0.0, 0.0), *((note.seconds, note.lines.get(line, _NOTHING)["bytes"]) for note in notes)]
+        if keeps_growing(sizes):
+            found.append(grown(line, last, end.seconds, end.steps))
+    return kept(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    seconds: float
+    steps: float
+    lines: Mapping[str, Mapping[str, Any]]
+
+
+_NOTHING: Mapping[str, Any] = {"bytes": 0, "count": 0}
+
+
+def _numbers(data: Mapping[str, Any], part: str) -> _Note:
+    return _Note(float(data["seconds"]), float(data["steps"]), {each["line"]: each for each in data[part]})
+
+
+def of_stacks(stacks: Sequence[Mapping[str, Any]], seconds: float, steps: float) -> list[Grown]:
+    """What a capture shows to keep growing: of each stack, live bytes and blocks at moments that are evenly apart."""
+    found = []
+    for each in stacks:
+        sizes, counts = each["bytes"], each["count"]
+        moments = [seconds * place / (len(sizes) - 1) for place in range(len(sizes))]
+        if keeps_growing(list(zip(moments, sizes, strict=True))):
+            last = {"bytes": sizes[-1] - sizes[0], "count": counts[-1] - counts[0], "stack": each["stack"]}
+            line = each["stack"][-1] if each["stack"] else "?"
+            found.append(grown(line, last, seconds, steps))
+    return kept(found)
+
+
+def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
+    """Whether what is held grows in every part of the time; of a single interval, whether it grows at all.
+
+    sizes: times and what is held then.
+    """
+    begin, end = sizes[0][0], sizes[-1][0]
+    if end <= begin or sizes[-1][1] <= sizes[0][1]:
+        return False
+    parts = min(PARTS, len(sizes) - 1)
+    edges = [begin + (end - begin) * part / parts for part in range(parts + 1)]
+    held = [_nearest(sizes, edge) for edge in edges]
+    return all(later > before for before, later in zip(held, held[1:], strict=False))
+
+
+def _nearest(sizes: Sequence[tuple[float, float]], moment: float) -> float:
+    return min(sizes, key=lambda each: abs(each[0] - moment))[1]
+
+
+def grown(line: str, last: Mapping[str, Any], seconds: float, steps: float) -> Grown:
+    """With its rates. last: bytes, count, and where it is known the stack."""
+    size, count = int(last["bytes"]), int(last["count"])
+    hours = seconds / 3600.0
+    return Grown(
+        line, tuple(last.get("stack", ())), size, count, size / hours, count / hours,
+        size / steps if steps else None, count / steps if steps else None,
+    )  # fmt: skip
+
+
+def kept(found: Sequence[Grown]) -> list[Grown]:
+    """The first, with what is not far below it."""
+    ordered = sorted(found, key=lambda each: -each.bytes)
+    return [each for each in ordered[:MOST] if each.bytes >= LEAST_SHARE * ordered[0].bytes]
+
+
+def above(found: Sequence[Grown], least_per_hour: float) -> list[Grown]:
+    """All of it, where together it grows at more than a rate that counts; else nothing."""
+    return list(found) if sum(each.bytes_per_hour for each in found) >= least_per_hour else []
