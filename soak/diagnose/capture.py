@@ -53,4 +53,3 @@ def read(path: Path, python: str = "", warm_up: float = 0.0, margin: float = 0.0
         return Captured(problem=f"the capture could not be read: {one_line(last)}")
     body = json.loads(done.stdout)
     return Captured(float(body["seconds"]), body["grown"])
-

@@ -5,6 +5,7 @@ What a cache, a buffer or a late import takes grows once and then stands: it is 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -100,7 +101,7 @@ def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
     parts = min(PARTS, len(sizes) - 1)
     edges = [begin + (end - begin) * part / parts for part in range(parts + 1)]
     held = [_nearest(sizes, edge) for edge in edges]
-    return all(later > before for before, later in zip(held, held[1:], strict=False))
+    return all(later > before for before, later in itertools.pairwise(held))
 
 
 def _nearest(sizes: Sequence[tuple[float, float]], moment: float) -> float:

@@ -27,6 +27,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - where it can tell who holds device memory, `keep_history()`, after which it remembers the stack of each block, and
   `live_blocks()`, which yields bytes and stack (file and line, the innermost frame first) of each.
 
+It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
+
 Other packages add their own through the entry-point group `soak.frameworks`.
 """
 
