@@ -16,6 +16,10 @@ MOST = 20
 """Lines and stacks that are told."""
 LEAST_SHARE = 0.01
 """Of the growth of the first, that a line must have to be told."""
+LEAST_BYTES = 32 * 1024
+"""That all lines together must grow: free lists of the interpreter and of NumPy fill slowly, and come to less."""
+STEADY = 0.5
+"""Share of its growth in the first part that a line must have in the last: what fades is a cache that fills."""
 PARTS = 3
 """Into which the time is cut: a line must grow in each of them."""
 
@@ -91,7 +95,7 @@ def of_stacks(stacks: Sequence[Mapping[str, Any]], seconds: float, steps: float)
 
 
 def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
-    """Whether what is held grows in every part of the time; of a single interval, whether it grows at all.
+    """Whether what is held grows in every part of the time, and does not fade; of one interval, whether it grows.
 
     sizes: times and what is held then.
     """
@@ -100,12 +104,9 @@ def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
         return False
     parts = min(PARTS, len(sizes) - 1)
     edges = [begin + (end - begin) * part / parts for part in range(parts + 1)]
-    held = [_nearest(sizes, edge) for edge in edges]
-    return all(later > before for before, later in itertools.pairwise(held))
-
-
-def _nearest(sizes: Sequence[tuple[float, float]], moment: float) -> float:
-    return min(sizes, key=lambda each: abs(each[0] - moment))[1]
+    near = [min(sizes, key=lambda each: abs(each[0] - edge)) for edge in edges]
+    rates = [(b[1] - a[1]) / (b[0] - a[0]) if b[0] > a[0] else 0.0 for a, b in itertools.pairwise(near)]
+    return min(rates) > 0 and rates[-1] >= STEADY * rates[0]
 
 
 def grown(line: str, last: Mapping[str, Any], seconds: float, steps: float) -> Grown:
@@ -124,6 +125,10 @@ def kept(found: Sequence[Grown]) -> list[Grown]:
     return [each for each in ordered[:MOST] if each.bytes >= LEAST_SHARE * ordered[0].bytes]
 
 
-def above(found: Sequence[Grown], least_per_hour: float) -> list[Grown]:
-    """All of it, where together it grows at more than a rate that counts; else nothing."""
-    return list(found) if sum(each.bytes_per_hour for each in found) >= least_per_hour else []
+def enough(found: Sequence[Grown], seconds: float, least_per_hour: float) -> list[Grown]:
+    """All of it, where together it is more than what freed objects that Python keeps for later come to; else nothing.
+
+    seconds: that were looked at. least_per_hour: growth of less is not what is looked for.
+    """
+    least = max(LEAST_BYTES, least_per_hour * seconds / 3600.0)
+    return list(found) if sum(each.bytes for each in found) >= least else []

@@ -1,0 +1,64 @@
+"""What a diagnosis found, in sentences for a person; the first says most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monitors.units import format_duration, format_rate
+from reports.diagnosis import innermost
+from soak.diagnose.outcome import stops
+
+
+def said(trial: Mapping[str, Any]) -> list[str]:
+    """Of one trial; see `reports/schema/soak.diagnosis-1.json`."""
+    found = [*_lines(trial["lines"]), *_stack(trial["native"], "native memory"),
+             *_stack(trial["device_memory"], "device memory"), *_changes(trial["replays"])]  # fmt: skip
+    if trial["interrupted"]:
+        found.append("It was interrupted: what was not replayed by then is missing.")
+    elif not found:
+        found.append(_nothing(trial))
+    return found
+
+
+def _lines(told: Mapping[str, Any] | None) -> list[str]:
+    if not told or not told["grown"]:
+        return []
+    first = (told["own"] or told["grown"])[0]
+    step = "" if first["count_per_step"] is None else f", {first['count_per_step']:.3g} blocks a step"
+    return [f"{first['line']} allocates what stays: {format_rate(first['bytes_per_hour'], 'bytes')}{step}."]
+
+
+def _stack(told: Mapping[str, Any] | None, what: str) -> list[str]:
+    if not told or not told["grown"]:
+        return []
+    first = told["grown"][0]
+    where = " › ".join(innermost(first["stack"])) or first["line"]
+    share = told.get("share")
+    part = f", {100 * share:.0f} % of the growth of the trial" if share is not None else ""
+    return [f"{what.capitalize()} grows by {format_rate(first['bytes_per_hour'], 'bytes')}{part} at {where}."]
+
+
+def _changes(replays: Sequence[dict[str, Any]]) -> list[str]:
+    stopping = stops(replays)
+    slowing = [each["title"] for each in replays if each["compared"] == "slows"]
+    found = [f"It stops with {' and with '.join(stopping)}."] if stopping else []
+    return [*found, f"It slows with {' and with '.join(slowing)}."] if slowing else found
+
+
+def _nothing(trial: Mapping[str, Any]) -> str:
+    baseline = next((each for each in trial["replays"] if each["kind"] == "baseline"), None)
+    seconds = format_duration(trial["seconds"])
+    if baseline is None or not baseline["ran"]:
+        why = baseline["end_message"] or baseline["end_reason"] if baseline else ""
+        return f"The replay of the trial as it was recorded did not run to its end{f': {why}' if why else ''}."
+    if baseline["verdict"] == "leak":
+        return "It grows in the replay too, and no line, stack or change explains it."
+    return f"Nothing grew in {seconds}: a longer --duration shows slower growth, and growth that begins late."
+
+
+def found_something(trial: Mapping[str, Any]) -> bool:
+    """Whether a line, a stack or a change that stops the growth was found."""
+    told = (trial["lines"], trial["native"], trial["device_memory"])
+    changed = any(each["compared"] in ("stops", "slows") for each in trial["replays"])
+    return changed or any(each is not None and each["grown"] for each in told)
