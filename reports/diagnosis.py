@@ -5,7 +5,9 @@ The shape is `reports/schema/soak.diagnosis-1.json`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,10 @@ SCHEMA = "soak.diagnosis/1"
 MOST_BYTES = 64 << 20
 """Of a file that is read."""
 _ABSENT = "–"
+_PARTS = 2
+"""Of a path that are shown."""
+_LIBRARY = re.compile(r"-packages/|/lib/python[0-9.]+/|<frozen")
+_ARGUMENTS = re.compile(r"\(.*\)(?: const)?$")
 _SHOWN = 10
 """Lines of a table."""
 _FRAMES = 4
@@ -51,6 +57,15 @@ class Shown:
     """What may be unfolded: a title, and lines of text."""
 
 
+def diagnosed(body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[Shown]]]:
+    """The trials of a report that were diagnosed, each with its tables; those that are none are left out."""
+    found: list[tuple[Mapping[str, Any], list[Shown]]] = []
+    for trial in (body.get("diagnosis") or {}).get("trials", ()):
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, IndexError):
+            found.append(({"name": trial["name"], "found": list(trial["found"])}, tables(trial)))
+    return found
+
+
 def tables(trial: Mapping[str, Any]) -> list[Shown]:
     """All tables of one trial that was diagnosed."""
     found = [*_lines(trial["lines"]), *_stacks(trial["native"], "Native memory", "memray")]
@@ -73,7 +88,7 @@ def _lines(told: Mapping[str, Any] | None) -> Iterable[Shown]:
 
 
 def _line(each: Mapping[str, Any]) -> tuple[str, ...]:
-    return (each["line"], *_rates(each))
+    return (short(each["line"]), *_rates(each))
 
 
 def _rates(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -89,20 +104,26 @@ def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[Sho
         return
     headings = ("stack, innermost last", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
     note = f"By {by}, over {told['seconds']:.0f} s and {told['steps']:,.0f} steps."
-    rows = tuple((" › ".join(innermost(each["stack"])), *_rates(each)) for each in told["grown"][:_SHOWN])
+    rows = tuple((" › ".join(map(short, innermost(each["stack"]))), *_rates(each)) for each in told["grown"][:_SHOWN])
     yield Shown(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
 
 
+def short(frame: str) -> str:
+    """A frame as it is shown: the end of a long path, native functions without their arguments."""
+    path, colon, rest = frame.rpartition(".py:")
+    if not colon:
+        return _ARGUMENTS.sub("", frame)
+    parts = path.rpartition("-packages/")[2].split("/")
+    return "/".join(parts[-_PARTS:]) + colon + rest
+
+
 def innermost(stack: Sequence[str]) -> list[str]:
-    """The end of a stack: the innermost frame that is of a file of Python, and a few around it."""
-    at = max((place for place, frame in enumerate(stack) if _is_python(frame)), default=len(stack) - 1)
-    begin = max(0, at - 1)
+    """The frames of a stack that say most: the innermost of the program's own code, what it called, and the last."""
+    python = [place for place, frame in enumerate(stack) if ".py:" in frame]
+    own = [place for place in python if not _LIBRARY.search(stack[place])]
+    begin = max(own or python, default=max(0, len(stack) - _FRAMES))
     found = list(stack[begin : begin + _FRAMES])
     return found if begin + _FRAMES >= len(stack) else [*found[:-1], stack[-1]]
-
-
-def _is_python(frame: str) -> bool:
-    return ".py:" in frame
 
 
 def _details(grown: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
@@ -111,7 +132,9 @@ def _details(grown: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 def _threads(threads: Sequence[Mapping[str, Any]]) -> Iterable[Shown]:
     if threads:
-        rows = tuple((each["name"] or str(each["pid"]), " › ".join(each["stack"][-3:])) for each in threads[:_SHOWN])
+        rows = tuple(
+            (each["name"] or str(each["pid"]), " › ".join(map(short, each["stack"][-3:]))) for each in threads[:_SHOWN]
+        )
         yield Shown("What its threads do", "By py-spy, late in the replay.", ("thread", "stack, innermost last"), rows)
 
 

@@ -12,6 +12,10 @@ from rich.table import Table
 from reports.console import words
 from reports.diagnosis import Shown, tables
 
+_WIDE = 120
+"""Characters from which a table has room for all columns."""
+_LESS = ("interval ", "blocks an hour ")
+
 
 def print_trial(trial: Mapping[str, Any], console: Console, written: Path) -> None:
     """Tables first, then what they mean; plain where the console is no terminal."""
@@ -20,18 +24,20 @@ def print_trial(trial: Mapping[str, Any], console: Console, written: Path) -> No
         console.print(words((shown.title, "bold")), soft_wrap=True)
         if shown.note:
             console.print(words((shown.note, "dim")), soft_wrap=True)
-        console.print(_table(shown))
+        console.print(_table(shown, console.width))
     console.print()
     for said in trial["found"]:
         console.print(words((said, "bold")), soft_wrap=True)
     console.print(words(written), soft_wrap=True)
 
 
-def _table(shown: Shown) -> Table:
+def _table(shown: Shown, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in shown.headings:
-        number = heading.endswith(" ")
-        table.add_column(heading.strip(), justify="right" if number else "left", no_wrap=number, overflow="fold")
+    kept = [place for place, heading in enumerate(shown.headings) if width >= _WIDE or heading not in _LESS]
+    for place in kept:
+        heading = shown.headings[place]
+        right = heading.endswith(" ")
+        table.add_column(heading.strip(), justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in shown.rows:
-        table.add_row(*(words(cell) for cell in row))
+        table.add_row(*(words(row[place]) for place in kept))
     return table

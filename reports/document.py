@@ -39,8 +39,8 @@ _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
 
-def build(record: RunRecord) -> dict[str, Any]:
-    """The whole report of a run, finished or not."""
+def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole report of a run, finished or not. diagnosis: what `reports.diagnosis.read` found in its folder."""
     run, infos, events = record.run(), record.trials(), record.events()
     trials = [_trial(info, record) for info in infos]
     body: dict[str, Any] = json_value({
@@ -49,6 +49,7 @@ def build(record: RunRecord) -> dict[str, Any]:
         "trials": trials,
         "blocks": blocks.of_run(infos),
         "events": [_event(event) for event in events],
+        "diagnosis": diagnosis,
     })  # fmt: skip
     return body
 

@@ -15,6 +15,7 @@ from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.text import long_text
 from reports import advice, charts
+from reports.diagnosis import diagnosed
 from reports.once import ReadOnce
 from reports.record import RunRecord
 
@@ -39,6 +40,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         words=_WORDS,
         next_steps=advice.next_steps(body["trials"]),
         names={trial["index"]: trial["name"] for trial in body["trials"]},
+        diagnosed=diagnosed(body),
     )  # fmt: skip
 
 

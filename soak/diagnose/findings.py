@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.units import format_duration, format_rate
-from reports.diagnosis import innermost
+from reports.diagnosis import innermost, short
 from soak.diagnose.outcome import stops
 
 
@@ -26,14 +26,14 @@ def _lines(told: Mapping[str, Any] | None) -> list[str]:
         return []
     first = (told["own"] or told["grown"])[0]
     step = "" if first["count_per_step"] is None else f", {first['count_per_step']:.3g} blocks a step"
-    return [f"{first['line']} allocates what stays: {format_rate(first['bytes_per_hour'], 'bytes')}{step}."]
+    return [f"{short(first['line'])} allocates what stays: {format_rate(first['bytes_per_hour'], 'bytes')}{step}."]
 
 
 def _stack(told: Mapping[str, Any] | None, what: str) -> list[str]:
     if not told or not told["grown"]:
         return []
     first = told["grown"][0]
-    where = " › ".join(innermost(first["stack"])) or first["line"]
+    where = " › ".join(map(short, innermost(first["stack"]))) or short(first["line"])
     share = told.get("share")
     part = f", {100 * share:.0f} % of the growth of the trial" if share is not None else ""
     return [f"{what.capitalize()} grows by {format_rate(first['bytes_per_hour'], 'bytes')}{part} at {where}."]

@@ -12,6 +12,9 @@ from soak.diagnose.replay import Replay
 
 Compared = Literal["stops", "slows", "goes on", "not told", ""]
 """What a change makes of the growth; empty of a replay that is not compared."""
+INNER = ("host_heap", "heap_held", "mmap")
+"""Layers that an allocator tells of itself; another in its place is not asked."""
+OUTER = ("total", "anonymous")
 _RAN = ("finished", "exhausted", "oom")
 
 
@@ -25,7 +28,8 @@ def outcome(replay: Replay, info: TrialInfo | None, layer: str, baseline: TrialI
         baseline: what the record of the unchanged replay says.
     """
     judged = info.judgement if info else None
-    finding = _finding(info, layer)
+    layers = OUTER if "env" in replay.changed and layer in (*INNER, "") else (layer,)
+    finding = _finding(info, layers)
     return {
         "name": replay.name,
         "kind": replay.kind,
@@ -39,16 +43,20 @@ def outcome(replay: Replay, info: TrialInfo | None, layer: str, baseline: TrialI
         "reason": judged.reason if judged else "",
         "layer": judged.layer if judged else None,
         "rate": _rate(finding),
-        "compared": _compared(info, layer, baseline) if replay.kind == "ablation" else "",
+        "compared": _compared(info, layers, baseline) if replay.kind == "ablation" else "",
     }
 
 
-def _finding(info: TrialInfo | None, layer: str) -> Finding | None:
-    """That of the suspected layer, so that replays are compared by the same; else the one that speaks for it."""
+def _finding(info: TrialInfo | None, layers: Sequence[str]) -> Finding | None:
+    """That of the first of these layers, so that replays are compared by the same; else the one that speaks for it."""
     judged = info.judgement if info else None
-    of_layer = [each for each in (judged.findings if judged else ()) if each.layer == layer and each.rate_per_hour]
-    floors = [each for each in of_layer if each.series.startswith("floor_")]
-    return next(iter((*floors, *of_layer)), None) or speaker(judged)
+    for layer in layers:
+        found = [each for each in (judged.findings if judged else ()) if each.layer == layer]
+        # What is left after a clean-up says more than what is held at any time.
+        found.sort(key=lambda each: (not each.series.startswith("floor_"), bool(each.member)))
+        if found:
+            return found[0]
+    return speaker(judged)
 
 
 def _rate(finding: Finding | None) -> dict[str, Any] | None:
@@ -62,7 +70,7 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _compared(info: TrialInfo | None, layer: str, baseline: TrialInfo | None) -> Compared:
+def _compared(info: TrialInfo | None, layers: Sequence[str], baseline: TrialInfo | None) -> Compared:
     """By the verdicts first, then by the intervals of the rates: of both a step and an hour, where steps are counted.
 
     A change may make steps slower, which makes growth an hour slower too, and no step better.
@@ -70,10 +78,10 @@ def _compared(info: TrialInfo | None, layer: str, baseline: TrialInfo | None) ->
     if info is None or baseline is None or info.judgement is None or baseline.verdict != "leak":
         return "not told"
     if info.verdict == "pass":
-        return "stops" if _would_have_seen(info, baseline, layer) else "not told"
+        return "stops" if _would_have_seen(info, baseline, layers) else "not told"
     if info.verdict != "leak":
         return "not told"
-    mine, before = _finding(info, layer), _finding(baseline, layer)
+    mine, before = _finding(info, layers), _finding(baseline, layers)
     if mine is None or before is None or mine.rate_per_hour_ci95 is None or before.rate_per_hour_ci95 is None:
         return "not told"
     slower = mine.rate_per_hour_ci95[1] < before.rate_per_hour_ci95[0]
@@ -82,9 +90,9 @@ def _compared(info: TrialInfo | None, layer: str, baseline: TrialInfo | None) ->
     return "slows" if slower else "goes on"
 
 
-def _would_have_seen(info: TrialInfo, baseline: TrialInfo, layer: str) -> bool:
+def _would_have_seen(info: TrialInfo, baseline: TrialInfo, layers: Sequence[str]) -> bool:
     """Whether growth as before would have been seen in the changed replay."""
-    mine, before = _finding(info, layer), _finding(baseline, layer)
+    mine, before = _finding(info, layers), _finding(baseline, layers)
     if mine is None or before is None or before.rate_per_hour is None:
         return False
     least = mine.minimum_detectable_rate_per_hour
