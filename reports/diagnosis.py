@@ -76,7 +76,7 @@ def tables(trial: Mapping[str, Any]) -> list[Shown]:
 def _lines(told: Mapping[str, Any] | None) -> Iterable[Shown]:
     if not told or not told["grown"]:
         return
-    note = f"By tracemalloc, over {told['seconds']:.0f} s and {told['steps']:,.0f} steps; garbage is not counted."
+    note = f"By tracemalloc, over {_span(told)}; garbage is not counted."
     headings = ("line", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
     if told["own"]:
         rows = tuple(map(_line, told["own"][:_SHOWN]))
@@ -85,6 +85,11 @@ def _lines(told: Mapping[str, Any] | None) -> Iterable[Shown]:
         )
     rows = tuple(map(_line, told["grown"][:_SHOWN]))
     yield Shown("Lines that grow", note, headings, rows, _details(told["grown"]))
+
+
+def _span(told: Mapping[str, Any]) -> str:
+    steps = f" and {told['steps']:,.0f} steps" if told["steps"] else ""
+    return f"{told['seconds']:.0f} s{steps}"
 
 
 def _line(each: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,7 +108,7 @@ def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[Sho
     if not told or not told["grown"]:
         return
     headings = ("stack, innermost last", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
-    note = f"By {by}, over {told['seconds']:.0f} s and {told['steps']:,.0f} steps."
+    note = f"By {by}, over {_span(told)}."
     rows = tuple((" › ".join(map(short, innermost(each["stack"]))), *_rates(each)) for each in told["grown"][:_SHOWN])
     yield Shown(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
 
