@@ -45,7 +45,7 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DiagnosisTable:
     """A table of texts."""
 
     title: str
@@ -57,34 +57,34 @@ class Shown:
     """What may be unfolded: a title, and lines of text."""
 
 
-def diagnosed(body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[Shown]]]:
+def diagnosed(body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[DiagnosisTable]]]:
     """The trials of a report that were diagnosed, each with its tables; those that are none are left out."""
-    found: list[tuple[Mapping[str, Any], list[Shown]]] = []
+    found: list[tuple[Mapping[str, Any], list[DiagnosisTable]]] = []
     for trial in (body.get("diagnosis") or {}).get("trials", ()):
         with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, IndexError):
             found.append(({"name": trial["name"], "found": list(trial["found"])}, tables(trial)))
     return found
 
 
-def tables(trial: Mapping[str, Any]) -> list[Shown]:
+def tables(trial: Mapping[str, Any]) -> list[DiagnosisTable]:
     """All tables of one trial that was diagnosed."""
     found = [*_lines(trial["lines"]), *_stacks(trial["native"], "Native memory", "memray")]
     found += _stacks(trial["device_memory"], "Device memory", "the framework's own account")
     return [*found, *_threads(trial["threads"]), _replays(trial["replays"]), *_left_out(trial["left_out"])]
 
 
-def _lines(told: Mapping[str, Any] | None) -> Iterable[Shown]:
+def _lines(told: Mapping[str, Any] | None) -> Iterable[DiagnosisTable]:
     if not told or not told["grown"]:
         return
     note = f"By tracemalloc, over {_span(told)}; garbage is not counted."
     headings = ("line", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
     if told["own"]:
         rows = tuple(map(_line, told["own"][:_SHOWN]))
-        yield Shown(
+        yield DiagnosisTable(
             "Lines that grow, of its own code", f"What libraries allocate for them included. {note}", headings, rows
         )
     rows = tuple(map(_line, told["grown"][:_SHOWN]))
-    yield Shown("Lines that grow", note, headings, rows, _details(told["grown"]))
+    yield DiagnosisTable("Lines that grow", note, headings, rows, _details(told["grown"]))
 
 
 def _span(told: Mapping[str, Any]) -> str:
@@ -104,13 +104,13 @@ def _rates(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
     )  # fmt: skip
 
 
-def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[Shown]:
+def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[DiagnosisTable]:
     if not told or not told["grown"]:
         return
     headings = ("stack, innermost last", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
     note = f"By {by}, over {_span(told)}."
     rows = tuple((" › ".join(map(short, innermost(each["stack"]))), *_rates(each)) for each in told["grown"][:_SHOWN])
-    yield Shown(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
+    yield DiagnosisTable(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
 
 
 def short(frame: str) -> str:
@@ -135,18 +135,20 @@ def _details(grown: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
     return tuple((f"stack of {each['line']}", "\n".join(each["stack"])) for each in grown[:3] if each["stack"])
 
 
-def _threads(threads: Sequence[Mapping[str, Any]]) -> Iterable[Shown]:
+def _threads(threads: Sequence[Mapping[str, Any]]) -> Iterable[DiagnosisTable]:
     if threads:
         rows = tuple(
             (each["name"] or str(each["pid"]), " › ".join(map(short, each["stack"][-3:]))) for each in threads[:_SHOWN]
         )
-        yield Shown("What its threads do", "By py-spy, late in the replay.", ("thread", "stack, innermost last"), rows)
+        yield DiagnosisTable(
+            "What its threads do", "By py-spy, late in the replay.", ("thread", "stack, innermost last"), rows
+        )
 
 
-def _replays(replays: Sequence[Mapping[str, Any]]) -> Shown:
+def _replays(replays: Sequence[Mapping[str, Any]]) -> DiagnosisTable:
     headings = ("replay", "verdict", "growth ", "interval ", "a step ", "growth compared")
     note = "The same trial from its seed, each time for a short time; judged as every trial is."
-    return Shown("Replays", note, headings, tuple(map(_replay, replays)))
+    return DiagnosisTable("Replays", note, headings, tuple(map(_replay, replays)))
 
 
 def _replay(each: Mapping[str, Any]) -> tuple[str, ...]:
@@ -165,7 +167,7 @@ def _replay(each: Mapping[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _left_out(left: Sequence[Mapping[str, Any]]) -> Iterable[Shown]:
+def _left_out(left: Sequence[Mapping[str, Any]]) -> Iterable[DiagnosisTable]:
     if left:
         rows = tuple((each["what"], each["why"]) for each in left)
-        yield Shown("Left out", "", ("what", "why"), rows)
+        yield DiagnosisTable("Left out", "", ("what", "why"), rows)

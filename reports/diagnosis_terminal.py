@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.console import words
-from reports.diagnosis import Shown, tables
+from reports.diagnosis import DiagnosisTable, tables
 
 _WIDE = 120
 """Characters from which a table has room for all columns."""
@@ -31,7 +31,7 @@ def print_trial(trial: Mapping[str, Any], console: Console, written: Path) -> No
     console.print(words(written), soft_wrap=True)
 
 
-def _table(shown: Shown, width: int) -> Table:
+def _table(shown: DiagnosisTable, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     kept = [place for place, heading in enumerate(shown.headings) if width >= _WIDE or heading not in _LESS]
     for place in kept:

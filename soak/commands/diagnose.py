@@ -43,16 +43,16 @@ def run(options: argparse.Namespace) -> int:
     """Replay, tell what was found, and answer with whether anything was."""
     from monitors.units import format_duration
     from reports.console import console, words
-    from soak.diagnose import document, findings, recorded, session
+    from soak.diagnose import document, findings, recorded, results, session
 
     env = recorded.variables(options.env)
-    asked = session.Asked(options.run_folder, options.trial, _seconds(options.duration), env)
+    asked = session.DiagnosisOrder(options.run_folder, options.trial, _seconds(options.duration), env)
     found = session.plan(asked)
     shown = console(stderr=True)
     count, each = len(found.replays), format_duration(found.seconds)
     shown.print(words(f"soak: {found.trial.info.name}: {count} replays of {each} each"), soft_wrap=True)
-    session.replay(found, asked, lambda _: None)
-    trial = session.result(found)
+    session.replay(found, asked)
+    trial = results.result(found)
     folder = options.run_folder if options.run_folder.is_dir() else options.run_folder.parent
     body, path = document.add(folder, found.run.run_id, trial)
     if options.json:

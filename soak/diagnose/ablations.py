@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from soak.diagnose.recorded import Recorded
+from soak.diagnose.recorded import Replayable
 from soak.diagnose.replay import LeftOut, Replay, changed
 from workloads import catalog, executions
 
@@ -25,7 +25,7 @@ _FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib
 Answer = Replay | LeftOut
 
 
-def ablations(trial: Recorded, find_jemalloc: Callable[[], str] | None = None) -> list[Answer]:
+def ablations(trial: Replayable, find_jemalloc: Callable[[], str] | None = None) -> list[Answer]:
     """All of them, each as a replay or as what is left out. find_jemalloc: the path of that library, or nothing."""
     if not trial.is_workload:
         why = "the trial is a program: only its author can switch that off"
@@ -40,7 +40,7 @@ def ablations(trial: Recorded, find_jemalloc: Callable[[], str] | None = None) -
     ]
 
 
-def _one_shape(trial: Recorded) -> Answer:
+def _one_shape(trial: Replayable) -> Answer:
     what, spec = "shape novelty off", trial.spec.spec
     stream = {
         key: calm for key, calm in _VARYING.items() if key in spec.stream.options and spec.stream.options[key] != calm
@@ -56,7 +56,7 @@ def _one_shape(trial: Recorded) -> Answer:
     return changed("one-shape", "ablation", what, trial.table, keys)
 
 
-def _infer(trial: Recorded) -> Answer:
+def _infer(trial: Replayable) -> Answer:
     what, spec = "training off", trial.spec.spec
     if spec.mode != "train":
         return LeftOut(what, "it does not train")
@@ -65,7 +65,7 @@ def _infer(trial: Recorded) -> Answer:
     return changed("infer", "ablation", what, trial.table, {"mode": "infer"})
 
 
-def _loaders(trial: Recorded) -> Answer:
+def _loaders(trial: Replayable) -> Answer:
     what, options = "loader workers off", trial.spec.spec.options
     on = next((name for name in _LOADERS if isinstance(options.get(name), int) and options[name] > 0), "")
     if not on:
@@ -73,7 +73,7 @@ def _loaders(trial: Recorded) -> Answer:
     return changed("no-loader-workers", "ablation", what, trial.table, {"options": {on: 0}})
 
 
-def _eager(trial: Recorded) -> Answer:
+def _eager(trial: Replayable) -> Answer:
     what, spec = "compile and XLA off", trial.spec.spec
     keys: dict[str, Any] = {}
     if compiled := {name: False for name in _COMPILERS if spec.options.get(name) is True}:
@@ -87,7 +87,7 @@ def _eager(trial: Recorded) -> Answer:
     return changed("eager", "ablation", what, trial.table, keys)
 
 
-def _jemalloc(trial: Recorded, find: Callable[[], str]) -> Answer:
+def _jemalloc(trial: Replayable, find: Callable[[], str]) -> Answer:
     what, info = "jemalloc in place of malloc", trial.info
     if "jemalloc" in info.environment.get("allocator", "") or _preloads(trial.table):
         return LeftOut(what, "it has an allocator preloaded already")

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soak.diagnose.programs import NotPythonError, under_memray
-from soak.diagnose.recorded import Recorded
+from soak.diagnose.recorded import Replayable
 from soak.diagnose.replay import LeftOut, Replay, changed
 from soak.plan.interpreter import ask
 from workloads import frameworks
 
 FRAMES = 24
 """That tracemalloc keeps: enough to come from a library back to the line that called it."""
+CAPTURE = "memray.bin"
+"""File that memray writes of a program."""
 GPU = ("gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device")
 HELD_BY_OBJECTS = ("python_objects", "fds", "threads", "children")
 """Layers that take little memory: who holds them is an object of Python."""
@@ -24,7 +26,7 @@ Answer = Replay | LeftOut
 Has = Callable[[str], bool]
 
 
-def instruments(trial: Recorded, layer: str, folder: Path, has: Has | None = None) -> list[Answer]:
+def instruments(trial: Replayable, layer: str, folder: Path, has: Has | None = None) -> list[Answer]:
     """Each as a replay or as what is left out.
 
     Args:
@@ -40,7 +42,7 @@ def instruments(trial: Recorded, layer: str, folder: Path, has: Has | None = Non
     return [*found, _memray(trial, layer, has), _device(trial, layer)]
 
 
-def _memray(trial: Recorded, layer: str, has: Has) -> Answer:
+def _memray(trial: Replayable, layer: str, has: Has) -> Answer:
     what = "memray"
     if layer in HELD_BY_OBJECTS or layer in GPU:
         return LeftOut(what, f"it follows memory of the host, and the suspected layer is {layer}")
@@ -55,7 +57,7 @@ def _missing(python: str) -> str:
     )  # fmt: skip
 
 
-def _device(trial: Recorded, layer: str) -> Answer:
+def _device(trial: Replayable, layer: str) -> Answer:
     what, framework = "history of device memory", trial.spec.spec.framework
     if trial.info.device == "cpu":
         return LeftOut(what, "it runs on the processor")
@@ -67,7 +69,7 @@ def _device(trial: Recorded, layer: str) -> Answer:
     return changed("device-memory", "device_memory", what, trial.table, keys)
 
 
-def _of_program(trial: Recorded, layer: str, folder: Path, has: Has) -> list[Answer]:
+def _of_program(trial: Replayable, layer: str, folder: Path, has: Has) -> list[Answer]:
     """A program of Python is run by memray; into others nothing can be put."""
     left = [LeftOut("tracemalloc", "the trial is a program, soaked from outside")]
     if trial.table.get("member"):
@@ -75,7 +77,7 @@ def _of_program(trial: Recorded, layer: str, folder: Path, has: Has) -> list[Ans
     if layer in HELD_BY_OBJECTS or layer in GPU:
         return [*left, LeftOut("memray", f"it follows memory of the host, and the suspected layer is {layer}")]
     try:
-        python, command = under_memray(trial.table["command"], folder / "memray.bin")
+        python, command = under_memray(trial.table["command"], folder / CAPTURE)
     except NotPythonError as error:
         return [*left, LeftOut("memray", str(error))]
     if not has(python):

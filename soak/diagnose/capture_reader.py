@@ -7,6 +7,7 @@ time that is left out at the start, MARGIN that at the end, when a program may l
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ MOMENTS = 13
 """At which live memory is added up: the parts between them show whether a stack keeps growing."""
 TOP = 40
 FRAMES = 60
-INTERPRETER = ("Objects/", "Python/", "Modules/", "./Include/", "Include/", "Programs/", "./Modules/")
+INTERPRETER = re.compile(r"(?:^(?:\./)?|/Python-3[^/]*/)(?:Objects|Python|Modules|Include|Programs)/.*\.[ch]$")
 """Where the frames of CPython's own C code come from: they say nothing of what was called."""
 UNKNOWN = ("<unknown>", "")
 
@@ -77,7 +78,7 @@ def told(frames: Iterable[tuple[str, str, int]]) -> tuple[str, ...]:
     kept = [
         f"{file}:{line} {name}" if file not in UNKNOWN else name
         for name, file, line in frames
-        if not file.startswith(INTERPRETER) and name not in UNKNOWN
+        if not INTERPRETER.search(file) and name not in UNKNOWN
     ]
     return tuple(reversed(kept))
 

@@ -12,8 +12,9 @@ from soak.diagnose.outcome import stops
 
 def said(trial: Mapping[str, Any]) -> list[str]:
     """Of one trial; see `reports/schema/soak.diagnosis-1.json`."""
-    found = [*_lines(trial["lines"]), *_stack(trial["native"], "native memory"),
-             *_stack(trial["device_memory"], "device memory"), *_changes(trial["replays"])]  # fmt: skip
+    held = [*_lines(trial["lines"]), *_stack(trial["native"], "native memory"),
+            *_stack(trial["device_memory"], "device memory")]  # fmt: skip
+    found = [*(words for _, words in sorted(held, key=lambda each: -each[0])), *_changes(trial["replays"])]
     if trial["interrupted"]:
         found.append("It was interrupted: what was not replayed by then is missing.")
     elif not found:
@@ -21,22 +22,24 @@ def said(trial: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _lines(told: Mapping[str, Any] | None) -> list[str]:
+def _lines(told: Mapping[str, Any] | None) -> list[tuple[float, str]]:
+    """Each sentence with how much it is about."""
     if not told or not told["grown"]:
         return []
     first = (told["own"] or told["grown"])[0]
     step = "" if first["count_per_step"] is None else f", {first['count_per_step']:.3g} blocks a step"
-    return [f"{short(first['line'])} allocates what stays: {format_rate(first['bytes_per_hour'], 'bytes')}{step}."]
+    rate = first["bytes_per_hour"]
+    return [(rate, f"{short(first['line'])} allocates Python memory that stays: {format_rate(rate, 'bytes')}{step}.")]
 
 
-def _stack(told: Mapping[str, Any] | None, what: str) -> list[str]:
+def _stack(told: Mapping[str, Any] | None, what: str) -> list[tuple[float, str]]:
     if not told or not told["grown"]:
         return []
     first = told["grown"][0]
     where = " › ".join(map(short, innermost(first["stack"]))) or short(first["line"])
-    share = told.get("share")
-    part = f", {100 * share:.0f} % of the growth of the trial" if share is not None else ""
-    return [f"{what.capitalize()} grows by {format_rate(first['bytes_per_hour'], 'bytes')}{part} at {where}."]
+    share, rate = told.get("share"), first["bytes_per_hour"]
+    part = f"; all its stacks are {100 * share:.0f} % of the growth of the trial" if share is not None else ""
+    return [(rate, f"{what.capitalize()} grows by {format_rate(rate, 'bytes')} at {where}{part}.")]
 
 
 def _changes(replays: Sequence[dict[str, Any]]) -> list[str]:

@@ -25,7 +25,7 @@ _ASKED = ("expect", "expect_layer", "expect_end", "repeats", "name", *_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Replayable:
     """One trial of a run that can be replayed."""
 
     info: TrialInfo
@@ -57,7 +57,7 @@ class Recorded:
         return {**copy.deepcopy(dict(self.raw)), "run": run, "judge": judge, "trial": [dict(one) for one in trials]}
 
 
-def of_record(text: str, info: TrialInfo, given: Mapping[str, str], where: str) -> Recorded:
+def of_record(text: str, info: TrialInfo, given: Mapping[str, str], where: str) -> Replayable:
     """What the record has of a trial.
 
     Args:
@@ -82,7 +82,7 @@ def of_record(text: str, info: TrialInfo, given: Mapping[str, str], where: str) 
     run = {key: value for key, value in raw.get("run", {}).items() if key not in _OF_ALL}
     # Its seed, as its repeats would count it.
     run |= {"seed": info.seed, "folder": str(loaded.folder)}
-    return Recorded(info, planned, {**raw, "run": run, "trial": [table]})
+    return Replayable(info, planned, {**raw, "run": run, "trial": [table]})
 
 
 def _tables(text: str, where: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from monitors.judgement import Judgement
 from reports.record import TrialInfo
 from soak.diagnose import ablations, aimed, programs, recorded, suspects
-from soak.diagnose.recorded import Recorded
+from soak.diagnose.recorded import Replayable
 from soak.diagnose.replay import LeftOut, Replay
 from soak.errors import UsageError
 from soak.plan import config
@@ -44,7 +44,7 @@ def info(name: str, verdict: str | None = "leak", probability: float = 0.9, **ke
     return TrialInfo(name=name, judgement=judged, **{**known, **keys})
 
 
-def of(text: str, name: str, env: Mapping[str, str] | None = None, **keys: Any) -> Recorded:
+def of(text: str, name: str, env: Mapping[str, str] | None = None, **keys: Any) -> Replayable:
     return recorded.of_record(text, info(name, **keys), env or {}, "runs/x")
 
 

@@ -96,7 +96,7 @@ def trial(**keys: Any) -> dict[str, Any]:
 
 
 FULL = trial(
-    lines={"seconds": 45.0, "steps": 100, "grown": [line("/x/site-packages/torch/nn/a.py:3", 7)],
+    lines={"seconds": 45.0, "steps": 100, "member": "", "share": None, "grown": [line("/x/site-packages/torch/nn/a.py:3", 7)],
            "own": [line("/home/me/<b>train.py:12", 7)]},
     native={"seconds": 45.0, "steps": 100, "share": 0.97, "capture": "/c.bin",
             "grown": [line("operator new(unsigned long)", 90)]},
@@ -107,8 +107,9 @@ FULL = trial(
 
 def test_what_was_found_is_said_first() -> None:
     assert FULL["found"] == [
-        "me/<b>train.py:12 allocates what stays: 7 MiB/h, 1 blocks a step.",
-        "Native memory grows by 90 MiB/h, 97 % of the growth of the trial at main.py:1 main › operator new.",
+        "Native memory grows by 90 MiB/h at main.py:1 main › operator new; all its stacks are 97 % of the growth of the"
+        " trial.",
+        "me/<b>train.py:12 allocates Python memory that stays: 7 MiB/h, 1 blocks a step.",
     ]
     assert findings.found_something(FULL)
 
