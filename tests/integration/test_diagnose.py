@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import jsonschema
 import pytest
 
 import reports
+from soak.diagnose import session, suspects
+from soak.errors import UsageError
 from tests.installed import need
 
 pytestmark = pytest.mark.framework
@@ -137,3 +140,15 @@ def test_code_that_is_gone_is_named(soak: Any) -> None:
     code, said = soak.run("diagnose", folder, "--trial", "mine")
     assert code == 2
     assert "mine.py" in said
+
+
+def test_a_trial_of_a_gpu_is_refused_where_there_is_none(
+    soak: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = soaked(soak, "recurrent", "torch", seconds=3)
+    chosen = suspects.chosen
+    monkeypatch.setattr(suspects, "chosen", lambda *words: replace(chosen(*words), device="cuda:7"))
+    order = session.DiagnosisOrder(folder, "recurrent")
+    found = session.plan(order)
+    with pytest.raises(UsageError, match=r"the trial ran on cuda:7, and is replayed there: .*cuda:7"):
+        session.replay(found, order)

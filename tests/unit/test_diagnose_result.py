@@ -96,7 +96,8 @@ def trial(**keys: Any) -> dict[str, Any]:
 
 
 FULL = trial(
-    lines={"seconds": 45.0, "steps": 100, "member": "", "share": None, "grown": [line("/x/site-packages/torch/nn/a.py:3", 7)],
+    lines={"seconds": 45.0, "steps": 100, "member": "", "share": None,
+           "grown": [line("/x/site-packages/torch/nn/a.py:3", 7)],
            "own": [line("/home/me/<b>train.py:12", 7)]},
     native={"seconds": 45.0, "steps": 100, "share": 0.97, "capture": "/c.bin",
             "grown": [line("operator new(unsigned long)", 90)]},
