@@ -28,7 +28,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         *map(_row, order),
         "",
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
-        *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
+        *(f"- **{_text(t['name'])}**: {_text(_said(t))}" for t in order if _said(t)),
         "",
         *_diagnosed(body),
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",
@@ -55,6 +55,12 @@ def _diagnosed(body: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {' | '.join('---:' if heading.endswith(' ') else '---' for heading in shown.headings)} |"
             yield from (f"| {' | '.join(map(_text, row))} |" for row in shown.rows)
             yield ""
+
+
+def _said(trial: Mapping[str, Any]) -> str:
+    """Why it was judged so, and who holds what grows; nothing of a trial that passes."""
+    reason = trial["reason"] if trial["verdict"] not in (None, "pass") else ""
+    return "; ".join(each for each in (reason, trial["cause"]) if each)
 
 
 def _row(trial: Mapping[str, Any]) -> str:

@@ -123,6 +123,29 @@ def ones(count: int, device: str) -> Any:
     return torch.ones(count, device=device)
 
 
+def tensor_types(torch: Any) -> tuple[type, ...]:
+    """Types whose objects are tensors, subclasses too."""
+    # While torch is being imported, its parts come one by one.
+    kind = getattr(torch, "Tensor", None)
+    return (kind,) if isinstance(kind, type) else ()
+
+
+def tensor_facts(tensor: Any) -> tuple[str, float, object]:
+    """What a tensor is called (type, shape, data type, device), its bytes, and the storage that they are in."""
+    import torch
+
+    # What a subclass does on being asked is not to be set off.
+    with torch._C.DisableTorchFunctionSubclass():
+        shape = "×".join(map(str, tensor.shape)) or "scalar"
+        device = "" if tensor.device.type == "cpu" else f" on {tensor.device}"
+        graph = ", with its graph" if tensor.grad_fn is not None else ""
+        kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}".replace("torch.nn.parameter.", "torch.nn.")
+        storage = tensor.untyped_storage() if tensor.layout is torch.strided else None
+        size, place = (storage.nbytes(), storage.data_ptr()) if storage is not None else (0, 0)
+        dtype = str(tensor.dtype).removeprefix("torch.")
+    return f"{kind} ({shape} {dtype}{device}{graph})", float(size), (device, place) if place else None
+
+
 def empty_caches(torch: Any) -> None:
     """Let its allocators give back what they keep for later, of the device and of pinned memory."""
     cuda = getattr(torch, "cuda", None)

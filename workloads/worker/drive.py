@@ -16,6 +16,7 @@ from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
 from workloads.protocol.source import Source
 from workloads.worker import allocators, heap, probe
+from workloads.worker.censuses import Censuses
 from workloads.worker.every import Every
 from workloads.worker.instruments import Instruments
 from workloads.worker.link import Pipe, StopFlag
@@ -53,6 +54,7 @@ class Drive:
         """Seconds of the first step after the last probe."""
         self._probed = False
         """Whether the next step is the first after a probe."""
+        self._censuses = Censuses(spec.duration)
         self._spec, self._source, self._workload, self._pipe, self._stop = spec, source, workload, pipe, stop
         self._steps = 0
         self._loss: float | None = None
@@ -86,6 +88,7 @@ class Drive:
             if ended or now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now, ended.reason if ended else "")
             if ended:
+                self._last_census(ended)
                 return ended
             if self._asked is not None and (number := self._asked.due(self._steps)):
                 self._probe(number)
@@ -115,10 +118,17 @@ class Drive:
         began = time.monotonic()
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
-        taken = probe.take(getattr(self._workload, "clean_up", None))
+        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describe)
         self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
+        if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
+            self._pipe.send(note)
         self._probe_seconds += time.monotonic() - began
         self._probed = True
+
+    def _last_census(self, ended: wire.Done) -> None:
+        """What it holds at its end; nobody waits for that where it was asked to end."""
+        if ended.reason in ("finished", "exhausted") and (note := self._censuses.last(self._steps)) is not None:
+            self._pipe.send(note)
 
     def _exhausted(self) -> wire.Done:
         return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
@@ -235,8 +245,6 @@ class Drive:
         values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
         if (due := self._due()) is not None:
             values["behind_seconds"] = max(0.0, now - self._began - self._probe_seconds - due)
-        if self._probe_seconds:
-            values["probe_seconds"] = self._probe_seconds
         if self._after_probe is not None:
             values["step_after_probe_seconds"] = self._after_probe
         return values
