@@ -25,7 +25,7 @@ PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class GrowingLine:
     """A line or a stack that keeps growing."""
 
     line: str
@@ -47,7 +47,7 @@ class Grown:
         return {**asdict(self), "stack": list(self.stack)}
 
 
-def of_notes(events: Sequence[Event], kind: str, part: str = "grown") -> list[Grown]:
+def of_notes(events: Sequence[Event], kind: str, part: str = "grown") -> list[GrowingLine]:
     """What the notes of an instrument show to keep growing.
 
     Args:
@@ -81,7 +81,7 @@ def _numbers(data: Mapping[str, Any], part: str) -> _Note:
     return _Note(float(data["seconds"]), float(data["steps"]), {each["line"]: each for each in data[part]})
 
 
-def of_stacks(stacks: Sequence[Mapping[str, Any]], seconds: float, steps: float) -> list[Grown]:
+def of_stacks(stacks: Sequence[Mapping[str, Any]], seconds: float, steps: float) -> list[GrowingLine]:
     """What a capture shows to keep growing: of each stack, live bytes and blocks at moments that are evenly apart."""
     found = []
     for each in stacks:
@@ -109,23 +109,23 @@ def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
     return min(rates) > 0 and rates[-1] >= STEADY * rates[0]
 
 
-def grown(line: str, last: Mapping[str, Any], seconds: float, steps: float) -> Grown:
+def grown(line: str, last: Mapping[str, Any], seconds: float, steps: float) -> GrowingLine:
     """With its rates. last: bytes, count, and where it is known the stack."""
     size, count = int(last["bytes"]), int(last["count"])
     hours = seconds / 3600.0
-    return Grown(
+    return GrowingLine(
         line, tuple(last.get("stack", ())), size, count, size / hours, count / hours,
         size / steps if steps else None, count / steps if steps else None,
     )  # fmt: skip
 
 
-def kept(found: Sequence[Grown]) -> list[Grown]:
+def kept(found: Sequence[GrowingLine]) -> list[GrowingLine]:
     """The first, with what is not far below it."""
     ordered = sorted(found, key=lambda each: -each.bytes)
     return [each for each in ordered[:MOST] if each.bytes >= LEAST_SHARE * ordered[0].bytes]
 
 
-def enough(found: Sequence[Grown], seconds: float, least_per_hour: float) -> list[Grown]:
+def enough(found: Sequence[GrowingLine], seconds: float, least_per_hour: float) -> list[GrowingLine]:
     """All of it, where together it is more than what freed objects that Python keeps for later come to; else nothing.
 
     seconds: that were looked at. least_per_hour: growth of less is not what is looked for.

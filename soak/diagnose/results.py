@@ -122,7 +122,7 @@ def _native(events: Sequence[Event], found: DiagnosisSession) -> dict[str, Any] 
     }  # fmt: skip
 
 
-def _share(grown: Sequence[growth.Grown], found: DiagnosisSession) -> float | None:
+def _share(grown: Sequence[growth.GrowingLine], found: DiagnosisSession) -> float | None:
     """Of the growth of the recorded trial that all of it makes: by the step or by the hour, whichever it follows.
 
     Instruments slow steps down, which changes growth that follows steps by the hour, and other growth by the step.
@@ -138,7 +138,7 @@ def _share(grown: Sequence[growth.Grown], found: DiagnosisSession) -> float | No
     return min(shares, key=lambda share: abs(share - 1.0), default=None)
 
 
-def _bodies(grown: Sequence[growth.Grown]) -> list[dict[str, Any]]:
+def _bodies(grown: Sequence[growth.GrowingLine]) -> list[dict[str, Any]]:
     return [each.body() for each in grown]
 
 

@@ -32,7 +32,7 @@ def soaked(soak: Any, workload: str, framework: str = "none", seconds: int = 20,
 
 
 def diagnosed(soak: Any, folder: Path, *words: object) -> tuple[int, dict[str, Any], str]:
-    code, said = soak.run("diagnose", folder, "--duration", "16s", *words)
+    code, said = soak.run("diagnose", folder, "--duration", "16s", *words, timeout=900)
     body = json.loads((folder / "diagnosis.json").read_text())
     schema = json.loads((Path(reports.__file__).parent / "schema" / "soak.diagnosis-1.json").read_text())
     jsonschema.validate(body, schema)
