@@ -52,7 +52,7 @@ def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict
         "blocks": blocks.of_run(infos),
         # What censuses say is told by the trials; one is as long as all the rest.
         "events": [_event(event) for event in events if event.kind != CENSUS],
-        "diagnosis": diagnosis,
+        **({"diagnosis": diagnosis} if diagnosis else {}),
     })  # fmt: skip
     return body
 
