@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from soak.diagnose import document, findings, recorded, results, session
 
     env = recorded.variables(options.env)
-    asked = session.DiagnosisOrder(options.run_folder, options.trial, _seconds(options.duration), env)
+    asked = session.DiagnosisOrder(options.run_folder, options.trial, _seconds(options.duration), env, progress=True)
     found = session.plan(asked)
     shown = console(stderr=True)
     count, each = len(found.replays), format_duration(found.seconds)

@@ -17,10 +17,10 @@ from soak.plan import config
 from soak.plan.block import COMMAND
 from soak.plan.plan import Trial, make_plan
 
-_OF_ALL = ("only", "repeats", "order", "parallel", "duration", "controls", "name", "out", "device")
+_OF_ALL = ("only", "repeats", "order", "parallel", "duration", "controls", "confirm", "name", "out", "device")
 """Keys of `[run]` that are of no use to replays, which say themselves what they are."""
 _LIMITS = ("duration", "stream_time", "steps")
-_ASKED = ("expect", "expect_layer", "expect_end", "repeats", "name", *_LIMITS)
+_ASKED = ("expect", "expect_layer", "expect_end", "planted", "repeats", "name", *_LIMITS)
 """And keys of a trial."""
 
 
@@ -73,6 +73,8 @@ def of_record(text: str, info: TrialInfo, given: Mapping[str, str], where: str) 
     _reveal(raw, given, where)
     loaded = config.of_tables(Path(f"{where}: its config"), copy.deepcopy(raw))
     planned = _planned(loaded, raw, info, where)
+    if planned.table >= len(raw["trial"]):
+        raise UsageError(f"{where}: {info.name} is a control that soak plans itself: what it leaks is known")
     table = {key: value for key, value in raw["trial"][planned.table].items() if key not in _ASKED}
     if table.get("workload"):
         table |= {"framework": info.framework, "mode": info.mode, "execution": info.execution}
