@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from workloads.frameworks.torch import blocks_of
 from workloads.worker import growing, tracer
+from workloads.worker.device_history import DeviceHistory
 from workloads.worker.growing import Block, Growing, innermost_own, look, told
 from workloads.worker.looks import EVERY, Looks
 from workloads.worker.tracer import Tracer
@@ -134,6 +135,32 @@ def test_tracemalloc_leaves_the_collector_as_it_was_and_counts_no_own_block(monk
     assert note.data["lines"] == {f"{HERE[0]}:12": 90}
     assert (note.data["seconds"], note.data["steps"]) == (1000.0, 10)
     assert gc.isenabled()
+
+
+class FakeDevice:
+    """A framework that remembers."""
+
+    def __init__(self) -> None:
+        self.kept = [(256, (HERE,))]
+        self.asked = 0
+
+    def keep_history(self) -> None:
+        self.asked += 1
+
+    def live_blocks(self) -> list[tuple[int, tuple[growing.Frame, ...]]]:
+        return self.kept
+
+
+def test_the_history_of_a_device_tells_what_grew_since_the_first_look() -> None:
+    device = FakeDevice()
+    history = DeviceHistory(device, 0.0, None)
+    assert device.asked == 1
+    assert history.note(0.0, 1, False, nothing) is None
+    device.kept = [*device.kept, (512, (HERE,)), (1024, (HERE,))]
+    note = history.note(1000.0, 3, False, nothing)
+    assert note is not None
+    assert (note.kind, note.data["seconds"], note.data["steps"]) == ("device_memory", 1000.0, 2)
+    assert [(each["line"], each["bytes"], each["count"]) for each in note.data["grown"]] == [(f"{HERE[0]}:12", 1536, 2)]
 
 
 SNAPSHOT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ class DeviceHistory:
         if not self._looks.due(now, last):
             return None
         began = time.monotonic()
+        gc.collect()  # garbage holds device memory too
         looked = look(((stack, size, stack) for size, stack in self._runtime.live_blocks()), alive)
         first = self._looks.first(now, steps, last)
         if first:
