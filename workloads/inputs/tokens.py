@@ -37,7 +37,10 @@ class Options:
     lengths: tuple[int, ...] = (32, 48, 64, 96)
     """Tokens of a sequence."""
     new_every: int = 10
-    """length = "new": items between two new lengths."""
+    """length = "new": items between two new lengths; with `vary` at least so many."""
+    vary: bool = True
+    """Whether lengths come in phases, mostly short or mostly long ones, new ones more or less often: then growth by
+    steps, by tokens and by new lengths can be told apart."""
     rate: float = 0.0
     """Items a second that are due; 0 for the next as soon as the step before is done."""
 
@@ -62,7 +65,7 @@ def open_source(options: Options, seed: int) -> Source:
 class _Tokens:
     def __init__(self, options: Options, seed: int) -> None:
         self._options, self._seed = options, seed
-        self._lengths = Lengths(options.length, options.lengths, options.new_every, seed, _LENGTHS)
+        self._lengths = Lengths(options.length, options.lengths, options.new_every, seed, _LENGTHS, options.vary)
         self._items = self._drawn = 0
         self._seen: set[int] = set()
 

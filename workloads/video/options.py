@@ -40,7 +40,10 @@ class ClipOptions:
     clip_frames: tuple[int, ...] = (16,)
     """Frames of a clip."""
     clip_new_every: int = 10
-    """clip_length = "new": clips between two new lengths."""
+    """clip_length = "new": clips between two new lengths; with `vary` at least so many."""
+    vary: bool = True
+    """Whether lengths come in phases, mostly short or mostly long ones, new ones more or less often: then growth by
+    steps, by frames and by new shapes can be told apart."""
     resolutions: tuple[tuple[int, int], ...] = ()
     """(height, width) pairs the stream switches between; empty stays at height x width."""
     resolution_every: int = 50
