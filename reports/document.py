@@ -17,7 +17,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, gpu_ledger, headline
+from reports import blocks, doses, gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -176,6 +176,8 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
         "per_hour_high": high,
         "per_step": finding.rate_per_step,
         "per_dose": {name: rate.rate for name, rate in finding.rate_per_dose.items()},
+        "by_dose": doses.values(finding.by_dose),
+        "by_dose_text": doses.said(finding.by_dose, finding.unit),
         "hours_to_exhaustion": finding.hours_to_exhaustion,
         "onset_seconds": finding.onset,
     }
@@ -262,8 +264,9 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """But for what its series says of itself."""
-    doses = {name: {"rate": each.rate, "ci95": each.ci95} for name, each in finding.rate_per_dose.items()}
-    return {name: getattr(finding, name) for name in _OF_A_FINDING} | {"rate_per_dose": doses}
+    each = {name: {"rate": one.rate, "ci95": one.ci95} for name, one in finding.rate_per_dose.items()}
+    told = {"rate_per_dose": each, "by_dose": doses.values(finding.by_dose)}
+    return {name: getattr(finding, name) for name in _OF_A_FINDING} | told
 
 
 def _event(event: Event) -> dict[str, Any]:

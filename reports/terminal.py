@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
-from reports import headline
+from reports import doses, headline
 from reports.console import words
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
@@ -33,6 +33,8 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
+    for trial in filter(doses.told, body["trials"]):
+        console.print(words((f"{trial['name']} by dose: ", "dim"), trial["rate"]["by_dose_text"]), soft_wrap=True)
     for said in run["damage"]:
         console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
     for path in written:

@@ -52,5 +52,5 @@ class Lengths:
         bits, phase = one(self.seed, self.lane, index), self._phases.at(index) if self._phases else EVEN
         if phase == EVEN:
             return self.known[bits % len(self.known)]
-        lengths = [self.known[(bits >> _BITS * each) % 2**_BITS % len(self.known)] for each in range(_DRAWN)]
+        lengths = [self.known[(bits >> _BITS * each) % (1 << _BITS) % len(self.known)] for each in range(_DRAWN)]
         return max(lengths) if phase == MANY else min(lengths)

@@ -36,7 +36,7 @@ class Phases:
 
 
 class Turns:
-    """Which items bring something new: never two within `every`; with phases, every, every second or every fourth time."""
+    """Which items bring something new: every so many; with phases also every second or fourth such time alone."""
 
     def __init__(self, every: int, phases: Phases | None) -> None:
         self._every, self._phases = every, phases

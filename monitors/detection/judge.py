@@ -18,6 +18,7 @@ from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
+from monitors.detection.regression import attributed
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
 from monitors.model import Finding
@@ -112,7 +113,7 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = _contained(name, series, settings)
+    found = attributed(_contained(name, series, settings), series)
     return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
 
 

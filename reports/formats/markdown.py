@@ -7,7 +7,7 @@ from typing import Any
 
 from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
-from reports import headline
+from reports import doses, headline
 from reports.record import RunRecord
 
 FILE = "report.md"
@@ -28,6 +28,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "",
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
         *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
+        *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),
         "",
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",
     ]
