@@ -18,6 +18,7 @@ from typing import Any
 from monitors.detection.alarm import holds_evidence
 from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
+from monitors.detection.floors import preferred
 from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
@@ -121,7 +122,8 @@ def _judged_series(
     end = min(broke.t if broke else math.inf, math.inf if trial.judged_until is None else trial.judged_until)
     asked = [s for s in whole if s.metric.judged or s.metric.name == PROCESS]
     known = [part for s in asked if len((part := s.part(slice(0, int(s.t.searchsorted(end))))).t)]
-    return condensed(s for s in known if s.metric.judged), condensed(s for s in known if not s.metric.judged)
+    judged = preferred([s for s in known if s.metric.judged])
+    return condensed(judged), condensed(s for s in known if not s.metric.judged)
 
 
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:

@@ -24,6 +24,9 @@ class FakeProcess:
     held_up = False
     greeted = True
 
+    def can_be_asked(self) -> bool:
+        return False
+
     def __init__(self, member: Member) -> None:
         self.member = member
         self.code: int | None = None
