@@ -17,7 +17,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, doses, gpu_ledger, headline
+from reports import blocks, controls, doses, gpu_ledger, headline
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -55,12 +55,15 @@ def build(record: RunRecord) -> dict[str, Any]:
 
 def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str]) -> dict[str, Any]:
     unfinished = run.ended is None and (run.verdict is None or not damage)
+    known = controls.of_run(trials)
     return {
         "id": run.run_id,
         "name": run.name,
         "verdict": run.verdict,
         "headline": headline.of_run(run.verdict, run.reason, unfinished, trials),
         "reason": run.reason,
+        "controls": known,
+        "controls_text": controls.said(known),
         "damage": list(damage),
         "unfinished": unfinished,
         "started": run.started,

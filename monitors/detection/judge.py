@@ -116,8 +116,8 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = attributed(_contained(name, series, settings), series)
-    return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
+    found = held_to_the_end(held_to_its_end(_contained(name, series, settings), series), series, least)
+    return exhausted(attributed(found, series), series, limit)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

@@ -26,6 +26,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
         *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
         *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),

@@ -85,6 +85,8 @@ def _control_passed(trial: TrialInfo, judgement: Judgement, lost: int) -> bool |
     # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
     if trial.expect is None or judgement.verdict == "invalid" or lost:
         return None
+    if trial.settings.get("planted") == 0 and judgement.verdict == "inconclusive":
+        return None  # a clean twin that nobody flagged
     expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
     return control_passed(expected, judgement.verdict, judgement.layer, trial.end_reason)
 
