@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.model import DoseRates
-from monitors.units import format_per_dose, format_rate
+from monitors.units import format_per_dose, format_rate, format_value
 
 _TIME = "hours"
 _SUSPECT = 0.5
@@ -30,10 +30,11 @@ def said(by_dose: DoseRates | None, unit: str) -> str:
         return ""
     groups = _groups(by_dose)
     led = [group for group in groups if group[0] in by_dose.follows]
-    told = [_rate(by_dose, group, unit) for group in led] or ["growth follows none of them surely"]
-    told += [_at_most(by_dose, group, unit) for group in groups if group not in led]
+    told = [_rate(by_dose, group, unit) for group in led or groups]
+    told += [_at_most(by_dose, group, unit) for group in groups if led and group not in led]
     parted = [f"{_named(group)} rise together: cannot be separated" for group in by_dose.together]
-    return "; ".join([", ".join(told), *parted])
+    unsure = [] if led else ["growth follows none of them surely"]
+    return "; ".join([", ".join(told), *unsure, *parted])
 
 
 def told(trial: Mapping[str, Any]) -> bool:
@@ -49,17 +50,20 @@ def _groups(by_dose: DoseRates) -> list[tuple[str, ...]]:
 
 
 def _rate(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:
-    first = by_dose.rates[group[0]]
-    low, high = (_each(bound, unit, group[0]) for bound in first.ci95)
-    return f"{' or '.join(_each(by_dose.rates[n].rate, unit, n) for n in group)} ({low} to {high})"
+    low, high = by_dose.rates[group[0]].ci95
+    each = " or ".join(_each(by_dose.rates[name].rate, unit, name) for name in group)
+    return f"{each} ({_bound(low, unit, group[0])} to {_bound(high, unit, group[0])})"
 
 
 def _at_most(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:
-    name = group[0]
-    one = by_dose.rates[name]
-    if one.rate > 0:
-        return f"{_each(one.rate, unit, name)} (0 to {_each(one.ci95[1], unit, name)})"
-    return f"{_each(0.0, unit, name)} (at most {_each(one.ci95[1], unit, name)})"
+    """What growth need not follow: none, whatever share the best fit gives it."""
+    most = _bound(by_dose.rates[group[0]].ci95[1], unit, group[0])
+    return f"{' or '.join(_each(0.0, unit, name) for name in group)} (at most {most})"
+
+
+def _bound(rate: float, unit: str, dose: str) -> str:
+    """Without the name of the dose, which stands before it."""
+    return format_rate(rate, unit) if dose == _TIME else format_value(rate, "bytes" if unit == "bytes" else "value")
 
 
 def _each(rate: float, unit: str, dose: str) -> str:

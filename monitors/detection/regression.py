@@ -142,8 +142,9 @@ def _told_apart(problem: _Problem, shares: Sequence[Floats]) -> list[list[int]]:
                 break
         else:
             groups.append([place])
-    # Time came last, and is never left out.
-    return sorted(groups, key=lambda group: len(shares) - 1 not in group)[:_MOST_KINDS]
+    # Time is never left out.
+    kept = sorted(groups, key=lambda group: len(shares) - 1 not in group)[:_MOST_KINDS]
+    return [group for group in groups if group in kept]
 
 
 def _alike(problem: _Problem, shares: Sequence[Floats], one: int, other: int, growth: float) -> bool:
