@@ -7,8 +7,11 @@ keeps; a floor does not. So where there are floors, they are judged in place of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from monitors.detection.series import Series
+import numpy as np
+
+from monitors.detection.series import Floats, Series
 
 PREFIX = "floor_"
 ENOUGH = 12
@@ -31,7 +34,24 @@ def preferred(series: Sequence[Series]) -> list[Series]:
     series: of one trial, those that are judged.
     """
     enough = {_key(one) for one in series if is_floor(one) and len(one.worked().t) >= ENOUGH}
-    return [one for one in series if (_key(one) in enough) == is_floor(one)]
+    return [even(one) if is_floor(one) else one for one in series if (_key(one) in enough) == is_floor(one)]
+
+
+def even(series: Series) -> Series:
+    """The same course at even times, as many: detectors divide a trial into blocks of equal time.
+
+    Probes come when they cost little enough and a step is over. A floor is a level, so what lies between two is near
+    the line between them; gaps stay as they are known.
+    """
+    t = np.linspace(series.t[0], series.t[-1], len(series.t))
+
+    def at(values: Floats) -> Floats:
+        return np.interp(t, series.t, values)
+
+    doses = {name: at(dose) for name, dose in series.doses.items()}
+    return replace(
+        series, t=t, values=at(series.values), steps=None if series.steps is None else at(series.steps), doses=doses
+    )  # fmt: skip
 
 
 def _key(series: Series) -> tuple[str, str, str]:

@@ -247,5 +247,11 @@ class TrialRun:
             outlook=self.alarm.outlook,
             alarms=tuple(sorted(self.alarm.raised)),
             stream_seconds=values.get("stream_seconds"),
-            frames_per_second=values["frames"] / seconds if seconds and "frames" in values else None,
+            frames_per_second=_at_work(values, "frames", seconds),
         )
+
+
+def _at_work(values: Mapping[str, float], name: str, seconds: float | None) -> float | None:
+    """So many a second, without the time that probes took."""
+    left = (seconds or 0.0) - values.get("probe_seconds", 0.0)
+    return values[name] / left if left > 0 and name in values else None
