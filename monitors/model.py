@@ -183,7 +183,7 @@ class DoseRates:
     together: tuple[tuple[str, ...], ...] = ()
     """Doses that rise together, so that they cannot be told apart."""
     follows: tuple[str, ...] = ()
-    """Those that growth surely follows, of doses that rise together the first."""
+    """Those that growth surely follows, by a tenth of it at least; of doses that rise together the first."""
 
 
 @dataclass(frozen=True, slots=True)

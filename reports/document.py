@@ -42,7 +42,7 @@ _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not 
 def build(record: RunRecord) -> dict[str, Any]:
     """The whole report of a run, finished or not."""
     run, infos, events = record.run(), record.trials(), record.events()
-    trials = [_trial(info, record) for info in infos]
+    trials = [{**_trial(info, record), **_confirmation(info, infos)} for info in infos]
     body: dict[str, Any] = json_value({
         "schema": SCHEMA,
         "run": _run(run, trials, record.damage()),
@@ -205,6 +205,13 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
         "expect_layers": list(info.expect_layers),
         "passed": info.judgement.control_passed if info.judgement else None,
     }
+
+
+def _confirmation(info: TrialInfo, infos: Sequence[TrialInfo]) -> dict[str, str]:
+    """Which trial it explains, if any; and what the trial found that explains it."""
+    found = next((o for o in infos if o.settings.get("confirms") == info.name and o.judgement), None)
+    said = found.judgement.reason if found and found.judgement else ""
+    return {"confirms": str(info.settings.get("confirms", "")), "confirmation": said}
 
 
 def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:

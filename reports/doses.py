@@ -40,7 +40,9 @@ def said(by_dose: DoseRates | None, unit: str) -> str:
 def told(trial: Mapping[str, Any]) -> bool:
     """Whether it is said of a trial of a report what its growth follows: of what leaks, or may."""
     grows = trial["verdict"] == "leak" or (trial["leak_probability"] or 0.0) >= _SUSPECT
-    return bool(grows and trial["rate"] and trial["rate"]["by_dose_text"] and not trial["control"])
+    return bool(
+        grows and trial["rate"] and trial["rate"]["by_dose_text"] and not trial["control"] and not trial["confirms"]
+    )
 
 
 def _groups(by_dose: DoseRates) -> list[tuple[str, ...]]:
@@ -56,7 +58,9 @@ def _rate(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:
 
 
 def _at_most(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:
-    """What growth need not follow: none, whatever share the best fit gives it."""
+    """What growth need not follow."""
+    if by_dose.rates[group[0]].rate > 0:
+        return _rate(by_dose, group, unit)
     most = _bound(by_dose.rates[group[0]].ci95[1], unit, group[0])
     return f"{' or '.join(_each(0.0, unit, name) for name in group)} (at most {most})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workloads.phases import EVEN, MANY, Phases, Turns
@@ -14,6 +15,11 @@ _DRAWN = 3
 """Lengths drawn in a phase of mostly short or long ones, of which the shortest or the longest is taken."""
 _BITS = 20
 """Of random bits for each."""
+
+
+def longer(known: Sequence[int], factor: int) -> int | None:
+    """Of the lengths of a config the longest within `factor` times the shortest; None where there is one alone."""
+    return max(length for length in known if length <= factor * min(known)) if len(set(known)) > 1 else None
 
 
 @dataclass

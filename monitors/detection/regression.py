@@ -8,6 +8,7 @@ told apart: they are one, and named together.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitors.detection.jumps import joined
-from monitors.detection.series import Floats, Series
+from monitors.detection.series import Floats, Series, usual_wait
 from monitors.detection.stats import Blocks, cut_blocks, roughness, whitener, without_spikes
 from monitors.model import DoseRates, Finding, RatePerDose
 
@@ -27,6 +28,12 @@ _MOST_KINDS = 7
 """Of doses that can be told apart: 128 sets of them."""
 _ALIKE = 0.003
 """Doses whose shares of what is consumed never differ by more have a constant ratio."""
+_LATE = 3.0
+"""Waits between two samples by which what was counted may be told late."""
+_FEWEST_TAKEN = 8
+"""Units of a dose: of fewer, each is an event of its own."""
+_SMALL = 0.1
+"""Share of the growth below which a dose is not what growth follows; what may be none is called none."""
 _APART = 4.0
 """Deviations of the noise by which the fit must change where all growth moves from one dose to another."""
 _DRAWS = 200
@@ -58,7 +65,8 @@ def regress(series: Series) -> DoseRates | None:
         return None
     scaled = {name: _shares(series, dose, len(blocks.t)) for name, dose in taken.items()}
     problem = _whitened(y, np.column_stack(list(scaled.values())))
-    groups = _told_apart(problem, list(scaled.values()))
+    late = _LATE * usual_wait(np.diff(series.t)) / float(series.t[-1] - series.t[0])
+    groups = _told_apart(problem, list(scaled.values()), max(_ALIKE, late))
     fitted = _fitted(problem, groups)
     names = list(taken)
     kinds = [[names[place] for place in group] for group in groups]
@@ -77,7 +85,7 @@ def _consumed(series: Series) -> dict[str, Floats]:
 def _is_consumed(dose: Floats) -> bool:
     """Whether it rises to the end: what came all at once, and then no more, is no dose that growth could last by."""
     taken = float(dose[-1] - dose[0])
-    return taken >= 1 and float(dose[-1] - dose[len(dose) // 2]) > _HARDLY * taken
+    return taken >= _FEWEST_TAKEN and float(dose[-1] - dose[len(dose) // 2]) > _HARDLY * taken
 
 
 def _levels(series: Series) -> tuple[Blocks, Floats]:
@@ -127,32 +135,36 @@ def _whitened(y: Floats, columns: Floats) -> _Problem:
     return _Problem(white_y - level * (level @ white_y), white - np.outer(level, level @ white))
 
 
-def _told_apart(problem: _Problem, shares: Sequence[Floats]) -> list[list[int]]:
-    """Doses in groups whose members cannot be told apart, in their order."""
+def _told_apart(problem: _Problem, shares: Sequence[Floats], alike: float) -> list[list[int]]:
+    """Doses in groups whose members cannot be told apart, in their order. alike: shares that differ by less are one."""
     growth, noise = problem.growth()
     # The column of time stands for all: as long as none is told apart, they are much alike.
     shown = growth * float(np.linalg.norm(problem.columns[:, -1])) > _APART * noise
-    groups: list[list[int]] = []
-    for place in range(len(shares)):
-        for group in groups:
-            if all(
-                _alike(problem, shares, place, other, growth / noise if shown and noise else 0.0) for other in group
-            ):
-                group.append(place)
-                break
-        else:
-            groups.append([place])
+    apart = np.array([[np.abs(one - other).max() for other in shares] for one in shares])
+    for one, other in itertools.combinations(range(len(shares)), 2) if shown else ():
+        if growth * _distance(problem, one, other) < _APART * noise:
+            apart[one, other] = apart[other, one] = min(apart[one, other], alike / 2)
+    groups = _merged(apart, alike)
     # Time is never left out.
     kept = sorted(groups, key=lambda group: len(shares) - 1 not in group)[:_MOST_KINDS]
     return [group for group in groups if group in kept]
 
 
-def _alike(problem: _Problem, shares: Sequence[Floats], one: int, other: int, growth: float) -> bool:
-    """growth: in deviations of the noise; 0 where none is shown."""
-    if float(np.abs(shares[one] - shares[other]).max()) < _ALIKE:
-        return True
-    moved = growth * float(np.linalg.norm(problem.columns[:, one] - problem.columns[:, other]))
-    return 0 < moved < _APART
+def _merged(apart: Floats, alike: float) -> list[list[int]]:
+    """Groups, in their order, whose members are linked by others that are each less than `alike` apart.
+
+    apart: shape (k, k).
+    """
+    groups: list[list[int]] = []
+    for place in range(len(apart)):
+        near = [group for group in groups if apart[place, group].min() < alike]
+        groups = [group for group in groups if group not in near] + [sorted([place, *itertools.chain(*near)])]
+    return sorted(groups)
+
+
+def _distance(problem: _Problem, one: int, other: int) -> float:
+    """By how much the fit changes where growth of one moves from one dose to another."""
+    return float(np.linalg.norm(problem.columns[:, one] - problem.columns[:, other]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +226,9 @@ def _fitted(problem: _Problem, groups: Sequence[Sequence[int]]) -> _Fitted:
     # The least that growth follows a dose by is what the simplest explanation says; the most is what any has room for.
     low = np.quantile(solved.fewest, _SURE, axis=1)
     high = np.quantile(np.maximum(solved.least, solved.fewest), 1 - _SURE, axis=1)
-    return _Fitted(found, np.minimum(low, found), np.maximum(high, found))
+    low, high = np.minimum(low, found), np.maximum(high, found)
+    none = (low <= 0) & (found < _SMALL * found.sum())
+    return _Fitted(np.where(none, 0.0, found), low, high)
 
 
 def _resampled(rest: Floats) -> Floats:
@@ -234,5 +248,6 @@ def _rates(kinds: Sequence[Sequence[str]], fitted: _Fitted, taken: Mapping[str, 
     ):
         for name in kind:
             rates[name] = RatePerDose(growth / taken[name], (low / taken[name], high / taken[name]))
-    follows = [kind[0] for kind, low in zip(kinds, fitted.low.tolist(), strict=True) if low > 0]
+    sure = (fitted.low > 0) & (fitted.growth >= _SMALL * fitted.growth.sum())
+    follows = [kind[0] for kind, leads in zip(kinds, sure.tolist(), strict=True) if leads]
     return DoseRates(rates, tuple(tuple(kind) for kind in kinds if len(kind) > 1), tuple(follows))

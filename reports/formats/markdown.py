@@ -28,7 +28,16 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "",
         *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
-        *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
+        *(
+            f"- **{_text(t['name'])}**: {_text(t['reason'])}"
+            for t in order
+            if t["verdict"] not in (None, "pass") and not t["confirms"]
+        ),
+        *(
+            f"- **{_text(t['name'])}**, one dose at a time: {_text(t['confirmation'])}"
+            for t in order
+            if t["confirmation"]
+        ),
         *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),
         "",
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",

@@ -29,6 +29,7 @@ from monitors.model import LAYERS, Event, Finding
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
@@ -49,6 +50,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    if trial.settings.get("confirms"):
+        return confirmed(judgement, whole, str(trial.settings.get("confirms_layer", "")), settling(trial.settings))
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
@@ -201,7 +204,7 @@ def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
 def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
     """The run's verdict from the trials that were judged."""
     judged = [
-        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect)
+        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect, bool(t.settings.get("confirms")))
         for t in trials
         if t.judgement is not None
     ]

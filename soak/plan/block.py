@@ -47,7 +47,9 @@ def block(settings: Mapping[str, Any], runs_on: object) -> str:
 
 def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings that trials of a block have in common."""
-    return {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
+    kept = {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
+    # Few trials have one, and to have none is no setting.
+    return {name: value for name, value in kept.items() if name != "escalation" or value}
 
 
 @functools.cache

@@ -78,6 +78,8 @@ class RunTable:
     repeat they are not, and the report says where that makes a difference."""
     controls: bool = False
     """Whether each framework gets a planted leak and its clean twin: what is missed or flagged makes a run invalid."""
+    confirm: bool = False
+    """Whether a trial that may leak is followed by one that escalates one dose at a time: what does growth follow?"""
     sandbox: bool = True
     """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)

@@ -48,6 +48,10 @@ class Trial:
     expect_end: str = ""
     planted: float | None = None
     """Bytes an hour that it leaks, known beforehand; 0 for a clean twin."""
+    confirms: str = ""
+    """Name of the trial whose growth it is to explain."""
+    confirms_layer: str = ""
+    """The layer that grew."""
     made_of: tuple[Any, ...] = ()
     """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
     variables: int = 0
@@ -93,7 +97,7 @@ class Trial:
             "device": self.place,
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
-                **asdict(spec), "python": first.python, "memory_limit": self.memory_limit,
+                **shown(spec), "python": first.python, "memory_limit": self.memory_limit,
                 "env": redaction.environment(first.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.devices[0]) if self.devices else None,
                 **({"members": list(self.made_of)} if self.made_of else {}),
@@ -101,6 +105,7 @@ class Trial:
                 **({} if any(member.probes for member in self.members) else {"probes": False}),
                 **({"devices": len(self.devices)} if len(self.devices) > 1 else {}),
                 **({"planted": self.planted} if self.planted is not None else {}),
+                **({"confirms": self.confirms, "confirms_layer": self.confirms_layer} if self.confirms else {}),
             },
             "members": [member.facts() for member in self.members],
         }  # fmt: skip
@@ -121,6 +126,11 @@ class Trial:
         members = tuple(m.placed(ports, part, pinned(part)) for m, part in zip(self.members, parts, strict=True))
         spec = replace(self.spec, device="cuda" if devices else "cpu")
         return replace(self, spec=spec, members=members, processor=processor)
+
+
+def shown(spec: TrialSpec) -> dict[str, Any]:
+    """An order as the record tells it."""
+    return {name: value for name, value in asdict(spec).items() if name != "escalation" or value}
 
 
 def make_plan(config: Config) -> tuple[Trial, ...]:

@@ -31,7 +31,7 @@ def by_dose(rates: Rates, *follows: str, together: tuple[tuple[str, ...], ...] =
         (
             by_dose({"steps": (1024, 1000, 1100), "frames": (30, 0, 90), "hours": (0, 0, 2**20)}, "steps"),
             "bytes",
-            "1 KiB a step (1,000 B to 1.07 KiB), 0 B a frame (at most 90 B), 0 B/h by time (at most 1 MiB/h)",
+            "1 KiB a step (1,000 B to 1.07 KiB), 30 B a frame (0 B to 90 B), 0 B/h by time (at most 1 MiB/h)",
         ),
         (
             by_dose(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from workloads.lengths import KINDS, Lengths
+from workloads.lengths import KINDS, Lengths, longer
 from workloads.options import OptionError, between, one_of
 from workloads.protocol.contract import Sequences
 from workloads.protocol.source import Source
@@ -99,3 +100,27 @@ class _Tokens:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _calm(options: Any) -> Any:
+    """The shortest alone, as soon as they are asked for."""
+    return replace(options, length="fixed", lengths=(min(options.lengths),), rate=0.0)
+
+
+def _more(options: Any, factor: int) -> Any:
+    length = longer(options.lengths, factor) if options.length == "set" else None
+    return None if length is None else replace(_calm(options), lengths=(length,))
+
+
+def _more_new(options: Any, factor: int) -> Any:
+    """No more often than the config asks for."""
+    if options.length != "new":
+        return None
+    return replace(_calm(options), length="new", new_every=options.new_every * 4 // factor, vary=False)
+
+
+ESCALATES: Mapping[str, Callable[[Any, int], Any]] = {
+    "steps": lambda options, factor: _calm(options),
+    "tokens": _more,
+    "distinct_lengths": _more_new,
+}
