@@ -57,8 +57,12 @@ def table(chosen: Iterable[Case], truths: Mapping[str, Any], soaks: Mapping[str,
 
 
 def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any] | None) -> Row | None:
-    """Nothing where one of both is missing."""
-    if not truth or not said or "error" in truth or "error" in said:
+    """Nothing where it was not soaked, or leaks at a rate that is not known."""
+    if not said or "error" in said:
+        return None
+    if case.truth == "bounded":
+        return Row(case, 0.0, said)
+    if not truth or not truth.get("per_step"):
         return None
     return Row(case, 3600.0 * (said["steps_per_second"] or 0.0) * truth["per_step"][measure_of(case, said)], said)
 
