@@ -86,7 +86,10 @@ def work(chosen: Iterable[Case], path: Path, do: Callable[[Case], Mapping[str, A
     done = {name for name, one in load(path).items() if "error" not in one}
 
     def one(case: Case) -> None:
-        result = {"case": case.name, **do(case)}
+        try:
+            result = {"case": case.name, **do(case)}
+        except subprocess.TimeoutExpired as late:
+            result = {"case": case.name, "error": str(late)}
         with path.open("a") as file:
             file.write(json.dumps(result) + "\n")
         print(f"{case.name}: {brief(result)}", flush=True)

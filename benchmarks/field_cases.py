@@ -141,7 +141,7 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("keras_models", OBJECTS, "dict|Sequential|Dense|Variable|list", tensorflow, fps=15, steps=300)
     yield from _leak("variables", HEAP, "Variable|EagerTensor", tensorflow)
     yield from _leak("tapes", HEAP, "Tape|EagerTensor", tensorflow, mode="train")
-    yield from _leak("dataset_iterators", HEAP, "Iterator|native|EagerTensor", tensorflow)
+    yield from _leak("dataset_iterators", THREADS, "tf_|thread|Iterator", tensorflow)
     yield from _leak("summary_writers", FDS, "file|events", tensorflow)
     yield from _leak("lookup_table", HEAP, "native|malloc|no Python", tensorflow)
     yield from _leak("tensor_queue", HEAP, "native|malloc|no Python", tensorflow)
