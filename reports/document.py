@@ -41,8 +41,8 @@ _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
 
-def build(record: RunRecord) -> dict[str, Any]:
-    """The whole report of a run, finished or not."""
+def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole report of a run, finished or not. diagnosis: what `reports.diagnosis.read` found in its folder."""
     run, infos, events = record.run(), record.trials(), record.events()
     trials = [_trial(info, record) for info in infos]
     body: dict[str, Any] = json_value({
@@ -52,6 +52,7 @@ def build(record: RunRecord) -> dict[str, Any]:
         "blocks": blocks.of_run(infos),
         # What censuses say is told by the trials; one is as long as all the rest.
         "events": [_event(event) for event in events if event.kind != CENSUS],
+        **({"diagnosis": diagnosis} if diagnosis else {}),
     })  # fmt: skip
     return body
 

@@ -47,6 +47,8 @@ class Trial:
     expect_end: str = ""
     made_of: tuple[Any, ...] = ()
     """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
+    table: int = 0
+    """The number, from 0, of the `[[trial]]` table that it comes from."""
     variables: int = 0
     """Equal for trials of a run whose own environment variables are equal: see `soak.plan.block.numbered`."""
 
@@ -181,6 +183,7 @@ def _expand(config: Config, number: int, variables: int, stem: str) -> list[Tria
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
+                    table=number,
                     variables=variables,
                 )
             )
@@ -292,6 +295,8 @@ def _spec(config: Config, number: int, stem: str, framework: str, mode: str, exe
         steps=table.steps,
         beat_interval=min(1.0, float(config.run.sample_interval)),
         tracemalloc=table.tracemalloc,
+        memray=table.memray,
+        device_history=table.device_history,
         count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
         golden_interval=float(config.run.golden_interval),
     )
