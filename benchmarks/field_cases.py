@@ -20,7 +20,8 @@ class Case:
     name: str
     workload: str
     framework: str
-    truth: Literal["leak", "bounded"]
+    truth: Literal["leak", "bounded", "either"]
+    """`either`: it loses so little that a pass below what could be seen is as right as a leak; it is in no total."""
     layer: str = ""
     """A regular expression of the layers that are right."""
     cause: str = ""
@@ -45,19 +46,21 @@ SHARED = "shared|total"
 
 def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label = more.pop("label", name)
+    truth = more.pop("truth", "leak")
     measure = more.pop("measure", layer if layer in (FDS, THREADS, CHILDREN) else "total_bytes")
     steps = more.pop("steps", 2000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
-        yield Case(f"{label}-{framework}", f"zoo_{name}", framework, "leak", layer, cause, measure, **more)
+        yield Case(f"{label}-{framework}", f"zoo_{name}", framework, truth, layer, cause, measure, **more)
 
 
 def _bounded(name: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label, workload = more.pop("label", name), more.pop("workload", f"lookalike_{name}")
+    truth = more.pop("truth", "bounded")
     steps = more.pop("steps", 2000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
-        yield Case(f"{label}-{framework}", workload, framework, "bounded", **more)
+        yield Case(f"{label}-{framework}", workload, framework, truth, **more)
 
 
 def _share(steps: int, framework: str, frameworks: tuple[str, ...]) -> int:
@@ -131,14 +134,14 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("loaders", CHILDREN, "python|worker|DataLoader|pt_data_worker", torch, steps=800)
     yield from _leak("profiler", "host_heap|total|anonymous|mmap", "native|malloc", torch)
     yield from _leak("graph_modules", OBJECTS, "str|dict|list|Graph|code|tuple", torch, fps=30, steps=800)
-    yield from _leak("jit_trace", HEAP, "native|malloc|Function|Script", torch, fps=30, steps=800)
+    yield from _leak("jit_trace", HEAP, "native|malloc|Function|Script", torch, fps=6, steps=800)
     yield from _leak("compile_reset", HEAP, "", torch, fps=15, steps=300)
-    yield from _leak("compiled_kept", HEAP, "Tensor|Parameter|Module", torch, fps=15, steps=120)
+    yield from _leak("compiled_kept", HEAP, "Tensor|Parameter|Module", torch, fps=3, steps=120)
     yield from _leak("loader_fds", FDS, "torch_|shm|socket|file", torch)
-    yield from _leak("keras_predict", HEAP, "", tensorflow, fps=30, steps=600)
+    yield from _leak("keras_predict", HEAP, "", tensorflow, truth="either", fps=30, steps=600)
     yield from _leak("py_functions", HEAP, "", tensorflow, fps=30, steps=800)
     yield from _leak("random_seeds", HEAP, "native|malloc|no Python", tensorflow, fps=30, steps=1500)
-    yield from _leak("keras_models", OBJECTS, "dict|Sequential|Dense|Variable|list", tensorflow, fps=15, steps=300)
+    yield from _leak("keras_models", OBJECTS, "dict|Sequential|Dense|Variable|list", tensorflow, fps=6, steps=300)
     yield from _leak("variables", HEAP, "Variable|EagerTensor", tensorflow)
     yield from _leak("tapes", HEAP, "Tape|EagerTensor", tensorflow, mode="train")
     yield from _leak("dataset_iterators", THREADS, "tf_|thread|Iterator", tensorflow)
@@ -146,9 +149,9 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("lookup_table", HEAP, "native|malloc|no Python", tensorflow)
     yield from _leak("tensor_queue", HEAP, "native|malloc|no Python", tensorflow)
     yield from _leak("eager_outputs", HEAP, "EagerTensor|Tensor", tensorflow)
-    yield from _leak("retrace", HEAP, "", tensorflow, fps=30, steps=600)
+    yield from _leak("retrace", HEAP, "", tensorflow, fps=12, steps=600)
     yield from _leak("new_model", HEAP, "", tensorflow, mode="train", fps=6, steps=80)
-    yield from _leak("graph_growth", HEAP, "Operation|dict|list|native", tensorflow, steps=1200)
+    yield from _leak("graph_growth", HEAP, "Operation|dict|list|native", tensorflow, fps=30, steps=1200)
 
 
 def _lookalikes() -> Iterator[Case]:
@@ -175,7 +178,7 @@ def _lookalikes_of_frameworks() -> Iterator[Case]:
     yield from _bounded("relaxed_traces", tensorflow)
     yield from _bounded("dataset_cache", tensorflow)
     yield from _bounded("dataset_epochs", tensorflow)
-    yield from _bounded("keras_fit", tensorflow, mode="train", fps=15, steps=200)
+    yield from _bounded("keras_fit", tensorflow, truth="either", mode="train", fps=15, steps=200)
     yield from _bounded("table_rewritten", tensorflow, steps=3000)
 
 

@@ -31,7 +31,7 @@ class Row:
     def error(self) -> float | None:
         """Of the rate, as a part of the truth; None where there is none."""
         rate = (self.said.get("rate") or {}).get("per_hour")
-        leaks = self.case.truth == "leak" and self.said["verdict"] == "leak"
+        leaks = self.case.truth != "bounded" and self.said["verdict"] == "leak"
         return rate / self.truth - 1.0 if leaks and rate is not None and self.truth > 0 else None
 
     @property
@@ -79,14 +79,14 @@ def measure_of(case: Case, said: Mapping[str, Any]) -> str:
 def line(row: Row) -> str:
     """Of the table."""
     said, case = row.said, row.case
-    right = (row.found if case.truth == "leak" else not row.found) or None
+    right = case.truth == "either" or row.found == (case.truth == "leak")
     rate = said.get("rate") or {}
     told = amount(rate["per_hour"], rate["unit"]) if rate and row.found else ""
     cause = (said.get("cause") or "")[:60].replace("|", "/") if row.found else ""
     unit = "count" if measure_of(case, said) in COUNTS else "bytes"
     return " | ".join(
         (
-            f"| {case.name}", amount(row.truth, unit) if case.truth == "leak" else "bounded",
+            f"| {case.name}", "bounded" if case.truth == "bounded" else amount(row.truth, unit),
             f"{said['verdict']}{'' if right else ' ✗'}",
             "" if said["leak_probability"] is None else f"{said['leak_probability']:.2f}",
             told, "" if row.error is None else f"{100 * row.error:+.0f} %{'' if abs(row.error) <= NEAR else ' ✗'}",
