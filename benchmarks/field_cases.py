@@ -159,7 +159,7 @@ def _lookalikes() -> Iterator[Case]:
         "arenas", "backlog", "best_weights", "byte_budget", "children_ended", "connections", "deferred_free",
         "double_buffer", "pools_ended", "expiry", "file_read", "flushed_log", "fragments", "full_queue",
         "gc_cycles", "high_water", "lazy_imports", "lru_cache", "object_bursts", "periodic", "phases", "rare_peaks",
-        "regex_cache", "replay_buffer", "shm_ring", "shuffle_buffer", "sliding_window", "temp_files", "thread_pool",
+        "regex_cache", "replay_buffer", "shm_ring", "shuffle_fills", "last_steps", "temp_files", "thread_pool",
         "token_cache", "warm_up", "weak_cache", "zipf_cache",
     ):  # fmt: skip
         yield from _bounded(name, steps=3000)
@@ -169,15 +169,15 @@ def _lookalikes() -> Iterator[Case]:
 def _lookalikes_of_frameworks() -> Iterator[Case]:
     torch, tensorflow = ("torch",), ("tensorflow",)
     yield from _bounded("graph_window", torch, mode="train", steps=3000)
-    yield from _bounded("layers_in_turn", torch, mode="train", steps=2500)
+    yield from _bounded("late_layers", torch, mode="train", steps=2500)
     yield from _bounded("context_cycle", torch, mode="train", steps=3000)
     yield from _bounded("loader_epochs", torch)
     yield from _bounded("model_reloads", torch)
     yield from _bounded("compile_limit", torch)
-    yield from _bounded("length_buckets", tensorflow)
-    yield from _bounded("relaxed_traces", tensorflow)
+    yield from _bounded("few_lengths", tensorflow)
+    yield from _bounded("one_trace", tensorflow)
     yield from _bounded("dataset_cache", tensorflow)
-    yield from _bounded("dataset_epochs", tensorflow)
+    yield from _bounded("data_epochs", tensorflow)
     yield from _bounded("keras_fit", tensorflow, truth="either", mode="train", fps=15, steps=200)
     yield from _bounded("table_wraps", tensorflow, steps=3000)
 
