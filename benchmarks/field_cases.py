@@ -156,7 +156,7 @@ def _leaks_of_frameworks() -> Iterator[Case]:
 
 def _lookalikes() -> Iterator[Case]:
     for name in (
-        "arenas", "backlog", "best_weights", "byte_budget", "children_ended", "connections", "deferred_free",
+        "arenas", "backlog", "best_weights", "byte_budget", "children_end", "connections", "deferred_free",
         "double_buffer", "pools_ended", "expiry", "file_read", "flushed_log", "fragments", "full_queue",
         "gc_cycles", "high_water", "lazy_imports", "lru_cache", "object_bursts", "periodic", "phases", "rare_peaks",
         "regex_cache", "replay_buffer", "shm_ring", "shuffle_fills", "last_steps", "temp_files", "thread_pool",
