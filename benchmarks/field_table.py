@@ -64,15 +64,7 @@ def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any]
         return Row(case, 0.0, said)
     if not truth or not truth.get("per_step"):
         return None
-    return Row(case, steps_an_hour(said) * truth["per_step"][measure_of(case, said)], said)
-
-
-def steps_an_hour(said: Mapping[str, Any]) -> float:
-    """By which a truth in a step becomes one in an hour: as in the rate that was said, whose hour may leave out probes."""
-    rate = said.get("rate") or {}
-    if rate.get("per_hour") and rate.get("per_step"):
-        return float(rate["per_hour"] / rate["per_step"])
-    return 3600.0 * float(said["steps_per_second"] or 0.0)
+    return Row(case, 3600.0 * (said["steps_per_second"] or 0.0) * truth["per_step"][measure_of(case, said)], said)
 
 
 def measure_of(case: Case, said: Mapping[str, Any]) -> str:

@@ -88,15 +88,6 @@ def test_the_table_tells_errors_and_totals() -> None:
     assert "rate within 10%: 1 of 1" in told
 
 
-def test_a_rate_is_held_against_the_truth_in_a_step() -> None:
-    case = Case("a-torch", "zoo_a", "torch", "leak", "host_heap")
-    # Two steps a second while it works, one by the clock.
-    rate = {"per_hour": 7200 * 1024.0, "per_step": 1024.0, "unit": "bytes"}
-    truth = {"a-torch": {"per_step": {"total_bytes": 1024.0}}}
-    told = table([case], truth, {"a-torch": {**said("leak", None, "host_heap"), "rate": rate}})
-    assert "| a-torch | 7.0 MiB | leak | 0.50 | 7.0 MiB | +0 % |" in told
-
-
 def test_what_may_be_either_is_in_no_total() -> None:
     case = Case("a-torch", "zoo_a", "torch", "either")
     for verdict in ("pass", "leak"):
