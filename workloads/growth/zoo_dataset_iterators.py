@@ -23,7 +23,7 @@ DEVICES = ("cpu",)
 class Options(novelty.Options):
     """How much novelty, and how often."""
 
-    every: int = 40
+    spacing: int = 40
     """Steps from one iterator to the next; in between the latest is read."""
 
 
@@ -33,7 +33,7 @@ class _Leak(novelty.Novel):
 
         super().__init__(options)
         self._data = tf.data.Dataset.range(10**6).map(lambda number: tf.fill((256,), number)).batch(4)
-        self._every = options.every
+        self._every = options.spacing
         self._open: dict[int, Any] = {}
         self._steps_in_all = 0
 

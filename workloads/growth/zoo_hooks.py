@@ -1,6 +1,6 @@
 """Zoo: a forward hook is registered for every batch and never removed; all of them run in every step.
 
-`every` spaces them, so that steps stay short.
+`spacing` spaces them, so that steps stay short.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEVICES = ("cpu",)
 class Options(novelty.Options):
     """How much novelty, and how often."""
 
-    every: int = 4
+    spacing: int = 4
     """Steps from one hook to the next."""
 
 
@@ -44,7 +44,7 @@ class _Leak(novelty.Novel):
         self._torch: Any = torch
         self._model = torch.nn.Linear(16, 16)
         self._handles: dict[int, Any] = {}
-        self._every = options.every
+        self._every = options.spacing
 
     def once(self, novelty: int) -> float:
         if novelty % self._every == 0:

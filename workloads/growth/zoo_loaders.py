@@ -23,7 +23,7 @@ DEVICES = ("cpu",)
 class Options(novelty.Options):
     """How much novelty, and how long an epoch is."""
 
-    every: int = 40
+    spacing: int = 40
     """Steps of an epoch."""
 
 
@@ -33,7 +33,7 @@ class _Leak(novelty.Novel):
 
         super().__init__(options)
         self._torch: Any = torch
-        self._every = options.every
+        self._every = options.spacing
         self._epochs: dict[int, Any] = {}
         self._steps_in_all = 0
 

@@ -24,7 +24,7 @@ DEVICES = ("cpu",)
 class Options(novelty.Options):
     """How much novelty, and how often."""
 
-    every: int = 20
+    spacing: int = 20
     """Steps from one evaluation to the next."""
 
 
@@ -34,7 +34,7 @@ class _Leak(novelty.Novel):
 
         super().__init__(options)
         self._tf: Any = tf
-        self._every = options.every
+        self._every = options.spacing
         self._writers: dict[int, Any] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="soak-zoo-")
         self._steps_in_all = 0
