@@ -16,6 +16,7 @@ import argparse
 import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -130,6 +131,7 @@ def soaked(case: Case, seconds: float, out: Path) -> dict[str, Any]:
     config.write_text(tomli_w.dumps(config_of(case, seconds)))
     command = [sys.executable, "-m", "soak", "run", str(config), "--out", str(folder)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + PATIENCE)
+    sweep()
     reports = sorted(folder.glob("*/report.json"), key=os.path.getmtime)
     if not reports:
         return {"error": (ran.stderr or ran.stdout)[-600:]}
@@ -147,6 +149,14 @@ def soaked(case: Case, seconds: float, out: Path) -> dict[str, Any]:
             for finding in one["findings"]
         ],
     }
+
+
+def sweep(shm: Path = Path("/dev/shm"), proc: Path = Path("/proc")) -> None:
+    """Remove what cases left in shared memory: their files are named after a process, and that is gone."""
+    for path in shm.iterdir():
+        named = re.match(r"(?:soak-zoo-|psm_|torch_)(\d+)[-_]", path.name)
+        if named and not (proc / named[1]).exists():
+            path.unlink(missing_ok=True)
 
 
 def config_of(case: Case, seconds: float) -> dict[str, Any]:

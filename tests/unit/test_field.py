@@ -112,6 +112,16 @@ def test_a_config_is_one_paced_trial() -> None:
     assert [one["workload"] for one in config["trial"]] == [ALL[0].workload]
 
 
+def test_what_the_dead_left_in_shared_memory_is_swept(tmp_path: Any) -> None:
+    shm, proc = tmp_path / "shm", tmp_path / "proc"
+    (proc / "7").mkdir(parents=True)
+    shm.mkdir()
+    for name in ("soak-zoo-7-1", "soak-zoo-8-1", "psm_8_0", "torch_8_1_2", "psm_abc", "other-8-1"):
+        (shm / name).touch()
+    field.sweep(shm, proc)
+    assert sorted(path.name for path in shm.iterdir()) == ["other-8-1", "psm_abc", "soak-zoo-7-1"]
+
+
 def test_a_line_that_was_cut_is_left_out(tmp_path: Any) -> None:
     (tmp_path / "x.jsonl").write_text('{"case": "a", "n": 1}\n{"case": "a", "n": 2}\n{"case": "b", "n"')
     assert field.load(tmp_path / "x.jsonl") == {"a": {"case": "a", "n": 2}}
