@@ -84,7 +84,7 @@ class Tracer:
 
 
 def _blocks() -> Iterator[Block]:
-    """All blocks but those of the worker itself. Equal stacks are one object, whose identity tells them apart at once."""
+    """All blocks but those of the worker. Equal stacks are one object, whose identity tells them apart at once."""
     import _tracemalloc
 
     ours = watching()
