@@ -38,7 +38,7 @@ _VERDICT = {
 
 def next_steps(trials: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
     """Name of the layer or verdict, and what to do about it; each once, without controls that were judged right."""
-    found = [t for t in trials if not (t["control"] and t["control"]["passed"])]
+    found = [t for t in trials if not (t["control"] and t["control"]["passed"]) and not t["confirms"]]
     steps = dict(_step(t) for t in found if t["verdict"] in ("leak", *_VERDICT))
     if len(steps) > 1:
         steps.pop("pass", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
-from reports import headline
+from reports import doses, headline
 from reports.diagnosis import diagnosed
 from reports.record import RunRecord
 
@@ -27,8 +27,15 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
-        *(f"- **{_text(t['name'])}**: {_text(_said(t))}" for t in order if _said(t)),
+        *(f"- **{_text(t['name'])}**: {_text(_said(t))}" for t in order if _said(t) and not t["confirms"]),
+        *(
+            f"- **{_text(t['name'])}**, one dose at a time: {_text(t['confirmation'])}"
+            for t in order
+            if t["confirmation"]
+        ),
+        *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),
         "",
         *_diagnosed(body),
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",

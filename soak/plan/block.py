@@ -25,7 +25,7 @@ _ARM = ("framework", "execution", "python", "env")
 """Settings that only an arm may differ in."""
 _OBSERVING = ("device", "gpu", "beat_interval", "count_objects_interval", "golden_interval", "expect_end")
 """Settings of how it is observed, of what is expected of it, and which of several equal devices it has."""
-_SINCE = ("memray", "device_history")
+_SINCE = ("memray", "device_history", "escalation")
 """Settings that came later: left out where they are off, so that older blocks keep their names."""
 _VERSIONS = ("python", "libc", "allocator", "numpy")
 """What a worker says of its environment that makes another arm, besides what frameworks name."""

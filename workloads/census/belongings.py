@@ -52,7 +52,7 @@ def _targets(folder: Path, budget: Budget) -> Iterator[str]:
     except OSError:
         return
     for number, name in enumerate(names):
-        if number >= _LOOKED_AT or (number % 256 == 0 and not budget.has()):
+        if number >= _LOOKED_AT or not budget.has():
             budget.leave_out("descriptors")
             return
         try:
@@ -119,8 +119,8 @@ def native_threads(budget: Budget, proc: Path = PROC) -> Group:
     """All threads by the name that the kernel has of them."""
     group: Group = {}
     folder = proc / str(os.getpid()) / "task"
-    for number, name in enumerate(_listed(folder)):
-        if number % 256 == 0 and not budget.has():
+    for name in _listed(folder):
+        if not budget.has():
             budget.leave_out("native_threads")
             break
         comm = _read(folder / name / "comm").strip()

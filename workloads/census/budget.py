@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-_HAND_OVER = 0.006
-"""Seconds in which threads that wait for the interpreter by the old interval get it once more."""
 
 
 class Budget:
@@ -34,21 +30,20 @@ class Budget:
         if what not in self.left_out:
             self.left_out.append(what)
 
+    def part(self, share: float) -> Budget:
+        """That share of what is left, which writes down here what was left out."""
+        budget = Budget(max(0.0, share * (self._end - self._clock())), self._clock)
+        budget.left_out = self.left_out
+        return budget
+
 
 @contextmanager
-def undisturbed(seconds: float) -> Iterator[None]:
-    """Let no other thread run Python, nor the collector, for up to so many seconds.
-
-    Other threads must not see a reference of ours to a tuple that C code of theirs is still filling: TensorFlow has
-    crashed of it. A call that waits for something lets them run all the same.
-    """
-    interval, collects = sys.getswitchinterval(), gc.isenabled()
-    sys.setswitchinterval(max(interval, seconds))
+def uncollected() -> Iterator[None]:
+    """Keep the collector from running meanwhile: it would free what is being counted."""
+    collects = gc.isenabled()
     gc.disable()
     try:
-        time.sleep(_HAND_OVER)
         yield
     finally:
-        sys.setswitchinterval(interval)
         if collects:
             gc.enable()

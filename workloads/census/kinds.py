@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import collections
+import functools
+import gc
+import itertools
+import operator
 import sys
 import types
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST_LETTERS = 120
@@ -66,6 +70,38 @@ def counted(objects: list[Any]) -> Counter[type]:
     found: Counter[type] = Counter()
     count(found, objects)
     return found
+
+
+def counted_all() -> Counter[type]:
+    """How many objects of each type the collector knows; in one call of C, as `all_but_tuples`."""
+    try:
+        return Counter(map(type, _all()))
+    except Exception:  # noqa: BLE001  (a class of classes may refuse to be hashed, in any way it likes)
+        return counted(all_but_tuples())
+
+
+def all_but_tuples() -> list[Any]:
+    """What the collector knows.
+
+    C code of another thread may be filling a tuple, which nobody else must refer to once it is cut to its length:
+    TensorFlow has crashed of such references. So tuples are left out, and the list of all is gone, before another
+    thread can run: all of it is done within one call of C, as the interpreter changes threads only between calls.
+    """
+    every: list[Any] = []
+    wanted = map(functools.partial(operator.is_not, tuple), map(type, iter(every)))
+    found = list(
+        itertools.chain(
+            map(every.extend, map(gc.get_objects, (None,))), itertools.compress(iter(every), wanted),
+            map(list.clear, (every,)),
+        )
+    )  # fmt: skip
+    del found[0], found[-1]  # what the first and the last of these say
+    return found
+
+
+def _all() -> Iterator[Any]:
+    # It is asked for once the first is wanted.
+    return itertools.chain.from_iterable(map(gc.get_objects, (None,)))
 
 
 def count(found: Counter[type], objects: list[Any]) -> None:

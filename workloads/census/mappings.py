@@ -109,7 +109,7 @@ def shared_files(budget: Budget, mapped: set[str], children: list[int], shm: Pat
     try:
         with os.scandir(shm) as entries:
             for number, entry in enumerate(entries):
-                if number >= _MOST_FILES or (number % 256 == 0 and not budget.has()):
+                if number >= _MOST_FILES or not budget.has():
                     budget.leave_out("shared_files")
                     break
                 _add(group, entry, known)

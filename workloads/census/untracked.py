@@ -18,6 +18,8 @@ from workloads.census.budget import Budget
 from workloads.census.tensors import shape_of
 
 _AT_ONCE = 512
+_WITHIN = 2
+"""Tuples within one another that are looked into."""
 _LARGE = 4096
 """Bytes from which an object of `bytes` is counted by its size."""
 
@@ -46,17 +48,25 @@ class Untracked:
                 budget.leave_out("references")
                 break
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
-            # Tuples and dicts of numbers and texts alone are dropped by the collector.
-            plain = [each for each in found if type(each) in (tuple, dict) and not gc.is_tracked(each)]
             self._count(counts, found)
-            self._count(counts, gc.get_referents(*plain))
-            for each in plain:
-                add(self.references, type(each).__name__)
-                if dicts is not None and type(each) is dict:
-                    dicts(each, len(each))
+            for _ in range(_WITHIN):
+                found = self._inside(found, dicts)
+                self._count(counts, found)
         for kind, count in counts.items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
+
+    def _inside(self, found: list[Any], dicts: Callable[[Any, int], None] | None) -> list[Any]:
+        """What is in the tuples among these, and in dicts of numbers and texts alone, which the collector drops."""
+        plain = [each for each in found if type(each) is tuple or (type(each) is dict and not gc.is_tracked(each))]
+        for each in plain:
+            if type(each) is dict:
+                add(self.references, "dict")
+                if dicts is not None:
+                    dicts(each, len(each))
+            elif not gc.is_tracked(each):
+                add(self.references, "tuple")
+        return gc.get_referents(*plain)
 
     def _count(self, counts: Counter[type], found: list[Any]) -> None:
         before = self._among(counts)

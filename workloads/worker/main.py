@@ -20,6 +20,7 @@ from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
+from workloads.protocol.source import Source
 from workloads.worker import sandbox
 from workloads.worker.drive import Drive
 from workloads.worker.lineage import die_with_parent
@@ -79,7 +80,7 @@ def soak(
         module = catalog.load(spec.workload, spec.folder)
         require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
-        source = sources.open_source(spec.stream, spec.seed)
+        source = source_of(spec)
         workload: Workload = module.build(setup_of(spec), options)
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
         return _unbuilt(error)
@@ -105,6 +106,15 @@ def _is_out_of_memory(runtime: Any, error: BaseException) -> bool:
         return bool(runtime.is_out_of_memory(error))
     except BaseException:  # noqa: BLE001  (a workload is contained here)
         return False
+
+
+def source_of(spec: TrialSpec) -> Source:
+    """What it is fed by."""
+    if spec.escalation is None:
+        return sources.open_source(spec.stream, spec.seed)
+    from workloads.escalation import Escalated  # few trials need it
+
+    return Escalated(spec.stream, spec.escalation, spec.seed)
 
 
 def setup_of(spec: TrialSpec) -> Setup:
