@@ -36,6 +36,8 @@ class MetricSpec:
     """Whether growth of this metric can be a leak."""
     counter: bool = False
     """Only ever rises within one trial (steps, CPU seconds)."""
+    unjudged: str = ""
+    """Why growth of it is no leak by itself, where it is an amount and not judged."""
     live: bool = True
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 
@@ -64,6 +66,7 @@ class Roots:
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
+    shm: Path = Path("/dev/shm")  # noqa: S108  (read, not written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Target:
     """Processes of the member that left its tree, where no cgroup tells them."""
     probe: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What it held after each stage of a probe, by metric name."""
+    probe_seconds: float = 0.0
+    """That the probe took."""
 
 
 class NoDataError(Exception):

@@ -49,7 +49,8 @@ def grows(trial: Trial) -> str:
     said = format_rate(rate["per_hour"], rate["unit"])
     if rate["per_hour_low"] is not None:
         said += f" ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
-    said += f" in {place(trial)}" if trial["layer"] else ""
+    inner = trial["layer"] and rate["layer"] not in (None, trial["layer"])
+    said += f" in {'all, found in ' if inner else ''}{place(trial)}" if trial["layer"] else ""
     if trial["leak_probability"] is not None:
         mark = "" if trial["calibrated"] else ", uncalibrated"
         said += f", leak probability {format_probability(trial['leak_probability'])}{mark}"

@@ -33,6 +33,9 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
+    for trial in body["trials"]:
+        if trial["cause"]:
+            console.print(words((f"{trial['name']}: ", "dim"), trial["cause"]), soft_wrap=True)
     if run["controls_text"]:
         console.print(words(("measured sensitivity: ", "dim"), run["controls_text"]), soft_wrap=True)
     for trial in filter(doses.told, body["trials"]):

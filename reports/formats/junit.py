@@ -52,7 +52,7 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
         time=f"{trial['seconds'] or 0.0:.3f}",
     )  # fmt: skip
     if outcome:
-        said = trial["reason"] or "it was not run"
+        said = "; ".join(each for each in (trial["reason"], trial["cause"]) if each) or "it was not run"
         control = trial["control"]
         wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from monitors.judgement import Judgement
@@ -15,6 +15,7 @@ from soak.engine.custody import Custody
 from soak.engine.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.engine.judges import Judges
 from soak.engine.ledger import Ledger
+from soak.engine.left_files import LeftFiles
 from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.member_run import MemberRun
 from soak.engine.samplers import rounds_of
@@ -74,6 +75,7 @@ class Supervisor:
         with adopting(), selectors.DefaultSelector() as selector:
             self._recorder, self._selector = recorder, selector
             self._custody = Custody(self._clock, self._found_after, self._note)
+            self._left = LeftFiles(self._found_after)
             self._around = Surroundings(
                 self._folder, self._clock, self._deadlines, selector, recorder, self._custody, self._ledger,
                 self._pool.snapshot, self._config.judge.alarm,
@@ -140,10 +142,10 @@ class Supervisor:
         self._ledger.run_event(self._began, "note", message, {})
         self._listener.noted(message)
 
-    def _found_after(self, trial: int, kind: str, message: str) -> None:
+    def _found_after(self, trial: int, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Something of a trial was still there after its worker."""
         t = self._clock.wall() - self._starts.get(trial, self._began)
-        self._ledger.event(trial, t, kind, message)
+        self._ledger.event(trial, t, kind, message, data)
 
     def _stopping(self) -> str:
         """Why everything is to end; empty while it is not."""
@@ -227,6 +229,7 @@ class Supervisor:
 
     def _start(self, trial: Trial) -> None:
         wall = self._starts[trial.index] = self._clock.wall()
+        self._left.began(trial)
         try:
             self._running[trial.index] = TrialRun(trial, self._around)
         except SoakError as error:
@@ -276,6 +279,7 @@ class Supervisor:
                 if pid is not None:
                     self._custody.helper(pid)
         for trial, found in self._judges.collect(self._stop.count):
+            self._left.ended(trial.index)
             if found is None:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue

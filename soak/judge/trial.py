@@ -29,6 +29,7 @@ from monitors.model import LAYERS, Event, Finding
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.judge.cause import garbage_types, with_cause
 from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
@@ -45,21 +46,23 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     detection = judge(series, settings, limits, processes) if series else None
     if detection is not None:
         detection = at_work(detection, probe_share(whole))
-    shown = Verdict(detection.verdict, _with_probes(detection, whole)) if detection else None
+    garbage = garbage_types(record.events(), trial.index, whole)
+    shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    judgement = with_cause(judgement, record.events(), trial.index)
     if trial.settings.get("confirms"):
         return confirmed(judgement, whole, str(trial.settings.get("confirms_layer", "")), settling(trial.settings))
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
-def _with_probes(detection: Detection, whole: Iterable[Series]) -> str:
+def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) -> str:
     """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
-        return "; ".join(filter(None, (detection.reason, stages.said(cleaned))))
+        return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage))))
     if detection.verdict != "leak" or detection.layer not in _CLEANED:
         return detection.reason
     count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
@@ -71,11 +74,11 @@ _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "to
 
 
 def probe_share(whole: Iterable[Series]) -> float:
-    """The share of a trial that its probes took."""
-    for one in whole:
-        if one.metric.name == "probe_seconds" and len(one.t) > 1:
-            return float(one.values[-1]) / float(one.t[-1])
-    return 0.0
+    """The share of a trial that its probes took, of the member of which they took most."""
+    shares = [
+        float(one.values.sum()) / float(one.t[-1]) for one in whole if one.metric.name == "probe_seconds" and len(one.t)
+    ]
+    return max(shares, default=0.0)
 
 
 def at_work(detection: Detection, share: float) -> Detection:
@@ -130,7 +133,7 @@ def _judgement(verdict: Verdict, detection: Detection | None, told: bool = True)
         return judgement
     return replace(
         judgement, layer=detection.layer, member=detection.member, leak_device=detection.device,
-        process=detection.process,
+        process=detection.process, outer=detection.outer,
     )  # fmt: skip
 
 
@@ -181,14 +184,18 @@ def _judged_series(
     return condensed(judged), condensed(s for s in known if not s.metric.judged)
 
 
+_OF_MEMORY = ("host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "kernel", "total")
+
+
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
-    """How much there was for the trial, by layer: its limit of memory, or the machine's; its GPU; its open files."""
+    """How much there was for the trial, by layer: the tighter of its limit of memory and the machine's; its GPU; its
+    open files.
+    """
     own = trial.settings.get("memory_limit")
     machine = environment.get("memory", "").removesuffix(" kB")
-    limits: dict[str, float] = {}
-    if own or machine.isdigit():
-        memory = float(own) if own else 1024.0 * float(machine)
-        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "pinned", "anonymous"), memory)
+    known = [float(own)] if own else []
+    known += [1024.0 * float(machine)] if machine.isdigit() else []
+    limits = dict.fromkeys(_OF_MEMORY, min(known)) if known else {}
     total = (trial.settings.get("gpu") or {}).get("total")
     if total:
         limits |= dict.fromkeys((layer for layer in LAYERS if layer.startswith("gpu_")), float(total))

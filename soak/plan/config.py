@@ -138,6 +138,11 @@ class TrialTable:
     probes: Probes | None = None
     """As `run.probes`, for this trial."""
     tracemalloc: Frames = 0
+    """Frames that tracemalloc keeps of each block of Python: the record names the lines that grow. 0 for none."""
+    memray: bool = False
+    """Whether memray follows every allocation, native ones too, into a file in the folder of the trial."""
+    device_history: bool = False
+    """Whether the framework remembers who holds device memory: the record names the stacks that grow."""
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -54,6 +54,8 @@ class Trial:
     """The layer that grew."""
     made_of: tuple[Any, ...] = ()
     """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
+    table: int = 0
+    """The number, from 0, of the `[[trial]]` table that it comes from."""
     variables: int = 0
     """Equal for trials of a run whose own environment variables are equal: see `soak.plan.block.numbered`."""
 
@@ -198,6 +200,7 @@ def _expand(config: Config, number: int, variables: int, stem: str) -> list[Tria
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
+                    table=number,
                     planted=None if table.planted is None else float(table.planted),
                     variables=variables,
                 )
@@ -310,6 +313,8 @@ def _spec(config: Config, number: int, stem: str, framework: str, mode: str, exe
         steps=table.steps,
         beat_interval=min(1.0, float(config.run.sample_interval)),
         tracemalloc=table.tracemalloc,
+        memray=table.memray,
+        device_history=table.device_history,
         count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
         golden_interval=float(config.run.golden_interval),
     )

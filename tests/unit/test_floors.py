@@ -83,9 +83,9 @@ def test_what_each_stage_took_is_told_apart() -> None:
     cleaned = stages.of_trial([
         *probed("as_is", 100 * MIB), *probed("collected", 88 * MIB), *probed("emptied", 81 * MIB),
         *probed("trimmed", 78 * MIB), series("floor_total_bytes", t, np.full(15, 78 * MIB)),
-        sampled("probe_seconds", np.linspace(0.0, 1.5, 300)),
+        floors("probe_seconds", np.full(15, 0.1)),
     ])  # fmt: skip
-    assert cleaned == stages.CleanedUp(15, 1.5, 12 * MIB, 7 * MIB, 3 * MIB)
+    assert cleaned == stages.CleanedUp(15, pytest.approx(1.5), 12 * MIB, 7 * MIB, 3 * MIB)
     assert stages.said(cleaned) == (
         "Python's collector runs too rarely: 12 MiB of cycles between collections, which is no leak; "
         "caches held 7 MiB that emptying them gave back; the allocator retained 3 MiB that a trim gave back"
@@ -99,7 +99,7 @@ def test_a_trial_that_was_not_probed_has_no_stages() -> None:
 def test_the_time_of_probes_is_no_time_of_growth() -> None:
     t = np.arange(400) / 2.0
     found = judge([sampled("anonymous_bytes", 50 * MIB + 0.1 * MIB * t)])
-    share = probe_share([sampled("probe_seconds", 0.1 * t)])
+    share = probe_share([series("probe_seconds", np.array([50.0, 100.0]), np.array([4.0, 6.0]))])
     assert share == pytest.approx(0.1)
     assert found.rate_per_hour == pytest.approx(360 * MIB, rel=0.05)
     assert found.rate_per_hour is not None

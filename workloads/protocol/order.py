@@ -59,6 +59,10 @@ class TrialSpec:
     """Seconds between two beats, at least."""
     tracemalloc: int = 0
     """Frames of traceback that tracemalloc keeps; 0 leaves it off. It costs a factor: see docs/benchmarks.md."""
+    memray: bool = False
+    """Whether memray follows every allocation, native ones too. It costs several factors."""
+    device_history: bool = False
+    """Whether the framework remembers the stack of every block of device memory."""
     count_objects_interval: float = 5.0
     """Seconds between two counts of Python objects, at least; the count walks every object."""
     golden_interval: float = 60.0

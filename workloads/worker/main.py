@@ -36,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--stacks", type=int, required=True)
+    parser.add_argument("--capture", default="")
     parser.add_argument("--asked", type=int)
     options = parser.parse_args()
     die_with_parent()
@@ -51,7 +52,7 @@ def main() -> int:
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             asked = None if options.asked is None else ProbeRequests(options.asked)
-            _tell(soak(from_json(text), pipe, stop, asked), pipe)
+            _tell(soak(from_json(text), pipe, stop, asked, options.capture), pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
@@ -69,8 +70,10 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         raise
 
 
-def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None) -> wire.Done:
-    """Build and drive a workload; why it ended. asked: by which probes are asked for, if any are."""
+def soak(
+    spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None, capture: str = ""
+) -> wire.Done:  # fmt: skip
+    """Build and drive a workload; why it ended. asked, capture: as `Drive` takes them."""
     try:
         runtime = runtime_of(spec.framework)
         runtime.prepare(spec.threads, spec.seed, spec.device)
@@ -83,7 +86,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | Non
         return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
-    drive = Drive(spec, source, workload, pipe, stop, asked)
+    drive = Drive(spec, source, workload, pipe, stop, asked, capture)
     try:
         return drive.run()
     except UnheardError:

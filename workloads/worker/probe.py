@@ -18,6 +18,8 @@ from workloads.worker import allocators, heap, own_tree
 
 _SETTLING = (0.0, 0.002, 0.004)
 """Seconds to wait before each of the last reads: what other threads hold for a moment is left out."""
+_FEW = 100
+"""Objects of garbage: frameworks leave so many behind all the time."""
 Reading = Mapping[str, float]
 
 
@@ -82,9 +84,14 @@ def _reads() -> Iterator[Reading]:
 def _collect(describe: DescribesGarbage | None) -> tuple[int, Mapping[str, Any]]:
     """How many objects were garbage, and what they were.
 
-    The first collection keeps what it finds, so that it can be described; the second frees it. Where the first finds
-    nothing there is nothing for the second, which takes as long.
+    A second collection takes what finalizers of the first have let go of; after a few objects there is nothing for it,
+    and it takes as long. To be described, what is found is kept by the first, and freed by the second.
     """
+    if describe is None:
+        count = gc.collect()
+        if count > _FEW:
+            gc.collect()
+        return count, {}
     flags, before = gc.get_debug(), len(gc.garbage)
     gc.set_debug(flags | gc.DEBUG_SAVEALL)
     try:
@@ -96,7 +103,7 @@ def _collect(describe: DescribesGarbage | None) -> tuple[int, Mapping[str, Any]]
     count = len(found)
     if not count:
         return 0, {}
-    described = describe(found) if describe is not None else {}
+    described = describe(found)
     found.clear()
     gc.collect()
     return count, described
