@@ -49,7 +49,7 @@ def test_one_comes_at_the_first_probe_and_then_when_it_is_due() -> None:
             )
     assert taken[0] == 1
     assert described > len(taken) // 2
-    assert 11 <= len(taken) <= 61
+    assert 10 <= len(taken) <= 60
 
 
 def test_the_last_one_is_taken_where_there_were_few() -> None:

@@ -34,7 +34,9 @@ class Untracked:
         """Arrays and buffers, each once."""
         self._seen: set[int] = set()
         self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
+        # By identity too, as a class of classes may refuse to be hashed.
         self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
+        self._known = frozenset(map(id, self._buffers))
 
     def read(self, objects: Sequence[Any], budget: Budget, dicts: Callable[[Any, int], None] | None = None) -> None:
         """Look at what all of these refer to, the latest first.
@@ -79,7 +81,7 @@ class Untracked:
 
     def _measure(self, found: list[Any]) -> None:
         for each in found:
-            if type(each) in self._buffers and id(each) not in self._seen:
+            if id(type(each)) in self._known and id(each) not in self._seen:
                 self._seen.add(id(each))
                 self._add(each)
 
