@@ -19,7 +19,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, gpu_ledger, headline, probes, unjudged
+from reports import blocks, controls, doses, gpu_ledger, headline, probes, unjudged
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -41,10 +41,10 @@ _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
 
-def build(record: RunRecord) -> dict[str, Any]:
-    """The whole report of a run, finished or not."""
+def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole report of a run, finished or not. diagnosis: what `reports.diagnosis.read` found in its folder."""
     run, infos, events = record.run(), record.trials(), record.events()
-    trials = [_trial(info, record) for info in infos]
+    trials = [{**_trial(info, record), **_confirmation(info, infos)} for info in infos]
     body: dict[str, Any] = json_value({
         "schema": SCHEMA,
         "run": _run(run, trials, record.damage()),
@@ -52,18 +52,22 @@ def build(record: RunRecord) -> dict[str, Any]:
         "blocks": blocks.of_run(infos),
         # What censuses say is told by the trials; one is as long as all the rest.
         "events": [_event(event) for event in events if event.kind != CENSUS],
+        **({"diagnosis": diagnosis} if diagnosis else {}),
     })  # fmt: skip
     return body
 
 
 def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str]) -> dict[str, Any]:
     unfinished = run.ended is None and (run.verdict is None or not damage)
+    known = controls.of_run(trials)
     return {
         "id": run.run_id,
         "name": run.name,
         "verdict": run.verdict,
         "headline": headline.of_run(run.verdict, run.reason, unfinished, trials),
         "reason": run.reason,
+        "controls": known,
+        "controls_text": controls.said(known),
         "damage": list(damage),
         "unfinished": unfinished,
         "started": run.started,
@@ -188,6 +192,8 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
         "per_hour_high": high,
         "per_step": finding.rate_per_step,
         "per_dose": {name: rate.rate for name, rate in finding.rate_per_dose.items()},
+        "by_dose": doses.values(finding.by_dose),
+        "by_dose_text": doses.said(finding.by_dose, finding.unit),
         "hours_to_exhaustion": finding.hours_to_exhaustion,
         "onset_seconds": finding.onset,
     }
@@ -211,6 +217,13 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
         "expect_layers": list(info.expect_layers),
         "passed": info.judgement.control_passed if info.judgement else None,
     }
+
+
+def _confirmation(info: TrialInfo, infos: Sequence[TrialInfo]) -> dict[str, str]:
+    """Which trial it explains, if any; and what the trial found that explains it."""
+    found = next((o for o in infos if o.settings.get("confirms") == info.name and o.judgement), None)
+    said = found.judgement.reason if found and found.judgement else ""
+    return {"confirms": str(info.settings.get("confirms", "")), "confirmation": said}
 
 
 def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:
@@ -275,8 +288,9 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """But for what its series says of itself."""
-    doses = {name: {"rate": each.rate, "ci95": each.ci95} for name, each in finding.rate_per_dose.items()}
-    return {name: getattr(finding, name) for name in _OF_A_FINDING} | {"rate_per_dose": doses}
+    each = {name: {"rate": one.rate, "ci95": one.ci95} for name, one in finding.rate_per_dose.items()}
+    told = {"rate_per_dose": each, "by_dose": doses.values(finding.by_dose)}
+    return {name: getattr(finding, name) for name in _OF_A_FINDING} | told
 
 
 def _event(event: Event) -> dict[str, Any]:

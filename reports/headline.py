@@ -18,7 +18,7 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     if verdict is None:
         ended = sum(bool(t["end_reason"]) for t in trials)
         said = f"Unfinished: the run has not come to its end; {ended} of {len(trials)} trials have ended so far"
-        leaks = [t["name"] for t in trials if t["verdict"] == "leak"]
+        leaks = [t["name"] for t in trials if t["verdict"] == "leak" and not t["confirms"]]
         return f"{said}; {', '.join(leaks)} leaked." if leaks else f"{said}."
     said = f"{_WORDS[verdict]}: {reason}"
     if verdict == "leak":
@@ -29,9 +29,14 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
 
+def _tested(trial: Trial) -> bool:
+    """Whether it is there for itself: neither a control nor to explain another."""
+    return not trial["control"] and not trial["confirms"]
+
+
 def _worst(trials: Sequence[Trial]) -> str:
     """The fastest leak in bytes, with its numbers."""
-    leaks = [t for t in trials if t["verdict"] == "leak" and t["rate"] and not t["control"]]
+    leaks = [t for t in trials if t["verdict"] == "leak" and t["rate"] and _tested(t)]
     if not leaks:
         return ""
     worst = max(leaks, key=lambda t: (t["rate"]["unit"] == "bytes", t["rate"]["per_hour"]))
@@ -66,7 +71,7 @@ def place(trial: Trial) -> str:
 
 def smallest_seen(trials: Sequence[Trial]) -> str:
     """The rate that every trial under test would have shown; empty where one of them cannot say."""
-    tested = [t for t in trials if not t["control"]]
+    tested = [t for t in trials if _tested(t)]
     limits = [t["minimum_detectable_rate"] for t in tested]
     if not limits or not all(limit and limit["unit"] == "bytes" for limit in limits):
         return ""

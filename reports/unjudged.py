@@ -25,6 +25,8 @@ def reason(series: Series) -> str | None:
     if metric.judged:
         return None
     known = _specs().get(metric.name, metric)
+    if known.judged and metric.name.startswith("cgroup_"):
+        return "members that are not judged share the cgroup"
     if known.judged:
         return "its member is only recorded" if series.member else "the sum of a single part, which is judged"
     if known.unjudged:

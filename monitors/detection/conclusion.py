@@ -127,11 +127,14 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     groups = [sorted(group, key=depth) for group in members.groups(leaks)]
     first = max(groups, key=lambda group: max(rates(group), default=0.0))
     head = heading(first)
-    outer = Outers(told).of(head) or head
+    outers = Outers(told)
+    outer = outers.of(head) or head
     notes = [members.said(head, told)]
     if head.layer in _MEANINGS:
         notes.append(_MEANINGS[head.layer])
     notes += along(head, [f for f in first if f is not head])
+    if outers.fills_what_is_held(head):
+        notes.append("so far it fills memory that was freed before")
     if outer is not head:
         notes.append(_in_all(outer))
     notes += [

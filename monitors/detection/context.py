@@ -17,10 +17,12 @@ def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """All findings of a trial, each held against the others."""
     believed = [_believable(finding) for finding in findings]
     outers, peers = Outers(believed), _by_member(believed)
-    held = [_retained(shown(f, outers, peers[f.member]), peers[f.member]) for f in believed]
+    held = [_retained(shown(f, outers), peers[f.member]) for f in believed]
     told = [_held_late(_in_the_heap(f, believed, held), peers[f.member]) for f in held]
-    peers = _by_member(told)
-    return tuple(settled(f, peers[f.member]) for f in told)
+    for _ in range(2):  # the sum of a cgroup has that of its processes as a part
+        peers = _by_member(told)
+        told = [settled(f, peers[f.member]) for f in told]
+    return tuple(told)
 
 
 def _by_member(findings: Sequence[Finding]) -> dict[str, list[Finding]]:

@@ -19,6 +19,7 @@ from monitors.detection.coverage import held_to_the_end
 from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
+from monitors.detection.regression import attributed
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
 from monitors.model import Finding
@@ -115,8 +116,8 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = _contained(name, series, settings)
-    return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
+    found = held_to_the_end(held_to_its_end(_contained(name, series, settings), series), series, least)
+    return exhausted(attributed(found, series), series, limit)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

@@ -38,7 +38,10 @@ class Outers:
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._found: dict[tuple[str, str | None], list[Finding]] = {}
         self._outside: set[str] = set()
+        self._held: dict[str, list[Finding]] = {}
         for finding in findings:
+            if finding.layer == "heap_held":
+                self._held.setdefault(finding.member, []).append(finding)
             if finding.layer in (ANONYMOUS, TOTAL) and not finding.device and _WHOLE.search(metric_of(finding)):
                 self._found.setdefault((finding.member, finding.layer), []).append(finding)
             if finding.verdict == "leak" and finding.layer in _PARTS and _charged(finding):
@@ -62,12 +65,22 @@ class Outers:
         found = self._found.get((finding.member, layer), ())
         return [f for f in found if f is not finding and (not charged or _charged(f))]
 
+    def fills_what_is_held(self, finding: Finding) -> bool:
+        """Whether live memory grows by about as much as freed memory that is held gets less: that comes to an end."""
+        if finding.layer != "host_heap" or _is_floor(finding):
+            return False
+        least = _HALF * (finding.rate_per_hour or 0.0)
+        return any(-(f.rate_per_hour or 0.0) >= least for f in self._held.get(finding.member, ()))
+
     def of(self, head: Finding) -> Finding | None:
         """The series whose growth is what the machine loses to the leak that `head` names; None where none is shown.
 
         Of several the one that was read after clean-ups; where something grows that only the trial's cgroup is charged
-        for, the sum of that. Without a sum, in traces of others, resident memory plays that part.
+        for, the sum of that. Without a sum, in traces of others, resident memory plays that part. While a live heap
+        fills memory that was freed before, no sum shows yet what is lost to it.
         """
+        if self.fills_what_is_held(head):
+            return None
         for layer in (TOTAL, ANONYMOUS):
             own = [head] if head.layer == layer else []
             leaks = [f for f in (*own, *self.around(head, layer)) if f.verdict == "leak" and f.unit == "bytes"]
@@ -96,8 +109,8 @@ def _metric(series: str) -> str:
     return parse_series_name(series).metric
 
 
-def shown(finding: Finding, outers: Outers, findings: Sequence[Finding]) -> Finding:
-    """The finding, held against what the machine loses. findings: of the same member.
+def shown(finding: Finding, outers: Outers) -> Finding:
+    """The finding, held against what the machine loses.
 
     Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
     again. Nothing is said where it fills freed memory that is held, as that comes to an end, nor where the outer sum is
@@ -112,21 +125,13 @@ def shown(finding: Finding, outers: Outers, findings: Sequence[Finding]) -> Find
             continue
         calm = next((other for other in held if _would_show(other, rate)), None)
         if calm is not None:
-            return _filling(finding, calm) if _fills_what_is_held(finding, findings) else reused(finding, calm)
+            return _filling(finding, calm) if outers.fills_what_is_held(finding) else reused(finding, calm)
         slower = next((other for other in held if _grows_by_less(other, rate)), None)
         if slower is not None and finding.verdict == "leak":
             most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
             reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
             return replace(finding, verdict="inconclusive", reason=reason)
     return finding
-
-
-def _fills_what_is_held(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Whether live memory grows by about as much as freed memory that is held gets less: that comes to an end."""
-    if finding.layer != "host_heap" or _is_floor(finding):
-        return False
-    held = (f for f in findings if f.layer == "heap_held" and f.member == finding.member)
-    return any(-(f.rate_per_hour or 0.0) >= _HALF * (finding.rate_per_hour or 0.0) for f in held)
 
 
 def _filling(finding: Finding, calm: Finding) -> Finding:
@@ -166,31 +171,36 @@ def grew(finding: Finding) -> str:
 
 
 def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """An outer sum whose parts would each have shown so fast a leak, and did not: it is in no doubt.
+    """An outer sum, held against its parts: it leaks only where one of them does.
 
-    What is charged to a cgroup is held against what its processes hold after clean-ups, where that is known: nor is
-    its growth a leak then, as a clean-up gives it back.
+    It is in no doubt where each part would have shown so fast a leak, and did not. Of what is charged to a cgroup, what
+    its processes take is one part, after clean-ups where that is known.
     """
     if finding.layer != TOTAL or finding.verdict == "pass" or finding.leak_probability is None:
         return finding
     parts = _parts(finding, findings)
-    if finding.verdict == "leak" and not any(f.layer == TOTAL for f in parts):
+    if finding.unseen_seconds or not any(f.layer in (ANONYMOUS, TOTAL) for f in parts):
+        return finding
+    if finding.verdict == "leak" and any(f.verdict == "leak" for f in parts):
         return finding
     seen = [f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
     known = [rate for rate in seen if rate is not None]
-    calm = len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0)
-    if finding.unseen_seconds or not calm or not any(f.layer in (ANONYMOUS, TOTAL) for f in parts):
-        return finding
-    surest = max(f.leak_probability or 0.0 for f in parts)
-    return replace(finding, verdict="pass", leak_probability=surest, reason=f"{grew(finding)}; none of its parts grows")
+    if len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0):
+        surest = max(f.leak_probability or 0.0 for f in parts)
+        reason = f"{grew(finding)}; none of its parts grows"
+        return replace(finding, verdict="pass", leak_probability=surest, reason=reason)
+    if finding.verdict == "leak":
+        reason = f"{grew(finding)}; none of its parts is shown to grow"
+        return replace(finding, verdict="inconclusive", reason=reason)
+    return finding
 
 
 def _parts(finding: Finding, findings: Sequence[Finding]) -> list[Finding]:
     peers = [f for f in findings if f.member == finding.member and f is not finding]
     if not _charged(finding):
         return [f for f in peers if f.layer in _PARTS and not _charged(f) and _is_floor(f) == _is_floor(finding)]
-    whole = [f for f in peers if f.layer == TOTAL and _is_floor(f)]
-    inside = whole or [f for f in peers if f.layer == ANONYMOUS]
+    whole = sorted((f for f in peers if f.layer == TOTAL and not _charged(f)), key=preferred)
+    inside = whole[:1] or [f for f in peers if f.layer == ANONYMOUS]
     return [*inside, *(f for f in peers if f.layer in OUTSIDE and _charged(f))]
 
 

@@ -15,6 +15,7 @@ from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.text import long_text
 from reports import advice, charts
+from reports.diagnosis import diagnosed
 from reports.once import ReadOnce
 from reports.record import RunRecord
 
@@ -40,6 +41,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         unjudged=_unjudged(body),
         next_steps=advice.next_steps(body["trials"]),
         names={trial["index"]: trial["name"] for trial in body["trials"]},
+        diagnosed=diagnosed(body),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import selectors
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from monitors.judgement import Judgement
 from monitors.latest import Latest
 from soak.engine import loopback
 from soak.engine.clock import Clock
@@ -28,6 +29,7 @@ from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
 from soak.judge.verdict import Judged, Verdict, judge_run
 from soak.plan.config import Config
+from soak.plan.confirmation import confirmation_of
 from soak.plan.plan import Trial
 from soak.record.environment import processor
 from soak.record.store import Store
@@ -258,6 +260,8 @@ class Supervisor:
 
     def _check_alarm(self, running: TrialRun) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
+        if running.trial.confirms:
+            return  # it is to grow
         for said in running.poll_alarm():
             running.record_event("alarm", f"{running.trial.name}: {said}")
             self._listener.noted(f"alarm: {running.trial.name}: {said}")
@@ -280,8 +284,25 @@ class Supervisor:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
             self._ledger.judgement(trial.index, found)
-            self._judged[trial.index] = Judged(trial.name, found.verdict, found.control_passed, trial.expect)
+            self._judged[trial.index] = Judged(
+                trial.name, found.verdict, found.control_passed, trial.expect, bool(trial.confirms)
+            )
             self._listener.judged(trial, found)
+            self._confirm(trial, found)
+
+    def _confirm(self, trial: Trial, found: Judgement) -> None:
+        """Let a trial that may leak be followed by one that shows what its growth follows, where that is asked for."""
+        if not self._config.run.confirm or self._stopping():
+            return
+        told = self._ledger.last_values(trial.index)
+        steps, seconds = told.get("steps", 0.0), told.get("step_latency_total_seconds", 0.0)
+        planned = next(one for one in self._plan if one.index == trial.index)
+        further = confirmation_of(planned, found, len(self._plan), steps, seconds)
+        if further is not None:
+            self._pool.also(further.index, trial.index)
+            self._plan = (*self._plan, further)
+            self._waiting.append(further)
+            self._ledger.trial(further, {"state": "planned"})
 
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""

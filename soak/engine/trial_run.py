@@ -244,7 +244,7 @@ class TrialRun:
             framework=trial.spec.framework,
             mode=trial.spec.mode,
             device=trial.place,
-            control=trial.expect is not None,
+            control=trial.expect is not None or bool(trial.confirms),
             phase=phase_of(self._crew.states()).value,
             elapsed=now - self.started,
             done=done,

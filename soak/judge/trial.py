@@ -30,6 +30,7 @@ from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
 from soak.judge.cause import garbage_types, with_cause
+from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
@@ -52,6 +53,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
     judgement = with_cause(judgement, record.events(), trial.index)
+    if trial.settings.get("confirms"):
+        return confirmed(judgement, whole, str(trial.settings.get("confirms_layer", "")), settling(trial.settings))
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
@@ -138,6 +141,8 @@ def _control_passed(trial: TrialInfo, judgement: Judgement, lost: int) -> bool |
     # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
     if trial.expect is None or judgement.verdict == "invalid" or lost:
         return None
+    if trial.settings.get("planted") == 0 and judgement.verdict == "inconclusive":
+        return None  # a clean twin that nobody flagged
     expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
     return control_passed(expected, judgement.verdict, judgement.layer, trial.end_reason)
 
@@ -206,7 +211,7 @@ def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
 def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
     """The run's verdict from the trials that were judged."""
     judged = [
-        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect)
+        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect, bool(t.settings.get("confirms")))
         for t in trials
         if t.judgement is not None
     ]

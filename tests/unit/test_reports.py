@@ -174,7 +174,12 @@ def test_the_page_says_what_to_do_next(leaky: Any) -> None:
 )
 def test_every_verdict_has_its_next_step(trials: list[tuple[Any, Any, Any]], names: list[str]) -> None:
     told = [
-        {"verdict": verdict, "layer": layer, "control": None if passed is None else {"passed": passed}}
+        {
+            "verdict": verdict,
+            "layer": layer,
+            "control": None if passed is None else {"passed": passed},
+            "confirms": "",
+        }
         for verdict, layer, passed in trials
     ]
     assert [name for name, _ in advice.next_steps(told)] == names

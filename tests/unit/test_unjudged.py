@@ -35,5 +35,8 @@ def test_what_is_judged_elsewhere_is_told_where_it_is_not() -> None:
     recorded = replace(memory, judged=False)
     assert unjudged.reason(series(recorded, "client")) == "its member is only recorded"
     assert unjudged.reason(series(recorded)) == "the sum of a single part, which is judged"
+    assert unjudged.reason(series(replace(all_specs()["cgroup_total_bytes"], judged=False))) == (
+        "members that are not judged share the cgroup"
+    )
     foreign = MetricSpec("their_bytes", "bytes", "Of a plug-in")
     assert unjudged.reason(series(foreign)) == "its sampler does not ask for it to be judged"

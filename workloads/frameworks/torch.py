@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workloads import frameworks
@@ -170,6 +170,29 @@ def device_memory(torch: Any) -> Mapping[str, float]:
         return in_our_names(cuda.memory_stats(), host)
     each = (in_our_names(cuda.memory_stats(place), {}) for place in range(devices))
     return {**in_our_names({}, host), **frameworks.of_devices(each)}
+
+
+def keep_history() -> None:
+    """Remember the stack of every live block of device memory from now on: of Python alone, which is quick to read."""
+    import torch
+
+    torch.cuda.memory._record_memory_history(enabled="state", context="state", stacks="python")
+
+
+def live_blocks() -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """Every live block of device memory, its bytes and its stack, the innermost frame first."""
+    import torch
+
+    yield from blocks_of(torch.cuda.memory._snapshot())
+
+
+def blocks_of(snapshot: Mapping[str, Any]) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """Those of what `torch.cuda.memory._snapshot` returns. What was allocated before has no stack."""
+    for segment in snapshot["segments"]:
+        for block in segment["blocks"]:
+            if block["state"] == "active_allocated":
+                frames = ((str(frame["filename"]), int(frame["line"])) for frame in block.get("frames", ()))
+                yield int(block["size"]), tuple(frames)
 
 
 def in_our_names(device: Mapping[str, Any], host: Mapping[str, Any]) -> Mapping[str, float]:
