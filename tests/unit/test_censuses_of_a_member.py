@@ -16,6 +16,8 @@ from workloads.worker.censuses import Censuses, fitting, interval
         (0.3, 180.0, 0.0, 15.0),  # twelve of them, whatever they cost
         (0.3, 3600.0, 0.0, 60.0),  # half a per cent
         (0.3, 72 * 3600.0, 0.0, 2592.0),  # a hundred of them
+        (0.3, None, 20.0, 5.0),
+        (0.3, None, 60.0, 10.0),
         (0.3, None, 600.0, 60.0),
         (0.3, None, 7200.0, 360.0),
     ],
