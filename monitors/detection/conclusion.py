@@ -135,7 +135,7 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     notes += along(head, [f for f in first if f is not head])
     if outers.fills_what_is_held(head):
         notes.append("so far it fills memory that was freed before")
-    if outer is not head:
+    if _rate(outer) != _rate(head):
         notes.append(_in_all(outer))
     notes += [
         f"{other[0].member or 'the trial'} leaks too, {briefly(heading(other))}"
@@ -159,12 +159,14 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     )
 
 
+def _rate(finding: Finding) -> str:
+    return format_rate(finding.rate_per_hour or 0.0, finding.unit)
+
+
 def _in_all(outer: Finding) -> str:
     low, high = outer.rate_per_hour_ci95 or (None, None)
     between = f" ({format_interval(low, high, outer.unit)})" if low is not None and high is not None else ""
-    return (
-        f"in all, memory taken from the machine grows by {format_rate(outer.rate_per_hour or 0.0, outer.unit)}{between}"
-    )
+    return f"in all, memory taken from the machine grows by {_rate(outer)}{between}"
 
 
 def main_finding(told: Sequence[Finding]) -> Finding | None:

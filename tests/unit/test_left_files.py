@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from soak.engine.left_files import KIND, LeftFiles, by_prefix
 
@@ -85,6 +87,15 @@ def test_where_trials_ran_side_by_side_nobody_can_say_whose_it_is(folders: tuple
         (0, True),
         (1, True),
     ]
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=24), st.integers(0, 2**40))))
+def test_every_file_is_counted_once_under_a_prefix_of_its_name(files: list[tuple[str, int]]) -> None:
+    grouped = by_prefix(files)
+    assert sum(one.files for one in grouped) == len(files)
+    assert sum(one.bytes for one in grouped) == sum(size for _, size in files)
+    assert all(any(name.startswith(one.prefix) for name, _ in files) for one in grouped)
+    assert [one.bytes for one in grouped] == sorted((one.bytes for one in grouped), reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_the_process_of_a_tree_that_grew_is_named(tmp_path: Path) -> None:
     }
     judgement = judged(record(tmp_path, series, MemberInfo(0, "worker")))
     assert (judgement.verdict, judgement.process) == ("leak", "loader --shard 3")
-    assert judgement.reason.split("; ")[-1] == "held by the process loader --shard 3"
+    assert "held by the process loader --shard 3" in judgement.reason.split("; ")
 
 
 def test_no_process_is_named_where_several_grow_alike(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 import reports
 from monitors.detection.series import Series
 from monitors.judgement import Grown
-from monitors.model import Event
+from monitors.model import LAYERS, Event
 from reports import advice, catalog, document, headline, terminal
 
 
@@ -45,6 +45,11 @@ def test_a_report_of_a_command_is_valid_and_shows_no_framework(
     html = catalog.load("html").render(body, record)
     assert "command · cuda:0,cuda:1" in html
     assert "eager" not in html
+
+
+def test_the_schema_knows_every_layer(schema: jsonschema.Draft202012Validator) -> None:
+    body: Any = schema.schema
+    assert {*body["$defs"]["layer"]["enum"]} == {*LAYERS, None}
 
 
 def test_the_schema_refuses_what_it_does_not_know(schema: jsonschema.Draft202012Validator, calm: Any) -> None:
