@@ -57,7 +57,7 @@ def main() -> None:
         print(table(chosen, load(options.out / "truth.jsonl"), load(options.out / "soak.jsonl")))
     elif options.what == "truth":
         seconds = options.seconds or 25.0
-        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, seconds), 1)
+        work(chosen, options.out / "truth.jsonl", lambda one: measured(one, seconds), options.parallel)
     else:
         seconds = options.seconds or 180.0
         work(chosen, options.out / "soak.jsonl", lambda one: soaked(one, seconds, options.out), options.parallel)
@@ -149,7 +149,7 @@ def soaked(case: Case, seconds: float, out: Path) -> dict[str, Any]:
 def config_of(case: Case, seconds: float) -> dict[str, Any]:
     """A run of one trial."""
     return {
-        "run": {"name": case.name, "duration": f"{seconds:g} s", "heartbeat_deadline": "60 s"},
+        "run": {"name": case.name, "duration": f"{seconds:g} s", "heartbeat_deadline": "60 s", "device": "cpu"},
         "stream": {**STREAM, "pace": "real_time", "fps": case.fps},
         "trial": [
             {

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from monitors.detection import stages
 from monitors.detection.alarm import holds_evidence
@@ -25,13 +25,14 @@ from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
 from monitors.detection.series import Series
 from monitors.judgement import InterimJudgement, Judgement
-from monitors.model import LAYERS, Event, Finding
+from monitors.model import LAYERS, Event
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
 from soak.judge.cause import garbage_types, with_cause
 from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
+from soak.judge.working_time import lengthened, probe_share, shortened
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
 
@@ -43,9 +44,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     failed = unserved(whole)
     series, processes = _judged_series(whole, trial, broke)
     limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
-    detection = judge(series, settings, limits, processes) if series else None
-    if detection is not None:
-        detection = at_work(detection, probe_share(whole))
+    share = probe_share(whole)
+    detection = lengthened(judge(shortened(series, share), settings, limits, processes), share) if series else None
     garbage = garbage_types(record.events(), trial.index, whole)
     shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
@@ -71,38 +71,6 @@ def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) ->
 
 _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
 """Layers that a probe cleans up."""
-
-
-def probe_share(whole: Iterable[Series]) -> float:
-    """The share of a trial that its probes took, of the member of which they took most."""
-    shares = [
-        float(one.values.sum()) / float(one.t[-1]) for one in whole if one.metric.name == "probe_seconds" and len(one.t)
-    ]
-    return max(shares, default=0.0)
-
-
-def at_work(detection: Detection, share: float) -> Detection:
-    """What was detected, with rates per hour of work: nothing grows while a member is probed.
-
-    share: of the time that probes took.
-    """
-    if not 0 < share < 1:
-        return detection
-    findings = tuple(_scaled(finding, 1 / (1 - share)) for finding in detection.findings)
-    return _scaled(replace(detection, findings=findings), 1 / (1 - share))
-
-
-_Rated = TypeVar("_Rated", Detection, Finding)
-
-
-def _scaled(rated: _Rated, factor: float) -> _Rated:
-    rate, interval = rated.rate_per_hour, rated.rate_per_hour_ci95
-    seen = rated.minimum_detectable_rate_per_hour
-    return replace(
-        rated, rate_per_hour=None if rate is None else rate * factor,
-        rate_per_hour_ci95=None if interval is None else (interval[0] * factor, interval[1] * factor),
-        minimum_detectable_rate_per_hour=None if seen is None else seen * factor,
-    )  # fmt: skip
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:
