@@ -43,9 +43,12 @@ def cut_blocks(
 ) -> Blocks:
     """Cut by time into `count` stretches. Cost O(n).
 
+    A sample stands for half a wait before it and after it: else the blocks of few samples would lie closer together
+    than the samples do, and every rate would come out too fast.
     floors, means: where each value is the median of several samples, their least and mean, shape (n,).
     """
-    edges = np.linspace(t[0], t[-1], count + 1)
+    half = (t[-1] - t[0]) / max(2 * (len(t) - 1), 1)
+    edges = np.linspace(t[0] - half, t[-1] + half, count + 1)
     bounds = np.concatenate(([0], np.searchsorted(t, edges[1:-1], side="right"), [len(t)]))
     full = np.flatnonzero(np.diff(bounds) > 0)
     start = bounds[full]
