@@ -11,15 +11,15 @@ from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
-SamplerScope = Literal["node", "trial", "member", "beat", "device", "member_device"]
+SamplerScope = Literal["node", "trial", "member", "beat", "probe", "device", "member_device"]
 """What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, what
-that tells of itself, one of its devices as a whole, or what one process tree holds on one device. It is read once for
-each of those; beats are not where none ever came."""
+that tells of itself, what it found when it was probed, one of its devices as a whole, or what one process tree holds on
+one device. It is read once for each of those; beats are not where none ever came, and probes only after one."""
 
 LAYERS: tuple[str, ...] = (
     # Innermost first: a leak lives in the first of these that grows.
-    "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "fds",
-    "threads", "children", "gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device",
+    "python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "file", "kernel", "total",
+    "fds", "threads", "children", "gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device",
 )  # fmt: skip
 
 
@@ -97,6 +97,8 @@ class Target:
     """What the sources of one round read once for several samplers. Dies with the target: one target, one round."""
     strays: frozenset[int] = frozenset()
     """Processes of the member that left its tree, where no cgroup tells them."""
+    probe: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What it held after each stage of a probe, by metric name."""
 
 
 class NoDataError(Exception):

@@ -17,7 +17,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, gpu_ledger, headline
+from reports import blocks, gpu_ledger, headline, probes
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -101,9 +101,10 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "control": _control(info),
         "rounds": {"written": loss.rounds, "damaged": loss.lost} if loss.rounds else None,
         "doses": _doses(info, series, whole),
-        "frames_per_second": _mean_rate(whole, "frames"),
-        "steps_per_second": _mean_rate(whole, "steps"),
+        "frames_per_second": _mean_rate(whole, "frames", at_work=True),
+        "steps_per_second": _mean_rate(whole, "steps", at_work=True),
         "step_latency_seconds": _median(whole, "step_latency_seconds"),
+        "probes": probes.of_trial(info, series, whole),
         "tester": _tester(whole),
         "gpu": gpu_ledger.of_trial(info, series),
         "series": _series(series, info.judgement.findings if info.judgement else ()),
@@ -207,12 +208,12 @@ def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series
     return sampled | {name: info.last_values[name] for name in (*own, *DOSES) if name in info.last_values}
 
 
-def _mean_rate(whole: Mapping[str, Series], name: str) -> float | None:
-    """Per second, from the first to the last time that the counter was told."""
-    one = whole.get(name)
+def _mean_rate(whole: Mapping[str, Series], name: str, at_work: bool = False) -> float | None:
+    """Per second, from the first to the last time that the counter was told. at_work: without the time of probes."""
+    one, probed = whole.get(name), whole.get("probe_seconds")
     if one is None:
         return None
-    span = float(one.t[-1] - one.t[0])
+    span = float(one.t[-1] - one.t[0]) - (float(probed.values[-1]) if at_work and probed is not None else 0.0)
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 

@@ -26,6 +26,8 @@ LAST_WAIT = 5.0
 """Seconds that `done` and the end of a process wait at most, both together, for a receiver that is busy."""
 MOST_DOSES = 64
 _LARGEST = 1e15
+_REQUESTS = "SOAK_PROBE"
+"""Environment variable of `workloads.protocol.asking`, whose import would cost a program something outside soak."""
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; those of `workloads.protocol.wire`, whose import would cost a program more than all of this."""
 
@@ -84,6 +86,8 @@ class Sender:
         """The message of `done`, which every later datagram repeats."""
         self._wait = LAST_WAIT
         """Seconds left to wait for the receiver."""
+        self._requests: Any = None
+        """By which it is asked for probes; False where it cannot be."""
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
@@ -96,6 +100,7 @@ class Sender:
             if now - self._sent >= EVERY:
                 self._loss = _number(loss)
                 self._send(now)
+            self._probe_where_asked()
 
     def done(self, message: object = "") -> None:
         """Send what was counted, and that this is all."""
@@ -113,6 +118,30 @@ class Sender:
                 rest = self._body() if self._unsent else None
             if rest is not None:
                 self._send_last(rest)
+
+    def _probe_where_asked(self) -> None:
+        """Tell what this process holds after a clean-up: a beat comes between two steps."""
+        if self._requests is None:
+            self._requests = _requests()
+        number = self._requests.due(self._steps, self._name) if self._requests else 0
+        if number:
+            self._send_last(self._body())
+            self._tell(probing={"number": number, "step": self._steps})
+            try:
+                found = _probe()
+            except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
+                self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
+            else:
+                self._tell(probe={"number": number, "step": self._steps, **found})
+            # What the probe took is no time of a step.
+            self._before.at = None
+
+    def _tell(self, **what: Any) -> None:
+        """One datagram about a probe; it is waited for, as nothing repeats it."""
+        import json
+
+        self._wait = LAST_WAIT
+        self._send_last(json.dumps({"v": VERSION, "sender": self._name, **what}).encode())
 
     def close(self) -> None:
         """Let go of the socket; the next beat opens one again."""
@@ -214,6 +243,30 @@ class Sender:
         pools = sys.modules.get("multiprocessing.util")
         if pools is not None:
             pools.Finalize(None, _flush, exitpriority=0)
+
+
+def _requests() -> Any:
+    """By which the supervisor asks for probes; False where it does not, or soak's own packages are hidden."""
+    path = os.environ.get(_REQUESTS)
+    if not path:
+        return False
+    try:
+        from workloads.worker.probe_requests import ProbeRequests
+
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return ProbeRequests(fd)
+        finally:
+            os.close(fd)
+    except Exception:  # noqa: BLE001  (a package of the program may have our name)
+        return False
+
+
+def _probe() -> dict[str, Any]:
+    from workloads.worker.probe import take
+
+    taken = take()
+    return {"seconds": taken.seconds, "stages": taken.stages, "objects": taken.objects}
 
 
 def _number(value: Any) -> float | None:

@@ -16,6 +16,7 @@ import numpy as np
 from monitors.detection import detectors
 from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
+from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
 from monitors.detection.series import Series
@@ -46,6 +47,8 @@ class JudgeSettings:
     confidence: float = 0.95
     min_samples: int = 20
     """With fewer samples after the first step, a series is inconclusive."""
+    min_floors: int = 12
+    """The same of what was held after a clean-up (`monitors.detection.floors`)."""
     min_seconds: float = 8.0
     """So is one that lasts for less after the first step: what a start-up has not finished goes on there."""
     min_seconds_without_steps: float = 30.0
@@ -152,7 +155,8 @@ def load(name: str) -> type[Detector]:
 
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
-        return plain(load(name)().judge(series, settings), series)
+        fewest = settings.min_floors if is_floor(series) else settings.min_samples
+        return plain(load(name)().judge(series, replace(settings, min_samples=fewest)), series)
     except MemoryError:
         # Says nothing of the series: who judges has too little memory.
         raise

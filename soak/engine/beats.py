@@ -25,9 +25,11 @@ from typing import Any
 
 from monitors.text import one_line
 from soak.engine.channel import Bucket
+from soak.engine.mailbox import Mailbox
 from soak.errors import SoakError
 from soak.heartbeat import VARIABLE, VERSION
 from workloads.protocol import wire
+from workloads.protocol.asking import VARIABLE as PROBES
 
 LONGEST = 16384
 """Bytes of a datagram."""
@@ -43,11 +45,14 @@ _LARGEST = 1e18
 _LONGEST_FOLDER = 100
 """Bytes: the kernel takes 107 of the path of a socket."""
 
-_PREFIX, _SOCKET = "soak-beat-", "beat"
+_PREFIX, _SOCKET, _MAILBOX = "soak-beat-", "beat", "probe"
 _MOST_LEFT = 100
 """Folders that are looked at, whether they were left behind."""
 
-BeatMessage = wire.Beat | wire.Done | wire.RecordNote
+BeatMessage = wire.Beat | wire.Done | wire.RecordNote | wire.ProbeBegun | wire.Probe
+UNPROBED = "unprobed"
+"""Kind of the note that a member cannot be probed."""
+_ABOUT_PROBES: Mapping[str, type[wire.Message]] = {"probing": wire.ProbeBegun, "probe": wire.Probe}
 
 
 @dataclass(slots=True)
@@ -103,6 +108,8 @@ class Beats:
             self.close()
             where = self._private or folder or tempfile.gettempdir()
             raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
+        self.mailbox = Mailbox(Path(self._private) / _MAILBOX)
+        """By which the process that beats is asked for probes."""
         self._senders: OrderedDict[str, _Counts] = OrderedDict()
         self._forgotten = False
         """Whether counts were let go of, as there were too many senders."""
@@ -121,11 +128,18 @@ class Beats:
 
     def environ(self) -> dict[str, str]:
         """What the processes of the trial need, to find the socket."""
-        return {VARIABLE: self._path}
+        return {VARIABLE: self._path, PROBES: f"{self._private}/{_MAILBOX}"}
+
+    @property
+    def sole(self) -> str:
+        """The process that beats, where it is the only one that ever did; else empty."""
+        return next(iter(self._senders)) if len(self._senders) == 1 and not self._forgotten else ""
 
     def close(self) -> None:
         """Nothing is heard any more; the socket's file goes too."""
         self._socket.close()
+        if hasattr(self, "mailbox"):
+            self.mailbox.close()
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)
 
@@ -143,9 +157,13 @@ class Beats:
         if self._bucket is None or last:
             self._bucket = Bucket(PER_SECOND, PER_SECOND, now)
         notes: list[wire.RecordNote] = []
+        probes: list[wire.ProbeBegun | wire.Probe | wire.RecordNote] = []
         heartbeat_received, finished = False, None
         while self._bucket.left(now) >= 1 and (data := self._receive()) is not None:
             self._bucket.take(1)
+            if (about := _about_probes(data)) is not None:
+                probes.append(about)
+                continue
             body = _checked(data)
             if body is None:
                 self.ignored += 1
@@ -154,9 +172,9 @@ class Beats:
             notes += self._take(body)
             finished = body.get("done") if finished is None else finished
         if not heartbeat_received:
-            return []
+            return [*probes]
         done = [wire.Done("finished", one_line(finished))] if finished is not None and self._once("done") else []
-        return [self._beat(now), *notes, *done]
+        return [self._beat(now), *probes, *notes, *done]
 
     def _receive(self) -> bytes | None:
         try:
@@ -269,6 +287,22 @@ def _checked(data: bytes) -> dict[str, Any] | None:
     if not isinstance(body, dict) or body.get("v") != VERSION:
         return None
     return body if all(check(body.get(key)) for key, check in _CHECKS.items()) else None
+
+
+def _about_probes(data: bytes) -> wire.ProbeBegun | wire.Probe | wire.RecordNote | None:
+    """What a datagram says of a probe; None where it says nothing of one, or nothing that can be taken."""
+    if len(data) > LONGEST or (b'"prob' not in data and b'"unprobed"' not in data):
+        return None
+    try:
+        body = json.loads(data)
+        if not isinstance(body, dict) or body.get("v") != VERSION:
+            return None
+        if isinstance(said := body.get("unprobed"), str):
+            return wire.RecordNote(UNPROBED, f"it cannot be probed: {one_line(said)}")
+        found = next((wire.checked(kind, body[key]) for key, kind in _ABOUT_PROBES.items() if key in body), None)
+    except (ValueError, RecursionError, AttributeError):
+        return None
+    return found if isinstance(found, wire.ProbeBegun | wire.Probe) else None
 
 
 def _is_amount(value: object) -> bool:

@@ -40,7 +40,7 @@ class Bucket:
 
 
 class Intake:
-    """Bytes in, messages out, in the order of the protocol: hello, ready, any number of beats and notes, done.
+    """Bytes in, messages out, in the order of the protocol: hello, ready, any number of beats, probes and notes, done.
 
     After `done`, and after the first line that is no message, nothing is heard any more. Notes that come too fast are
     dropped and counted: each is an event of the record.
@@ -115,6 +115,8 @@ _AFTER: dict[type[wire.Message], set[type[wire.Message]]] = {
     wire.Ready: {wire.Hello},
     wire.RecordNote: {wire.Hello},
     wire.Beat: {wire.Hello, wire.Ready},
+    wire.ProbeBegun: {wire.Hello, wire.Ready, wire.Beat},
+    wire.Probe: {wire.Hello, wire.Ready, wire.Beat, wire.ProbeBegun},
     wire.Done: {wire.Hello},
 }
 """What has to come before."""

@@ -159,6 +159,7 @@ def ended_for(blame: str) -> Ending:
 def ending(
     state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "",
     greeted: bool = True, stacks: bool = True, who: str = "the worker", wire: bool = True,
+    probing: int | None = None,
 ) -> Ending:  # fmt: skip
     """Why a member is gone, from every sign there is.
 
@@ -172,9 +173,12 @@ def ending(
         stacks: whether it wrote its stacks when it was asked to. One that was stopped cannot.
         who: it, in a sentence.
         wire: whether it tells by itself how it ends. Otherwise its exit status does.
+        probing: the step at which it was in the middle of a probe; None where it was in none.
     """
     if garbled:
         return Ending("garbled", garbled)
+    if state.blame == "hung" and probing is not None:
+        return Ending("probe_hung", f"the probe at step {probing:,} did not come back within {state.silent:.0f} s")
     if state.blame == "hung":
         return Ending("hung", _hang(state.silent, stacks, wire))
     if done is not None and not (done[0] == "stopped" and state.blame):

@@ -25,6 +25,7 @@ from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
 from soak.plan.member import Member
 from workloads.protocol import wire
+from workloads.protocol.asking import Request
 
 MemberMessage = wire.Message | wire.WireError
 _HELD = ("/bin/sh", "-c", 'read -r _ || exit 127; exec "$@" </dev/null', "soak-start")
@@ -100,6 +101,15 @@ class MemberProcess:
             self._contain(home)
             self._opened = opened.pop_all()
         self._let_go()
+
+    def can_be_asked(self) -> bool:
+        """Whether it takes probes: one process of it beats, and looks after each step whether one is asked for."""
+        return self._beats is not None and self.member.probes and self._beats.sole != ""
+
+    def ask(self, number: int, step: int) -> None:
+        """For a probe, before the first step after that one."""
+        if self._beats is not None:
+            self._beats.mailbox.ask(Request(number, step, self._beats.sole))
 
     @property
     def program(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from monitors.text import one_line, printable
+from soak.engine.beats import UNPROBED
 from soak.engine.lifecycle import (
     OTHER,
     OWN,
@@ -15,6 +16,7 @@ from soak.engine.lifecycle import (
     Action,
     Deadlines,
     Ending,
+    Phase,
     State,
     decide,
     done_received,
@@ -58,6 +60,7 @@ class MemberRun:
         wire_spoken = process.member.speaks_wire
         # Of a program that promised no beats none can be missing.
         self._deadlines = deadlines if wire_spoken else Deadlines(deadlines.start, float("inf"), grace=deadlines.grace)
+        self._while_probed = deadlines
         self.state: State = spawned(now)
         self.ready = False
         """Whether the next member may be started."""
@@ -74,6 +77,13 @@ class MemberRun:
         """The first thing it sent that is no message; nothing is heard of it after that."""
         self.end: Ending | None = None
         """How it ended; None while it runs."""
+        self.probing: wire.ProbeBegun | None = None
+        """The probe that it is in the middle of."""
+        self._probe: wire.Probe | None = None
+        """The last that it answered."""
+        self.unprobed = False
+        """Whether it said that it cannot be probed."""
+        self._beat_at = now
         self.died_of_signal = False
         self._turn = 0
         self.order = 0
@@ -141,12 +151,18 @@ class MemberRun:
     def _on_message(self, message: MemberMessage, now: float) -> None:
         if isinstance(message, wire.Beat):
             self.on_beat(message, now)
+        elif isinstance(message, wire.ProbeBegun):
+            self.state, self.probing = sign_of_life(self.state, now), message
+        elif isinstance(message, wire.Probe):
+            self.state, self.probing, self._probe = sign_of_life(self.state, now), None, message
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
         elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
+            if message.kind == UNPROBED:
+                self.probing, self.unprobed = None, True
             data = {name: value for name, value in message.data.items() if name != "breaks"}
             self._record_event(message.kind, message.message, data)
         elif isinstance(message, wire.Done):
@@ -168,9 +184,37 @@ class MemberRun:
 
     def on_beat(self, beat: wire.Beat, now: float) -> None:
         """It is alive."""
-        self.state = heartbeat_received(self.state, now)
+        self.state, self._beat_at = heartbeat_received(self.state, now), now
         self.feed.beat(beat.values, now)
         self.beat_before, self.last_beat = self.last_beat, beat
+
+    @property
+    def name(self) -> str:
+        """It, as its feed calls it."""
+        return self.feed.name
+
+    def can_be_probed(self) -> bool:
+        """Whether it is at work, and takes probes: it looks after each step whether one is asked for."""
+        asked = self.plan.judged and not self.unprobed and self.process.can_be_asked()
+        return asked and self.state.phase is Phase.STEPPING and self.last_beat is not None and self.end is None
+
+    def pace(self, now: float) -> tuple[float, float, float]:
+        """Steps by its last beat, steps a second, seconds since that beat."""
+        last, before = self.last_beat, self.beat_before
+        if last is None:
+            return 0.0, 0.0, 0.0
+        steps = last.values.get("steps", 0.0)
+        seconds = last.t - before.t if before is not None else last.t
+        done = steps - (before.values.get("steps", 0.0) if before is not None else 0.0)
+        return steps, max(0.0, done) / seconds if seconds > 0 else 0.0, now - self._beat_at
+
+    def ask(self, number: int, step: int) -> None:
+        """For a probe, before the first step after that one."""
+        self.process.ask(number, step)
+
+    def answer(self, number: int) -> wire.Probe | None:
+        """To the probe of that number, once it has come."""
+        return self._probe if self._probe is not None and self._probe.number == number else None
 
     def stepped(self, now: float) -> float | None:
         """Until when it stepped, by its own count: also where nobody listened then. None before the first beat.
@@ -183,12 +227,15 @@ class MemberRun:
     def decide(self, now: float, stop: str) -> None:
         """Do what is due. stop: why it is to end now; empty while it is not."""
         stop = "garbled" if self.garbled else stop
-        self.state, action = decide(self.state, now, self._deadlines, stop)
+        self.state, action = decide(self.state, now, self._held_to(), stop)
         if self.state.blame in OWN:
             self.order = self.order or self._turn
-        if action is Action.DUMP and self.plan.speaks_wire:
-            silent = f"no heartbeat for {self.state.silent:.0f} s"
-            self._record_event("no_heartbeat", f"{silent}: its stacks are asked for, then it is ended", None)
+        if action is Action.DUMP and (self.plan.speaks_wire or self.probing):
+            kind, silent = "no_heartbeat", f"no heartbeat for {self.state.silent:.0f} s"
+            if self.probing:
+                kind = "probe_hung"
+                silent = f"the probe at step {self.probing.step:,} did not come back within {self.state.silent:.0f} s"
+            self._record_event(kind, f"{silent}: its stacks are asked for, then it is ended", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:
             said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is ended"
@@ -205,7 +252,11 @@ class MemberRun:
     def wake_at(self) -> float:
         """When something may be due next, if nothing happens before."""
         asked = self._readiness.next if self._readiness is not None else float("inf")
-        return min(wake_at(self.state, self._deadlines), asked)
+        return min(wake_at(self.state, self._held_to()), asked)
+
+    def _held_to(self) -> Deadlines:
+        """A program that promised no beats has promised, with its first, that a probe comes back."""
+        return self._while_probed if self.probing else self._deadlines
 
     def interrupt(self, now: float) -> None:
         """End it now, whatever it does."""
@@ -229,7 +280,7 @@ class MemberRun:
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(
             self.state, said, code, oom_kills, self.garbled, self.process.greeted, stacks, self._who,
-            self.plan.speaks_wire,
+            self.plan.speaks_wire, self.probing.step if self.probing else None,
         )  # fmt: skip
         tail = self.process.log.tail()
         if self.end.reason == "crashed" and (unstarted := self.process.unstarted()):
@@ -262,6 +313,14 @@ class MemberRun:
         if self._readiness is not None:
             self._readiness.close()
         self.process.close()
+
+
+class AtTime:
+    """A member at one time, as its probes see it."""
+
+    def __init__(self, member: MemberRun, now: float) -> None:
+        self.name, self.pace = member.name, member.pace(now)
+        self.ask, self.answer = member.ask, member.answer
 
 
 def _last_line(tail: str) -> str:

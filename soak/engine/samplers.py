@@ -11,6 +11,7 @@ from monitors.round import Round, RoundResult, together
 from soak.engine.clock import Clock
 from soak.engine.sums import Sums
 from soak.errors import UsageError
+from workloads.protocol import wire
 
 MakeRound = Callable[[SamplerScope], Round]
 """A round of all samplers of one scope, fresh for what they are to read."""
@@ -91,6 +92,21 @@ class TrialRounds:
         if any(member.label or member.devices[1:] for member in target.members):
             there = {member.label for member in target.members}
             results.append(RoundResult(self._sums.take(parts, there, now), (), {}))
+        return together(results)
+
+    def probed(self, target: TrialTarget, now: float, answers: Mapping[str, wire.Probe]) -> RoundResult:
+        """What members found when they were probed, with their steps and doses of then. answers: by member."""
+        results: list[RoundResult] = []
+        parts: list[Sample] = []
+        asked = [member for member in target.members if member.name in answers]
+        for member in asked:
+            probed = replace(member.target, probe=answers[member.name].stages)
+            scopes: tuple[SamplerScope, ...] = ("beat", "probe")
+            results += (self._told(self._take((scope, member.name, ""), probed, now), member, "") for scope in scopes)
+            parts += results[-1].samples
+        if any(member.label for member in asked):
+            # All were asked for the same moment, so no part is late.
+            results.append(RoundResult(Sums().take(parts, {member.label for member in asked}, now), (), {}))
         return together(results)
 
     def _of_member(self, member: MemberTarget, now: float, read: set[str]) -> Iterator[RoundResult]:

@@ -23,6 +23,7 @@ from soak.engine.roster import Roster
 from soak.engine.samplers import DeviceTarget, MakeRound, MemberTarget, TrialRounds, TrialTarget
 from soak.errors import RecordError
 from soak.record.store import Store
+from workloads.protocol import wire
 
 LATE = 2.5
 """Intervals after which a round is missing."""
@@ -211,6 +212,22 @@ class Recorder:
             with followed.lock, contextlib.suppress(RecordError):
                 self.latest.forget(trial)
                 self._record_gap(followed, self._clock.monotonic() if until is None else until)
+
+    def add_probe(self, trial: int, answers: Mapping[str, wire.Probe]) -> None:
+        """A round of its own, now: what members found when they were probed. answers: by member."""
+        with self._lock:
+            followed = self._followed.get(trial)
+        if followed is None:
+            return
+        with followed.lock:
+            feed, now = followed.feed, self._clock.monotonic()
+            result = followed.rounds.probed(feed.target(now), now, answers)
+            try:
+                self._store.add_round(trial, now - feed.started, result.samples)
+                for event in result.events:
+                    self._add_event(feed, event.kind, event.message, event.data)
+            except RecordError as error:
+                self.failure = self.failure or error
 
     def close(self) -> None:
         """End the thread; a reader stuck in the kernel is left behind, it can no longer write."""

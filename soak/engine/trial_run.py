@@ -10,6 +10,8 @@ from soak.engine.alarm import OnlineAlarm
 from soak.engine.crew import Crew, Surroundings
 from soak.engine.lifecycle import OTHER, OVER_MEMORY, Ending
 from soak.engine.limits import Limits
+from soak.engine.member_run import AtTime
+from soak.engine.probes import Probes
 from soak.engine.status import LastValues, TrialStatus, latency_of, share_done
 from soak.engine.trial_state import ending_of, is_over, phase_of
 from soak.plan.plan import Trial
@@ -45,6 +47,9 @@ class TrialRun:
         self._until: float | None = None
         """When it began to end: nothing is sampled after that."""
         self._crew = Crew(trial, around, self.record_event)
+        self._probes = Probes(trial.spec.duration, together=any(member.rank for member in trial.members))
+        self._worked_from: float | None = None
+        """When all its members worked."""
         self._limits = Limits(trial.spec.duration, None if self._crew.cgroup else trial.memory_limit)
         around.ledger.trial(trial, {"state": "running", "started": self.started_wall})
         if trial.memory_limit is not None and self._crew.cgroup is None:
@@ -81,6 +86,7 @@ class TrialRun:
         elif not self._paused:
             self._decide(stop, now)
         self._leave_where_it_ends(now)
+        self._probe(now)
         self._follow_growth(now)
         return ending_of(self._crew.states(), self._stop)
 
@@ -109,6 +115,17 @@ class TrialRun:
         ):
             self._until = now
             self._around.recorder.leave(self.trial.index, self._stepped(now))
+
+    def _probe(self, now: float) -> None:
+        """Ask its members what they hold after they cleaned up, when it is time, and record what they found."""
+        if self._worked_from is None and self._crew.all_work():
+            self._worked_from = now
+        if self._worked_from is None or self._paused or self._until is not None:
+            return
+        members = [AtTime(member, now) for member in self._crew.running if member.can_be_probed()]
+        answers = self._probes.poll(now - self._worked_from, members)
+        if answers:
+            self._around.recorder.add_probe(self.trial.index, answers)
 
     def _follow_growth(self, now: float) -> None:
         """For the estimate that progress shows, however often that is."""
@@ -151,6 +168,8 @@ class TrialRun:
     def wake_at(self) -> float:
         """When something may be due next, if nothing happens before."""
         due = [member.wake_at() for member in self._crew.running]
+        if self._worked_from is not None and self._until is None:
+            due.append(self._worked_from + self._probes.wake_at())
         if self.trial.supervised and not self._stop:
             due += [self._limits.due(), self._crew.due()]
         return min(due, default=float("inf"))
@@ -228,5 +247,11 @@ class TrialRun:
             outlook=self.alarm.outlook,
             alarms=tuple(sorted(self.alarm.raised)),
             stream_seconds=values.get("stream_seconds"),
-            frames_per_second=values["frames"] / seconds if seconds and "frames" in values else None,
+            frames_per_second=_at_work(values, "frames", seconds),
         )
+
+
+def _at_work(values: Mapping[str, float], name: str, seconds: float | None) -> float | None:
+    """So many a second, without the time that probes took."""
+    left = (seconds or 0.0) - values.get("probe_seconds", 0.0)
+    return values[name] / left if left > 0 and name in values else None

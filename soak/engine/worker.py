@@ -11,12 +11,14 @@ from pathlib import Path
 
 import workloads
 from soak.engine.channel import Intake
+from soak.engine.mailbox import Mailbox
 from soak.engine.member import Home, MemberMessage, MemberProcess, log_name
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
 from soak.plan.interpreter import environ_for
 from soak.plan.member import Member
 from workloads.protocol import wire
+from workloads.protocol.asking import Request
 from workloads.protocol.order import to_json
 
 BOOT = Path(workloads.__file__).parent / "worker" / "boot.py"
@@ -59,9 +61,21 @@ class Worker(MemberProcess):
         super()._open(home, opened, now)
         self._stacks = WorkerLog(home.folder / self._stacks_name(home))
         opened.callback(self._stacks.close)
+        self._mailbox = Mailbox() if self.member.probes else None
+        if self._mailbox:
+            opened.callback(self._mailbox.close)
         self._fd, self._write = os.pipe()
         opened.callback(os.close, self._fd)
         os.set_blocking(self._fd, False)
+
+    def can_be_asked(self) -> bool:
+        """It looks after each step."""
+        return self._mailbox is not None
+
+    def ask(self, number: int, step: int) -> None:
+        """For a probe, before the first step after that one."""
+        if self._mailbox is not None:
+            self._mailbox.ask(Request(number, step))
 
     def _stacks_name(self, home: Home) -> str:
         return f"{log_name(self.member, True).removesuffix('.log')}.stacks.txt" if home.several else "stacks.txt"
@@ -70,13 +84,14 @@ class Worker(MemberProcess):
         return (log_name(self.member, home.several), self._stacks_name(home))
 
     def _command(self, home: Home) -> list[str]:
-        return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd)]
+        asked = ["--asked", str(self._mailbox.fd)] if self._mailbox else []
+        return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd), *asked]
 
     def _is_told(self, home: Home) -> bool:
         return True
 
     def _inherited(self) -> tuple[int, ...]:
-        return (self._write, self._stacks.fd)
+        return (self._write, self._stacks.fd, *([self._mailbox.fd] if self._mailbox else []))
 
     def _around(self) -> Mapping[str, str]:
         return environ_for(self.member.python, os.environ)

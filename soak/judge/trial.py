@@ -13,17 +13,19 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from monitors.detection import stages
 from monitors.detection.alarm import holds_evidence
 from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
+from monitors.detection.floors import ENOUGH, preferred
 from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
 from monitors.detection.series import Series
 from monitors.judgement import InterimJudgement, Judgement
-from monitors.model import LAYERS, Event
+from monitors.model import LAYERS, Event, Finding
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
@@ -40,12 +42,61 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     series, processes = _judged_series(whole, trial, broke)
     limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
     detection = judge(series, settings, limits, processes) if series else None
-    shown = Verdict(detection.verdict, detection.reason) if detection else None
+    if detection is not None:
+        detection = at_work(detection, probe_share(whole))
+    shown = Verdict(detection.verdict, _with_probes(detection, whole)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
+
+
+def _with_probes(detection: Detection, whole: Iterable[Series]) -> str:
+    """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
+    cleaned = stages.of_trial(whole)
+    if cleaned is not None and cleaned.enough:
+        return "; ".join(filter(None, (detection.reason, stages.said(cleaned))))
+    if detection.verdict != "leak" or detection.layer not in _CLEANED:
+        return detection.reason
+    count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
+    return f"{detection.reason}; {count}: garbage and memory that the allocator retains are not told from a leak"
+
+
+_CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
+"""Layers that a probe cleans up."""
+
+
+def probe_share(whole: Iterable[Series]) -> float:
+    """The share of a trial that its probes took."""
+    for one in whole:
+        if one.metric.name == "probe_seconds" and len(one.t) > 1:
+            return float(one.values[-1]) / float(one.t[-1])
+    return 0.0
+
+
+def at_work(detection: Detection, share: float) -> Detection:
+    """What was detected, with rates per hour of work: nothing grows while a member is probed.
+
+    share: of the time that probes took.
+    """
+    if not 0 < share < 1:
+        return detection
+    findings = tuple(_scaled(finding, 1 / (1 - share)) for finding in detection.findings)
+    return _scaled(replace(detection, findings=findings), 1 / (1 - share))
+
+
+_Rated = TypeVar("_Rated", Detection, Finding)
+
+
+def _scaled(rated: _Rated, factor: float) -> _Rated:
+    rate, interval = rated.rate_per_hour, rated.rate_per_hour_ci95
+    seen = rated.minimum_detectable_rate_per_hour
+    return replace(
+        rated, rate_per_hour=None if rate is None else rate * factor,
+        rate_per_hour_ci95=None if interval is None else (interval[0] * factor, interval[1] * factor),
+        minimum_detectable_rate_per_hour=None if seen is None else seen * factor,
+    )  # fmt: skip
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:
@@ -121,7 +172,8 @@ def _judged_series(
     end = min(broke.t if broke else math.inf, math.inf if trial.judged_until is None else trial.judged_until)
     asked = [s for s in whole if s.metric.judged or s.metric.name == PROCESS]
     known = [part for s in asked if len((part := s.part(slice(0, int(s.t.searchsorted(end))))).t)]
-    return condensed(s for s in known if s.metric.judged), condensed(s for s in known if not s.metric.judged)
+    judged = preferred([s for s in known if s.metric.judged])
+    return condensed(judged), condensed(s for s in known if not s.metric.judged)
 
 
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:

@@ -12,7 +12,7 @@ EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid":
 UNSEEN = "unseen_process"
 """Kind of the event that something of a trial, or of another beside it, was not sampled."""
 
-_UNSTABLE_ENDS = ("crashed", "hung", "nan", "failed", "oom", "corrupted")
+_UNSTABLE_ENDS = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 _CUT_ENDS = ("interrupted", "stopped", "lost", "")
 """And what has not ended at all: it runs, or soak was killed."""
 _INVALID_ENDS = ("low_disk", "device_lost")
@@ -71,6 +71,7 @@ def _as_far_as(shown: Verdict, unseen: str, unserved: str) -> Verdict:
 _ENDED = {
     "crashed": "crashed",
     "hung": "hung",
+    "probe_hung": "hung in a probe",
     "nan": "the loss is not a number",
     "failed": "a step failed",
     "oom": "out of memory",

@@ -41,6 +41,7 @@ Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Frames = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Word = Annotated[str, msgspec.Meta(max_length=500)]
 Place = Annotated[str, msgspec.Meta(max_length=4096)]
+Probes = bool | Literal["half"]
 LEAST_INTERVAL = 0.01
 """Seconds between two samples."""
 MOST_VALUE = 100_000
@@ -72,6 +73,9 @@ class RunTable:
     """Imports, building and the first step may take this long."""
     stop_grace: Duration = Duration(15.0)
     """Between TERM and KILL."""
+    probes: Probes = True
+    """Whether trials are asked, between two steps, what they hold after they cleaned up; "half": in every second
+    repeat they are not, and the report says where that makes a difference."""
     sandbox: bool = True
     """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)
@@ -127,6 +131,8 @@ class TrialTable:
     python: Place = ""
     """Interpreter of another environment that holds the framework."""
     memory_limit: Size | None = None
+    probes: Probes | None = None
+    """As `run.probes`, for this trial."""
     tracemalloc: Frames = 0
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -57,6 +57,8 @@ class Member:
     """Whether the trial ends when it has finished. One that dies ends it always."""
     rank: bool = False
     """Whether it works together with all other members: each may end in its own time once one has finished."""
+    probes: bool = True
+    """Whether it is asked, between two steps, what it holds after it cleaned up."""
     python: str = ""
     """Interpreter of a worker; empty for soak's own."""
     sandbox: bool = True

@@ -95,6 +95,7 @@ class Trial:
                 "gpu": asdict(self.devices[0]) if self.devices else None,
                 **({"members": list(self.made_of)} if self.made_of else {}),
                 **({"variables": self.variables} if self.variables else {}),
+                **({} if any(member.probes for member in self.members) else {"probes": False}),
                 **({"devices": len(self.devices)} if len(self.devices) > 1 else {}),
             },
             "members": [member.facts() for member in self.members],
@@ -166,6 +167,8 @@ def _expand(config: Config, number: int, variables: int, stem: str) -> list[Tria
         for framework, mode, execution in _combinations(config, number):
             spec = _spec(config, number, stem, framework, mode, execution, run.seed + repeat)
             members = _members(config, number, spec)
+            if not _probed(table, run, repeat):
+                members = tuple(replace(member, probes=False) for member in members)
             name = "-".join(filter(None, (stem, *_tags(table, framework, mode, execution))))
             trials.append(
                 Trial(
@@ -182,6 +185,12 @@ def _expand(config: Config, number: int, variables: int, stem: str) -> list[Tria
                 )
             )
     return trials
+
+
+def _probed(table: TrialTable, run: RunTable, repeat: int) -> bool:
+    """Whether it is asked for probes; with "half" the first repeat is, the second is not, and so on."""
+    wanted = run.probes if table.probes is None else table.probes
+    return repeat % 2 == 0 if wanted == "half" else bool(wanted)
 
 
 def _stems(config: Config) -> list[str]:

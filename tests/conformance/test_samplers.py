@@ -30,7 +30,9 @@ def whole(sampler: type[Sampler], scope: Scope) -> Target:
     told = {spec.name: 1.0 for spec in sampler.specs} | {"gpu_reserved_bytes": 1.0, "of_its_own": 1.0}
     values = {**told, "gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0}
     reading = Reading("GPU-1", 1.0, values, holders=(Holder(4100, 4.0),))
-    return Target(4100, told, 1, 0.5, TRIAL, 4109, device="GPU-1", gpu=Snapshot(reading, 1, scope))
+    amounts = {spec.name.partition("_")[2]: 1.0 for spec in sampler.specs}
+    probe = {"as_is": amounts, "settled": amounts}
+    return Target(4100, told, 1, 0.5, TRIAL, 4109, device="GPU-1", gpu=Snapshot(reading, 1, scope), probe=probe)
 
 
 def descriptors() -> list[str]:

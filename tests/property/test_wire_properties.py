@@ -11,7 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.protocol.order import StreamSpec, TrialSpec, from_json, to_json
-from workloads.protocol.wire import REASONS, Beat, Done, Hello, Message, Ready, RecordNote, WireError, decode, encode
+from workloads.protocol.wire import (
+    REASONS,
+    STAGES,
+    Beat,
+    Done,
+    Hello,
+    Message,
+    Probe,
+    ProbeBegun,
+    Ready,
+    RecordNote,
+    WireError,
+    decode,
+    encode,
+)
 
 text = st.text(max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -20,8 +34,13 @@ messages = st.one_of(
     st.builds(Ready, st.dictionaries(text, text, max_size=4)),
     st.builds(Beat, numbers, st.dictionaries(text, numbers, max_size=6)),
     st.builds(RecordNote, text, text, st.dictionaries(text, st.one_of(text, numbers), max_size=3)),
+    st.builds(ProbeBegun, st.integers(1, 2**22), st.integers(0, 2**40)),
+    st.builds(
+        Probe, st.integers(1, 2**22), st.integers(0, 2**40), numbers,
+        st.dictionaries(st.sampled_from(STAGES), st.dictionaries(text, numbers, max_size=3)), st.integers(0, 10**6),
+    ),
     st.builds(Done, st.sampled_from(REASONS), text, text),
-)
+)  # fmt: skip
 
 
 @given(messages)

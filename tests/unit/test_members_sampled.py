@@ -11,8 +11,10 @@ from monitors.gpu import Reading, Snapshot
 from monitors.latest import Latest
 from monitors.model import MetricSpec, Roots, Sample, SamplerScope, Target
 from monitors.round import Round, RoundResult
+from monitors.samplers.worker_probe import WorkerProbe
 from soak.engine.samplers import TrialRounds
 from soak.engine.sampling import Feed, MemberFeed
+from workloads.protocol import wire
 
 HELD = MetricSpec("held_bytes", "bytes", "Held", "anonymous", judged=True)
 RESIDENT = MetricSpec("resident_bytes", "bytes", "Resident")
@@ -186,3 +188,23 @@ def test_the_last_values_of_members_are_kept_apart() -> None:
     latest.put(0, [one, one._replace(value=2.0, member="a"), one._replace(value=3.0, member="b")])
     assert latest.value(0, "held_bytes") == 1.0
     assert len(latest.samples(0)) == 3
+
+
+def test_a_probe_is_a_round_of_its_own_with_the_sum_of_all_that_answered() -> None:
+    def probed(scope: SamplerScope) -> Round:
+        return Round({"worker_probe": WorkerProbe(Roots())} if scope == "probe" else {}, lambda: 0.0)
+
+    feed = Feed(0, [beating("one", 1), beating("other", 2), beating("client", 4, judged=False)], None, 0.0)
+    stages = {"as_is": {"total_bytes": 9.0}, "settled": {"total_bytes": 5.0, "of_its_own": 1.0}}
+    answers = {name: wire.Probe(1, 1, 0.1, stages) for name in ("one", "other")}
+    found = {
+        (s.metric.name, s.member, s.label): s.value
+        for s in TrialRounds(probed).probed(feed.target(0.0), 0.0, answers).samples
+    }
+    assert found == {
+        ("floor_total_bytes", "one", ""): 5.0,
+        ("floor_total_bytes", "other", ""): 5.0,
+        ("floor_total_bytes", "", ""): 10.0,
+        ("probed_total_bytes", "one", "as_is"): 9.0,
+        ("probed_total_bytes", "other", "as_is"): 9.0,
+    }

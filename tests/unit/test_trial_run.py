@@ -24,6 +24,9 @@ class FakeProcess:
     held_up = False
     greeted = True
 
+    def can_be_asked(self) -> bool:
+        return False
+
     def __init__(self, member: Member) -> None:
         self.member = member
         self.code: int | None = None
@@ -111,6 +114,45 @@ def test_beats_alone_are_taken_in_without_a_turn_of_the_loop(worker: Played) -> 
     assert not takes(105.0), "it woke somebody, and said nothing: it may be gone"
     worker.process.held_up = True
     assert not takes(106.0, wire.Beat(4.0, {})), "and more is to be read soon"
+
+
+def test_a_probe_that_does_not_come_back_is_a_hang_of_its_own_name(worker: Played) -> None:
+    worker.poll(101.0, wire.Ready({}), wire.Beat(0.0, {"steps": 1.0}), wire.ProbeBegun(1, 7))
+    worker.poll(150.0)
+    assert worker.run.state.blame == "", "it has as long as for a heartbeat"
+    worker.poll(162.0)
+    assert worker.events[-1] == (
+        "probe_hung",
+        "the probe at step 7 did not come back within 61 s: its stacks are asked for, then it is ended",
+    )
+    worker.poll(164.0)
+    worker.poll(180.0, code=-9)
+    assert worker.run.end is not None
+    assert (worker.run.end.reason, worker.run.end.message) == (
+        "probe_hung",
+        "the probe at step 7 did not come back within 61 s",
+    )
+
+
+def test_a_program_that_promised_no_beats_is_held_to_a_probe_that_it_began(program: Played) -> None:
+    program.poll(100.1, wire.Beat(0.0, {"steps": 1.0}), wire.ProbeBegun(1, 1))
+    program.poll(161.0)
+    assert program.run.state.blame == "hung"
+
+
+def test_a_member_whose_probe_failed_is_asked_no_more_and_goes_on(program: Played) -> None:
+    program.poll(100.1, wire.Beat(0.0, {"steps": 1.0}), wire.ProbeBegun(1, 1))
+    program.poll(100.2, wire.RecordNote("unprobed", "it cannot be probed: KeyError"))
+    program.poll(1e6)
+    assert (program.run.state.blame, program.run.can_be_probed()) == ("", False)
+    assert ("unprobed", "it cannot be probed: KeyError") in program.events
+
+
+def test_the_pace_of_a_member_is_that_of_its_last_two_beats(worker: Played) -> None:
+    assert worker.run.pace(100.0) == (0.0, 0.0, 0.0)
+    worker.poll(101.0, wire.Ready({}), wire.Beat(0.0, {"steps": 1.0}))
+    worker.poll(103.0, wire.Beat(2.0, {"steps": 101.0}))
+    assert worker.run.pace(104.0) == (101.0, 50.0, 1.0)
 
 
 def test_a_program_works_from_its_first_moment_and_no_beat_is_missed(program: Played) -> None:

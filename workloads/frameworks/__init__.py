@@ -25,6 +25,8 @@ A file imports no framework by itself, as the supervisor reads it, and defines
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one; `cuda:N` is the Nth
   that the process sees.
 
+It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
+
 Other packages add their own through the entry-point group `soak.frameworks`.
 """
 

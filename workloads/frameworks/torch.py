@@ -123,6 +123,18 @@ def ones(count: int, device: str) -> Any:
     return torch.ones(count, device=device)
 
 
+def empty_caches(torch: Any) -> None:
+    """Let its allocators give back what they keep for later, of the device and of pinned memory."""
+    cuda = getattr(torch, "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return
+    cuda.empty_cache()
+    # The public name came with later versions.
+    empty_pinned = getattr(torch._C, "_host_emptyCache", None)
+    if empty_pinned is not None:
+        empty_pinned()
+
+
 def device_memory(torch: Any) -> Mapping[str, float]:
     """What its allocators hold of the device and of pinned memory; nothing before it has a device in use."""
     # While torch is being imported, its parts come one by one.

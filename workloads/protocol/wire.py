@@ -63,6 +63,34 @@ class RecordNote:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+STAGES = ("as_is", "collected", "emptied", "trimmed", "settled")
+"""Of a probe, in their order: as it is, after garbage collection, after caches of frameworks were emptied, after the
+allocator gave back what it holds free, and the lowest of several reads at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeBegun:
+    """The member is between two steps, and begins with a probe."""
+
+    number: int
+    step: int
+    """Steps that it has made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe found. The beat before it holds the steps and doses of that moment."""
+
+    number: int
+    step: int
+    seconds: float
+    """That it took."""
+    stages: Mapping[str, Mapping[str, float]]
+    """What was held after each of `STAGES`, by metric name; a stage that cannot be taken here is absent."""
+    objects: int = 0
+    """That the collection found to be garbage."""
+
+
 REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "failed", "broken")
 
 
@@ -80,8 +108,11 @@ class Done:
     traceback: str = ""
 
 
-Message = Hello | Ready | Beat | RecordNote | Done
-_KINDS: dict[str, type[Message]] = {"hello": Hello, "ready": Ready, "beat": Beat, "note": RecordNote, "done": Done}
+Message = Hello | Ready | Beat | ProbeBegun | Probe | RecordNote | Done
+_KINDS: dict[str, type[Message]] = {
+    "hello": Hello, "ready": Ready, "beat": Beat, "probing": ProbeBegun, "probe": Probe, "note": RecordNote,
+    "done": Done,
+}  # fmt: skip
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -112,6 +143,15 @@ def decode(line: bytes) -> Message:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError(f"unknown message type: {line[:80]!r}")
+    return checked(kind, body)
+
+
+def checked(kind: type[Message], body: Mapping[str, Any]) -> Message:
+    """A message of that kind from its fields.
+
+    Raises:
+        WireError: a field is missing, unknown or wrong.
+    """
     try:
         return kind(**{key: _CHECKS[kind][key](value) for key, value in body.items()})
     except (TypeError, ValueError, KeyError, OverflowError) as error:
@@ -160,6 +200,14 @@ def _texts(value: object) -> dict[str, str]:
     return {name: _text(each) for name, each in _table(value).items()}
 
 
+def _stages(value: object) -> dict[str, dict[str, float]]:
+    stages = _table(value)
+    for stage in stages:
+        if stage not in STAGES:
+            raise ValueError(f"expected stages of {', '.join(STAGES)}")
+    return {stage: _numbers(each) for stage, each in stages.items()}
+
+
 def _data(value: object) -> dict[str, Any]:
     level: list[Any] = [_table(value)]
     for _ in range(MOST_DEPTH):
@@ -174,6 +222,8 @@ _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
     Hello: {"pid": _whole, "python": _text},
     Ready: {"environment": _texts},
     Beat: {"t": _number, "values": _numbers},
+    ProbeBegun: {"number": _whole, "step": _whole},
+    Probe: {"number": _whole, "step": _whole, "seconds": _number, "stages": _stages, "objects": _whole},
     RecordNote: {"kind": _text, "message": _text, "data": _data},
     Done: {"reason": _reason, "message": _text, "traceback": _text},
 }

@@ -15,9 +15,10 @@ from workloads.protocol import wire
 from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
 from workloads.protocol.source import Source
-from workloads.worker import allocators, heap
+from workloads.worker import allocators, heap, probe
 from workloads.worker.every import Every
 from workloads.worker.link import Pipe, StopFlag
+from workloads.worker.probe_requests import ProbeRequests
 from workloads.worker.tracer import Tracer
 
 if TYPE_CHECKING:
@@ -30,7 +31,17 @@ SLICE = 0.5
 class Drive:
     """Steps a workload to its limits and beats between the steps."""
 
-    def __init__(self, spec: TrialSpec, source: Source, workload: Workload, pipe: Pipe, stop: StopFlag) -> None:
+    def __init__(
+        self, spec: TrialSpec, source: Source, workload: Workload, pipe: Pipe, stop: StopFlag,
+        asked: ProbeRequests | None = None,
+    ) -> None:  # fmt: skip
+        self._asked = asked
+        self._probe_seconds = 0.0
+        """That probes took so far. A paced source waits for them, as nothing is consumed meanwhile."""
+        self._after_probe: float | None = None
+        """Seconds of the first step after the last probe."""
+        self._probed = False
+        """Whether the next step is the first after a probe."""
         self._spec, self._source, self._workload, self._pipe, self._stop = spec, source, workload, pipe, stop
         self._steps = 0
         self._loss: float | None = None
@@ -65,6 +76,8 @@ class Drive:
                 self._beat(now, last=ended is not None)
             if ended:
                 return ended
+            if self._asked is not None and (number := self._asked.due(self._steps)):
+                self._probe(number)
 
     def _step(self) -> wire.Done | None:
         """Take an item and do a step with it; why it was the last, if it was."""
@@ -86,6 +99,16 @@ class Drive:
         self._count_steps(now - began)
         return self._ended(now)
 
+    def _probe(self, number: int) -> None:
+        """Take it, and tell what was found; the beat before it tells steps and doses."""
+        began = time.monotonic()
+        self._beat(began)
+        self._pipe.send(wire.ProbeBegun(number, self._steps))
+        taken = probe.take(getattr(self._workload, "clean_up", None))
+        self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
+        self._probe_seconds += time.monotonic() - began
+        self._probed = True
+
     def _exhausted(self) -> wire.Done:
         return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
 
@@ -94,9 +117,14 @@ class Drive:
         pulled: Callable[[], Iterable[float]] | None = getattr(self._workload, "latencies", None)
         for latency in pulled() if pulled else (seconds,):
             self._count(latency)
+        self._probed = False
 
     def _count(self, latency: float) -> None:
         self._steps += 1
+        if self._probed:
+            # What a probe took away is made anew: that is no latency of the workload.
+            self._after_probe = latency
+            return
         self._latency_steps += 1
         self._latency_sum += latency
         self._latency_max = max(self._latency_max, latency)
@@ -138,7 +166,7 @@ class Drive:
         after = self._due()
         if after is None:
             return
-        due = self._began + after
+        due = self._began + self._probe_seconds + after
         while not self._stop.asked and (left := due - time.monotonic()) > 0:
             time.sleep(min(left, SLICE))
             now = time.monotonic()
@@ -189,5 +217,9 @@ class Drive:
         within = itertools.accumulate(self._latency_counts)
         values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
         if (due := self._due()) is not None:
-            values["behind_seconds"] = max(0.0, now - self._began - due)
+            values["behind_seconds"] = max(0.0, now - self._began - self._probe_seconds - due)
+        if self._probe_seconds:
+            values["probe_seconds"] = self._probe_seconds
+        if self._after_probe is not None:
+            values["step_after_probe_seconds"] = self._after_probe
         return values

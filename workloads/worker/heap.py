@@ -1,4 +1,4 @@
-"""The C heap seen from inside the process: what is live, what was freed but is still held.
+"""The C heap seen from inside the process: what is live, what was freed but is still held, and giving that back.
 
 glibc's own account (`mallinfo2`, glibc 2.33 and newer); psutil's where that is missing; nothing where neither is.
 The account covers malloc only: CPython's small-object arenas are mapped past it.
@@ -10,6 +10,8 @@ import ctypes
 import functools
 from collections.abc import Callable, Mapping
 
+_ALL_ARENAS = b"arena.4096.purge"
+"""What jemalloc calls giving back the free pages of all its arenas (jemalloc(3), MALLCTL_ARENAS_ALL)."""
 _FIELDS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
 
 
@@ -57,3 +59,28 @@ def _psutil_reader() -> Callable[[], Mapping[str, float]]:
         return {"host_heap_bytes": float(info.heap_used + info.mmap_used), "mmap_bytes": float(info.mmap_used)}
 
     return account
+
+
+def trim() -> bool:
+    """Give back to the system what the allocator holds free; whether it has a call for that.
+
+    glibc's `malloc_trim`, or the call of the allocator that is loaded in its place.
+    """
+    give_back = _trimmer()
+    if give_back is None:
+        return False
+    give_back()
+    return True
+
+
+@functools.cache
+def _trimmer() -> Callable[[], object] | None:
+    process = ctypes.CDLL(None)
+    # An allocator that was loaded before glibc's has its own name for it; glibc's would find nothing.
+    if hasattr(process, "mallctl"):
+        return lambda: process.mallctl(_ALL_ARENAS, None, None, None, ctypes.c_size_t(0))
+    if hasattr(process, "MallocExtension_ReleaseFreeMemory"):
+        return lambda: process.MallocExtension_ReleaseFreeMemory()
+    if hasattr(process, "mi_collect"):
+        return lambda: process.mi_collect(ctypes.c_bool(True))
+    return (lambda: process.malloc_trim(0)) if hasattr(process, "malloc_trim") else None

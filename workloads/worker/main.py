@@ -24,6 +24,7 @@ from workloads.worker import sandbox
 from workloads.worker.drive import Drive
 from workloads.worker.lineage import die_with_parent
 from workloads.worker.link import Pipe, StopFlag, UnheardError
+from workloads.worker.probe_requests import ProbeRequests
 
 KEPT = 20_000
 """Characters of a message, and of either end of a traceback, that are told: any of them fit a line of the pipe."""
@@ -34,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--stacks", type=int, required=True)
+    parser.add_argument("--asked", type=int)
     options = parser.parse_args()
     die_with_parent()
     faulthandler.register(signal.SIGUSR1, file=options.stacks, all_threads=True)
@@ -47,7 +49,8 @@ def main() -> int:
         if sandbox.said().startswith("none"):
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
-            _tell(soak(from_json(text), pipe, stop), pipe)
+            asked = None if options.asked is None else ProbeRequests(options.asked)
+            _tell(soak(from_json(text), pipe, stop, asked), pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
@@ -65,8 +68,8 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         raise
 
 
-def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
-    """Build and drive a workload; why it ended."""
+def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None) -> wire.Done:
+    """Build and drive a workload; why it ended. asked: by which probes are asked for, if any are."""
     try:
         runtime = runtime_of(spec.framework)
         runtime.prepare(spec.threads, spec.seed, spec.device)
@@ -79,7 +82,7 @@ def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag) -> wire.Done:
         return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
-    drive = Drive(spec, source, workload, pipe, stop)
+    drive = Drive(spec, source, workload, pipe, stop, asked)
     try:
         return drive.run()
     except UnheardError:

@@ -1,0 +1,60 @@
+"""Which series a trial is judged by: what its members held after they cleaned up, where enough probes tell. Pure.
+
+A series that is sampled all the time holds garbage that is not collected yet, caches, and memory that the allocator
+keeps; a floor does not. So where there are floors, they are judged in place of the same amounts sampled all the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitors.detection.series import Floats, Series
+
+PREFIX = "floor_"
+ENOUGH = 12
+"""Floors after the first step, from which on they are judged in place of what is sampled all the time."""
+_REPLACED = {
+    "heap_held_bytes": "anonymous_bytes",
+    "python_objects": "python_blocks",
+}
+"""Metrics whose floor has another name: a trim takes the held heap, or shows it in anonymous memory."""
+
+
+def is_floor(series: Series) -> bool:
+    """Whether it is what was held after a clean-up."""
+    return series.metric.name.startswith(PREFIX)
+
+
+def preferred(series: Sequence[Series]) -> list[Series]:
+    """The series to judge: floors where there are enough, and of each amount without them what was sampled.
+
+    series: of one trial, those that are judged.
+    """
+    enough = {_key(one) for one in series if is_floor(one) and len(one.worked().t) >= ENOUGH}
+    return [even(one) if is_floor(one) else one for one in series if (_key(one) in enough) == is_floor(one)]
+
+
+def even(series: Series) -> Series:
+    """The same course at even times, as many: detectors divide a trial into blocks of equal time.
+
+    Probes come when they cost little enough and a step is over. A floor is a level, so what lies between two is near
+    the line between them; gaps stay as they are known.
+    """
+    t = np.linspace(series.t[0], series.t[-1], len(series.t))
+
+    def at(values: Floats) -> Floats:
+        return np.interp(t, series.t, values)
+
+    doses = {name: at(dose) for name, dose in series.doses.items()}
+    return replace(
+        series, t=t, values=at(series.values), steps=None if series.steps is None else at(series.steps), doses=doses
+    )  # fmt: skip
+
+
+def _key(series: Series) -> tuple[str, str, str]:
+    """Member, device and amount, the same for a floor and for what it replaces."""
+    name = series.metric.name.removeprefix(PREFIX)
+    return series.member, series.device, _REPLACED.get(name, name)

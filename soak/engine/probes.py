@@ -1,0 +1,110 @@
+"""The probes of one trial: when one is due, before which step, and what came back. Time is an argument."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from workloads.protocol import wire
+
+WANTED = 16
+"""Probes in a trial, or more: twelve floors are enough to judge by, and the first are warm-up."""
+SHARE, MOST_SHARE = 0.005, 0.05
+"""Of the time that probes may take; and where a trial is too short for `WANTED` of them at that price."""
+LEAST_INTERVAL, MOST_INTERVAL = 2.0, 60.0
+"""Seconds between two."""
+_GUESS = 0.1
+"""Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
+_AHEAD = 1.5
+"""Seconds, besides the time since its last beat, in which the fastest rank must not come to the step that is named."""
+
+
+def interval(cost: float, duration: float | None, elapsed: float) -> float:
+    """Seconds from one probe to the next.
+
+    Args:
+        cost: seconds that one takes.
+        duration: of the trial; None where that is not known: then they come ever more seldom.
+        elapsed: seconds that it has run for.
+    """
+    length = duration or max(elapsed, 30.0)
+    cheap = min(MOST_INTERVAL, max(cost / SHARE, length / 60))
+    often = max(cost / MOST_SHARE, length / WANTED)
+    return max(LEAST_INTERVAL, min(cheap, often))
+
+
+class Probed(Protocol):
+    """A member that can be asked."""
+
+    @property
+    def name(self) -> str:
+        """It, among the members of its trial."""
+        ...
+
+    @property
+    def pace(self) -> tuple[float, float, float]:
+        """Steps by its last beat, steps a second, seconds since that beat."""
+        ...
+
+    def ask(self, number: int, step: int) -> None:
+        """For this probe, before the first step after that one."""
+        ...
+
+    def answer(self, number: int) -> wire.Probe | None:
+        """To that probe, once it has come."""
+        ...
+
+
+def step_ahead(members: Iterable[Probed]) -> int:
+    """A step that none of them has come to when it hears of it, so that all are asked for the same one."""
+    return math.ceil(max(steps + rate * (since + _AHEAD) for steps, rate, since in (m.pace for m in members))) + 1
+
+
+class Probes:
+    """Times are seconds of the trial's work: they begin with its first step."""
+
+    def __init__(self, duration: float | None, together: bool) -> None:
+        """None was taken yet.
+
+        duration: of the trial, if that is known. together: whether its members work step by step with each other.
+        """
+        self._duration, self._together = duration, together
+        self._number = 0
+        self._due: float | None = None
+        self._cost = _GUESS
+        self._asked: list[Probed] = []
+        """Who has yet to answer, or has."""
+
+    def poll(self, elapsed: float, members: Sequence[Probed]) -> dict[str, wire.Probe]:
+        """Ask where it is time; the answers to one probe, by member, once all have come.
+
+        elapsed: seconds. members: those that can be asked now.
+        """
+        if self._asked:
+            return self._collect(elapsed, members)
+        if self._due is None:
+            self._due = elapsed + interval(self._cost, self._duration, elapsed)
+        if members and elapsed >= self._due:
+            self._number += 1
+            step = step_ahead(members) if self._together else 0
+            self._asked = list(members)
+            for member in members:
+                member.ask(self._number, step)
+        return {}
+
+    def _collect(self, elapsed: float, members: Sequence[Probed]) -> dict[str, wire.Probe]:
+        """One that has ended meanwhile has no answer, and of ranks then none counts."""
+        answers = {member.name: member.answer(self._number) for member in self._asked}
+        there = {member.name for member in members}
+        if any(answer is None and name in there for name, answer in answers.items()):
+            return {}
+        self._asked = []
+        found = {name: answer for name, answer in answers.items() if answer is not None}
+        self._cost = max((answer.seconds for answer in found.values()), default=self._cost)
+        self._due = elapsed + interval(self._cost, self._duration, elapsed)
+        return found if len(found) == len(answers) else {}
+
+    def wake_at(self) -> float:
+        """When one is due, if nothing happens before."""
+        return math.inf if self._asked or self._due is None else self._due

@@ -1,0 +1,109 @@
+"""Floors are judged in place of what is sampled all the time, and what a clean-up takes is no leak."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitors.catalog import all_specs
+from monitors.detection import stages
+from monitors.detection.floors import ENOUGH, even, preferred
+from monitors.detection.judge import judge
+from monitors.detection.series import Floats, Series
+from soak.judge.trial import at_work, probe_share
+
+SPECS = all_specs()
+MIB = float(1 << 20)
+
+
+def series(name: str, t: Floats, values: Floats, label: str = "") -> Series:
+    return Series(SPECS[name], label, t, values, steps=10.0 * t + 1.0)
+
+
+def sampled(name: str, values: Floats) -> Series:
+    return series(name, np.arange(len(values)) / 2.0, values)
+
+
+def floors(name: str, values: Floats) -> Series:
+    return series(name, 5.0 + np.arange(len(values)) * 10.0, values)
+
+
+def test_with_too_few_floors_what_is_sampled_is_judged() -> None:
+    heap = sampled("host_heap_bytes", np.ones(400))
+    few, enough = (floors("floor_host_heap_bytes", np.ones(n)) for n in (ENOUGH - 1, ENOUGH))
+    assert preferred([heap, few]) == [heap]
+    assert [one.name for one in preferred([heap, enough])] == ["floor_host_heap_bytes"]
+
+
+def test_an_amount_that_has_no_floor_is_judged_as_it_is_sampled() -> None:
+    held, kernel = sampled("heap_held_bytes", np.ones(400)), sampled("kernel_bytes", np.ones(400))
+    objects = sampled("python_objects", np.ones(400))
+    told = [floors("floor_anonymous_bytes", np.ones(20)), floors("floor_python_blocks", np.ones(20))]
+    assert {one.name for one in preferred([held, kernel, objects, *told])} == {
+        "kernel_bytes", "floor_anonymous_bytes", "floor_python_blocks",
+    }, "a trim takes what is held, and blocks are counted in place of tracked objects"  # fmt: skip
+
+
+def test_floors_stand_at_even_times_and_a_line_stays_one() -> None:
+    t = np.cumsum(np.r_[3.0, np.tile([5.0, 11.0, 5.0], 6)])
+    found = even(series("floor_total_bytes", t, 7.0 + 2.0 * t))
+    assert len(found.t) == len(t)
+    assert np.ptp(np.diff(found.t)) == pytest.approx(0.0, abs=1e-9)
+    assert found.values == pytest.approx(7.0 + 2.0 * found.t)
+
+
+def test_garbage_that_is_collected_every_70_s_is_no_leak() -> None:
+    """Seen in a workload whose cycles are collected rarely: what is sampled climbs, what survives stands."""
+    t = np.arange(360) / 2.0
+    saw = 90 * MIB + 0.13 * MIB * (t % 70.0)
+    heap = sampled("host_heap_bytes", saw + 0.02 * MIB * t)
+    noise = np.random.default_rng(7).integers(0, 3, 20) * 4096.0
+    floor = floors("floor_host_heap_bytes", 90 * MIB + noise)
+    assert judge(preferred([heap, floor])).verdict == "pass"
+
+
+def test_a_leak_beneath_garbage_is_one_with_the_rate_of_its_floors() -> None:
+    t = np.arange(360) / 2.0
+    heap = sampled("host_heap_bytes", 90 * MIB + 0.13 * MIB * (t % 70.0) + 0.02 * MIB * t)
+    grown = 90 * MIB + 0.02 * MIB * (5.0 + np.arange(24) * 7.5)
+    floor = series("floor_host_heap_bytes", 5.0 + np.arange(24) * 7.5, grown)
+    anonymous = series("floor_anonymous_bytes", 5.0 + np.arange(24) * 7.5, grown + 60 * MIB)
+    found = judge(preferred([heap, floor, anonymous]))
+    assert (found.verdict, found.layer) == ("leak", "host_heap")
+    assert found.rate_per_hour == pytest.approx(72 * MIB, rel=0.1)
+
+
+def probed(stage: str, held: float, n: int = 15) -> list[Series]:
+    t = np.arange(n) * 10.0
+    return [series(f"probed_{name}", t, np.full(n, held), stage) for name in ("host_heap_bytes", "total_bytes")]
+
+
+def test_what_each_stage_took_is_told_apart() -> None:
+    t = np.arange(15) * 10.0
+    cleaned = stages.of_trial([
+        *probed("as_is", 100 * MIB), *probed("collected", 88 * MIB), *probed("emptied", 81 * MIB),
+        *probed("trimmed", 78 * MIB), series("floor_total_bytes", t, np.full(15, 78 * MIB)),
+        sampled("probe_seconds", np.linspace(0.0, 1.5, 300)),
+    ])  # fmt: skip
+    assert cleaned == stages.CleanedUp(15, 1.5, 12 * MIB, 7 * MIB, 3 * MIB)
+    assert stages.said(cleaned) == (
+        "Python's collector runs too rarely: 12 MiB of cycles between collections, which is no leak; "
+        "caches held 7 MiB that emptying them gave back; the allocator retained 3 MiB that a trim gave back"
+    )
+
+
+def test_a_trial_that_was_not_probed_has_no_stages() -> None:
+    assert stages.of_trial([sampled("host_heap_bytes", np.ones(100))]) is None
+
+
+def test_the_time_of_probes_is_no_time_of_growth() -> None:
+    t = np.arange(400) / 2.0
+    found = judge([sampled("anonymous_bytes", 50 * MIB + 0.1 * MIB * t)])
+    share = probe_share([sampled("probe_seconds", 0.1 * t)])
+    assert share == pytest.approx(0.1)
+    assert found.rate_per_hour == pytest.approx(360 * MIB, rel=0.05)
+    assert found.rate_per_hour is not None
+    at = at_work(found, share)
+    assert at.rate_per_hour == pytest.approx(found.rate_per_hour / 0.9)
+    assert at.findings[0].rate_per_hour == pytest.approx(found.rate_per_hour / 0.9)
+    assert at.findings[0].rate_per_step == found.findings[0].rate_per_step

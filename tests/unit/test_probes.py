@@ -1,0 +1,200 @@
+"""When a trial is probed, before which step, what is made of the answers, and what a probe does to a process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from soak.engine.mailbox import Mailbox
+from soak.engine.probes import LEAST_INTERVAL, MOST_INTERVAL, MOST_SHARE, SHARE, WANTED, Probes, interval, step_ahead
+from workloads.protocol import wire
+from workloads.protocol.asking import SIZE, Request, pack, unpack
+from workloads.worker import own_tree, probe
+from workloads.worker.probe_requests import ProbeRequests
+
+ENOUGH = 12
+
+
+class Rank:
+    """A member that steps at an even pace, and answers when it is told to."""
+
+    def __init__(self, name: str, steps: float = 0.0, rate: float = 0.0, since: float = 0.0) -> None:
+        self.name, self.pace = name, (steps, rate, since)
+        self.asked: list[tuple[int, int]] = []
+        self.answered = 0
+
+    def ask(self, number: int, step: int) -> None:
+        self.asked.append((number, step))
+
+    def answer(self, number: int) -> wire.Probe | None:
+        return wire.Probe(number, 1, 0.1, {}) if self.answered == number else None
+
+
+@given(cost=some.floats(0.001, 1.0), duration=some.floats(30.0, 300_000.0))
+def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: float, duration: float) -> None:
+    every = interval(cost, duration, 0.0)
+    assert every >= LEAST_INTERVAL
+    assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
+    if duration / WANTED >= max(cost / MOST_SHARE, LEAST_INTERVAL):
+        assert duration / every >= ENOUGH + 1
+    if duration * SHARE / cost >= WANTED and every < MOST_INTERVAL and every > LEAST_INTERVAL:
+        assert cost / every <= SHARE * 1.001, "a long trial pays half a percent at most"
+
+
+def test_a_trial_of_unknown_length_is_probed_ever_more_seldom() -> None:
+    gaps = [interval(0.01, None, elapsed) for elapsed in (0.0, 60.0, 600.0, 6_000.0, 1e6)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == MOST_INTERVAL
+
+
+def test_all_ranks_are_asked_for_one_step_that_none_has_come_to() -> None:
+    quick, slow = Rank("rank 0", steps=100.0, rate=50.0, since=0.5), Rank("rank 1", steps=90.0, rate=50.0)
+    assert step_ahead([quick, slow]) > 100 + 50 * 0.5, "the quicker one is there by now"
+    probes = Probes(600.0, together=True)
+    assert probes.poll(0.0, [quick, slow]) == {}
+    probes.poll(60.0, [quick, slow])
+    assert quick.asked == slow.asked
+    assert quick.asked == [(1, step_ahead([quick, slow]))]
+
+
+def test_a_probe_counts_once_all_that_were_asked_have_answered() -> None:
+    one, other = Rank("one"), Rank("other")
+    probes = Probes(600.0, together=False)
+    probes.poll(0.0, [one, other])
+    probes.poll(60.0, [one, other])
+    assert one.asked == other.asked == [(1, 0)], "members that do not work together are asked at any step"
+    one.answered = 1
+    assert probes.poll(61.0, [one, other]) == {}
+    other.answered = 1
+    assert set(probes.poll(62.0, [one, other])) == {"one", "other"}
+    assert probes.poll(63.0, [one, other]) == {}, "once"
+    assert len(one.asked) == 1, "the next one is not due yet"
+
+
+def test_a_member_that_ended_without_an_answer_leaves_no_half_of_a_sum() -> None:
+    one, other = Rank("one"), Rank("other")
+    probes = Probes(600.0, together=False)
+    probes.poll(0.0, [one, other])
+    probes.poll(60.0, [one, other])
+    one.answered = 1
+    assert probes.poll(61.0, [one]) == {}
+    probes.poll(200.0, [one])
+    assert one.asked[-1][0] == 2, "and those that are left are asked on"
+
+
+@given(number=some.integers(1, 2**40), step=some.integers(0, 2**40), sender=some.text("abc-123", max_size=60))
+def test_a_request_is_read_as_it_was_written(number: int, step: int, sender: str) -> None:
+    assert unpack(pack(Request(number, step, sender))) == Request(number, step, sender)
+
+
+@given(before=some.integers(0, 2**30), after=some.integers(1, 2**30), cut=some.integers(1, 16))
+def test_a_request_that_is_half_written_is_none_or_one_of_both(before: int, after: int, cut: int) -> None:
+    old, new = pack(Request(before, before)), pack(Request(after, after))
+    assert unpack(new[:cut] + old[cut:]) in (None, Request(before, before), Request(after, after))
+
+
+def test_a_member_sees_each_request_once_and_not_before_its_step(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path / "probe")
+    fd = os.open(tmp_path / "probe", os.O_RDONLY)
+    requests = ProbeRequests(fd)
+    os.close(fd)
+    assert (tmp_path / "probe").stat().st_size == SIZE
+    assert requests.due(1000) == 0
+    mailbox.ask(Request(1, 20))
+    assert [requests.due(step) for step in (19, 20, 21)] == [0, 1, 0]
+    mailbox.ask(Request(2, 0, "me"))
+    assert requests.due(22, "another") == 0
+    assert requests.due(22, "me") == 2
+    mailbox.close()
+
+
+class Node:
+    """Kept alive by itself alone once it is dropped."""
+
+    def __init__(self, kib: int) -> None:
+        self.me, self.held = self, bytearray(1024 * kib)
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_what_collection_takes_is_garbage_and_is_described(no_collection: None) -> None:
+    for _ in range(64):
+        Node(256)
+    found: list[int] = []
+
+    def describe(objects: list[object]) -> Mapping[str, object]:
+        found.append(sum(isinstance(each, Node) for each in objects))
+        return {"types": "told"}
+
+    taken = probe.take(describe=describe)
+    assert found == [64]
+    assert taken.garbage == {"types": "told"}
+    assert taken.objects >= 64
+    went = taken.stages["as_is"]["host_heap_bytes"] - taken.stages["collected"]["host_heap_bytes"]
+    assert went >= 15 << 20, "16 MiB hung in cycles; what describes them takes a little"
+    assert not any(isinstance(each, Node) for each in gc.get_objects()), "and it is gone"
+    assert gc.get_debug() == 0
+
+
+def test_what_a_clean_up_takes_was_cached(no_collection: None) -> None:
+    cache = [bytearray(1 << 20) for _ in range(16)]
+    stages = probe.take(cache.clear).stages
+    assert stages["collected"]["host_heap_bytes"] - stages["emptied"]["host_heap_bytes"] >= 16 << 20
+
+
+def test_what_a_trim_takes_was_retained(no_collection: None) -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    blocks = [libc.malloc(64 << 10) for _ in range(512)]
+    for block in blocks:
+        ctypes.memset(block, 1, 64 << 10)
+    for block in blocks[:-1]:
+        libc.free(ctypes.c_void_p(block))
+    stages = probe.take().stages
+    libc.free(ctypes.c_void_p(blocks[-1]))
+    assert stages["emptied"]["anonymous_bytes"] - stages["trimmed"]["anonymous_bytes"] >= 16 << 20
+    assert stages["emptied"]["host_heap_bytes"] == pytest.approx(stages["trimmed"]["host_heap_bytes"], abs=1 << 20)
+
+
+def test_what_is_live_survives_every_stage(no_collection: None) -> None:
+    before = probe.take().stages["settled"]
+    kept = [bytearray(1 << 20) for _ in range(32)]
+    after = probe.take().stages["settled"]
+    for name in ("host_heap_bytes", "anonymous_bytes", "total_bytes"):
+        assert after[name] - before[name] >= 30 << 20, name
+    assert len(kept) == 32
+
+
+def test_a_tree_is_read_with_its_children_and_the_dead_hold_nothing(tmp_path: Path) -> None:
+    def process(pid: int, children: str, state: str = "S", kib: int = 1000) -> None:
+        folder = tmp_path / str(pid)
+        (folder / "task" / str(pid)).mkdir(parents=True)
+        (folder / "fd").mkdir()
+        (folder / "fd" / "0").touch()
+        (folder / "task" / str(pid) / "children").write_text(children)
+        memory = "" if state == "Z" else f"RssAnon:\t{kib} kB\nRssShmem:\t100 kB\nVmSwap:\t8 kB\n"
+        (folder / "status").write_text(f"Name:\tx\nState:\t{state} (what)\n{memory}Threads:\t2\n")
+        (folder / "smaps_rollup").write_text("Pss:  50 kB\nPss_Shmem:  50 kB\n")
+
+    process(1, "2 3")
+    process(2, "")
+    process(3, "", "Z")
+    found = own_tree.read(tmp_path, 1)
+    assert found["anonymous_bytes"] == 2 * 1008 * 1024
+    assert found["shared_bytes"] == 2 * 50 * 1024, "a page that both map counts once"
+    assert found["total_bytes"] == found["anonymous_bytes"] + found["shared_bytes"]
+    assert (found["threads"], found["fds"], found["children"]) == (4, 2, 2)
+    assert own_tree.read(tmp_path, 99) == {}
