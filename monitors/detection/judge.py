@@ -19,8 +19,10 @@ from monitors.detection.coverage import held_to_the_end
 from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
+from monitors.detection.restarts import without_false_restarts
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
+from monitors.detection.teeth import held_beyond_its_falls
 from monitors.model import Finding
 
 GROUP = "soak.detectors"
@@ -97,7 +99,7 @@ def judge(
     known, asked = limits or {}, names()
     apart = {one.metric.name for one in series if one.member or one.device}
     findings = []
-    for one in series:
+    for one in without_false_restarts(series):
         if one.metric.judged:
             limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
             if one.metric.name in apart and not (one.member or one.device) and _of_each(one.metric.layer or ""):
@@ -116,7 +118,12 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
     found = _contained(name, series, settings)
-    return exhausted(held_to_the_end(held_to_its_end(found, series), series, least), series, limit)
+    return exhausted(held_to_the_end(_lasting(found, series), series, least), series, limit)
+
+
+def _lasting(finding: Finding, series: Series) -> Finding:
+    """The finding; a leak no more where its growth plainly ended, or was given back."""
+    return held_beyond_its_falls(held_to_its_end(finding, series), series)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

@@ -22,13 +22,14 @@ NOISES = (
     (0.93, 0.0),
     (0.985, 0.0),
     (0.985, 1.0),
+    (0.985, 12.0),
     (SETTLING, 30.0),
     (FILLING, 0.01),
     (FILLING, 0.2),
 )
-"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white; and
-walks that end, plus white: one that settles ever more slowly, as a high-water mark does, and one that fills, as a cache
-whose entries are asked for at random."""
+"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus little and
+plus much white; and walks that end, plus white: one that settles ever more slowly, as a high-water mark does, and one
+that fills, as a cache whose entries are asked for at random."""
 
 _DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
 _LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)

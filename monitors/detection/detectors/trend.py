@@ -39,8 +39,8 @@ _UNOWNED = 0.05
 with all that runs there, as no single process does."""
 _LEAST_SHOWN = 0.1
 """Share of the growth that was found down to which slower growth is tried."""
-_FASTEST = 300.0
-"""Errors of a rate: growth this far beyond the noise is found, or none is."""
+_FASTEST, _TRIED = 1000.0, 32
+"""Errors of a rate: growth this far beyond the noise is found, or none is; and how many rates up to it are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _smallest(judged: _Judged) -> float | None:
     deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
     line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
     error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
-    rates = error * np.geomspace(1.0, _FASTEST, 28)
+    rates = error * np.geomspace(1.0, _FASTEST, _TRIED)
     odds = odds_of_planted(posterior, noise, fitted.still, deviation, rates)
     # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
     scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
