@@ -34,7 +34,7 @@ _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
 _RARE = 0.025
-_UNOWNED = 0.05
+_UNOWNED = 0.1
 """Probability of a leak beforehand where a series is of no layer of a process: the memory of a whole machine wanders
 with all that runs there, as no single process does."""
 _LEAST_SHOWN = 0.1
