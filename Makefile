@@ -25,7 +25,7 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[torch,tensorflow,video,service,clients]"
+	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[torch,tensorflow,video,service,clients,diagnose]"
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

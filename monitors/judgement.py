@@ -12,6 +12,25 @@ TrialVerdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "e
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """A kind of thing of which a process held ever more, as its censuses tell."""
+
+    group: str
+    """types, tensors, arrays, references, containers, descriptors, threads, native_threads, children, mappings or
+    shared_files."""
+    name: str
+    """Of the kind within its group."""
+    per_hour: float
+    """How many more; of containers, how many things more are in them."""
+    per_step: float | None = None
+    """None where nobody counts steps."""
+    bytes_per_hour: float | None = None
+    """None where that is not known."""
+    held_by: str = ""
+    """In words: what refers to them in the program; empty where it was not found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """A trial's verdict, with what it rests on."""
 
@@ -29,9 +48,15 @@ class Judgement:
     """The device that it is on, where the trial has several."""
     process: str = ""
     """The process that holds it, where that can be told."""
+    outer: str = ""
+    """The series of all that the machine loses to that leak, whose rate is the trial's; empty where the layer's is."""
     control_passed: bool | None = None
     """Whether a control was judged as expected; None where it is no control or nothing can be said of it."""
     findings: tuple[Finding, ...] = ()
+    cause: str = ""
+    """Who holds what grows, in words, where the verdict names a layer; empty where no census tells."""
+    causes: tuple[Grown, ...] = ()
+    """What the censuses saw grow, the cause first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class MetricSpec:
     """Whether growth of this metric can be a leak."""
     counter: bool = False
     """Only ever rises within one trial (steps, CPU seconds)."""
+    unjudged: str = ""
+    """Why growth of it is no leak by itself, where it is an amount and not judged."""
     live: bool = True
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
 
@@ -64,6 +66,7 @@ class Roots:
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
+    shm: Path = Path("/dev/shm")  # noqa: S108  (read, not written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Target:
     """Processes of the member that left its tree, where no cgroup tells them."""
     probe: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What it held after each stage of a probe, by metric name."""
+    probe_seconds: float = 0.0
+    """That the probe took."""
 
 
 class NoDataError(Exception):
@@ -175,6 +180,18 @@ class RatePerDose:
 
 
 @dataclass(frozen=True, slots=True)
+class DoseRates:
+    """Growth regressed on all doses and on time at once: none is given what another explains."""
+
+    rates: Mapping[str, RatePerDose]
+    """By the name of the dose; time is `hours`. Each of several that rise together is given all that they explain."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Doses that rise together, so that they cannot be told apart."""
+    follows: tuple[str, ...] = ()
+    """Those that growth surely follows, by a tenth of it at least; of doses that rise together the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One statement about one series, with its evidence. Rates are in the series' unit per hour."""
 
@@ -211,7 +228,9 @@ class Finding:
     """What says how like those the calibration has seen the series is, by name."""
     rate_per_step_ci95: tuple[float, float] | None = None
     rate_per_dose: Mapping[str, RatePerDose] = field(default_factory=dict)
-    """By the name of the dose."""
+    """By the name of the dose, as if all growth were by that one alone; see `by_dose`."""
+    by_dose: DoseRates | None = None
+    """What it follows of all doses together; None where nothing grows, or too little was sampled to say."""
     unseen_seconds: float = 0.0
     """In gaps too long to be overlooked, up to the end of the trial; with any at the end it cannot pass."""
     restarts: int = 0

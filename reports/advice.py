@@ -9,10 +9,12 @@ _LEAK = {
     "python_objects": "objects stay referenced: look for lists, dicts and caches that each step extends; the module "
     "gc counts objects by type",
     "host_heap": "allocated memory is not freed: look for lists, caches and tensors that each step adds to; "
-    "tracemalloc shows the lines of Python, memray native code too",
+    "`soak diagnose` names the lines of Python, and the stacks of native code",
     "heap_held": "freed memory is not returned to the system (fragmentation): try MALLOC_ARENA_MAX=2 or jemalloc",
     "anonymous": "the program's own memory grows (heap and other private memory, swap included): look for lists, "
-    "caches and tensors that each step adds to; tracemalloc shows the lines of Python, memray native code too",
+    "caches and tensors that each step adds to; `soak diagnose` names the lines of Python, and native stacks",
+    "total": "the trial takes ever more memory from the machine, and no single layer of it shows that alone: look at "
+    "what native libraries map",
     "shared": "shared memory is not released: look at worker processes and files in /dev/shm",
     "fds": "files, sockets or pipes are not closed: ls -l /proc/PID/fd shows which",
     "threads": "threads do not end: py-spy dump --pid PID shows what they do",
@@ -36,7 +38,7 @@ _VERDICT = {
 
 def next_steps(trials: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
     """Name of the layer or verdict, and what to do about it; each once, without controls that were judged right."""
-    found = [t for t in trials if not (t["control"] and t["control"]["passed"])]
+    found = [t for t in trials if not (t["control"] and t["control"]["passed"]) and not t["confirms"]]
     steps = dict(_step(t) for t in found if t["verdict"] in ("leak", *_VERDICT))
     if len(steps) > 1:
         steps.pop("pass", None)

@@ -8,7 +8,7 @@ from typing import Any
 from monitors.text import one_line
 from reports.record import TrialInfo
 
-_UNTOLD = ("workload", "framework", "mode", "execution", "seed", "device", "python", "env", "expect_end")
+_UNTOLD = ("workload", "framework", "mode", "execution", "seed", "device", "python", "env", "expect_end", "planted")
 """Settings that the title holds anyway, or that a block may differ in within itself."""
 
 

@@ -6,18 +6,20 @@ The shape is `reports/schema/soak.report-1.json`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from monitors import program
+from monitors.detection.censuses import KIND as CENSUS
+from monitors.detection.conclusion import main_finding
 from monitors.detection.doses import rises
 from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, gpu_ledger, headline, probes
+from reports import blocks, controls, doses, gpu_ledger, headline, probes, unjudged
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -33,34 +35,39 @@ DOSES = (
     "requests",
     "request_errors",
 )
-_MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
-"""The first of these that was judged speaks for a trial without a leak."""
+LEFT_FILES = "left_files"
+"""Kind of the event that tells files that a trial left behind."""
 _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
 
-def build(record: RunRecord) -> dict[str, Any]:
-    """The whole report of a run, finished or not."""
+def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole report of a run, finished or not. diagnosis: what `reports.diagnosis.read` found in its folder."""
     run, infos, events = record.run(), record.trials(), record.events()
-    trials = [_trial(info, record) for info in infos]
+    trials = [{**_trial(info, record), **_confirmation(info, infos)} for info in infos]
     body: dict[str, Any] = json_value({
         "schema": SCHEMA,
         "run": _run(run, trials, record.damage()),
         "trials": trials,
         "blocks": blocks.of_run(infos),
-        "events": [_event(event) for event in events],
+        # What censuses say is told by the trials; one is as long as all the rest.
+        "events": [_event(event) for event in events if event.kind != CENSUS],
+        **({"diagnosis": diagnosis} if diagnosis else {}),
     })  # fmt: skip
     return body
 
 
 def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str]) -> dict[str, Any]:
     unfinished = run.ended is None and (run.verdict is None or not damage)
+    known = controls.of_run(trials)
     return {
         "id": run.run_id,
         "name": run.name,
         "verdict": run.verdict,
         "headline": headline.of_run(run.verdict, run.reason, unfinished, trials),
         "reason": run.reason,
+        "controls": known,
+        "controls_text": controls.said(known),
         "damage": list(damage),
         "unfinished": unfinished,
         "started": run.started,
@@ -93,6 +100,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "state": info.state,
         "started": info.started,
         "seconds": info.seconds,
+        "judged_until": info.judged_until,
         "end_reason": info.end_reason,
         "end_message": info.end_message,
         **_judged(info.judgement),
@@ -108,6 +116,9 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "tester": _tester(whole),
         "gpu": gpu_ledger.of_trial(info, series),
         "series": _series(series, info.judgement.findings if info.judgement else ()),
+        "left_files": [
+            {"message": e.message, **e.data} for e in record.events() if e.trial == info.index and e.kind == LEFT_FILES
+        ],
         "settings": dict(info.settings),
         "environment": dict(info.environment),
     }
@@ -132,6 +143,8 @@ def _judged(found: Judgement | None) -> dict[str, Any]:
             "calibrated": False,
             "layer": None,
             "held_by": None,
+            "cause": "",
+            "causes": [],
         }
     return {
         "verdict": found.verdict,
@@ -140,6 +153,8 @@ def _judged(found: Judgement | None) -> dict[str, Any]:
         "calibrated": found.calibrated,
         "layer": found.layer,
         "held_by": _held_by(found),
+        "cause": found.cause,
+        "causes": [asdict(grown) for grown in found.causes],
     }
 
 
@@ -150,19 +165,18 @@ def _held_by(judgement: Judgement) -> dict[str, str] | None:
 
 
 def speaker(judgement: Judgement | None) -> Finding | None:
-    """The finding whose numbers stand for the trial."""
+    """The finding whose numbers stand for the trial: of a leak, what the machine loses to it, where that is known."""
     if judgement is None:
         return None
     findings, held = judgement.findings, (judgement.layer, judgement.member, judgement.leak_device)
     for finding in findings:
+        if judgement.outer and finding.series == judgement.outer:
+            return finding
+    for finding in findings:
         if finding.verdict == "leak" and (finding.layer, finding.member, finding.device) == held:
             return finding
     # Without a leak the trial as a whole speaks, then any member.
-    for main in _MAIN_LAYERS:
-        for finding in sorted(findings, key=lambda f: bool(f.member or f.device)):
-            if finding.layer == main:
-                return finding
-    return findings[0] if findings else None
+    return main_finding(sorted(findings, key=lambda f: bool(f.member or f.device)))
 
 
 def _rate(finding: Finding | None) -> dict[str, Any] | None:
@@ -171,12 +185,15 @@ def _rate(finding: Finding | None) -> dict[str, Any] | None:
     low, high = finding.rate_per_hour_ci95 or (None, None)
     return {
         "series": finding.series,
+        "layer": finding.layer,
         "unit": finding.unit,
         "per_hour": finding.rate_per_hour,
         "per_hour_low": low,
         "per_hour_high": high,
         "per_step": finding.rate_per_step,
         "per_dose": {name: rate.rate for name, rate in finding.rate_per_dose.items()},
+        "by_dose": doses.values(finding.by_dose),
+        "by_dose_text": doses.said(finding.by_dose, finding.unit),
         "hours_to_exhaustion": finding.hours_to_exhaustion,
         "onset_seconds": finding.onset,
     }
@@ -202,6 +219,13 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
     }
 
 
+def _confirmation(info: TrialInfo, infos: Sequence[TrialInfo]) -> dict[str, str]:
+    """Which trial it explains, if any; and what the trial found that explains it."""
+    found = next((o for o in infos if o.settings.get("confirms") == info.name and o.judgement), None)
+    said = found.judgement.reason if found and found.judgement else ""
+    return {"confirms": str(info.settings.get("confirms", "")), "confirmation": said}
+
+
 def _doses(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Series]) -> dict[str, float]:
     own = [one.label for one in series if one.metric.name == program.VALUE.name and rises(one.values)]
     sampled = {name: float(whole[name].values[-1]) for name in DOSES if name in whole}
@@ -213,7 +237,7 @@ def _mean_rate(whole: Mapping[str, Series], name: str, at_work: bool = False) ->
     one, probed = whole.get(name), whole.get("probe_seconds")
     if one is None:
         return None
-    span = float(one.t[-1] - one.t[0]) - (float(probed.values[-1]) if at_work and probed is not None else 0.0)
+    span = float(one.t[-1] - one.t[0]) - (float(probed.values.sum()) if at_work and probed is not None else 0.0)
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 
@@ -248,6 +272,7 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
             "unit": one.metric.unit,
             "layer": one.metric.layer,
             "help": one.metric.help,
+            "not_judged": unjudged.reason(one),
             "samples": len(one.t),
             "gaps": one.gaps,
             "first": float(one.values[0]),
@@ -263,8 +288,9 @@ def _series(series: Sequence[Series], findings: Sequence[Finding]) -> list[dict[
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """But for what its series says of itself."""
-    doses = {name: {"rate": each.rate, "ci95": each.ci95} for name, each in finding.rate_per_dose.items()}
-    return {name: getattr(finding, name) for name in _OF_A_FINDING} | {"rate_per_dose": doses}
+    each = {name: {"rate": one.rate, "ci95": one.ci95} for name, one in finding.rate_per_dose.items()}
+    told = {"rate_per_dose": each, "by_dose": doses.values(finding.by_dose)}
+    return {name: getattr(finding, name) for name in _OF_A_FINDING} | told
 
 
 def _event(event: Event) -> dict[str, Any]:

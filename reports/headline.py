@@ -18,7 +18,7 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     if verdict is None:
         ended = sum(bool(t["end_reason"]) for t in trials)
         said = f"Unfinished: the run has not come to its end; {ended} of {len(trials)} trials have ended so far"
-        leaks = [t["name"] for t in trials if t["verdict"] == "leak"]
+        leaks = [t["name"] for t in trials if t["verdict"] == "leak" and not t["confirms"]]
         return f"{said}; {', '.join(leaks)} leaked." if leaks else f"{said}."
     said = f"{_WORDS[verdict]}: {reason}"
     if verdict == "leak":
@@ -29,9 +29,14 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
 
+def _tested(trial: Trial) -> bool:
+    """Whether it is there for itself: neither a control nor to explain another."""
+    return not trial["control"] and not trial["confirms"]
+
+
 def _worst(trials: Sequence[Trial]) -> str:
     """The fastest leak in bytes, with its numbers."""
-    leaks = [t for t in trials if t["verdict"] == "leak" and t["rate"] and not t["control"]]
+    leaks = [t for t in trials if t["verdict"] == "leak" and t["rate"] and _tested(t)]
     if not leaks:
         return ""
     worst = max(leaks, key=lambda t: (t["rate"]["unit"] == "bytes", t["rate"]["per_hour"]))
@@ -44,7 +49,8 @@ def grows(trial: Trial) -> str:
     said = format_rate(rate["per_hour"], rate["unit"])
     if rate["per_hour_low"] is not None:
         said += f" ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
-    said += f" in {place(trial)}" if trial["layer"] else ""
+    inner = trial["layer"] and rate["layer"] not in (None, trial["layer"])
+    said += f" in {'all, found in ' if inner else ''}{place(trial)}" if trial["layer"] else ""
     if trial["leak_probability"] is not None:
         mark = "" if trial["calibrated"] else ", uncalibrated"
         said += f", leak probability {format_probability(trial['leak_probability'])}{mark}"
@@ -65,7 +71,7 @@ def place(trial: Trial) -> str:
 
 def smallest_seen(trials: Sequence[Trial]) -> str:
     """The rate that every trial under test would have shown; empty where one of them cannot say."""
-    tested = [t for t in trials if not t["control"]]
+    tested = [t for t in trials if _tested(t)]
     limits = [t["minimum_detectable_rate"] for t in tested]
     if not limits or not all(limit and limit["unit"] == "bytes" for limit in limits):
         return ""

@@ -59,8 +59,8 @@ class TrialInfo:
     seconds: float | None = None
     """How long it ran, spawn to end; None before the end."""
     judged_until: float | None = None
-    """Seconds since it began up to which its samples are judged: a program that ends by itself lets go of its memory
-    first. None for all of them."""
+    """Seconds since it began up to which its samples are judged: what comes after the last step, or before the end of a
+    program that ends by itself, is its end, which lets go of memory. None for all of them."""
     end_reason: str = ""
     """finished, stopped, interrupted, crashed, hung, oom, nan, failed, corrupted, broken, exhausted, lost, low_disk,
     device_lost; or empty."""

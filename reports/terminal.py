@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
-from reports import headline
+from reports import doses, headline
 from reports.console import words
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
@@ -33,6 +33,18 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
+    for trial in body["trials"]:
+        if trial["cause"]:
+            console.print(words((f"{trial['name']}: ", "dim"), trial["cause"]), soft_wrap=True)
+    if run["controls_text"]:
+        console.print(words(("measured sensitivity: ", "dim"), run["controls_text"]), soft_wrap=True)
+    for trial in filter(doses.told, body["trials"]):
+        console.print(words((f"{trial['name']} by dose: ", "dim"), trial["rate"]["by_dose_text"]), soft_wrap=True)
+    for trial in body["trials"]:
+        if trial["confirmation"]:
+            console.print(
+                words((f"{trial['name']}, one dose at a time: ", "dim"), trial["confirmation"]), soft_wrap=True
+            )
     for said in run["damage"]:
         console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
     for path in written:
@@ -83,6 +95,8 @@ def _verdict(trial: Mapping[str, Any]) -> Text:
     text = Text(verdict or "not run", style=STYLES.get(verdict or "", "dim"))
     if trial["layer"]:
         text.append_text(words(f" in {headline.place(trial)}"))
+    if trial["confirms"]:
+        text.append_text(words((" (explains another)", "dim")))
     if verdict == "unstable":
         text.append_text(words(f" ({trial['end_reason']})"))
     if control and control["passed"] is not None:

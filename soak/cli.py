@@ -46,6 +46,7 @@ examples:
   soak doctor                            what does this node offer, and what is wrong with it?
   soak list                              every workload, planted fault and sampler there is
   soak report runs/quick-…               make the report again, of a finished or unfinished run
+  soak diagnose runs/quick-…             which lines and stacks grow, and what makes it stop?
 """
 
 

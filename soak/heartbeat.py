@@ -88,6 +88,7 @@ class Sender:
         """Seconds left to wait for the receiver."""
         self._requests: Any = None
         """By which it is asked for probes; False where it cannot be."""
+        self._answering: Any = None
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
@@ -128,11 +129,14 @@ class Sender:
             self._send_last(self._body())
             self._tell(probing={"number": number, "step": self._steps})
             try:
-                found = _probe()
+                self._answering = self._answering or _of_worker("answering").Answering()
+                found = self._answering.probe()
             except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
                 self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
             else:
                 self._tell(probe={"number": number, "step": self._steps, **found})
+                if told := self._answering.census(number, self._steps):
+                    self._tell(census=told)
             # What the probe took is no time of a step.
             self._before.at = None
 
@@ -251,22 +255,20 @@ def _requests() -> Any:
     if not path:
         return False
     try:
-        from workloads.worker.probe_requests import ProbeRequests
-
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return ProbeRequests(fd)
+            return _of_worker("probe_requests").ProbeRequests(fd)
         finally:
             os.close(fd)
     except Exception:  # noqa: BLE001  (a package of the program may have our name)
         return False
 
 
-def _probe() -> dict[str, Any]:
-    from workloads.worker.probe import take
+def _of_worker(name: str) -> Any:
+    """What workers are probed by: a program imports it once it is probed, and not before."""
+    import importlib
 
-    taken = take()
-    return {"seconds": taken.seconds, "stages": taken.stages, "objects": taken.objects}
+    return importlib.import_module(f"workloads.worker.{name}")
 
 
 def _number(value: Any) -> float | None:

@@ -61,6 +61,7 @@ class Progress:
     def started(self, trial: Trial) -> None:
         """Say which trial began."""
         self._begun += 1
+        self._total = max(self._total, self._begun)  # what is found may ask for more
         self._said[trial.name] = self._clock.monotonic()
         self._print((f"{self._begun}/{self._total}", "dim"), f" {trial.name} started")
 

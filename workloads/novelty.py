@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workloads.phases import Phases, Turns
 from workloads.protocol.contract import Clip
 
 EXECUTIONS = ("eager",)
 """They call the framework themselves, as its users do: nothing of ours stands between."""
+_NEW = 401
+"""Lane of random bits; sources have their own."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,16 @@ class Options:
     """How much novelty."""
 
     distinct: int = 0
-    """Different things before they repeat; 0 for a new one in every step."""
+    """Different things before they repeat; 0 for a new one each time."""
+    every: int = 1
+    """Steps between two new things; with 2 or more, every, every second or every fourth time in phases, so that growth
+    by new things and by steps can be told apart."""
 
     def __post_init__(self) -> None:
         if self.distinct < 0:
             raise ValueError(f"option distinct = {self.distinct}: expected 0 or more")
+        if self.every < 1:
+            raise ValueError(f"option every = {self.every}: expected 1 or more")
 
 
 class Novel:
@@ -34,14 +42,17 @@ class Novel:
 
     def __init__(self, options: Options) -> None:
         self._distinct = options.distinct
-        self._steps = 0
+        self._turns = Turns(options.every, Phases(0, _NEW) if options.every > 1 else None)
+        self._steps = self._brought = 0
         self.output: Any = None
 
     def step(self, clip: Clip) -> float:
         """The clip is only a clock: what is new comes from the number of the step."""
-        novelty = self._steps % self._distinct if self._distinct else self._steps
+        # The first step has nothing before it that it could repeat.
+        self._brought += self._turns.due(self._steps) or not self._steps
         self._steps += 1
-        return self.once(novelty)
+        latest = self._brought - 1
+        return self.once(latest % self._distinct if self._distinct else latest)
 
     def once(self, novelty: int) -> float:
         """Do it with the novelty of that number, from 0; returns the value of the step."""
@@ -49,7 +60,7 @@ class Novel:
 
     def counters(self) -> Mapping[str, float]:
         """How many different things there were."""
-        return {"novelties": float(min(self._steps, self._distinct) if self._distinct else self._steps)}
+        return {"novelties": float(min(self._brought, self._distinct) if self._distinct else self._brought)}
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitors.detection import calibration, members
-from monitors.model import LAYERS, Finding, SeriesVerdict
-from monitors.units import format_rate
+from monitors.detection.context import in_context
+from monitors.detection.heading import NESTS, along, briefly, depth, heading, rates
+from monitors.detection.outer import TOTAL, Outers, grew, preferred, used_up
+from monitors.model import Finding, SeriesVerdict
+from monitors.units import format_interval, format_rate
 
 LEAK_FROM, PASS_TO = calibration.load().leak_from, calibration.load().pass_to
-_NESTS = {
-    "host": ("python_objects", "host_heap", "heap_held", "mmap", "pinned", "anonymous"),
-    "gpu": ("gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device"),
-}
-"""Layers of which each outer one holds the inner ones."""
-
-_COUNTED = {"python_objects": 4096.0, "fds": 65536.0, "threads": 1048576.0, "children": math.inf}
-"""Layers that are counted, not measured. Bytes that grow by up to so many for each are no more than each may take."""
-
-_SIDE_EFFECT = 0.1
-"""Of the fastest growth: so much less is its side effect."""
 _MEANINGS = {
     "gpu_reserved": "the framework's allocator takes more while its tensors do not: fragmentation, or blocks kept",
     "gpu_residual": "outside the framework's allocator: contexts, modules, cuDNN, NCCL, graphs",
 }
 """What growth means where a layer is the innermost that grows, and its name does not say so."""
 
-_MAIN_LAYERS = ("anonymous", "host_heap", "gpu_allocated", "gpu_process")
+MAIN_LAYERS = (TOTAL, "anonymous", "host_heap", "gpu_allocated", "gpu_process")
 """Whose smallest rate speaks for a trial without a leak: the first of these that was judged."""
 
 
@@ -55,23 +46,25 @@ class Detection:
     """Of the layer that leaks, where there are several."""
     process: str = ""
     """Of that member's tree, the process that grew, where it stands out."""
+    outer: str = ""
+    """The series whose growth is what the machine loses to the leak, and whose rate is the trial's; empty where that of
+    the layer is."""
 
 
 def conclude(findings: Sequence[Finding]) -> Detection:
     """What findings of one trial mean together.
 
-    Freed memory that is held counts only while what is resident does not contradict it. A leak of one series among many
-    has to be surer than a leak of one alone: the probability of the trial decides.
+    An inner layer leaks only where what the machine loses does not contradict it. A leak of one series among many has
+    to be surer than a leak of one alone: the probability of the trial decides.
     """
-    findings = [_believable(finding) for finding in findings]
-    told = tuple(_in_context(finding, findings) for finding in findings)
+    told = used_up(in_context(findings))
     own, sums = members.split(told)
-    leaks = [f for f in own if f.verdict == "leak"] or [f for f in sums if f.verdict == "leak"]
+    leaks = members.once([f for f in own if f.verdict == "leak"]) or [f for f in sums if f.verdict == "leak"]
     # A sum is no further witness beside its parts: it speaks where it is surer than all of them.
     probability = max((p for p in (together(own), together(sums)) if p is not None), default=None)
     if leaks and probability is not None and probability >= LEAK_FROM:
         return _leak(told, leaks, probability)
-    speaker = _speaker(sums or own)
+    speaker = main_finding(sums or own)
     unclear = next((g for g in members.groups(own) if leaks or _without_leak(g, members.alone(g, own)) != "pass"), None)
     verdict: SeriesVerdict = "inconclusive" if leaks or unclear or speaker is None else "pass"
     return Detection(
@@ -83,14 +76,21 @@ def conclude(findings: Sequence[Finding]) -> Detection:
         speaker.rate_per_hour if speaker else None,
         speaker.rate_per_hour_ci95 if speaker else None,
         speaker.minimum_detectable_rate_per_hour if speaker else None,
-        _calm_reason(told, leaks, unclear, speaker),
+        _calm_reason(told, leaks, unclear, speaker) + ("" if leaks or unclear else _within(findings, told)),
     )
 
 
-def _in_context(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """A finding in the light of the others of its member."""
-    peers = [other for other in findings if other.member == finding.member]
-    return _retained(_resident(finding, peers), peers)
+def _within(findings: Sequence[Finding], told: Sequence[Finding]) -> str:
+    """What grows inside of memory that was taken before: the fastest of each layer, in bytes."""
+    grown = {
+        now.layer: now
+        for was, now in sorted(zip(findings, told, strict=True), key=lambda pair: pair[1].rate_per_hour or 0.0)
+        if was.verdict == "leak" and now.verdict == "pass" and now.unit == "bytes" and now.layer != TOTAL
+    }
+    said = [
+        f"{f.layer} grows by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in sorted(grown.values(), key=depth)
+    ]
+    return "".join(f"; {each} inside of memory that was taken before" for each in said)
 
 
 def together(findings: Sequence[Finding]) -> float | None:
@@ -103,7 +103,8 @@ def together(findings: Sequence[Finding]) -> float | None:
     surest: dict[tuple[str, str, str], float] = {}
     for finding in findings:
         if finding.leak_probability is not None:
-            name = next((name for name, layers in _NESTS.items() if finding.layer in layers), finding.series)
+            alone = finding.layer or finding.series
+            name = next((name for name, layers in NESTS.items() if finding.layer in layers), alone)
             nest = (name, finding.member, finding.device)
             surest[nest] = max(surest.get(nest, 0.0), finding.leak_probability)
     if not surest:
@@ -123,15 +124,21 @@ def _calibrated(findings: Sequence[Finding]) -> bool:
 
 def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | None) -> Detection:
     """The headline is the member that grows fastest, and of it the layer that says most."""
-    groups = [sorted(group, key=_depth) for group in members.groups(leaks)]
-    first = max(groups, key=lambda group: max(_rates(group), default=0.0))
-    head = _head(first)
+    groups = [sorted(group, key=depth) for group in members.groups(leaks)]
+    first = max(groups, key=lambda group: max(rates(group), default=0.0))
+    head = heading(first)
+    outers = Outers(told)
+    outer = outers.of(head) or head
     notes = [members.said(head, told)]
     if head.layer in _MEANINGS:
         notes.append(_MEANINGS[head.layer])
-    notes += _along(head, [f for f in first if f is not head])
+    notes += along(head, [f for f in first if f is not head])
+    if outers.fills_what_is_held(head):
+        notes.append("so far it fills memory that was freed before")
+    if _rate(outer) != _rate(head):
+        notes.append(_in_all(outer))
     notes += [
-        f"{other[0].member or 'the trial'} leaks too, {_briefly(_head(other))}"
+        f"{other[0].member or 'the trial'} leaks too, {briefly(heading(other))}"
         for other in groups
         if other is not first
     ]
@@ -141,113 +148,36 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
         probability,
         _calibrated(leaks),
         head.layer,
-        head.rate_per_hour,
-        head.rate_per_hour_ci95,
-        head.minimum_detectable_rate_per_hour,
+        outer.rate_per_hour,
+        outer.rate_per_hour_ci95,
+        outer.minimum_detectable_rate_per_hour,
         "; ".join(notes),
         head.member,
         head.device,
         head.process,
+        outer.series if outer is not head else "",
     )
 
 
-def _head(leaks: Sequence[Finding]) -> Finding:
-    """Of one member: the innermost layer of bytes that grows, unless they are no more than a growing number may take.
+def _rate(finding: Finding) -> str:
+    return format_rate(finding.rate_per_hour or 0.0, finding.unit)
 
-    What grows at less than a tenth of the fastest is what keeping books of that costs, and heads nothing. That two
-    layers grow does not say that one is the cause of the other: what else grows is told with its own rate.
+
+def _in_all(outer: Finding) -> str:
+    low, high = outer.rate_per_hour_ci95 or (None, None)
+    between = f" ({format_interval(low, high, outer.unit)})" if low is not None and high is not None else ""
+    return f"in all, memory taken from the machine grows by {_rate(outer)}{between}"
+
+
+def main_finding(told: Sequence[Finding]) -> Finding | None:
+    """The finding that speaks for a trial or a member without a leak.
+
+    An outer sum that is too short to say anything leaves the word to what it is the sum of.
     """
-    counted = [f for f in leaks if f.layer in _COUNTED]
-    measured = [f for f in leaks if f.layer not in _COUNTED]
-    number = next((f for f in counted if f.layer != "python_objects" and _may_take(f, measured)), None)
-    fastest = max(_rates(measured), default=0.0)
-    weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
-    head = number or (weighty or counted)[0]
-    alike = [f for f in leaks if f.layer == head.layer and f.device and head.device]
-    return max(alike, key=lambda f: f.rate_per_hour or 0.0, default=head)
-
-
-def _rates(findings: Sequence[Finding]) -> list[float]:
-    """Of bytes."""
-    return [f.rate_per_hour or 0.0 for f in findings if f.layer not in _COUNTED]
-
-
-def _briefly(finding: Finding) -> str:
-    return f"{finding.layer or finding.series} by {format_rate(finding.rate_per_hour or 0.0, finding.unit)}"
-
-
-def _along(head: Finding, others: list[Finding]) -> list[str]:
-    """What else grows. A layer that holds the one that heads shows its growth too; any other has one of its own."""
-    nest = next((layers for layers in _NESTS.values() if head.layer in layers), ())
-    inside = [f for f in others if f.layer in nest and f.device == head.device]
-    around = [f.layer or f.series for f in inside if f.layer != "python_objects"]
-    notes = [f"Python objects grow too, {_each(f)}" for f in others if f.layer == "python_objects"][:1]
-    if around:
-        notes.append(f"seen in {', '.join(dict.fromkeys(around))} too")
-    apart = [f for f in others if f not in inside and f.layer != "python_objects"]
-    return notes + [f"{members.layer(f)} grows too, by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in apart]
-
-
-def _may_take(counted: Finding, measured: list[Finding]) -> bool:
-    """Whether the bytes that grow are no more than so many descriptors, threads or children may take."""
-    rate = counted.rate_per_hour or 0.0
-    return max(_rates(measured), default=0.0) <= rate * _COUNTED[counted.layer or ""]
-
-
-def _each(finding: Finding) -> str:
-    if finding.rate_per_step is not None:
-        return f"{finding.rate_per_step:.2g} per step"
-    return f"{finding.rate_per_hour or 0:.3g} per hour"
-
-
-def _believable(finding: Finding) -> Finding:
-    """What is slower than what could have been seen was not seen, whoever says so."""
-    rate, seen = finding.rate_per_hour, finding.minimum_detectable_rate_per_hour
-    if finding.verdict != "leak" or rate is None or seen is None or rate >= seen:
-        return finding
-    told, limit = format_rate(rate, finding.unit), format_rate(seen, finding.unit)
-    reason = f"growth of {told} is slower than the {limit} that could have been seen; {finding.reason}"
-    return replace(finding, verdict="inconclusive", reason=reason)
-
-
-def _resident(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Held memory that grows while resident memory does not was live before: it is no loss."""
-    if finding.layer != "heap_held" or finding.verdict != "leak":
-        return finding
-    rate = finding.rate_per_hour or 0.0
-    for other in findings:
-        seen = other.minimum_detectable_rate_per_hour
-        if other.layer == "anonymous" and other.verdict == "pass" and seen is not None and seen < rate:
-            reason = f"{finding.reason}; yet resident memory does not grow: it was live memory before, and is reused"
-            return replace(finding, verdict="pass", leak_probability=other.leak_probability, reason=reason)
-    return finding
-
-
-def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Doubt about resident memory, settled by a live heap in which so fast a leak would have been seen."""
-    if finding.layer != "anonymous" or finding.verdict != "inconclusive" or finding.leak_probability is None:
-        return finding
-    if finding.unseen_seconds:
-        return finding
-    if any(f.layer == "python_objects" and f.verdict != "pass" for f in findings):
-        return finding
-    heap = next((f for f in findings if f.layer == "host_heap" and f.verdict == "pass"), None)
-    seen = heap.minimum_detectable_rate_per_hour if heap else None
-    if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
-        return finding
-    reason = f"{finding.reason}; the live heap does not grow: freed memory that the allocator retains"
-    return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
-
-
-def _depth(finding: Finding) -> int:
-    return LAYERS.index(finding.layer) if finding.layer in LAYERS else len(LAYERS)
-
-
-def _speaker(told: Sequence[Finding]) -> Finding | None:
-    for layer in _MAIN_LAYERS:
-        for finding in told:
-            if finding.layer == layer:
-                return finding
+    for layer in MAIN_LAYERS:
+        found = [f for f in told if f.layer == layer and not (layer == TOTAL and _mute(f))]
+        if found:
+            return min(found, key=preferred) if layer == TOTAL else found[0]
     return told[0] if told else None
 
 
@@ -257,7 +187,7 @@ def _without_leak(told: Sequence[Finding], alone: bool) -> SeriesVerdict:
 
     alone: whether its main layer has to be clear. What is of no member, beside members, has none.
     """
-    speaker = _speaker(told)
+    speaker = main_finding(told)
     if alone and (speaker is None or speaker.verdict == "inconclusive"):
         return "inconclusive"
     return "inconclusive" if _doubtful(told) else "pass"
@@ -275,7 +205,7 @@ def _gpus_without_a_word(told: Sequence[Finding]) -> list[Finding]:
     """The layers of each GPU of which none could be judged: no series of the host shows what leaks there."""
     devices: dict[str, list[Finding]] = {}
     for finding in told:
-        if finding.layer in _NESTS["gpu"]:
+        if finding.layer in NESTS["gpu"]:
             devices.setdefault(finding.device, []).append(finding)
     mute = [those for those in devices.values() if all(f.verdict == "inconclusive" and _mute(f) for f in those)]
     return [finding for those in mute for finding in those]
@@ -295,17 +225,18 @@ def _calm_reason(
     if speaker is None:
         return "there is no series to judge"
     if leaks or unclear:
-        return members.said(_in_doubt(leaks, unclear or told), told)
+        doubt = _in_doubt(leaks, unclear or told)
+        return members.said(replace(doubt, reason=grew(doubt)), told)
     heap = next((f for f in told if f.layer == "host_heap" and f.member == speaker.member), None)
-    retained = speaker.layer == "anonymous" and heap is not None and heap.shape == "flat" != speaker.shape
+    retained = speaker.layer in (TOTAL, "anonymous") and heap is not None and heap.shape == "flat" != speaker.shape
     note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""
     return f"no layer keeps growing; {members.said(speaker, told)}{note}"
 
 
 def _in_doubt(leaks: Sequence[Finding], group: Sequence[Finding]) -> Finding:
     """What cannot be told. A main layer that was lost says more than any doubt about another one."""
-    speaker = _speaker(group)
+    speaker = main_finding(group)
     assert speaker is not None
     doubtful = leaks or _doubtful(group)
     lost = speaker.verdict == "inconclusive" and speaker.unseen_seconds > 0
-    return speaker if lost or not doubtful else min(doubtful, key=_depth)
+    return speaker if lost or not doubtful else min(doubtful, key=depth)

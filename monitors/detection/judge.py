@@ -19,6 +19,7 @@ from monitors.detection.coverage import held_to_the_end
 from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
+from monitors.detection.regression import attributed
 from monitors.detection.restarts import without_false_restarts
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
@@ -117,8 +118,8 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = _contained(name, series, settings)
-    return exhausted(held_to_the_end(_lasting(found, series), series, least), series, limit)
+    found = held_to_the_end(_lasting(_contained(name, series, settings), series), series, least)
+    return exhausted(attributed(found, series), series, limit)
 
 
 def _lasting(finding: Finding, series: Series) -> Finding:

@@ -24,7 +24,7 @@ class CleanedUp:
     count: int
     """Probes."""
     seconds: float
-    """That all of them took together."""
+    """That all of them took together, of the member of which they took most."""
     garbage: float
     """Taken by garbage collection: what Python's own collector had not come to."""
     cached: float
@@ -44,7 +44,7 @@ def of_trial(series: Iterable[Series]) -> CleanedUp | None:
     members = {member for member, name, _ in known if name == f"{PREFIX}{_TOTAL}"}
     if not members:
         return None
-    seconds = [one.values[-1] for (_, name, _), one in known.items() if name == "probe_seconds"]
+    seconds = [one.values.sum() for (_, name, _), one in known.items() if name == "probe_seconds"]
     count = max(len(known[member, f"{PREFIX}{_TOTAL}", ""].t) for member in members)
 
     def taken(stage: str, before: str, metrics: Sequence[str]) -> float:
@@ -56,12 +56,13 @@ def of_trial(series: Iterable[Series]) -> CleanedUp | None:
     )  # fmt: skip
 
 
-def said(found: CleanedUp) -> str:
-    """In words, what is worth it; empty where nothing is."""
+def said(found: CleanedUp, types: str = "") -> str:
+    """In words, what is worth it; empty where nothing is. types: of garbage, where a census told them."""
     notes = []
     if found.garbage >= _TOLD_FROM:
         amount = format_value(found.garbage, "bytes")
-        notes.append(f"Python's collector runs too rarely: {amount} of cycles between collections, which is no leak")
+        cycles = f"{amount} of cycles between collections{f', from these types: {types}' if types else ''}"
+        notes.append(f"Python's collector runs too rarely: {cycles}; it is no leak")
     if found.cached >= _TOLD_FROM:
         notes.append(f"caches held {format_value(found.cached, 'bytes')} that emptying them gave back")
     if found.retained >= _TOLD_FROM:

@@ -6,12 +6,20 @@ from collections.abc import Iterable
 
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import cgroup
+from monitors.sources.cgroup import CgroupUsage
 
-ANONYMOUS = MetricSpec("cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup")
-FILE = MetricSpec("cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory")
+ANONYMOUS = MetricSpec(
+    "cgroup_anonymous_bytes", "bytes", "Anonymous memory and swap charged to the trial's cgroup",
+    unjudged="judged as anonymous_bytes, and as part of cgroup_total_bytes",
+)  # fmt: skip
+FILE = MetricSpec(
+    "cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory",
+    unjudged="page cache: the kernel takes it back when memory is short",
+)  # fmt: skip
 SHARED = MetricSpec(
-    "cgroup_shared_bytes", "bytes", "Shared memory and tmpfs charged to the trial's cgroup, mapped or not"
-)
+    "cgroup_shared_bytes", "bytes", "Shared memory and files in /dev/shm and other tmpfs charged to the trial's "
+    "cgroup, whether a process maps them or not", "shared", judged=True,
+)  # fmt: skip
 KERNEL = MetricSpec(
     "kernel_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, without slab that the "
     "kernel gives back when memory is short", "kernel", judged=True,
@@ -19,6 +27,13 @@ KERNEL = MetricSpec(
 CHARGED = MetricSpec(
     "kernel_charged_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, with slab that "
     "the kernel gives back when memory is short",
+    unjudged="part of it is given back when memory is short; the rest is judged as kernel_bytes, where the kernel "
+    "tells it apart (not on cgroup version 1)",
+)  # fmt: skip
+TOTAL = MetricSpec(
+    "cgroup_total_bytes", "bytes", "All memory that the trial takes from the machine: anonymous memory, swap, shared "
+    "memory and, where that can be told (not on version 1), kernel memory charged to its cgroup; no page cache",
+    "total", judged=True,
 )  # fmt: skip
 OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by the kernel's OOM killer", counter=True)
 
@@ -26,7 +41,7 @@ OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by th
 class CgroupMemory:
     """Reads a cgroup that is the trial's alone: of a shared one nobody could say whose bytes they are."""
 
-    specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, CHARGED, OOM_KILLS)
+    specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, CHARGED, TOTAL, OOM_KILLS)
     scope: SamplerScope = "trial"
     interval: float = 0.0
 
@@ -50,11 +65,19 @@ class CgroupMemory:
             (SHARED, memory.shared),
             (KERNEL, memory.kernel),
             (CHARGED, memory.kernel_charged),
+            (TOTAL, _total(memory)),
             (OOM_KILLS, cgroup.read_oom_kills(target.cgroup)),
         )
         for metric, value in amounts:
             if value is not None:
                 yield Sample(metric, value)
+
+
+def _total(memory: CgroupUsage) -> int | None:
+    # Shared memory counts as page cache where the kernel does not tell it apart: nothing could be said of the sum.
+    if memory.shared is None:
+        return None
+    return memory.anonymous + (memory.swap or 0) + memory.shared + (memory.kernel or 0)
 
 
 SAMPLER: type[Sampler] = CgroupMemory

@@ -10,13 +10,19 @@ from monitors.sources.process_tree import TreeReader
 
 FDS = MetricSpec("fds", "count", "Open file descriptors of the process tree", "fds", judged=True)
 THREADS = MetricSpec("threads", "count", "Threads of the process tree", "threads", judged=True)
-CHILDREN = MetricSpec("children", "count", "Processes below the worker, zombies included", "children", judged=True)
+CHILDREN = MetricSpec(
+    "children", "count", "Processes below the first one of the tree, zombies included; absent in rounds that may have "
+    "missed one", "children", judged=True,
+)  # fmt: skip
+ZOMBIES = MetricSpec(
+    "zombies", "count", "Of these, processes that are dead and that nobody has waited for", "children", judged=True
+)
 
 
 class ProcessCounts:
     """Counts over the tree. Where one member's descriptors may not be read, the sum is not known."""
 
-    specs: tuple[MetricSpec, ...] = (FDS, THREADS, CHILDREN)
+    specs: tuple[MetricSpec, ...] = (FDS, THREADS, CHILDREN, ZOMBIES)
     scope: SamplerScope = "member"
     interval: float = 0.0
 
@@ -32,7 +38,9 @@ class ProcessCounts:
         """
         tree = self._tree.read(target)
         yield Sample(THREADS, sum(status.threads for status in tree.statuses()))
-        yield Sample(CHILDREN, len(tree.members) - 1)
+        if tree.complete:
+            yield Sample(CHILDREN, len(tree.members) - 1)
+            yield Sample(ZOMBIES, len(tree.members) - len(tree.living))
         yield Sample(FDS, sum(self._count_fds(pid) for pid in tree.living))
 
     def _count_fds(self, pid: int) -> int:

@@ -12,8 +12,9 @@ from monitors.sources.process_tree import TreeReader
 from monitors.text import one_line
 
 ANONYMOUS = MetricSpec(
-    "process_anonymous_bytes", "bytes", "Anonymous memory and swap of one process of a tree", live=False
-)
+    "process_anonymous_bytes", "bytes", "Anonymous memory and swap of one process of a tree", live=False,
+    unjudged="its tree is judged as anonymous_bytes; it says which process of it grows",
+)  # fmt: skip
 _CHOSEN = 4
 """Processes that are followed for their size, and as many for their growth."""
 _MOST = 16

@@ -8,15 +8,22 @@ from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Tar
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.procfs import ProcessStatus
 
-RSS = MetricSpec("rss_bytes", "bytes", "Resident memory of the process tree; pages shared within it count repeatedly")
+RSS = MetricSpec(
+    "rss_bytes", "bytes", "Resident memory of the process tree; pages shared within it count repeatedly",
+    unjudged="counts shared pages repeatedly, and page cache; its parts are judged as anonymous_bytes and shared_bytes",
+)  # fmt: skip
 ANONYMOUS = MetricSpec(
     "anonymous_bytes", "bytes", "Anonymous resident memory and swap of the process tree", "anonymous", judged=True
 )
 FILE = MetricSpec(
-    "file_bytes", "bytes", "Resident pages of mapped files: the page cache, reclaimed when needed", "file"
-)
+    "file_bytes", "bytes", "Resident pages of mapped files: the page cache, reclaimed when needed", "file",
+    unjudged="page cache: the kernel takes it back when memory is short",
+)  # fmt: skip
 SHARED = MetricSpec("shared_bytes", "bytes", "Resident shared memory mapped by the process tree", "shared", judged=True)
-VIRTUAL = MetricSpec("virtual_bytes", "bytes", "Address space of the process tree, reserved or used")
+VIRTUAL = MetricSpec(
+    "virtual_bytes", "bytes", "Address space of the process tree, reserved or used",
+    unjudged="address space takes no memory before it is used",
+)  # fmt: skip
 
 
 class ProcessMemory:

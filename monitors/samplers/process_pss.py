@@ -9,8 +9,14 @@ from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Samp
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
-PSS = MetricSpec("pss_bytes", "bytes", "Resident memory of the process tree, shared pages divided among their users")
-USS = MetricSpec("uss_bytes", "bytes", "Resident memory that no process outside of one member shares")
+_ELSEWHERE = "read rarely, as that is costly; what a process tree takes is judged as total_bytes"
+PSS = MetricSpec(
+    "pss_bytes", "bytes", "Resident memory of the process tree, shared pages divided among their users",
+    unjudged=_ELSEWHERE,
+)  # fmt: skip
+USS = MetricSpec(
+    "uss_bytes", "bytes", "Resident memory that no process outside of one member shares", unjudged=_ELSEWHERE
+)
 
 SHORTEST_INTERVAL = 60.0
 COST = 0.001

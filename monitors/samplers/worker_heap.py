@@ -14,13 +14,14 @@ class WorkerHeap:
     specs: tuple[MetricSpec, ...] = (
         MetricSpec("host_heap_bytes", "bytes", "Live malloc blocks of the worker", "host_heap", judged=True),
         MetricSpec("heap_held_bytes", "bytes", "Freed malloc memory that is still held", "heap_held", judged=True),
-        # Part of the live heap, where a leak of large blocks is judged; here it would only be told twice.
-        MetricSpec("mmap_bytes", "bytes", "Live malloc blocks with a mapping of their own", "mmap"),
+        MetricSpec("mmap_bytes", "bytes", "Live malloc blocks with a mapping of their own", "mmap",
+                   unjudged="part of the live heap, and judged as host_heap_bytes"),
         MetricSpec("python_objects", "count", "Objects the garbage collector tracks", "python_objects", judged=True),
         MetricSpec("gc_collections", "count", "Passes of Python's garbage collector", counter=True),
         MetricSpec("gc_uncollectable", "count", "Objects that Python's garbage collector could not free"),
-        MetricSpec("tracemalloc_bytes", "bytes", "Live memory of Python's allocators, where tracemalloc is on"),
-    )
+        MetricSpec("tracemalloc_bytes", "bytes", "Live memory of Python's allocators, where tracemalloc is on",
+                   unjudged="part of the live heap, and judged as host_heap_bytes"),
+    )  # fmt: skip
     scope: SamplerScope = "beat"
     interval: float = 0.0
 

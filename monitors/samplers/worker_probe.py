@@ -37,12 +37,13 @@ PROBED = {
     if unit == "bytes" or name == "python_blocks"
 }
 """Of these every stage before the last is recorded; the last is the floor."""
+SECONDS = MetricSpec("probe_seconds", "seconds", "Duration of a probe, in which no step was made")
 
 
 class WorkerProbe:
     """Names what a probe found; what a worker cannot tell is absent."""
 
-    specs: tuple[MetricSpec, ...] = (*FLOORS.values(), *PROBED.values())
+    specs: tuple[MetricSpec, ...] = (SECONDS, *FLOORS.values(), *PROBED.values())
     scope: SamplerScope = "probe"
     interval: float = 0.0
 
@@ -57,6 +58,7 @@ class WorkerProbe:
         """
         if not target.probe:
             raise NoDataError("it was not probed")
+        yield Sample(SECONDS, target.probe_seconds)
         for stage, found in target.probe.items():
             for name, value in found.items():
                 stem, device = _placed(name, target.devices)

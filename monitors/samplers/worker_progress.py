@@ -25,7 +25,6 @@ _TOLD = (
     MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
     MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
     MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
-    MetricSpec("probe_seconds", "seconds", "Time that the worker spent on probes instead of steps", counter=True),
     MetricSpec("step_after_probe_seconds", "seconds", "Duration of the first step after the last probe"),
     MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
 )

@@ -6,6 +6,7 @@ a child whose parent died is handed to someone else: both still hold the trial's
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -18,12 +19,16 @@ from monitors.sources.procfs import ProcessStatus, Stat
 COST = 0.0005
 """Share of the time that looking at every thread for new members may take: the kernel lists children by thread, one
 file each. Those of main threads, which start nearly all, are looked for in every round."""
+RECENT = 512
+"""Processes and threads that may have been started since the last round, to be looked at one by one."""
 
 
 class ProcessTree:
     """The living and the not yet reaped, as one round found them. What is read of a member is read once."""
 
-    def __init__(self, proc: Path, root: int, members: Mapping[int, Stat]) -> None:
+    def __init__(self, proc: Path, root: int, members: Mapping[int, Stat], complete: bool = True) -> None:
+        self.complete = complete
+        """Whether every member that was there is known: what is counted of fewer would be an old count."""
         self.proc = proc
         self.root = root
         self.members = members
@@ -61,7 +66,8 @@ class ProcessTree:
 class TreeReader:
     """Follows one trial's tree from round to round; keeps nothing open.
 
-    Of hundreds of threads not all are asked for new members in every round; a cgroup of its own, if any, tells them.
+    Of hundreds of threads not all are asked for new members in every round: what was started since the last one is
+    known by its number, as long as that is not too much. A cgroup of its own, if any, tells members too.
     """
 
     def __init__(self, roots: Roots, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,6 +75,10 @@ class TreeReader:
         self._clock = clock
         self._known: dict[int, int] = {}
         self._search_due = float("-inf")
+        self._newest: int | None = None
+        """Number of the process that had been started last when the last walk began."""
+        self._covered = False
+        """Whether all that was started since the last search has been looked at."""
 
     def read(self, target: Target) -> ProcessTree:
         """The tree now; within one round it is walked once for all samplers.
@@ -88,6 +98,7 @@ class TreeReader:
         root = target.pid
         if root is None:
             raise NoDataError("no process yet")
+        newest = self._newest_pid()
         members = self._survivors(root)
         if root not in members or not members[root].alive:
             raise NoDataError(f"process {root} has ended")
@@ -96,11 +107,35 @@ class TreeReader:
         began = self._clock()
         thorough = began >= self._search_due
         self._add_descendants(members, thorough)
+        self._covered = (thorough or self._covered) and self._add_recent(members, newest)
         if thorough:
             self._search_due = began + (self._clock() - began) / COST
+            self._covered = newest is not None
         for pid in _cgroup_pids(target.cgroup) - members.keys():
             self._add(members, pid)
-        return ProcessTree(self._roots.proc, root, members)
+        asked = thorough or all(stat.threads == 1 for stat in members.values() if stat.alive)
+        return ProcessTree(self._roots.proc, root, members, asked or self._covered)
+
+    def _newest_pid(self) -> int | None:
+        """None where /proc tells the numbers of another pid namespace than ours."""
+        try:
+            ours = (self._roots.proc / "self").readlink().name == str(os.getpid())
+        except OSError:
+            ours = True  # a recorded tree
+        return procfs.newest_pid(self._roots.proc) if ours else None
+
+    def _add_recent(self, members: dict[int, Stat], newest: int | None) -> bool:
+        """Add what was started since the last walk by any thread of a member; whether all of that was looked at."""
+        last, self._newest = self._newest, newest
+        if last is None or newest is None or not 0 <= newest - last <= RECENT:
+            return False
+        for pid in range(last + 1, newest + 1):
+            if pid in members:
+                continue
+            stat = procfs.read_stat(self._roots.proc, pid)
+            if stat is not None and stat.parent in members and not procfs.is_thread(self._roots.proc, pid):
+                members[pid] = stat
+        return True
 
     def _survivors(self, root: int) -> dict[int, Stat]:
         """Members of the last round that still are who they were; the root alone in the first."""
@@ -117,6 +152,8 @@ class TreeReader:
         table: Mapping[int, set[int]] | None = None
         while waiting:
             pid = waiting.pop()
+            if not members[pid].alive:
+                continue  # its children have another parent now
             main_thread = not thorough or members[pid].threads == 1
             born = procfs.children(self._roots.proc, pid, main_thread) if table is None else table.get(pid, set())
             if born is None:

@@ -21,8 +21,9 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _STATUS_KEYS = ("VmSize", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmSwap")
 _STATUS = lines_of(_STATUS_KEYS, ":", "kB")
 _NSPID = re.compile(rb"^NSpid:((?:\s+\d+)+)$", re.M)
+_TGID = re.compile(rb"^Tgid:\s+(\d+)$", re.M)
 _THREADS = lines_of(["Threads"], ":")
-_ROLLUP = lines_of(["Pss", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":", "kB")
+_ROLLUP = lines_of(["Pss", "Pss_Shmem", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":", "kB")
 _MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":", "kB")
 _OOM_KILL = lines_of(["oom_kill"], " ")
 _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
@@ -69,6 +70,8 @@ class Rollup:
     """Proportional: a page mapped by n processes counts 1/n."""
     uss: int
     """Unique: pages that no other process maps."""
+    pss_shared: int | None = None
+    """Of the proportional share, what is shared memory; None before Linux 5.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,9 @@ def read_rollup(proc: Path, pid: int) -> Rollup | None:
     kib = keyed(path, content, _ROLLUP)
     if b"Pss" not in kib or b"Private_Dirty" not in kib:
         raise ParseError(path, "lines 'Pss:' and 'Private_Dirty:'", content)
-    return Rollup(kib[b"Pss"] * 1024, sum(value for key, value in kib.items() if key != b"Pss") * 1024)
+    shared = kib.get(b"Pss_Shmem")
+    unique = sum(value for key, value in kib.items() if key.startswith(b"Private"))
+    return Rollup(kib[b"Pss"] * 1024, unique * 1024, None if shared is None else shared * 1024)
 
 
 def count_fds(proc: Path, pid: int) -> int | None:
@@ -190,6 +195,19 @@ def children(proc: Path, pid: int, main_thread: bool = False) -> set[int] | None
 def all_pids(proc: Path) -> list[int]:
     """Every process of the host."""
     return [int(name) for name in listing(str(proc)) or () if name.isdigit()]
+
+
+def newest_pid(proc: Path) -> int | None:
+    """The process or thread that was started last, of the pid namespace that we are in; None where nothing says so."""
+    path = f"{proc}/loadavg"
+    fields = (read(path) or b"").split()
+    return int(fields[4]) if len(fields) == 5 and fields[4].isdigit() else None
+
+
+def is_thread(proc: Path, pid: int) -> bool:
+    """Whether a number is that of a further thread of a process, which /proc answers to as well."""
+    found = _TGID.search(read(f"{proc}/{pid}/status") or b"")
+    return found is not None and int(found[1]) != pid
 
 
 def read_host_memory(proc: Path) -> HostMemory | None:

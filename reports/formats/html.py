@@ -15,14 +15,15 @@ from monitors import units
 from monitors.model import LAYERS, Event, Finding
 from monitors.text import long_text
 from reports import advice, charts
+from reports.diagnosis import diagnosed
 from reports.once import ReadOnce
 from reports.record import RunRecord
 
 FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_FIRST = ("anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved", "gpu_process",
-          "gpu_device", "fds", "threads")  # fmt: skip
+_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
+          "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "ended", "judged")
 """Events that every trial has; they are in the table, and not on the charts."""
@@ -37,8 +38,10 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         **body,
         sections=[_section(block, body, once) for block in body["blocks"]],
         words=_WORDS,
+        unjudged=_unjudged(body),
         next_steps=advice.next_steps(body["trials"]),
         names={trial["index"]: trial["name"] for trial in body["trials"]},
+        diagnosed=diagnosed(body),
     )  # fmt: skip
 
 
@@ -91,6 +94,14 @@ def _section(block: Mapping[str, Any], body: Mapping[str, Any], record: ReadOnce
     }
 
 
+def _unjudged(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Amounts that are recorded and not judged, each metric once."""
+    series = [one for trial in body["trials"] for one in trial["series"]]
+    judged = {one["metric"] for one in series if one["not_judged"] is None}
+    found = {one["metric"]: one for one in series if one["unit"] == "bytes" and one["metric"] not in judged}
+    return [found[name] for name in sorted(found)]
+
+
 def _longest(trials: Sequence[Mapping[str, Any]]) -> float:
     return max((trial["seconds"] or 0.0 for trial in trials), default=0.0)
 
@@ -127,7 +138,8 @@ def _charts(trial: Mapping[str, Any], record: ReadOnce, end: float) -> dict[Plac
     cells: dict[Place, dict[str, Any]] = {}
     for drawn in record.drawn(trial["index"]):
         place = (drawn.metric.layer or "", drawn.member, drawn.device)
-        if place not in cells:
+        leaks = drawn.finding is not None and drawn.finding.verdict == "leak"
+        if place not in cells or (leaks and cells[place]["verdict"] != "leak"):
             cells[place] = _cell(drawn, events, trial["framework"], end)
     return cells
 

@@ -38,6 +38,8 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
 
 def _outcome(trial: Mapping[str, Any]) -> str:
     control = trial["control"]
+    if trial["confirms"]:
+        return ""  # what it found is told with the trial that it explains
     if control and control["passed"] is not None:
         return "" if control["passed"] else "failure"
     return _CHILDREN.get(trial["verdict"], "") if trial["verdict"] else "skipped"
@@ -50,7 +52,7 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
         time=f"{trial['seconds'] or 0.0:.3f}",
     )  # fmt: skip
     if outcome:
-        said = trial["reason"] or "it was not run"
+        said = "; ".join(each for each in (trial["reason"], trial["cause"]) if each) or "it was not run"
         control = trial["control"]
         wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
-from reports import headline
+from reports import doses, headline
+from reports.diagnosis import diagnosed
 from reports.record import RunRecord
 
 FILE = "report.md"
@@ -26,9 +27,17 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
-        *(f"- **{_text(t['name'])}**: {_text(t['reason'])}" for t in order if t["verdict"] not in (None, "pass")),
+        *(f"- **{_text(t['name'])}**: {_text(_said(t))}" for t in order if _said(t) and not t["confirms"]),
+        *(
+            f"- **{_text(t['name'])}**, one dose at a time: {_text(t['confirmation'])}"
+            for t in order
+            if t["confirmation"]
+        ),
+        *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),
         "",
+        *_diagnosed(body),
         f"`{one_line(run['command']).replace('`', chr(39))}` · soak {_text(run['soak_version'])} · seed {run['seed']}",
     ]
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in order):
@@ -37,6 +46,28 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
             "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _diagnosed(body: Mapping[str, Any]) -> Iterator[str]:
+    """What was found of trials that were diagnosed, and the first tables of it."""
+    for trial, tables in diagnosed(body):
+        yield f"#### Diagnosis of {_text(trial['name'])}"
+        yield ""
+        yield from (f"- {_text(said)}" for said in trial["found"])
+        yield ""
+        for shown in tables:
+            yield f"**{_text(shown.title)}**"
+            yield ""
+            yield f"| {' | '.join(heading.strip() for heading in shown.headings)} |"
+            yield f"| {' | '.join('---:' if heading.endswith(' ') else '---' for heading in shown.headings)} |"
+            yield from (f"| {' | '.join(map(_text, row))} |" for row in shown.rows)
+            yield ""
+
+
+def _said(trial: Mapping[str, Any]) -> str:
+    """Why it was judged so, and who holds what grows; nothing of a trial that passes."""
+    reason = trial["reason"] if trial["verdict"] not in (None, "pass") else ""
+    return "; ".join(each for each in (reason, trial["cause"]) if each)
 
 
 def _row(trial: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from reports import catalog, document, terminal
+from reports import catalog, diagnosis, document, terminal
 from reports.console import console
 from reports.once import ReadOnce
 from soak.errors import UsageError
@@ -39,14 +39,15 @@ def run(options: argparse.Namespace) -> int:
     opened = open_record(options.run_folder)
     _judge_the_rest(opened)
     record = ReadOnce(opened)
-    body = document.build(record)
+    folder = _folder(options.run_folder, None)
+    body = document.build(record, diagnosis.read(folder))
     formats = options.formats or ["html", "json"]
     if options.out == "-":
         for name in formats:
             _print(catalog.load(name).render(body, record))
         return EXIT_CODES[record.run().verdict or "inconclusive"]
     folder = _folder(options.run_folder, options.out)
-    written = []
+    written: list[Path] = []
     for name in formats:
         module = catalog.load(name)
         written.append(replace_file(folder, module.FILE, module.render(body, record)))

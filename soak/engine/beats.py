@@ -52,6 +52,7 @@ _MOST_LEFT = 100
 BeatMessage = wire.Beat | wire.Done | wire.RecordNote | wire.ProbeBegun | wire.Probe
 UNPROBED = "unprobed"
 """Kind of the note that a member cannot be probed."""
+CENSUS = "what the process holds, by kind"
 _ABOUT_PROBES: Mapping[str, type[wire.Message]] = {"probing": wire.ProbeBegun, "probe": wire.Probe}
 
 
@@ -104,12 +105,12 @@ class Beats:
             self._private = _private_folder(folder)
             self._path = f"{self._private}/{_SOCKET}"
             self._socket.bind(self._path)
+            self.mailbox = Mailbox(Path(self._private) / _MAILBOX)
+            """By which the process that beats is asked for probes."""
         except OSError as error:
             self.close()
             where = self._private or folder or tempfile.gettempdir()
             raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
-        self.mailbox = Mailbox(Path(self._private) / _MAILBOX)
-        """By which the process that beats is asked for probes."""
         self._senders: OrderedDict[str, _Counts] = OrderedDict()
         self._forgotten = False
         """Whether counts were let go of, as there were too many senders."""
@@ -291,7 +292,7 @@ def _checked(data: bytes) -> dict[str, Any] | None:
 
 def _about_probes(data: bytes) -> wire.ProbeBegun | wire.Probe | wire.RecordNote | None:
     """What a datagram says of a probe; None where it says nothing of one, or nothing that can be taken."""
-    if len(data) > LONGEST or (b'"prob' not in data and b'"unprobed"' not in data):
+    if len(data) > LONGEST or not any(word in data for word in (b'"prob', b'"unprobed"', b'"census"')):
         return None
     try:
         body = json.loads(data)
@@ -299,6 +300,9 @@ def _about_probes(data: bytes) -> wire.ProbeBegun | wire.Probe | wire.RecordNote
             return None
         if isinstance(said := body.get("unprobed"), str):
             return wire.RecordNote(UNPROBED, f"it cannot be probed: {one_line(said)}")
+        if "census" in body:
+            told = wire.checked(wire.RecordNote, {"kind": "census", "message": CENSUS, "data": body["census"]})
+            return told if isinstance(told, wire.RecordNote) else None
         found = next((wire.checked(kind, body[key]) for key, kind in _ABOUT_PROBES.items() if key in body), None)
     except (ValueError, RecursionError, AttributeError):
         return None

@@ -234,6 +234,10 @@ class Crew:
         ended = {state.name for state in self.states() if state.causes or (state.rank and state.through)}
         return any(not m.plan.speaks_wire and m.done is None and m.plan.name in ended for m in self._there)
 
+    def last_step(self) -> float | None:
+        """When the first worker that came to its end well made its last step."""
+        return min((last for member in self._there if (last := member.last_step()) is not None), default=None)
+
     def counters(self) -> Mapping[str, float]:
         """The latest beat of the first member that beats."""
         return next((member.last_beat.values for member in self._there if member.last_beat), {})

@@ -47,6 +47,11 @@ class Ledger:
         with self._recording():
             self._store.put_trial(trial.index, trial.name, body)
 
+    def last_values(self, trial: int) -> Mapping[str, float]:
+        """Its last beat."""
+        found: Mapping[str, float] = self._bodies.get(trial, {}).get("last_values", {})
+        return found
+
     def event(self, trial: int, t: float, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Something happened to a trial, `t` seconds after it began."""
         with self._recording():

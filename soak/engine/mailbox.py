@@ -34,6 +34,8 @@ class Mailbox:
         self._memory[:SIZE] = pack(request)
 
     def close(self) -> None:
-        """Nothing is asked any more."""
+        """Nothing is asked any more. May be called twice."""
         self._memory.close()
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1

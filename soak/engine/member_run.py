@@ -224,6 +224,13 @@ class MemberRun:
         beat = self.beat_before or self.last_beat
         return None if self.built_at is None or beat is None else min(self.built_at + max(0.0, beat.t), now)
 
+    def last_step(self) -> float | None:
+        """When a worker that came to its end well made its last step, by its own count; None for others."""
+        beat = self.last_beat
+        if not (self.plan.speaks_wire and self.through) or self.built_at is None or beat is None:
+            return None
+        return self.built_at + max(0.0, beat.t)
+
     def decide(self, now: float, stop: str) -> None:
         """Do what is due. stop: why it is to end now; empty while it is not."""
         stop = "garbled" if self.garbled else stop

@@ -10,10 +10,10 @@ from workloads.protocol import wire
 
 WANTED = 16
 """Probes in a trial, or more: twelve floors are enough to judge by, and the first are warm-up."""
-SHARE, MOST_SHARE = 0.005, 0.05
+SHARE, MOST_SHARE = 0.004, 0.05
 """Of the time that probes may take; and where a trial is too short for `WANTED` of them at that price."""
-LEAST_INTERVAL, MOST_INTERVAL = 2.0, 60.0
-"""Seconds between two."""
+LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
+"""Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
 _AHEAD = 1.5
@@ -29,7 +29,7 @@ def interval(cost: float, duration: float | None, elapsed: float) -> float:
         elapsed: seconds that it has run for.
     """
     length = duration or max(elapsed, 30.0)
-    cheap = min(MOST_INTERVAL, max(cost / SHARE, length / 60))
+    cheap = max(cost / SHARE, min(USUAL_INTERVAL, length / 60))
     often = max(cost / MOST_SHARE, length / WANTED)
     return max(LEAST_INTERVAL, min(cheap, often))
 

@@ -100,7 +100,8 @@ class TrialRounds:
         parts: list[Sample] = []
         asked = [member for member in target.members if member.name in answers]
         for member in asked:
-            probed = replace(member.target, probe=answers[member.name].stages)
+            answer = answers[member.name]
+            probed = replace(member.target, probe=answer.stages, probe_seconds=answer.seconds)
             scopes: tuple[SamplerScope, ...] = ("beat", "probe")
             results += (self._told(self._take((scope, member.name, ""), probed, now), member, "") for scope in scopes)
             parts += results[-1].samples

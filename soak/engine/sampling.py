@@ -200,8 +200,8 @@ class Recorder:
             rounds, roster = TrialRounds(self._make_round), Roster(self._store, feed.trial)
             self._followed[feed.trial] = _Followed(feed, rounds, roster, now, interval)
 
-    def leave(self, trial: int, until: float | None = None) -> None:
-        """No further round of this trial begins; returns when one under way is written.
+    def leave(self, trial: int, until: float | None = None) -> float | None:
+        """No further round of this trial begins; returns the time of the last one once it is written (monotonic).
 
         until: when the trial ended, where that is known to have been before now (monotonic). Whoever slept meanwhile
         did not see its end: that is a gap too.
@@ -212,6 +212,7 @@ class Recorder:
             with followed.lock, contextlib.suppress(RecordError):
                 self.latest.forget(trial)
                 self._record_gap(followed, self._clock.monotonic() if until is None else until)
+        return followed.last if followed is not None else None
 
     def add_probe(self, trial: int, answers: Mapping[str, wire.Probe]) -> None:
         """A round of its own, now: what members found when they were probed. answers: by member."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from monitors.judgement import Judgement
 from monitors.latest import Latest
 from soak.engine import loopback
 from soak.engine.clock import Clock
@@ -14,6 +15,7 @@ from soak.engine.custody import Custody
 from soak.engine.disk import SAID, STRETCH, Room, free_bytes, room
 from soak.engine.judges import Judges
 from soak.engine.ledger import Ledger
+from soak.engine.left_files import LeftFiles
 from soak.engine.lifecycle import Deadlines, Ending
 from soak.engine.member_run import MemberRun
 from soak.engine.samplers import rounds_of
@@ -27,6 +29,7 @@ from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
 from soak.judge.verdict import Judged, Verdict, judge_run
 from soak.plan.config import Config
+from soak.plan.confirmation import confirmation_of
 from soak.plan.plan import Trial
 from soak.record.environment import processor
 from soak.record.store import Store
@@ -72,6 +75,7 @@ class Supervisor:
         with adopting(), selectors.DefaultSelector() as selector:
             self._recorder, self._selector = recorder, selector
             self._custody = Custody(self._clock, self._found_after, self._note)
+            self._left = LeftFiles(self._found_after)
             self._around = Surroundings(
                 self._folder, self._clock, self._deadlines, selector, recorder, self._custody, self._ledger,
                 self._pool.snapshot, self._config.judge.alarm,
@@ -138,10 +142,10 @@ class Supervisor:
         self._ledger.run_event(self._began, "note", message, {})
         self._listener.noted(message)
 
-    def _found_after(self, trial: int, kind: str, message: str) -> None:
+    def _found_after(self, trial: int, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Something of a trial was still there after its worker."""
         t = self._clock.wall() - self._starts.get(trial, self._began)
-        self._ledger.event(trial, t, kind, message)
+        self._ledger.event(trial, t, kind, message, data)
 
     def _stopping(self) -> str:
         """Why everything is to end; empty while it is not."""
@@ -225,6 +229,7 @@ class Supervisor:
 
     def _start(self, trial: Trial) -> None:
         wall = self._starts[trial.index] = self._clock.wall()
+        self._left.began(trial)
         try:
             self._running[trial.index] = TrialRun(trial, self._around)
         except SoakError as error:
@@ -255,6 +260,8 @@ class Supervisor:
 
     def _check_alarm(self, running: TrialRun) -> None:
         """Look at what has come so far, when it is time, and raise the alarm."""
+        if running.trial.confirms:
+            return  # it is to grow
         for said in running.poll_alarm():
             running.record_event("alarm", f"{running.trial.name}: {said}")
             self._listener.noted(f"alarm: {running.trial.name}: {said}")
@@ -272,12 +279,30 @@ class Supervisor:
                 if pid is not None:
                     self._custody.helper(pid)
         for trial, found in self._judges.collect(self._stop.count):
+            self._left.ended(trial.index)
             if found is None:
                 self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
                 continue
             self._ledger.judgement(trial.index, found)
-            self._judged[trial.index] = Judged(trial.name, found.verdict, found.control_passed, trial.expect)
+            self._judged[trial.index] = Judged(
+                trial.name, found.verdict, found.control_passed, trial.expect, bool(trial.confirms)
+            )
             self._listener.judged(trial, found)
+            self._confirm(trial, found)
+
+    def _confirm(self, trial: Trial, found: Judgement) -> None:
+        """Let a trial that may leak be followed by one that shows what its growth follows, where that is asked for."""
+        if not self._config.run.confirm or self._stopping():
+            return
+        told = self._ledger.last_values(trial.index)
+        steps, seconds = told.get("steps", 0.0), told.get("step_latency_total_seconds", 0.0)
+        planned = next(one for one in self._plan if one.index == trial.index)
+        further = confirmation_of(planned, found, len(self._plan), steps, seconds)
+        if further is not None:
+            self._pool.also(further.index, trial.index)
+            self._plan = (*self._plan, further)
+            self._waiting.append(further)
+            self._ledger.trial(further, {"state": "planned"})
 
     def _abandon(self) -> None:
         """Whatever ended the loop, leave no process behind."""

@@ -46,8 +46,12 @@ class TrialRun:
         """Why it is to end, once it is."""
         self._until: float | None = None
         """When it began to end: nothing is sampled after that."""
+        self._last_round: float | None = None
+        """When it was sampled last."""
         self._crew = Crew(trial, around, self.record_event)
         self._probes = Probes(trial.spec.duration, together=any(member.rank for member in trial.members))
+        self._probe_seconds = 0.0
+        """That they took so far."""
         self._worked_from: float | None = None
         """When all its members worked."""
         self._limits = Limits(trial.spec.duration, None if self._crew.cgroup else trial.memory_limit)
@@ -114,7 +118,7 @@ class TrialRun:
             self._crew.leaves() or is_over(self._crew.states()) or (self._stop and self.trial.supervised)
         ):
             self._until = now
-            self._around.recorder.leave(self.trial.index, self._stepped(now))
+            self._last_round = self._around.recorder.leave(self.trial.index, self._stepped(now))
 
     def _probe(self, now: float) -> None:
         """Ask its members what they hold after they cleaned up, when it is time, and record what they found."""
@@ -125,6 +129,7 @@ class TrialRun:
         members = [AtTime(member, now) for member in self._crew.running if member.can_be_probed()]
         answers = self._probes.poll(now - self._worked_from, members)
         if answers:
+            self._probe_seconds += max(answer.seconds for answer in answers.values())
             self._around.recorder.add_probe(self.trial.index, answers)
 
     def _follow_growth(self, now: float) -> None:
@@ -135,6 +140,9 @@ class TrialRun:
 
     def _judged_until(self) -> float | None:
         """Seconds of the trial up to which its samples tell of its work; None for all of them."""
+        last = self._crew.last_step()
+        if last is not None and self._last_round is not None and last < self._last_round:
+            return last - self.started
         if self._until is None or self._stop or not self._crew.ended_unannounced():
             return None
         seconds = self._until - self.started
@@ -210,14 +218,17 @@ class TrialRun:
         self.alarm.close()
         self._around.custody.ended(self.trial.index)
         end = self._around.ledger.fit(end)
-        seconds = now - self.started
+        seconds, until = now - self.started, self._judged_until()
         body: dict[str, Any] = {
             "state": "ended", "started": self.started_wall, "seconds": seconds,
             "stepped": None if stepped is None else stepped - self.started,
-            "judged_until": self._judged_until(),
+            "judged_until": until,
             "end_reason": end.reason, "end_message": end.message, "last_values": dict(self._crew.counters()),
         }  # fmt: skip
         self._around.ledger.trial(self.trial, body)
+        if until is not None:
+            said = "its work was over: what was sampled after this is not judged"
+            self._around.ledger.event(self.trial.index, until, "work_over", said)
         self.record_event(end.reason, end.message or f"ended after {seconds:.1f} s")
         return end
 
@@ -233,7 +244,7 @@ class TrialRun:
             framework=trial.spec.framework,
             mode=trial.spec.mode,
             device=trial.place,
-            control=trial.expect is not None,
+            control=trial.expect is not None or bool(trial.confirms),
             phase=phase_of(self._crew.states()).value,
             elapsed=now - self.started,
             done=done,
@@ -247,11 +258,10 @@ class TrialRun:
             outlook=self.alarm.outlook,
             alarms=tuple(sorted(self.alarm.raised)),
             stream_seconds=values.get("stream_seconds"),
-            frames_per_second=_at_work(values, "frames", seconds),
+            frames_per_second=_each_second(values, "frames", (seconds or 0.0) - self._probe_seconds),
         )
 
 
-def _at_work(values: Mapping[str, float], name: str, seconds: float | None) -> float | None:
-    """So many a second, without the time that probes took."""
-    left = (seconds or 0.0) - values.get("probe_seconds", 0.0)
-    return values[name] / left if left > 0 and name in values else None
+def _each_second(values: Mapping[str, float], name: str, seconds: float) -> float | None:
+    """So many of it in each second of work."""
+    return values[name] / seconds if seconds > 0 and name in values else None

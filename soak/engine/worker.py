@@ -67,6 +67,9 @@ class Worker(MemberProcess):
         self._fd, self._write = os.pipe()
         opened.callback(os.close, self._fd)
         os.set_blocking(self._fd, False)
+        if self._captures:
+            # Made here: in its sandbox it may write this file, and make none beside it.
+            (home.folder / self._capture_name(home)).touch()
 
     def can_be_asked(self) -> bool:
         """It looks after each step."""
@@ -78,14 +81,28 @@ class Worker(MemberProcess):
             self._mailbox.ask(Request(number, step))
 
     def _stacks_name(self, home: Home) -> str:
-        return f"{log_name(self.member, True).removesuffix('.log')}.stacks.txt" if home.several else "stacks.txt"
+        return self._named(home, "stacks.txt")
+
+    def _capture_name(self, home: Home) -> str:
+        return self._named(home, "memray.bin")
+
+    def _named(self, home: Home, name: str) -> str:
+        """Of a file in the folder of its trial, beside its log."""
+        return f"{log_name(self.member, True).removesuffix('.log')}.{name}" if home.several else name
+
+    @property
+    def _captures(self) -> bool:
+        return self.member.spec is not None and self.member.spec.memray
 
     def _logs(self, home: Home) -> Iterable[str]:
-        return (log_name(self.member, home.several), self._stacks_name(home))
+        captured = (self._capture_name(home),) if self._captures else ()
+        return (log_name(self.member, home.several), self._stacks_name(home), *captured)
 
     def _command(self, home: Home) -> list[str]:
         asked = ["--asked", str(self._mailbox.fd)] if self._mailbox else []
-        return [self.program, "-P", str(BOOT), "--fd", str(self._write), "--stacks", str(self._stacks.fd), *asked]
+        capture = ["--capture", str(home.folder.resolve() / self._capture_name(home))] if self._captures else []
+        ends = ["--fd", str(self._write), "--stacks", str(self._stacks.fd), *asked]
+        return [self.program, "-P", str(BOOT), *ends, *capture]
 
     def _is_told(self, home: Home) -> bool:
         return True

@@ -151,6 +151,10 @@ class Seats:
         self._by_block[block] = taken
         return taken
 
+    def also(self, index: int, like: int) -> None:
+        """A further trial gets what another does."""
+        self.given[index] = self.given[like]
+
     def free(self, uuid: str) -> None:
         """Nobody has it any more."""
         self.busy.pop(uuid, None)

@@ -121,6 +121,10 @@ class GpuPool:
             self._levels[device.uuid] = None if reading is None else reading.values.get("gpu_device_bytes")
         return devices
 
+    def also(self, index: int, like: int) -> None:
+        """A trial that was not planned gets devices as another does."""
+        self._seats.also(index, like)
+
     def hopeless(self, index: int, block: str) -> bool:
         """Whether the device of a trial is gone for good."""
         return self._seats.hopeless(index, block)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from monitors.detection import stages
 from monitors.detection.alarm import holds_evidence
@@ -25,11 +25,14 @@ from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
 from monitors.detection.series import Series
 from monitors.judgement import InterimJudgement, Judgement
-from monitors.model import LAYERS, Event, Finding
+from monitors.model import LAYERS, Event
 from monitors.text import json_value
 from monitors.units import format_duration
 from reports.record import TrialInfo
+from soak.judge.cause import garbage_types, with_cause
+from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
+from soak.judge.working_time import lengthened, probe_share, shortened
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
 
@@ -41,22 +44,25 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     failed = unserved(whole)
     series, processes = _judged_series(whole, trial, broke)
     limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
-    detection = judge(series, settings, limits, processes) if series else None
-    if detection is not None:
-        detection = at_work(detection, probe_share(whole))
-    shown = Verdict(detection.verdict, _with_probes(detection, whole)) if detection else None
+    share = probe_share(whole)
+    detection = lengthened(judge(shortened(series, share), settings, limits, processes), share) if series else None
+    garbage = garbage_types(record.events(), trial.index, whole)
+    shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
     judgement = _judgement(verdict, detection, told=verdict.verdict == found.verdict)
+    judgement = with_cause(judgement, record.events(), trial.index)
+    if trial.settings.get("confirms"):
+        return confirmed(judgement, whole, str(trial.settings.get("confirms_layer", "")), settling(trial.settings))
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
-def _with_probes(detection: Detection, whole: Iterable[Series]) -> str:
+def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) -> str:
     """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
-        return "; ".join(filter(None, (detection.reason, stages.said(cleaned))))
+        return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage))))
     if detection.verdict != "leak" or detection.layer not in _CLEANED:
         return detection.reason
     count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
@@ -65,38 +71,6 @@ def _with_probes(detection: Detection, whole: Iterable[Series]) -> str:
 
 _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
 """Layers that a probe cleans up."""
-
-
-def probe_share(whole: Iterable[Series]) -> float:
-    """The share of a trial that its probes took."""
-    for one in whole:
-        if one.metric.name == "probe_seconds" and len(one.t) > 1:
-            return float(one.values[-1]) / float(one.t[-1])
-    return 0.0
-
-
-def at_work(detection: Detection, share: float) -> Detection:
-    """What was detected, with rates per hour of work: nothing grows while a member is probed.
-
-    share: of the time that probes took.
-    """
-    if not 0 < share < 1:
-        return detection
-    findings = tuple(_scaled(finding, 1 / (1 - share)) for finding in detection.findings)
-    return _scaled(replace(detection, findings=findings), 1 / (1 - share))
-
-
-_Rated = TypeVar("_Rated", Detection, Finding)
-
-
-def _scaled(rated: _Rated, factor: float) -> _Rated:
-    rate, interval = rated.rate_per_hour, rated.rate_per_hour_ci95
-    seen = rated.minimum_detectable_rate_per_hour
-    return replace(
-        rated, rate_per_hour=None if rate is None else rate * factor,
-        rate_per_hour_ci95=None if interval is None else (interval[0] * factor, interval[1] * factor),
-        minimum_detectable_rate_per_hour=None if seen is None else seen * factor,
-    )  # fmt: skip
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:
@@ -127,7 +101,7 @@ def _judgement(verdict: Verdict, detection: Detection | None, told: bool = True)
         return judgement
     return replace(
         judgement, layer=detection.layer, member=detection.member, leak_device=detection.device,
-        process=detection.process,
+        process=detection.process, outer=detection.outer,
     )  # fmt: skip
 
 
@@ -135,6 +109,8 @@ def _control_passed(trial: TrialInfo, judgement: Judgement, lost: int) -> bool |
     # What an environment that broke did to a control, or damage to its record, says nothing of the detector.
     if trial.expect is None or judgement.verdict == "invalid" or lost:
         return None
+    if trial.settings.get("planted") == 0 and judgement.verdict == "inconclusive":
+        return None  # a clean twin that nobody flagged
     expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
     return control_passed(expected, judgement.verdict, judgement.layer, trial.end_reason)
 
@@ -176,14 +152,18 @@ def _judged_series(
     return condensed(judged), condensed(s for s in known if not s.metric.judged)
 
 
+_OF_MEMORY = ("host_heap", "heap_held", "mmap", "pinned", "anonymous", "shared", "kernel", "total")
+
+
 def limits_of(environment: Mapping[str, str], trial: TrialInfo) -> dict[str, float]:
-    """How much there was for the trial, by layer: its limit of memory, or the machine's; its GPU; its open files."""
+    """How much there was for the trial, by layer: the tighter of its limit of memory and the machine's; its GPU; its
+    open files.
+    """
     own = trial.settings.get("memory_limit")
     machine = environment.get("memory", "").removesuffix(" kB")
-    limits: dict[str, float] = {}
-    if own or machine.isdigit():
-        memory = float(own) if own else 1024.0 * float(machine)
-        limits = dict.fromkeys(("host_heap", "heap_held", "mmap", "pinned", "anonymous"), memory)
+    known = [float(own)] if own else []
+    known += [1024.0 * float(machine)] if machine.isdigit() else []
+    limits = dict.fromkeys(_OF_MEMORY, min(known)) if known else {}
     total = (trial.settings.get("gpu") or {}).get("total")
     if total:
         limits |= dict.fromkeys((layer for layer in LAYERS if layer.startswith("gpu_")), float(total))
@@ -199,7 +179,7 @@ def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
 def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
     """The run's verdict from the trials that were judged."""
     judged = [
-        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect)
+        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect, bool(t.settings.get("confirms")))
         for t in trials
         if t.judgement is not None
     ]

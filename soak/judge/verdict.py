@@ -108,10 +108,13 @@ class Judged:
     verdict: TrialVerdict
     control_passed: bool | None
     expected: str | None = None
+    confirms: bool = False
+    """Whether it is there to explain another alone."""
 
 
 def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     """The verdict of a run: no better than its controls allow, then the worst of the trials under test."""
+    trials = [trial for trial in trials if not trial.confirms]
     failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
     if failed:
         said = "; ".join(f"{t.name} was expected to be {t.expected} and was judged {t.verdict}" for t in failed[:3])

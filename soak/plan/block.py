@@ -25,6 +25,8 @@ _ARM = ("framework", "execution", "python", "env")
 """Settings that only an arm may differ in."""
 _OBSERVING = ("device", "gpu", "beat_interval", "count_objects_interval", "golden_interval", "expect_end")
 """Settings of how it is observed, of what is expected of it, and which of several equal devices it has."""
+_SINCE = ("memray", "device_history", "escalation")
+"""Settings that came later: left out where they are off, so that older blocks keep their names."""
 _VERSIONS = ("python", "libc", "allocator", "numpy")
 """What a worker says of its environment that makes another arm, besides what frameworks name."""
 _PLACING = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
@@ -47,7 +49,8 @@ def block(settings: Mapping[str, Any], runs_on: object) -> str:
 
 def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings that trials of a block have in common."""
-    return {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
+    kept = {name: value for name, value in settings.items() if name not in (*_ARM, *_OBSERVING)}
+    return {name: value for name, value in kept.items() if value or name not in _SINCE}
 
 
 @functools.cache

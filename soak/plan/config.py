@@ -76,6 +76,10 @@ class RunTable:
     probes: Probes = True
     """Whether trials are asked, between two steps, what they hold after they cleaned up; "half": in every second
     repeat they are not, and the report says where that makes a difference."""
+    controls: bool = False
+    """Whether each framework gets a planted leak and its clean twin: what is missed or flagged makes a run invalid."""
+    confirm: bool = False
+    """Whether a trial that may leak is followed by one that escalates one dose at a time: what does growth follow?"""
     sandbox: bool = True
     """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)
@@ -134,6 +138,11 @@ class TrialTable:
     probes: Probes | None = None
     """As `run.probes`, for this trial."""
     tracemalloc: Frames = 0
+    """Frames that tracemalloc keeps of each block of Python: the record names the lines that grow. 0 for none."""
+    memray: bool = False
+    """Whether memray follows every allocation, native ones too, into a file in the folder of the trial."""
+    device_history: bool = False
+    """Whether the framework remembers who holds device memory: the record names the stacks that grow."""
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -143,6 +152,8 @@ class TrialTable:
     expect_layer: list[Word] | Word = dataclasses.field(default_factory=list)
     expect_end: Word = ""
     """Makes the control ask for an end too: finished, oom, crashed, hung, nan."""
+    planted: Rate | None = None
+    """How fast a control leaks, for the report: the rate that the run was shown to find."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,8 +288,9 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
         raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     _environment(path, f"{key}.env", trial.env)
     without_dates(path, f"{key}.options", trial.options)
-    if (trial.expect_layer or trial.expect_end) and trial.expect is None:
-        raise missing_key(path, f"{key}.expect", "expected the verdict that expect_layer or expect_end belongs to")
+    if (trial.expect_layer or trial.expect_end or trial.planted) and trial.expect is None:
+        expected = "expected the verdict that expect_layer, expect_end or planted belongs to"
+        raise missing_key(path, f"{key}.expect", expected)
     return trial
 
 

@@ -180,7 +180,8 @@ def check_made_of(path: Path, key: str, table: Mapping[str, Any], members: Seque
 
 
 _OF_A_WORKLOAD = {
-    "framework", "mode", "execution", "options", "stream_time", "steps", "stream", "python", "tracemalloc", "threads"
+    "framework", "mode", "execution", "options", "stream_time", "steps", "stream", "python", "tracemalloc", "memray",
+    "device_history", "threads",
 }  # fmt: skip
 _SAYS_NOTHING: Mapping[str, set[str]] = {
     "workload": {"cwd"},

@@ -14,6 +14,7 @@ from soak.errors import ConfigError, missing_key
 from soak.plan.block import COMMAND, block, numbered
 from soak.plan.combinations import combinations
 from soak.plan.config import Config, RunTable, TrialTable, as_tuple
+from soak.plan.controls import with_controls
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import as_member, shared_out
 from soak.plan.program import name_of
@@ -45,8 +46,16 @@ class Trial:
     expect: str | None = None
     expect_layers: tuple[str, ...] = ()
     expect_end: str = ""
+    planted: float | None = None
+    """Bytes an hour that it leaks, known beforehand; 0 for a clean twin."""
+    confirms: str = ""
+    """Name of the trial whose growth it is to explain."""
+    confirms_layer: str = ""
+    """The layer that grew."""
     made_of: tuple[Any, ...] = ()
     """Its members as they were planned, without ports and devices; nothing for a sole worker, which `spec` tells."""
+    table: int = 0
+    """The number, from 0, of the `[[trial]]` table that it comes from."""
     variables: int = 0
     """Equal for trials of a run whose own environment variables are equal: see `soak.plan.block.numbered`."""
 
@@ -90,13 +99,15 @@ class Trial:
             "device": self.place,
             "expect": self.expect, "expect_layers": list(self.expect_layers),
             "settings": {
-                **asdict(spec), "python": first.python, "memory_limit": self.memory_limit,
+                **shown(spec), "python": first.python, "memory_limit": self.memory_limit,
                 "env": redaction.environment(first.env), "expect_end": self.expect_end,
                 "gpu": asdict(self.devices[0]) if self.devices else None,
                 **({"members": list(self.made_of)} if self.made_of else {}),
                 **({"variables": self.variables} if self.variables else {}),
                 **({} if any(member.probes for member in self.members) else {"probes": False}),
                 **({"devices": len(self.devices)} if len(self.devices) > 1 else {}),
+                **({"planted": self.planted} if self.planted is not None else {}),
+                **({"confirms": self.confirms, "confirms_layer": self.confirms_layer} if self.confirms else {}),
             },
             "members": [member.facts() for member in self.members],
         }  # fmt: skip
@@ -119,8 +130,15 @@ class Trial:
         return replace(self, spec=spec, members=members, processor=processor)
 
 
+def shown(spec: TrialSpec) -> dict[str, Any]:
+    """An order as the record tells it."""
+    return {name: value for name, value in asdict(spec).items() if name != "escalation" or value}
+
+
 def make_plan(config: Config) -> tuple[Trial, ...]:
     """Every combination of every trial table, repeated, but for those that `run.only` leaves out, in their order.
+
+    With `run.controls` also a planted leak and its clean twin in each framework.
 
     Blocks are shuffled and so are the trials within a block, so that neither framework always runs first.
 
@@ -131,6 +149,7 @@ def make_plan(config: Config) -> tuple[Trial, ...]:
         ConfigError: there is no such framework, or it has none of the executions asked for; two trials share a name, or
             `run.only` names nothing.
     """
+    config = with_controls(config)
     _bounded(config)
     variables = numbered(_environments(config))
     each = zip(variables, _stems(config), strict=True)
@@ -181,6 +200,8 @@ def _expand(config: Config, number: int, variables: int, stem: str) -> list[Tria
                     expect=table.expect,
                     expect_layers=as_tuple(table.expect_layer),
                     expect_end=table.expect_end,
+                    table=number,
+                    planted=None if table.planted is None else float(table.planted),
                     variables=variables,
                 )
             )
@@ -292,6 +313,8 @@ def _spec(config: Config, number: int, stem: str, framework: str, mode: str, exe
         steps=table.steps,
         beat_interval=min(1.0, float(config.run.sample_interval)),
         tracemalloc=table.tracemalloc,
+        memray=table.memray,
+        device_history=table.device_history,
         count_objects_interval=max(1.0, 5.0 * float(config.run.sample_interval)),
         golden_interval=float(config.run.golden_interval),
     )

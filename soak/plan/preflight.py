@@ -27,6 +27,7 @@ from workloads.users import reference
 
 STREAM_TIME = "stream_seconds"
 """The dose that a limit of stream time is held against."""
+_MEMRAY = {"memray": "soak[diagnose]"}
 _ANY = "any"
 """In place of a framework: what a command uses is not known."""
 
@@ -49,6 +50,7 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
                 _interpreter(config, where, member.python)
                 _stream(config, where, member, member.spec)
                 _framework(config, where, member, member.spec)
+                _instruments(config, where, member, member.spec)
 
 
 def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
@@ -123,6 +125,14 @@ def _installed(config: Config, key: str, python: str, value: str, requires: Mapp
             needs = f"it needs {module}, which is not installed in {place}"
             hint = f"{needs}: pip install '{extra}', or name another `python`"
             raise ConfigError(config.path, key, value, hint)
+
+
+def _instruments(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
+    if spec.memray:
+        _installed(config, f"{where}: memray", member.python, "true", _MEMRAY)
+    if spec.device_history and not hasattr(frameworks.load(spec.framework), "keep_history"):
+        expected = f"expected a framework that remembers who holds device memory; {spec.framework} does not"
+        raise ConfigError(config.path, f"{where}: device_history", True, expected)
 
 
 def _stream(config: Config, where: str, member: Member, spec: TrialSpec) -> None:

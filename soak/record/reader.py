@@ -19,7 +19,7 @@ from soak.plan.block import of_record
 from soak.record.counts import CountedDoses
 from soak.record.formats import SeriesRow
 from soak.record.rows import is_file
-from soak.record.sole_parts import without_sole_sums
+from soak.record.sole_parts import without_clients, without_sole_sums
 from soak.record.store import FILE, Store
 from soak.record.write_ahead import lost_pages
 
@@ -107,8 +107,9 @@ class Record:
             self._store.damage.torn.add("round")
             rounds = [(t, data) for t, data in rounds if len(data) <= 8 * width]
         t, table = _table(rounds, width)
-        kept = without_sole_sums({i: specs[i] for i in sorted(specs) if 0 <= i < width})
         members = self._store.members(trial)
+        kept = without_clients({i: specs[i] for i in sorted(specs) if 0 <= i < width}, members)
+        kept = without_sole_sums(kept)
         ends = {member.name: member.ended for member in members if member.ended is not None}
         counts, end, pauses = CountedDoses(kept, t, table, members), self._end(trial, t), self._pauses(trial)
         return [

@@ -1,13 +1,18 @@
-"""Sums of a single part say again what that part says: they are kept, and neither judged nor drawn."""
+"""Sums that say nothing of their own are kept, and neither judged nor drawn: of a single part, as that says the same,
+and of members that are not judged too.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from soak.record.formats import SeriesRow
+from soak.record.formats import MemberInfo, SeriesRow
+
+_CGROUP = "cgroup_"
+"""Metrics of all that is in the cgroup of a trial begin so."""
 
 
 def without_sole_sums(rows: Mapping[int, SeriesRow]) -> dict[int, SeriesRow]:
@@ -16,6 +21,13 @@ def without_sole_sums(rows: Mapping[int, SeriesRow]) -> dict[int, SeriesRow]:
     return {
         place: _unjudged(row) if not _is_part(row) and parts[row.metric] == 1 else row for place, row in rows.items()
     }
+
+
+def without_clients(rows: Mapping[int, SeriesRow], members: Iterable[MemberInfo]) -> dict[int, SeriesRow]:
+    """The same series; where a member is not judged, nor is what the trial's cgroup holds: its memory is in there."""
+    if all(member.judged for member in members):
+        return dict(rows)
+    return {place: _unjudged(row) if row.metric.startswith(_CGROUP) else row for place, row in rows.items()}
 
 
 def _is_part(row: SeriesRow) -> bool:

@@ -67,10 +67,10 @@ class Recorded:
     @property
     def report(self) -> dict[str, Any]:
         """The body of `report.json`, made anew of the record."""
-        from reports import document
+        from reports import diagnosis, document
 
         with closing(open_record(self.folder)) as record:
-            return document.build(record)
+            return document.build(record, diagnosis.read(self.folder))
 
     def samples(self, trial: int | str = 0) -> Any:
         """The samples of a trial as a `pyarrow.Table`: see `soak.record.samples`.

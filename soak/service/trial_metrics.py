@@ -57,9 +57,11 @@ def samples(trials: Running, specs: Mapping[str, MetricSpec], scopes: Mapping[st
     families = Families()
     for now, trial in trials:
         apart = {one.metric for one in trial.samples if one.member or one.device}
+        # What the cgroup of a trial says of a layer holds what its members say of it.
+        layers = {specs[name].layer for name in apart if name in specs and specs[name].unit == "bytes"} - {None}
         for one in trial.samples:
             spec = specs.get(one.metric)
-            if spec is None or (one.metric in apart and not one.member and not one.device):
+            if spec is None or ((one.metric in apart or spec.layer in layers) and not one.member and not one.device):
                 continue
             node = scopes[one.metric] == "node"
             _sample(families, spec, [] if node else _part(now, trial, one.member, one.device), one, node)
@@ -95,12 +97,13 @@ def outlooks(trials: Running) -> Iterator[Metric]:
         if trial.outlook.leak_probability is not None:
             whole.add_metric(own, trial.outlook.leak_probability)
         devices = {finding.device for finding in trial.outlook.findings}
-        apart = {_metric(finding) for finding in trial.outlook.findings if finding.member or finding.device}
+        parts = [finding for finding in trial.outlook.findings if finding.member or finding.device]
+        apart = {_metric(finding) for finding in parts} | {finding.layer for finding in parts}
         for finding in trial.outlook.findings:
             labels = _part(now, trial, finding.member, finding.device)
             if not finding.device and trial.device in devices:
                 labels[TRIAL.index("device")] = ""  # all devices together, where one of them gives the trial its name
-            summed = not finding.member and not finding.device and _metric(finding) in apart
+            summed = not finding.member and not finding.device and bool({_metric(finding), finding.layer} & apart)
             found.add(labels, finding, summed)
     yield from (whole, raised, *found.families.all.values())
 

@@ -58,6 +58,18 @@ KEPT, REQUESTS = 20_000, 80
 """Bytes that the server keeps of each request; requests a second."""
 
 
+ORPHANS = """
+import time
+began, number = time.monotonic(), 0
+while time.monotonic() - began < {seconds}:
+    while number * 65536 < (time.monotonic() - began) * {rate}:
+        number += 1
+        with open(f"/dev/shm/{prefix}{{number}}", "wb") as file:
+            file.write(b"x" * 65536)
+    time.sleep(0.05)
+"""
+
+
 def executed(soak: Any, *words: object) -> tuple[int, str]:
     code, output = soak.run("exec", "--sample-interval", "0.5s", *words)
     return int(code), str(output)
@@ -74,6 +86,22 @@ def test_a_python_program_that_keeps_what_it_makes_leaks_at_its_rate(soak: Any) 
     code, output = executed(soak, "--", sys.executable, "-c", LEAK.format(seconds=60, rate=RATE))
     assert (only_trial(soak)["verdict"], code) == ("leak", 1), output
     assert growth(soak) == pytest.approx(RATE, rel=0.1), output
+
+
+def test_files_left_in_dev_shm_are_shared_memory_that_is_lost_and_told_by_prefix(soak: Any) -> None:
+    prefix, shm = "soakplanted-orphan", Path("/dev/shm")
+    try:
+        program = ORPHANS.format(seconds=50, rate=RATE / 2, prefix=prefix)
+        code, output = executed(soak, "--", sys.executable, "-c", program)
+        made = len(list(shm.glob(f"{prefix}*")))
+    finally:
+        for file in shm.glob(f"{prefix}*"):
+            file.unlink()
+    trial = only_trial(soak)
+    assert (trial["verdict"], trial["layer"], code) == ("leak", "shared", 1), output
+    assert trial["rate"]["per_hour"] / 3600 == pytest.approx(RATE / 2, rel=0.1), output
+    (left,) = (left for left in trial["left_files"] if left["folder"] == str(shm))
+    assert {"prefix": "soakplanted-orphan", "files": made, "bytes": 65536 * made} in left["prefixes"]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")

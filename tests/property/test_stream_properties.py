@@ -22,6 +22,7 @@ specs = st.builds(
     clip_length=st.sampled_from(("fixed", "set", "new")),
     clip_frames=st.lists(st.integers(2, 20), min_size=1, max_size=3).map(tuple),
     clip_new_every=st.integers(1, 4),
+    vary=st.booleans(),
     resolutions=st.lists(st.tuples(sides, sides), max_size=3).map(tuple),
     resolution_every=st.integers(1, 3),
 )

@@ -29,6 +29,7 @@ from soak.errors import SoakError
 from soak.heartbeat import Sender
 from tests.patience import PATIENCE
 from workloads.protocol import wire
+from workloads.protocol.asking import Request
 
 
 @pytest.fixture
@@ -482,3 +483,55 @@ def test_a_killed_program_keeps_what_it_sent(receiver: Beats) -> None:
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **receiver.environ()})
     assert done.returncode == -signal.SIGKILL
     assert only_beat(receiver)["rows"] == 5
+
+
+@pytest.fixture
+def asked(sender: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> Sender:
+    """Knows where probes are asked for, and was heard once."""
+    for name, value in receiver.environ().items():
+        monkeypatch.setenv(name, value)
+    sender.beat(None, None, None, {})
+    receiver.read(1.0)
+    return sender
+
+
+def test_the_process_that_beats_is_probed_within_its_beat(asked: Sender, receiver: Beats) -> None:
+    receiver.mailbox.ask(Request(1, 0, receiver.sole))
+    asked.beat(None, None, None, {})
+    beat, begun, found = receiver.read(2.0)
+    assert isinstance(beat, wire.Beat)
+    assert begun == wire.ProbeBegun(1, 2)
+    assert isinstance(found, wire.Probe)
+    assert (found.number, found.step, tuple(found.stages)) == (1, 2, wire.STAGES)
+    assert found.stages["settled"]["anonymous_bytes"] > 0
+    asked.beat(None, None, None, {})
+    assert [type(message) for message in receiver.read(3.0)] == [wire.Beat], "once"
+
+
+def test_a_probe_that_fails_is_told_and_harms_no_program(
+    asked: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, Any]:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(heartbeat, "_probe", fail)
+    receiver.mailbox.ask(Request(1, 0, receiver.sole))
+    asked.beat(None, None, None, {})
+    assert receiver.read(2.0)[-1] == wire.RecordNote("unprobed", "it cannot be probed: KeyError: 'no such thing'")
+
+
+def test_where_two_processes_beat_none_is_meant(sender: Sender, receiver: Beats) -> None:
+    sender.beat(None, None, None, {})
+    receiver.read(1.0)
+    assert receiver.sole
+    send(receiver, body(sender="2-b"))
+    receiver.read(2.0)
+    assert receiver.sole == ""
+
+
+@pytest.mark.parametrize("field", ["probe", "probing", "unprobed"])
+@given(noise=st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)))
+def test_what_is_no_word_about_a_probe_is_left_out(field: str, noise: Any) -> None:
+    data = json.dumps({"v": 1, "sender": "1-a", field: noise}).encode()
+    said = beats._about_probes(data)
+    assert said is None or (field == "unprobed" and isinstance(noise, str))

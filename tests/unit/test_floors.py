@@ -10,7 +10,7 @@ from monitors.detection import stages
 from monitors.detection.floors import ENOUGH, even, preferred
 from monitors.detection.judge import judge
 from monitors.detection.series import Floats, Series
-from soak.judge.trial import at_work, probe_share
+from soak.judge.working_time import lengthened, probe_share, shortened
 
 SPECS = all_specs()
 MIB = float(1 << 20)
@@ -83,11 +83,11 @@ def test_what_each_stage_took_is_told_apart() -> None:
     cleaned = stages.of_trial([
         *probed("as_is", 100 * MIB), *probed("collected", 88 * MIB), *probed("emptied", 81 * MIB),
         *probed("trimmed", 78 * MIB), series("floor_total_bytes", t, np.full(15, 78 * MIB)),
-        sampled("probe_seconds", np.linspace(0.0, 1.5, 300)),
+        floors("probe_seconds", np.full(15, 0.1)),
     ])  # fmt: skip
-    assert cleaned == stages.CleanedUp(15, 1.5, 12 * MIB, 7 * MIB, 3 * MIB)
+    assert cleaned == stages.CleanedUp(15, pytest.approx(1.5), 12 * MIB, 7 * MIB, 3 * MIB)
     assert stages.said(cleaned) == (
-        "Python's collector runs too rarely: 12 MiB of cycles between collections, which is no leak; "
+        "Python's collector runs too rarely: 12 MiB of cycles between collections; it is no leak; "
         "caches held 7 MiB that emptying them gave back; the allocator retained 3 MiB that a trim gave back"
     )
 
@@ -98,12 +98,12 @@ def test_a_trial_that_was_not_probed_has_no_stages() -> None:
 
 def test_the_time_of_probes_is_no_time_of_growth() -> None:
     t = np.arange(400) / 2.0
-    found = judge([sampled("anonymous_bytes", 50 * MIB + 0.1 * MIB * t)])
-    share = probe_share([sampled("probe_seconds", 0.1 * t)])
+    grows = sampled("anonymous_bytes", 50 * MIB + 0.1 * MIB * t)
+    share = probe_share([series("probe_seconds", np.array([50.0, 100.0]), np.array([4.0, 6.0]))])
     assert share == pytest.approx(0.1)
-    assert found.rate_per_hour == pytest.approx(360 * MIB, rel=0.05)
-    assert found.rate_per_hour is not None
-    at = at_work(found, share)
-    assert at.rate_per_hour == pytest.approx(found.rate_per_hour / 0.9)
-    assert at.findings[0].rate_per_hour == pytest.approx(found.rate_per_hour / 0.9)
-    assert at.findings[0].rate_per_step == found.findings[0].rate_per_step
+    found = lengthened(judge(shortened([grows], share)), share)
+    assert found.rate_per_hour == pytest.approx(360 * MIB / 0.9, rel=0.05)
+    (finding,) = found.findings
+    assert finding.judged_from == pytest.approx(judge([grows]).findings[0].judged_from)
+    assert finding.rate_per_step == pytest.approx(0.01 * MIB, rel=0.05)
+    assert shortened([grows], 0.0) == [grows]

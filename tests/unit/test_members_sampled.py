@@ -202,6 +202,8 @@ def test_a_probe_is_a_round_of_its_own_with_the_sum_of_all_that_answered() -> No
         for s in TrialRounds(probed).probed(feed.target(0.0), 0.0, answers).samples
     }
     assert found == {
+        ("probe_seconds", "one", ""): 0.1,
+        ("probe_seconds", "other", ""): 0.1,
         ("floor_total_bytes", "one", ""): 5.0,
         ("floor_total_bytes", "other", ""): 5.0,
         ("floor_total_bytes", "", ""): 10.0,

@@ -66,11 +66,14 @@ UNSURE = {
 JUDGEMENT: dict[str, Any] = {
     "verdict": "leak", "reason": "rank 1: anonymous: grows", "leak_probability": 0.98, "calibrated": True,
     "layer": "anonymous", "member": "rank 1", "leak_device": "", "process": "loader --shard 3", "control_passed": None,
-    "findings": [FINDING, UNSURE],
+    "findings": [FINDING, UNSURE], "cause": "60 objects of `T` an hour",
+    "causes": [
+        {"group": "types", "name": "T", "per_hour": 60.0, "per_step": None, "bytes_per_hour": 3600.0, "held_by": ""}
+    ],
 }  # fmt: skip
 CONTROL: dict[str, Any] = {
     "verdict": "pass", "reason": "flat", "leak_probability": 0.01, "calibrated": False, "layer": None, "member": "",
-    "leak_device": "", "process": "", "control_passed": True, "findings": [],
+    "leak_device": "", "process": "", "control_passed": True, "findings": [], "cause": "", "causes": [],
 }  # fmt: skip
 CONFIG = """
 [run]

@@ -1,6 +1,7 @@
 """The recorded tree: 4100 forked 4101 in its second thread, 4101 left 4102 a zombie, 4109 is a bystander."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def test_only_a_zombie_is_not_alive() -> None:
 
 
 def test_rollup() -> None:
-    assert procfs.read_rollup(PROC, 4100) == procfs.Rollup(pss=19765 * KIB, uss=(104 + 3884) * KIB)
+    assert procfs.read_rollup(PROC, 4100) == procfs.Rollup(
+        pss=19765 * KIB, uss=(104 + 3884) * KIB, pss_shared=3072 * KIB
+    )
 
 
 def test_fds_are_counted() -> None:
@@ -252,6 +255,32 @@ def test_not_every_thread_is_asked_for_its_children_in_every_round(proc: Path) -
     shutil.rmtree(proc / "4102")
     assert read_pids(reader) == {4100, 4101}, "who died is seen at once"
     assert read_pids(reader) == {4100, 4101, 4109}
+
+
+def test_a_count_that_may_have_missed_a_child_is_no_count(proc: Path) -> None:
+    times = iter([0.0, 0.01, 1.0])
+    (proc / "loadavg").write_text("1.25 0.80 0.40 1/93 many\n")
+    reader = TreeReader(Roots(proc=proc), lambda: next(times))
+    assert reader.read(Target(pid=4100)).complete, "every thread was asked"
+    assert not reader.read(Target(pid=4100)).complete, "the second thread of 4100 was not asked again"
+
+
+def test_a_child_of_any_thread_is_found_at_once_by_its_number(proc: Path) -> None:
+    times = iter([0.0, 0.01, 1.0, 2.0, 3.0])
+    (proc / "loadavg").write_text("1.25 0.80 0.40 1/93 4105\n")
+    reader = TreeReader(Roots(proc=proc), lambda: next(times))
+    read_pids(reader)
+    (proc / "loadavg").write_text("1.25 0.80 0.40 1/93 4110\n")
+    shutil.copytree(proc / "4109", proc / "4108")
+    reparent(proc, 4109, 1, 4100)
+    reparent(proc, 4108, 1, 4100)
+    status = proc / "4108/status"
+    status.write_text(re.sub(r"Tgid:.*", "Tgid:\t4100", status.read_text()))
+    tree = reader.read(Target(pid=4100))
+    assert set(tree.members) == {4100, 4101, 4102, 4109}, "and 4108 is a thread"
+    assert tree.complete
+    (proc / "loadavg").write_text("1.25 0.80 0.40 1/93 9110\n")
+    assert not reader.read(Target(pid=4100)).complete, "too many were started to look at each"
 
 
 def test_a_child_of_a_main_thread_is_found_at_once(proc: Path) -> None:

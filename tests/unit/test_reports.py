@@ -17,6 +17,8 @@ from rich.console import Console
 
 import reports
 from monitors.detection.series import Series
+from monitors.judgement import Grown
+from monitors.model import LAYERS, Event
 from reports import advice, catalog, document, headline, terminal
 
 
@@ -43,6 +45,11 @@ def test_a_report_of_a_command_is_valid_and_shows_no_framework(
     html = catalog.load("html").render(body, record)
     assert "command · cuda:0,cuda:1" in html
     assert "eager" not in html
+
+
+def test_the_schema_knows_every_layer(schema: jsonschema.Draft202012Validator) -> None:
+    body: Any = schema.schema
+    assert {*body["$defs"]["layer"]["enum"]} == {*LAYERS, None}
 
 
 def test_the_schema_refuses_what_it_does_not_know(schema: jsonschema.Draft202012Validator, calm: Any) -> None:
@@ -172,7 +179,12 @@ def test_the_page_says_what_to_do_next(leaky: Any) -> None:
 )
 def test_every_verdict_has_its_next_step(trials: list[tuple[Any, Any, Any]], names: list[str]) -> None:
     told = [
-        {"verdict": verdict, "layer": layer, "control": None if passed is None else {"passed": passed}}
+        {
+            "verdict": verdict,
+            "layer": layer,
+            "control": None if passed is None else {"passed": passed},
+            "confirms": "",
+        }
         for verdict, layer, passed in trials
     ]
     assert [name for name, _ in advice.next_steps(told)] == names
@@ -230,3 +242,26 @@ def test_a_long_record_makes_a_small_page(empty_record: Callable[..., Any]) -> N
     spec = record.by_trial[0][0].metric
     record.by_trial[0] = [Series(spec, "", t, 3e8 + 1e6 * np.random.default_rng(0).normal(size=len(t)))]
     assert len(catalog.load("html").render(document.build(record), record)) < 100_000
+
+
+def test_who_holds_what_leaks_is_told_in_every_format(
+    schema: jsonschema.Draft202012Validator, empty_record: Callable[..., Any]
+) -> None:
+    record = empty_record(verdict="leak", reason="1 trial of 2 leaked")
+    said = "2,000 objects of `torch.Tensor` (64×64 float32) an hour, held by a list named `<history>` in `train.py`"
+    kept = Grown("tensors", "torch.Tensor (64×64 float32)", 2000.0, 1.0, 2000 * 16384.0, "a list")
+    record.add("torch", 1.0, cause=said, causes=(kept,))
+    record.add("tensorflow", 0.0)
+    record.told += [Event(30.0, "census", "", 0, 0.0, {"types": {"dict": 1}}), Event(31.0, "gap", "x", 0, 0.0)]
+    body = document.build(record)
+    schema.validate(json.loads(catalog.load("json").render(body, record)))
+    assert (body["trials"][0]["cause"], body["trials"][1]["cause"]) == (said, "")
+    assert body["trials"][0]["causes"][0]["per_hour"] == 2000.0
+    assert [event["kind"] for event in body["events"]] == ["gap"], "a census is for the judge"
+    assert "held by a list named `&lt;history&gt;` in" in catalog.load("html").render(body, record)
+    assert "an hour, held by a list named" in catalog.load("markdown").render(body, record)
+    case = ElementTree.fromstring(catalog.load("junit").render(body, record))[0][0]
+    assert str(case.get("message")).endswith(said)
+    out = io.StringIO()
+    terminal.print_summary(body, Console(file=out, width=200), ())
+    assert f"recurrent-torch: {said}" in out.getvalue()

@@ -1,5 +1,6 @@
 """What each sampler makes of the recorded trees, number by number."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from monitors.samplers.process_counts import ProcessCounts
 from monitors.samplers.process_cpu import ProcessCpu
 from monitors.samplers.process_memory import ProcessMemory
 from monitors.samplers.process_pss import ProcessPss
+from monitors.samplers.process_total import ProcessTotal
+from monitors.samplers.shm_files import ShmFiles
 from monitors.samplers.worker_heap import WorkerHeap
 from monitors.samplers.worker_progress import WorkerProgress
 from monitors.sources import procfs
@@ -64,7 +67,7 @@ def test_process_memory_of_an_old_kernel_has_no_anonymous_memory_rather_than_zer
 
 
 def test_process_counts() -> None:
-    assert values(ProcessCounts(RECORDED), fresh()) == {"threads": 3, "children": 2, "fds": 14}
+    assert values(ProcessCounts(RECORDED), fresh()) == {"threads": 3, "children": 2, "zombies": 1, "fds": 14}
 
 
 def test_descriptors_that_may_not_be_read_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +76,7 @@ def test_descriptors_that_may_not_be_read_are_absent(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(procfs, "count_fds", refuse)
     result = Round({"counts": ProcessCounts(RECORDED)}, lambda: 0.0).take(fresh(), 0.0)
-    assert [sample.metric.name for sample in result.samples] == ["threads", "children"]
+    assert [sample.metric.name for sample in result.samples] == ["threads", "children", "zombies"]
     assert "4100 may not be read" in result.events[0].message
 
 
@@ -109,6 +112,7 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_file_bytes": 12152832,
         "cgroup_shared_bytes": 5242880,
         "kernel_charged_bytes": 442368,
+        "cgroup_total_bytes": 48992256 + 5242880,
         "oom_kills": 1,
     }
     assert values(CgroupMemory(Roots()), Target(cgroup=V2)) == {
@@ -117,8 +121,74 @@ def test_cgroup_memory_in_both_layouts() -> None:
         "cgroup_shared_bytes": 20971520,
         "kernel_bytes": 9502720,
         "kernel_charged_bytes": 9502720 + 7340032,
+        "cgroup_total_bytes": 209715200 + 1048576 + 20971520 + 9502720,
         "oom_kills": 2,
     }
+
+
+def test_memory_taken_from_the_machine_counts_each_shared_page_once(proc: Path) -> None:
+    """4100 and 4101 map the same 3 MiB: 4100's share of each page is told in full by its rollup, 4101's is none."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.25
+        return now[0]
+
+    status = {pid: procfs.read_status(proc, pid) for pid in (4100, 4101)}
+    own = sum((one.anonymous or 0) + (one.swap or 0) for one in status.values() if one)
+    shared = {pid: one.shared for pid, one in status.items() if one}
+    assert values(ProcessTotal(Roots(proc), clock), fresh()) == {"total_bytes": own + (shared[4100] or 0)}
+
+    path = proc / "4101/status"
+    path.write_text(re.sub(r"RssShmem:\s+0 kB", "RssShmem:\t 3072 kB", path.read_text()))
+    for pid, share in ((4100, 2048), (4101, 1024)):
+        rollup = proc / f"{pid}/smaps_rollup"
+        rollup.write_text(re.sub(r"Pss_Shmem:\s+\d+ kB", f"Pss_Shmem: {share} kB", rollup.read_text()))
+    sampler = ProcessTotal(Roots(proc), clock)
+    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
+    assert values(sampler, fresh()) == {}, "reading took a quarter of a second: not again for 250 s"
+    now[0] += 250.0
+    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
+
+
+def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Path) -> None:
+    path = proc / "4101/status"
+    path.write_text(re.sub(r"RssShmem:\s+0 kB", "RssShmem:\t 1024 kB", path.read_text()))
+    for rollup in proc.glob("*/smaps_rollup"):
+        rollup.unlink()
+    status = [procfs.read_status(proc, pid) for pid in (4100, 4101)]
+    own = sum((one.anonymous or 0) + (one.swap or 0) for one in status if one)
+    assert values(ProcessTotal(Roots(proc)), fresh()) == {"total_bytes": own + 3072 * KIB}
+
+
+def test_files_in_dev_shm_that_nobody_maps_are_seen_without_a_cgroup(proc: Path, tmp_path: Path) -> None:
+    shm = tmp_path / "shm"
+    shm.mkdir()
+    (shm / "old").write_bytes(b"x" * 8192)
+    sampler = ShmFiles(Roots(proc, shm=shm), lambda: 0.0)
+    assert values(sampler, fresh()) == {"shm_files_bytes": 0}
+    (shm / "orphan_4100_1").write_bytes(b"x" * 65536)
+    (shm / "of_4109_another").write_bytes(b"x" * 65536)
+    mapped = shm / "mapped"
+    mapped.write_bytes(b"x" * 65536)
+    inode = mapped.stat().st_ino
+    (proc / "4101/maps").write_text(f"7f00-7f01 rw-s 00000000 00:19 {inode}    {mapped}\n7f02-7f03 rw-p 0 00:00 0\n")
+    assert values(sampler, fresh()) == {"shm_files_bytes": 65536}, "4109 lives, and is of no tree of ours"
+    (shm / "orphan_4100_1").unlink()
+    assert values(sampler, fresh()) == {"shm_files_bytes": 0}
+    with pytest.raises(NoDataError, match="cgroup is charged"):
+        values(sampler, fresh(cgroup=V1))
+
+
+def test_files_in_dev_shm_are_nobodys_while_trials_run_side_by_side(proc: Path, tmp_path: Path) -> None:
+    now = [0.0]
+    first, second = (ShmFiles(Roots(proc, shm=tmp_path), lambda: now[0]) for _ in range(2))
+    assert values(first, fresh()) == {"shm_files_bytes": 0}
+    for sampler in (second, first):
+        with pytest.raises(NoDataError, match="run beside it"):
+            values(sampler, fresh())
+    now[0] += 60.0
+    assert values(second, fresh()) == {"shm_files_bytes": 0}, "the first is over"
 
 
 def test_cgroup_memory_of_a_shared_or_lost_cgroup_is_no_data(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(worker: Play
     assert worker.run.stepped(120.0) == 120.0, "no later than now, whatever it says"
 
 
+def test_a_worker_that_came_to_its_end_well_says_when_its_last_step_was(worker: Played, program: Played) -> None:
+    worker.poll(105.0, wire.Ready({}))
+    worker.poll(190.0, *(wire.Beat(float(t), {}) for t in range(81)))
+    assert worker.run.last_step() is None, "it works"
+    worker.poll(191.0, wire.Done("finished", ""))
+    assert worker.run.last_step() == 105.0 + 80.0
+    program.poll(110.0, wire.Beat(1.0, {}), wire.Done("finished", ""))
+    assert program.run.last_step() is None, "a program says nothing of the kind"
+
+
 def test_beats_alone_are_taken_in_without_a_turn_of_the_loop(worker: Played) -> None:
     def takes(now: float, *heard: wire.Message) -> bool:
         worker.process.heard += heard

@@ -23,7 +23,13 @@ A file imports no framework by itself, as the supervisor reads it, and defines
   of that name; of each device, by `of_devices`, where it sees several; never makes a context of a device, and leaves
   out what this version does not tell;
 - `ones(count, device)`: a tensor of so many float32 ones on the device, for faults that keep one; `cuda:N` is the Nth
-  that the process sees.
+  that the process sees;
+- where it can tell who holds device memory, `keep_history()`, after which it remembers the stack of each block, and
+  `live_blocks()`, which yields bytes and stack (file and line, the innermost frame first) of each.
+
+It may define, for a census, `tensor_types(module) -> tuple[type, ...]`: the types of its tensors and variables, and
+`tensor_facts(tensor) -> tuple[str, float, object]`: what one is called (by type, shape, data type and device), its
+bytes, and what stands for the storage that they are in, None where it shares none. Neither computes nor copies.
 
 It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
 

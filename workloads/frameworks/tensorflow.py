@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -127,6 +129,35 @@ def ones(count: int, device: str) -> Any:
 
     with place(device):
         return tf.ones((count,))
+
+
+def tensor_types(tensorflow: Any) -> tuple[type, ...]:
+    """Types whose objects are tensors or variables, subclasses too."""
+    places = (
+        ("tensorflow.python.framework.ops", "_EagerTensorBase"),
+        ("tensorflow.python.ops.resource_variable_ops", "BaseResourceVariable"),
+    )
+    found = (getattr(sys.modules.get(module), name, None) for module, name in places)
+    return tuple(kind for kind in found if isinstance(kind, type))
+
+
+def tensor_facts(tensor: Any) -> tuple[str, float, object]:
+    """What a tensor is called (type, shape, data type, device, of a variable its name), and its bytes."""
+    sizes = tensor.shape.as_list()
+    shape = "×".join("?" if size is None else str(size) for size in sizes) or "scalar"
+    size = math.prod(size or 0 for size in sizes) * _item_size(tensor.dtype)
+    place = tensor.device.rpartition("device:")[2]
+    device = f" on {place}" if place and not place.startswith("CPU") else ""
+    what = f"{shape} {tensor.dtype.name}{device}"
+    if not hasattr(tensor, "assign"):
+        return f"tf.EagerTensor ({what})", float(size), None
+    name = re.sub(r"\d+", "*", tensor.name.partition(":")[0])
+    return f"tf.Variable ({what}, `{name[-60:]}`)", float(size), None
+
+
+def _item_size(dtype: Any) -> int:
+    """Bytes of one number; 0 of what holds a resource."""
+    return 0 if dtype.name in ("resource", "variant", "string") else int(dtype.size)
 
 
 def device_memory(tensorflow: Any) -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workloads import frameworks
@@ -123,6 +123,29 @@ def ones(count: int, device: str) -> Any:
     return torch.ones(count, device=device)
 
 
+def tensor_types(torch: Any) -> tuple[type, ...]:
+    """Types whose objects are tensors, subclasses too."""
+    # While torch is being imported, its parts come one by one.
+    kind = getattr(torch, "Tensor", None)
+    return (kind,) if isinstance(kind, type) else ()
+
+
+def tensor_facts(tensor: Any) -> tuple[str, float, object]:
+    """What a tensor is called (type, shape, data type, device), its bytes, and the storage that they are in."""
+    import torch
+
+    # What a subclass does on being asked is not to be set off.
+    with torch._C.DisableTorchFunctionSubclass():
+        shape = "×".join(map(str, tensor.shape)) or "scalar"
+        device = "" if tensor.device.type == "cpu" else f" on {tensor.device}"
+        graph = ", with its graph" if tensor.grad_fn is not None else ""
+        kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}".replace("torch.nn.parameter.", "torch.nn.")
+        storage = tensor.untyped_storage() if tensor.layout is torch.strided else None
+        size, place = (storage.nbytes(), storage.data_ptr()) if storage is not None else (0, 0)
+        dtype = str(tensor.dtype).removeprefix("torch.")
+    return f"{kind} ({shape} {dtype}{device}{graph})", float(size), (device, place) if place else None
+
+
 def empty_caches(torch: Any) -> None:
     """Let its allocators give back what they keep for later, of the device and of pinned memory."""
     cuda = getattr(torch, "cuda", None)
@@ -147,6 +170,29 @@ def device_memory(torch: Any) -> Mapping[str, float]:
         return in_our_names(cuda.memory_stats(), host)
     each = (in_our_names(cuda.memory_stats(place), {}) for place in range(devices))
     return {**in_our_names({}, host), **frameworks.of_devices(each)}
+
+
+def keep_history() -> None:
+    """Remember the stack of every live block of device memory from now on: of Python alone, which is quick to read."""
+    import torch
+
+    torch.cuda.memory._record_memory_history(enabled="state", context="state", stacks="python")
+
+
+def live_blocks() -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """Every live block of device memory, its bytes and its stack, the innermost frame first."""
+    import torch
+
+    yield from blocks_of(torch.cuda.memory._snapshot())
+
+
+def blocks_of(snapshot: Mapping[str, Any]) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """Those of what `torch.cuda.memory._snapshot` returns. What was allocated before has no stack."""
+    for segment in snapshot["segments"]:
+        for block in segment["blocks"]:
+            if block["state"] == "active_allocated":
+                frames = ((str(frame["filename"]), int(frame["line"])) for frame in block.get("frames", ()))
+                yield int(block["size"]), tuple(frames)
 
 
 def in_our_names(device: Mapping[str, Any], host: Mapping[str, Any]) -> Mapping[str, float]:

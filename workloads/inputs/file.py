@@ -13,6 +13,7 @@ from workloads.video import options as video
 
 ITEM = "clip"
 DOSES = {**video.DOSES, "decode_errors": "Packets of the file that could not be decoded"}
+ESCALATES = video.ESCALATES
 REQUIRES = {"av": "soak[video]"}
 
 

@@ -37,7 +37,10 @@ class Options:
     sizes: tuple[int, ...] = (64, 256, 1024, 4096)
     """Bytes of a payload that is drawn."""
     new_every: int = 10
-    """size = "new": payloads between two new sizes."""
+    """size = "new": payloads between two new sizes; with `vary` at least so many."""
+    vary: bool = True
+    """Whether sizes come in phases, mostly small or mostly large ones, new ones more or less often: then growth by
+    requests, by bytes and by new sizes can be told apart."""
     path: str = ""
     """The file of form = "lines": a payload a line, from the first to the last and again; empty lines are left out."""
 
@@ -76,7 +79,7 @@ def open_source(options: Options, seed: int) -> Source:
 class _Drawn:
     def __init__(self, options: Options, seed: int) -> None:
         self._json, self._seed = options.form == "json", seed
-        self._sizes = Lengths(options.size, options.sizes, options.new_every, seed, _SIZES)
+        self._sizes = Lengths(options.size, options.sizes, options.new_every, seed, _SIZES, options.vary)
         self._payloads = self._bytes = 0
         self._seen: set[int] = set()
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from workloads.options import between
 from workloads.protocol.source import Source
-from workloads.video.options import DOSES, ClipOptions
+from workloads.video.options import DOSES, ESCALATES, ClipOptions
 
-__all__ = ["DOSES", "ITEM", "Options", "open_source"]
+__all__ = ["DOSES", "ESCALATES", "ITEM", "Options", "open_source"]
 
 ITEM = "clip"
 MOST_NOISE = 32

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from workloads.lengths import KINDS, Lengths
+from workloads.lengths import KINDS, Lengths, longer
 from workloads.options import OptionError, between, one_of
 from workloads.protocol.contract import Sequences
 from workloads.protocol.source import Source
@@ -37,7 +38,10 @@ class Options:
     lengths: tuple[int, ...] = (32, 48, 64, 96)
     """Tokens of a sequence."""
     new_every: int = 10
-    """length = "new": items between two new lengths."""
+    """length = "new": items between two new lengths; with `vary` at least so many."""
+    vary: bool = True
+    """Whether lengths come in phases, mostly short or mostly long ones, new ones more or less often: then growth by
+    steps, by tokens and by new lengths can be told apart."""
     rate: float = 0.0
     """Items a second that are due; 0 for the next as soon as the step before is done."""
 
@@ -62,7 +66,7 @@ def open_source(options: Options, seed: int) -> Source:
 class _Tokens:
     def __init__(self, options: Options, seed: int) -> None:
         self._options, self._seed = options, seed
-        self._lengths = Lengths(options.length, options.lengths, options.new_every, seed, _LENGTHS)
+        self._lengths = Lengths(options.length, options.lengths, options.new_every, seed, _LENGTHS, options.vary)
         self._items = self._drawn = 0
         self._seen: set[int] = set()
 
@@ -96,3 +100,27 @@ class _Tokens:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _calm(options: Any) -> Any:
+    """The shortest alone, as soon as they are asked for."""
+    return replace(options, length="fixed", lengths=(min(options.lengths),), rate=0.0)
+
+
+def _more(options: Any, factor: int) -> Any:
+    length = longer(options.lengths, factor) if options.length == "set" else None
+    return None if length is None else replace(_calm(options), lengths=(length,))
+
+
+def _more_new(options: Any, factor: int) -> Any:
+    """No more often than the config asks for."""
+    if options.length != "new":
+        return None
+    return replace(_calm(options), length="new", new_every=options.new_every * 4 // factor, vary=False)
+
+
+ESCALATES: Mapping[str, Callable[[Any, int], Any]] = {
+    "steps": lambda options, factor: _calm(options),
+    "tokens": _more,
+    "distinct_lengths": _more_new,
+}

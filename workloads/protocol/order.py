@@ -23,6 +23,18 @@ class StreamSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """How the doses of a stream are escalated, one at a time: see `workloads.escalation`."""
+
+    pace: float
+    """Items a second where nothing is escalated."""
+    seconds: float
+    """That a phase lasts."""
+    seed: int = 0
+    """Of their order."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialSpec:
     """One trial as the child sees it."""
 
@@ -47,10 +59,16 @@ class TrialSpec:
     """Seconds between two beats, at least."""
     tracemalloc: int = 0
     """Frames of traceback that tracemalloc keeps; 0 leaves it off. It costs a factor: see docs/benchmarks.md."""
+    memray: bool = False
+    """Whether memray follows every allocation, native ones too. It costs several factors."""
+    device_history: bool = False
+    """Whether the framework remembers the stack of every block of device memory."""
     count_objects_interval: float = 5.0
     """Seconds between two counts of Python objects, at least; the count walks every object."""
     golden_interval: float = 60.0
     """Seconds between two replays of the golden clip, at least; 0 for none. See `workloads.worker.golden`."""
+    escalation: Escalation | None = None
+    """Of a trial that is to show what growth follows."""
 
 
 def to_json(spec: TrialSpec) -> str:
@@ -61,4 +79,6 @@ def to_json(spec: TrialSpec) -> str:
 def from_json(text: str) -> TrialSpec:
     """Read an order back; what `to_json` wrote comes back equal."""
     body = json.loads(text)
-    return TrialSpec(**{**body, "stream": StreamSpec(**body["stream"])})
+    escalation = body.get("escalation")
+    parts = {"stream": StreamSpec(**body["stream"]), "escalation": Escalation(**escalation) if escalation else None}
+    return TrialSpec(**{**body, **parts})

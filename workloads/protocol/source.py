@@ -13,6 +13,8 @@ and where it needs to
 
 - `REQUIRES: Mapping[str, str]`: modules that the worker's interpreter must have, and what to install for them;
 - `check(options: Options) -> None`: raises `OptionError` for what this machine lacks, such as a file;
+- `ESCALATES: Mapping[str, Callable[[Options, int], Options | None]]`: by dose, what makes of a stream's options those
+  of one that gives one, two or four times the least of it; None where the options leave no room;
 - `golden(options: Options, seed: int) -> item`: a fixed item of a shape that the workload meets anyway. Without
   it, that is the first item of a source that was opened for it alone.
 

@@ -40,7 +40,9 @@ class Clips:
     def __init__(self, options: ClipOptions, seed: int, frames: FrameReader) -> None:
         self._options, self._seed, self._reader = options, seed, frames
         self._frames = self._clips = 0
-        self._lengths = Lengths(options.clip_length, options.clip_frames, options.clip_new_every, seed, _LENGTHS)
+        self._lengths = Lengths(
+            options.clip_length, options.clip_frames, options.clip_new_every, seed, _LENGTHS, options.vary
+        )
         self._shapes: set[tuple[int, int, int]] = set()
 
     def next(self) -> Clip:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from workloads.lengths import KINDS
+from workloads.lengths import KINDS, longer
 from workloads.options import OptionError, between, one_of
 
 MOST_OF_A_CLIP = 2**28
@@ -40,7 +42,10 @@ class ClipOptions:
     clip_frames: tuple[int, ...] = (16,)
     """Frames of a clip."""
     clip_new_every: int = 10
-    """clip_length = "new": clips between two new lengths."""
+    """clip_length = "new": clips between two new lengths; with `vary` at least so many."""
+    vary: bool = True
+    """Whether lengths come in phases, mostly short or mostly long ones, new ones more or less often: then growth by
+    steps, by frames and by new shapes can be told apart."""
     resolutions: tuple[tuple[int, int], ...] = ()
     """(height, width) pairs the stream switches between; empty stays at height x width."""
     resolution_every: int = 50
@@ -76,3 +81,29 @@ class ClipOptions:
             most = f"{MOST_OF_A_CLIP / 1e6:,.0f} million values at most"
             expected = f"expected clips of {most} (frames × height × width × channels)"
             raise OptionError("clip_frames", list(self.clip_frames), expected)
+
+
+def _calm(options: Any) -> Any:
+    """The shortest clips alone, as fast as they are asked for."""
+    return replace(
+        options, clip_length="fixed", clip_frames=(min(options.clip_frames),), resolutions=(), pace="flat_out"
+    )
+
+
+def _more_frames(options: Any, factor: int) -> Any:
+    length = longer(options.clip_frames, factor) if options.clip_length == "set" else None
+    return None if length is None else replace(_calm(options), clip_frames=(length,))
+
+
+def _more_shapes(options: Any, factor: int) -> Any:
+    """No more often than the config asks for."""
+    if options.clip_length != "new":
+        return None
+    return replace(_calm(options), clip_length="new", clip_new_every=options.clip_new_every * 4 // factor, vary=False)
+
+
+ESCALATES: Mapping[str, Callable[[Any, int], Any]] = {
+    "steps": lambda options, factor: _calm(options),
+    "frames": _more_frames,
+    "distinct_shapes": _more_shapes,
+}

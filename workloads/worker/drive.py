@@ -16,10 +16,11 @@ from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
 from workloads.protocol.source import Source
 from workloads.worker import allocators, heap, probe
+from workloads.worker.censuses import Censuses
 from workloads.worker.every import Every
+from workloads.worker.instruments import Instruments
 from workloads.worker.link import Pipe, StopFlag
 from workloads.worker.probe_requests import ProbeRequests
-from workloads.worker.tracer import Tracer
 
 if TYPE_CHECKING:
     from workloads.worker.golden import Golden
@@ -33,8 +34,19 @@ class Drive:
 
     def __init__(
         self, spec: TrialSpec, source: Source, workload: Workload, pipe: Pipe, stop: StopFlag,
-        asked: ProbeRequests | None = None,
+        asked: ProbeRequests | None = None, capture: str = "",
     ) -> None:  # fmt: skip
+        """Drive a workload that is built.
+
+        Args:
+            spec: the order.
+            source: of its items.
+            workload: it.
+            pipe: to the supervisor.
+            stop: the wish that it ends.
+            asked: by which probes are asked for, if any are.
+            capture: file that memray writes, where the order asks for it.
+        """
         self._asked = asked
         self._probe_seconds = 0.0
         """That probes took so far. A paced source waits for them, as nothing is consumed meanwhile."""
@@ -42,6 +54,7 @@ class Drive:
         """Seconds of the first step after the last probe."""
         self._probed = False
         """Whether the next step is the first after a probe."""
+        self._censuses = Censuses(spec.duration)
         self._spec, self._source, self._workload, self._pipe, self._stop = spec, source, workload, pipe, stop
         self._steps = 0
         self._loss: float | None = None
@@ -52,7 +65,7 @@ class Drive:
         self._latency_counts = [0] * len(wire.LATENCY_BOUNDS)
         self._began = self._beat_at = time.monotonic()
         self._objects = Every(spec.count_objects_interval, self._began)
-        self._tracer = Tracer(spec.tracemalloc, self._began) if spec.tracemalloc else None
+        self._instruments = Instruments(spec, self._began, capture)
         self._golden: Golden | None = None
         self._pulls = getattr(workload, "pulls", False)
 
@@ -73,8 +86,9 @@ class Drive:
             ended = self._step()
             now = time.monotonic()
             if ended or now - self._beat_at >= self._spec.beat_interval:
-                self._beat(now, last=ended is not None)
+                self._beat(now, ended.reason if ended else "")
             if ended:
+                self._last_census(ended)
                 return ended
             if self._asked is not None and (number := self._asked.due(self._steps)):
                 self._probe(number)
@@ -104,10 +118,17 @@ class Drive:
         began = time.monotonic()
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
-        taken = probe.take(getattr(self._workload, "clean_up", None))
+        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describe)
         self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
+        if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
+            self._pipe.send(note)
         self._probe_seconds += time.monotonic() - began
         self._probed = True
+
+    def _last_census(self, ended: wire.Done) -> None:
+        """What it holds at its end; nobody waits for that where it was asked to end."""
+        if ended.reason in ("finished", "exhausted") and (note := self._censuses.last(self._steps)) is not None:
+            self._pipe.send(note)
 
     def _exhausted(self) -> wire.Done:
         return wire.Done("exhausted", f"the source has no more after step {self._steps:,}")
@@ -173,9 +194,9 @@ class Drive:
             if now - self._beat_at >= self._spec.beat_interval:
                 self._beat(now)
 
-    def _beat(self, now: float, last: bool = False) -> None:
+    def _beat(self, now: float, ended: str = "") -> None:
         began = time.monotonic()
-        if self._tracer is not None and (note := self._tracer.note(now, last)) is not None:
+        for note in self._instruments.notes(now, self._steps, ended, self._alive):
             self._pipe.send(note)
         self._note()
         self._pipe.send(wire.Beat(now - self._began, self._values(now)))
@@ -183,6 +204,13 @@ class Drive:
         self._beat_seconds += time.monotonic() - began
         self._latency_sum = self._latency_max = 0.0
         self._latency_steps = 0
+
+    def _alive(self) -> None:
+        """Show a sign of life in the middle of long work between two steps: nothing is read, as it is in disorder."""
+        now = time.monotonic()
+        if now - self._beat_at >= self._spec.beat_interval:
+            self._pipe.send(wire.Beat(now - self._began, {"steps": float(self._steps)}))
+            self._beat_at = now
 
     def _note(self) -> None:
         """Tell what the workload has to tell."""
@@ -201,8 +229,7 @@ class Drive:
             values["python_objects"] = float(len(gc.get_objects()))
         if self._golden is not None:
             values["golden_replays"] = float(self._golden.replays)
-        if self._tracer is not None:
-            values["tracemalloc_bytes"] = self._tracer.traced()
+        values.update(self._instruments.values())
         for name, value in (*self._source.doses().items(), *self._workload.counters().items()):
             # A counter of a user's program may have any name: it replaces none of these.
             values[f"own_{name}" if name in values else name] = value
@@ -218,8 +245,6 @@ class Drive:
         values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
         if (due := self._due()) is not None:
             values["behind_seconds"] = max(0.0, now - self._began - self._probe_seconds - due)
-        if self._probe_seconds:
-            values["probe_seconds"] = self._probe_seconds
         if self._after_probe is not None:
             values["step_after_probe_seconds"] = self._after_probe
         return values

@@ -20,6 +20,7 @@ from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
+from workloads.protocol.source import Source
 from workloads.worker import sandbox
 from workloads.worker.drive import Drive
 from workloads.worker.lineage import die_with_parent
@@ -35,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--stacks", type=int, required=True)
+    parser.add_argument("--capture", default="")
     parser.add_argument("--asked", type=int)
     options = parser.parse_args()
     die_with_parent()
@@ -50,7 +52,7 @@ def main() -> int:
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             asked = None if options.asked is None else ProbeRequests(options.asked)
-            _tell(soak(from_json(text), pipe, stop, asked), pipe)
+            _tell(soak(from_json(text), pipe, stop, asked, options.capture), pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
@@ -68,21 +70,23 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         raise
 
 
-def soak(spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None) -> wire.Done:
-    """Build and drive a workload; why it ended. asked: by which probes are asked for, if any are."""
+def soak(
+    spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None, capture: str = ""
+) -> wire.Done:  # fmt: skip
+    """Build and drive a workload; why it ended. asked, capture: as `Drive` takes them."""
     try:
         runtime = runtime_of(spec.framework)
         runtime.prepare(spec.threads, spec.seed, spec.device)
         module = catalog.load(spec.workload, spec.folder)
         require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
-        source = sources.open_source(spec.stream, spec.seed)
+        source = source_of(spec)
         workload: Workload = module.build(setup_of(spec), options)
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
         return _unbuilt(error)
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
-    drive = Drive(spec, source, workload, pipe, stop, asked)
+    drive = Drive(spec, source, workload, pipe, stop, asked, capture)
     try:
         return drive.run()
     except UnheardError:
@@ -102,6 +106,15 @@ def _is_out_of_memory(runtime: Any, error: BaseException) -> bool:
         return bool(runtime.is_out_of_memory(error))
     except BaseException:  # noqa: BLE001  (a workload is contained here)
         return False
+
+
+def source_of(spec: TrialSpec) -> Source:
+    """What it is fed by."""
+    if spec.escalation is None:
+        return sources.open_source(spec.stream, spec.seed)
+    from workloads.escalation import Escalated  # few trials need it
+
+    return Escalated(spec.stream, spec.escalation, spec.seed)
 
 
 def setup_of(spec: TrialSpec) -> Setup:

@@ -1,0 +1,119 @@
+"""What was true of each real workload and what soak said of it, side by side, with the totals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.field_cases import Case
+
+COUNTS = ("fds", "threads", "children")
+NEAR = 0.1
+"""Largest error of a rate that is right, as a part of the truth."""
+HEAD = (
+    "| case | truth | verdict | P(leak) | rate | error | layer | cause |\n"
+    "| --- | ---: | --- | ---: | ---: | ---: | --- | --- |"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case, weighed."""
+
+    case: Case
+    truth: float
+    """Per hour, at the pace of the soak."""
+    said: Mapping[str, Any]
+
+    @property
+    def error(self) -> float | None:
+        """Of the rate, as a part of the truth; None where there is none."""
+        rate = (self.said.get("rate") or {}).get("per_hour")
+        leaks = self.case.truth == "leak" and self.said["verdict"] == "leak"
+        return rate / self.truth - 1.0 if leaks and rate is not None and self.truth > 0 else None
+
+    @property
+    def found(self) -> bool:
+        """Whether it was called a leak."""
+        return bool(self.said["verdict"] == "leak")
+
+    @property
+    def layer_right(self) -> bool:
+        """Whether a layer was named that is one of it."""
+        return self.found and bool(re.fullmatch(self.case.layer, self.said["layer"] or ""))
+
+    @property
+    def cause_right(self) -> bool:
+        """Whether the words that say who holds it name one that does."""
+        return self.found and bool(re.search(self.case.cause, self.said.get("cause") or "", re.IGNORECASE))
+
+
+def table(chosen: Iterable[Case], truths: Mapping[str, Any], soaks: Mapping[str, Any]) -> str:
+    """Every case that was soaked, and the totals."""
+    rows = [row for one in chosen if (row := weighed(one, truths.get(one.name), soaks.get(one.name)))]
+    return "\n".join((HEAD, *map(line, rows), "", *totals(rows)))
+
+
+def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any] | None) -> Row | None:
+    """Nothing where one of both is missing."""
+    if not truth or not said or "error" in truth or "error" in said:
+        return None
+    doses = said["doses"] or {}
+    pace = case.fps * doses.get("steps", 0.0) / max(doses.get("frames", 0.0), 1.0)
+    return Row(case, 3600.0 * pace * truth["per_step"][measure_of(case, said)], said)
+
+
+def measure_of(case: Case, said: Mapping[str, Any]) -> str:
+    """What of the truth a rate is held against: where a count was named for bytes, or the other way, what was named."""
+    rate = said.get("rate") or {}
+    counted = next((name for name in COUNTS if name in rate.get("series", "")), None)
+    if said["verdict"] != "leak" or not rate:
+        return case.measure
+    return counted or ("total_bytes" if rate["unit"] == "bytes" else case.measure)
+
+
+def line(row: Row) -> str:
+    """Of the table."""
+    said, case = row.said, row.case
+    right = (row.found if case.truth == "leak" else not row.found) or None
+    rate = said.get("rate") or {}
+    told = amount(rate["per_hour"], rate["unit"]) if rate and row.found else ""
+    cause = (said.get("cause") or "")[:60].replace("|", "/") if row.found else ""
+    unit = "count" if measure_of(case, said) in COUNTS else "bytes"
+    return " | ".join(
+        (
+            f"| {case.name}", amount(row.truth, unit) if case.truth == "leak" else "bounded",
+            f"{said['verdict']}{'' if right else ' ✗'}",
+            "" if said["leak_probability"] is None else f"{said['leak_probability']:.2f}",
+            told, "" if row.error is None else f"{100 * row.error:+.0f} %{'' if abs(row.error) <= NEAR else ' ✗'}",
+            f"{said['layer'] or ''}{' ✗' if row.found and case.truth == 'leak' and not row.layer_right else ''}",
+            f"{cause}{' ✗' if row.found and case.truth == 'leak' and case.cause and not row.cause_right else ''} |",
+        )
+    )  # fmt: skip
+
+
+def amount(rate: float, unit: str) -> str:
+    """Per hour."""
+    return f"{rate / 2**20:,.1f} MiB" if unit == "bytes" else f"{rate:,.0f}"
+
+
+def totals(rows: list[Row]) -> Iterable[str]:
+    """What a reader wants to know first."""
+    leaks = [row for row in rows if row.case.truth == "leak"]
+    bounded = [row for row in rows if row.case.truth == "bounded"]
+    found = [row for row in leaks if row.found]
+    rated = [row for row in found if row.error is not None]
+    caused = [row for row in found if row.case.cause]
+    passed = part([row.said["verdict"] == "pass" for row in bounded])
+    yield f"false alarms: {part([row.found for row in bounded])}; passed: {passed}"
+    yield f"leaks found: {part([row.found for row in leaks])}"
+    yield f"layer right, of those found: {part([row.layer_right for row in found])}"
+    yield f"rate within {NEAR:.0%}: {part([abs(row.error or 0.0) <= NEAR for row in rated])}"
+    yield f"cause right: {part([row.cause_right for row in caused])}"
+
+
+def part(each: list[bool]) -> str:
+    """So many of so many."""
+    return f"{sum(each)} of {len(each)}"

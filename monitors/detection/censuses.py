@@ -1,0 +1,108 @@
+"""The censuses of a trial: what a member's process counted of itself at its probes, checked, as counts over time.
+
+What they tell comes from a process that is soaked, which may be any program: every value is checked. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitors.model import Event
+from monitors.text import one_line
+
+KIND = "census"
+"""Of the events that hold one."""
+GROUPS = (
+    "types", "tensors", "arrays", "references", "containers", "descriptors", "threads", "native_threads", "children",
+    "mappings", "shared_files",
+)  # fmt: skip
+_MOST_NAMES = 200
+"""Of one group in one census."""
+_LONGEST = 200
+"""Letters of a name."""
+_MOST = 48
+"""Censuses of a trial that are looked at, evenly chosen: as many as a slope is made of."""
+Amount = tuple[float, float | None]
+"""How many, and how many bytes; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """One of a member. A group that was cut short for want of time is absent."""
+
+    t: float
+    """Seconds since the trial began."""
+    groups: Mapping[str, Mapping[str, Amount]] = field(default_factory=dict)
+    elements: Mapping[str, str] = field(default_factory=dict)
+    """Of containers, what most things in them are."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a type or of a kind of tensor."""
+    steps: float | None = None
+    """Made until then."""
+    blocks: float | None = None
+    """Python objects of all kinds, as its allocator counts them."""
+    garbage: Mapping[str, float] = field(default_factory=dict)
+    """Objects that a collection found, by type."""
+    garbage_bytes: float = 0.0
+
+
+def of_trial(events: Iterable[Event], trial: int, member: str = "") -> list[Census]:
+    """Those of one member, oldest first; of a trial that has a single one, for an empty name."""
+    found = [e for e in events if e.trial == trial and e.kind == KIND and (e.data.get("member") or "") == member]
+    return [read(event.t, event.data) for event in _thinned(sorted(found, key=lambda event: event.t))]
+
+
+def _thinned(events: Sequence[Event]) -> list[Event]:
+    if len(events) <= _MOST:
+        return list(events)
+    step = (len(events) - 1) / (_MOST - 1)
+    return [events[round(place * step)] for place in range(_MOST)]
+
+
+def read(t: float, data: Mapping[str, Any]) -> Census:
+    """What of it can be read."""
+    cut = data.get("left_out")
+    cut = cut if isinstance(cut, list) else []
+    told = _table(data.get("garbage"))
+    return Census(
+        t,
+        {group: _amounts(data[group]) for group in GROUPS if group in data and group not in cut},
+        _texts(data.get("elements")),
+        _texts(data.get("held_by")),
+        _number(data.get("steps")),
+        _number(data.get("python_blocks")),
+        {name: count for name, (count, _) in _amounts(told.get("types")).items()},
+        _number(told.get("bytes")) or 0.0,
+    )
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _amounts(value: object) -> dict[str, Amount]:
+    found: dict[str, Amount] = {}
+    for name, told in list(_table(value).items())[:_MOST_NAMES]:
+        pair = told if isinstance(told, list) and len(told) == 2 else [told, None]
+        count = _number(pair[0])
+        if count is not None:
+            found[one_line(name, _LONGEST)] = count, _number(pair[1])
+    return found
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _texts(value: object) -> dict[str, str]:
+    told = list(_table(value).items())[:_MOST_NAMES]
+    return {one_line(name, _LONGEST): one_line(text, _LONGEST) for name, text in told if isinstance(text, str)}

@@ -1,0 +1,73 @@
+"""Find what holds the memory of a trial that leaks: replay it for a short time with heavy instruments.
+
+Reads RUN (a run folder), takes the trial that most probably leaks (or --trial), and runs it again from its seed, for a
+short time: as it was recorded; with tracemalloc, which names the lines of Python that grow; with memray, which names
+the stacks of native memory (`pip install 'soak[diagnose]'`); on a GPU with PyTorch's history of device memory; and with
+one thing off at a time (new shapes, training, loader workers, compilation, glibc's malloc), to see what makes it stop.
+
+What is found is printed, kept as diagnosis.json in RUN, and shown by `soak report RUN`. Ctrl-C ends it, and keeps what
+was found so far. Run it in the folder that the run was started in, where its paths are relative. Exit code: 0 something
+was found, 3 nothing was, or it was interrupted, 2 it cannot be replayed here, 4 an error. See docs/diagnose.md.
+
+examples:
+  soak diagnose runs/quick-20260101T120000Z
+  soak diagnose runs/quick-20260101T120000Z --trial recurrent-torch --duration 2min
+  soak diagnose runs/train-20260101T120000Z --env TOKEN --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from soak.errors import UsageError
+from soak.plan.quantity import parse_duration
+
+NOTHING = 3
+"""Exit code where nothing was found."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `soak diagnose`."""
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--trial", metavar="NAME", help="the trial (default: the one that most probably leaks)")
+    parser.add_argument("--duration", metavar="TIME", help="of each replay (default: 60s; up to 10min of slow leaks)")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
+                        help="a value that the record hides; NAME alone takes it from your environment")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay, tell what was found, and answer with whether anything was."""
+    from monitors.units import format_duration
+    from reports.console import console, words
+    from soak.diagnose import document, findings, recorded, results, session
+
+    env = recorded.variables(options.env)
+    asked = session.DiagnosisOrder(options.run_folder, options.trial, _seconds(options.duration), env, progress=True)
+    found = session.plan(asked)
+    shown = console(stderr=True)
+    count, each = len(found.replays), format_duration(found.seconds)
+    shown.print(words(f"soak: {found.trial.info.name}: {count} replays of {each} each"), soft_wrap=True)
+    session.replay(found, asked)
+    trial = results.result(found)
+    folder = options.run_folder if options.run_folder.is_dir() else options.run_folder.parent
+    body, path = document.add(folder, found.run.run_id, trial)
+    if options.json:
+        sys.stdout.write(json.dumps(body, ensure_ascii=True, allow_nan=False) + "\n")
+    else:
+        from reports import diagnosis_terminal
+
+        diagnosis_terminal.print_trial(next(t for t in body["trials"] if t["name"] == trial["name"]), console(), path)
+    return 0 if findings.found_something(trial) and not found.interrupted else NOTHING
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(parse_duration(text))
+    except ValueError as error:
+        raise UsageError(f"--duration {text}: {error}") from None

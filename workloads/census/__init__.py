@@ -1,0 +1,1 @@
+"""Who holds what a process holds, read from inside: one file = one kind of thing. Standard library only."""

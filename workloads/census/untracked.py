@@ -1,0 +1,105 @@
+"""What the collector does not know by itself, found by what refers to it: numbers, texts, bytes, arrays of NumPy.
+
+References are counted, not objects: of what is new and kept, there is mostly one of each.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workloads.census import kinds
+from workloads.census.bounded import Group, add
+from workloads.census.budget import Budget
+from workloads.census.tensors import shape_of
+
+_AT_ONCE = 512
+_WITHIN = 2
+"""Tuples within one another that are looked into."""
+_LARGE = 4096
+"""Bytes from which an object of `bytes` is counted by its size."""
+
+
+class Untracked:
+    """Those of one census."""
+
+    def __init__(self) -> None:
+        self.references: Group = {}
+        """By type."""
+        self.arrays: Group = {}
+        """Arrays and buffers, each once."""
+        self._seen: set[int] = set()
+        self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
+        self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
+
+    def read(self, objects: Sequence[Any], budget: Budget, dicts: Callable[[Any, int], None] | None = None) -> None:
+        """Look at what all of these refer to, the latest first.
+
+        dicts: takes dicts that the collector does not know, with their length.
+        """
+        counts: Counter[type] = Counter()
+        for end in range(len(objects), 0, -_AT_ONCE):
+            if not budget.has():
+                budget.leave_out("arrays")
+                budget.leave_out("references")
+                break
+            found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
+            self._count(counts, found)
+            for _ in range(_WITHIN):
+                found = self._inside(found, dicts)
+                self._count(counts, found)
+        for kind, count in counts.items():
+            if not kinds.is_collected(kind) and kind not in self._buffers:
+                add(self.references, kinds.name_of(kind), count=count)
+
+    def _inside(self, found: list[Any], dicts: Callable[[Any, int], None] | None) -> list[Any]:
+        """What is in the tuples among these, and in dicts of numbers and texts alone, which the collector drops."""
+        plain = [each for each in found if type(each) is tuple or (type(each) is dict and not gc.is_tracked(each))]
+        for each in plain:
+            if type(each) is dict:
+                add(self.references, "dict")
+                if dicts is not None:
+                    dicts(each, len(each))
+            elif not gc.is_tracked(each):
+                add(self.references, "tuple")
+        return gc.get_referents(*plain)
+
+    def _count(self, counts: Counter[type], found: list[Any]) -> None:
+        before = self._among(counts)
+        kinds.count(counts, found)
+        if self._among(counts) > before:
+            self._measure(found)
+
+    def _among(self, counts: Counter[type]) -> int:
+        return sum(counts[kind] for kind in self._buffers)
+
+    def _measure(self, found: list[Any]) -> None:
+        for each in found:
+            if type(each) in self._buffers and id(each) not in self._seen:
+                self._seen.add(id(each))
+                self._add(each)
+
+    def _add(self, buffer: Any) -> None:
+        if type(buffer) is self._array:
+            # Of one that shows a part of another, the other is counted.
+            size = float(buffer.nbytes) if buffer.base is None else 0.0
+            add(self.arrays, f"numpy.ndarray ({shape_of(buffer.shape)} {buffer.dtype})", size)
+            return
+        size = float(kinds.size_of(buffer))
+        if type(buffer) is not bytes or size >= _LARGE:
+            add(self.arrays, f"{kinds.name_of(type(buffer))} ({_rounded(int(size))})", size)
+        else:
+            add(self.references, "bytes")
+
+
+def _rounded(size: int) -> str:
+    """Up to the next power of two, so that there are few sizes."""
+    most = 1 << max(0, size - 1).bit_length()
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if most >= unit:
+            return f"up to {most // unit} {name}"
+    return f"up to {most} B"

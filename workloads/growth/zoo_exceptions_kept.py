@@ -1,0 +1,24 @@
+"""Zoo: errors are kept to be told later, and each traceback holds the frames with their local variables."""
+
+from __future__ import annotations
+
+from workloads.beside import FRAMEWORKS, MODES, Beside
+from workloads.beside import SizedOptions as Options
+
+__all__ = ["FRAMEWORKS", "MODES", "Options", "build"]
+
+
+def _fails(size: int) -> None:
+    batch = b"\1" * size
+    raise ValueError(f"a batch of {len(batch)} bytes cannot be decoded")
+
+
+class _Leak(Beside):
+    def once(self, novelty: int) -> None:
+        try:
+            _fails(self._options.size)
+        except ValueError as error:
+            self._kept[novelty] = error
+
+
+build = _Leak

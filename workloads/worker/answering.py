@@ -1,0 +1,31 @@
+"""What a program that calls `soak.beat()` answers when it is asked for a probe: what it holds, and its censuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workloads.worker.censuses import Censuses, fitting
+from workloads.worker.probe import take
+
+_LONGEST = 15_000
+"""Bytes of a census: a datagram holds no more than 16 KiB."""
+
+
+class Answering:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._censuses = Censuses()
+        self._garbage: Mapping[str, Any] = {}
+
+    def probe(self) -> dict[str, Any]:
+        """Take one: its stages, the seconds that it took, and objects that were garbage."""
+        taken = take(describe=self._censuses.describe)
+        self._garbage = taken.garbage
+        return {"seconds": taken.seconds, "stages": taken.stages, "objects": taken.objects}
+
+    def census(self, number: int, steps: int) -> Mapping[str, Any]:
+        """After that probe; empty where it is not time for one. number: of the probe. steps: made so far."""
+        note = self._censuses.note(number, steps, self._garbage)
+        return fitting(note.data, _LONGEST) if note is not None and note.data else {}

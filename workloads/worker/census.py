@@ -1,0 +1,122 @@
+"""Who holds what this process holds: a census, taken between two steps, in bounded time and without tracing.
+
+Counts Python objects by type, tensors by shape, descriptors, threads, children and mappings by kind; of what grows most
+from census to census it finds out who holds it. Standard library; frameworks are asked only if they are imported.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from workloads.census import belongings, kinds, mappings
+from workloads.census.bounded import Chooser, Group
+from workloads.census.budget import Budget, uncollected
+from workloads.census.containers import Containers
+from workloads.census.garbage import garbage
+from workloads.census.growth import Growth
+from workloads.census.holder import Search
+from workloads.census.passing import Pass
+from workloads.census.untracked import Untracked
+
+__all__ = ["Census", "garbage"]
+
+_MOST = {"types": 30, "tensors": 20, "arrays": 12, "references": 8, "descriptors": 12, "threads": 12,
+         "native_threads": 12, "children": 12, "mappings": 12, "shared_files": 12}  # fmt: skip
+"""Names of a group that are told, twice at most."""
+_SHARE = 0.4
+"""Of the time, for what is read from the kernel: with busy threads of Python each read waits for its turn."""
+_SUBJECTS = 3
+"""Kinds of things whose holder is looked for in one census."""
+_AGAIN = 4
+"""Censuses after which a holder that is known is looked for again."""
+
+
+class Census:
+    """Of one process, from the first census on. Keeps names and numbers, and no object alive."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._chosen = {name: Chooser(most) for name, most in _MOST.items()}
+        self._containers = Containers()
+        self._growth = Growth()
+        self._held_by: dict[str, str] = {}
+        self._number = 0
+
+    def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
+        """Take one now, on the thread that does the steps; values that JSON knows, a few hundred.
+
+        Groups are `name: [how many, bytes]`, or `name: how many` where bytes are not known. `partial` says that
+        something was left out for want of time, and `left_out` what.
+        """
+        budget = Budget(deadline_seconds, self._clock)
+        self._number += 1
+        groups = self._belongings(budget.part(_SHARE))
+        with uncollected():
+            found, more = self._objects(budget)
+        told = {name: _plain(self._chosen[name].choose(group)) for name, group in {**groups, **found}.items()}
+        return {
+            "python_blocks": sys.getallocatedblocks(),
+            **told,
+            **more,
+            "seconds": round(budget.spent, 4),
+            "partial": bool(budget.left_out),
+            "left_out": budget.left_out,
+        }
+
+    def _belongings(self, budget: Budget) -> dict[str, Group]:
+        children, running = belongings.children(budget)
+        kinds_of_mappings, mapped = mappings.mappings(budget)
+        return {
+            "children": children,
+            "descriptors": belongings.descriptors(budget, running),
+            "threads": belongings.python_threads(),
+            "native_threads": belongings.native_threads(budget),
+            "mappings": kinds_of_mappings,
+            "shared_files": mappings.shared_files(budget, mapped, running),
+        }
+
+    def _objects(self, budget: Budget) -> tuple[dict[str, Group], dict[str, Any]]:
+        """Python objects and tensors; then who holds what grows, once the list of all objects is gone."""
+        counts, objects = kinds.counted_all(), kinds.all_but_tuples()
+        number = counts.total()
+        try:
+            self._growth.count(counts)
+            passed = Pass(counts, self._growth, self._containers)
+            passed.over(objects, budget)
+            untracked = Untracked()
+            untracked.read(objects, budget, self._containers.add)
+        finally:
+            objects.clear()
+        groups = {**passed.groups(), "arrays": untracked.arrays, "references": untracked.references}
+        subjects = self._growth.subjects(passed, _SUBJECTS)
+        passed.clear()
+        grown = self._containers.grown()
+        self._containers.clear()
+        containers, elements = self._search(budget, number, subjects, grown)
+        subjects.clear()
+        grown.clear()
+        return groups, {"objects": number, "containers": _plain(containers), "elements": elements,
+                        "held_by": dict(self._held_by)}  # fmt: skip
+
+    def _search(
+        self, budget: Budget, objects: int, subjects: dict[str, Any], grown: list[Any]
+    ) -> tuple[Group, dict[str, str]]:  # fmt: skip
+        search = Search(budget, objects, self._growth.grows, (subjects, grown))
+        told = self._containers.told(grown, search.holder)
+        for name in list(subjects):
+            # Each search looks at all objects, some times over: what is known is looked for now and then.
+            if (name not in self._held_by or self._number % _AGAIN == 0) and (said := search.holder(subjects[name])):
+                self._held_by[name] = said
+        # What is no subject any more is forgotten, so that this stays small.
+        self._held_by = dict(list(self._held_by.items())[-4 * _SUBJECTS :])
+        return told
+
+
+def _plain(group: Group) -> dict[str, int | list[int]]:
+    """As JSON has it."""
+    return {
+        name: round(count) if size is None else [round(count), round(size)] for name, (count, size) in group.items()
+    }

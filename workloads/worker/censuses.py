@@ -1,0 +1,91 @@
+"""The censuses of a member over its life: when one is due, and what is told of it."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workloads.protocol import wire
+from workloads.worker.census import Census, garbage
+
+KIND = "census"
+_DEADLINE = 5.0
+"""Seconds that one may take on a machine that is busy with others, ten times what it needs on one that is not; what it
+has no time for is left out."""
+_SHARE = 0.005
+"""Of the time that censuses may take, as long as a trial has ten of them."""
+_FEWEST, _MOST = 12, 100
+"""Of a trial: enough to see what lasts, and no more than anybody looks at."""
+_FEW = 6
+"""With fewer there is one more at the end."""
+_DISPENSABLE = ("native_threads", "references", "mappings", "types", "tensors", "containers")
+_UNKNOWN = 20
+"""Of a trial whose duration is not known, in the time that it has run for."""
+
+
+def interval(cost: float, duration: float | None, elapsed: float) -> float:
+    """Seconds between two. cost: seconds that one took. duration: of the trial. elapsed: that it has run for."""
+    if duration is None:
+        return max(cost / _SHARE, elapsed / _UNKNOWN)
+    return min(max(cost / _SHARE, duration / _MOST), duration / _FEWEST)
+
+
+def fitting(told: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+    """A census in so many bytes of JSON: groups are left out, those first that are told elsewhere too."""
+    left = dict(told)
+    for group in ("", *_DISPENSABLE):
+        if group in left:
+            del left[group]
+            left["left_out"] = [*left["left_out"], group]
+        if len(json.dumps(left)) <= most:
+            return left
+    return {}
+
+
+class Censuses:
+    """Of one process."""
+
+    def __init__(self, duration: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """duration: seconds of the trial, if they are known."""
+        self._duration, self._clock = duration, clock
+        self._census = Census(clock)
+        self._began = clock()
+        self._next = self._began
+        self._due = False
+        self._taken = 0
+
+    def describe(self, objects: list[Any]) -> Mapping[str, Any]:
+        """What a collection found, where it is time for a census; it is asked first at a probe."""
+        self._due = self._clock() >= self._next
+        return garbage(objects) if self._due else {}
+
+    def note(self, probe: int, steps: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
+        """Take a census, if it is time for one.
+
+        probe: its number. steps: made so far. found: what the collection of the probe found, by `describe`.
+        """
+        if not self._due and self._clock() < self._next:
+            return None
+        return self._take({"probe": probe, "steps": steps, "garbage": found})
+
+    def last(self, steps: int) -> wire.RecordNote | None:
+        """After the last step, where it is time for one, or too few were taken to see what lasts."""
+        if not self._taken or (self._taken >= _FEW and self._clock() < self._next):
+            return None
+        gc.collect()
+        return self._take({"steps": steps})
+
+    def _take(self, more: Mapping[str, Any]) -> wire.RecordNote:
+        now = self._clock()
+        self._due, self._taken = False, self._taken + 1
+        try:
+            told = self._census.take(_DEADLINE)
+        except Exception as error:  # noqa: BLE001  (nothing that is soaked may end because somebody looks at it)
+            return wire.RecordNote(f"{KIND}_failed", f"{type(error).__name__} while objects were counted")
+        finally:
+            spent = self._clock() - now
+            self._next = now + spent + interval(spent, self._duration, now - self._began)
+        return wire.RecordNote(KIND, "what the process holds, by kind", {**told, **more})
