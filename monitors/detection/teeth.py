@@ -52,7 +52,9 @@ def fallen_back(series: Series) -> float | None:
     large = _LARGE * float(np.ptp(values))
     if not large or (change > large).any():
         return None
-    places = _places(change < -large, change)
+    # Of a fall at the very end nobody has seen yet to where it goes.
+    seen = len(values) - _SUDDEN - _FOOT
+    places = [place for place in _places(change < -large, change) if place <= seen]
     if not 0 < len(places) <= _MOST:
         return None
     tops = np.array([np.median(values[max(0, i + 1 - _FOOT) : i + 1]) for i in places])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitors.detection.judge import JudgeSettings, judge
@@ -64,6 +64,7 @@ def test_garbage_that_is_collected_every_minute_is_no_leak_of_the_heap() -> None
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(2.05, 3.4), st.floats(0.0, 0.5), st.integers(0, 10_000))
+@example(2.6015625, 0.4140625, 0)
 def test_a_few_teeth_of_a_sawtooth_are_no_leak(teeth: float, begun: float, seed: int) -> None:
     rest = 0.1 * MIB * np.random.default_rng(seed).normal(size=N)
     assert verdict(300 * MIB + 10 * MIB * ((X * teeth + begun) % 1) + rest) != "leak"
