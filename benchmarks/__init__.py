@@ -1,1 +1,1 @@
-"""What soak costs and how well it judges: every file is a command of its own."""
+"""What soak costs and how well it judges: files with a `main` are commands of their own."""

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("field"), help="folder of the results")
     parser.add_argument("--seconds", type=float, help="length of a soak (180), or most of a measurement (25)")
     parser.add_argument("--parallel", type=int, default=1, help="soaks at a time")
-    parser.add_argument("--truth", choices=("leak", "bounded"), help="only those")
+    parser.add_argument("--truth", choices=("leak", "bounded", "either"), help="only those")
     options = parser.parse_args()
     chosen = [one for one in named(options.case) if options.truth in (None, one.truth)]
     options.out.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,10 @@ def work(chosen: Iterable[Case], path: Path, do: Callable[[Case], Mapping[str, A
     done = {name for name, one in load(path).items() if "error" not in one}
 
     def one(case: Case) -> None:
-        result = {"case": case.name, **do(case)}
+        try:
+            result = {"case": case.name, **do(case)}
+        except subprocess.TimeoutExpired as late:
+            result = {"case": case.name, "error": str(late)}
         with path.open("a") as file:
             file.write(json.dumps(result) + "\n")
         print(f"{case.name}: {brief(result)}", flush=True)

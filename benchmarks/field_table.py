@@ -31,7 +31,7 @@ class Row:
     def error(self) -> float | None:
         """Of the rate, as a part of the truth; None where there is none."""
         rate = (self.said.get("rate") or {}).get("per_hour")
-        leaks = self.case.truth == "leak" and self.said["verdict"] == "leak"
+        leaks = self.case.truth != "bounded" and self.said["verdict"] == "leak"
         return rate / self.truth - 1.0 if leaks and rate is not None and self.truth > 0 else None
 
     @property
@@ -57,12 +57,14 @@ def table(chosen: Iterable[Case], truths: Mapping[str, Any], soaks: Mapping[str,
 
 
 def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any] | None) -> Row | None:
-    """Nothing where one of both is missing."""
-    if not truth or not said or "error" in truth or "error" in said:
+    """Nothing where it was not soaked, or leaks at a rate that is not known."""
+    if not said or "error" in said:
         return None
-    doses = said["doses"] or {}
-    pace = case.fps * doses.get("steps", 0.0) / max(doses.get("frames", 0.0), 1.0)
-    return Row(case, 3600.0 * pace * truth["per_step"][measure_of(case, said)], said)
+    if case.truth == "bounded":
+        return Row(case, 0.0, said)
+    if not truth or not truth.get("per_step"):
+        return None
+    return Row(case, 3600.0 * (said["steps_per_second"] or 0.0) * truth["per_step"][measure_of(case, said)], said)
 
 
 def measure_of(case: Case, said: Mapping[str, Any]) -> str:
@@ -77,14 +79,14 @@ def measure_of(case: Case, said: Mapping[str, Any]) -> str:
 def line(row: Row) -> str:
     """Of the table."""
     said, case = row.said, row.case
-    right = (row.found if case.truth == "leak" else not row.found) or None
+    right = case.truth == "either" or row.found == (case.truth == "leak")
     rate = said.get("rate") or {}
     told = amount(rate["per_hour"], rate["unit"]) if rate and row.found else ""
     cause = (said.get("cause") or "")[:60].replace("|", "/") if row.found else ""
     unit = "count" if measure_of(case, said) in COUNTS else "bytes"
     return " | ".join(
         (
-            f"| {case.name}", amount(row.truth, unit) if case.truth == "leak" else "bounded",
+            f"| {case.name}", "bounded" if case.truth == "bounded" else amount(row.truth, unit),
             f"{said['verdict']}{'' if right else ' ✗'}",
             "" if said["leak_probability"] is None else f"{said['leak_probability']:.2f}",
             told, "" if row.error is None else f"{100 * row.error:+.0f} %{'' if abs(row.error) <= NEAR else ' ✗'}",

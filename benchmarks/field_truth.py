@@ -109,7 +109,7 @@ def unmapped(pid: int) -> Iterator[int]:
     """Sizes of the files of this process in /dev/shm that it does not map."""
     maps = Path("/proc/self/maps").read_text()
     for path in SHM.iterdir():
-        if path.name.startswith((f"soak-zoo-{pid}-", f"torch_{pid}_", "psm_")) and str(path) not in maps:
+        if path.name.startswith((f"soak-zoo-{pid}-", f"torch_{pid}_", f"psm_{pid}_")) and str(path) not in maps:
             try:
                 yield path.stat().st_blocks * 512
             except FileNotFoundError:

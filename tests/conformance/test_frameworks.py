@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from workloads import executions, frameworks, networks
+from workloads import catalog, executions, frameworks, networks
 from workloads.modules import ModuleError
 
 NAMES = frameworks.names()
@@ -70,8 +70,10 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
 OWN = (
     "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
     "workloads/language/", "workloads/faults/fault_rank_leak.py",
+    *(f"workloads/lookalikes/{name}.py" for name in catalog.names() if len(catalog.load(name).FRAMEWORKS) == 1),
 )  # fmt: skip
-"""Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows."""
+"""Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows or seems to.
+"""
 EXCEPT = {
     "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
     "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read

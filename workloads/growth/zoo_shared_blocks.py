@@ -1,10 +1,11 @@
-"""Zoo: a block of `multiprocessing.shared_memory` for every batch is never unlinked.
+"""Zoo: a block of shared memory is made for every batch by `multiprocessing`, and never unlinked.
 
 It stays mapped with its descriptor open; with `closed` it is only a file in /dev/shm that nobody maps.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -24,7 +25,8 @@ class Options(SizedOptions):
 
 class _Leak(Beside):
     def once(self, novelty: int) -> None:
-        block: Any = SharedMemory(create=True, size=self._options.size)
+        name = f"psm_{os.getpid()}_{self._turns}"
+        block: Any = SharedMemory(name, create=True, size=self._options.size)
         block.buf[:] = b"\1" * block.size
         before = self._kept.get(novelty)
         if before is not None:
