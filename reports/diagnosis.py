@@ -23,7 +23,8 @@ MOST_BYTES = 64 << 20
 _ABSENT = "–"
 _PARTS = 2
 """Of a path that are shown."""
-_LIBRARY = re.compile(r"-packages/|/lib/python[0-9.]+/|<frozen")
+_LIBRARY = re.compile(r"-packages/|/lib/python[0-9.]+/|<frozen|/workloads/(?:worker|users|census|frameworks)/")
+"""Frames that are no code of whoever asks: of libraries, and of soak's own worker."""
 _ARGUMENTS = re.compile(r"\(.*\)(?: const)?$")
 _SHOWN = 10
 """Lines of a table."""
@@ -109,6 +110,9 @@ def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[Dia
         return
     headings = ("stack, innermost last", "an hour ", "a step ", "blocks an hour ", "blocks a step ")
     note = f"By {by}, over {_span(told)}."
+    if told.get("own"):
+        lines = tuple(map(_line, told["own"][:_SHOWN]))
+        yield DiagnosisTable(f"{title} that grows, by own line", note, ("line", *headings[1:]), lines)
     rows = tuple((" › ".join(map(short, innermost(each["stack"]))), *_rates(each)) for each in told["grown"][:_SHOWN])
     yield DiagnosisTable(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
 
@@ -125,10 +129,16 @@ def short(frame: str) -> str:
 def innermost(stack: Sequence[str]) -> list[str]:
     """The frames of a stack that say most: the innermost of the program's own code, what it called, and the last."""
     python = [place for place, frame in enumerate(stack) if ".py:" in frame]
-    own = [place for place in python if not _LIBRARY.search(stack[place])]
-    begin = max(own or python, default=max(0, len(stack) - _FRAMES))
+    own = innermost_own(stack)
+    begin = max(python, default=max(0, len(stack) - _FRAMES)) if own is None else own
     found = list(stack[begin : begin + _FRAMES])
     return found if begin + _FRAMES >= len(stack) else [*found[:-1], stack[-1]]
+
+
+def innermost_own(stack: Sequence[str]) -> int | None:
+    """The place in a stack of its innermost frame that is of the program's own Python code."""
+    own = (place for place, frame in enumerate(stack) if ".py:" in frame and not _LIBRARY.search(frame))
+    return max(own, default=None)
 
 
 def _details(grown: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,7 @@ IDLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class DosePhase:
     """So much of one dose for so long; nothing where the factor is 0."""
 
     dose: str
@@ -43,14 +43,14 @@ def duration(doses: int, seconds: float) -> float:
     return seconds * (1 + IDLE) * (doses * len(FACTORS) + 1)
 
 
-def phases(escalation: Escalation, doses: tuple[str, ...]) -> Iterator[Phase]:
+def phases(escalation: Escalation, doses: tuple[str, ...]) -> Iterator[DosePhase]:
     """Without end: once all have been, steps at their lowest rate."""
     every = list(itertools.product(doses, FACTORS))
     random.Random(escalation.seed).shuffle(every)  # noqa: S311  (an order, not a secret)
     for dose, factor in [(STEPS, 1), *every]:
-        yield Phase(dose, factor, escalation.seconds)
-        yield Phase(dose, 0, IDLE * escalation.seconds)
-    yield Phase(STEPS, 1, math.inf)
+        yield DosePhase(dose, factor, escalation.seconds)
+        yield DosePhase(dose, 0, IDLE * escalation.seconds)
+    yield DosePhase(STEPS, 1, math.inf)
 
 
 class Escalated:

@@ -15,6 +15,7 @@ from typing import Any
 
 SCHEMA = "soak.calibration/1"
 MOST_BLOCKS = 64
+EVEN = 0.5
 FILE = Path(__file__).with_name("calibration.json")
 
 
@@ -35,14 +36,17 @@ class Calibration:
     pass_to: float
     seen: Mapping[str, tuple[float, float]]
 
-    def probability(self, odds: float, blocks: int) -> float:
-        """The calibrated probability for these log odds, of a series of so many blocks."""
-        score = self.slope * math.asinh(odds / self.softness) + self._offset(blocks)
+    def probability(self, odds: float, blocks: int, before: float = EVEN) -> float:
+        """The calibrated probability for these log odds, of a series of so many blocks.
+
+        before: probability of a leak before anything was seen of it.
+        """
+        score = self.slope * math.asinh(odds / self.softness) + self._offset(blocks) + _log_odds(before)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
-    def odds(self, probability: float, blocks: int) -> float:
+    def odds(self, probability: float, blocks: int, before: float = EVEN) -> float:
         """The log odds that this probability stands for."""
-        score = math.log(probability / (1 - probability))
+        score = _log_odds(probability) - _log_odds(before)
         return self.softness * math.sinh((score - self._offset(blocks)) / self.slope)
 
     def _offset(self, blocks: int) -> float:
@@ -55,6 +59,10 @@ class Calibration:
             if not low <= value <= high:
                 return name
         return None
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 @functools.cache

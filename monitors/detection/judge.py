@@ -20,8 +20,10 @@ from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
 from monitors.detection.plain import plain
 from monitors.detection.regression import attributed
+from monitors.detection.restarts import without_false_restarts
 from monitors.detection.series import Series
 from monitors.detection.stopped import held_to_its_end
+from monitors.detection.teeth import held_beyond_its_falls
 from monitors.model import Finding
 
 GROUP = "soak.detectors"
@@ -98,7 +100,7 @@ def judge(
     known, asked = limits or {}, names()
     apart = {one.metric.name for one in series if one.member or one.device}
     findings = []
-    for one in series:
+    for one in without_false_restarts(series):
         if one.metric.judged:
             limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
             if one.metric.name in apart and not (one.member or one.device) and _of_each(one.metric.layer or ""):
@@ -116,8 +118,13 @@ def _judged(name: str, series: Series, settings: JudgeSettings, limit: float | N
     """What one detector finds in one series, held against the whole trial and what there is."""
     span = float(series.t[-1] - series.t[0]) if len(series.t) else 0.0
     least = settings.least_growth(series, span) if len(series.t) else 0.0
-    found = held_to_the_end(held_to_its_end(_contained(name, series, settings), series), series, least)
+    found = held_to_the_end(_lasting(_contained(name, series, settings), series), series, least)
     return exhausted(attributed(found, series), series, limit)
+
+
+def _lasting(finding: Finding, series: Series) -> Finding:
+    """The finding; a leak no more where its growth plainly ended, or was given back."""
+    return held_beyond_its_falls(held_to_its_end(finding, series), series)
 
 
 def exhausted(finding: Finding, series: Series, limit: float | None) -> Finding:

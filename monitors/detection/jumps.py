@@ -134,7 +134,7 @@ def joined(series: Series) -> tuple[Series, int]:
     A restart shows in steps that begin anew, or, where none are known, in a rare drop that gives back most of what had
     grown; what came before is put below what follows. More drops than a few are a sawtooth, and are left alone.
     """
-    drops = _restarts(series)
+    drops = restarts(series)
     if not len(drops):
         return series, 0
     lift = np.zeros(len(series.values))
@@ -147,12 +147,15 @@ def joined(series: Series) -> tuple[Series, int]:
     return replace(raised, steps=steps), len(drops)
 
 
-def _restarts(series: Series) -> Ints:
+def restarts(series: Series) -> Ints:
+    """Indices of the first sample after each restart; see `joined`."""
     values, n = series.values, len(series.values)
     if n < 40:
         return np.empty(0, np.int64)
     if series.steps is not None:
         return np.flatnonzero(np.diff(series.steps) < 0) + 1
+    if series.unbroken:
+        return np.empty(0, np.int64)
     span = float(np.ptp(values))
     change = np.diff(values)
     drops = np.flatnonzero(change < -_DROP * span) + 1

@@ -20,6 +20,10 @@ _INEXACT = 0.004
 _MOST_STAIRS = 8
 _UNFADED = 6.0
 """Nats that a shape of fading growth loses where its growth has not faded."""
+_HIDDEN = 30.0
+"""Nats that growth loses which a fall beside it hides up to the end: nothing was seen to grow."""
+_UNDONE = 0.5
+"""Share of its pace over the last third that growth may lose to a fall that fades beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,17 +76,19 @@ def weigh(
         (noises + 1,): weighs a series without noise as if it had some.
     """
     y = (series - series[:, :1]).T
-    m = len(y)
+    m, k = y.shape
     beside = np.empty((m, 0)) if beside is None else beside
     grain = float(np.hypot(grain, _INEXACT * np.min(np.ptp(y, axis=0))))
-    white = book.whiten @ y
-    seen = book.basis @ y
+    # Growth itself comes last: what shapes that fade make of it says how they change when it is taken out.
+    lined = np.column_stack([y, book.x])
+    white = book.whiten @ lined
+    seen = book.basis @ lined
     left = np.sum(white**2, axis=1)[:, None, :] - np.sum(seen**2, axis=2)
-    gain, length = book.extra @ y, book.length
+    gain, length = book.extra @ lined, book.length
     moves = book.rise.transpose(0, 1, 3, 2) @ seen[:, book.fading]
     if beside.shape[1]:
         left, gain, length, moves = _with_columns(book, white, left, gain, moves, beside)
-    left = np.maximum(left, 0.0)
+    left, gain = np.maximum(left[:, :, :k], 0.0), gain[:, :, :k]
     rest = np.maximum(left[:, book.extends] - gain**2, 0.0)
     if power is not None:
         left, rest = left + power[:-1, None, None], rest + power[:-1, None, None]
@@ -91,11 +97,14 @@ def weigh(
     still_size, growing_size = _parameters(book.still) + beside.shape[1], _parameters(book.growing) + beside.shape[1]
     still = _weight(left, still_size, grain, m) + book.still_prior[:, None]
     # What rises over the last third at nearly its mean pace is no cache that fills, whatever its name.
-    still[:, book.fading] -= _UNFADED * np.all(moves > 0, axis=2)
+    still[:, book.fading] -= _UNFADED * np.all(moves[:, :, :2, :k] > 0, axis=2)
     growing = _weight(rest, growing_size, grain, m) + book.growing_prior[:, None]
     stairs = _stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
     freedom = np.maximum(m - growing_size, 1.0)
     rate, error = gain / length, np.sqrt(rest / freedom[:, None] + grain**2) / length
+    grown, faded = book.undoing
+    pace = moves[:, faded, 2, :k] - rate[:, grown] * moves[:, faded, 2, k:]
+    growing[:, grown] -= _HIDDEN * (pace < np.minimum(-_UNDONE * rate[:, grown], 0.0))
     # Growth is positive: where the best rate is not, this is what the likelihood loses by that.
     positive = growing - np.where(rate > 0, 0.0, (rate / error) ** 2 / 2)
     odds = _log_sum(positive) - np.logaddexp(_log_sum(still), stairs)

@@ -28,8 +28,8 @@ _MOST_KINDS = 7
 """Of doses that can be told apart: 128 sets of them."""
 _ALIKE = 0.003
 """Doses whose shares of what is consumed never differ by more have a constant ratio."""
-_LATE = 3.0
-"""Waits between two samples by which what was counted may be told late."""
+_LATE, _BEAT = 3.0, 1.0
+"""Waits between two samples, or beats a second apart, by which what was counted may be told late."""
 _FEWEST_TAKEN = 8
 """Units of a dose: of fewer, each is an event of its own."""
 _SMALL = 0.1
@@ -65,7 +65,7 @@ def regress(series: Series) -> DoseRates | None:
         return None
     scaled = {name: _shares(series, dose, len(blocks.t)) for name, dose in taken.items()}
     problem = _whitened(y, np.column_stack(list(scaled.values())))
-    late = _LATE * usual_wait(np.diff(series.t)) / float(series.t[-1] - series.t[0])
+    late = _LATE * min(usual_wait(np.diff(series.t)), _BEAT) / float(series.t[-1] - series.t[0])
     groups = _told_apart(problem, list(scaled.values()), max(_ALIKE, late))
     fitted = _fitted(problem, groups)
     names = list(taken)

@@ -44,6 +44,7 @@ class Series:
     samples: how many samples there were before they were condensed; 0 for as many as there are values.
     holes: the longest of the gaps, by time. The last may reach from the last sample to the end of the trial.
     member, device: what it is of; empty for the trial as a whole, and where there is a single one.
+    unbroken: whether it is known that no fall in it is a restart of its process.
     """
 
     metric: MetricSpec
@@ -59,6 +60,7 @@ class Series:
     holes: tuple[Hole, ...] = ()
     member: str = ""
     device: str = ""
+    unbroken: bool = False
 
     @property
     def name(self) -> str:

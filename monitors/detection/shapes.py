@@ -22,13 +22,14 @@ NOISES = (
     (0.93, 0.0),
     (0.985, 0.0),
     (0.985, 1.0),
+    (0.985, 12.0),
     (SETTLING, 30.0),
     (FILLING, 0.01),
     (FILLING, 0.2),
 )
-"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus white; and
-walks that end, plus white: one that settles ever more slowly, as a high-water mark does, and one that fills, as a cache
-whose entries are asked for at random."""
+"""Correlation of neighbouring blocks, and white noise on top: white, AR(1), near a random walk, walk plus little and
+plus much white; and walks that end, plus white: one that settles ever more slowly, as a high-water mark does, and one
+that fills, as a cache whose entries are asked for at random."""
 
 _DECAYS = tuple(np.geomspace(0.008, 0.35, 14))
 _LOGS = (0.0005, 0.0015, 0.005, 0.015, 0.05, 0.15)
@@ -137,8 +138,10 @@ class Dictionary:
     growth adds to each, shape (noises, growing, m), and its length before it was normed, shape (noises, growing).
     late: mean slope of each growth column over the last third of the trial, shape (growing,).
     fading: whether a shape is one of growth that fades, shape (still,). rise: what each direction of the basis adds to
-    what such a shape rises over the whole, steps left out, and to how much faster it rises over the last third than
-    `_keeps` allows, shape (noises, fading, 4, 2).
+    what such a shape rises over the whole, steps left out, to how much faster it rises over the last third than
+    `_keeps` allows, and to its pace there, shape (noises, fading, 4, 3).
+    undoing: of each growing shape that is linear beside one that fades, its index, and that of the other among those
+    that fade, shape (2, pairs).
     whiten and its inverse unfold: shape (noises, m, m); basis and extra are folded with it, so that they apply to what
     is not whitened. still_prior, growing_prior: log priors.
     """
@@ -153,6 +156,7 @@ class Dictionary:
     late: Floats
     fading: npt.NDArray[np.bool_]
     rise: Floats
+    undoing: Ints
     whiten: Floats
     unfold: Floats
     still_prior: Floats
@@ -195,6 +199,7 @@ def _dictionary(grid: bytes) -> Dictionary:
         late,
         fading,
         _rise(x, [shape for shape in still if shape.kind in _FADING], basis[:, fading]),
+        _undoing(x, growing, extends, fading),
         whiten,
         unfold,
         _prior(still),
@@ -206,15 +211,22 @@ def _rise(x: Floats, fading: list[Shape], basis: Floats) -> Floats:
     """See `Dictionary`. Of a basis, shape (noises, fading, 4, m), by the weights of the columns that it was made of."""
     third = int(np.searchsorted(x, LATE))
     columns = np.zeros((len(fading), 4, len(x)))
-    moves = np.zeros((len(fading), 4, 2))
+    moves = np.zeros((len(fading), 4, 3))
     for i, shape in enumerate(fading):
         columns[i, : len(shape.columns) + 1] = (np.ones(len(x)), *shape.columns)
         # The step beside a decay is no growth, and may stand in its last third.
         growth = np.stack(shape.columns[:2])
-        moves[i, 1:3] = growth[:, -1:] - growth[:, [0, third]]
-    moves[:, :, 1] = moves[:, :, 1] / (1 - LATE) - _keeps(x, fading)[:, None] * moves[:, :, 0]
+        moves[i, 1:3, :2] = growth[:, -1:] - growth[:, [0, third]]
+    moves[:, :, 2] = moves[:, :, 1] / (1 - LATE)
+    moves[:, :, 1] = moves[:, :, 2] - _keeps(x, fading)[:, None] * moves[:, :, 0]
     weights = np.linalg.pinv(basis @ columns.transpose(0, 2, 1), rcond=1e-7)
     return np.asarray(weights.transpose(0, 1, 3, 2) @ moves)
+
+
+def _undoing(x: Floats, growing: tuple[Shape, ...], extends: Ints, fading: npt.NDArray[np.bool_]) -> Ints:
+    """See `Dictionary`."""
+    pairs = [i for i, shape in enumerate(growing) if shape.growth is x and fading[extends[i]]]
+    return np.array([pairs, np.cumsum(fading)[extends[pairs]] - 1], dtype=np.int64).reshape(2, -1)
 
 
 def _keeps(x: Floats, fading: list[Shape]) -> Floats:

@@ -62,7 +62,7 @@ def said(found: CleanedUp, types: str = "") -> str:
     if found.garbage >= _TOLD_FROM:
         amount = format_value(found.garbage, "bytes")
         cycles = f"{amount} of cycles between collections{f', from these types: {types}' if types else ''}"
-        notes.append(f"Python's collector runs too rarely: {cycles}; it is no leak")
+        notes.append(f"Python's collector runs too rarely: {cycles}, which is no leak")
     if found.cached >= _TOLD_FROM:
         notes.append(f"caches held {format_value(found.cached, 'bytes')} that emptying them gave back")
     if found.retained >= _TOLD_FROM:

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _STANDARD_NORMAL = NormalDist()
+_FEW = 4
+"""Samples of a block, up to which half a wait between two is much of it."""
 SETTLING, FILLING = -2.0, -3.0
 _SETTLES, _FILLS = 0.005, 0.08
 """Share of a series after which a settling walk's steps begin to fade, and over which those of a filling one do."""
@@ -43,9 +45,12 @@ def cut_blocks(
 ) -> Blocks:
     """Cut by time into `count` stretches. Cost O(n).
 
+    A sample of few stands for half a wait before it and after it: else the blocks would lie closer together than the
+    samples do, and every rate would come out too fast, by one part in as many as there are samples.
     floors, means: where each value is the median of several samples, their least and mean, shape (n,).
     """
-    edges = np.linspace(t[0], t[-1], count + 1)
+    half = (t[-1] - t[0]) / (2 * (len(t) - 1)) if 1 < len(t) <= _FEW * count else 0.0
+    edges = np.linspace(t[0] - half, t[-1] + half, count + 1)
     bounds = np.concatenate(([0], np.searchsorted(t, edges[1:-1], side="right"), [len(t)]))
     full = np.flatnonzero(np.diff(bounds) > 0)
     start = bounds[full]

@@ -17,6 +17,8 @@ FRAMES = 24
 """That tracemalloc keeps: enough to come from a library back to the line that called it."""
 CAPTURE = "memray.bin"
 """File that memray writes of a program."""
+_ALONE = {"probes": False}
+"""What a probe counts takes many times as long under an instrument, and is in what that sees."""
 GPU = ("gpu_allocated", "gpu_reserved", "gpu_residual", "gpu_process", "gpu_device")
 HELD_BY_OBJECTS = ("python_objects", "fds", "threads", "children")
 """Layers that take little memory: who holds them is an object of Python."""
@@ -38,7 +40,7 @@ def instruments(trial: Replayable, layer: str, folder: Path, has: Has | None = N
     has = has or has_memray
     if not trial.is_workload:
         return _of_program(trial, layer, folder, has)
-    found = [changed("tracemalloc", "tracemalloc", "tracemalloc", trial.table, {"tracemalloc": FRAMES})]
+    found = [changed("tracemalloc", "tracemalloc", "tracemalloc", trial.table, {"tracemalloc": FRAMES, **_ALONE})]
     return [*found, _memray(trial, layer, has), _device(trial, layer)]
 
 
@@ -48,7 +50,7 @@ def _memray(trial: Replayable, layer: str, has: Has) -> Answer:
         return LeftOut(what, f"it follows memory of the host, and the suspected layer is {layer}")
     if not has(trial.python):
         return LeftOut(what, _missing(trial.python))
-    return changed("memray", "memray", "memray, native mode", trial.table, {"memray": True})
+    return changed("memray", "memray", "memray, native mode", trial.table, {"memray": True, **_ALONE})
 
 
 def _missing(python: str) -> str:
@@ -65,7 +67,7 @@ def _device(trial: Replayable, layer: str) -> Answer:
         return LeftOut(what, f"the suspected layer is {layer}")
     if not hasattr(frameworks.load(framework), "keep_history"):
         return LeftOut(what, f"{framework} does not remember who holds device memory")
-    keys = {"device_history": True}
+    keys = {"device_history": True, **_ALONE}
     return changed("device-memory", "device_memory", what, trial.table, keys)
 
 

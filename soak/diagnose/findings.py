@@ -38,8 +38,13 @@ def _stack(told: Mapping[str, Any] | None, what: str) -> list[tuple[float, str]]
     first = told["grown"][0]
     where = " › ".join(map(short, innermost(first["stack"]))) or short(first["line"])
     share, rate = told.get("share"), first["bytes_per_hour"]
-    part = f"; all its stacks are {100 * share:.0f} % of the growth of the trial" if share is not None else ""
-    return [(rate, f"{what.capitalize()} grows by {format_rate(rate, 'bytes')} at {where}{part}.")]
+    part = f"; all that it saw grow is {100 * share:.0f} % of the growth of the trial" if share is not None else ""
+    own = told.get("own")
+    if not own or own[0]["bytes_per_hour"] <= 1.01 * rate:
+        return [(rate, f"{what.capitalize()} grows by {format_rate(rate, 'bytes')} at {where}{part}.")]
+    rate = own[0]["bytes_per_hour"]
+    below = f"{what.capitalize()} grows by {format_rate(rate, 'bytes')} below {short(own[0]['line'])}"
+    return [(rate, f"{below}, most of it at {where}{part}.")]
 
 
 def _changes(replays: Sequence[dict[str, Any]]) -> list[str]:

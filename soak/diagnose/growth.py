@@ -6,8 +6,8 @@ What a cache, a buffer or a late import takes grows once and then stands: it is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from monitors.model import Event
@@ -123,6 +123,30 @@ def kept(found: Sequence[GrowingLine]) -> list[GrowingLine]:
     """The first, with what is not far below it."""
     ordered = sorted(found, key=lambda each: -each.bytes)
     return [each for each in ordered[:MOST] if each.bytes >= LEAST_SHARE * ordered[0].bytes]
+
+
+def below(found: Sequence[GrowingLine], line_of: Callable[[Sequence[str]], str]) -> list[GrowingLine]:
+    """What grows by stack added up by a line that its stack goes through; what has none is left out.
+
+    line_of: that line; empty for none.
+    """
+    lines: dict[str, GrowingLine] = {}
+    for each in found:
+        if line := line_of(each.stack):
+            before = lines.get(line)
+            lines[line] = replace(each, line=line, stack=()) if before is None else _sum(before, each)
+    return kept(list(lines.values()))
+
+
+def _sum(one: GrowingLine, other: GrowingLine) -> GrowingLine:
+    steps = one.bytes_per_step is not None and other.bytes_per_step is not None
+    return replace(
+        one, bytes=one.bytes + other.bytes, count=one.count + other.count,
+        bytes_per_hour=one.bytes_per_hour + other.bytes_per_hour,
+        count_per_hour=one.count_per_hour + other.count_per_hour,
+        bytes_per_step=(one.bytes_per_step or 0.0) + (other.bytes_per_step or 0.0) if steps else None,
+        count_per_step=(one.count_per_step or 0.0) + (other.count_per_step or 0.0) if steps else None,
+    )  # fmt: skip
 
 
 def enough(found: Sequence[GrowingLine], seconds: float, least_per_hour: float) -> list[GrowingLine]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitors.model import Event
+from reports.diagnosis import innermost_own
 from reports.document import speaker
 from reports.record import TrialInfo
 from soak.diagnose import aimed, capture, findings, growth, outcome
@@ -118,8 +119,14 @@ def _native(events: Sequence[Event], found: DiagnosisSession) -> dict[str, Any] 
     grown = growth.enough(grown, captured.seconds, found.least_rate)
     return {
         "seconds": captured.seconds, "steps": steps, "member": str(told.get("member", "")) if told else "",
-        "grown": _bodies(grown), "share": _share(grown, found), "capture": str(path),
+        "grown": _bodies(grown), "own": _bodies(growth.below(grown, _own_line)), "share": _share(grown, found),
+        "capture": str(path),
     }  # fmt: skip
+
+
+def _own_line(stack: Sequence[str]) -> str:
+    at = innermost_own(stack)
+    return "" if at is None else stack[at]
 
 
 def _share(grown: Sequence[growth.GrowingLine], found: DiagnosisSession) -> float | None:

@@ -27,7 +27,7 @@ from soak.engine.trial_run import TrialRun
 from soak.errors import SoakError
 from soak.gpu.attribution import pinned
 from soak.gpu.pool import GpuPool, News
-from soak.judge.verdict import Judged, Verdict, judge_run
+from soak.judge.verdict import Judged, Verdict, is_aside, judge_run
 from soak.plan.config import Config
 from soak.plan.confirmation import confirmation_of
 from soak.plan.plan import Trial
@@ -285,7 +285,11 @@ class Supervisor:
                 continue
             self._ledger.judgement(trial.index, found)
             self._judged[trial.index] = Judged(
-                trial.name, found.verdict, found.control_passed, trial.expect, bool(trial.confirms)
+                trial.name,
+                found.verdict,
+                found.control_passed,
+                trial.expect,
+                is_aside(found.verdict, trial.confirms, trial.planted),
             )
             self._listener.judged(trial, found)
             self._confirm(trial, found)

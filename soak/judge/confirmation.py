@@ -32,6 +32,10 @@ def confirmed(judgement: Judgement, whole: Sequence[Series], layer: str, settles
     return replace(judgement, reason=f"{layer} {_follows(found)}: {said(found, series.metric.unit)}", findings=findings)
 
 
+def _word(dose: str) -> str:
+    return "time" if dose == "hours" else dose.replace("_", " ")
+
+
 def _settled(series: Series, seconds: float) -> Series:
     return series.part(slice(int(series.t.searchsorted(series.t[0] + seconds)), None)) if len(series.t) else series
 
@@ -44,7 +48,8 @@ def _of_layer(whole: Sequence[Series], layer: str) -> Series | None:
 
 
 def _follows(found: DoseRates) -> str:
-    names = ["time" if name == "hours" else name.replace("_", " ") for name in found.follows]
+    together = {name: names for names in found.together for name in names}
+    names = [" or ".join(map(_word, together.get(name, (name,)))) for name in found.follows]
     return f"follows {' and '.join(names)}" if names else "does not grow with any dose"
 
 

@@ -31,7 +31,16 @@ from monitors.units import format_duration
 from reports.record import TrialInfo
 from soak.judge.cause import garbage_types, with_cause
 from soak.judge.confirmation import confirmed, settling
-from soak.judge.verdict import UNSEEN, Expectation, Judged, Verdict, control_passed, judge_run, judge_trial
+from soak.judge.verdict import (
+    UNSEEN,
+    Expectation,
+    Judged,
+    Verdict,
+    control_passed,
+    is_aside,
+    judge_run,
+    judge_trial,
+)
 from soak.judge.working_time import lengthened, probe_share, shortened
 from soak.record.damage import weighed
 from soak.record.reader import Record, open_record
@@ -178,12 +187,13 @@ def settings_of(judge_table: Mapping[str, Any]) -> JudgeSettings:
 
 def judge_trials(trials: list[TrialInfo], interrupted: bool) -> Verdict:
     """The run's verdict from the trials that were judged."""
-    judged = [
-        Judged(t.name, t.judgement.verdict, t.judgement.control_passed, t.expect, bool(t.settings.get("confirms")))
-        for t in trials
-        if t.judgement is not None
-    ]
+    judged = [_for_run(trial, trial.judgement) for trial in trials if trial.judgement is not None]
     return judge_run(judged, interrupted or len(judged) < len(trials))
+
+
+def _for_run(trial: TrialInfo, found: Judgement) -> Judged:
+    aside = is_aside(found.verdict, str(trial.settings.get("confirms", "")), trial.settings.get("planted"))
+    return Judged(trial.name, found.verdict, found.control_passed, trial.expect, aside)
 
 
 def main() -> None:

@@ -108,13 +108,21 @@ class Judged:
     verdict: TrialVerdict
     control_passed: bool | None
     expected: str | None = None
-    confirms: bool = False
-    """Whether it is there to explain another alone."""
+    aside: bool = False
+    """Whether it counts for no verdict: it explains another, or is a clean twin that stayed inconclusive."""
+
+
+def is_aside(verdict: TrialVerdict, confirms: str, planted: object) -> bool:
+    """Whether a trial counts for no verdict.
+
+    planted: bytes an hour, of a control that tells them; 0 for a clean twin.
+    """
+    return bool(confirms) or (planted == 0 and verdict == "inconclusive")
 
 
 def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     """The verdict of a run: no better than its controls allow, then the worst of the trials under test."""
-    trials = [trial for trial in trials if not trial.confirms]
+    trials = [trial for trial in trials if not trial.aside]
     failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
     if failed:
         said = "; ".join(f"{t.name} was expected to be {t.expected} and was judged {t.verdict}" for t in failed[:3])

@@ -30,6 +30,7 @@ from soak.heartbeat import Sender
 from tests.patience import PATIENCE
 from workloads.protocol import wire
 from workloads.protocol.asking import Request
+from workloads.worker import answering
 
 
 @pytest.fixture
@@ -498,12 +499,14 @@ def asked(sender: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> S
 def test_the_process_that_beats_is_probed_within_its_beat(asked: Sender, receiver: Beats) -> None:
     receiver.mailbox.ask(Request(1, 0, receiver.sole))
     asked.beat(None, None, None, {})
-    beat, begun, found = receiver.read(2.0)
+    beat, begun, found, census = receiver.read(2.0)
     assert isinstance(beat, wire.Beat)
     assert begun == wire.ProbeBegun(1, 2)
     assert isinstance(found, wire.Probe)
     assert (found.number, found.step, tuple(found.stages)) == (1, 2, wire.STAGES)
     assert found.stages["settled"]["anonymous_bytes"] > 0
+    assert isinstance(census, wire.RecordNote)
+    assert (census.kind, census.data["probe"], census.data["steps"]) == ("census", 1, 2)
     asked.beat(None, None, None, {})
     assert [type(message) for message in receiver.read(3.0)] == [wire.Beat], "once"
 
@@ -511,10 +514,10 @@ def test_the_process_that_beats_is_probed_within_its_beat(asked: Sender, receive
 def test_a_probe_that_fails_is_told_and_harms_no_program(
     asked: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> dict[str, Any]:
+    def fail(self: object) -> dict[str, Any]:
         raise KeyError("no such thing")
 
-    monkeypatch.setattr(heartbeat, "_probe", fail)
+    monkeypatch.setattr(answering.Answering, "probe", fail)
     receiver.mailbox.ask(Request(1, 0, receiver.sole))
     asked.beat(None, None, None, {})
     assert receiver.read(2.0)[-1] == wire.RecordNote("unprobed", "it cannot be probed: KeyError: 'no such thing'")
@@ -529,7 +532,7 @@ def test_where_two_processes_beat_none_is_meant(sender: Sender, receiver: Beats)
     assert receiver.sole == ""
 
 
-@pytest.mark.parametrize("field", ["probe", "probing", "unprobed"])
+@pytest.mark.parametrize("field", ["probe", "probing", "unprobed", "census"])
 @given(noise=st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)))
 def test_what_is_no_word_about_a_probe_is_left_out(field: str, noise: Any) -> None:
     data = json.dumps({"v": 1, "sender": "1-a", field: noise}).encode()

@@ -255,7 +255,7 @@ def test_odd_objects_are_survived_and_counted() -> None:
 
     told = grown(step)
     assert told["types"][name][0] == 160
-    assert any("`odd`" in said for said in told["containers"])
+    assert any("`odd`" in said for said in told["containers"]), told["containers"]
 
 
 def test_a_deadline_is_kept_and_what_was_left_out_is_said() -> None:

@@ -21,7 +21,7 @@ from reports import catalog, document
 from reports import controls as told
 from soak.errors import ConfigError
 from soak.judge.trial import _control_passed
-from soak.judge.verdict import Judged, judge_run
+from soak.judge.verdict import Judged, is_aside, judge_run
 from soak.plan import config, controls
 from soak.plan.plan import Trial, make_plan
 from soak.plan.shipped import shipped
@@ -139,6 +139,10 @@ def test_a_missed_plant_and_a_flagged_twin_make_a_run_invalid() -> None:
     flagged = judge_run([sound, Judged("control-clean-torch", "leak", False, "pass")])
     assert flagged.verdict == "invalid"
     assert judge_run([sound, Judged("control-leak-torch", "leak", True, "leak")]).verdict == "pass"
+    doubtful = Judged("control-clean-torch", "inconclusive", None, "pass", aside=is_aside("inconclusive", "", 0.0))
+    assert judge_run([sound, doubtful]).reason == "recurrent-torch shows no leak"
+    broke = Judged("control-clean-torch", "invalid", None, "pass", aside=is_aside("invalid", "", 0.0))
+    assert judge_run([sound, broke]).verdict == "invalid"
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,16 @@ def test_growth_that_is_too_little_is_not_named() -> None:
     assert growth.enough(more, 30.0, 10**9) == []
 
 
+def test_stacks_are_added_up_by_a_line_that_they_go_through() -> None:
+    stacks = [{"stack": ["train.py:3 step", end], "bytes": [0, 10, 20], "count": [0, 1, 2]} for end in ("a", "b")]
+    stacks.append({"stack": ["c"], "bytes": [0, 100, 200], "count": [0, 1, 2]})
+    found = growth.of_stacks(stacks, 3600.0, 10)
+    (line,) = growth.below(found, lambda stack: stack[0] if ".py" in stack[0] else "")
+    assert (line.line, line.bytes, line.count, line.bytes_per_hour, line.bytes_per_step) == (
+        "train.py:3 step", 40, 4, 40.0, 4.0
+    )  # fmt: skip
+
+
 class Interval:
     def __init__(self, begin: int, end: int | None, size: int) -> None:
         self.allocated_before_snapshot, self.deallocated_before_snapshot = begin, end

@@ -18,6 +18,10 @@ class Chooser:
         self._told: dict[str, None] = {}
         self._first: dict[str, float] = {}
 
+    def own(self) -> list[object]:
+        """Containers that are the census's."""
+        return [self._told, self._first]
+
     def choose(self, group: Mapping[str, Amount]) -> Group:
         """At most twice `most` names: half of them for what is largest, half for what grew most since the first."""
         counts = {name: count for name, (count, _) in group.items()}

@@ -45,8 +45,13 @@ class Containers:
         if length >= LEAST:
             self._now[id(container)] = container
 
-    def grown(self) -> list[Any]:
-        """Those that grew most since the last census, and those that have a name; none at the first."""
+    def grown(self, own: Iterable[Any] = ()) -> list[Any]:
+        """Those that grew most since the last census, and those that have a name; none at the first.
+
+        own: those of the census itself.
+        """
+        for each in (*own, self._now, self._lengths, self._names):
+            self._now.pop(id(each), None)
         lengths = {key: kinds.length_of(type(each))(each) for key, each in self._now.items()}
         before, self._lengths = self._lengths, lengths
         gain = {key: length - before.get(key, 0) for key, length in lengths.items() if length > before.get(key, 0)}

@@ -56,6 +56,10 @@ class Growth:
         self._types.append(dict(named))
         self._growing = _growth(self._types)
 
+    def own(self) -> list[Any]:
+        """Containers that are the census's."""
+        return [self._growing, *self._types, *self._tensors]
+
     def watched(self) -> list[str]:
         """Names of the types that grow fastest: first those that say what they are for."""
         telling = {name: gain for name, gain in self._growing.items() if name not in kinds.PLAIN}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import gc
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,8 +19,8 @@ from workloads.census.budget import Budget
 from workloads.census.tensors import shape_of
 
 _AT_ONCE = 512
-_WITHIN = 2
-"""Tuples within one another that are looked into."""
+_MIXED = frozenset({id(tuple), id(dict)})
+"""Types of which some objects are known to the collector, and some are not."""
 _LARGE = 4096
 """Bytes from which an object of `bytes` is counted by its size."""
 
@@ -34,7 +35,9 @@ class Untracked:
         """Arrays and buffers, each once."""
         self._seen: set[int] = set()
         self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
+        # By identity too, as a class of classes may refuse to be hashed.
         self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
+        self._known = frozenset(map(id, self._buffers))
 
     def read(self, objects: Sequence[Any], budget: Budget, dicts: Callable[[Any, int], None] | None = None) -> None:
         """Look at what all of these refer to, the latest first.
@@ -49,24 +52,24 @@ class Untracked:
                 break
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
             self._count(counts, found)
-            for _ in range(_WITHIN):
-                found = self._inside(found, dicts)
-                self._count(counts, found)
+            self._count(counts, self._inside(found, dicts))
         for kind, count in counts.items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
 
     def _inside(self, found: list[Any], dicts: Callable[[Any, int], None] | None) -> list[Any]:
         """What is in the tuples among these, and in dicts of numbers and texts alone, which the collector drops."""
-        plain = [each for each in found if type(each) is tuple or (type(each) is dict and not gc.is_tracked(each))]
-        for each in plain:
-            if type(each) is dict:
-                add(self.references, "dict")
-                if dicts is not None:
-                    dicts(each, len(each))
-            elif not gc.is_tracked(each):
-                add(self.references, "tuple")
-        return gc.get_referents(*plain)
+        # By identity, as a class of classes may refuse to be hashed; without a line of Python for each.
+        mixed = list(itertools.compress(found, map(_MIXED.__contains__, map(id, map(type, found)))))
+        plain = list(itertools.filterfalse(gc.is_tracked, mixed))
+        loose = [each for each in plain if type(each) is dict]
+        if dicts is not None:
+            for each in loose:
+                dicts(each, len(each))
+        for name, count in (("dict", len(loose)), ("tuple", len(plain) - len(loose))):
+            if count:
+                add(self.references, name, count=count)
+        return gc.get_referents(*loose, *(each for each in mixed if type(each) is tuple))
 
     def _count(self, counts: Counter[type], found: list[Any]) -> None:
         before = self._among(counts)
@@ -79,7 +82,7 @@ class Untracked:
 
     def _measure(self, found: list[Any]) -> None:
         for each in found:
-            if type(each) in self._buffers and id(each) not in self._seen:
+            if id(type(each)) in self._known and id(each) not in self._seen:
                 self._seen.add(id(each))
                 self._add(each)
 

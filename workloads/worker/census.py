@@ -93,7 +93,8 @@ class Census:
         groups = {**passed.groups(), "arrays": untracked.arrays, "references": untracked.references}
         subjects = self._growth.subjects(passed, _SUBJECTS)
         passed.clear()
-        grown = self._containers.grown()
+        own = (each for chooser in self._chosen.values() for each in chooser.own())
+        grown = self._containers.grown((objects, counts, *self._growth.own(), *own))
         self._containers.clear()
         containers, elements = self._search(budget, number, subjects, grown)
         subjects.clear()

@@ -22,14 +22,15 @@ _FEWEST, _MOST = 12, 100
 _FEW = 6
 """With fewer there is one more at the end."""
 _DISPENSABLE = ("native_threads", "references", "mappings", "types", "tensors", "containers")
-_UNKNOWN = 20
-"""Of a trial whose duration is not known, in the time that it has run for."""
+_UNKNOWN, _OFTEN, _AT_FIRST = 20, 6, 5.0
+"""Of a trial whose duration is not known, in the time that it has run for: so many if they are cheap, and if they are
+not; and seconds between two at its beginning."""
 
 
 def interval(cost: float, duration: float | None, elapsed: float) -> float:
     """Seconds between two. cost: seconds that one took. duration: of the trial. elapsed: that it has run for."""
     if duration is None:
-        return max(cost / _SHARE, elapsed / _UNKNOWN)
+        return max(min(cost / _SHARE, max(_AT_FIRST, elapsed / _OFTEN)), elapsed / _UNKNOWN)
     return min(max(cost / _SHARE, duration / _MOST), duration / _FEWEST)
 
 

@@ -146,9 +146,17 @@ def innermost_own(stack: Stack) -> Frame | None:
 
 @functools.cache
 def _libraries() -> tuple[str, ...]:
+    return ("<frozen", sysconfig.get_paths()["stdlib"] + os.sep, *watching(), *_ours("users", "frameworks"))
+
+
+def watching() -> tuple[str, ...]:
+    """How the files of what watches a trial from inside begin: what these allocate is no growth of the trial."""
+    return _ours("worker", "census", "protocol")
+
+
+def _ours(*folders: str) -> tuple[str, ...]:
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  (frames have texts)
-    ours = tuple(f"{here}{os.sep}{name}{os.sep}" for name in ("worker", "users", "frameworks"))
-    return ("<frozen", sysconfig.get_paths()["stdlib"] + os.sep, *ours)
+    return tuple(f"{here}{os.sep}{name}{os.sep}" for name in folders)
 
 
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from workloads.protocol import wire
-from workloads.worker import growing
-from workloads.worker.growing import Block, Growing, Looked, look, told
+from workloads.worker.growing import Block, Growing, Looked, look, told, watching
 from workloads.worker.looks import Looks
 
 KIND = "tracemalloc"
@@ -85,10 +84,10 @@ class Tracer:
 
 
 def _blocks() -> Iterator[Block]:
-    """All blocks but those of looking. Equal stacks are one object, whose identity tells them apart at once."""
+    """All blocks but those of the worker. Equal stacks are one object, whose identity tells them apart at once."""
     import _tracemalloc
 
-    ours = (__file__, growing.__file__)
+    ours = watching()
     for _, size, stack, *_ in _tracemalloc._get_traces():
-        if stack[0][0] not in ours:
+        if not stack[0][0].startswith(ours):
             yield id(stack), size, stack

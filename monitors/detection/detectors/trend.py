@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitors.detection import calibration
-from monitors.detection.calibration import MOST_BLOCKS, Calibration
+from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
 from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.jumps import beside, joined
 from monitors.detection.posterior import Fit, Posterior, RateEstimate, fit, odds_of_planted, rate_of, weigh
@@ -33,11 +33,14 @@ _EXCURSION = 0.23
 _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
-_EVEN, _RARE = 0.5, 0.025
+_RARE = 0.025
+_UNOWNED = 0.1
+"""Probability of a leak beforehand where a series is of no layer of a process: the memory of a whole machine wanders
+with all that runs there, as no single process does."""
 _LEAST_SHOWN = 0.1
 """Share of the growth that was found down to which slower growth is tried."""
-_FASTEST = 300.0
-"""Errors of a rate: growth this far beyond the noise is found, or none is."""
+_FASTEST, _TRIED = 1000.0, 32
+"""Errors of a rate: growth this far beyond the noise is found, or none is; and how many rates up to it are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,32 @@ class _Judged:
         return float(self.posterior.odds[0])
 
     @property
-    def probability(self) -> float:
+    def before(self) -> float:
+        """The probability of a leak before anything was seen."""
+        return _UNOWNED if self.series.metric.layer is None else EVEN
+
+    def grown(self, odds: float, before: float | None = None) -> float:
+        """The probability of lasting growth of any size, by the log odds of it."""
+        return self.calibration.probability(odds, len(self.y), self.before if before is None else before)
+
+    def chance(self, before: float) -> float:
         """That it grows and keeps growing, faster than what counts."""
-        return float(
-            np.clip(
-                self.calibration.probability(self.odds, len(self.y)) * self.rate.exceeds(self.least), 0.0005, 0.9995
-            )
-        )
+        return float(np.clip(self.grown(self.odds, before) * self.rate.exceeds(self.least), 0.0005, 0.9995))
+
+    @property
+    def probability(self) -> float:
+        """The probability that is told."""
+        return self.chance(self.before)
 
     @property
     def leaks(self) -> bool:
         """Whether the verdict is a leak, unless the series is like none that was calibrated."""
         return self.probability >= self.calibration.leak_from
+
+    @property
+    def needed(self) -> float:
+        """Log odds from which on it is a leak."""
+        return self.calibration.odds(self.calibration.leak_from, len(self.y), self.before)
 
     def told(self) -> tuple[Shape, Fit]:
         """The shape to speak of, growing or not, and its fit."""
@@ -223,14 +240,15 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
 def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
     """What says how like the calibrated ones a series is, by name.
 
-    blocks: how many. largest: of what the best fit leaves over, in deviations. correlation: of neighbours in it.
+    blocks: how many. largest: of what the best fit leaves over, in deviations. correlation: of neighbours in it, that
+    of fewer blocks taken as less: it strays with one over the root of their number.
     """
     white = fitted.white - fitted.white.mean()
     power = max(float(white @ white), len(white) * posterior.grain**2)
     return {
         "blocks": float(len(white)),
         "largest": float(np.abs(white).max() / np.sqrt(power / len(white))),
-        "correlation": float(white[1:] @ white[:-1] / power),
+        "correlation": float(white[1:] @ white[:-1] / power * np.sqrt(len(white) / MOST_BLOCKS)),
     }
 
 
@@ -262,14 +280,14 @@ def _shown(judged: _Judged) -> float:
 
     What is found 19 times in 20 in noise like this may be more than what was found: noise can be kind.
     """
-    posterior, rate, calibrated = judged.posterior, judged.rate, judged.calibration
+    posterior, rate = judged.posterior, judged.rate
     growth = fit(posterior, *posterior.best_growing(), judged.y).growth
     less = 1 - np.geomspace(_LEAST_SHOWN, 1.0, 16)[:-1]
     odds = weigh(posterior.book, judged.y - less[:, None] * growth, posterior.grain, posterior.beside).odds
     shown = 1.0
     for share, odd in zip(less[::-1].tolist(), odds[::-1].tolist(), strict=True):
         slower = replace(rate, centres=rate.centres - share * rate.rate)
-        if calibrated.probability(odd, len(judged.y)) * slower.exceeds(judged.least) < calibrated.leak_from:
+        if judged.grown(odd) * slower.exceeds(judged.least) < judged.calibration.leak_from:
             break
         shown = 1 - share
     return rate.rate * shown
@@ -285,12 +303,12 @@ def _smallest(judged: _Judged) -> float | None:
     deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
     line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
     error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
-    rates = error * np.geomspace(1.0, _FASTEST, 28)
+    rates = error * np.geomspace(1.0, _FASTEST, _TRIED)
     odds = odds_of_planted(posterior, noise, fitted.still, deviation, rates)
     # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
     scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
     surely = odds - _SURE * scatter
-    found = surely >= judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
+    found = surely >= judged.needed
     if not found[-1]:
         return None
     first = len(found) - int(np.argmin(found[::-1])) if not found.all() else 0
@@ -320,10 +338,12 @@ def _verdict(
 
 def _passes(judged: _Judged, smallest: float) -> bool:
     """Whether a leak is improbable; or whatever grows is very probably less than what would have been seen."""
-    if judged.probability <= judged.calibration.pass_to:
+    # By even odds, whatever the series is of: what makes a leak less likely makes no growth pass.
+    told = judged.chance(EVEN)
+    if told <= judged.calibration.pass_to:
         return True
-    faster = judged.calibration.probability(judged.odds, len(judged.y)) * judged.rate.exceeds(smallest / judged.hour)
-    return judged.probability < _EVEN and faster <= _RARE
+    faster = judged.grown(judged.odds, EVEN) * judged.rate.exceeds(smallest / judged.hour)
+    return told < EVEN and faster <= _RARE
 
 
 _STRANGE = {
@@ -335,11 +355,10 @@ _STRANGE = {
 
 def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
-    if judged.calibration.probability(judged.odds, len(judged.y)) >= judged.calibration.leak_from:
+    if judged.grown(judged.odds) >= judged.calibration.leak_from:
         return f"{growth} may add up to less than {_least(judged)}, the least that counts"
-    noun = _NOUNS[judged.posterior.best_still()[0].name]
-    needed = judged.calibration.odds(judged.calibration.leak_from, len(judged.y))
-    longer = judged.span * min(4.0, max(0.25, (needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
+    noun = "what else runs on the machine" if judged.before < EVEN else _NOUNS[judged.posterior.best_still()[0].name]
+    longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     more = f"{format_duration(longer)} more may show it"
     return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
 
