@@ -126,17 +126,20 @@ class Sender:
             self._requests = _requests()
         number = self._requests.due(self._steps, self._name) if self._requests else 0
         if number:
+            began = time.monotonic()
             self._send_last(self._body())
             self._tell(probing={"number": number, "step": self._steps})
             try:
                 self._answering = self._answering or _of_worker("answering").Answering()
                 found = self._answering.probe()
+                told = self._answering.census(number, self._steps)
             except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
                 self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
             else:
-                self._tell(probe={"number": number, "step": self._steps, **found})
-                if told := self._answering.census(number, self._steps):
+                if told:
                     self._tell(census=told)
+                seconds = time.monotonic() - began
+                self._tell(probe={"number": number, "step": self._steps, **found, "seconds": seconds})
             # What the probe took is no time of a step.
             self._before.at = None
 

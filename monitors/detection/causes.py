@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitors.detection import cause_words
-from monitors.detection.censuses import Census
+from monitors.detection.censuses import CensusTaken
 from monitors.detection.lasting import Point, lasting, slope
 from monitors.judgement import Grown
 from monitors.model import Finding
@@ -62,7 +62,7 @@ class Cause:
     """What grew: first what is the cause."""
 
 
-def of_leak(censuses: Sequence[Census], head: Finding) -> Cause:
+def of_leak(censuses: Sequence[CensusTaken], head: Finding) -> Cause:
     """The cause of a leak.
 
     censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
@@ -76,7 +76,7 @@ def of_leak(censuses: Sequence[Census], head: Finding) -> Cause:
     return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
 
 
-def _judged(censuses: Sequence[Census], head: Finding) -> Sequence[Census]:
+def _judged(censuses: Sequence[CensusTaken], head: Finding) -> Sequence[CensusTaken]:
     begin = head.judged_from if head.onset is None else head.onset
     judged = [each for each in censuses if each.t >= (begin or 0.0)]
     if len(judged) >= _FEWEST:
@@ -92,7 +92,7 @@ def _weight(grown: Grown) -> tuple[float, float]:
 class _Grown:
     """What keeps growing, by group."""
 
-    def __init__(self, censuses: Sequence[Census]) -> None:
+    def __init__(self, censuses: Sequence[CensusTaken]) -> None:
         self.censuses = censuses
         self.only_two = len(censuses) == _PAIR
         self.share = _MOST_OF_IT if self.only_two else _SHARE
@@ -283,7 +283,7 @@ def _mapping(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return (best, cause_words.mapping(best)) if best is not None else None
 
 
-def garbage_types(censuses: Sequence[Census]) -> str:
+def garbage_types(censuses: Sequence[CensusTaken]) -> str:
     """Types of the garbage that collections at probes found, those that say most first; empty where none was told."""
     found = [each for each in censuses if each.garbage]
     types: dict[str, float] = {}

@@ -30,7 +30,7 @@ Amount = tuple[float, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class CensusTaken:
     """One of a member. A group that was cut short for want of time is absent."""
 
     t: float
@@ -49,7 +49,7 @@ class Census:
     garbage_bytes: float = 0.0
 
 
-def of_trial(events: Iterable[Event], trial: int, member: str = "") -> list[Census]:
+def of_trial(events: Iterable[Event], trial: int, member: str = "") -> list[CensusTaken]:
     """Those of one member, oldest first; of a trial that has a single one, for an empty name."""
     found = [e for e in events if e.trial == trial and e.kind == KIND and (e.data.get("member") or "") == member]
     return [read(event.t, event.data) for event in _thinned(sorted(found, key=lambda event: event.t))]
@@ -62,12 +62,12 @@ def _thinned(events: Sequence[Event]) -> list[Event]:
     return [events[round(place * step)] for place in range(_MOST)]
 
 
-def read(t: float, data: Mapping[str, Any]) -> Census:
+def read(t: float, data: Mapping[str, Any]) -> CensusTaken:
     """What of it can be read."""
     cut = data.get("left_out")
     cut = cut if isinstance(cut, list) else []
     told = _table(data.get("garbage"))
-    return Census(
+    return CensusTaken(
         t,
         {group: _amounts(data[group]) for group in GROUPS if group in data and group not in cut},
         _texts(data.get("elements")),

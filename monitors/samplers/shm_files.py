@@ -28,6 +28,8 @@ _LONGEST = 60.0
 _AT_ONCE = 10.0
 """Seconds after which another trial that was not read is over."""
 _NUMBER = re.compile(r"\d{2,7}")
+_MARK = b"SOAK_TRIAL="
+"""In the environment of every process of a trial, of any run."""
 
 
 class ShmFiles:
@@ -62,6 +64,8 @@ class ShmFiles:
         if any(other is not self and began - at < _AT_ONCE for other, at in self._read.items()):
             raise NoDataError("other trials run beside it: whose files in /dev/shm are whose cannot be told")
         user = _user(tree.proc, tree.root)
+        if _others_run(tree.proc, tree.root):
+            raise NoDataError("trials of another run run beside it: whose files in /dev/shm are whose cannot be told")
         found = {inode: file for inode, file in files(self._roots.shm).items() if file.uid == user}
         self._before = frozenset(found) if self._before is None else self._before & found.keys()
         mapped = {inode for pid in tree.living for inode in _mapped(tree.proc, pid, self._roots.shm)}
@@ -75,6 +79,22 @@ class ShmFiles:
         self._others = {inode: other for inode, other in self._others.items() if inode in found}
         self.interval = min(_LONGEST, (self._clock() - began) / COST)
         return [Sample(FILES, held)]
+
+
+def _others_run(proc: Path, root: int) -> bool:
+    """Whether a process of another trial runs, of any run. root: of this trial."""
+    own = _mark(proc, root)
+    pids = (int(folder.name) for folder in proc.iterdir() if folder.name.isdigit())
+    return any(mark not in (b"", own) for mark in (_mark(proc, pid) for pid in pids))
+
+
+def _mark(proc: Path, pid: int) -> bytes:
+    """Of the trial that a process belongs to; empty for none, and for one that may not be read."""
+    try:
+        environ = read(f"{proc}/{pid}/environ") or b""
+    except OSError:
+        return b""
+    return next((each for each in environ.split(b"\0") if each.startswith(_MARK)), b"")
 
 
 def _user(proc: Path, pid: int) -> int | None:

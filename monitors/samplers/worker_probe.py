@@ -23,6 +23,7 @@ _AMOUNTS: tuple[tuple[str, Unit, str, str | None], ...] = (
     ("fds", "count", "Open file descriptors of the process tree", "fds"),
     ("threads", "count", "Threads of the process tree", "threads"),
     ("children", "count", "Processes below the worker, zombies included", "children"),
+    ("zombies", "count", "Processes below the worker that have ended and were not waited for", "children"),
     ("gpu_allocated_bytes", "bytes", "Device memory in tensors", "gpu_allocated"),
     ("gpu_reserved_bytes", "bytes", "Device memory that the framework's allocator has reserved", "gpu_reserved"),
     ("pinned_bytes", "bytes", "Page-locked host memory in use", "pinned"),

@@ -499,7 +499,7 @@ def asked(sender: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch) -> S
 def test_the_process_that_beats_is_probed_within_its_beat(asked: Sender, receiver: Beats) -> None:
     receiver.mailbox.ask(Request(1, 0, receiver.sole))
     asked.beat(None, None, None, {})
-    beat, begun, found, census = receiver.read(2.0)
+    beat, begun, census, found = receiver.read(2.0)
     assert isinstance(beat, wire.Beat)
     assert begun == wire.ProbeBegun(1, 2)
     assert isinstance(found, wire.Probe)

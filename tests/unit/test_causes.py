@@ -32,7 +32,7 @@ def finding(layer: str, rate: float, unit: Any = "bytes") -> Finding:
     )  # fmt: skip
 
 
-def taken(count: int, data: Callable[[int], Mapping[str, Any]]) -> list[censuses.Census]:
+def taken(count: int, data: Callable[[int], Mapping[str, Any]]) -> list[censuses.CensusTaken]:
     """So many censuses, read as they come over the wire."""
     return [
         censuses.read(EVERY * n, json.loads(json.dumps({"steps": 10 * n, "left_out": [], **data(n)})))

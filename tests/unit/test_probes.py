@@ -196,5 +196,5 @@ def test_a_tree_is_read_with_its_children_and_the_dead_hold_nothing(tmp_path: Pa
     assert found["anonymous_bytes"] == 2 * 1008 * 1024
     assert found["shared_bytes"] == 2 * 50 * 1024, "a page that both map counts once"
     assert found["total_bytes"] == found["anonymous_bytes"] + found["shared_bytes"]
-    assert (found["threads"], found["fds"], found["children"]) == (4, 2, 2)
+    assert (found["threads"], found["fds"], found["children"], found["zombies"]) == (4, 2, 2, 1)
     assert own_tree.read(tmp_path, 99) == {}

@@ -191,6 +191,16 @@ def test_files_in_dev_shm_are_nobodys_while_trials_run_side_by_side(proc: Path, 
     assert values(second, fresh()) == {"shm_files_bytes": 0}, "the first is over"
 
 
+def test_files_in_dev_shm_are_nobodys_while_a_trial_of_another_run_runs(proc: Path, tmp_path: Path) -> None:
+    sampler = ShmFiles(Roots(proc, shm=tmp_path), lambda: 0.0)
+    for pid in ("4100", "4101"):
+        (proc / pid / "environ").write_bytes(b"HOME=/root\0SOAK_TRIAL=0-ours\0")
+    assert values(sampler, fresh()) == {"shm_files_bytes": 0}
+    (proc / "4109" / "environ").write_bytes(b"SOAK_TRIAL=0-theirs\0")
+    with pytest.raises(NoDataError, match="another run"):
+        values(sampler, fresh())
+
+
 def test_cgroup_memory_of_a_shared_or_lost_cgroup_is_no_data(tmp_path: Path) -> None:
     for target in (Target(), Target(cgroup=tmp_path / "gone")):
         with pytest.raises(NoDataError):

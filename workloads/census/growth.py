@@ -18,7 +18,7 @@ _LEAST = 2
 _WATCHED = 8
 
 
-class Latest(Protocol):
+class LatestObjects(Protocol):
     """The latest objects of a census, the newest first."""
 
     @property
@@ -72,7 +72,7 @@ class Growth:
         fastest = max(self._growing.values(), default=0.0)
         return self._growing.get(kinds.name_of(kind), 0.0) >= max(_LEAST, _SIDE * fastest)
 
-    def subjects(self, latest: Latest, most: int) -> dict[str, Any]:
+    def subjects(self, latest: LatestObjects, most: int) -> dict[str, Any]:
         """One object of each kind that grows fastest, by what the kind is called: tensors before other types.
 
         It is none of the newest, which many hold for a moment.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import dataclass
 
@@ -49,7 +50,9 @@ class _Planted(Planted):
     def after_step(self, value: float, step: int, seconds: float) -> float:
         number, rest = divmod(step, self._options.every)
         if rest == 0 and number <= len(_MODULES):
-            importlib.import_module(_MODULES[number - 1])
+            # Some Pythons come without some of them.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(_MODULES[number - 1])
         return value
 
 

@@ -20,10 +20,10 @@ class Answering:
         self._garbage: Mapping[str, Any] = {}
 
     def probe(self) -> dict[str, Any]:
-        """Take one: its stages, the seconds that it took, and objects that were garbage."""
-        taken = take(describe=self._censuses.describe)
+        """Take one: its stages, and how many objects were garbage."""
+        taken = take(describe=self._censuses.describer())
         self._garbage = taken.garbage
-        return {"seconds": taken.seconds, "stages": taken.stages, "objects": taken.objects}
+        return {"stages": taken.stages, "objects": taken.objects}
 
     def census(self, number: int, steps: int) -> Mapping[str, Any]:
         """After that probe; empty where it is not time for one. number: of the probe. steps: made so far."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from workloads.protocol import wire
 from workloads.worker.census import Census, garbage
+from workloads.worker.probe import DescribesGarbage
 
 KIND = "census"
 _DEADLINE = 5.0
@@ -17,7 +18,7 @@ _DEADLINE = 5.0
 has no time for is left out."""
 _SHARE = 0.005
 """Of the time that censuses may take, as long as a trial has ten of them."""
-_FEWEST, _MOST = 12, 100
+_FEWEST, _MOST = 8, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
 _FEW = 6
 """With fewer there is one more at the end."""
@@ -58,15 +59,15 @@ class Censuses:
         self._due = False
         self._taken = 0
 
-    def describe(self, objects: list[Any]) -> Mapping[str, Any]:
-        """What a collection found, where it is time for a census; it is asked first at a probe."""
+    def describer(self) -> DescribesGarbage | None:
+        """What says what a collection found, where it is time for a census; it is asked first at a probe."""
         self._due = self._clock() >= self._next
-        return garbage(objects) if self._due else {}
+        return garbage if self._due else None
 
     def note(self, probe: int, steps: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
         """Take a census, if it is time for one.
 
-        probe: its number. steps: made so far. found: what the collection of the probe found, by `describe`.
+        probe: its number. steps: made so far. found: what the collection of the probe found, by what `describer` gave.
         """
         if not self._due and self._clock() < self._next:
             return None

@@ -118,11 +118,12 @@ class Drive:
         began = time.monotonic()
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
-        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describe)
-        self._pipe.send(wire.Probe(number, self._steps, taken.seconds, taken.stages, taken.objects))
+        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describer())
         if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
             self._pipe.send(note)
-        self._probe_seconds += time.monotonic() - began
+        seconds = time.monotonic() - began
+        self._pipe.send(wire.Probe(number, self._steps, seconds, taken.stages, taken.objects))
+        self._probe_seconds += seconds
         self._probed = True
 
     def _last_census(self, ended: wire.Done) -> None:

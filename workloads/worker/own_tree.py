@@ -15,7 +15,7 @@ _KIB = 1024.0
 
 
 def read(proc: Path = PROC, pid: int | None = None) -> Mapping[str, float]:
-    """Bytes and counts by metric name: anonymous, shared, their sum, descriptors, threads, children (zombies too).
+    """Bytes and counts by metric name: anonymous, shared, their sum, descriptors, threads, children, zombies.
 
     proc: where processes are read. pid: the root of the tree; this process where it is left out.
     """
@@ -32,6 +32,7 @@ def read(proc: Path = PROC, pid: int | None = None) -> Mapping[str, float]:
         "total_bytes": anonymous + shared,
         "threads": float(sum(int(fields.get("Threads", 0)) for _, fields in living)),
         "children": float(len(tree) - 1),
+        "zombies": float(len(tree) - len(living)),
     }
     descriptors = [_descriptors(proc / str(each)) for each, _ in living]
     return found if None in descriptors else {**found, "fds": float(sum(filter(None, descriptors)))}
