@@ -68,6 +68,7 @@ def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str
         "reason": run.reason,
         "controls": known,
         "controls_text": controls.said(known),
+        "probes_differ": probes.differences(trials),
         "damage": list(damage),
         "unfinished": unfinished,
         "started": run.started,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from monitors.detection import stages
 from monitors.detection.series import Series
+from monitors.units import format_rate
 from reports.record import TrialInfo
 
 
@@ -31,3 +32,48 @@ def of_trial(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Seri
         "retained_bytes": found.retained,
         "step_after_seconds": float(np.median(after.values)) if after is not None else None,
     }
+
+
+def differences(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where trials that were probed came out otherwise than those of the same table that were not: one sentence each.
+
+    trials: of a report. Empty where no table has both, or all of them agree.
+    """
+    tables: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for trial in trials:
+        if trial["verdict"] is not None:
+            key = (_stem(trial), trial["framework"], trial["mode"], trial["execution"])
+            tables.setdefault(key, []).append(trial)
+    return [said for (name, *_), those in tables.items() if (said := _difference(name, those))]
+
+
+def _stem(trial: Mapping[str, Any]) -> str:
+    """The name of a trial without the number of its repeat."""
+    stem, dash, number = str(trial["name"]).rpartition("-")
+    return stem if dash and number.isdigit() else str(trial["name"])
+
+
+def _difference(name: str, trials: Iterable[Mapping[str, Any]]) -> str:
+    there = list(trials)
+    others = [trial for trial in there if trial["settings"].get("probes") is False]
+    probed = [trial for trial in there if trial not in others]
+    if not probed or not others or _verdicts(probed) == _verdicts(others):
+        return ""
+    return f"{name}: with probes {_summary(probed)}; without probes {_summary(others)}"
+
+
+def _verdicts(trials: Iterable[Mapping[str, Any]]) -> set[tuple[str, str | None]]:
+    return {(trial["verdict"], trial["layer"]) for trial in trials}
+
+
+def _summary(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Verdicts and rates, each once."""
+    told = (
+        f"{trial['verdict']}{f' in {layer}' if (layer := trial['layer']) else ''}{_rate(trial['rate'])}"
+        for trial in trials
+    )
+    return " and ".join(dict.fromkeys(told))
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return f", {format_rate(rate['per_hour'], rate['unit'])}" if rate else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,29 @@ def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[P
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
-    for trial in body["trials"]:
-        if trial["cause"]:
-            console.print(words((f"{trial['name']}: ", "dim"), trial["cause"]), soft_wrap=True)
-    if run["controls_text"]:
-        console.print(words(("measured sensitivity: ", "dim"), run["controls_text"]), soft_wrap=True)
-    for trial in filter(doses.told, body["trials"]):
-        console.print(words((f"{trial['name']} by dose: ", "dim"), trial["rate"]["by_dose_text"]), soft_wrap=True)
-    for trial in body["trials"]:
-        if trial["confirmation"]:
-            console.print(
-                words((f"{trial['name']}, one dose at a time: ", "dim"), trial["confirmation"]), soft_wrap=True
-            )
-    for said in run["damage"]:
-        console.print(words(("damaged record: ", "yellow"), said), soft_wrap=True)
+    for name, said, style in _notes(body):
+        console.print(words((f"{name}: ", style), said), soft_wrap=True)
     for path in written:
         console.print(words(path), soft_wrap=True)
+
+
+def _notes(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What is told below the verdict: of what, in words, and its style."""
+    run, trials = body["run"], body["trials"]
+    for trial in trials:
+        if trial["cause"]:
+            yield trial["name"], trial["cause"], "dim"
+    if run["controls_text"]:
+        yield "measured sensitivity", run["controls_text"], "dim"
+    for trial in filter(doses.told, trials):
+        yield f"{trial['name']} by dose", trial["rate"]["by_dose_text"], "dim"
+    for trial in trials:
+        if trial["confirmation"]:
+            yield f"{trial['name']}, one dose at a time", trial["confirmation"], "dim"
+    for said in run["probes_differ"]:
+        yield "probes make a difference", said, "dim"
+    for said in run["damage"]:
+        yield "damaged record", said, "yellow"
 
 
 def _table(body: Mapping[str, Any], width: int) -> Table:

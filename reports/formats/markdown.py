@@ -28,6 +28,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         *map(_row, order),
         "",
         *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
+        *(f"- **Probes make a difference**: {_text(said)}" for said in run["probes_differ"]),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),
         *(f"- **{_text(t['name'])}**: {_text(_said(t))}" for t in order if _said(t) and not t["confirms"]),
         *(

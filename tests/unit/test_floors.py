@@ -10,6 +10,7 @@ from monitors.detection import stages
 from monitors.detection.floors import ENOUGH, even, preferred
 from monitors.detection.judge import judge
 from monitors.detection.series import Floats, Series
+from reports import probes
 from soak.judge.working_time import lengthened, probe_share, shortened
 
 SPECS = all_specs()
@@ -87,7 +88,7 @@ def test_what_each_stage_took_is_told_apart() -> None:
     ])  # fmt: skip
     assert cleaned == stages.CleanedUp(15, pytest.approx(1.5), 12 * MIB, 7 * MIB, 3 * MIB)
     assert stages.said(cleaned) == (
-        "Python's collector runs too rarely: 12 MiB of cycles between collections; it is no leak; "
+        "Python's collector runs too rarely: 12 MiB of cycles between collections, which is no leak; "
         "caches held 7 MiB that emptying them gave back; the allocator retained 3 MiB that a trim gave back"
     )
 
@@ -107,3 +108,19 @@ def test_the_time_of_probes_is_no_time_of_growth() -> None:
     assert finding.judged_from == pytest.approx(judge([grows]).findings[0].judged_from)
     assert finding.rate_per_step == pytest.approx(0.01 * MIB, rel=0.05)
     assert shortened([grows], 0.0) == [grows]
+
+
+def trial(name: str, verdict: str, probed: bool = True, layer: str | None = None) -> dict[str, object]:
+    rate = {"per_hour": 3 * MIB, "unit": "bytes"} if layer else None
+    return {
+        "name": name, "framework": "torch", "mode": "infer", "execution": "eager", "verdict": verdict, "layer": layer,
+        "rate": rate, "settings": {} if probed else {"probes": False},
+    }  # fmt: skip
+
+
+def test_a_report_says_where_the_probed_half_comes_out_otherwise() -> None:
+    halves = [trial("m-torch-1", "pass"), trial("m-torch-2", "leak", probed=False, layer="heap_held")]
+    assert probes.differences(halves) == ["m-torch: with probes pass; without probes leak in heap_held, 3 MiB/h"]
+    assert probes.differences([trial("m-torch-1", "pass"), trial("m-torch-2", "pass", probed=False)]) == []
+    assert probes.differences([trial("m-torch-1", "pass"), trial("m-torch-2", "leak", layer="host_heap")]) == []
+    assert probes.differences([trial("m-torch-1", "pass"), trial("n-torch-1", "leak", False, "fds")]) == []
