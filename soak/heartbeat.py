@@ -132,14 +132,16 @@ class Sender:
             try:
                 self._answering = self._answering or _of_worker("answering").Answering()
                 found = self._answering.probe()
+                cleaned = time.monotonic()
                 told = self._answering.census(number, self._steps)
             except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
                 self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
             else:
                 if told:
                     self._tell(census=told)
-                seconds = time.monotonic() - began
-                self._tell(probe={"number": number, "step": self._steps, **found, "seconds": seconds})
+                now = time.monotonic()
+                took = {"seconds": now - began, "census_seconds": now - cleaned}
+                self._tell(probe={"number": number, "step": self._steps, **found, **took})
             # What the probe took is no time of a step.
             self._before.at = None
 

@@ -16,8 +16,6 @@ LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
 """Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
-_NEW = 0.3
-"""Weight of the last probe in what one is taken to cost."""
 _AHEAD = 1.5
 """Seconds, besides the time since its last beat, in which the fastest rank must not come to the step that is named."""
 
@@ -103,9 +101,9 @@ class Probes:
             return {}
         self._asked = []
         found = {name: answer for name, answer in answers.items() if answer is not None}
-        # Some take longer, as a census is taken with them.
-        last = max((answer.seconds for answer in found.values()), default=self._cost)
-        self._cost += (last - self._cost) * (_NEW if self._number > 1 else 1.0)
+        # A census has a schedule of its own, and is no reason for fewer probes.
+        each = (answer.seconds - answer.census_seconds for answer in found.values())
+        self._cost = max(each, default=self._cost)
         self._due = elapsed + interval(self._cost, self._duration, elapsed)
         return found if len(found) == len(answers) else {}
 

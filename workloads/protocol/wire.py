@@ -89,6 +89,8 @@ class Probe:
     """What was held after each of `STAGES`, by metric name; a stage that cannot be taken here is absent."""
     objects: int = 0
     """That the collection found to be garbage."""
+    census_seconds: float = 0.0
+    """Of `seconds`, those that a census took."""
 
 
 REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "failed", "broken")
@@ -223,7 +225,14 @@ _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
     Ready: {"environment": _texts},
     Beat: {"t": _number, "values": _numbers},
     ProbeBegun: {"number": _whole, "step": _whole},
-    Probe: {"number": _whole, "step": _whole, "seconds": _number, "stages": _stages, "objects": _whole},
+    Probe: {
+        "number": _whole,
+        "step": _whole,
+        "seconds": _number,
+        "stages": _stages,
+        "objects": _whole,
+        "census_seconds": _number,
+    },
     RecordNote: {"kind": _text, "message": _text, "data": _data},
     Done: {"reason": _reason, "message": _text, "traceback": _text},
 }

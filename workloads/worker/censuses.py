@@ -18,6 +18,8 @@ _DEADLINE = 5.0
 has no time for is left out."""
 _SHARE = 0.005
 """Of the time that censuses may take, as long as a trial has ten of them."""
+_MOST_SHARE = 0.02
+"""The same in a trial that is too short for `_FEWEST` of them at that price."""
 _FEWEST, _MOST = 8, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
 _FEW = 6
@@ -32,7 +34,7 @@ def interval(cost: float, duration: float | None, elapsed: float) -> float:
     """Seconds between two. cost: seconds that one took. duration: of the trial. elapsed: that it has run for."""
     if duration is None:
         return max(min(cost / _SHARE, max(_AT_FIRST, elapsed / _OFTEN)), elapsed / _UNKNOWN)
-    return min(max(cost / _SHARE, duration / _MOST), duration / _FEWEST)
+    return min(max(cost / _SHARE, duration / _MOST), max(duration / _FEWEST, cost / _MOST_SHARE))
 
 
 def fitting(told: Mapping[str, Any], most: int) -> Mapping[str, Any]:

@@ -119,10 +119,12 @@ class Drive:
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
         taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describer())
+        cleaned = time.monotonic()
         if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
             self._pipe.send(note)
-        seconds = time.monotonic() - began
-        self._pipe.send(wire.Probe(number, self._steps, seconds, taken.stages, taken.objects))
+        now = time.monotonic()
+        seconds, counted = now - began, now - cleaned
+        self._pipe.send(wire.Probe(number, self._steps, seconds, taken.stages, taken.objects, counted))
         self._probe_seconds += seconds
         self._probed = True
 
