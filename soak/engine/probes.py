@@ -16,6 +16,8 @@ LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
 """Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
+_AGAIN = 1.0
+"""Seconds after which it is seen again whether somebody can be asked."""
 _AHEAD = 1.5
 """Seconds, besides the time since its last beat, in which the fastest rank must not come to the step that is named."""
 
@@ -85,7 +87,12 @@ class Probes:
             return self._collect(elapsed, members)
         if self._due is None:
             self._due = elapsed + interval(self._cost, self._duration, elapsed)
-        if members and elapsed >= self._due:
+        if elapsed < self._due:
+            return {}
+        if not members:
+            # Nobody can be asked yet, or ever: whoever waits for the next one is not to be woken at once.
+            self._due = elapsed + _AGAIN
+        else:
             self._number += 1
             step = step_ahead(members) if self._together else 0
             self._asked = list(members)

@@ -78,6 +78,17 @@ def test_a_probe_counts_once_all_that_were_asked_have_answered() -> None:
     assert len(one.asked) == 1, "the next one is not due yet"
 
 
+def test_where_nobody_can_be_asked_nobody_is_woken_again_and_again() -> None:
+    probes = Probes(600.0, together=False)
+    probes.poll(0.0, [])
+    for elapsed in (60.0, 60.5, 1000.0):
+        probes.poll(elapsed, [])
+        assert probes.wake_at() > elapsed + 0.4
+    late = Rank("late")
+    probes.poll(1002.0, [late])
+    assert late.asked == [(1, 0)], "one that comes late is asked all the same"
+
+
 def test_a_member_that_ended_without_an_answer_leaves_no_half_of_a_sum() -> None:
     one, other = Rank("one"), Rank("other")
     probes = Probes(600.0, together=False)
