@@ -28,6 +28,7 @@ _BLOCK = 16.0
 """Bytes of the smallest thing that Python allocates."""
 _LASTS = " that lasts to the end"
 """What a leak says of its growth."""
+_SO_FAR = "so far it fills memory that was freed before"
 _HALF = 0.5
 """Share of an inner layer's growth that the outer one may show at least, where it is in doubt."""
 
@@ -115,6 +116,9 @@ def shown(finding: Finding, outers: Outers) -> Finding:
     Growth inside that the outer sum would show, and does not, is no leak: the memory was taken before, and is used
     again. Nothing is said where it fills freed memory that is held, as that comes to an end, nor where the outer sum is
     in doubt, but grows by plainly less. What counts objects is taken to need the least that an object takes.
+
+    What grows although garbage was collected and free pages were given back is live, and fills the gaps that are
+    left in pages in use: it stays a leak, which the machine does not notice yet.
     """
     rate = _least_bytes(finding)
     if finding.verdict == "pass" or finding.leak_probability is None or rate <= 0 or finding.layer == TOTAL:
@@ -124,10 +128,12 @@ def shown(finding: Finding, outers: Outers) -> Finding:
         if any(other.verdict == "leak" for other in held):
             continue
         calm = next((other for other in held if _would_show(other, rate)), None)
+        if calm is not None and _is_floor(finding) and finding.verdict == "leak":
+            return replace(finding, reason=f"{finding.reason}; {_SO_FAR}")
         if calm is not None:
             return _filling(finding, calm) if outers.fills_what_is_held(finding) else reused(finding, calm)
         slower = next((other for other in held if _grows_by_less(other, rate)), None)
-        if slower is not None and finding.verdict == "leak":
+        if slower is not None and finding.verdict == "leak" and not _is_floor(finding):
             most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
             reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
             return replace(finding, verdict="inconclusive", reason=reason)
@@ -135,7 +141,7 @@ def shown(finding: Finding, outers: Outers) -> Finding:
 
 
 def _filling(finding: Finding, calm: Finding) -> Finding:
-    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: so far it fills memory that was freed before"
+    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: {_SO_FAR}"
     return replace(finding, verdict="inconclusive", reason=reason)
 
 

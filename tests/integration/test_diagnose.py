@@ -61,6 +61,7 @@ def test_native_memory_is_named_by_its_stack(soak: Any) -> None:
     assert json.loads((folder / "report.json").read_text())["diagnosis"]["trials"][0]["name"] == "fault_native_heap"
 
 
+@pytest.mark.slow  # a framework is imported for each of its replays
 def test_tensors_that_are_kept_are_named_by_the_stack_that_made_them(soak: Any) -> None:
     need("torch", "memray")
     folder = soaked(soak, "fault_outputs_kept", "torch", options="{kib=64}")
@@ -98,6 +99,7 @@ def test_objects_that_are_kept_are_named_by_the_line_that_makes_them(soak: Any) 
     assert any(frame.endswith("mine.py:10") for frame in trial["lines"]["grown"][0]["stack"])
 
 
+@pytest.mark.slow
 def test_of_a_clean_trial_nothing_is_named(soak: Any) -> None:
     need("memray")
     folder = soaked(soak, "recurrent", "torch")
