@@ -31,6 +31,8 @@ JUMP = 1.0
 """Seconds that the wall clock may stray from the monotonic one between two rounds before it is called a jump."""
 
 
+_PROBE_WAIT = 1.0
+"""Seconds that a probe waits for the round of samplers that is under way."""
 ReadDevice = Callable[[str], tuple[Snapshot | None, str]]
 """The last reading of a device, by its UUID, and what is wrong where there is no new one."""
 
@@ -220,15 +222,19 @@ class Recorder:
             followed = self._followed.get(trial)
         if followed is None:
             return
-        with followed.lock:
+        # A sampler that is stuck holds its round up, and must not hold up the watch over heartbeats.
+        if not followed.lock.acquire(timeout=_PROBE_WAIT):
+            return
+        try:
             feed, now = followed.feed, self._clock.monotonic()
             result = followed.rounds.probed(feed.target(now), now, answers)
-            try:
-                self._store.add_round(trial, now - feed.started, result.samples)
-                for event in result.events:
-                    self._add_event(feed, event.kind, event.message, event.data)
-            except RecordError as error:
-                self.failure = self.failure or error
+            self._store.add_round(trial, now - feed.started, result.samples)
+            for event in result.events:
+                self._add_event(feed, event.kind, event.message, event.data)
+        except RecordError as error:
+            self.failure = self.failure or error
+        finally:
+            followed.lock.release()
 
     def close(self) -> None:
         """End the thread; a reader stuck in the kernel is left behind, it can no longer write."""
