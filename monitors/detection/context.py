@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from monitors.detection.outer import ANONYMOUS, OUTSIDE, TOTAL, Outers, grew, re
 from monitors.model import Finding
 from monitors.units import format_duration, format_rate
 
+_OBJECT = 64.0
+"""Bytes of a Python object, with its place in what holds it: of a number 32, of a small object twice as many."""
 _MOSTLY = 0.5
 """Share of the growth of resident memory that freed memory makes up where it explains it."""
 
@@ -17,7 +20,7 @@ def in_context(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """All findings of a trial, each held against the others."""
     believed = [_believable(finding) for finding in findings]
     outers, peers = Outers(believed), _by_member(believed)
-    held = [_retained(shown(f, outers), peers[f.member]) for f in believed]
+    held = [_small(_retained(shown(f, outers), peers[f.member]), peers[f.member]) for f in believed]
     told = [_held_late(_in_the_heap(f, believed, held), peers[f.member]) for f in held]
     for _ in range(2):  # the sum of a cgroup has that of its processes as a part
         peers = _by_member(told)
@@ -62,6 +65,21 @@ def _in_the_heap(finding: Finding, before: Sequence[Finding], after: Sequence[Fi
         return finding
     held = reused(finding, heaps[0])
     return held if heaps[0].verdict == "pass" else replace(finding, verdict="inconclusive", reason=held.reason)
+
+
+def _small(finding: Finding, peers: Sequence[Finding]) -> Finding:
+    """Python objects that may grow, but by less than what would have been seen of the heap that holds them."""
+    if finding.layer != "python_objects" or finding.verdict != "inconclusive" or finding.unseen_seconds:
+        return finding
+    most = (finding.rate_per_hour_ci95 or (0.0, math.inf))[1] * _OBJECT
+    heap = next((f for f in peers if f.layer == "host_heap" and f.verdict == "pass"), None)
+    seen = heap.minimum_detectable_rate_per_hour if heap else None
+    if heap is None or seen is None or most >= seen:
+        return finding
+    reason = (
+        f"{finding.reason}; so many objects take less than the {format_rate(seen, 'bytes')} that would have been seen"
+    )
+    return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
 
 
 def _believable(finding: Finding) -> Finding:

@@ -20,7 +20,7 @@ from soak.plan.block import _ARM, _OBSERVING, block
 from soak.plan.plan import make_plan
 from workloads import catalog, frameworks, sources
 from workloads.options import filled
-from workloads.protocol.order import StreamSpec, TrialSpec
+from workloads.protocol.order import Escalation, StreamSpec, TrialSpec
 
 WORKLOADS = (*catalog.names(), *catalog.client_names())
 TRIAL = {"mode": "infer", "execution": "eager", "threads": 1, "tracemalloc": 0, "duration": "60 s", "env": {}}
@@ -107,6 +107,8 @@ def test_every_field_of_a_trial_is_of_its_block_or_of_its_arm_or_only_of_how_it_
     value = getattr(spec, name)
     if name == "stream":
         changed: Any = StreamSpec("t", {})
+    elif name == "escalation":
+        changed = Escalation(seconds=1.0, pace=1.0, seed=1)
     else:
         changed = {"a": 2} if name == "options" else other(value)
     same = block(asdict(replace(spec, **{name: changed})), "") == block(asdict(spec), "")

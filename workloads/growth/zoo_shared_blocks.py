@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 from workloads.beside import FRAMEWORKS, MODES, Beside, SizedOptions
@@ -25,6 +24,9 @@ class Options(SizedOptions):
 
 class _Leak(Beside):
     def once(self, novelty: int) -> None:
+        # Here, as it brings OpenSSL, and the supervisor reads this file to plan.
+        from multiprocessing.shared_memory import SharedMemory
+
         name = f"psm_{os.getpid()}_{self._turns}"
         block: Any = SharedMemory(name, create=True, size=self._options.size)
         block.buf[:] = b"\1" * block.size
