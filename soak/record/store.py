@@ -190,6 +190,10 @@ class Store:
 
     def add_round(self, trial: int, t: float, samples: Sequence[Sample]) -> None:
         """Write one round: `samples` taken at `t` seconds since the trial began."""
+        with self._numbering:
+            self._add_round(trial, t, samples)
+
+    def _add_round(self, trial: int, t: float, samples: Sequence[Sample]) -> None:
         positions = self._positions.setdefault(trial, {})
         known, rows = len(positions), list[Put]()
         values = array("d", [math.nan]) * known
