@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from monitors.detection.floors import PREFIX
 from monitors.labels import parse_series_name
 from monitors.model import Finding
 from monitors.units import format_rate
@@ -19,7 +20,6 @@ OUTSIDE = ("shared", "kernel")
 _PARTS = (ANONYMOUS, *OUTSIDE)
 """Layers whose sum is the outer one."""
 
-_FLOOR = "floor_"
 _OF_NO_PROCESS = ("cgroup_", "shm_files_")
 _WHOLE = re.compile(r"(^|_)(total|anonymous|rss|uss|pss|resident|resident_memory)(_bytes)?$", re.I)
 """Ends of names of series that hold all of a process: a trace of others has columns of any name in that layer."""
@@ -97,7 +97,7 @@ def _charged(finding: Finding) -> bool:
 
 
 def _is_floor(finding: Finding) -> bool:
-    return metric_of(finding).startswith(_FLOOR)
+    return metric_of(finding).startswith(PREFIX)
 
 
 def metric_of(finding: Finding) -> str:

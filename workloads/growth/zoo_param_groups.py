@@ -21,7 +21,7 @@ class _Leak(Novel):
         super().__init__(options)
         self._torch: Any = torch
         self._body = torch.nn.Linear(16, 16)
-        self._optimizer = torch.optim.Adagrad(self._body.parameters(), lr=1e-3)
+        self._optimizer = torch.optim.Adam(self._body.parameters(), lr=1e-3)
         self._heads: dict[int, Any] = {}
 
     def once(self, novelty: int) -> float:
