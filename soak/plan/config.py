@@ -230,6 +230,7 @@ def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) ->
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
+    _probes(path, "run", raw.get("run"))
     run = convert(path, "run", raw.get("run", {}), RunTable)
     _wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
@@ -279,6 +280,7 @@ def _made_of(
 
 
 def _trial(path: Path, key: str, table: object) -> TrialTable:
+    _probes(path, key, table)
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
         trial = dataclasses.replace(trial, framework=frameworks.NONE)
@@ -292,6 +294,13 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
         expected = "expected the verdict that expect_layer, expect_end or planted belongs to"
         raise missing_key(path, f"{key}.expect", expected)
     return trial
+
+
+def _probes(path: Path, key: str, table: object) -> None:
+    """Said here, as of a type that is one of several only the last would be named."""
+    value = table.get("probes", True) if isinstance(table, dict) else True
+    if not isinstance(value, bool) and value != "half":
+        raise ConfigError(path, f"{key}.probes", value, 'expected true, false or "half"')
 
 
 def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:

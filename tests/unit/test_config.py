@@ -229,3 +229,10 @@ def test_set_reaches_into_lists_of_tables(tmp_path: Path) -> None:
 def test_a_wrong_set_is_explained(tmp_path: Path, bad: str) -> None:
     with pytest.raises(ConfigError, match=r"--set|expected key=value"):
         config.load(write(tmp_path, GOOD), [bad])
+
+
+@pytest.mark.parametrize("key", ["run.probes", "trial.0.probes"])
+@pytest.mark.parametrize("value", ['"maybe"', "3"])
+def test_what_probes_may_be_is_said_in_full(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match='expected true, false or "half"'):
+        config.of_workload("fault_hang", ["run.duration='1 s'", f"{key}={value}"])
