@@ -92,16 +92,19 @@ class Sender:
 
     def beat(self, step: object, loss: object, latency: object, doses: dict[str, Any]) -> None:
         """Count it, and send all counts if it is time."""
-        with contextlib.suppress(Exception), self._lock:
-            now = time.monotonic()
-            self._count(self._advance(step), now, latency)
-            for name, amount in doses.items():
-                self._consume(name, amount)
-            self._unsent = True
-            if now - self._sent >= EVERY:
-                self._loss = _number(loss)
-                self._send(now)
-            self._probe_where_asked()
+        with contextlib.suppress(Exception):
+            with self._lock:
+                now = time.monotonic()
+                self._count(self._advance(step), now, latency)
+                for name, amount in doses.items():
+                    self._consume(name, amount)
+                self._unsent = True
+                if now - self._sent >= EVERY:
+                    self._loss = _number(loss)
+                    self._send(now)
+                number, steps = self._asked()
+            if number:
+                self._probe(number, steps)
 
     def done(self, message: object = "") -> None:
         """Send what was counted, and that this is all."""
@@ -120,28 +123,37 @@ class Sender:
             if rest is not None:
                 self._send_last(rest)
 
-    def _probe_where_asked(self) -> None:
-        """Tell what this process holds after a clean-up: a beat comes between two steps."""
+    def _asked(self) -> tuple[int, int]:
+        """The number of the probe that is to be taken now, 0 for none, and the steps that were made."""
         if self._requests is None:
             self._requests = _requests()
-        number = self._requests.due(self._steps, self._name) if self._requests else 0
-        if number:
-            began = time.monotonic()
-            self._send_last(self._body())
-            self._tell(probing={"number": number, "step": self._steps})
-            try:
-                self._answering = self._answering or _of_worker("answering").Answering()
-                found = self._answering.probe()
-                cleaned = time.monotonic()
-                told = self._answering.census(number, self._steps)
-            except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
-                self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
-            else:
-                if told:
-                    self._tell(census=told)
-                now = time.monotonic()
-                took = {"seconds": now - began, "census_seconds": now - cleaned}
-                self._tell(probe={"number": number, "step": self._steps, **found, **took})
+            if self._requests is False and os.environ.get(_REQUESTS):
+                self._tell(unprobed="soak's own packages cannot be imported here")
+        return (self._requests.due(self._steps, self._name) if self._requests else 0), self._steps
+
+    def _probe(self, number: int, steps: int) -> None:
+        """Tell what this process holds after a clean-up: a beat comes between two steps.
+
+        Without the lock: beats of other threads go on, and what a collection finalizes may wait for them.
+        """
+        began = time.monotonic()
+        try:
+            with self._lock:
+                body = self._body()
+            self._wait = LAST_WAIT
+            self._send_last(body)
+            self._tell(probing={"number": number, "step": steps})
+            self._answering = self._answering or _of_worker("answering").Answering()
+            found = self._answering.probe()
+            cleaned = time.monotonic()
+            if told := self._answering.census(number, steps):
+                self._tell(census=told)
+            now = time.monotonic()
+            took = {"seconds": now - began, "census_seconds": now - cleaned}
+            self._tell(probe={"number": number, "step": steps, **found, **took})
+        except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
+            self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])
+        finally:
             # What the probe took is no time of a step.
             self._before.at = None
 

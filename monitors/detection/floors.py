@@ -16,6 +16,11 @@ from monitors.detection.series import Floats, Series
 PREFIX = "floor_"
 ENOUGH = 12
 """Floors after the first step, from which on they are judged in place of what is sampled all the time."""
+_OF_TREE = frozenset(
+    f"{PREFIX}{name}"
+    for name in ("anonymous_bytes", "shared_bytes", "total_bytes", "fds", "threads", "children", "zombies")
+)
+"""Floors of the tree of a member's processes; all others are of the one that was probed."""
 _REPLACED = {
     "heap_held_bytes": "anonymous_bytes",
     "python_objects": "python_blocks",
@@ -31,9 +36,18 @@ def is_floor(series: Series) -> bool:
 def preferred(series: Sequence[Series]) -> list[Series]:
     """The series to judge: floors where there are enough, and of each amount without them what was sampled.
 
+    A process that left the tree of its member is sampled with it, and in no floor: then what the tree holds is judged
+    as it was sampled.
+
     series: of one trial, those that are judged.
     """
-    enough = {_key(one) for one in series if is_floor(one) and len(one.worked().t) >= ENOUGH}
+    blind = _blind(series)
+    enough = {
+        _key(one)
+        for one in series
+        if is_floor(one) and len(one.worked().t) >= ENOUGH
+        if not (one.metric.name in _OF_TREE and (one.member in blind or (not one.member and blind)))
+    }
     return [even(one) if is_floor(one) else one for one in series if (_key(one) in enough) == is_floor(one)]
 
 
@@ -52,6 +66,19 @@ def even(series: Series) -> Series:
     return replace(
         series, t=t, values=at(series.values), steps=None if series.steps is None else at(series.steps), doses=doses
     )  # fmt: skip
+
+
+def _blind(series: Sequence[Series]) -> set[str]:
+    """Members whose trees have more processes, as sampled, than they read of themselves."""
+    counts = {(one.member, one.metric.name): one for one in series if len(one.t)}
+    found = set()
+    for (member, name), read in counts.items():
+        sampled = counts.get((member, "children"))
+        if name != f"{PREFIX}children" or sampled is None:
+            continue
+        if float(np.median(np.interp(read.t, sampled.t, sampled.values) - read.values)) >= 1:
+            found.add(member)
+    return found
 
 
 def _key(series: Series) -> tuple[str, str, str]:

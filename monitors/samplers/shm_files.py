@@ -27,7 +27,8 @@ _LONGEST = 60.0
 """Seconds between two looks at most."""
 _AT_ONCE = 10.0
 """Seconds after which another trial that was not read is over."""
-_NUMBER = re.compile(r"\d{2,7}")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d{2,7}(?![0-9A-Za-z])")
+"""A part of a name that may be the number of a process; not digits within a random word."""
 _MARK = b"SOAK_TRIAL="
 """In the environment of every process of a trial, of any run."""
 
@@ -65,6 +66,7 @@ class ShmFiles:
             raise NoDataError("other trials run beside it: whose files in /dev/shm are whose cannot be told")
         user = _user(tree.proc, tree.root)
         if _others_run(tree.proc, tree.root):
+            self.interval = min(_LONGEST, (self._clock() - began) / COST)
             raise NoDataError("trials of another run run beside it: whose files in /dev/shm are whose cannot be told")
         found = {inode: file for inode, file in files(self._roots.shm).items() if file.uid == user}
         self._before = frozenset(found) if self._before is None else self._before & found.keys()
@@ -90,11 +92,15 @@ def _others_run(proc: Path, root: int) -> bool:
 
 def _mark(proc: Path, pid: int) -> bytes:
     """Of the trial that a process belongs to; empty for none, and for one that may not be read."""
+    return next((each for each in _environ(proc, pid).split(b"\0") if each.startswith(_MARK)), b"")
+
+
+def _environ(proc: Path, pid: int) -> bytes:
+    """Empty where it may not be read, or there is no such process."""
     try:
-        environ = read(f"{proc}/{pid}/environ") or b""
+        return read(f"{proc}/{pid}/environ") or b""
     except OSError:
         return b""
-    return next((each for each in environ.split(b"\0") if each.startswith(_MARK)), b"")
 
 
 def _user(proc: Path, pid: int) -> int | None:
@@ -119,7 +125,8 @@ def _mapped(proc: Path, pid: int, folder: Path) -> Iterable[int]:
 def _of_another(name: str, proc: Path, own: Iterable[int]) -> bool:
     """Whether a name holds the number of a living process that is none of the trial's."""
     numbers = {int(number) for number in _NUMBER.findall(name)}
-    return not numbers & set(own) and any((proc / str(number)).exists() for number in numbers)
+    # A thread of the kernel has no environment, and makes no files.
+    return not numbers & set(own) and any(_environ(proc, number) for number in numbers)
 
 
 SAMPLER: type[Sampler] = ShmFiles

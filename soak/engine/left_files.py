@@ -51,6 +51,10 @@ class Prefix:
 class _Begun:
     before: Mapping[Path, frozenset[Key]]
     alone: bool = True
+    over: bool = False
+    """Whether all its members have ended: what still ends with it may clean up, and what comes is of others."""
+    left: Mapping[Path, frozenset[Key]] | None = None
+    """What was there when another trial began after it was over; None where none did."""
 
 
 class LeftFiles:
@@ -62,22 +66,35 @@ class LeftFiles:
 
     def began(self, trial: Trial) -> None:
         """A trial is about to start: what is there was there before it."""
-        alone = not self._begun
-        for other in self._begun.values():
+        beside = [other for other in self._begun.values() if not other.over]
+        for other in beside:
             other.alone = False
+        for other in self._begun.values():
+            if other.over and other.left is None:
+                other.left = {folder: frozenset(_entries(folder)) for folder in other.before}
         folders = dict.fromkeys((self._shm, *map(_temporary, (member.env for member in trial.members))))
-        self._begun[trial.index] = _Begun({folder: frozenset(_entries(folder)) for folder in folders}, alone)
+        self._begun[trial.index] = _Begun({folder: frozenset(_entries(folder)) for folder in folders}, not beside)
+
+    def over(self, trial: int) -> None:
+        """All its members have ended."""
+        if trial in self._begun:
+            self._begun[trial].over = True
 
     def ended(self, trial: int) -> None:
         """It has ended, and all that ends with it has had time to clean up: tell what is left."""
         begun = self._begun.pop(trial, None)
         for folder, before in begun.before.items() if begun else ():
-            found = {key: entry for key, entry in _entries(folder).items() if key not in before}
+            assert begun is not None
+            then = begun.left
+            found = {
+                key: entry
+                for key, entry in _entries(folder).items()
+                if key not in before and (then is None or key in then[folder])
+            }
             grouped = by_prefix((entry.name, _size(entry)) for entry in found.values())
             files, size = sum(one.files for one in grouped), sum(one.bytes for one in grouped)
             if not files or (folder != self._shm and files < _FEW and size < _SMALL):
                 continue
-            assert begun is not None
             message = _said(folder, grouped, files, size, begun.alone)
             told = [{"prefix": one.prefix, "files": one.files, "bytes": one.bytes} for one in grouped]
             data = {"folder": str(folder), "files": files, "bytes": size, "alone": begun.alone, "prefixes": told}

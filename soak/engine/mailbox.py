@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,19 +23,19 @@ class Mailbox:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self.fd = os.memfd_create("soak-probe") if path is None else os.open(path, flags, 0o600)
         try:
-            os.ftruncate(self.fd, SIZE)
-            self._memory = mmap.mmap(self.fd, SIZE)
-        except (OSError, ValueError):
+            # Written, so that it has its room: a hole in a file system that fills up kills who writes or reads it.
+            os.pwrite(self.fd, bytes(SIZE), 0)
+        except OSError:
             os.close(self.fd)
             raise
 
     def ask(self, request: Request) -> None:
-        """Whoever looks next sees it."""
-        self._memory[:SIZE] = pack(request)
+        """Whoever looks next sees it; where it cannot be written, nobody is asked."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self.fd, pack(request), 0)
 
     def close(self) -> None:
         """Nothing is asked any more. May be called twice."""
-        self._memory.close()
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1

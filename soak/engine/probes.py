@@ -66,12 +66,14 @@ def step_ahead(members: Iterable[Probed]) -> int:
 class Probes:
     """Times are seconds of the trial's work: they begin with its first step."""
 
-    def __init__(self, duration: float | None, together: bool) -> None:
+    def __init__(self, duration: float | None, together: bool, patience: float = 60.0) -> None:
         """None was taken yet.
 
         duration: of the trial, if that is known. together: whether its members work step by step with each other.
+        patience: seconds after which an answer is not waited for any more. A probe that hangs is not its concern.
         """
-        self._duration, self._together = duration, together
+        self._duration, self._together, self._patience = duration, together, patience
+        self._asked_at = 0.0
         self._number = 0
         self._due: float | None = None
         self._cost = _GUESS
@@ -93,7 +95,7 @@ class Probes:
             # Nobody can be asked yet, or ever: whoever waits for the next one is not to be woken at once.
             self._due = elapsed + _AGAIN
         else:
-            self._number += 1
+            self._number, self._asked_at = self._number + 1, elapsed
             step = step_ahead(members) if self._together else 0
             self._asked = list(members)
             for member in members:
@@ -104,7 +106,8 @@ class Probes:
         """One that has ended meanwhile has no answer, and of ranks then none counts."""
         answers = {member.name: member.answer(self._number) for member in self._asked}
         there = {member.name for member in members}
-        if any(answer is None and name in there for name, answer in answers.items()):
+        waited = elapsed - self._asked_at
+        if any(answer is None and name in there for name, answer in answers.items()) and waited < self._patience:
             return {}
         self._asked = []
         found = {name: answer for name, answer in answers.items() if answer is not None}
@@ -116,4 +119,6 @@ class Probes:
 
     def wake_at(self) -> float:
         """When one is due, if nothing happens before."""
-        return math.inf if self._asked or self._due is None else self._due
+        if self._asked:
+            return self._asked_at + self._patience
+        return math.inf if self._due is None else self._due

@@ -105,8 +105,8 @@ class TrialRounds:
             scopes: tuple[SamplerScope, ...] = ("beat", "probe")
             results += (self._told(self._take((scope, member.name, ""), probed, now), member, "") for scope in scopes)
             parts += results[-1].samples
-        if any(member.label for member in asked):
-            # All were asked for the same moment, so no part is late.
+        if any(member.label for member in asked) and all(m.name in answers for m in target.members if m.judged):
+            # Of all that are judged, or none; all were asked for the same moment, so no part is late.
             results.append(RoundResult(Sums().take(parts, {member.label for member in asked}, now), (), {}))
         return together(results)
 

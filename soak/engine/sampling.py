@@ -224,6 +224,9 @@ class Recorder:
             return
         # A sampler that is stuck holds its round up, and must not hold up the watch over heartbeats.
         if not followed.lock.acquire(timeout=_PROBE_WAIT):
+            said = f"a probe is not recorded: a round of samplers took more than {_PROBE_WAIT:g} s"
+            with contextlib.suppress(RecordError):
+                self._add_event(followed.feed, "probe_dropped", said, {})
             return
         try:
             feed, now = followed.feed, self._clock.monotonic()

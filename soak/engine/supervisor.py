@@ -253,6 +253,7 @@ class Supervisor:
         if end is not None:
             trial = running.trial
             end = running.ended(end)
+            self._left.over(trial.index)
             del self._running[trial.index]
             self._pool.leave(trial.index, trial.devices)
             self._listener.ended(trial, end)

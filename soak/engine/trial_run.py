@@ -49,7 +49,8 @@ class TrialRun:
         self._last_round: float | None = None
         """When it was sampled last."""
         self._crew = Crew(trial, around, self.record_event)
-        self._probes = Probes(trial.spec.duration, together=any(member.rank for member in trial.members))
+        together = any(member.rank for member in trial.members)
+        self._probes = Probes(trial.spec.duration, together, around.deadlines.heartbeat)
         self._probe_seconds = 0.0
         """That they took so far."""
         self._worked_from: float | None = None

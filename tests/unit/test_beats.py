@@ -511,6 +511,29 @@ def test_the_process_that_beats_is_probed_within_its_beat(asked: Sender, receive
     assert [type(message) for message in receiver.read(3.0)] == [wire.Beat], "once"
 
 
+def test_another_thread_beats_on_while_one_is_probed(
+    asked: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finalizer that a collection runs may wait for a thread that beats."""
+
+    class Waits:
+        def probe(self) -> dict[str, Any]:
+            other = threading.Thread(target=asked.beat, args=(None, None, None, {}))
+            other.start()
+            other.join(PATIENCE)
+            assert not other.is_alive()
+            return {"stages": {}, "objects": 0}
+
+        def census(self, number: int, steps: int) -> dict[str, Any]:
+            return {}
+
+    asked._answering = Waits()
+    receiver.mailbox.ask(Request(1, 0, receiver.sole))
+    asked.beat(None, None, None, {})
+    told = receiver.read(2.0)
+    assert isinstance(told[-1], wire.Probe)
+
+
 def test_a_probe_that_fails_is_told_and_harms_no_program(
     asked: Sender, receiver: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:

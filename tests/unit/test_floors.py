@@ -45,6 +45,18 @@ def test_an_amount_that_has_no_floor_is_judged_as_it_is_sampled() -> None:
     }, "a trim takes what is held, and blocks are counted in place of tracked objects"  # fmt: skip
 
 
+def test_processes_that_left_the_tree_are_judged_as_they_are_sampled() -> None:
+    floor = [floors(f"floor_{name}", np.ones(20)) for name in ("total_bytes", "host_heap_bytes", "children")]
+    own, stray = (sampled("children", np.full(400, count)) for count in (1.0, 2.0))
+    total, heap = sampled("total_bytes", np.arange(400.0)), sampled("host_heap_bytes", np.ones(400))
+    assert {one.name for one in preferred([*floor, own, total, heap])} == {
+        "floor_total_bytes", "floor_host_heap_bytes", "floor_children",
+    }  # fmt: skip
+    assert {one.name for one in preferred([*floor, stray, total, heap])} == {
+        "total_bytes", "floor_host_heap_bytes", "children",
+    }, "a process that no probe reads may hold what grows"  # fmt: skip
+
+
 def test_floors_stand_at_even_times_and_a_line_stays_one() -> None:
     t = np.cumsum(np.r_[3.0, np.tile([5.0, 11.0, 5.0], 6)])
     found = even(series("floor_total_bytes", t, 7.0 + 2.0 * t))

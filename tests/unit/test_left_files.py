@@ -74,6 +74,25 @@ def test_a_few_small_files_in_a_temporary_folder_are_not_worth_a_word(folders: t
     assert f"left in {temporary}: tmp* (16 files, " in message
 
 
+def test_files_of_the_next_trial_are_not_left_by_the_one_before(folders: tuple[Path, Path]) -> None:
+    """A trial is judged while the next one runs already."""
+    shm, temporary = folders
+    told = Told()
+    left = LeftFiles(told, shm)
+    left.began(trial(0, temporary))
+    (shm / "mine-1").write_bytes(b"x")
+    left.over(0)
+    left.began(trial(1, temporary))
+    (shm / "theirs-1").write_bytes(b"x")
+    left.ended(0)
+    ((index, message, _),) = told.events
+    assert (index, "mine-*" in message, "theirs" in message) == (0, True, False)
+    assert "beside it" not in message
+    left.over(1)
+    left.ended(1)
+    assert ["beside it" in message for _, message, _ in told.events] == [False, False]
+
+
 def test_where_trials_ran_side_by_side_nobody_can_say_whose_it_is(folders: tuple[Path, Path]) -> None:
     shm, temporary = folders
     told = Told()

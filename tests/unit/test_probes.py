@@ -100,6 +100,18 @@ def test_a_member_that_ended_without_an_answer_leaves_no_half_of_a_sum() -> None
     assert one.asked[-1][0] == 2, "and those that are left are asked on"
 
 
+def test_an_answer_that_is_lost_ends_no_probing() -> None:
+    silent = Rank("silent")
+    probes = Probes(600.0, together=False, patience=60.0)
+    probes.poll(0.0, [silent])
+    probes.poll(60.0, [silent])
+    assert probes.poll(119.0, [silent]) == {}
+    assert probes.wake_at() == 120.0
+    for elapsed in (121.0, 200.0):
+        assert probes.poll(elapsed, [silent]) == {}
+    assert [number for number, _ in silent.asked] == [1, 2]
+
+
 @given(number=some.integers(1, 2**40), step=some.integers(0, 2**40), sender=some.text("abc-123", max_size=60))
 def test_a_request_is_read_as_it_was_written(number: int, step: int, sender: str) -> None:
     assert unpack(pack(Request(number, step, sender))) == Request(number, step, sender)
@@ -123,6 +135,9 @@ def test_a_member_sees_each_request_once_and_not_before_its_step(tmp_path: Path)
     mailbox.ask(Request(2, 0, "me"))
     assert requests.due(22, "another") == 0
     assert requests.due(22, "me") == 2
+    os.truncate(tmp_path / "probe", 0)
+    mailbox.ask(Request(3, 0))
+    assert (tmp_path / "probe").stat().st_size == SIZE, "written again, whole"
     mailbox.close()
 
 

@@ -165,10 +165,13 @@ def test_files_in_dev_shm_that_nobody_maps_are_seen_without_a_cgroup(proc: Path,
     shm = tmp_path / "shm"
     shm.mkdir()
     (shm / "old").write_bytes(b"x" * 8192)
+    (proc / "4109" / "environ").write_bytes(b"HOME=/root\0")
     sampler = ShmFiles(Roots(proc, shm=shm), lambda: 0.0)
     assert values(sampler, fresh()) == {"shm_files_bytes": 0}
     (shm / "orphan_4100_1").write_bytes(b"x" * 65536)
     (shm / "of_4109_another").write_bytes(b"x" * 65536)
+    assert values(sampler, fresh()) == {"shm_files_bytes": 65536}, "4109 lives, and is of no tree of ours"
+    (shm / "psm_4109beef").write_bytes(b"")  # a random word, which has the digits of that process
     mapped = shm / "mapped"
     mapped.write_bytes(b"x" * 65536)
     inode = mapped.stat().st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,8 @@ class Answering:
 
     def probe(self) -> dict[str, Any]:
         """Take one: its stages, and how many objects were garbage."""
-        taken = take(describe=self._censuses.describer())
+        # A member has a session of its own: its tree begins with a launcher or a shell, and has others beside this one.
+        taken = take(describe=self._censuses.describer(), root=os.getsid(0) or None)
         self._garbage = taken.garbage
         return {"stages": taken.stages, "objects": taken.objects}
 

@@ -25,6 +25,8 @@ _FEWEST, _MOST = 8, 100
 _FEW = 6
 """With fewer there is one more at the end."""
 _DISPENSABLE = ("native_threads", "references", "mappings", "types", "tensors", "containers")
+_UNKNOWN_SHARE = 0.06
+"""Of the time that censuses may take at most where the duration of a trial is not known."""
 _UNKNOWN, _OFTEN, _AT_FIRST = 20, 6, 5.0
 """Of a trial whose duration is not known, in the time that it has run for: so many if they are cheap, and if they are
 not; and seconds between two at its beginning."""
@@ -33,7 +35,7 @@ not; and seconds between two at its beginning."""
 def interval(cost: float, duration: float | None, elapsed: float) -> float:
     """Seconds between two. cost: seconds that one took. duration: of the trial. elapsed: that it has run for."""
     if duration is None:
-        return max(min(cost / _SHARE, max(_AT_FIRST, elapsed / _OFTEN)), elapsed / _UNKNOWN)
+        return max(min(cost / _SHARE, max(_AT_FIRST, elapsed / _OFTEN)), elapsed / _UNKNOWN, cost / _UNKNOWN_SHARE)
     return min(max(cost / _SHARE, duration / _MOST), max(duration / _FEWEST, cost / _MOST_SHARE))
 
 

@@ -43,10 +43,13 @@ class Taken(NamedTuple):
     seconds: float
 
 
-def take(clean_up: Callable[[], object] | None = None, describe: DescribesGarbage | None = None) -> Taken:
+def take(
+    clean_up: Callable[[], object] | None = None, describe: DescribesGarbage | None = None, root: int | None = None
+) -> Taken:
     """Clean up, stage by stage.
 
-    clean_up: the workload's own, with the caches of frameworks. describe: says what the collection found.
+    clean_up: the workload's own, with the caches of frameworks. describe: says what the collection found. root: the
+    process whose tree is read; this one where it is left out.
     """
     began = time.monotonic()
     stages: dict[str, Reading] = {}
@@ -59,26 +62,26 @@ def take(clean_up: Callable[[], object] | None = None, describe: DescribesGarbag
             _empty(clean_up)
         elif stage == "trimmed" and not heap.trim():
             continue  # there is no call for it: what it would take is not known
-        stages[stage] = _settled() if stage == "settled" else read()
+        stages[stage] = _settled(root) if stage == "settled" else read(root)
     return Taken(stages, garbage, objects, time.monotonic() - began)
 
 
-def read() -> Reading:
-    """What this process and those below it hold, by metric name; what cannot be read is absent."""
+def read(root: int | None = None) -> Reading:
+    """What this process holds, and the tree of `root`, by metric name; what cannot be read is absent."""
     return {
-        **own_tree.read(), **heap.read(), **allocators.read(), "python_blocks": float(sys.getallocatedblocks())
+        **own_tree.read(pid=root), **heap.read(), **allocators.read(), "python_blocks": float(sys.getallocatedblocks())
     }  # fmt: skip
 
 
-def _settled() -> Reading:
-    readings = list(_reads())
+def _settled(root: int | None) -> Reading:
+    readings = list(_reads(root))
     return {name: min(each[name] for each in readings if name in each) for name in readings[0]}
 
 
-def _reads() -> Iterator[Reading]:
+def _reads(root: int | None) -> Iterator[Reading]:
     for wait in _SETTLING:
         time.sleep(wait)
-        yield read()
+        yield read(root)
 
 
 def _collect(describe: DescribesGarbage | None) -> tuple[int, Mapping[str, Any]]:
