@@ -20,7 +20,7 @@ _SHARE = 0.005
 """Of the time that censuses may take, as long as a trial has ten of them."""
 _MOST_SHARE = 0.02
 """The same in a trial that is too short for `_FEWEST` of them at that price."""
-_FEWEST, _MOST = 8, 100
+_FEWEST, _MOST = 12, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
 _FEW = 6
 """With fewer there is one more at the end."""
