@@ -105,7 +105,8 @@ def by_prefix(files: Iterable[tuple[str, int]]) -> list[Prefix]:
     """Names and bytes of files, those together whose names begin alike; the largest first."""
     found: dict[str, tuple[int, int]] = {}
     for name, size in files:
-        prefix = _RANDOM.sub("", name, count=1) or name
+        random = _RANDOM.search(name)
+        prefix = (name[: random.start()] if random else name) or name
         count, whole = found.get(prefix, (0, 0))
         found[prefix] = count + 1, whole + size
     grouped = [Prefix(prefix, count, whole) for prefix, (count, whole) in found.items()]
