@@ -258,6 +258,34 @@ def test_odd_objects_are_survived_and_counted() -> None:
     assert any("`odd`" in said for said in told["containers"]), told["containers"]
 
 
+def test_what_has_no_name_does_not_stand_before_what_has_one() -> None:
+    beyond: list[Any] = [[] for _ in range(6)]
+    for _ in range(12):
+        beyond = [beyond]  # farther than a search climbs
+
+    def step(number: int) -> None:
+        for each in at_the_bottom(beyond):
+            each.extend(range(50))
+        history.append(number)
+
+    told = grown(step)
+    assert told["containers"][f"a list named `history` in `{HERE}`"][0] == 160
+
+
+def at_the_bottom(nested: list[Any]) -> Any:
+    """The lists at the bottom of a list in a list in a list."""
+    while len(nested) == 1:
+        nested = nested[0]
+    return nested
+
+
+def test_a_bound_method_is_no_holder() -> None:
+    keeper: list[Any] = []
+    told = grown(keeper.append)
+    assert [name for name in told["containers"] if "keeper" in name], told["containers"]
+    assert not [name for name in told["containers"] if "__self__" in name]
+
+
 def test_a_deadline_is_kept_and_what_was_left_out_is_said() -> None:
     history.extend(Record(number) for number in range(5000))
     told = Census().take(0.0)

@@ -18,7 +18,7 @@ from workloads.census.bounded import Group, add
 LEAST = 32
 """Things in a container that is looked at."""
 _MOST = 4
-"""Containers that are followed at a time for their growth."""
+"""Containers that are asked about at a time for their growth."""
 _SAMPLED = 16
 
 
@@ -46,7 +46,7 @@ class Containers:
             self._now[id(container)] = container
 
     def grown(self, own: Iterable[Any] = ()) -> list[Any]:
-        """Those that grew most since the last census, and those that have a name; none at the first.
+        """Those that have a name, and of those that nobody was asked about those that grew most; none at the first.
 
         own: those of the census itself.
         """
@@ -58,13 +58,16 @@ class Containers:
         self._names = {k: (name, n) for k, (name, n) in self._names.items() if lengths.get(k, 0) >= n}
         if not before:
             return []
-        chosen = heapq.nlargest(_MOST, gain, key=lambda key: gain[key])
-        return [self._now[key] for key in dict.fromkeys((*self._names, *chosen))][-4 * _MOST :]
+        # What a nameless one grows says nothing: the next is asked about, or a library's own would be asked for ever.
+        asked = [key for key, (name, _) in self._names.items() if name]
+        chosen = heapq.nlargest(_MOST, gain.keys() - self._names.keys(), key=lambda key: gain[key])
+        return [self._now[key] for key in (*asked, *chosen)][-4 * _MOST :]
 
-    def told(self, grown: Iterable[Any], name: Callable[[Any], str]) -> tuple[Group, dict[str, str]]:
+    def told(self, grown: Iterable[Any], name: Callable[[Any], str | None]) -> tuple[Group, dict[str, str]]:
         """How many things are in those that have a name, and bytes as far as a sample tells; what these things are.
 
-        name: finds out what a container is called; empty where that cannot be told. Nobody is asked twice.
+        name: finds out what a container is called; empty where that cannot be told, None where there was no time: only
+        then it is asked again.
         """
         group: Group = {}
         elements: dict[str, str] = {}
@@ -72,6 +75,8 @@ class Containers:
             key, length = id(each), kinds.length_of(type(each))(each)
             known = self._names.get(key)
             said = known[0] if known else name(each)
+            if said is None:
+                continue
             self._names[key] = (said, length)
             if said:
                 what, size = _inside(each)

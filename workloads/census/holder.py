@@ -40,26 +40,28 @@ class Search:
         self._own: set[int] = set()
         """Identities of what only this search holds."""
 
-    def holder(self, thing: Any) -> str:
-        """In words; empty where none was found, or in time."""
+    def holder(self, thing: Any) -> str | None:
+        """In words; empty where none was found, None where there was no time to find one."""
         self._own = {id(self.__dict__), *self._given}
         below: dict[int, Any] = {}
         seen: dict[int, Any] = {id(thing): thing}
         level = [thing]
         self._own |= {id(below), id(seen), id(level)}
         try:
-            return self._climb(level, below, seen) or self._running(seen, below)
+            found = self._climb(level, below, seen)
+            return found or self._running(seen, below) or found
         finally:
             below.clear()
             seen.clear()
             level.clear()
 
-    def _climb(self, level: list[Any], below: dict[int, Any], seen: dict[int, Any]) -> str:
+    def _climb(self, level: list[Any], below: dict[int, Any], seen: dict[int, Any]) -> str | None:
         for _ in range(_LEVELS):
-            if not level or not self._budget.has(self._scan):
-                if level:
-                    self._budget.leave_out("held_by")
+            if not level:
                 return ""
+            if not self._budget.has(self._scan):
+                self._budget.leave_out("held_by")
+                return None
             above = self._above(level, below, seen)
             said = [(rank, words) for each in above for rank, words in self._names(each, below)]
             if said:
@@ -111,23 +113,24 @@ class Search:
             elif kinds.is_named(holder, "functools._lru_cache_wrapper"):
                 yield 2, f"the cache of `{getattr(holder, '__qualname__', '?')}` (functools.lru_cache)"
             elif type(holder) in (types.GeneratorType, types.CoroutineType):
-                yield from _of_frame(getattr(holder, "gi_frame", None) or getattr(holder, "cr_frame", None), {id(held)})
-            elif not self._grows(type(holder)):
+                frame = getattr(holder, "gi_frame", None) or getattr(holder, "cr_frame", None)
+                yield from ((4, words) for _, words in _of_frame(frame, {id(held): 0}))
+            elif kinds.name_of(type(holder)) not in kinds.PLAIN and not self._grows(type(holder)):
                 yield from _attribute(holder, held, below)
         except Exception:  # noqa: BLE001  (objects of strangers)
             return
 
     def _running(self, seen: dict[int, Any], below: dict[int, Any]) -> str:
         """A local variable of a function that runs: the collector does not know of those."""
-        names = {key for key in seen if key not in self._own}
+        places = {key: place for place, key in enumerate(seen) if key not in self._own}
+        said: list[tuple[int, str]] = []
         for frame in list(sys._current_frames().values()):
             at: types.FrameType | None = frame
             while at is not None:
                 if not self._is_ours(at):
-                    for _, words in _of_frame(at, names):
-                        return words
+                    said.extend(_of_frame(at, places))
                 at = at.f_back
-        return ""
+        return min(said, default=(0, ""))[1]
 
 
 def _kind(value: Any) -> str:
@@ -219,19 +222,22 @@ def _of_function(function: Any, held: Any, below: dict[int, Any]) -> Iterator[tu
         yield 2, f"{_a(value)}attribute `{_key(held, value)}` of the function {said}"
 
 
-def _of_frame(frame: Any, wanted: set[int]) -> Iterator[tuple[int, str]]:
+def _of_frame(frame: Any, places: dict[int, int]) -> Iterator[tuple[int, str]]:
+    """The local variable that is nearest to what is searched, and how near.
+
+    places: by identity, from the nearest on.
+    """
     if frame is None or not frame.f_code.co_flags & _OPTIMIZED:
         return
     table = frame.f_locals
-    for name, value in list(table.items()):
-        if id(value) in wanted:
-            code = frame.f_code
-            said = f"{_called(value, name)}, local in `{code.co_qualname}` ({file_of_code(code)})"
-            del value
-            _forget(table)
-            yield 4, said
-            return
-    _forget(table)
+    near = min(((places[id(value)], name) for name, value in list(table.items()) if id(value) in places), default=None)
+    if near is not None:
+        place, name = near
+        said = f"{_called(table[name], name)}, local in `{frame.f_code.co_qualname}` ({file_of_code(frame.f_code)})"
+        _forget(table)
+        yield place, said
+    else:
+        _forget(table)
 
 
 def _forget(table: Any) -> None:
