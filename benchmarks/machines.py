@@ -28,7 +28,7 @@ from soak.traces.judging import settings_of
 
 HALF_A_DAY, WAIT = 43_200.0, 10.0
 GROWTHS = (0.0, 6.0, 12.0, 40.0)
-COLUMNS = ("usedMemory", "memory_used_bytes")
+COLUMN = "memory_used_bytes"
 _MIB = 2.0**20
 _WINDOWS_A_DAY = 8
 
@@ -38,7 +38,6 @@ class Case:
     """A simulated half-day. growth: in deviations of what wanders."""
 
     kind: str
-    column: str
     growth: float
     seed: int
 
@@ -52,7 +51,7 @@ def of_case(case: Case) -> str:
     """The verdict on one simulated half-day, of 8 GiB in use."""
     t = np.arange(0.0, HALF_A_DAY, WAIT)
     values = machine(case.kind, t, case.seed) + case.growth * t / HALF_A_DAY
-    return verdict(Series(metric_of(case.column), "", t, np.round(8192 * _MIB + 32 * _MIB * values)))
+    return verdict(Series(metric_of(COLUMN), "", t, np.round(8192 * _MIB + 32 * _MIB * values)))
 
 
 def windows(path: Path) -> Iterator[Series]:
@@ -71,15 +70,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, help="processes; one for each core where it is not given")
     options = parser.parse_args()
     seeds = range(options.series)
-    jobs = [Case(kind, column, g, k) for kind in MACHINES for column in COLUMNS for g in GROWTHS for k in seeds]
+    jobs = [Case(kind, growth, k) for kind in MACHINES for growth in GROWTHS for k in seeds]
     with ProcessPoolExecutor(options.workers) as pool:
         told = dict(zip(jobs, pool.map(of_case, jobs, chunksize=8), strict=True))
-    print(f"| machine, called leaks | column | {' | '.join(f'{g:g} σ' for g in GROWTHS)} |")
-    print(f"| --- | --- |{' ---: |' * len(GROWTHS)}")
+    print(f"| machine, called leaks | {' | '.join(f'{growth:g} σ' for growth in GROWTHS)} |")
+    print(f"| --- |{' ---: |' * len(GROWTHS)}")
     for kind in MACHINES:
-        for column in COLUMNS:
-            shares = [np.mean([told[Case(kind, column, g, k)] == "leak" for k in seeds]) for g in GROWTHS]
-            print(f"| {kind} | {column} | {' | '.join(f'{share:.1%}' for share in shares)} |")
+        shares = [np.mean([told[Case(kind, growth, k)] == "leak" for k in seeds]) for growth in GROWTHS]
+        print(f"| {kind} | {' | '.join(f'{share:.1%}' for share in shares)} |")
     said = [verdict(window) for path in options.real for window in windows(path)]
     if said:
         print(f"\n{said.count('leak')} of {len(said)} recorded half-days are called leaks, {said.count('pass')} pass.")

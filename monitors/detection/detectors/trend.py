@@ -33,8 +33,9 @@ _EXCURSION = 0.23
 _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
-_RARE = 0.025
-_UNOWNED = 0.1
+_RARE, _UNLIKELY = 0.03, 0.6
+"""A series passes where growth that would have been seen is so rare, and any growth less likely than this."""
+_UNOWNED = 0.125
 """Probability of a leak beforehand of the memory of a whole machine: it wanders with all that runs there, as no single
 process does."""
 _DAY, _LEAST_OF_A_DAY = 86_400.0, 0.25
@@ -81,7 +82,7 @@ class _Judged:
 
     def grown(self, odds: float, before: float | None = None) -> float:
         """The probability of lasting growth of any size, by the log odds of it."""
-        return self.calibration.probability(odds, len(self.y), self.before if before is None else before)
+        return self.calibration.probability(odds, self.series.size, self.before if before is None else before)
 
     def chance(self, before: float) -> float:
         """That it grows and keeps growing, faster than what counts."""
@@ -100,7 +101,7 @@ class _Judged:
     @property
     def needed(self) -> float:
         """Log odds from which on it is a leak."""
-        return self.calibration.odds(self.calibration.leak_from, len(self.y), self.before)
+        return self.calibration.odds(self.calibration.leak_from, self.series.size, self.before)
 
     def told(self) -> tuple[Shape, Fit]:
         """The shape to speak of, growing or not, and its fit."""
@@ -356,7 +357,7 @@ def _passes(judged: _Judged, smallest: float) -> bool:
     if told <= judged.calibration.pass_to:
         return True
     faster = judged.grown(judged.odds, EVEN) * judged.rate.exceeds(smallest / judged.hour)
-    return told < EVEN and faster <= _RARE
+    return told < _UNLIKELY and faster <= _RARE
 
 
 _STRANGE = {
