@@ -3,7 +3,7 @@
 Simulates the corpus (`benchmarks/corpus.py`), fits with each family left out in turn, and prints what the left-out
 families show: false alarms and recall by family, Brier score, calibration error, reliability, how often the interval
 holds the rate, and how often a leak at the limit of detection is found. --write fits on all and ships the result:
-`monitors/calibration.json`, and the plot `docs/reliability.svg`.
+`monitors/detection/calibration.json`, and the plot `docs/reliability.svg`.
 """
 
 from __future__ import annotations
@@ -14,78 +14,32 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 # One process for each core: threads of the linear algebra would only get in their way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
-from benchmarks.corpus import DEVIATION, LENGTHS, SETTINGS, Case, cases, series_of
+from benchmarks.corpus import DEVIATION, LENGTHS, SETTINGS, Case, cases
+from benchmarks.fitted import BREVITY, SOFTNESS, Judged, fit, judge, left_out, weights
 from monitors.detection import calibration
-from monitors.detection.calibration import FILE, MOST_BLOCKS, SCHEMA
+from monitors.detection.calibration import FILE, SCHEMA
 from monitors.detection.detectors.trend import Trend
 from monitors.detection.simulation import NOISES, bytes_of, draw
-from monitors.model import Finding
 
-SOFTNESS = 2.0
-LEAK_FROM, PASS_TO = 0.92, 0.2
+LEAK_FROM, PASS_TO = 0.92, 0.3
 """Verdicts. From 0.92 on, 98 of 100 verdicts `leak` are right, of families left out."""
+IN_DOUBT = 6.0
+"""Noise deviations of growth up to which a leak can be in doubt: among these and what does not leak, the probability is
+shown apart."""
 SPREAD = 0.0005
 """Share of the corpus that may lie beyond either end of what counts as seen."""
 WIDENED = 1.25
+LEAST_WIDENING = 1.09
+"""What the intervals of fresh traces (`--first-seed 50000`) ask for; the few that are fitted on may ask for less."""
 STRONG = 6.0
 """Noise deviations of growth from which recall is asked for."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One trace of the corpus and what was found in it."""
-
-    case: Case
-    leaks: bool
-    rate: float
-    found: Finding
-
-
-def judge(case: Case) -> Judged:
-    """Judge one trace."""
-    trace, series = series_of(case)
-    return Judged(case, trace.leaks, trace.rate, Trend().judge(series, SETTINGS))
-
-
-def features(judged: Sequence[Judged]) -> np.ndarray:
-    """What the logistic is linear in: log odds, made softer, and how few blocks there were. Shape (n, 2)."""
-    odds = np.array([one.found.evidence for one in judged])
-    blocks = np.array([one.found.traits["blocks"] for one in judged])
-    return np.column_stack([np.arcsinh(odds / SOFTNESS), -np.log2(MOST_BLOCKS / blocks)])
-
-
-def fit(given: np.ndarray, leaks: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and intercept, leaks and no leaks weighing the same. Fewer blocks never claim more."""
-    model = LogisticRegression(C=1e6, class_weight="balanced").fit(given, leaks)
-    if model.coef_[0, 1] < 0:
-        model.fit(given[:, :1], leaks)
-    return np.pad(model.coef_[0], (0, 2 - model.coef_.shape[1])), float(model.intercept_[0])
-
-
-def probability(given: np.ndarray, fitted: tuple[np.ndarray, float]) -> np.ndarray:
-    """Calibrated."""
-    return 1 / (1 + np.exp(-(given @ fitted[0] + fitted[1])))
-
-
-def left_out(judged: Sequence[Judged]) -> np.ndarray:
-    """The probability of each trace by a calibration that never saw its family."""
-    given = features(judged)
-    leaks = np.array([one.leaks for one in judged])
-    families = np.array([one.case.family for one in judged])
-    out = np.empty(len(judged))
-    for family in np.unique(families):
-        held = families == family
-        out[held] = probability(given[held], fit(given[~held], leaks[~held]))
-    return out
 
 
 def share(values: Iterable[bool]) -> str:
@@ -121,7 +75,7 @@ def by_condition(judged: Sequence[Judged], p: np.ndarray, name: str, key: Callab
         groups[key(one)].append(i)
         groups["all"].append(i)
     print(f"\n| {name} | traces | precision, ≥ {STRONG:g} σ | recall, ≥ {STRONG:g} σ | F1, < {STRONG:g} σ | Brier "
-          "| calibration error |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
+          f"| calibration error | ≤ {IN_DOUBT:g} σ |\n| --- |{' ---: |' * 7}")  # fmt: skip
     for group, members in groups.items():
         own = [judged[i] for i in members]
         values = p[members]
@@ -130,7 +84,7 @@ def by_condition(judged: Sequence[Judged], p: np.ndarray, name: str, key: Callab
         f1 = 2 * weak[0] * weak[1] / max(sum(weak), 1e-9)
         brier = weighted(own, (values - np.array([one.leaks for one in own])) ** 2)
         print(f"| {group} | {len(own)} | {strong[0]:.3f} | {strong[1]:.3f} | {f1:.3f} | {brier:.3f} | "
-              f"{calibration_error(own, values):.3f} |")  # fmt: skip
+              f"{calibration_error(own, values):.3f} | {calibration_error(own, values, IN_DOUBT):.3f} |")  # fmt: skip
 
 
 def recall_by_noise_and_length(judged: Sequence[Judged], p: np.ndarray) -> None:
@@ -155,41 +109,39 @@ def precision_recall(judged: Sequence[Judged], p: np.ndarray, chosen: Callable[[
     return hits / max(1, sum(found for _, found in said)), hits / max(1, sum(leaks for leaks, _ in said))
 
 
-def weights(judged: Sequence[Judged]) -> np.ndarray:
-    """Leaks and no leaks weigh the same: the probability is stated for even odds beforehand."""
-    leaks = np.array([one.leaks for one in judged])
-    return np.where(leaks, 0.5 / max(leaks.sum(), 1), 0.5 / max((~leaks).sum(), 1))
-
-
 def weighted(judged: Sequence[Judged], values: np.ndarray) -> float:
     """Mean with those weights."""
     w = weights(judged)
     return float(w @ values / w.sum())
 
 
-def reliability(judged: Sequence[Judged], p: np.ndarray) -> list[tuple[float, float, float, int]]:
-    """Of each tenth of probability: mean of what was said, share that leaks, weight, traces."""
-    w, leaks = weights(judged), np.array([one.leaks for one in judged])
+def reliability(judged: Sequence[Judged], p: np.ndarray, most: float = np.inf) -> list[tuple[float, float, float, int]]:
+    """Of each tenth of probability: mean of what was said, share that leaks, weight, traces.
+
+    most: deviations of growth; what leaks by more is left out.
+    """
+    w, leaks = weights(judged, most), np.array([one.leaks for one in judged])
     out = []
     for tenth in range(10):
-        own = (p >= tenth / 10) & ((p < (tenth + 1) / 10) | (tenth == 9))
+        own = (w > 0) & (p >= tenth / 10) & ((p < (tenth + 1) / 10) | (tenth == 9))
         if own.any():
             out.append((float(w[own] @ p[own] / w[own].sum()), float(w[own] @ leaks[own] / w[own].sum()),
                         float(w[own].sum()), int(own.sum())))  # fmt: skip
     return out
 
 
-def calibration_error(judged: Sequence[Judged], p: np.ndarray) -> float:
+def calibration_error(judged: Sequence[Judged], p: np.ndarray, most: float = np.inf) -> float:
     """Expected calibration error over tenths."""
-    rows = reliability(judged, p)
+    rows = reliability(judged, p, most)
     return sum(weight * abs(said - true) for said, true, weight, _ in rows) / sum(row[2] for row in rows)
 
 
 def show_reliability(judged: Sequence[Judged], p: np.ndarray) -> None:
-    """The reliability table."""
-    print("\n| said | leaks | traces |\n| ---: | ---: | ---: |")
-    for said, true, _, count in reliability(judged, p):
-        print(f"| {said:.3f} | {true:.3f} | {count} |")
+    """The reliability tables: with the leaks that can be in doubt, and with all."""
+    for most, which in ((IN_DOUBT, f"leaks, of {IN_DOUBT:g} σ at most"), (np.inf, "leaks, of any size")):
+        print(f"\n| said | {which} | traces |\n| ---: | ---: | ---: |")
+        for said, true, _, count in reliability(judged, p, most):
+            print(f"| {said:.3f} | {true:.3f} | {count} |")
 
 
 def needed(one: Judged) -> float:
@@ -204,7 +156,7 @@ def needed(one: Judged) -> float:
 
 def widening(needs: Sequence[float]) -> float:
     """What makes an interval of 95 % hold the rate so often."""
-    return max(1.0, round(float(np.quantile(needs, SETTINGS.confidence)), 2))
+    return max(LEAST_WIDENING, round(float(np.quantile(needs, SETTINGS.confidence)), 2))
 
 
 def rates(judged: Sequence[Judged], p: np.ndarray) -> None:
@@ -252,29 +204,33 @@ def show_limit(pool: ProcessPoolExecutor, chosen: Sequence[Case]) -> None:
         print(f"| {family} | {share(rows)} |")
 
 
-def shipped(judged: Sequence[Judged], p: np.ndarray) -> dict[str, object]:
+def shipped(judged: Sequence[Judged], p: np.ndarray, options: str) -> dict[str, object]:
     """The calibration fitted on all, as it is written; its interval on the leaks that are found."""
-    weight, intercept = fit(features(judged), np.array([one.leaks for one in judged]))
-    traits = {name: np.array([one.found.traits[name] for one in judged]) for name in judged[0].found.traits}
-    seen = {
-        name: [round(float(WIDENED * np.quantile(values, end)), 3) for end in (SPREAD, 1 - SPREAD)]
-        if name != "blocks"
-        else [float(values.min()), float(values.max())]
-        for name, values in traits.items()
-    }
+    slope, intercept = fit(judged)
     return {
         "schema": SCHEMA,
-        "fitted_by": "python -m benchmarks.calibrate --write",
+        "fitted_by": f"python -m benchmarks.calibrate --write {options}",
         "fitted_on": f"{len(judged)} simulated traces of {len({one.case.family for one in judged})} families",
-        "slope": round(float(weight[0]), 4),
+        "slope": round(slope, 4),
         "intercept": round(intercept, 4),
-        "brevity": round(float(weight[1]), 4),
+        "brevity": BREVITY,
         "softness": SOFTNESS,
         "widening": widening([needed(j) for j, q in zip(judged, p, strict=True) if j.leaks and q >= LEAK_FROM]),
         "leak_from": LEAK_FROM,
         "pass_to": PASS_TO,
-        "seen": seen,
+        "seen": seen(judged),
     }
+
+
+def seen(judged: Sequence[Judged]) -> dict[str, list[float]]:
+    """The lowest and highest of each trait; what an earlier fit has seen stays seen."""
+    out = {}
+    for name, before in calibration.load().seen.items():
+        values = np.array([one.found.traits[name] for one in judged])
+        ends = np.quantile(values, (0, 1)) if name == "blocks" else WIDENED * np.quantile(values, (SPREAD, 1 - SPREAD))
+        low, high = ends.round(3).tolist()
+        out[name] = [min(low, before[0]), max(high, before[1])]
+    return out
 
 
 def plot(rows: Sequence[tuple[float, float, float, int]]) -> str:
@@ -305,10 +261,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=24, help="traces of each family and length")
     parser.add_argument("--first-seed", type=int, default=0, help="another, such as 50000, draws other traces")
+    parser.add_argument("--workers", type=int, help="processes; one for each core where it is not given")
     parser.add_argument("--write", action="store_true", help="write the calibration and its plot")
     options = parser.parse_args()
+    drawn = f"--series {options.series} --first-seed {options.first_seed}"
     chosen = list(cases(options.series, options.first_seed))
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(options.workers) as pool:
         judged = list(pool.map(judge, chosen, chunksize=16))
         p = left_out(judged)
         by_family(judged, p)
@@ -318,7 +276,7 @@ def main() -> None:
         show_reliability(judged, p)
         rates(judged, p)
         if options.write:
-            FILE.write_text(json.dumps(shipped(judged, p), indent=2) + "\n", encoding="utf-8")
+            FILE.write_text(json.dumps(shipped(judged, p, drawn), indent=2) + "\n", encoding="utf-8")
             Path("docs/reliability.svg").write_text(plot(reliability(judged, p)), encoding="utf-8")
         show_limit(pool, chosen[:: max(1, len(chosen) // 3000)])
 

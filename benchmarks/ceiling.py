@@ -19,8 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from benchmarks.calibrate import Judged, by_condition, judge, left_out
+from benchmarks.calibrate import by_condition
 from benchmarks.corpus import Case, cases, series_of
+from benchmarks.fitted import Judged, judge, left_out
 from monitors.detection.calibration import MOST_BLOCKS
 from monitors.detection.jumps import beside
 from monitors.detection.posterior import Posterior, weigh

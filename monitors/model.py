@@ -11,6 +11,8 @@ from monitors.gpu import Snapshot
 
 Unit = Literal["bytes", "count", "seconds", "ratio", "value"]
 
+Owner = Literal["process", "machine", ""]
+
 SamplerScope = Literal["node", "trial", "member", "beat", "probe", "device", "member_device"]
 """What one read of a sampler is about: the machine and soak itself, a trial as a whole, one process tree of it, what
 that tells of itself, what it found when it was probed, one of its devices as a whole, or what one process tree holds on
@@ -40,6 +42,8 @@ class MetricSpec:
     """Why growth of it is no leak by itself, where it is an amount and not judged."""
     live: bool = True
     """Whether its values are told while a trial runs, also to Prometheus: not where texts of strangers label them."""
+    owner: Owner = "process"
+    """Whose amount it is: of the processes that are tested, or of a whole machine; empty where that is not known."""
 
 
 class Sample(NamedTuple):

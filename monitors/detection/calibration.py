@@ -21,8 +21,9 @@ FILE = Path(__file__).with_name("calibration.json")
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept - brevity · log2(64 / blocks)))).
+    """probability = 1 / (1 + exp(-(slope · asinh(odds / softness) + intercept - brevity · log2(64 / samples)))).
 
+    Samples count up to as many as there may be blocks.
     widening: of the rate's interval. leak_from, pass_to: probabilities from which, and up to which, there is a verdict.
     seen: of each trait of a series, the lowest and highest that the calibration has seen.
     """
@@ -36,21 +37,21 @@ class Calibration:
     pass_to: float
     seen: Mapping[str, tuple[float, float]]
 
-    def probability(self, odds: float, blocks: int, before: float = EVEN) -> float:
-        """The calibrated probability for these log odds, of a series of so many blocks.
+    def probability(self, odds: float, samples: int, before: float = EVEN) -> float:
+        """The calibrated probability for these log odds, of a series of so many samples.
 
         before: probability of a leak before anything was seen of it.
         """
-        score = self.slope * math.asinh(odds / self.softness) + self._offset(blocks) + _log_odds(before)
+        score = self.slope * math.asinh(odds / self.softness) + self._offset(samples) + _log_odds(before)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
-    def odds(self, probability: float, blocks: int, before: float = EVEN) -> float:
+    def odds(self, probability: float, samples: int, before: float = EVEN) -> float:
         """The log odds that this probability stands for."""
         score = _log_odds(probability) - _log_odds(before)
-        return self.softness * math.sinh((score - self._offset(blocks)) / self.slope)
+        return self.softness * math.sinh((score - self._offset(samples)) / self.slope)
 
-    def _offset(self, blocks: int) -> float:
-        return self.intercept - self.brevity * math.log2(MOST_BLOCKS / blocks)
+    def _offset(self, samples: int) -> float:
+        return self.intercept - self.brevity * math.log2(MOST_BLOCKS / min(samples, MOST_BLOCKS))
 
     def unseen(self, traits: Mapping[str, float]) -> str | None:
         """The first trait of a series that lies outside what was seen; None where all lie within."""

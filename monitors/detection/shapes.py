@@ -66,8 +66,8 @@ class Shape:
     parameters: int = 1
 
 
-def _still(x: Floats) -> Iterator[Shape]:
-    """Every shape without lasting growth.
+def _still(x: Floats, days: float) -> Iterator[Shape]:
+    """Every shape without lasting growth; see `dictionary`.
 
     Beside a column whose place or time constant lies on a grid stands its derivative by that: together they reach what
     lies between two points of the grid.
@@ -84,8 +84,9 @@ def _still(x: Floats) -> Iterator[Shape]:
             _named(stop), "stop", (np.minimum(x, stop), _after(x, stop)), place=stop, settled=stop, parameters=3
         )
     for period in _PERIODS:
-        angle = 2 * np.pi * period * x
-        yield Shape("periodic", "periodic", (np.sin(angle), np.cos(angle)), parameters=3)
+        yield Shape("periodic", "periodic", _swing(x, period), parameters=3)
+    if days:
+        yield Shape("periodic", "day", _swing(x, days), parameters=3)
     for place in (x[1:] + x[:-1]) / 2:
         yield Shape("step", "step", (_after(x, place),), place=place, parameters=2)
         for tau in _DECAYS[1::4]:
@@ -102,6 +103,11 @@ def _still(x: Floats) -> Iterator[Shape]:
 def _decay(x: Floats, tau: float) -> tuple[Floats, Floats]:
     fall = np.exp(-x / tau)
     return fall, x / tau * fall
+
+
+def _swing(x: Floats, turns: float) -> tuple[Floats, Floats]:
+    angle = 2 * np.pi * turns * x
+    return np.sin(angle), np.cos(angle)
 
 
 def _after(x: Floats, place: float) -> Floats:
@@ -163,17 +169,20 @@ class Dictionary:
     growing_prior: Floats
 
 
-def dictionary(x: Floats) -> Dictionary:
-    """Every shape over the times `x`, shape (m,), rising within 0 to 1. Kept for the next series on the same grid."""
-    return _dictionary(x.tobytes())
+def dictionary(x: Floats, days: float = 0.0) -> Dictionary:
+    """Every shape over the times `x`, shape (m,), rising within 0 to 1. Kept for the next series on the same grid.
+
+    days: that the whole takes, where what is judged may follow the day; else 0.
+    """
+    return _dictionary(x.tobytes(), days)
 
 
 @functools.lru_cache(maxsize=16)
-def _dictionary(grid: bytes) -> Dictionary:
+def _dictionary(grid: bytes, days: float) -> Dictionary:
     x = np.frombuffer(grid)
     m = len(x)
     # A model must leave more to explain than it has parameters.
-    still = tuple(shape for shape in _still(x) if shape.parameters <= m / 4)
+    still = tuple(shape for shape in _still(x, days) if shape.parameters <= m / 4)
     pairs = [(i, shape) for i, shape in _growing(x, still) if shape.parameters <= m / 4 + 1]
     growing = tuple(shape for _, shape in pairs)
     extends = np.array([i for i, _ in pairs])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitors.detection.series import Series
-from monitors.model import LAYERS, MetricSpec, Unit
+from monitors.model import LAYERS, MetricSpec, Owner, Unit
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces.times import is_time
@@ -23,6 +24,13 @@ _LAYERS = {
     "py_objects": "python_objects",
     "num_objects": "python_objects",
 }
+_OF_A_PROCESS = frozenset((
+    "rss", "uss", "pss", "vms", "heap", "mmap", "anonymous", "resident", "process", "pid", "worker", "container", "pod",
+    "memstats", "jvm",
+))  # fmt: skip
+"""Words by which a name says that a process, or a few in a container, hold it."""
+_OF_A_MACHINE = frozenset(("node", "machine", "host", "system"))
+_WORDS = re.compile(r"[^a-z0-9]+")
 _HELD_WHILE_ALIVE = ("rss", "uss", "pss", "vms")
 _NAMED = 5
 """Columns that a note names; more are counted."""
@@ -56,7 +64,15 @@ def metric_of(column: str) -> MetricSpec:
     elif layer or plain.startswith("num_") or plain in LAYERS:
         unit, layer = "count", layer or (plain if plain in LAYERS else None)
     shown = one_line(name, _LONGEST)
-    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True)
+    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True, owner=_owner(plain, layer))
+
+
+def _owner(name: str, layer: str | None) -> Owner:
+    """Whose amount a column holds, as far as its name says; its layer says so too, but for bytes of any name."""
+    words = set(_WORDS.split(name))
+    if words & _OF_A_PROCESS or (layer is not None and layer != "anonymous"):
+        return "process"
+    return "machine" if layer is None or words & _OF_A_MACHINE else ""
 
 
 def is_amount(name: str) -> bool:

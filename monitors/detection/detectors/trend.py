@@ -33,10 +33,13 @@ _EXCURSION = 0.23
 _UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
-_RARE = 0.025
-_UNOWNED = 0.1
-"""Probability of a leak beforehand where a series is of no layer of a process: the memory of a whole machine wanders
-with all that runs there, as no single process does."""
+_RARE, _UNLIKELY = 0.03, 0.6
+"""A series passes where growth that would have been seen is so rare, and any growth less likely than this."""
+_UNOWNED = 0.125
+"""Probability of a leak beforehand of the memory of a whole machine: it wanders with all that runs there, as no single
+process does."""
+_DAY, _LEAST_OF_A_DAY = 86_400.0, 0.25
+"""Seconds; and the share of a day from which on its swing is seen as one: less of it is a line."""
 _LEAST_SHOWN = 0.1
 """Share of the growth that was found down to which slower growth is tried."""
 _FASTEST, _TRIED = 1000.0, 32
@@ -75,11 +78,11 @@ class _Judged:
     @property
     def before(self) -> float:
         """The probability of a leak before anything was seen."""
-        return _UNOWNED if self.series.metric.layer is None else EVEN
+        return _UNOWNED if _of_a_machine(self.series) else EVEN
 
     def grown(self, odds: float, before: float | None = None) -> float:
         """The probability of lasting growth of any size, by the log odds of it."""
-        return self.calibration.probability(odds, len(self.y), self.before if before is None else before)
+        return self.calibration.probability(odds, self.series.size, self.before if before is None else before)
 
     def chance(self, before: float) -> float:
         """That it grows and keeps growing, faster than what counts."""
@@ -98,7 +101,7 @@ class _Judged:
     @property
     def needed(self) -> float:
         """Log odds from which on it is a leak."""
-        return self.calibration.odds(self.calibration.leak_from, len(self.y), self.before)
+        return self.calibration.odds(self.calibration.leak_from, self.series.size, self.before)
 
     def told(self) -> tuple[Shape, Fit]:
         """The shape to speak of, growing or not, and its fit."""
@@ -172,12 +175,23 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
         return None
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
-    book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)))
+    book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
     jumps, columns = beside(y, grain)
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
     return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
+
+
+def _of_a_machine(series: Series) -> bool:
+    """Whether it is to be taken for an amount of a whole machine: what is counted beside steps is of who makes them."""
+    return series.metric.owner == "machine" or (not series.metric.owner and series.steps is None)
+
+
+def _days(series: Series, span: float) -> float:
+    """How many days were seen, in hundredths, of what follows the day; 0 of what does not, or where too few were."""
+    days = span / _DAY
+    return round(days, 2) if _of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
 
 
 def _grain(series: Series) -> float:
@@ -343,7 +357,7 @@ def _passes(judged: _Judged, smallest: float) -> bool:
     if told <= judged.calibration.pass_to:
         return True
     faster = judged.grown(judged.odds, EVEN) * judged.rate.exceeds(smallest / judged.hour)
-    return told < EVEN and faster <= _RARE
+    return told < _UNLIKELY and faster <= _RARE
 
 
 _STRANGE = {
