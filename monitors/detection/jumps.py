@@ -107,27 +107,6 @@ def _line_and(on: npt.NDArray[np.bool_], values: Floats) -> tuple[Floats, float]
     return columns[:, :2] @ weights[:2], float(weights[2])
 
 
-def stairs_left(y: Floats, most: int) -> Floats:
-    """Least sum of squares about a staircase with 2, 3, … `most` jumps. y: shape (m, k). Returns shape (most - 1, k).
-
-    By dynamic programming, O(most · m² · k). Reference: Bellman 1961; Auger and Lawrence 1989 (segment neighbourhood).
-    """
-    m, k = y.shape
-    total = np.concatenate((np.zeros((1, k)), np.cumsum(y, axis=0)))
-    square = np.concatenate((np.zeros((1, k)), np.cumsum(y * y, axis=0)))
-    ends = np.arange(m + 1)
-    size = np.maximum(np.subtract.outer(ends, ends), 1)[:, :, None]
-    # cost[j, i]: of one level from i to j, the end not included.
-    cost = square[:, None] - square[None, :] - (total[:, None] - total[None, :]) ** 2 / size
-    cost = np.where(np.tri(m + 1, k=-1)[:, :, None] > 0, np.maximum(cost, 0.0), np.inf)
-    best, out = cost[:, 0], []
-    for jump in range(1, most + 1):
-        best = np.min(cost + best[None, :], axis=1)
-        if jump >= 2:
-            out.append(best[m])
-    return np.stack(out)
-
-
 def joined(series: Series) -> tuple[Series, int]:
     """The series as if its process had never been restarted, and how often it was.
 

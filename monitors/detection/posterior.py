@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.detection.jumps import stairs_left
+from monitors.detection.recurring import odds_of_steps
 from monitors.detection.shapes import NOISES, Dictionary, Shape
+from monitors.detection.stairs import stairs_left
 from monitors.detection.stats import Floats, normal_cdf, student_quantile, whitener
 
 _INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
-_MOST_STAIRS = 8
+_FEWEST_STAIRS, _MOST_STAIRS = 2, 8
 _UNFADED = 6.0
 """Nats that a shape of fading growth loses where its growth has not faded."""
 _HIDDEN = 30.0
@@ -120,12 +121,28 @@ def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:
 
 def _stairs_weight(y: Floats, grain: float, power: float) -> Floats:
     """Log weight of all staircases: level but for up to so many jumps, each at its best place. y: shape (m, k)."""
+    return np.asarray(np.logaddexp.reduce(_stairs_weights(y, grain, power), axis=0))
+
+
+def _stairs_weights(y: Floats, grain: float, power: float = 0.0) -> Floats:
+    """By the number of jumps, from `_FEWEST_STAIRS` on: shape (numbers, k)."""
     m = len(y)
-    jumps = np.arange(2, max(2, min(_MOST_STAIRS, m // 6)) + 1)
+    jumps = np.arange(_FEWEST_STAIRS, max(_FEWEST_STAIRS, min(_MOST_STAIRS, m // 6)) + 1)
     left = stairs_left(y, int(jumps[-1])) + power
     # Each jump costs its size (BIC) and its place (one of m).
     weights = -(m * np.log(left / m + grain**2) + np.log(m) * (1 + jumps)[:, None]) / 2 - jumps[:, None] * np.log(m)
-    return np.asarray(np.logaddexp.reduce(weights, axis=0) - np.log(10 * len(jumps)))
+    return np.asarray(weights - np.log(10 * len(jumps)))
+
+
+def odds_of_recurring(posterior: Posterior, y: Floats, jumps: int) -> float:
+    """Log odds that the series `y`, shape (m,), is a staircase whose steps recur, against all that does not grow.
+
+    jumps: how many of the columns beside every model are jumps.
+    """
+    weights = _stairs_weights((y - y[0])[:, None], posterior.grain)[:, 0]
+    # Jumps that were found were put where they fit best: here their places count, as those of a staircase do.
+    placed = _log_sum(posterior.still)[0] - jumps * np.log(len(y))
+    return odds_of_steps(y, weights, _FEWEST_STAIRS) - float(np.logaddexp(placed, posterior.stairs[0]))
 
 
 def _with_columns(

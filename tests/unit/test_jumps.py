@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitors.detection.jumps import find_jumps, find_load, gave_back, joined, stairs_left
+from monitors.detection.jumps import find_jumps, find_load, gave_back, joined
 from monitors.detection.series import Floats, Series
 from monitors.detection.simulation import MEMORY
+from monitors.detection.stairs import stairs_left
 
 M = 64
 X = (np.arange(M) + 0.5) / M

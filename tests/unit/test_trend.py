@@ -134,11 +134,28 @@ def test_slower_than_what_counts_is_no_leak() -> None:
     assert judge(series, JudgeSettings(min_rate_bytes_per_hour=1000 * MIB)).verdict == "leak"
 
 
-def test_an_allocator_that_creeps_in_few_steps_is_no_leak() -> None:
-    stairs = sum(2 * MIB * (at < T) for at in (14.0, 26.0, 41.0, 52.0))
-    found = judge(memory(300 * MIB + np.asarray(stairs)))
+def stairs(*times: float) -> Floats:
+    return 300 * MIB + np.asarray(sum(2 * MIB * (at < T) for at in times))
+
+
+@pytest.mark.parametrize("times", [(14.0, 21.0, 41.0, 45.0), (4.0, 7.0, 12.0, 33.0), (3.0, 9.0, 15.0, 21.0)])
+def test_an_allocator_that_creeps_in_few_steps_is_no_leak(times: tuple[float, ...]) -> None:
+    found = judge(memory(stairs(*times)))
     assert found.verdict == "pass"
     assert "in a few steps, flat between them" in found.reason
+
+
+def test_a_few_steps_that_are_evenly_spaced_cannot_be_told() -> None:
+    assert judge(memory(stairs(14.0, 26.0, 41.0, 52.0))).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("count", [6, 7, 8, 9])
+def test_steps_that_recur_are_a_leak_at_their_mean_pace(count: int) -> None:
+    times = (np.arange(count) + 0.5) * T[-1] / count
+    found = judge(memory(stairs(*times.tolist())))
+    assert found.verdict == "leak"
+    low, high = found.rate_per_hour_ci95 or (0.0, 0.0)
+    assert low < 2 * MIB * count * 3600 / T[-1] < high
 
 
 @pytest.mark.parametrize("per_second", [0.5, 1.0, 2.0])

@@ -15,9 +15,18 @@ from monitors.detection import calibration
 from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
 from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.jumps import beside, joined
-from monitors.detection.posterior import Fit, Posterior, RateEstimate, fit, odds_of_planted, rate_of, weigh
+from monitors.detection.posterior import (
+    Fit,
+    Posterior,
+    RateEstimate,
+    fit,
+    odds_of_planted,
+    odds_of_recurring,
+    rate_of,
+    weigh,
+)
 from monitors.detection.series import Floats, Series
-from monitors.detection.shapes import LATE, Shape, dictionary
+from monitors.detection.shapes import LATE, Dictionary, Shape, dictionary
 from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.units import format_duration, format_rate, format_value
@@ -176,8 +185,7 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
-    jumps, columns = beside(y, grain)
-    posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
+    jumps, posterior = _weighed(book, y, grain)
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
     return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
@@ -192,6 +200,18 @@ def _days(series: Series, span: float) -> float:
     """How many days were seen, in hundredths, of what follows the day; 0 of what does not, or where too few were."""
     days = span / _DAY
     return round(days, 2) if _of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
+
+
+def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior]:
+    """Jumps that stand alone, and every model weighed. Of a staircase that goes on, no jump stands alone."""
+    jumps, columns = beside(y, grain)
+    posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
+    recurring = odds_of_recurring(posterior, y, len(jumps))
+    if recurring < posterior.odds[0]:
+        return jumps, posterior
+    if len(jumps):
+        posterior = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
+    return jumps[:0], replace(posterior, odds=np.array([recurring]))
 
 
 def _grain(series: Series) -> float:
@@ -394,8 +414,11 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
-    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max()) or len(judged.jumps) > 1
-    if stairs and abs(change) > exact:
+    stairs = float(judged.posterior.stairs[0]) > float(judged.posterior.still.max())
+    if stairs:
+        # No shape follows it: what it rose by is read from its ends.
+        change = float(np.median(judged.y[-3:]) - np.median(judged.y[:3]))
+    if (stairs or len(judged.jumps) > 1) and abs(change) > exact:
         moved = "a rise" if change > 0 else "a fall"
         return f"{moved} of {format_value(abs(change), unit)} in a few steps, flat between them"
     if shape.name == "periodic":

@@ -1,0 +1,53 @@
+"""Steps that recur against steps that stand alone: both are planted, where they go up and how they are spaced."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitors.detection.recurring import recurs
+from monitors.detection.stairs import staircases
+from monitors.detection.stats import Floats
+
+M = 64
+
+
+def stairs(*places: int) -> Floats:
+    return np.searchsorted(places, np.arange(M), side="right").astype(np.float64)
+
+
+def odds(*places: int) -> float:
+    return recurs(np.array(places), stairs(*places))
+
+
+def test_even_steps_recur_and_more_of_them_more_surely() -> None:
+    told = [odds(*(int(M * (k + 0.5) / count) for k in range(count))) for count in (3, 4, 5, 6, 8)]
+    assert told == sorted(told)
+    assert told[0] > 0
+    assert told[-1] > 10
+
+
+@pytest.mark.parametrize("places", [(2, 4, 6, 8, 10, 12), (3, 6, 12, 24, 48), (2, 31, 33, 35), (5, 7, 9, 60, 62)])
+def test_steps_that_end_or_double_or_come_together_stand_alone(places: tuple[int, ...]) -> None:
+    assert odds(*places) < 0
+
+
+def test_two_steps_and_any_step_down_say_nothing() -> None:
+    assert odds(20, 40) == -math.inf
+    down = stairs(10, 20, 30, 40, 50) - 3 * (np.arange(M) >= 30)
+    assert recurs(np.array([10, 20, 30, 40, 50]), down) == -math.inf
+
+
+@given(st.lists(st.integers(1, M - 1), min_size=1, max_size=8, unique=True).map(sorted))
+def test_the_best_staircase_is_the_one_that_was_planted(places: list[int]) -> None:
+    assert staircases(stairs(*places), len(places))[-1].tolist() == places
+
+
+@given(st.lists(st.integers(1, M - 1), min_size=3, max_size=8, unique=True).map(sorted), st.floats(0.01, 1e9))
+def test_the_unit_of_a_series_says_nothing(places: list[int], unit: float) -> None:
+    found = np.array(places)
+    assert recurs(found, unit * stairs(*places)) == recurs(found, stairs(*places))
