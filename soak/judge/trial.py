@@ -68,14 +68,16 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
 
 
 def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) -> str:
-    """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
+    """The reason, with what the probes took away, which is no leak; or that there were too few, and what that means."""
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
         return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage))))
-    if detection.verdict != "leak" or detection.layer not in _CLEANED:
+    leaks = detection.verdict == "leak" and detection.layer in _CLEANED
+    if cleaned is None and not leaks:
         return detection.reason
-    count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
-    return f"{detection.reason}; {count}: garbage and memory that the allocator retains are not told from a leak"
+    few = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
+    untold = ": garbage and memory that the allocator retains are not told from a leak" if leaks else ""
+    return f"{detection.reason}; {few}{untold}"
 
 
 _CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")

@@ -7,13 +7,25 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from soak.engine.mailbox import Mailbox
-from soak.engine.probes import LEAST_INTERVAL, MOST_SHARE, SHARE, USUAL_INTERVAL, WANTED, Probes, interval, step_ahead
+from soak.engine.probes import (
+    LEAST,
+    LEAST_INTERVAL,
+    MOST_SHARE,
+    SHARE,
+    USUAL_INTERVAL,
+    UTMOST_SHARE,
+    WANTED,
+    Probes,
+    interval,
+    step_ahead,
+)
 from workloads.protocol import wire
 from workloads.protocol.asking import SIZE, Request, pack, unpack
 from workloads.worker import own_tree, probe
@@ -41,11 +53,70 @@ class Rank:
 def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: float, duration: float) -> None:
     every = interval(cost, duration, 0.0)
     assert every >= LEAST_INTERVAL
-    assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
+    assert cost / every <= UTMOST_SHARE * 1.001
+    if duration >= LEAST * cost / MOST_SHARE:
+        assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
     if duration / WANTED >= max(cost / MOST_SHARE, LEAST_INTERVAL):
         assert duration / every >= ENOUGH + 1
     if duration * SHARE / cost >= WANTED and every > LEAST_INTERVAL:
         assert cost / every <= SHARE * 1.001, "a long trial pays less than half a percent"
+
+
+class Machine:
+    """A trial that is simulated: each probe is answered after a step, and after what the probe costs."""
+
+    def __init__(self, duration: float, costs: Iterator[float], step: float = 0.3) -> None:
+        self.duration, self.costs, self.step = duration, costs, step
+        self.rank = Answers("only")
+
+    def counted(self) -> tuple[int, float]:
+        """How many probes came back in time, and the share of the trial that they took."""
+        probes, now, spent, begun = Probes(self.duration, together=False), 0.0, 0.0, 0
+        while now < self.duration:
+            probes.poll(now, [self.rank])
+            if len(self.rank.asked) > begun:
+                begun, cost = begun + 1, next(self.costs)
+                now += self.step + cost
+                if now < self.duration:
+                    self.rank.answered, self.rank.cost, spent = begun, cost, spent + cost
+            else:  # a supervisor looks once a second, when something is due, and when a member says something
+                now = max(now + 0.01, min(now + 1.0, probes.wake_at()))
+        return self.rank.answered, spent / self.duration
+
+
+class Answers(Rank):
+    cost = 0.0
+
+    def answer(self, number: int) -> wire.Probe | None:
+        return wire.Probe(number, 1, self.cost, {}) if self.answered == number else None
+
+
+@given(duration=some.floats(40.0, 600.0), share=some.floats(0.0005, 0.01), seed=some.integers(0, 2**16))
+def test_a_short_trial_on_a_slow_machine_has_twelve_floors(duration: float, share: float, seed: int) -> None:
+    """A probe that takes 3 s in a trial of five minutes, or 0.4 s in one of 40 s, and now and then twice as long."""
+    chance = Random(seed)
+    costs = iter(lambda: share * duration * chance.choice([0.8, 0.8, 0.8, 0.8, 0.8, 2.0]), None)
+    count, taken = Machine(duration, costs).counted()
+    assert count >= ENOUGH
+    assert taken <= UTMOST_SHARE * 1.25, "a dear one is only known once it was taken"
+
+
+def test_one_probe_that_met_a_busy_moment_does_not_keep_the_others_away() -> None:
+    costs = iter([12.0, *[0.5] * 1000])
+    count, _ = Machine(285.0, costs).counted()
+    assert count >= ENOUGH
+
+
+def test_where_probes_are_too_dear_for_twelve_they_take_no_more_than_a_fifth() -> None:
+    count, taken = Machine(120.0, iter([6.0] * 1000)).counted()
+    assert 2 <= count < ENOUGH
+    assert taken <= UTMOST_SHARE
+
+
+def test_a_long_trial_pays_half_a_percent_however_slow_the_machine_is() -> None:
+    count, taken = Machine(36_000.0, iter([4.0] * 100_000)).counted()
+    assert count >= ENOUGH
+    assert taken <= 0.005
 
 
 def test_a_trial_of_unknown_length_is_probed_ever_more_seldom() -> None:
