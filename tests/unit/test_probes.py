@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -26,6 +28,7 @@ from soak.engine.probes import (
     interval,
     step_ahead,
 )
+from workloads import frameworks
 from workloads.protocol import wire
 from workloads.protocol.asking import SIZE, Request, pack, unpack
 from workloads.worker import own_tree, probe
@@ -244,6 +247,30 @@ def test_what_collection_takes_is_garbage_and_is_described(no_collection: None) 
     assert went >= 15 << 20, "16 MiB hung in cycles; what describes them takes a little"
     assert not any(isinstance(each, Node) for each in gc.get_objects()), "and it is gone"
     assert gc.get_debug() == 0
+
+
+def test_what_fails_within_a_probe_is_told_and_ends_nothing(
+    no_collection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A framework that cannot empty its caches, a description that breaks, and a workload's own clean-up."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("it is\nbusy")
+
+    framework = SimpleNamespace(empty_caches=fail, REQUIRES={"gc": ""}, device_memory=lambda _: {})
+    monkeypatch.setattr(frameworks, "imported", lambda: ["own"])
+    monkeypatch.setattr(frameworks, "load", lambda _: framework)
+    Node(256)
+    taken = probe.take(fail, cast(Any, fail))
+    assert taken.failures == (
+        "describing garbage failed: RuntimeError: it is",
+        "emptying the caches of own failed: RuntimeError: it is",
+        "the workload's clean_up() failed: RuntimeError: it is",
+    )
+    assert tuple(taken.stages) == wire.STAGES
+    assert taken.objects >= 1
+    assert not any(isinstance(each, Node) for each in gc.get_objects()), "what could not be described is freed too"
+    assert (taken.garbage, gc.get_debug()) == ({}, 0)
 
 
 def test_what_a_clean_up_takes_was_cached(no_collection: None) -> None:
