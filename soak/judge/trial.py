@@ -17,9 +17,10 @@ from typing import Any
 
 from monitors.detection import stages
 from monitors.detection.alarm import holds_evidence
+from monitors.detection.calibration import EVEN
 from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
-from monitors.detection.floors import ENOUGH, preferred
+from monitors.detection.floors import CLEANED, ENOUGH, preferred
 from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
@@ -77,16 +78,13 @@ def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str, fa
     if cleaned is not None and cleaned.enough:
         failed = f"probes cleaned up only in part: {', '.join(failures)}" if failures else ""
         return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage), failed)))
-    leaks = detection.verdict == "leak" and detection.layer in _CLEANED
-    if cleaned is None and not leaks:
+    leaks = detection.verdict == "leak" and detection.layer in CLEANED
+    doubted = detection.verdict == "inconclusive" and (detection.leak_probability or 0.0) >= EVEN
+    if cleaned is None and not leaks and not doubted:
         return detection.reason
     few = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
-    untold = ": garbage and memory that the allocator retains are not told from a leak" if leaks else ""
+    untold = ": garbage and memory that the allocator retains are not told from a leak" if leaks or doubted else ""
     return f"{detection.reason}; {few}{untold}"
-
-
-_CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
-"""Layers that a probe cleans up."""
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:

@@ -37,6 +37,9 @@ _RARE = 0.025
 _UNOWNED = 0.1
 """Probability of a leak beforehand where a series is of no layer of a process: the memory of a whole machine wanders
 with all that runs there, as no single process does."""
+_UNCLEANED = 0.25
+"""The same of a process that was never cleaned up: garbage that waits for a collection, and memory that the allocator
+retains, grow as a leak does, for as long as nothing takes them back."""
 _LEAST_SHOWN = 0.1
 """Share of the growth that was found down to which slower growth is tried."""
 _FASTEST, _TRIED = 1000.0, 32
@@ -75,7 +78,9 @@ class _Judged:
     @property
     def before(self) -> float:
         """The probability of a leak before anything was seen."""
-        return _UNOWNED if self.series.metric.layer is None else EVEN
+        if self.series.metric.layer is None:
+            return _UNOWNED
+        return _UNCLEANED if self.series.uncleaned else EVEN
 
     def grown(self, odds: float, before: float | None = None) -> float:
         """The probability of lasting growth of any size, by the log odds of it."""
@@ -357,7 +362,8 @@ def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.grown(judged.odds) >= judged.calibration.leak_from:
         return f"{growth} may add up to less than {_least(judged)}, the least that counts"
-    noun = "what else runs on the machine" if judged.before < EVEN else _NOUNS[judged.posterior.best_still()[0].name]
+    alone = judged.series.metric.layer is not None
+    noun = _NOUNS[judged.posterior.best_still()[0].name] if alone else "what else runs on the machine"
     longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     more = f"{format_duration(longer)} more may show it"
     return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
