@@ -133,5 +133,5 @@ def condensed(series: Iterable[Series]) -> list[Series]:
         small = condenser.series(one.metric, one.label)
         doses = {name: np.interp(small.t, one.t, dose) for name, dose in one.doses.items()}
         kept = replace(small, gaps=one.gaps, holes=one.holes, doses=doses)
-        out.append(replace(kept, member=one.member, device=one.device))
+        out.append(replace(kept, member=one.member, device=one.device, uncleaned=one.uncleaned))
     return out

@@ -28,6 +28,10 @@ _REPLACED = {
 """Metrics whose floor has another name: a trim takes the held heap, or shows it in anonymous memory."""
 
 
+CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
+"""Layers that a clean-up takes something of."""
+
+
 def is_floor(series: Series) -> bool:
     """Whether it is what was held after a clean-up."""
     return series.metric.name.startswith(PREFIX)
@@ -37,7 +41,7 @@ def preferred(series: Sequence[Series]) -> list[Series]:
     """The series to judge: floors where there are enough, and of each amount without them what was sampled.
 
     A process that left the tree of its member is sampled with it, and in no floor: then what the tree holds is judged
-    as it was sampled.
+    as it was sampled. What a clean-up might have taken of a member that never was cleaned up is marked.
 
     series: of one trial, those that are judged.
     """
@@ -48,7 +52,12 @@ def preferred(series: Sequence[Series]) -> list[Series]:
         if is_floor(one) and len(one.worked().t) >= ENOUGH
         if not (one.metric.name in _OF_TREE and (one.member in blind or (not one.member and blind)))
     }
-    return [even(one) if is_floor(one) else one for one in series if (_key(one) in enough) == is_floor(one)]
+    chosen = [even(one) if is_floor(one) else one for one in series if (_key(one) in enough) == is_floor(one)]
+    probed = {one.member for one in series if is_floor(one)}
+    return [
+        replace(one, uncleaned=True) if one.metric.layer in CLEANED and one.member not in probed else one
+        for one in chosen
+    ]
 
 
 def even(series: Series) -> Series:

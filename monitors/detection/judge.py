@@ -100,7 +100,7 @@ def judge(
     known, asked = limits or {}, names()
     apart = {one.metric.name for one in series if one.member or one.device}
     findings = []
-    for one in without_false_restarts(series):
+    for one in without_false_restarts(series, processes):
         if one.metric.judged:
             limit = known.get(one.metric.layer or "", known.get(one.metric.unit))
             if one.metric.name in apart and not (one.member or one.device) and _of_each(one.metric.layer or ""):

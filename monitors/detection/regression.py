@@ -36,6 +36,10 @@ _SMALL = 0.1
 """Share of the growth below which a dose is not what growth follows; what may be none is called none."""
 _APART = 4.0
 """Deviations of the noise by which the fit must change where all growth moves from one dose to another."""
+_PLAINLY = 2 * math.log(20)
+"""Of the information criterion: time has to explain the growth twenty times as well as doses do, to be named."""
+_TAKEN = 2.0
+"""Parameters beside the doses: a level and a bend."""
 _DRAWS = 200
 _SURE = 0.025
 _MOST_CORRELATED = 0.95
@@ -64,7 +68,7 @@ def regress(series: Series) -> DoseRates | None:
     if len(y) < _FEWEST_BLOCKS:
         return None
     scaled = {name: _shares(series, dose, len(blocks.t)) for name, dose in taken.items()}
-    problem = _whitened(y, np.column_stack(list(scaled.values())))
+    problem = _whitened(y, np.column_stack(list(scaled.values())), _bend(blocks.t))
     late = _LATE * min(usual_wait(np.diff(series.t)), _BEAT) / float(series.t[-1] - series.t[0])
     groups = _told_apart(problem, list(scaled.values()), max(_ALIKE, late))
     fitted = _fitted(problem, groups)
@@ -103,9 +107,19 @@ def _shares(series: Series, dose: Floats, blocks: int) -> Floats:
     return np.asarray((mean - dose[0]) / (dose[-1] - dose[0]), dtype=np.float64)
 
 
+def _bend(t: Floats) -> Floats:
+    """How growth may bend over a trial, whatever it follows, as a warm-up ends or an allocator settles; shape (m,).
+
+    It begins and ends at 0, so that all growth is left to the doses. What differs from a dose by a bend alone is not
+    told apart from it: so a pace that drifts is no evidence for time.
+    """
+    x = (t - t[0]) / (t[-1] - t[0])
+    return np.asarray(x * (1 - x), dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """y, columns: less their correlation and their level, shapes (m,) and (m, doses)."""
+    """y, columns: less their correlation, their level and a bend, shapes (m,) and (m, doses)."""
 
     y: Floats
     columns: Floats
@@ -115,24 +129,25 @@ class _Problem:
         best = _solve(self.columns.T @ self.columns, (self.columns.T @ self.y)[:, None], float(self.y @ self.y), 0)
         beta = best.least[:, 0]
         rest = self.y - self.columns @ beta
-        freedom = max(1.0, len(rest) - 1.0 - np.count_nonzero(beta))
+        freedom = max(1.0, len(rest) - _TAKEN - np.count_nonzero(beta))
         return float(beta.sum()), math.sqrt(float(rest @ rest) / freedom)
 
 
-def _whitened(y: Floats, columns: Floats) -> _Problem:
-    """Without the level, and with what correlates neighbours taken out; it is read from what least squares leave."""
+def _whitened(y: Floats, columns: Floats, bend: Floats) -> _Problem:
+    """Without the level and the bend, and with what correlates neighbours taken out, as least squares leave it."""
     m = len(y)
-    flat = _Problem(y - y.mean(), columns - columns.mean(axis=0))
-    rest = flat.y - flat.columns @ np.linalg.lstsq(flat.columns, flat.y, rcond=1e-9)[0]
+    free = np.column_stack([np.ones(m), bend])
+    every = np.column_stack([free, columns])
+    rest = y - every @ np.linalg.lstsq(every, y, rcond=1e-9)[0]
     power = float(rest @ rest)
     seen = float(rest[1:] @ rest[:-1]) / power if power > 0 else 0.0
-    # An estimate from so few is too low, and the more so the more doses have been fitted.
-    memory = min(max(seen + (1 + 4 * seen) / m, 0.0), _MOST_CORRELATED)
+    # An estimate from so few is too low (Kendall 1954), and the more so as a bend was fitted beside the level.
+    bias = (2 + 5 * seen) / m
+    memory = min(max(seen + bias, 0.0), _MOST_CORRELATED)
     root = whitener(m, round(memory, 2))
-    ones = root @ np.ones(m)
-    level = ones / np.linalg.norm(ones)
+    base = np.linalg.qr(root @ free)[0]
     white_y, white = root @ y, root @ columns
-    return _Problem(white_y - level * (level @ white_y), white - np.outer(level, level @ white))
+    return _Problem(white_y - base @ (base.T @ white_y), white - base @ (base.T @ white))
 
 
 def _told_apart(problem: _Problem, shares: Sequence[Floats], alike: float) -> list[list[int]]:
@@ -175,11 +190,14 @@ class _Solved:
     fewest: Floats
 
 
-def _solve(gram: Floats, products: Floats, power: Floats | float, m: int) -> _Solved:
+def _solve(
+    gram: Floats, products: Floats, power: Floats | float, m: int, last: int | None = None
+) -> _Solved:  # fmt: skip
     """Non-negative least squares by trying every set of columns; exact.
 
     gram: shape (k, k). products: of the columns with each draw, shape (k, draws). power: squares of each draw.
-    m: blocks of a draw; 0 asks for the best fit alone.
+    m: blocks of a draw; 0 asks for the best fit alone. last: a column that is believed where the others explain plainly
+    less, and not before.
     """
     k, draws = products.shape
     whole = np.broadcast_to(np.asarray(power, dtype=np.float64), (draws,))
@@ -199,7 +217,7 @@ def _solve(gram: Floats, products: Floats, power: Floats | float, m: int) -> _So
         better = allowed & (rest < least_rest)
         least, least_rest = np.where(better, full, least), np.where(better, rest, least_rest)
         if m:
-            score = m * np.log(rest) + len(chosen) * math.log(m)
+            score = m * np.log(rest) + len(chosen) * math.log(m) + _PLAINLY * (last in chosen)
             simpler = allowed & (score < fewest_score)
             fewest, fewest_score = np.where(simpler, full, fewest), np.where(simpler, score, fewest_score)
     return _Solved(least, fewest)
@@ -215,20 +233,39 @@ class _Fitted:
 
 
 def _fitted(problem: _Problem, groups: Sequence[Sequence[int]]) -> _Fitted:
-    columns = np.column_stack([problem.columns[:, group].mean(axis=1) for group in groups])
-    m, gram = len(problem.y), columns.T @ columns
-    found = _solve(gram, (columns.T @ problem.y)[:, None], float(problem.y @ problem.y), m).fewest[:, 0]
+    """Time comes last of all columns; where it is in a group with doses, it is as good as any."""
+    columns = _speakers(problem, groups)
+    m, gram, time = len(problem.y), columns.T @ columns, problem.columns.shape[1] - 1
+    alone = groups.index([time]) if [time] in groups else None
+    found = _solve(gram, (columns.T @ problem.y)[:, None], float(problem.y @ problem.y), m, alone).fewest[:, 0]
     model = columns @ found
     rest = problem.y - model
-    freedom = max(1.0, m - 1.0 - np.count_nonzero(found))
+    freedom = max(1.0, m - _TAKEN - np.count_nonzero(found))
     draws = model + math.sqrt(m / freedom) * _resampled(rest - rest.mean())
-    solved = _solve(gram, columns.T @ draws.T, np.einsum("dm,dm->d", draws, draws), m)
+    solved = _solve(gram, columns.T @ draws.T, np.einsum("dm,dm->d", draws, draws), m, alone)
     # The least that growth follows a dose by is what the simplest explanation says; the most is what any has room for.
     low = np.quantile(solved.fewest, _SURE, axis=1)
     high = np.quantile(np.maximum(solved.least, solved.fewest), 1 - _SURE, axis=1)
     low, high = np.minimum(low, found), np.maximum(high, found)
     none = (low <= 0) & (found < _SMALL * found.sum())
     return _Fitted(np.where(none, 0.0, found), low, high)
+
+
+def _speakers(problem: _Problem, groups: Sequence[Sequence[int]]) -> Floats:
+    """A column for each group, shape (m, groups): of its doses the one that explains most beside the others.
+
+    Their mean would be none of them, and what it lacks would be given to another dose.
+    """
+    columns = [problem.columns[:, group].mean(axis=1) for group in groups]
+    for place, group in enumerate(groups):
+        left = []
+        for each in group:
+            columns[place] = problem.columns[:, each]
+            tried = np.column_stack(columns)
+            rest = problem.y - tried @ np.linalg.lstsq(tried, problem.y, rcond=1e-9)[0]
+            left.append(float(rest @ rest))
+        columns[place] = problem.columns[:, group[int(np.argmin(left))]]
+    return np.column_stack(columns)
 
 
 def _resampled(rest: Floats) -> Floats:

@@ -45,6 +45,7 @@ class Series:
     holes: the longest of the gaps, by time. The last may reach from the last sample to the end of the trial.
     member, device: what it is of; empty for the trial as a whole, and where there is a single one.
     unbroken: whether it is known that no fall in it is a restart of its process.
+    uncleaned: whether its process was never cleaned up: it may hold garbage, and memory that its allocator retains.
     """
 
     metric: MetricSpec
@@ -61,6 +62,7 @@ class Series:
     member: str = ""
     device: str = ""
     unbroken: bool = False
+    uncleaned: bool = False
 
     @property
     def name(self) -> str:

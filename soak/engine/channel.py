@@ -42,15 +42,15 @@ class Bucket:
 class Intake:
     """Bytes in, messages out, in the order of the protocol: hello, ready, any number of beats, probes and notes, done.
 
-    After `done`, and after the first line that is no message, nothing is heard any more. Notes that come too fast are
-    dropped and counted: each is an event of the record.
+    After `done` notes alone are heard: how the workload was closed. After the first line that is no message nothing is.
+    Notes that come too fast are dropped and counted: each is an event of the record.
     """
 
     def __init__(self, now: float) -> None:
         self.dropped = 0
         """Notes that came too fast."""
         self.closed = False
-        """Whether nothing is heard any more."""
+        """Whether nothing is heard any more: what came was no message."""
         self._buffer = b""
         self._lines: deque[bytes] = deque()
         self._bytes = Bucket(BYTES_PER_SECOND, BURST, now)
@@ -84,19 +84,27 @@ class Intake:
         while self._lines and not self.closed and (last or self._messages.left(now) >= 1):
             self._messages.take(1)
             message = self._message(self._lines.popleft(), now)
-            self.closed = isinstance(message, wire.WireError | wire.Done)
+            self.closed = isinstance(message, wire.WireError)
             if message is not None:
                 yield message
         if len(self._buffer) > wire.MAX_LINE and not self.closed:
             self.closed = True
-            yield wire.WireError(f"a message longer than {wire.MAX_LINE} bytes")
+            if not self._over:
+                yield wire.WireError(f"a message longer than {wire.MAX_LINE} bytes")
+
+    @property
+    def _over(self) -> bool:
+        """Whether the last word was heard: the work is over, and nothing that comes is an error of it."""
+        return wire.Done in self._heard
 
     def _message(self, line: bytes, now: float) -> wire.Message | wire.WireError | None:
         try:
             message = wire.decode(line)
         except wire.WireError as error:
-            return error
+            return None if self._over else error
         kind = type(message)
+        if self._over and kind is not wire.RecordNote:
+            return None
         if kind in (wire.Hello, wire.Ready) and kind in self._heard:
             return wire.WireError(f"{kind.__name__} came twice")
         for before in _AFTER[kind] - self._heard:

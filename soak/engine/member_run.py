@@ -30,6 +30,7 @@ from soak.engine.lifecycle import (
 from soak.engine.loopback import Readiness
 from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
+from soak.judge.verdict import PROBE_FAILED
 from soak.plan.member import HELLO, Member
 from workloads.protocol import wire
 
@@ -81,6 +82,8 @@ class MemberRun:
         """The probe that it is in the middle of."""
         self._probe: wire.Probe | None = None
         """The last that it answered."""
+        self._failed = set[str]()
+        """What failed of its clean-ups."""
         self.unprobed = False
         """Whether it said that it cannot be probed."""
         self._beat_at = now
@@ -155,6 +158,7 @@ class MemberRun:
             self.state, self.probing = sign_of_life(self.state, now), message
         elif isinstance(message, wire.Probe):
             self.state, self.probing, self._probe = sign_of_life(self.state, now), None, message
+            self._tell_failures(message)
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
             self._record_event("ready", "the workload is built and steps", None)
@@ -170,6 +174,14 @@ class MemberRun:
         elif isinstance(message, wire.WireError):
             self.garbled = one_line(message, 200)
             self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
+
+    def _tell_failures(self, probe: wire.Probe) -> None:
+        """What of a clean-up fails, fails at each probe: it is told once."""
+        for said in map(one_line, probe.failures):
+            what = said.partition(" failed: ")[0]
+            if what not in self._failed and len(self._failed) < wire.MOST_FAILURES:
+                self._failed.add(what)
+                self._record_event(PROBE_FAILED, said, {"probe": probe.number, "step": probe.step})
 
     def _on_done(self, done: wire.Done, now: float) -> None:
         self.done, self.through = done, done.reason in WELL and not self.state.blame

@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from workloads.protocol import wire
 
-WANTED = 16
-"""Probes in a trial, or more: twelve floors are enough to judge by, and the first are warm-up."""
-SHARE, MOST_SHARE = 0.004, 0.05
-"""Of the time that probes may take; and where a trial is too short for `WANTED` of them at that price."""
+WANTED, LEAST = 16, 14
+"""Probes in a trial, or more: twelve floors are enough to judge by. And where probes are dear: two may be late."""
+SHARE, MOST_SHARE, UTMOST_SHARE = 0.004, 0.05, 0.2
+"""Of the time that probes may take; where a trial is too short for `WANTED` of them at that price; and where it is too
+short for `LEAST` even then, as a short one is on a slow or busy machine."""
 LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
 """Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
+_BREATH = 1.0
+"""Seconds of work between two, however dear they are."""
+_RECENT = 5
+"""Probes whose mean tells what the next one costs."""
 _AGAIN = 1.0
 """Seconds after which it is seen again whether somebody can be asked."""
 _AHEAD = 1.5
 """Seconds, besides the time since its last beat, in which the fastest rank must not come to the step that is named."""
 
 
-def interval(cost: float, duration: float | None, elapsed: float) -> float:
-    """Seconds from one probe to the next.
+def interval(cost: float, duration: float | None, elapsed: float, taken: int = 0) -> float:
+    """Seconds from the beginning of one probe to that of the next.
 
     Args:
         cost: seconds that one takes.
         duration: of the trial; None where that is not known: then they come ever more seldom.
         elapsed: seconds that it has run for.
+        taken: probes, so far.
     """
     length = duration or max(elapsed, 30.0)
     cheap = max(cost / SHARE, min(USUAL_INTERVAL, length / 60))
     often = max(cost / MOST_SHARE, length / WANTED)
-    return max(LEAST_INTERVAL, min(cheap, often))
+    enough = max(cost / UTMOST_SHARE, _even(duration, elapsed, taken))
+    return max(LEAST_INTERVAL, min(cheap, often, enough))
+
+
+def _even(duration: float | None, elapsed: float, taken: int) -> float:
+    """Seconds between those of `LEAST` that are left, if they are shared out over what is left of the trial.
+
+    So those that came late, as one was dear or a step long, are made up for. Of a trial of unknown length, over what it
+    has run for.
+    """
+    if duration is None:
+        return max(elapsed, 30.0) / LEAST
+    return max(0.0, duration - elapsed) / (LEAST - taken) if taken < LEAST else math.inf
 
 
 class Probed(Protocol):
@@ -76,7 +96,10 @@ class Probes:
         self._asked_at = 0.0
         self._number = 0
         self._due: float | None = None
-        self._cost = _GUESS
+        self._taken = 0
+        """Probes that were answered."""
+        self._costs: deque[float] = deque(maxlen=_RECENT)
+        """Seconds that the last ones took."""
         self._asked: list[Probed] = []
         """Who has yet to answer, or has."""
 
@@ -88,7 +111,7 @@ class Probes:
         if self._asked:
             return self._collect(elapsed, members)
         if self._due is None:
-            self._due = elapsed + interval(self._cost, self._duration, elapsed)
+            self._due = elapsed + self._interval(elapsed)
         if elapsed < self._due:
             return {}
         if not members:
@@ -111,11 +134,17 @@ class Probes:
             return {}
         self._asked = []
         found = {name: answer for name, answer in answers.items() if answer is not None}
-        # A census has a schedule of its own, and is no reason for fewer probes.
-        each = (answer.seconds - answer.census_seconds for answer in found.values())
-        self._cost = max(each, default=self._cost)
-        self._due = elapsed + interval(self._cost, self._duration, elapsed)
+        if found:
+            # A census has a schedule of its own, and is no reason for fewer probes.
+            self._costs.append(max(answer.seconds - answer.census_seconds for answer in found.values()))
+            self._taken += 1
+        self._due = max(self._asked_at + self._interval(self._asked_at), elapsed + _BREATH)
         return found if len(found) == len(answers) else {}
+
+    def _interval(self, elapsed: float) -> float:
+        """By the mean cost of the last ones: one that met a busy moment does not keep the others away."""
+        cost = statistics.fmean(self._costs) if self._costs else _GUESS
+        return interval(cost, self._duration, elapsed, self._taken)
 
     def wake_at(self) -> float:
         """When one is due, if nothing happens before."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from monitors.detection import stages
 from monitors.detection.alarm import holds_evidence
+from monitors.detection.calibration import EVEN
 from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
-from monitors.detection.floors import ENOUGH, preferred
+from monitors.detection.floors import CLEANED, ENOUGH, preferred
 from monitors.detection.holders import METRIC as PROCESS
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.members import split
@@ -32,6 +33,7 @@ from reports.record import TrialInfo
 from soak.judge.cause import garbage_types, with_cause
 from soak.judge.confirmation import confirmed, settling
 from soak.judge.verdict import (
+    PROBE_FAILED,
     UNSEEN,
     Expectation,
     Judged,
@@ -55,8 +57,8 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     limits, loss = limits_of(record.run().environment, trial), record.loss(trial.index)
     share = probe_share(whole)
     detection = lengthened(judge(shortened(series, share), settings, limits, processes), share) if series else None
-    garbage = garbage_types(record.events(), trial.index, whole)
-    shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage)) if detection else None
+    garbage, failed_probes = garbage_types(record.events(), trial.index, whole), failures_of(record, trial)
+    shown = Verdict(detection.verdict, _with_probes(detection, whole, garbage, failed_probes)) if detection else None
     said = f"{broke.message} (after {format_duration(broke.t)})" if broke else ""
     found = judge_trial(trial.end_reason, trial.end_message, shown, said, unseen_of(record, trial), failed)
     verdict = weighed(found, loss, trial.name)
@@ -67,19 +69,22 @@ def judge_one(record: Record, trial: TrialInfo, settings: JudgeSettings) -> Judg
     return replace(judgement, control_passed=_control_passed(trial, judgement, loss.lost))
 
 
-def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str) -> str:
-    """The reason, with what the probes took away, which is no leak; and with what a leak that was not probed may be."""
+def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str, failures: Sequence[str] = ()) -> str:
+    """The reason, with what the probes took away, which is no leak; or that there were too few, and what that means.
+
+    failures: of their clean-ups, each in words.
+    """
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
-        return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage))))
-    if detection.verdict != "leak" or detection.layer not in _CLEANED:
+        failed = f"probes cleaned up only in part: {', '.join(failures)}" if failures else ""
+        return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage), failed)))
+    leaks = detection.verdict == "leak" and detection.layer in CLEANED
+    doubted = detection.verdict == "inconclusive" and (detection.leak_probability or 0.0) >= EVEN
+    if cleaned is None and not leaks and not doubted:
         return detection.reason
-    count = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
-    return f"{detection.reason}; {count}: garbage and memory that the allocator retains are not told from a leak"
-
-
-_CLEANED = ("python_objects", "host_heap", "heap_held", "mmap", "anonymous", "total")
-"""Layers that a probe cleans up."""
+    few = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
+    untold = ": garbage and memory that the allocator retains are not told from a leak" if leaks or doubted else ""
+    return f"{detection.reason}; {few}{untold}"
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:
@@ -122,6 +127,12 @@ def _control_passed(trial: TrialInfo, judgement: Judgement, lost: int) -> bool |
         return None  # a clean twin that nobody flagged
     expected = Expectation(trial.expect, trial.expect_layers, str(trial.settings.get("expect_end", "")))
     return control_passed(expected, judgement.verdict, judgement.layer, trial.end_reason)
+
+
+def failures_of(record: Record, trial: TrialInfo) -> list[str]:
+    """What of its clean-ups raised an error, each once."""
+    said = (e.message for e in record.events() if e.trial == trial.index and e.kind == PROBE_FAILED)
+    return list(dict.fromkeys(said))
 
 
 def unseen_of(record: Record, trial: TrialInfo) -> str:

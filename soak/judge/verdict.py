@@ -11,6 +11,8 @@ EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid":
 
 UNSEEN = "unseen_process"
 """Kind of the event that something of a trial, or of another beside it, was not sampled."""
+PROBE_FAILED = "probe_failed"
+"""Kind of the event that a part of a clean-up raised an error: what it would have taken stays in the floors."""
 
 _UNSTABLE_ENDS = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 _CUT_ENDS = ("interrupted", "stopped", "lost", "")

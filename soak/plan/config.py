@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import tomli_w
 
-from monitors.text import HIDDEN
 from soak.errors import ConfigError, missing_key
-from soak.gpu import placement
 from soak.plan.member_table import (
     Command,
     Count,
@@ -25,6 +23,7 @@ from soak.plan.member_table import (
 )
 from soak.plan.overrides import Overrides, written
 from soak.plan.quantity import Duration, Interval, Rate, Size
+from soak.plan.single_keys import check_environment, check_probes, check_wish
 from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml, without_dates
 from workloads import catalog, executions, frameworks
@@ -44,8 +43,6 @@ Place = Annotated[str, msgspec.Meta(max_length=4096)]
 Probes = bool | Literal["half"]
 LEAST_INTERVAL = 0.01
 """Seconds between two samples."""
-MOST_VALUE = 100_000
-"""Characters of an environment variable."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,9 +227,9 @@ def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) ->
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
     known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
-    _probes(path, "run", raw.get("run"))
+    check_probes(path, "run", raw.get("run"))
     run = convert(path, "run", raw.get("run", {}), RunTable)
-    _wish(path, "run.device", run.device)
+    check_wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
         raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
     judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
@@ -269,7 +266,7 @@ def _made_of(
         needs = [member.needs for member in members] or [each] * trial.ranks
         check_named(path, f"{key}.device" if trial.device else "run.device", trial.device or run.device, needs)
     for number, member in enumerate(members):
-        _environment(path, f"{key}.member[{number}].env", member.env)
+        check_environment(path, f"{key}.member[{number}].env", member.env)
     limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
     # A program that is soaked from outside may end by itself.
     if trial.workload and not limits and run.duration is None:
@@ -280,46 +277,20 @@ def _made_of(
 
 
 def _trial(path: Path, key: str, table: object) -> TrialTable:
-    _probes(path, key, table)
+    check_probes(path, key, table)
     trial = convert(path, key, table, TrialTable)
     if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
         trial = dataclasses.replace(trial, framework=frameworks.NONE)
     if trial.device:
-        _wish(path, f"{key}.device", trial.device)
+        check_wish(path, f"{key}.device", trial.device)
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
         raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
-    _environment(path, f"{key}.env", trial.env)
+    check_environment(path, f"{key}.env", trial.env)
     without_dates(path, f"{key}.options", trial.options)
     if (trial.expect_layer or trial.expect_end or trial.planted) and trial.expect is None:
         expected = "expected the verdict that expect_layer, expect_end or planted belongs to"
         raise missing_key(path, f"{key}.expect", expected)
     return trial
-
-
-def _probes(path: Path, key: str, table: object) -> None:
-    """Said here, as of a type that is one of several only the last would be named."""
-    value = table.get("probes", True) if isinstance(table, dict) else True
-    if not isinstance(value, bool) and value != "half":
-        raise ConfigError(path, f"{key}.probes", value, 'expected true, false or "half"')
-
-
-def _environment(path: Path, key: str, env: Mapping[str, str]) -> None:
-    for name, value in env.items():
-        if not name or "=" in name or "\0" in name:
-            raise missing_key(path, f"{key}.{name}", "expected a name of an environment variable, without = and NUL")
-        if "\0" in value or len(value) > MOST_VALUE:
-            expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
-            raise missing_key(path, f"{key}.{name}", expected)
-        if value == HIDDEN:
-            expected = "expected the value itself: in its place a record has this, as it may be secret"
-            raise ConfigError(path, f"{key}.{name}", value, expected)
-
-
-def _wish(path: Path, key: str, value: str) -> None:
-    try:
-        placement.words_of(value)
-    except ValueError as error:
-        raise ConfigError(path, key, value, str(error)) from error
 
 
 def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:

@@ -68,3 +68,29 @@ def test_without_probes_nothing_is_cleaned_up(soak: Any) -> None:
     assert trial["probes"] is None, output
     assert floors(trial, "total_bytes") == {}
     assert trial["settings"]["probes"] is False
+
+
+OWN = """
+class Own:
+    def step(self):
+        import time
+        time.sleep(0.002)
+
+    def clean_up(self):
+        raise KeyError("no such cache")
+
+    def close(self):
+        raise OSError("it is gone")
+"""
+
+
+def test_a_clean_up_and_a_close_that_fail_end_no_trial_and_are_told(soak: Any) -> None:
+    (soak.folder / "own.py").write_text(OWN)
+    soak.config(RUN + '[[trial]]\nworkload = "own.py:Own"\nduration = "8 s"\n')
+    _, output = soak.run("run", "soak.toml")
+    trial = only_trial(soak)
+    assert trial["end_reason"] == "finished", output
+    assert trial["probes"]["count"] >= 1
+    told = {event["kind"]: event["message"] for event in soak.report()["events"]}
+    assert told["probe_failed"] == "the workload's clean_up() failed: KeyError: 'no such cache'"
+    assert told["close_failed"] == "close() of the workload: OSError: it is gone"

@@ -49,6 +49,55 @@ def planted(
     return Series(HEAP, "", t, 2e8 + grown + noise * rest, steps, 0, doses)
 
 
+def busy(truth: str, seed: int, drawn: bool, idle: bool = False) -> Series:
+    """Five minutes beside others: the pace drifts, a warm-up fades, and longer items need more memory meanwhile.
+
+    truth: what 1 KiB a step, or as much by time, grows with. drawn: whether each length is drawn by itself, as in a
+    program of anybody's; else as soak's sources vary them. idle: whether nothing is done in every other half minute.
+    """
+    chance, seconds, count = np.random.default_rng(seed), 285.0, 12_000
+    lengths = Lengths("set", (4, 8, 16, 24, 48), 1, seed, 101, True)
+    soaks = np.array([lengths.next(index)[0] for index in range(count)], dtype=np.float64)
+    each = chance.integers(4, 64, count).astype(np.float64) if drawn else soaks
+    wander = np.exp(0.5 * np.cumsum(chance.normal(size=count)) / np.sqrt(count) + 0.2 * chance.normal(size=count))
+    at = np.cumsum((0.01 + 0.0005 * each) * wander) * (0.4 if idle else 1.0)
+    at = at + 30.0 * np.floor(at / 30.0) if idle else at
+    t = np.arange(0.0, min(seconds, at[-1]), 0.5)
+    done = np.searchsorted(at, t, side="right")
+    steps, frames = done.astype(np.float64), np.append(0, np.cumsum(each))[done]
+    recent = np.convolve(each, np.full(50, 1 / 50))[np.minimum(done, count - 1)] / each.mean()
+    by = {"steps": steps, "hours": t * steps[-1] / t[-1]}[truth]
+    noise = 50 * KIB * chance.normal(size=len(t)) + 1e6 * (-np.expm1(-t / 60)) + (5e5 * recent if drawn else 0.0)
+    whole = Series(HEAP, "", t, 2e8 + KIB * by + noise, steps, 0, {"frames": frames})
+    return whole.part(slice(int(t.searchsorted(40.0)), None))
+
+
+def leading(found: DoseRates) -> set[str]:
+    """What growth follows, with all that cannot be told apart from it."""
+    groups = [next((each for each in found.together if name in each), (name,)) for name in found.follows]
+    return {name for group in groups for name in group}
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_growth_by_steps_is_not_given_to_time_as_the_pace_drifts(drawn: bool) -> None:
+    """Seen: 1 KiB a step under a load of variable length was given to frames and to time."""
+    right = 0
+    for seed in range(30):
+        found = regress(busy("steps", seed, drawn))
+        assert found is not None
+        assert "hours" not in found.follows, (seed, found)
+        near = abs(found.rates["steps"].rate / KIB - 1) < 0.15
+        right += near and len(found.follows) == 1 and "steps" in leading(found)
+    assert right >= 27, "19 of 30 where a bend counts as a dose"
+
+
+def test_growth_by_time_is_named_where_work_rests() -> None:
+    for seed in range(10):
+        found = regress(busy("hours", seed, drawn=True, idle=True))
+        assert found is not None
+        assert found.follows == ("hours",), (seed, found)
+
+
 def shares(series: Series, found: DoseRates) -> dict[str, float]:
     """The growth that each dose is given, in bytes; of doses that rise together, once."""
     assert series.steps is not None

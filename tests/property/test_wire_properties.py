@@ -38,7 +38,7 @@ messages = st.one_of(
     st.builds(
         Probe, st.integers(1, 2**22), st.integers(0, 2**40), numbers,
         st.dictionaries(st.sampled_from(STAGES), st.dictionaries(text, numbers, max_size=3)),
-        st.integers(0, 10**6), numbers,
+        st.integers(0, 10**6), numbers, st.lists(text, max_size=3).map(tuple),
     ),
     st.builds(Done, st.sampled_from(REASONS), text, text),
 )  # fmt: skip

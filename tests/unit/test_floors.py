@@ -11,6 +11,7 @@ from monitors.detection.floors import ENOUGH, even, preferred
 from monitors.detection.judge import judge
 from monitors.detection.series import Floats, Series
 from reports import probes
+from soak.judge.trial import _with_probes
 from soak.judge.working_time import lengthened, probe_share, shortened
 
 SPECS = all_specs()
@@ -136,3 +137,22 @@ def test_a_report_says_where_the_probed_half_comes_out_otherwise() -> None:
     assert probes.differences([trial("m-torch-1", "pass"), trial("m-torch-2", "pass", probed=False)]) == []
     assert probes.differences([trial("m-torch-1", "pass"), trial("m-torch-2", "leak", layer="host_heap")]) == []
     assert probes.differences([trial("m-torch-1", "pass"), trial("n-torch-1", "leak", False, "fds")]) == []
+
+
+@pytest.mark.parametrize(("growth", "verdict"), [(0.0, "pass"), (0.2 * MIB, "leak")])
+def test_too_few_probes_are_said_aloud_whatever_the_verdict_is(growth: float, verdict: str) -> None:
+    t = np.arange(400) / 2.0
+    noise = np.random.default_rng(3).normal(scale=20e3, size=400)
+    heap = sampled("host_heap_bytes", 90 * MIB + growth * t + noise)
+    total = sampled("total_bytes", 150 * MIB + growth * t + noise)
+    anonymous = sampled("anonymous_bytes", 150 * MIB + growth * t + noise)
+    few = floors("floor_total_bytes", np.ones(5))
+    found = judge(preferred([heap, anonymous, total]))
+    assert found.verdict == verdict
+    reason = _with_probes(found, [few], "")
+    assert reason.startswith(f"{found.reason}; probed 5 times only, {ENOUGH} are needed")
+    assert ("garbage and memory that the allocator retains are not told from a leak" in reason) == (verdict == "leak")
+    enough = [floors("floor_total_bytes", np.ones(ENOUGH))]
+    assert _with_probes(found, enough, "") == found.reason
+    failed = _with_probes(found, enough, "", ["emptying the caches of torch failed"])
+    assert failed == f"{found.reason}; probes cleaned up only in part: emptying the caches of torch failed"

@@ -48,6 +48,14 @@ def test_the_last_word_is_the_first_done() -> None:
     assert heard(intake, b"junk\n") == []
 
 
+def test_after_the_last_word_notes_alone_are_heard() -> None:
+    """A workload is closed then, and what that raises is told."""
+    intake = Intake(0.0)
+    note = RecordNote("close_failed", "OSError", {})
+    assert heard(intake, *START, Done("finished"), Beat(1.0, {}), b"junk\n", note) == [*START, Done("finished"), note]
+    assert heard(intake, b"x" * (wire.MAX_LINE + 1)) == [], "what is no message is no error of the trial any more"
+
+
 def test_a_flood_of_messages_is_taken_in_at_a_steady_rate() -> None:
     intake = Intake(0.0)
     beats = [Beat(float(i), {}) for i in range(1000)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from workloads.protocol import wire
@@ -79,3 +81,35 @@ def test_an_exception_that_cannot_be_asked_is_not_for_want_of_memory(error: Base
             return "memory" in str(error)
 
     assert child._is_out_of_memory(Runtime(), error) is False
+
+
+class Sent:
+    """A pipe that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[wire.Message] = []
+
+    def send(self, message: wire.Message) -> None:
+        self.messages.append(message)
+
+
+class Held:
+    """A workload that is closed, or refuses to be."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error, self.closed = error, 0
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, OSError("it is gone"), MuteError(), SystemExit(3)])
+def test_a_workload_is_closed_once_and_what_that_raises_is_told(error: BaseException | None) -> None:
+    pipe, workload = Sent(), Held(error)
+    child.close(cast(Any, workload), cast(Any, pipe))
+    assert workload.closed == 1
+    notes = [message for message in pipe.messages if isinstance(message, wire.RecordNote)]
+    assert [note.kind for note in notes] == ([] if error is None else ["close_failed"])
+    assert all(note.message.startswith(f"close() of the workload: {type(error).__name__}") for note in notes)

@@ -7,13 +7,28 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from soak.engine.mailbox import Mailbox
-from soak.engine.probes import LEAST_INTERVAL, MOST_SHARE, SHARE, USUAL_INTERVAL, WANTED, Probes, interval, step_ahead
+from soak.engine.probes import (
+    LEAST,
+    LEAST_INTERVAL,
+    MOST_SHARE,
+    SHARE,
+    USUAL_INTERVAL,
+    UTMOST_SHARE,
+    WANTED,
+    Probes,
+    interval,
+    step_ahead,
+)
+from workloads import frameworks
 from workloads.protocol import wire
 from workloads.protocol.asking import SIZE, Request, pack, unpack
 from workloads.worker import own_tree, probe
@@ -41,11 +56,70 @@ class Rank:
 def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: float, duration: float) -> None:
     every = interval(cost, duration, 0.0)
     assert every >= LEAST_INTERVAL
-    assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
+    assert cost / every <= UTMOST_SHARE * 1.001
+    if duration >= LEAST * cost / MOST_SHARE:
+        assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
     if duration / WANTED >= max(cost / MOST_SHARE, LEAST_INTERVAL):
         assert duration / every >= ENOUGH + 1
     if duration * SHARE / cost >= WANTED and every > LEAST_INTERVAL:
         assert cost / every <= SHARE * 1.001, "a long trial pays less than half a percent"
+
+
+class Machine:
+    """A trial that is simulated: each probe is answered after a step, and after what the probe costs."""
+
+    def __init__(self, duration: float, costs: Iterator[float], step: float = 0.3) -> None:
+        self.duration, self.costs, self.step = duration, costs, step
+        self.rank = Answers("only")
+
+    def counted(self) -> tuple[int, float]:
+        """How many probes came back in time, and the share of the trial that they took."""
+        probes, now, spent, begun = Probes(self.duration, together=False), 0.0, 0.0, 0
+        while now < self.duration:
+            probes.poll(now, [self.rank])
+            if len(self.rank.asked) > begun:
+                begun, cost = begun + 1, next(self.costs)
+                now += self.step + cost
+                if now < self.duration:
+                    self.rank.answered, self.rank.cost, spent = begun, cost, spent + cost
+            else:  # a supervisor looks once a second, when something is due, and when a member says something
+                now = max(now + 0.01, min(now + 1.0, probes.wake_at()))
+        return self.rank.answered, spent / self.duration
+
+
+class Answers(Rank):
+    cost = 0.0
+
+    def answer(self, number: int) -> wire.Probe | None:
+        return wire.Probe(number, 1, self.cost, {}) if self.answered == number else None
+
+
+@given(duration=some.floats(40.0, 600.0), share=some.floats(0.0005, 0.01), seed=some.integers(0, 2**16))
+def test_a_short_trial_on_a_slow_machine_has_twelve_floors(duration: float, share: float, seed: int) -> None:
+    """A probe that takes 3 s in a trial of five minutes, or 0.4 s in one of 40 s, and now and then twice as long."""
+    chance = Random(seed)
+    costs = iter(lambda: share * duration * chance.choice([0.8, 0.8, 0.8, 0.8, 0.8, 2.0]), None)
+    count, taken = Machine(duration, costs).counted()
+    assert count >= ENOUGH
+    assert taken <= UTMOST_SHARE * 1.25, "a dear one is only known once it was taken"
+
+
+def test_one_probe_that_met_a_busy_moment_does_not_keep_the_others_away() -> None:
+    costs = iter([12.0, *[0.5] * 1000])
+    count, _ = Machine(285.0, costs).counted()
+    assert count >= ENOUGH
+
+
+def test_where_probes_are_too_dear_for_twelve_they_take_no_more_than_a_fifth() -> None:
+    count, taken = Machine(120.0, iter([6.0] * 1000)).counted()
+    assert 2 <= count < ENOUGH
+    assert taken <= UTMOST_SHARE
+
+
+def test_a_long_trial_pays_half_a_percent_however_slow_the_machine_is() -> None:
+    count, taken = Machine(36_000.0, iter([4.0] * 100_000)).counted()
+    assert count >= ENOUGH
+    assert taken <= 0.005
 
 
 def test_a_trial_of_unknown_length_is_probed_ever_more_seldom() -> None:
@@ -173,6 +247,30 @@ def test_what_collection_takes_is_garbage_and_is_described(no_collection: None) 
     assert went >= 15 << 20, "16 MiB hung in cycles; what describes them takes a little"
     assert not any(isinstance(each, Node) for each in gc.get_objects()), "and it is gone"
     assert gc.get_debug() == 0
+
+
+def test_what_fails_within_a_probe_is_told_and_ends_nothing(
+    no_collection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A framework that cannot empty its caches, a description that breaks, and a workload's own clean-up."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("it is\nbusy")
+
+    framework = SimpleNamespace(empty_caches=fail, REQUIRES={"gc": ""}, device_memory=lambda _: {})
+    monkeypatch.setattr(frameworks, "imported", lambda: ["own"])
+    monkeypatch.setattr(frameworks, "load", lambda _: framework)
+    Node(256)
+    taken = probe.take(fail, cast(Any, fail))
+    assert taken.failures == (
+        "describing garbage failed: RuntimeError: it is",
+        "emptying the caches of own failed: RuntimeError: it is",
+        "the workload's clean_up() failed: RuntimeError: it is",
+    )
+    assert tuple(taken.stages) == wire.STAGES
+    assert taken.objects >= 1
+    assert not any(isinstance(each, Node) for each in gc.get_objects()), "what could not be described is freed too"
+    assert (taken.garbage, gc.get_debug()) == ({}, 0)
 
 
 def test_what_a_clean_up_takes_was_cached(no_collection: None) -> None:

@@ -126,6 +126,15 @@ def test_beats_alone_are_taken_in_without_a_turn_of_the_loop(worker: Played) -> 
     assert not takes(106.0, wire.Beat(4.0, {})), "and more is to be read soon"
 
 
+def test_what_fails_at_every_probe_is_told_once(worker: Played) -> None:
+    worker.poll(101.0, wire.Ready({}), wire.Beat(0.0, {"steps": 1.0}))
+    said = ("emptying the caches of torch failed: RuntimeError: busy", "the workload's clean_up() failed: KeyError: 1")
+    again = (said[0], "the workload's clean_up() failed: KeyError: 2")
+    worker.poll(102.0, wire.Probe(1, 7, 0.1, {}, failures=said), wire.Probe(2, 9, 0.1, {}, failures=again))
+    assert [event for event in worker.events if event[0] == "probe_failed"] == [("probe_failed", one) for one in said]
+    assert worker.run.answer(2) is not None, "it is a probe all the same"
+
+
 def test_a_probe_that_does_not_come_back_is_a_hang_of_its_own_name(worker: Played) -> None:
     worker.poll(101.0, wire.Ready({}), wire.Beat(0.0, {"steps": 1.0}), wire.ProbeBegun(1, 7))
     worker.poll(150.0)

@@ -66,7 +66,7 @@ def test_a_generator_takes_one_item_a_step() -> None:
 
 
 def test_a_class_is_made_with_the_options_and_an_object_is_taken_as_it_is() -> None:
-    closed: list[bool] = []
+    closed: list[str] = []
 
     class Trainer:
         def __init__(self, size: int = 1) -> None:
@@ -75,13 +75,17 @@ def test_a_class_is_made_with_the_options_and_an_object_is_taken_as_it_is() -> N
         def step(self, item: int) -> float:
             return item * self.size
 
+        def clean_up(self) -> None:
+            closed.append("clean_up")
+
         def close(self) -> None:
-            closed.append(True)
+            closed.append("close")
 
     workload = built(Trainer, size=4)
     assert workload.step(2) == 8.0
+    workload.clean_up()
     workload.close()
-    assert closed == [True]
+    assert closed == ["clean_up", "close"]
     assert built(Trainer(3)).step(2) == 6.0
     with pytest.raises(UserCodeError, match="expected no options"):
         built(Trainer(3), size=2)
@@ -248,7 +252,7 @@ def test_driving_users_code_needs_neither_numpy_nor_a_framework(folder: Path) ->
         f"spec = TrialSpec('own.py:step', 'none', folder={str(folder)!r}, stream=StreamSpec('none'), steps=20)\n"
         "sent = []\n"
         "pipe = type('Pipe', (), {'send': lambda self, message: sent.append(message)})()\n"
-        "print(main.soak(spec, pipe, main.StopFlag()).reason, sent[-1].values['loss'])\n"
+        "print(main.soak(spec, pipe, main.StopFlag()).done.reason, sent[-1].values['loss'])\n"
         "print(sorted({'torch', 'tensorflow', 'numpy', 'av'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)

@@ -15,6 +15,8 @@ VERSION = 1
 MAX_LINE = 1 << 20
 MOST_VALUES = 2000
 """Entries of one beat, or of the environment."""
+MOST_FAILURES = 16
+"""Of one probe."""
 MOST_DEPTH = 16
 """Nested tables and lists in the data of a note."""
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -91,6 +93,8 @@ class Probe:
     """That the collection found to be garbage."""
     census_seconds: float = 0.0
     """Of `seconds`, those that a census took."""
+    failures: tuple[str, ...] = ()
+    """What of the clean-up raised an error, in words."""
 
 
 REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "failed", "broken")
@@ -98,7 +102,7 @@ REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "faile
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last message of an orderly end.
+    """The last message of an orderly end; notes may follow, of what is cleared away.
 
     reason: one of `REASONS`: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted`
     (a bounded source ended), `corrupted` (the golden clip's answer changed), `failed` (an exception in a step) or
@@ -202,6 +206,12 @@ def _texts(value: object) -> dict[str, str]:
     return {name: _text(each) for name, each in _table(value).items()}
 
 
+def _lines(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_FAILURES:
+        raise ValueError(f"expected a list of at most {MOST_FAILURES} texts")
+    return tuple(map(_text, value))
+
+
 def _stages(value: object) -> dict[str, dict[str, float]]:
     stages = _table(value)
     for stage in stages:
@@ -232,6 +242,7 @@ _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
         "stages": _stages,
         "objects": _whole,
         "census_seconds": _number,
+        "failures": _lines,
     },
     RecordNote: {"kind": _text, "message": _text, "data": _data},
     Done: {"reason": _reason, "message": _text, "traceback": _text},

@@ -75,11 +75,18 @@ class Stepped:
             raise UserCodeError(f"{len(counted)} counters: expected {MOST_COUNTERS} at most")
         return counted
 
+    def clean_up(self) -> None:
+        """Its own `clean_up()`, where it has one."""
+        self._ask("clean_up")
+
     def close(self) -> None:
         """Its own `close()`, where it has one."""
-        close = getattr(self._owner, "close", None)
-        if callable(close):
-            close()
+        self._ask("close")
+
+    def _ask(self, name: str) -> None:
+        method = getattr(self._owner, name, None)
+        if callable(method):
+            method()
 
 
 def stepped(thing: Any, reference: str, options: Mapping[str, Any]) -> Stepped:

@@ -124,7 +124,8 @@ class Drive:
             self._pipe.send(note)
         now = time.monotonic()
         seconds, counted = now - began, now - cleaned
-        self._pipe.send(wire.Probe(number, self._steps, seconds, taken.stages, taken.objects, counted))
+        told = wire.Probe(number, self._steps, seconds, taken.stages, taken.objects, counted, taken.failures)
+        self._pipe.send(told)
         self._probe_seconds += seconds
         self._probed = True
 

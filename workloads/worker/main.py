@@ -13,7 +13,7 @@ import platform
 import signal
 import sys
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 from workloads import catalog, frameworks, sources
 from workloads.errors import StreamError
@@ -52,7 +52,9 @@ def main() -> int:
             pipe.send(wire.RecordNote("sandbox", f"the trial runs without a sandbox: {sandbox.said()}"))
         if text:
             asked = None if options.asked is None else ProbeRequests(options.asked)
-            _tell(soak(from_json(text), pipe, stop, asked, options.capture), pipe)
+            soaked = soak(from_json(text), pipe, stop, asked, options.capture)
+            _tell(soaked.done, pipe)
+            close(soaked.workload, pipe)
     except UnheardError:
         return 1
     sys.stdout.flush()
@@ -70,10 +72,33 @@ def _tell(done: wire.Done, pipe: Pipe) -> None:
         raise
 
 
+class Soaked(NamedTuple):
+    """What came of an order."""
+
+    done: wire.Done
+    """Why it ended."""
+    workload: Workload | None = None
+    """That was built and is not closed yet."""
+
+
+def close(workload: Workload | None, pipe: Pipe) -> None:
+    """Let it go of what it holds: after the last word, as memory that falls then is none of the trial's any more.
+
+    It has the time of a worker that was asked to end. What it raises is told, and is no reason of anything.
+    """
+    if workload is None:
+        return
+    try:
+        workload.close()
+    except BaseException as error:  # noqa: BLE001  (a workload is contained here)
+        told = _ended("failed", error)
+        pipe.send(wire.RecordNote("close_failed", f"close() of the workload: {told.message}"))
+
+
 def soak(
     spec: TrialSpec, pipe: Pipe, stop: StopFlag, asked: ProbeRequests | None = None, capture: str = ""
-) -> wire.Done:  # fmt: skip
-    """Build and drive a workload; why it ended. asked, capture: as `Drive` takes them."""
+) -> Soaked:  # fmt: skip
+    """Build and drive a workload. asked, capture: as `Drive` takes them."""
     try:
         runtime = runtime_of(spec.framework)
         runtime.prepare(spec.threads, spec.seed, spec.device)
@@ -83,10 +108,14 @@ def soak(
         source = source_of(spec)
         workload: Workload = module.build(setup_of(spec), options)
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
-        return _unbuilt(error)
+        return Soaked(_unbuilt(error))
     facts = {**environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
-    drive = Drive(spec, source, workload, pipe, stop, asked, capture)
+    return Soaked(_driven(Drive(spec, source, workload, pipe, stop, asked, capture), runtime), workload)
+
+
+def _driven(drive: Drive, runtime: Any) -> wire.Done:
+    """Drive it to its end, however that comes."""
     try:
         return drive.run()
     except UnheardError:

@@ -6,6 +6,7 @@ trim takes what the allocator holds free. What is left is live. Standard library
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import time
@@ -18,6 +19,8 @@ from workloads.worker import allocators, heap, own_tree
 
 _SETTLING = (0.0, 0.002, 0.004)
 """Seconds to wait before each of the last reads: what other threads hold for a moment is left out."""
+_LONGEST = 300
+"""Characters of what is told of an error."""
 _FEW = 100
 """Objects of garbage: frameworks leave so many behind all the time."""
 Reading = Mapping[str, float]
@@ -41,6 +44,8 @@ class Taken(NamedTuple):
     objects: int
     """That the collection found to be garbage."""
     seconds: float
+    failures: tuple[str, ...] = ()
+    """What of the clean-up raised an error, in words: what it would have taken stays."""
 
 
 def take(
@@ -53,17 +58,44 @@ def take(
     """
     began = time.monotonic()
     stages: dict[str, Reading] = {}
+    failures = Failures()
     objects, garbage = 0, dict[str, Any]()
     for stage in STAGES:
         if stage == "collected":
-            objects, found = _collect(describe)
+            objects, found = _collect(describe, failures)
             garbage = dict(found)
         elif stage == "emptied":
-            _empty(clean_up)
+            _empty(clean_up, failures)
         elif stage == "trimmed" and not heap.trim():
             continue  # there is no call for it: what it would take is not known
         stages[stage] = _settled(root) if stage == "settled" else read(root)
-    return Taken(stages, garbage, objects, time.monotonic() - began)
+    return Taken(stages, garbage, objects, time.monotonic() - began, tuple(failures.said))
+
+
+class Failures:
+    """Contains what is not soak's own within a probe: nothing that is soaked may end because somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        """What failed, each in a line."""
+
+    @contextlib.contextmanager
+    def contained(self, what: str) -> Iterator[None]:
+        """An error within is kept in words. what: is done."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (frameworks and workloads are contained here)
+            self.said.append(f"{what} failed: {_in_words(error)}"[:_LONGEST])
+
+
+def _in_words(error: Exception) -> str:
+    """Which may fail to say anything."""
+    name = type(error).__name__
+    try:
+        line = str(error).strip().partition("\n")[0]
+    except BaseException:  # noqa: BLE001  (an exception of whoever is soaked)
+        return name
+    return f"{name}: {line}" if line else name
 
 
 def read(root: int | None = None) -> Reading:
@@ -84,7 +116,7 @@ def _reads(root: int | None) -> Iterator[Reading]:
         yield read(root)
 
 
-def _collect(describe: DescribesGarbage | None) -> tuple[int, Mapping[str, Any]]:
+def _collect(describe: DescribesGarbage | None, failures: Failures) -> tuple[int, Mapping[str, Any]]:
     """How many objects were garbage, and what they were.
 
     A second collection takes what finalizers of the first have let go of; after a few objects there is nothing for it,
@@ -106,17 +138,21 @@ def _collect(describe: DescribesGarbage | None) -> tuple[int, Mapping[str, Any]]
     count = len(found)
     if not count:
         return 0, {}
-    described = describe(found)
+    described: Mapping[str, Any] = {}
+    with failures.contained("describing garbage"):
+        described = describe(found)
     found.clear()
     gc.collect()
     return count, described
 
 
-def _empty(clean_up: Callable[[], object] | None) -> None:
+def _empty(clean_up: Callable[[], object] | None, failures: Failures) -> None:
     for name in frameworks.imported():
-        framework = frameworks.load(name)
-        empty = getattr(framework, "empty_caches", None)
-        if empty is not None:
-            empty(sys.modules[next(iter(framework.REQUIRES))])
+        with failures.contained(f"emptying the caches of {name}"):
+            framework = frameworks.load(name)
+            empty = getattr(framework, "empty_caches", None)
+            if empty is not None:
+                empty(sys.modules[next(iter(framework.REQUIRES))])
     if clean_up is not None:
-        clean_up()
+        with failures.contained("the workload's clean_up()"):
+            clean_up()

@@ -47,6 +47,9 @@ _RARE, _UNLIKELY = 0.03, 0.6
 _UNOWNED = 0.125
 """Probability of a leak beforehand of the memory of a whole machine: it wanders with all that runs there, as no single
 process does."""
+_UNCLEANED = 0.25
+"""The same of a process that was never cleaned up: garbage that waits for a collection, and memory that the allocator
+retains, grow as a leak does, for as long as nothing takes them back."""
 _DAY, _LEAST_OF_A_DAY = 86_400.0, 0.25
 """Seconds; and the share of a day from which on its swing is seen as one: less of it is a line."""
 _LEAST_SHOWN = 0.1
@@ -87,7 +90,9 @@ class _Judged:
     @property
     def before(self) -> float:
         """The probability of a leak before anything was seen."""
-        return _UNOWNED if _of_a_machine(self.series) else EVEN
+        if _of_a_machine(self.series):
+            return _UNOWNED
+        return _UNCLEANED if self.series.uncleaned else EVEN
 
     def grown(self, odds: float, before: float | None = None) -> float:
         """The probability of lasting growth of any size, by the log odds of it."""
@@ -391,7 +396,8 @@ def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.grown(judged.odds) >= judged.calibration.leak_from:
         return f"{growth} may add up to less than {_least(judged)}, the least that counts"
-    noun = "what else runs on the machine" if judged.before < EVEN else _NOUNS[judged.posterior.best_still()[0].name]
+    alone = judged.series.metric.layer is not None
+    noun = _NOUNS[judged.posterior.best_still()[0].name] if alone else "what else runs on the machine"
     longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     more = f"{format_duration(longer)} more may show it"
     return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
