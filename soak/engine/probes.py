@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -10,30 +12,49 @@ from workloads.protocol import wire
 
 WANTED = 16
 """Probes in a trial, or more: twelve floors are enough to judge by, and the first are warm-up."""
-SHARE, MOST_SHARE = 0.004, 0.05
-"""Of the time that probes may take; and where a trial is too short for `WANTED` of them at that price."""
+FEWEST = 13
+"""Probes that a trial has even on a machine that is so busy that each takes long: fewer floors say much less."""
+SHARE, MOST_SHARE, LAST_SHARE = 0.004, 0.05, 0.12
+"""Of the time that probes may take; where a trial is too short for `WANTED` of them at that price; and for `FEWEST`."""
 LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
 """Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
+_REMEMBERED = 5
+"""Probes by which it is told what one costs: a single one that met a busy machine says little of the next."""
+_MARGIN = 0.5
+"""Of the wait between two, that is left after the last: what is read once a trial has ended its work is not judged."""
 _AGAIN = 1.0
 """Seconds after which it is seen again whether somebody can be asked."""
 _AHEAD = 1.5
 """Seconds, besides the time since its last beat, in which the fastest rank must not come to the step that is named."""
 
 
-def interval(cost: float, duration: float | None, elapsed: float) -> float:
+def interval(cost: float, duration: float | None, elapsed: float, taken: int = 0) -> float:
     """Seconds from one probe to the next.
 
     Args:
         cost: seconds that one takes.
         duration: of the trial; None where that is not known: then they come ever more seldom.
         elapsed: seconds that it has run for.
+        taken: how many there were.
     """
     length = duration or max(elapsed, 30.0)
     cheap = max(cost / SHARE, min(USUAL_INTERVAL, length / 60))
-    often = max(cost / MOST_SHARE, length / WANTED)
-    return max(LEAST_INTERVAL, min(cheap, often))
+    often = max(cost / MOST_SHARE, _spread(WANTED, duration, elapsed, taken))
+    fewest = max(cost / LAST_SHARE, _spread(FEWEST, duration, elapsed, taken))
+    return max(LEAST_INTERVAL, min(cheap, often, fewest))
+
+
+def _spread(count: int, duration: float | None, elapsed: float, taken: int) -> float:
+    """Seconds between so many probes, over what is left of the trial for those that are still to come.
+
+    Where some are late, the others come up to twice as often as they would, and no more.
+    """
+    if duration is None:
+        return max(elapsed, 30.0) / count
+    left = max(duration - elapsed, 0.0)
+    return max(left / (count - taken + _MARGIN), duration / count / 2) if taken < count else math.inf
 
 
 class Probed(Protocol):
@@ -76,7 +97,8 @@ class Probes:
         self._asked_at = 0.0
         self._number = 0
         self._due: float | None = None
-        self._cost = _GUESS
+        self._costs = deque([_GUESS], maxlen=_REMEMBERED)
+        self._taken = 0
         self._asked: list[Probed] = []
         """Who has yet to answer, or has."""
 
@@ -88,7 +110,7 @@ class Probes:
         if self._asked:
             return self._collect(elapsed, members)
         if self._due is None:
-            self._due = elapsed + interval(self._cost, self._duration, elapsed)
+            self._due = elapsed + self._interval(elapsed)
         if elapsed < self._due:
             return {}
         if not members:
@@ -113,9 +135,15 @@ class Probes:
         found = {name: answer for name, answer in answers.items() if answer is not None}
         # A census has a schedule of its own, and is no reason for fewer probes.
         each = (answer.seconds - answer.census_seconds for answer in found.values())
-        self._cost = max(each, default=self._cost)
-        self._due = elapsed + interval(self._cost, self._duration, elapsed)
-        return found if len(found) == len(answers) else {}
+        if (cost := max(each, default=None)) is not None:
+            self._costs.append(cost)
+        whole = len(found) == len(answers)
+        self._taken += whole
+        self._due = elapsed + self._interval(elapsed)
+        return found if whole else {}
+
+    def _interval(self, elapsed: float) -> float:
+        return interval(statistics.fmean(self._costs), self._duration, elapsed, self._taken)
 
     def wake_at(self) -> float:
         """When one is due, if nothing happens before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from soak.engine.mailbox import Mailbox
-from soak.engine.probes import LEAST_INTERVAL, MOST_SHARE, SHARE, USUAL_INTERVAL, WANTED, Probes, interval, step_ahead
+from soak.engine.probes import (
+    FEWEST,
+    LAST_SHARE,
+    LEAST_INTERVAL,
+    MOST_SHARE,
+    SHARE,
+    USUAL_INTERVAL,
+    WANTED,
+    Probes,
+    interval,
+    step_ahead,
+)
 from workloads.protocol import wire
 from workloads.protocol.asking import SIZE, Request, pack, unpack
 from workloads.worker import own_tree, probe
@@ -37,15 +49,48 @@ class Rank:
         return wire.Probe(number, 1, 0.1, {}) if self.answered == number else None
 
 
+class Costly(Rank):
+    """A member whose probes take so many seconds."""
+
+    seconds = 0.1
+
+    def answer(self, number: int) -> wire.Probe | None:
+        return wire.Probe(number, 1, self.seconds, {}) if self.answered == number else None
+
+
 @given(cost=some.floats(0.001, 1.0), duration=some.floats(30.0, 300_000.0))
 def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: float, duration: float) -> None:
     every = interval(cost, duration, 0.0)
     assert every >= LEAST_INTERVAL
-    assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
+    assert cost / every <= LAST_SHARE * 1.001 or every == LEAST_INTERVAL
+    if every < 0.999 * duration / (FEWEST + 0.5) and every > LEAST_INTERVAL:
+        assert cost / every <= MOST_SHARE * 1.001, "only the fewest that are needed may take more"
+    if duration / (FEWEST + 0.5) >= max(cost / LAST_SHARE, LEAST_INTERVAL):
+        assert duration / every >= FEWEST
     if duration / WANTED >= max(cost / MOST_SHARE, LEAST_INTERVAL):
         assert duration / every >= ENOUGH + 1
     if duration * SHARE / cost >= WANTED and every > LEAST_INTERVAL:
         assert cost / every <= SHARE * 1.001, "a long trial pays less than half a percent"
+
+
+@pytest.mark.parametrize("costs", [[0.2], [1.5, 0.3, 0.3, 0.6, 1.9, 0.4], [0.8], [2.5, 0.1]], ids=str)
+def test_a_busy_machine_leaves_a_short_trial_enough_probes_to_be_judged_by(costs: list[float]) -> None:
+    sole, probes, taken, now, spent = Costly("sole"), Probes(150.0, together=False), list[float](), 0.0, 0.0
+    while now - spent < 150.0:
+        if probes.poll(now, [sole]):
+            taken.append(now)
+        elif len(sole.asked) > len(taken):
+            sole.seconds = costs[len(taken) % len(costs)]
+            now, spent = now + sole.seconds, spent + sole.seconds
+            sole.answered = len(sole.asked)
+        now += 0.05
+    assert len(taken) >= ENOUGH + 1
+    assert 0.85 * now < taken[-1] < now - LEAST_INTERVAL, "what is read while a trial ends is not judged"
+    assert max(later - one for one, later in itertools.pairwise(taken)) < 25.0
+
+
+def test_probes_that_could_not_be_taken_for_long_do_not_come_in_a_burst() -> None:
+    assert interval(0.1, 600.0, 590.0, taken=1) >= 600.0 / WANTED / 2
 
 
 def test_a_trial_of_unknown_length_is_probed_ever_more_seldom() -> None:
