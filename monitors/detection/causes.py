@@ -48,8 +48,10 @@ _PLAIN = frozenset({
     "float", "complex", "bool", "bytearray", "memoryview", "weakref.ReferenceType", "weakref", "functools.partial",
     "collections.deque", "collections.OrderedDict", "collections.defaultdict", "weakref.KeyedRef", "NoneType",
     "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor", "method-wrapper", "object",
+    "torch.storage.UntypedStorage",
 })  # fmt: skip
-"""Types that say nothing of what they are used for, and hold nothing outside Python."""
+"""Types that say nothing of what they are used for: what they hold is told of whoever uses them. A storage of PyTorch
+gets an object when a census asks its tensor for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,16 +37,20 @@ PLAIN = frozenset({
     "functools.partial", "collections.deque", "collections.OrderedDict", "collections.defaultdict", "bytes", "str",
     "int", "float", "list_iterator", "tuple_iterator", "dict_keyiterator", "weakref.KeyedRef", "weakref.finalize._Info",
     "traceback", "slice", "coroutine", "method-wrapper", "bytearray", "memoryview", "_io.BytesIO", "_io.StringIO",
+    "torch.storage.UntypedStorage",
 })  # fmt: skip
 """Types that say nothing of what they are used for."""
 
 
 def name_of(kind: type) -> str:
-    """Module and name; the module is left out where it is Python itself."""
+    """Module and name; the module is left out where it is Python itself.
+
+    The same text each time: what a census remembers of the one before takes no memory twice.
+    """
     module, name = _module(kind), _qualname(kind)
     if type(module) is not str or module == "builtins":
-        return str(name)[:MOST_LETTERS]
-    return f"{module}.{name}"[-MOST_LETTERS:]
+        return sys.intern(str(name)[:MOST_LETTERS])
+    return sys.intern(f"{module}.{name}"[-MOST_LETTERS:])
 
 
 def bases(kind: type) -> tuple[type, ...]:
