@@ -32,7 +32,7 @@ class Case:
     mode: str = "infer"
     fps: float = 60.0
     """Frames a second; a clip has three on average."""
-    steps: int = 2000
+    steps: int = 3000
     """Of the measurement of the truth."""
 
 
@@ -48,7 +48,7 @@ def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH,
     label = more.pop("label", name)
     truth = more.pop("truth", "leak")
     measure = more.pop("measure", layer if layer in (FDS, THREADS, CHILDREN) else "total_bytes")
-    steps = more.pop("steps", 2000)
+    steps = more.pop("steps", 3000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", f"zoo_{name}", framework, truth, layer, cause, measure, **more)
@@ -57,7 +57,7 @@ def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH,
 def _bounded(name: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label, workload = more.pop("label", name), more.pop("workload", f"lookalike_{name}")
     truth = more.pop("truth", "bounded")
-    steps = more.pop("steps", 2000)
+    steps = more.pop("steps", 3000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", workload, framework, truth, **more)

@@ -62,7 +62,8 @@ def test_growth_is_that_of_the_last_half() -> None:
 def test_what_grows_in_leaps_is_true_between_bounds() -> None:
     """Ten bytes a step, and a table that doubles once after the half."""
     readings = [{"steps": step, "total_bytes": 10.0 * step + 4000.0 * (step > 140)} for step in range(0, 210, 10)]
-    _, high = fitted(readings)["bounds"]["total_bytes"]
+    low, high = fitted(readings)["bounds"]["total_bytes"]
+    assert low == pytest.approx(10.0)
     assert high > 40
     even = fitted([{"steps": float(step), "total_bytes": 7.0 * step} for step in range(0, 200, 10)])
     assert even["bounds"]["total_bytes"] == (7.0, 7.0)
