@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitors.detection import cause_words
-from monitors.detection.censuses import CensusTaken
+from monitors.detection.censuses import CensusTaken, apart
 from monitors.detection.lasting import Point, lasting, slope
 from monitors.judgement import Grown
 from monitors.model import Finding
@@ -43,7 +43,7 @@ _WHOLE, _PART = 0.002, 0.02
 _KEPT_FREE = "heap_held"
 """Free memory: nobody holds it, but what is mapped as well may be counted there."""
 _PLAIN = frozenset({
-    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "type", "module", "code", "property",
+    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "type", "code", "property",
     "builtin_function_or_method", "generator", "coroutine", "frame", "traceback", "slice", "bytes", "str", "int",
     "float", "complex", "bool", "bytearray", "memoryview", "weakref.ReferenceType", "weakref", "functools.partial",
     "collections.deque", "collections.OrderedDict", "collections.defaultdict", "weakref.KeyedRef", "NoneType",
@@ -69,7 +69,7 @@ def of_leak(censuses: Sequence[CensusTaken], head: Finding) -> Cause:
 
     censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
     """
-    told = _judged(censuses, head)
+    told = _judged(apart(censuses), head)
     if len(told) < _PAIR:
         return Cause()
     seen = _Grown(told)

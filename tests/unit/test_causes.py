@@ -63,6 +63,19 @@ def test_tensors_by_shape_and_who_holds_them() -> None:
     )
 
 
+def test_a_last_census_that_comes_at_once_after_another_hides_no_growth() -> None:
+    """Seen in a short trial: one at a probe, and one at the end, between which hardly a step was made."""
+    times = [(22.0, 0), (99.5, 1500), (161.8, 2700), (164.7, 2701)]
+    told = [
+        censuses.read(
+            t, {"steps": n, "left_out": [], "types": {"module": [2500 + n, 72 * n], "list": [9000 + n, None]}}
+        )
+        for t, n in times
+    ]
+    text = causes.of_leak(told, finding("python_objects", 1e7, "count")).text
+    assert "objects of `module` an hour" in text
+
+
 def test_arrays_are_held_by_what_grows_as_fast() -> None:
     def data(n: int) -> Mapping[str, Any]:
         return {"arrays": {"numpy.ndarray (1000 float64)": [5 * n, 40000 * n]}, "containers": {LIST: [5 * n, 600 * n]}}

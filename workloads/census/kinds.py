@@ -31,7 +31,7 @@ LENGTHS: Mapping[type, Any] = {
 """Containers that can grow, and how many things one holds, past what a subclass says of it."""
 
 PLAIN = frozenset({
-    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "property", "type", "module", "code",
+    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "property", "type", "code",
     "builtin_function_or_method", "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor",
     "classmethod", "staticmethod", "mappingproxy", "frame", "generator", "weakref", "weakref.ReferenceType",
     "functools.partial", "collections.deque", "collections.OrderedDict", "collections.defaultdict", "bytes", "str",
