@@ -18,8 +18,8 @@ from monitors.text import one_line
 KIND = "census"
 """Of the events that hold one."""
 GROUPS = (
-    "types", "tensors", "arrays", "references", "containers", "descriptors", "threads", "native_threads", "children",
-    "mappings", "shared_files",
+    "types", "tensors", "arrays", "any_shape", "references", "containers", "descriptors", "threads",
+    "native_threads", "children", "mappings", "shared_files",
 )  # fmt: skip
 _MOST_NAMES = 200
 """Of one group in one census."""

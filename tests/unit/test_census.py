@@ -175,6 +175,16 @@ def test_what_only_a_part_of_it_keeps_alive_is_told_with_that_part() -> None:
     assert told["arrays"]["numpy.ndarray (100 uint8)"][1] > 10 * 8192, "the bytes that it shows"
 
 
+def test_arrays_and_buffers_are_told_whatever_their_shape() -> None:
+    history.extend(np.ones((1 + n, 4096), np.float32) for n in range(40))
+    history.extend(bytes(4096 + 5000 * n) for n in range(40))
+    told = Census().take(5.0)["any_shape"]
+    count, size = told["numpy.ndarray (float32)"]
+    assert count >= 40
+    assert size >= 4096 * 4 * 40 * 41 / 2
+    assert told["bytes"][0] >= 40
+
+
 def test_a_dict_of_numbers_that_the_collector_does_not_know() -> None:
     losses: dict[int, float] = {}
 
