@@ -17,6 +17,8 @@ _UNEVEN = 0.005
 """Share of a trial by which its steps have to be ahead or behind of an even pace, at some time."""
 _CLEARER = 0.8
 """What a line over steps leaves over, as a part of what a line over time does, at the most."""
+_LINE = 0.05
+"""The same as a part of all that the series varies by: of what is no line at all, neither clock says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def paced(series: Series) -> Paced:
     done = (steps - steps[0]) / (steps[-1] - steps[0])
     clock = series.t[0] + done * (series.t[-1] - series.t[0])
     uneven = float(np.abs(clock - series.t).max()) > _UNEVEN * float(series.t[-1] - series.t[0])
-    if not uneven or _left(clock, series.values) > _CLEARER * _left(series.t, series.values):
+    left, varies = _left(clock, series.values), len(steps) * float(np.var(series.values))
+    if not uneven or left > min(_CLEARER * _left(series.t, series.values), _LINE * varies):
         return Paced(series, series.t, series.t)
     even = np.linspace(clock[0], clock[-1], len(clock))
 
