@@ -1,4 +1,4 @@
-"""Zoo: a service starts a task for every request that waits for an answer which never comes, and keeps it until then.
+"""Zoo: a task for every request waits for an answer that never comes, and is kept until then.
 
 The event loop knows of its tasks weakly, so they are kept in a set, from which each would take itself once it is done.
 """

@@ -1,4 +1,4 @@
-"""Planted lookalike: the latest results are kept in a ring, arrays of all sizes; each takes the place of the oldest."""
+"""Planted lookalike: a ring of the latest results, arrays of all sizes, of which the oldest goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache that is bounded in bytes drops what was used longest ago; it is full late in a trial.
+"""Planted lookalike: a cache of so many bytes, full late in a trial, drops what was used longest ago.
 
 Keys come again by how common they are, so it fills ever more slowly, and then entries of other sizes take turns.
 """
