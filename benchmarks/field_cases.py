@@ -32,7 +32,7 @@ class Case:
     mode: str = "infer"
     fps: float = 60.0
     """Frames a second; a clip has three on average."""
-    steps: int = 2000
+    steps: int = 3000
     """Of the measurement of the truth."""
 
 
@@ -48,7 +48,7 @@ def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH,
     label = more.pop("label", name)
     truth = more.pop("truth", "leak")
     measure = more.pop("measure", layer if layer in (FDS, THREADS, CHILDREN) else "total_bytes")
-    steps = more.pop("steps", 2000)
+    steps = more.pop("steps", 3000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", f"zoo_{name}", framework, truth, layer, cause, measure, **more)
@@ -57,7 +57,7 @@ def _leak(name: str, layer: str, cause: str, frameworks: tuple[str, ...] = BOTH,
 def _bounded(name: str, frameworks: tuple[str, ...] = BOTH, **more: Any) -> Iterator[Case]:
     label, workload = more.pop("label", name), more.pop("workload", f"lookalike_{name}")
     truth = more.pop("truth", "bounded")
-    steps = more.pop("steps", 2000)
+    steps = more.pop("steps", 3000)
     for framework in frameworks:
         more["steps"] = _share(steps, framework, frameworks)
         yield Case(f"{label}-{framework}", workload, framework, truth, **more)
@@ -101,6 +101,10 @@ def _leaks() -> Iterator[Case]:
     yield from _leak("generators", HEAP, "generator|bytes", options={"kib": 4})
     yield from _leak("pickler_memo", HEAP, "bytes|Pickler|dict", options={"kib": 4})
     yield from _leak("thread_registry", HEAP, "Thread|bytes|Event|Condition", options={"kib": 4})
+    yield from _leak("pending_tasks", HEAP, "Task|answered|coroutine|Future|bytes", options={"kib": 4})
+    yield from _leak("weak_values", HEAP, "_Session|partial|bytearray|_due", options={"kib": 4})
+    yield from _leak("concatenated", f"{HEAP}|mmap", "ndarray|_scores", options={"kib": 4})
+    yield from _leak("database_rows", HEAP, "native|malloc|no Python|sqlite", options={"kib": 4})
     yield from _leak("maps", "mmap|anonymous|total", "mmap|anon")
     shared = {"shared": True}
     yield from _leak("maps", "shared|mmap|total", "mmap|zero|shared|deleted", label="maps_shared", options=shared)
@@ -156,9 +160,10 @@ def _leaks_of_frameworks() -> Iterator[Case]:
 
 def _lookalikes() -> Iterator[Case]:
     for name in (
-        "arenas", "backlog", "best_weights", "byte_budget", "children_end", "connections", "deferred_free",
-        "double_buffer", "pools_ended", "expiry", "file_read", "flushed_log", "fragments", "full_queue",
-        "gc_cycles", "high_water", "lazy_imports", "lru_cache", "object_bursts", "periodic", "phases", "rare_peaks",
+        "arenas", "array_ring", "backlog", "best_weights", "byte_budget", "children_end", "connections",
+        "deferred_free", "double_buffer", "pools_ended", "expiry", "file_read", "flushed_log", "fragments",
+        "full_queue", "gc_cycles", "high_water", "late_lru", "lazy_imports", "lru_cache", "object_bursts", "periodic",
+        "phases", "rare_peaks",
         "regex_cache", "replay_buffer", "shm_ring", "shuffle_fills", "last_steps", "temp_files", "thread_pool",
         "token_cache", "warm_up", "weak_cache", "zipf_cache",
     ):  # fmt: skip

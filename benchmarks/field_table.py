@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.field_cases import Case
+from benchmarks.field_truth import fitted
 
 COUNTS = ("fds", "threads", "children")
 NEAR = 0.1
@@ -23,16 +24,26 @@ class Row:
     """One case, weighed."""
 
     case: Case
-    truth: float
-    """Per hour, at the pace of the soak."""
+    truth: tuple[float, float]
+    """Of a step: between what."""
     said: Mapping[str, Any]
 
     @property
     def error(self) -> float | None:
-        """Of the rate, as a part of the truth; None where there is none."""
-        rate = (self.said.get("rate") or {}).get("per_hour")
+        """Of the rate, as a part of the truth; None where there is none.
+
+        It is compared by steps: on a machine that is busy the pace of a trial changes, and its rate is that of its end.
+        """
+        rate = (self.said.get("rate") or {}).get("per_step")
         leaks = self.case.truth != "bounded" and self.said["verdict"] == "leak"
-        return rate / self.truth - 1.0 if leaks and rate is not None and self.truth > 0 else None
+        if not leaks or rate is None or self.truth[0] <= 0:
+            return None
+        return rate / min(max(rate, self.truth[0]), self.truth[1]) - 1.0
+
+    @property
+    def truth_per_hour(self) -> float:
+        """In the middle, at the mean pace of the soak."""
+        return 3600.0 * (self.said["steps_per_second"] or 0.0) * sum(self.truth) / 2
 
     @property
     def found(self) -> bool:
@@ -61,10 +72,11 @@ def weighed(case: Case, truth: Mapping[str, Any] | None, said: Mapping[str, Any]
     if not said or "error" in said:
         return None
     if case.truth == "bounded":
-        return Row(case, 0.0, said)
-    if not truth or not truth.get("per_step"):
+        return Row(case, (0.0, 0.0), said)
+    if not truth or not truth.get("readings"):
         return None
-    return Row(case, 3600.0 * (said["steps_per_second"] or 0.0) * truth["per_step"][measure_of(case, said)], said)
+    low, high = fitted(truth["readings"])["bounds"][measure_of(case, said)]
+    return Row(case, (low, high), said)
 
 
 def measure_of(case: Case, said: Mapping[str, Any]) -> str:
@@ -86,7 +98,7 @@ def line(row: Row) -> str:
     unit = "count" if measure_of(case, said) in COUNTS else "bytes"
     return " | ".join(
         (
-            f"| {case.name}", "bounded" if case.truth == "bounded" else amount(row.truth, unit),
+            f"| {case.name}", "bounded" if case.truth == "bounded" else amount(row.truth_per_hour, unit),
             f"{said['verdict']}{'' if right else ' ✗'}",
             "" if said["leak_probability"] is None else f"{said['leak_probability']:.2f}",
             told, "" if row.error is None else f"{100 * row.error:+.0f} %{'' if abs(row.error) <= NEAR else ' ✗'}",

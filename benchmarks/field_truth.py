@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import json
 import os
 import statistics
@@ -117,12 +118,15 @@ def unmapped(pid: int) -> Iterator[int]:
 
 
 def fitted(readings: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Growth of each in a step, over the last half: the median of the slopes of its pairs; and over the last third."""
-    half, third = readings[len(readings) // 2 :], readings[-max(len(readings) // 3, 2) :]
+    """Growth of each in a step, over the last half: the median of the slopes of its pairs; and between which bounds it
+    is the truth: what grows in leaps, as a table that doubles, loses less between them, and more in the mean.
+    """
+    half, later = readings[len(readings) // 2 :], readings[len(readings) // 4 :]
     names = [name for name in readings[0] if name != "steps"] if readings else []
+    bounds = {name: (slope(half, name), between(later, name), mean(half, name), mean(later, name)) for name in names}
     return {
         "per_step": {name: slope(half, name) for name in names},
-        "late_per_step": {name: slope(third, name) for name in names},
+        "bounds": {name: (min(each), max(each)) for name, each in bounds.items()},
         "last": dict(readings[-1]) if readings else {},
     }
 
@@ -135,6 +139,17 @@ def slope(readings: Sequence[Mapping[str, float]], name: str) -> float:
         for later in readings[place + 1 :]
     ]
     return statistics.median(pairs) if pairs else 0.0
+
+
+def between(readings: Sequence[Mapping[str, float]], name: str) -> float:
+    """Per step, from one to the next: the median."""
+    return statistics.median([mean(pair, name) for pair in itertools.pairwise(readings)] or [0.0])
+
+
+def mean(readings: Sequence[Mapping[str, float]], name: str) -> float:
+    """Per step, from the first to the last."""
+    first, last = readings[0], readings[-1]
+    return (last[name] - first[name]) / max(last["steps"] - first["steps"], 1.0)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Sender:
             if told := self._answering.census(number, steps):
                 self._tell(census=told)
             now = time.monotonic()
-            took = {"seconds": now - began, "census_seconds": now - cleaned}
+            took = {"seconds": now - began, "census_seconds": found.pop("census_seconds", 0.0) + now - cleaned}
             self._tell(probe={"number": number, "step": steps, **found, **took})
         except Exception as error:  # noqa: BLE001  (a program that is soaked must not die of it)
             self._tell(unprobed=f"{type(error).__name__}: {error}"[:1000])

@@ -24,6 +24,15 @@ def things(grown: Grown) -> str:
     return f"{_number(grown.per_hour)} objects of {named} an hour{_aside(grown)}{_holder(grown)}"
 
 
+def of_many_shapes(grown: Grown) -> str:
+    """Tensors, arrays or buffers of no one shape: ever more of them, or one that gets larger."""
+    kind, _, what = grown.name.partition(" (")
+    named = f"`{kind}`" + (f" ({what}" if what else "")
+    if grown.per_hour:
+        return f"{_number(grown.per_hour)} objects of {named}, of many shapes, an hour{_aside(grown)}"
+    return f"{named} that gets larger, by {format_value(grown.bytes_per_hour or 0.0, 'bytes')} an hour"
+
+
 def objects(grown: Grown, rate: float) -> str:
     """Objects of a type. rate: bytes per hour of all that grows; 0 where it is objects that were counted."""
     own = grown.bytes_per_hour or 0.0

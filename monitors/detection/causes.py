@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitors.detection import cause_words
-from monitors.detection.censuses import CensusTaken
+from monitors.detection.censuses import CensusTaken, apart
 from monitors.detection.lasting import Point, lasting, slope
+from monitors.detection.type_names import PLAIN, WEAK
 from monitors.judgement import Grown
 from monitors.model import Finding
 
@@ -38,18 +39,14 @@ _ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
 """Mappings that say no more than that memory grows."""
 _HEAP = ("host_heap", "anonymous", "total", "mmap")
 _OBJECTS = "python_objects"
+_NOT_TOLD = frozenset({"references", "native_threads", "any_shape"})
+"""Groups of what is only referred to, or is told elsewhere too."""
+_SIZED = ("mappings", "shared_files", "any_shape")
+"""Groups whose bytes may grow where their number does not."""
 _WHOLE, _PART = 0.002, 0.02
 """Of the objects that grow: what an object with all that it is made of, and a thing in a container, have at least."""
 _KEPT_FREE = "heap_held"
 """Free memory: nobody holds it, but what is mapped as well may be counted there."""
-_PLAIN = frozenset({
-    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "type", "module", "code", "property",
-    "builtin_function_or_method", "generator", "coroutine", "frame", "traceback", "slice", "bytes", "str", "int",
-    "float", "complex", "bool", "bytearray", "memoryview", "weakref.ReferenceType", "weakref", "functools.partial",
-    "collections.deque", "collections.OrderedDict", "collections.defaultdict", "weakref.KeyedRef", "NoneType",
-    "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor", "method-wrapper", "object",
-})  # fmt: skip
-"""Types that say nothing of what they are used for, and hold nothing outside Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def of_leak(censuses: Sequence[CensusTaken], head: Finding) -> Cause:
 
     censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
     """
-    told = _judged(censuses, head)
+    told = _judged(apart(censuses), head)
     if len(told) < _PAIR:
         return Cause()
     seen = _Grown(told)
@@ -110,11 +107,11 @@ class _Grown:
 
     def telling(self) -> list[Grown]:
         """Types that say what they are used for."""
-        return [each for each in self.of("types") if each.name not in _PLAIN and each.per_hour > 0]
+        return [each for each in self.of("types") if each.name not in PLAIN and each.per_hour > 0]
 
     def all(self, layer: str) -> list[Grown]:
         """Of all groups, but for what is only referred to, and for files that others of the machine may have made."""
-        groups = {name for each in self.censuses for name in each.groups} - {"references", "native_threads"}
+        groups = {name for each in self.censuses for name in each.groups} - _NOT_TOLD
         told = groups if layer in _SHARED else groups - {"shared_files"}
         return [grown for group in sorted(told) for grown in self.of(group)]
 
@@ -136,7 +133,7 @@ class _Grown:
         bytes_ = lasting(sized, 4096.0)
         # Bytes of many objects are those of a sample, and may grow by chance.
         few = group == "types" and max((count for _, (count, _) in amounts), default=0.0) <= _EXACT
-        if counts is None and (bytes_ is None or not (few or group in ("mappings", "shared_files"))):
+        if counts is None and (bytes_ is None or not (few or group in _SIZED)):
             return None
         per_second = counts or 0.0
         return Grown(
@@ -209,20 +206,28 @@ def _on_host(seen: _Grown) -> list[Grown]:
 
 def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     best = _largest(_on_host(seen), rate, seen.share)
-    if best is None:
-        return None
-    best = _in_container(seen, best)
-    return best, cause_words.things(best)
+    if best is not None:
+        best = _in_container(seen, best)
+        return best, cause_words.things(best)
+    best = _largest([each for each in seen.of("any_shape") if " on " not in each.name], rate, seen.share)
+    return (best, cause_words.of_many_shapes(best)) if best is not None else None
 
 
 def _device_tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
-    best = _largest([each for each in seen.of("tensors") if " on " in each.name], rate, seen.share)
-    return (best, cause_words.things(best)) if best is not None else None
+    for group, words in (("tensors", cause_words.things), ("any_shape", cause_words.of_many_shapes)):
+        best = _largest([each for each in seen.of(group) if " on " in each.name], rate, seen.share)
+        if best is not None:
+            return best, words(best)
+    return None
 
 
 def _in_container(seen: _Grown, grown: Grown) -> Grown:
     """Held by the container that grows as fast, where nobody was found who holds it: arrays have no referrer."""
-    alike = [each for each in seen.of("containers") if math.isclose(each.per_hour, grown.per_hour, rel_tol=0.1)]
+    alike = [
+        each
+        for each in seen.of("containers")
+        if math.isclose(each.per_hour, grown.per_hour, rel_tol=0.1) and seen.elements.get(each.name) not in WEAK
+    ]
     if grown.held_by or not alike:
         return grown
     return Grown(grown.group, grown.name, grown.per_hour, grown.per_step, grown.bytes_per_hour, alike[0].name)
@@ -232,7 +237,7 @@ def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     """Objects of a type, or what fills a container. rate: bytes per hour."""
     telling = [] if seen.only_two else [each for each in seen.telling() if _may_hold(each, rate)]
     filled = _largest(seen.of("containers"), rate, seen.share)
-    plain = _largest([each for each in seen.of("types") if each.name in _PLAIN], rate, seen.share)
+    plain = _largest([each for each in seen.of("types") if each.name in PLAIN], rate, seen.share)
     return _best_object(seen, telling, filled, plain, rate)
 
 
@@ -240,7 +245,7 @@ def _number_of_objects(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     """The same where objects are what grows. rate: objects per hour, with all that they are made of."""
     telling = [each for each in seen.telling() if each.per_hour >= _WHOLE * rate]
     filled = [each for each in seen.of("containers") if each.per_hour >= _PART * rate]
-    plain = [each for each in seen.of("types") if each.name in _PLAIN and each.per_hour >= seen.share * rate]
+    plain = [each for each in seen.of("types") if each.name in PLAIN and each.per_hour >= seen.share * rate]
     return _best_object(seen, telling, next(iter(filled), None), next(iter(plain), None), 0.0)
 
 
@@ -290,4 +295,4 @@ def garbage_types(censuses: Sequence[CensusTaken]) -> str:
     for each in found:
         for name, count in each.garbage.items():
             types[name] = types.get(name, 0.0) + count / len(found)
-    return cause_words.garbage(sorted(types.items(), key=lambda item: (item[0] in _PLAIN, -item[1])))
+    return cause_words.garbage(sorted(types.items(), key=lambda item: (item[0] in PLAIN, -item[1])))

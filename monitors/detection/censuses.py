@@ -5,7 +5,9 @@ What they tell comes from a process that is soaked, which may be any program: ev
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +18,8 @@ from monitors.text import one_line
 KIND = "census"
 """Of the events that hold one."""
 GROUPS = (
-    "types", "tensors", "arrays", "references", "containers", "descriptors", "threads", "native_threads", "children",
-    "mappings", "shared_files",
+    "types", "tensors", "arrays", "any_shape", "references", "containers", "descriptors", "threads",
+    "native_threads", "children", "mappings", "shared_files",
 )  # fmt: skip
 _MOST_NAMES = 200
 """Of one group in one census."""
@@ -25,6 +27,8 @@ _LONGEST = 200
 """Letters of a name."""
 _MOST = 48
 """Censuses of a trial that are looked at, evenly chosen: as many as a slope is made of."""
+_NEAR = 0.25
+"""Of the usual time from one census to the next: two that are nearer to one another are one."""
 Amount = tuple[float, float | None]
 """How many, and how many bytes; None where that is not known."""
 
@@ -53,6 +57,16 @@ def of_trial(events: Iterable[Event], trial: int, member: str = "") -> list[Cens
     """Those of one member, oldest first; of a trial that has a single one, for an empty name."""
     found = [e for e in events if e.trial == trial and e.kind == KIND and (e.data.get("member") or "") == member]
     return [read(event.t, event.data) for event in _thinned(sorted(found, key=lambda event: event.t))]
+
+
+def apart(censuses: Sequence[CensusTaken]) -> list[CensusTaken]:
+    """Without those that another one follows at once, as at the end of a trial: what grows between them says nothing.
+
+    censuses: oldest first. The last one stays.
+    """
+    waits = [later.t - one.t for one, later in itertools.pairwise(censuses)]
+    least = _NEAR * statistics.median(waits or [0.0])
+    return [one for one, later in itertools.pairwise(censuses) if later.t - one.t >= least] + list(censuses[-1:])
 
 
 def _thinned(events: Sequence[Event]) -> list[Event]:

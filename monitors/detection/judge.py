@@ -18,6 +18,7 @@ from monitors.detection.conclusion import Detection, conclude
 from monitors.detection.coverage import held_to_the_end
 from monitors.detection.floors import is_floor
 from monitors.detection.holders import named
+from monitors.detection.pace import paced
 from monitors.detection.plain import plain
 from monitors.detection.regression import attributed
 from monitors.detection.restarts import without_false_restarts
@@ -163,8 +164,11 @@ def load(name: str) -> type[Detector]:
 
 def _contained(name: str, series: Series, settings: JudgeSettings) -> Finding:
     try:
-        fewest = settings.min_floors if is_floor(series) else settings.min_samples
-        return plain(load(name)().judge(series, replace(settings, min_samples=fewest)), series)
+        if not is_floor(series):
+            return plain(load(name)().judge(series, settings), series)
+        by_pace = paced(series)
+        found = load(name)().judge(by_pace.series, replace(settings, min_samples=settings.min_floors))
+        return by_pace.placed(plain(found, series))
     except MemoryError:
         # Says nothing of the series: who judges has too little memory.
         raise

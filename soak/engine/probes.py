@@ -19,6 +19,8 @@ LEAST_INTERVAL, USUAL_INTERVAL = 2.0, 60.0
 """Seconds between two: never less, and in a long trial no more where that costs little enough."""
 _GUESS = 0.1
 """Seconds that a probe takes, before one was taken: a collection over all objects of a framework."""
+_MARGIN = 0.5
+"""Of the time between two, that is left after the last: what is read once a trial has ended its work is not judged."""
 _BREATH = 1.0
 """Seconds of work between two, however dear they are."""
 _RECENT = 5
@@ -53,7 +55,7 @@ def _even(duration: float | None, elapsed: float, taken: int) -> float:
     """
     if duration is None:
         return max(elapsed, 30.0) / LEAST
-    return max(0.0, duration - elapsed) / (LEAST - taken) if taken < LEAST else math.inf
+    return max(0.0, duration - elapsed) / (LEAST - taken + _MARGIN) if taken < LEAST else math.inf
 
 
 class Probed(Protocol):

@@ -63,6 +63,63 @@ def test_tensors_by_shape_and_who_holds_them() -> None:
     )
 
 
+def test_a_last_census_that_comes_at_once_after_another_hides_no_growth() -> None:
+    """Seen in a short trial: one at a probe, and one at the end, between which hardly a step was made."""
+    times = [(22.0, 0), (99.5, 1500), (161.8, 2700), (164.7, 2701)]
+    told = [
+        censuses.read(
+            t, {"steps": n, "left_out": [], "types": {"module": [2500 + n, 72 * n], "list": [9000 + n, None]}}
+        )
+        for t, n in times
+    ]
+    text = causes.of_leak(told, finding("python_objects", 1e7, "count")).text
+    assert "objects of `module` an hour" in text
+
+
+def test_one_array_that_gets_larger_has_another_shape_each_time() -> None:
+    def data(n: int) -> Mapping[str, Any]:
+        size = 4096 * (1 + 15 * n)
+        return {
+            "arrays": {f"numpy.ndarray ({size // 4} float32)": [1, size]},
+            "any_shape": {"numpy.ndarray (float32)": [3, size + 800], "torch.Tensor (float32)": [20, 1e6]},
+            "types": {"dict": [100, None]},
+        }
+
+    text = said("host_heap", 15 * 4096 * HOUR, data)
+    assert text == "`numpy.ndarray` (float32) that gets larger, by 14.1 MiB an hour"
+    on_device = {"any_shape": {"torch.Tensor (float32 on cuda:0)": [2, 0]}}
+
+    def of_device(n: int) -> Mapping[str, Any]:
+        return {"any_shape": {name: [2, 1e6 * n] for name in on_device["any_shape"]}}
+
+    assert "that gets larger" in said("gpu_allocated", 1e6 * HOUR, of_device)
+
+
+def test_arrays_of_ever_new_shapes_are_told_together() -> None:
+    def data(n: int) -> Mapping[str, Any]:
+        return {
+            "arrays": {f"numpy.ndarray ({1000 + n} float32)": [1, 4000]},
+            "any_shape": {"numpy.ndarray (float32)": [10 * n, 40_000 * n]},
+        }
+
+    assert said("host_heap", 40_000 * HOUR, data) == (
+        "2,400 objects of `numpy.ndarray` (float32), of many shapes, an hour (1 a step, 9.16 MiB an hour)"
+    )
+
+
+def test_what_refers_weakly_holds_nothing() -> None:
+    weak, strong = "a dict, attribute `data` of `WeakValueDictionary` (weakref.py)", "a list named `due` in `train.py`"
+
+    def data(n: int) -> Mapping[str, Any]:
+        return {
+            "arrays": {"bytearray (up to 4 KiB)": [10 * n, 40_000 * n]},
+            "containers": {weak: [10 * n, 2000 * n], strong: [10 * n, 800 * n]},
+            "elements": {weak: "weakref.KeyedRef", strong: "functools.partial"},
+        }
+
+    assert said("host_heap", 40_000 * HOUR, data).endswith(f"held by {strong}")
+
+
 def test_arrays_are_held_by_what_grows_as_fast() -> None:
     def data(n: int) -> Mapping[str, Any]:
         return {"arrays": {"numpy.ndarray (1000 float64)": [5 * n, 40000 * n]}, "containers": {LIST: [5 * n, 600 * n]}}

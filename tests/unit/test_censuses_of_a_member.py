@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -64,6 +66,45 @@ def test_the_last_one_is_taken_where_there_were_few() -> None:
     last = censuses.last(30)
     assert last is not None
     assert last.data["steps"] == 30
+
+
+def test_the_first_is_taken_once_a_probe_has_cleaned_up_and_before_it_reads_a_floor() -> None:
+    censuses, done = Censuses(60.0), list[str]()
+    clean_up = censuses.after(lambda: done.append("cleaned up"))
+    assert clean_up is not None
+    clean_up()
+    assert done == ["cleaned up"]
+    assert censuses.seconds > 0
+    spent = censuses.seconds
+    note = censuses.note(1, 10, {"objects": 3})
+    assert note is not None
+    assert note.data["types"]
+    assert (note.data["probe"], note.data["steps"], note.data["garbage"]) == (1, 10, {"objects": 3})
+    assert censuses.seconds == spent, "it is the same that was taken before"
+    assert censuses.after(None) is None, "once"
+    assert censuses.note(2, 20, {}) is None
+
+
+def test_what_a_census_keeps_is_no_growth_from_floor_to_floor() -> None:
+    """A fresh process, as what others have imported and counted before hides what a census takes."""
+    script = """
+import gc, sys
+from workloads.worker import probe
+from workloads.worker.censuses import Censuses
+classes = [type(f"Kind{n}", (), {}) for n in range(500)]
+kept = [kind() for kind in classes for _ in range(3)]
+censuses, floors = Censuses(60.0), []
+for number in range(6):
+    censuses._next = 0.0 if number % 2 == 0 else 1e12
+    taken = probe.take(censuses.after(None), censuses.describer())
+    floors.append(taken.stages["settled"]["python_blocks"])
+    note = censuses.note(number, number, taken.garbage)
+    assert (note is not None) == (number % 2 == 0), number
+    del note, taken
+print(max(abs(later - one) for one, later in zip(floors, floors[1:])))
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert float(ran.stdout) < 500
 
 
 def test_a_failure_is_a_note() -> None:

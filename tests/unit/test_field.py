@@ -59,8 +59,23 @@ def test_growth_is_that_of_the_last_half() -> None:
     assert fitted([*early, *late])["per_step"]["total_bytes"] == pytest.approx(7.0)
 
 
+def test_what_grows_in_leaps_is_true_between_bounds() -> None:
+    """Ten bytes a step, and a table that doubles once after the half."""
+    readings = [{"steps": step, "total_bytes": 10.0 * step + 4000.0 * (step > 140)} for step in range(0, 210, 10)]
+    low, high = fitted(readings)["bounds"]["total_bytes"]
+    assert low == pytest.approx(10.0)
+    assert high > 40
+    even = fitted([{"steps": float(step), "total_bytes": 7.0 * step} for step in range(0, 200, 10)])
+    assert even["bounds"]["total_bytes"] == (7.0, 7.0)
+
+
+def measured(**per_step: float) -> dict[str, Any]:
+    """The truth of what grows evenly."""
+    return {"readings": [{"steps": step, **{n: v * step for n, v in per_step.items()}} for step in (10.0, 20.0, 30.0)]}
+
+
 def said(verdict: str, rate: float | None, layer: str | None = None, cause: str = "") -> dict[str, Any]:
-    told = None if rate is None else {"per_hour": rate, "unit": "bytes"}
+    told = None if rate is None else {"per_hour": rate, "per_step": rate / 3600, "unit": "bytes"}
     words = {"verdict": verdict, "leak_probability": 0.5, "layer": layer, "cause": cause}
     return {**words, "rate": told, "steps_per_second": 1.0}
 
@@ -69,7 +84,7 @@ def test_the_table_tells_errors_and_totals() -> None:
     leak = Case("a-torch", "zoo_a", "torch", "leak", "host_heap", "float")
     missed = Case("b-torch", "zoo_b", "torch", "leak", "host_heap", "float")
     bounded = Case("c-torch", "lookalike_c", "torch", "bounded")
-    truth = {"per_step": {"total_bytes": 1024.0}}
+    truth = measured(total_bytes=1024.0)
     told = table(
         [leak, missed, bounded],
         {"a-torch": truth, "b-torch": truth, "c-torch": truth},
@@ -91,7 +106,7 @@ def test_the_table_tells_errors_and_totals() -> None:
 def test_what_may_be_either_is_in_no_total() -> None:
     case = Case("a-torch", "zoo_a", "torch", "either")
     for verdict in ("pass", "leak"):
-        told = table([case], {"a-torch": {"per_step": {"total_bytes": 1.0}}}, {"a-torch": said(verdict, None)})
+        told = table([case], {"a-torch": measured(total_bytes=1.0)}, {"a-torch": said(verdict, None)})
         assert f"| {verdict} |" in told
         assert "leaks found: 0 of 0" in told
         assert "false alarms: 0 of 0" in told
@@ -99,8 +114,8 @@ def test_what_may_be_either_is_in_no_total() -> None:
 
 def test_a_rate_of_descriptors_is_held_against_descriptors() -> None:
     case = Case("a-torch", "zoo_a", "torch", "leak", "shared|fds")
-    truth = {"per_step": {"total_bytes": 1024.0, "fds": 2.0}}
-    rate = {"per_hour": 7200.0, "unit": "count", "series": "floor_fds"}
+    truth = measured(total_bytes=1024.0, fds=2.0)
+    rate = {"per_hour": 7200.0, "per_step": 2.0, "unit": "count", "series": "floor_fds"}
     told = table([case], {"a-torch": truth}, {"a-torch": {**said("leak", None, "fds"), "rate": rate}})
     assert "| a-torch | 7,200 | leak | 0.50 | 7,200 | +0 % | fds |" in told
 

@@ -52,6 +52,15 @@ class Rank:
         return wire.Probe(number, 1, 0.1, {}) if self.answered == number else None
 
 
+class Costly(Rank):
+    """A member whose probes take so many seconds."""
+
+    seconds = 0.1
+
+    def answer(self, number: int) -> wire.Probe | None:
+        return wire.Probe(number, 1, self.seconds, {}) if self.answered == number else None
+
+
 @given(cost=some.floats(0.001, 1.0), duration=some.floats(30.0, 300_000.0))
 def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: float, duration: float) -> None:
     every = interval(cost, duration, 0.0)
@@ -120,6 +129,21 @@ def test_a_long_trial_pays_half_a_percent_however_slow_the_machine_is() -> None:
     count, taken = Machine(36_000.0, iter([4.0] * 100_000)).counted()
     assert count >= ENOUGH
     assert taken <= 0.005
+
+
+@pytest.mark.parametrize("costs", [[0.2], [1.5, 0.3, 0.3, 0.6, 1.9, 0.4], [0.8], [2.5, 0.1]], ids=str)
+def test_the_last_probe_of_a_short_trial_comes_before_its_end(costs: list[float]) -> None:
+    sole, probes, taken, now, spent = Costly("sole"), Probes(150.0, together=False), list[float](), 0.0, 0.0
+    while now - spent < 150.0:
+        if probes.poll(now - spent, [sole]):
+            taken.append(now - spent)
+        elif len(sole.asked) > len(taken):
+            sole.seconds = costs[len(taken) % len(costs)]
+            now, spent = now + sole.seconds, spent + sole.seconds
+            sole.answered = len(sole.asked)
+        now += 0.05
+    assert len(taken) >= ENOUGH + 1
+    assert 0.85 * 150 < taken[-1] < 150 - LEAST_INTERVAL, "what is read while a trial ends is not judged"
 
 
 def test_a_trial_of_unknown_length_is_probed_ever_more_seldom() -> None:

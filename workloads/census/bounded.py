@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 Amount = tuple[float, float | None]
 """How many, and how many bytes; None where that is not known."""
 Group = dict[str, Amount]
+_SHAPE = re.compile(r"(?<=\()(?:[\d?×]+|scalar) | \(up to [^)]*\)$")
+"""Of the name of a tensor, an array or a buffer: `64×64` in `numpy.ndarray (64×64 float32)`."""
 
 
 class Chooser:
@@ -41,3 +44,12 @@ def add(group: Group, name: str, size: float | None = None, count: float = 1.0) 
     """One more, or several, of that name."""
     before, held = group.get(name, (0.0, None))
     group[name] = (before + count, held if size is None else (held or 0.0) + size)
+
+
+def of_any_shape(groups: Iterable[Group]) -> Group:
+    """Tensors, arrays and buffers of all shapes together: one that gets larger has another shape each time."""
+    found: Group = {}
+    for group in groups:
+        for name, (count, size) in group.items():
+            add(found, _SHAPE.sub("", name), size, count)
+    return found

@@ -31,22 +31,26 @@ LENGTHS: Mapping[type, Any] = {
 """Containers that can grow, and how many things one holds, past what a subclass says of it."""
 
 PLAIN = frozenset({
-    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "property", "type", "module", "code",
+    "dict", "list", "tuple", "set", "frozenset", "cell", "function", "method", "property", "type", "code",
     "builtin_function_or_method", "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor",
     "classmethod", "staticmethod", "mappingproxy", "frame", "generator", "weakref", "weakref.ReferenceType",
     "functools.partial", "collections.deque", "collections.OrderedDict", "collections.defaultdict", "bytes", "str",
     "int", "float", "list_iterator", "tuple_iterator", "dict_keyiterator", "weakref.KeyedRef", "weakref.finalize._Info",
     "traceback", "slice", "coroutine", "method-wrapper", "bytearray", "memoryview", "_io.BytesIO", "_io.StringIO",
+    "torch.storage.UntypedStorage",
 })  # fmt: skip
 """Types that say nothing of what they are used for."""
 
 
 def name_of(kind: type) -> str:
-    """Module and name; the module is left out where it is Python itself."""
+    """Module and name; the module is left out where it is Python itself.
+
+    The same text each time: what a census remembers of the one before takes no memory twice.
+    """
     module, name = _module(kind), _qualname(kind)
     if type(module) is not str or module == "builtins":
-        return str(name)[:MOST_LETTERS]
-    return f"{module}.{name}"[-MOST_LETTERS:]
+        return sys.intern(str(name)[:MOST_LETTERS])
+    return sys.intern(f"{module}.{name}"[-MOST_LETTERS:])
 
 
 def bases(kind: type) -> tuple[type, ...]:

@@ -34,6 +34,8 @@ class Untracked:
         self.arrays: Group = {}
         """Arrays and buffers, each once."""
         self._seen: set[int] = set()
+        self._viewed: dict[int, tuple[str, float]] = {}
+        """What arrays show a part of: the name of such an array, and the bytes of the whole."""
         self._array: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
         # By identity too, as a class of classes may refuse to be hashed.
         self._buffers = frozenset({bytes, bytearray, array.array, *([self._array] if self._array else [])})
@@ -53,6 +55,9 @@ class Untracked:
             found = gc.get_referents(*objects[max(0, end - _AT_ONCE) : end])
             self._count(counts, found)
             self._count(counts, self._inside(found, dicts))
+        for whole, (name, size) in self._viewed.items():
+            if whole not in self._seen:
+                add(self.arrays, name, size, 0.0)
         for kind, count in counts.items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
@@ -88,15 +93,26 @@ class Untracked:
 
     def _add(self, buffer: Any) -> None:
         if type(buffer) is self._array:
-            # Of one that shows a part of another, the other is counted.
-            size = float(buffer.nbytes) if buffer.base is None else 0.0
-            add(self.arrays, f"numpy.ndarray ({shape_of(buffer.shape)} {buffer.dtype})", size)
+            self._add_array(buffer)
             return
         size = float(kinds.size_of(buffer))
         if type(buffer) is not bytes or size >= _LARGE:
             add(self.arrays, f"{kinds.name_of(type(buffer))} ({_rounded(int(size))})", size)
         else:
             add(self.references, "bytes")
+
+    def _add_array(self, array: Any) -> None:
+        """Of one that shows a part of another, the whole is counted: with this one where nothing else refers to it."""
+        name = f"numpy.ndarray ({shape_of(array.shape)} {array.dtype})"
+        add(self.arrays, name, float(array.nbytes) if array.base is None else 0.0)
+        if array.base is None:
+            return
+        whole = array.base
+        while type(whole) is self._array and whole.base is not None:
+            whole = whole.base
+        if id(type(whole)) in self._known:
+            size = whole.nbytes if type(whole) is self._array else kinds.size_of(whole)
+            self._viewed.setdefault(id(whole), (name, float(size)))
 
 
 def _rounded(size: int) -> str:

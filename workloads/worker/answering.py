@@ -21,11 +21,18 @@ class Answering:
         self._garbage: Mapping[str, Any] = {}
 
     def probe(self) -> dict[str, Any]:
-        """Take one: its stages, how many objects were garbage, and what failed."""
+        """Take one: its stages, how many objects were garbage, what a census took meanwhile, and what failed."""
         # A member has a session of its own: its tree begins with a launcher or a shell, and has others beside this one.
-        taken = take(describe=self._censuses.describer(), root=os.getsid(0) or None)
+        before = self._censuses.seconds
+        taken = take(self._censuses.after(None), self._censuses.describer(), os.getsid(0) or None)
         self._garbage = taken.garbage
-        return {"stages": taken.stages, "objects": taken.objects, "failures": taken.failures}
+        counted = self._censuses.seconds - before
+        return {
+            "stages": taken.stages,
+            "objects": taken.objects,
+            "census_seconds": counted,
+            "failures": taken.failures,
+        }
 
     def census(self, number: int, steps: int) -> Mapping[str, Any]:
         """After that probe; empty where it is not time for one. number: of the probe. steps: made so far."""

@@ -62,29 +62,49 @@ class Censuses:
         self._next = self._began
         self._due = False
         self._taken = 0
+        self._early = b""
+        """The first, once it was taken, until it is told: as one text, since a floor is read meanwhile."""
+        self.seconds = 0.0
+        """That all of them took so far."""
 
     def describer(self) -> DescribesGarbage | None:
         """What says what a collection found, where it is time for a census; it is asked first at a probe."""
         self._due = self._clock() >= self._next
         return garbage if self._due else None
 
+    def after(self, clean_up: Callable[[], object] | None) -> Callable[[], object] | None:
+        """The clean-up of a probe, with the first census after it.
+
+        What it keeps, to compare later ones with, is so a part of the first floor as of all others, and no growth.
+        """
+        return clean_up if self._taken else lambda: self._first(clean_up)
+
+    def _first(self, clean_up: Callable[[], object] | None) -> None:
+        if clean_up is not None:
+            clean_up()
+        self._early = wire.encode(self._take())
+        gc.collect()  # takes free lists too, which the census has filled
+
     def note(self, probe: int, steps: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
         """Take a census, if it is time for one.
 
         probe: its number. steps: made so far. found: what the collection of the probe found, by what `describer` gave.
         """
-        if not self._due and self._clock() < self._next:
+        if not self._early and not self._due and self._clock() < self._next:
             return None
-        return self._take({"probe": probe, "steps": steps, "garbage": found})
+        early = wire.decode(self._early) if self._early else None
+        self._early = b""
+        taken = early if isinstance(early, wire.RecordNote) else self._take()
+        return _with(taken, {"probe": probe, "steps": steps, "garbage": found})
 
     def last(self, steps: int) -> wire.RecordNote | None:
         """After the last step, where it is time for one, or too few were taken to see what lasts."""
         if not self._taken or (self._taken >= _FEW and self._clock() < self._next):
             return None
         gc.collect()
-        return self._take({"steps": steps})
+        return _with(self._take(), {"steps": steps})
 
-    def _take(self, more: Mapping[str, Any]) -> wire.RecordNote:
+    def _take(self) -> wire.RecordNote:
         now = self._clock()
         self._due, self._taken = False, self._taken + 1
         try:
@@ -93,5 +113,11 @@ class Censuses:
             return wire.RecordNote(f"{KIND}_failed", f"{type(error).__name__} while objects were counted")
         finally:
             spent = self._clock() - now
+            self.seconds += spent
             self._next = now + spent + interval(spent, self._duration, now - self._began)
-        return wire.RecordNote(KIND, "what the process holds, by kind", {**told, **more})
+        return wire.RecordNote(KIND, "what the process holds, by kind", told)
+
+
+def _with(note: wire.RecordNote, more: Mapping[str, Any]) -> wire.RecordNote:
+    """One that failed tells nothing more."""
+    return wire.RecordNote(note.kind, note.message, {**note.data, **more}) if note.data else note

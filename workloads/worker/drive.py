@@ -118,12 +118,12 @@ class Drive:
         began = time.monotonic()
         self._beat(began)
         self._pipe.send(wire.ProbeBegun(number, self._steps))
-        taken = probe.take(getattr(self._workload, "clean_up", None), self._censuses.describer())
-        cleaned = time.monotonic()
+        before = self._censuses.seconds
+        clean_up = self._censuses.after(getattr(self._workload, "clean_up", None))
+        taken = probe.take(clean_up, self._censuses.describer())
         if (note := self._censuses.note(number, self._steps, taken.garbage)) is not None:
             self._pipe.send(note)
-        now = time.monotonic()
-        seconds, counted = now - began, now - cleaned
+        seconds, counted = time.monotonic() - began, self._censuses.seconds - before
         told = wire.Probe(number, self._steps, seconds, taken.stages, taken.objects, counted, taken.failures)
         self._pipe.send(told)
         self._probe_seconds += seconds
