@@ -66,7 +66,7 @@ def test_a_trial_that_is_long_enough_has_twelve_probes_at_a_bounded_price(cost: 
     every = interval(cost, duration, 0.0)
     assert every >= LEAST_INTERVAL
     assert cost / every <= UTMOST_SHARE * 1.001
-    if duration >= LEAST * cost / MOST_SHARE:
+    if duration >= (LEAST + 0.5) * cost / MOST_SHARE:
         assert cost / every <= MOST_SHARE * 1.001 or every == LEAST_INTERVAL
     if duration / WANTED >= max(cost / MOST_SHARE, LEAST_INTERVAL):
         assert duration / every >= ENOUGH + 1
