@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from monitors.detection import calibration
 from monitors.detection.floors import PREFIX
 from monitors.labels import parse_series_name
 from monitors.model import Finding
@@ -189,7 +190,9 @@ def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
         return finding
     if finding.verdict == "leak" and any(f.verdict == "leak" for f in parts):
         return finding
-    seen = [f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
+    # A cgroup is read all the time: a doubt about it that no floor shares is about what clean-ups take.
+    doubt = finding.verdict == "inconclusive" and finding.leak_probability < calibration.load().leak_from
+    seen = [0.0 if doubt and _is_floor(f) else f.minimum_detectable_rate_per_hour for f in parts if f.verdict == "pass"]
     known = [rate for rate in seen if rate is not None]
     if len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0):
         surest = max(f.leak_probability or 0.0 for f in parts)

@@ -232,6 +232,14 @@ def test_doubt_about_a_sum_is_settled_by_calm_parts() -> None:
     assert conclude([doubt, *parts[:-1], calm("kernel_bytes", 100)]).verdict == "inconclusive"
 
 
+def test_doubt_about_a_cgroup_that_no_floor_shares_is_about_what_clean_ups_take() -> None:
+    doubt, floor = doubtful("cgroup_total_bytes", 5, 45), calm("floor_total_bytes", 300)
+    outside = [calm("cgroup_shared_bytes"), calm("kernel_bytes")]
+    assert conclude([doubt, floor, *outside]).verdict == "pass"
+    assert conclude([doubt, replace(floor, verdict="inconclusive"), *outside]).verdict == "inconclusive"
+    assert conclude([doubt, floor, outside[0], calm("kernel_bytes", 100)]).verdict == "inconclusive"
+
+
 def test_growth_that_a_clean_up_gives_back_is_no_leak_of_the_cgroup() -> None:
     grown, outside = grows("cgroup_total_bytes", 50), [calm("cgroup_shared_bytes"), calm("kernel_bytes")]
     assert conclude([grown, calm("floor_total_bytes"), *outside]).verdict == "pass"
