@@ -1,8 +1,9 @@
 """Steps up that recur, as a leak of a whole epoch, checkpoint or client at a time, of which a trial sees a few.
 
-A staircase of few steps may be that, or a few steps that stand alone. What tells them apart is that they all go up, how
-evenly they are spaced, and that the trial does not end long after the last: a renewal process against places drawn at
-random. Reference: Cox 1962 (renewal theory: the first gap and the last are cut off).
+A staircase of few steps may be that, or a few steps that stand alone. What tells them apart is that they all go up and
+do not get ever smaller, how evenly they are spaced, and that the trial does not end long after the last: a renewal
+process against places drawn at random. References: Cox 1962 (renewal theory: the first gap and the last are cut off);
+Sen 1968 (median slope).
 """
 
 from __future__ import annotations
@@ -21,23 +22,33 @@ _UNEVEN = (0.1, 0.3, 0.6)
 _UP = 0.75
 """Share of steps up among those that stand alone."""
 _LENGTHS = 48
+_FADED = 0.3
+"""Size of the last step, as a part of the first by the line through all of them, below which they fade: a cache that
+fills a part at a time."""
 
 
 def recurs(places: Ints, y: Floats) -> float:
-    """Log odds that steps go on, evenly spaced, rather than stand alone; -inf where there are few, or any goes down.
+    """Log odds that steps go on, evenly spaced, rather than stand alone; -inf where they are few, fade, or go down.
 
     places: index of the first block after each, rising. y: blocks of the series, shape (m,).
     """
     if len(places) < FEWEST or places[0] == 0:
         return -math.inf
     m, count = len(y), len(places)
-    levels = [float(np.median(part)) for part in np.split(y, places)]
-    if (np.diff(levels) <= 0).any():
+    sizes = np.diff([float(np.median(part)) for part in np.split(y, places)])
+    if (sizes <= 0).any() or _fades(sizes):
         return -math.inf
     even = np.logaddexp.reduce([_renewal(places.astype(np.float64), float(m), uneven) for uneven in _UNEVEN])
     anywhere = math.lgamma(count + 1) - count * math.log(m)
     alone = np.logaddexp(anywhere, _ended(places, m)) - math.log(2)
     return float(even - alone) - math.log(len(_UNEVEN)) - count * math.log(_UP)
+
+
+def _fades(sizes: Floats) -> bool:
+    """Whether steps get ever smaller; a large one among them, as at a start-up, says nothing. Shape (steps,)."""
+    one, other = np.triu_indices(len(sizes), 1)
+    slopes = (np.log(sizes[other]) - np.log(sizes[one])) / (other - one)
+    return float(np.median(slopes)) * (len(sizes) - 1) < math.log(_FADED)
 
 
 def _ended(places: Ints, m: int) -> float:

@@ -78,13 +78,20 @@ def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str, fa
     if cleaned is not None and cleaned.enough:
         failed = f"probes cleaned up only in part: {', '.join(failures)}" if failures else ""
         return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage), failed)))
-    leaks = detection.verdict == "leak" and detection.layer in CLEANED
-    doubted = detection.verdict == "inconclusive" and (detection.leak_probability or 0.0) >= EVEN
-    if cleaned is None and not leaks and not doubted:
+    unsure = _may_be_garbage(detection)
+    if cleaned is None and not unsure:
         return detection.reason
     few = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
-    untold = ": garbage and memory that the allocator retains are not told from a leak" if leaks or doubted else ""
+    untold = ": garbage and memory that the allocator retains are not told from a leak" if unsure else ""
     return f"{detection.reason}; {few}{untold}"
+
+
+def _may_be_garbage(detection: Detection) -> bool:
+    """Whether it leaks, or may, in a layer that a clean-up takes something of: of others a probe would tell no more."""
+    if detection.verdict != "inconclusive" or (detection.leak_probability or 0.0) < EVEN:
+        return detection.verdict == "leak" and detection.layer in CLEANED
+    doubted = (f for f in detection.findings if f.verdict != "pass" and (f.leak_probability or 0.0) >= EVEN)
+    return any(f.layer in CLEANED for f in doubted)
 
 
 def judge_so_far(record: Record, trial: TrialInfo, alpha: float, settings: JudgeSettings) -> InterimJudgement:

@@ -30,7 +30,8 @@ _OF_A_PROCESS = frozenset((
 ))  # fmt: skip
 """Words by which a name says that a process, or a few in a container, hold it."""
 _OF_A_MACHINE = frozenset(("node", "machine", "host", "system"))
-_WORDS = re.compile(r"[^a-z0-9]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+"""Of a name: `VmRSS`, `rss_bytes` and `processResident` have two each."""
 _HELD_WHILE_ALIVE = ("rss", "uss", "pss", "vms")
 _NAMED = 5
 """Columns that a note names; more are counted."""
@@ -64,12 +65,12 @@ def metric_of(column: str) -> MetricSpec:
     elif layer or plain.startswith("num_") or plain in LAYERS:
         unit, layer = "count", layer or (plain if plain in LAYERS else None)
     shown = one_line(name, _LONGEST)
-    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True, owner=_owner(plain, layer))
+    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True, owner=_owner(name, layer))
 
 
 def _owner(name: str, layer: str | None) -> Owner:
     """Whose amount a column holds, as far as its name says; its layer says so too, but for bytes of any name."""
-    words = set(_WORDS.split(name))
+    words = set(map(str.lower, _WORDS.findall(name)))
     if words & _OF_A_PROCESS or (layer is not None and layer != "anonymous"):
         return "process"
     return "machine" if layer is None or words & _OF_A_MACHINE else ""

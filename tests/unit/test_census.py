@@ -162,17 +162,18 @@ def test_arrays_have_shape_and_bytes_each_once() -> None:
 
 
 def test_what_only_a_part_of_it_keeps_alive_is_told_with_that_part() -> None:
-    history.extend(np.ones((64, 1 + n % 2), "uint8").repeat(64, 1)[:8] for n in range(100))
+    history.extend(np.ones((64, 1 + n % 2), "uint8").repeat(64, 1)[:8] for n in range(1000))
     whole = np.ones(4096, "uint8")
-    history.extend([whole, whole[1:3], whole[3:5]])
-    history.extend(np.frombuffer(b"\1" * (8192 + n), "uint8", 100) for n in range(10))
+    # As many of each as of nothing else in this process: few of a kind may not be told.
+    history.extend([whole, *(whole[n : n + 2] for n in range(500))])
+    history.extend(np.frombuffer(b"\1" * (8192 + n), "uint8", 100) for n in range(500))
     told = Census().take(5.0)
     count, size = told["arrays"]["numpy.ndarray (8×64 uint8)"]
-    assert count == 50
-    assert size == 50 * 64 * 64, "of each whole once, though there are 8 of its rows only"
-    assert told["arrays"]["numpy.ndarray (8×128 uint8)"] == [50, 50 * 64 * 128]
-    assert told["arrays"]["numpy.ndarray (2 uint8)"] == [2, 0], "somebody holds the whole, and is told"
-    assert told["arrays"]["numpy.ndarray (100 uint8)"][1] > 10 * 8192, "the bytes that it shows"
+    assert count == 500
+    assert size == 500 * 64 * 64, "of each whole once, though there are 8 of its rows only"
+    assert told["arrays"]["numpy.ndarray (8×128 uint8)"] == [500, 500 * 64 * 128]
+    assert told["arrays"]["numpy.ndarray (2 uint8)"] == [500, 0], "somebody holds the whole, and is told"
+    assert told["arrays"]["numpy.ndarray (100 uint8)"][1] > 500 * 8192, "the bytes that it shows"
 
 
 def test_arrays_and_buffers_are_told_whatever_their_shape() -> None:

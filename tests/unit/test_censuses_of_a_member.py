@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from workloads.protocol import wire
+from workloads.worker import probe
 from workloads.worker.censuses import Censuses, fitting, interval
 
 
@@ -83,6 +84,18 @@ def test_the_first_is_taken_once_a_probe_has_cleaned_up_and_before_it_reads_a_fl
     assert censuses.seconds == spent, "it is the same that was taken before"
     assert censuses.after(None) is None, "once"
     assert censuses.note(2, 20, {}) is None
+
+
+def test_it_is_taken_before_the_floor_though_the_clean_up_fails() -> None:
+    censuses = Censuses(60.0)
+
+    def refused() -> None:
+        raise OSError("no such cache")
+
+    taken = probe.take(censuses.after(refused), censuses.describer())
+    assert taken.failures == ("the workload's clean_up() failed: OSError: no such cache",)
+    assert censuses.seconds > 0
+    assert censuses.after(None) is None
 
 
 def test_what_a_census_keeps_is_no_growth_from_floor_to_floor() -> None:

@@ -43,6 +43,12 @@ def found(series: Series) -> Finding:
         ("anonymous_bytes", "process"),
         ("gpu_process_bytes", "process"),
         ("num_fds", "process"),
+        ("VmRSS", "process"),
+        ("RssAnon", "process"),
+        ("processResidentMemory", "process"),
+        ("HeapInUse", "process"),
+        ("RSS2_BYTES", "process"),
+        ("nodeMemoryUsed_bytes", "machine"),
         ("node_memory_Active_bytes", "machine"),
         ("usedMemory", "machine"),
         ("mem_util_percent", "machine"),
@@ -79,6 +85,13 @@ def test_a_machine_needs_more_evidence_than_a_process_or_than_what_is_counted_be
         )
     )
     assert whole == unnamed < beside == own
+
+
+@pytest.mark.parametrize("column", ["usedMemory", "memory_used_bytes", "node_memory_used_bytes"])
+def test_what_may_grow_on_a_machine_is_held_against_all_that_runs_there(column: str) -> None:
+    doubted = found(of("daily load", 1, column, growth=12.0))
+    assert doubted.verdict == "inconclusive"
+    assert "what else runs on the machine would explain it" in doubted.reason
 
 
 @pytest.mark.parametrize("seed", range(4))

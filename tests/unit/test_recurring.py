@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitors.detection.detectors.trend import Trend
+from monitors.detection.judge import JudgeSettings
 from monitors.detection.recurring import recurs
+from monitors.detection.series import Series
+from monitors.detection.simulation import MEMORY
 from monitors.detection.stairs import staircases
 from monitors.detection.stats import Floats
 
@@ -40,6 +44,30 @@ def test_two_steps_and_any_step_down_say_nothing() -> None:
     assert odds(20, 40) == -math.inf
     down = stairs(10, 20, 30, 40, 50) - 3 * (np.arange(M) >= 30)
     assert recurs(np.array([10, 20, 30, 40, 50]), down) == -math.inf
+
+
+EVEN = np.arange(4, M, 8)
+
+
+def sized(sizes: Floats) -> Floats:
+    """Even steps of these sizes; shape (8,)."""
+    return np.concatenate([[0.0], np.cumsum(sizes)])[np.searchsorted(EVEN, np.arange(M), side="right")]
+
+
+@pytest.mark.parametrize("sizes", [0.5 ** np.arange(8), 0.7 ** np.arange(8), 1 / np.arange(1.0, 9.0)])
+def test_steps_that_get_ever_smaller_are_a_cache_that_fills(sizes: Floats) -> None:
+    """Of data that is shuffled anew, each epoch finds less that is not kept already."""
+    assert recurs(EVEN, sized(sizes)) == -math.inf
+    t = np.arange(640.0)
+    found = Trend().judge(Series(MEMORY, "", t, 1e8 * (1 + np.repeat(sized(sizes), 10)), t + 1), JudgeSettings())
+    assert found.verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "sizes", [np.ones(8), np.array([9.0, 1, 1, 1, 1, 1, 1, 1]), np.array([1, 2, 0.5, 1, 2, 0.5, 1, 0.7])]
+)
+def test_steps_of_other_sizes_recur(sizes: Floats) -> None:
+    assert recurs(EVEN, sized(sizes)) == recurs(EVEN, sized(np.ones(8))) > 5
 
 
 @given(st.lists(st.integers(1, M - 1), min_size=1, max_size=8, unique=True).map(sorted))

@@ -107,6 +107,16 @@ def test_where_too_little_was_shown_it_is_said_that_it_was_not_probed() -> None:
     assert (calm.verdict, _with_probes(calm, [], "")) == ("pass", calm.reason)
 
 
+def test_of_descriptors_in_doubt_no_probe_would_tell_more() -> None:
+    found = []
+    for seed in range(8):
+        (held, *_), noise = program(90, np.zeros_like, seed), np.random.default_rng(seed).normal(0, 5, 90)
+        found.append(judged([held, replace(held, metric=SPECS["fds"], values=np.round(50 + 0.2 * held.t + noise))]))
+    doubted = [one for one in found if one.verdict == "inconclusive" and (one.leak_probability or 0.0) >= 0.5]
+    assert doubted
+    assert [_with_probes(one, [], "") for one in doubted] == [one.reason for one in doubted]
+
+
 def test_what_was_cleaned_up_once_is_not_unprobed() -> None:
     series = program(120, leak)
     floor = Series(SPECS["floor_total_bytes"], "", np.arange(3.0), np.ones(3))

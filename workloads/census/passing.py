@@ -18,7 +18,7 @@ _SIZED = 80
 _SAMPLED = 32
 """Objects of a type whose bytes stand for those of all."""
 _KEPT = 256
-"""LatestObjects objects of a type that grows."""
+"""The latest objects of a type that grows."""
 Action = Callable[[Any], None]
 
 
@@ -56,12 +56,12 @@ class Pass:
 
     @property
     def of_types(self) -> Mapping[str, list[Any]]:
-        """LatestObjects objects of types that grow, the newest first."""
+        """The latest objects of types that grow, the newest first."""
         return {kinds.name_of(kind): these for kind, these in self._samples.items()}
 
     @property
     def of_tensors(self) -> Mapping[str, list[Any]]:
-        """LatestObjects tensors of each kind, the newest first."""
+        """The latest tensors of each kind, the newest first."""
         return self._tensors.latest
 
     def tensor_counts(self) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ from workloads.census.bounded import Group, add
 Facts = tuple[str, float, object]
 """What it is called, its bytes, and the storage that they are in (None for one of its own)."""
 _SAMPLES = 256
-"""LatestObjects ones of a kind that a holder may be looked for of."""
+"""The latest of a kind, of which a holder may be looked for."""
 
 
 def describers() -> dict[type, Callable[[Any], Facts]]:

@@ -80,10 +80,12 @@ class Censuses:
         return clean_up if self._taken else lambda: self._first(clean_up)
 
     def _first(self, clean_up: Callable[[], object] | None) -> None:
-        if clean_up is not None:
-            clean_up()
-        self._early = wire.encode(self._take())
-        gc.collect()  # takes free lists too, which the census has filled
+        try:
+            if clean_up is not None:
+                clean_up()
+        finally:
+            self._early = wire.encode(self._take())
+            gc.collect()  # takes free lists too, which the census has filled
 
     def note(self, probe: int, steps: int, found: Mapping[str, Any]) -> wire.RecordNote | None:
         """Take a census, if it is time for one.

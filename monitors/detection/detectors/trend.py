@@ -396,8 +396,8 @@ def _doubt(judged: _Judged, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.grown(judged.odds) >= judged.calibration.leak_from:
         return f"{growth} may add up to less than {_least(judged)}, the least that counts"
-    alone = judged.series.metric.layer is not None
-    noun = _NOUNS[judged.posterior.best_still()[0].name] if alone else "what else runs on the machine"
+    shared = _of_a_machine(judged.series)
+    noun = "what else runs on the machine" if shared else _NOUNS[judged.posterior.best_still()[0].name]
     longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     more = f"{format_duration(longer)} more may show it"
     return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
