@@ -22,7 +22,7 @@ _LINE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Paced:
+class SeriesBySteps:
     """A series by a clock of its own.
 
     clock: that clock, at each time of the series as it was, shape (n,); both begin and end at the same.
@@ -40,17 +40,17 @@ class Paced:
         return None if t is None else float(np.interp(t, self.clock, self.t))
 
 
-def paced(series: Series) -> Paced:
+def paced(series: Series) -> SeriesBySteps:
     """The series at even steps, if its growth follows steps more closely than time; at its times if it does not."""
     steps = series.steps
     if steps is None or len(steps) < 3 or not (steps[0] > 0 and np.all(np.diff(steps) > 0)):
-        return Paced(series, series.t, series.t)
+        return SeriesBySteps(series, series.t, series.t)
     done = (steps - steps[0]) / (steps[-1] - steps[0])
     clock = series.t[0] + done * (series.t[-1] - series.t[0])
     uneven = float(np.abs(clock - series.t).max()) > _UNEVEN * float(series.t[-1] - series.t[0])
     left, varies = _left(clock, series.values), len(steps) * float(np.var(series.values))
     if not uneven or left > min(_CLEARER * _left(series.t, series.values), _LINE * varies):
-        return Paced(series, series.t, series.t)
+        return SeriesBySteps(series, series.t, series.t)
     even = np.linspace(clock[0], clock[-1], len(clock))
 
     def at(values: Floats) -> Floats:
@@ -58,7 +58,7 @@ def paced(series: Series) -> Paced:
 
     doses = {name: at(dose) for name, dose in series.doses.items()}
     by_steps = replace(series, t=even, values=at(series.values), steps=at(steps), doses=doses)
-    return Paced(by_steps, series.t, clock)
+    return SeriesBySteps(by_steps, series.t, clock)
 
 
 def _left(t: Floats, values: Floats) -> float:

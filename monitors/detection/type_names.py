@@ -8,9 +8,7 @@ PLAIN = frozenset({
     "float", "complex", "bool", "bytearray", "memoryview", "weakref.ReferenceType", "weakref", "functools.partial",
     "collections.deque", "collections.OrderedDict", "collections.defaultdict", "weakref.KeyedRef", "NoneType",
     "method_descriptor", "wrapper_descriptor", "getset_descriptor", "member_descriptor", "method-wrapper", "object",
-    "torch.storage.UntypedStorage",
 })  # fmt: skip
-"""Types that say nothing of what they are used for: what they hold is told of whoever uses them. A storage of PyTorch
-gets an object when a census asks its tensor for it."""
+"""Types that say nothing of what they are used for: what they hold is told of whoever uses them."""
 WEAK = ("weakref.KeyedRef", "weakref.ReferenceType", "weakref")
 """What a container may have many of without holding anything."""

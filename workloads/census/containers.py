@@ -17,8 +17,8 @@ from workloads.census.bounded import Group, add
 
 LEAST = 32
 """Things in a container that is looked at."""
-_MOST = 4
-"""Containers that are asked about at a time for their growth."""
+_MOST, _NEW = 16, 3
+"""Containers that are told of at a time, and those among them that are asked about for their growth."""
 _SAMPLED = 16
 
 
@@ -60,8 +60,8 @@ class Containers:
             return []
         # What a nameless one grows says nothing: the next is asked about, or a library's own would be asked for ever.
         asked = [key for key, (name, _) in self._names.items() if name]
-        chosen = heapq.nlargest(_MOST, gain.keys() - self._names.keys(), key=lambda key: gain[key])
-        return [self._now[key] for key in (*asked, *chosen)][-4 * _MOST :]
+        chosen = heapq.nlargest(_NEW, gain.keys() - self._names.keys(), key=lambda key: gain[key])
+        return [self._now[key] for key in (*asked, *chosen)][-_MOST:]
 
     def told(self, grown: Iterable[Any], name: Callable[[Any], str | None]) -> tuple[Group, dict[str, str]]:
         """How many things are in those that have a name, and bytes as far as a sample tells; what these things are.

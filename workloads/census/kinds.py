@@ -10,7 +10,7 @@ import operator
 import sys
 import types
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 MOST_LETTERS = 120
@@ -37,7 +37,6 @@ PLAIN = frozenset({
     "functools.partial", "collections.deque", "collections.OrderedDict", "collections.defaultdict", "bytes", "str",
     "int", "float", "list_iterator", "tuple_iterator", "dict_keyiterator", "weakref.KeyedRef", "weakref.finalize._Info",
     "traceback", "slice", "coroutine", "method-wrapper", "bytearray", "memoryview", "_io.BytesIO", "_io.StringIO",
-    "torch.storage.UntypedStorage",
 })  # fmt: skip
 """Types that say nothing of what they are used for."""
 
@@ -69,19 +68,44 @@ def length_of(kind: type) -> Any:
     return next((LENGTHS[base] for base in bases(kind) if base in LENGTHS), None)
 
 
-def counted(objects: list[Any]) -> Counter[type]:
-    """How many there are of each type."""
-    found: Counter[type] = Counter()
-    count(found, objects)
-    return found
+class Counts:
+    """How many objects there are of each type.
+
+    Types are counted by their identity: a class may refuse to be hashed, and the error on the way would leave its
+    traceback, and all objects that were to be counted in it, to the next collection.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: Counter[int] = Counter()
+        self._types: dict[int, type] = {}
+
+    def add(self, objects: Iterable[Any]) -> None:
+        """Count these too; they are seen by one call of C."""
+        types = list(map(type, objects))
+        self._numbers.update(map(id, types))
+        if len(self._numbers) > len(self._types):
+            self._types.update(zip(map(id, types), types, strict=True))
+
+    def of(self, kinds: Iterable[type]) -> int:
+        """How many of any of these."""
+        return sum(self._numbers[id(kind)] for kind in kinds)
+
+    def by_type(self) -> Counter[type]:
+        """Of each type that can be hashed."""
+        each = ((self._types[key], number) for key, number in self._numbers.items())
+        return Counter({kind: number for kind, number in each if _hashable(kind)})
+
+
+def counted(objects: Iterable[Any]) -> Counter[type]:
+    """How many there are of each type; one whose class refuses to be hashed is left out."""
+    counts = Counts()
+    counts.add(objects)
+    return counts.by_type()
 
 
 def counted_all() -> Counter[type]:
     """How many objects of each type the collector knows; in one call of C, as `all_but_tuples`."""
-    try:
-        return Counter(map(type, _all()))
-    except Exception:  # noqa: BLE001  (a class of classes may refuse to be hashed, in any way it likes)
-        return counted(all_but_tuples())
+    return counted(_all())
 
 
 def all_but_tuples() -> list[Any]:
@@ -108,19 +132,10 @@ def _all() -> Iterator[Any]:
     return itertools.chain.from_iterable(map(gc.get_objects, (None,)))
 
 
-def count(found: Counter[type], objects: list[Any]) -> None:
-    """Add how many of each type there are. One whose class cannot be counted, by its own doing, is left out."""
-    try:
-        these = Counter(map(type, objects))
-    except Exception:  # noqa: BLE001  (a class of classes may refuse to be hashed, in any way it likes)
-        these = Counter(kind for each in objects if _hashable(kind := type(each)))
-    found.update(these)
-
-
 def _hashable(kind: type) -> bool:
     try:
         return hash(kind) is not None
-    except Exception:  # noqa: BLE001  (the same)
+    except Exception:  # noqa: BLE001  (a class of a stranger)
         return False
 
 

@@ -26,6 +26,12 @@ def describers() -> dict[type, Callable[[Any], Facts]]:
     return found
 
 
+def made_by_describers() -> frozenset[str]:
+    """Names of types whose objects there are because tensors are asked for their facts: nobody else made them."""
+    none: frozenset[str] = frozenset()
+    return none.union(*(getattr(frameworks.load(name), "MADE_BY_FACTS", none) for name in frameworks.imported()))
+
+
 def shape_of(shape: Any) -> str:
     """`64×64`, and `scalar` for none."""
     return "×".join("?" if size is None else str(int(size)) for size in shape) or "scalar"

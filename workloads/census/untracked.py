@@ -9,7 +9,6 @@ import array
 import gc
 import itertools
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,7 +45,7 @@ class Untracked:
 
         dicts: takes dicts that the collector does not know, with their length.
         """
-        counts: Counter[type] = Counter()
+        counts = kinds.Counts()
         for end in range(len(objects), 0, -_AT_ONCE):
             if not budget.has():
                 budget.leave_out("arrays")
@@ -58,7 +57,7 @@ class Untracked:
         for whole, (name, size) in self._viewed.items():
             if whole not in self._seen:
                 add(self.arrays, name, size, 0.0)
-        for kind, count in counts.items():
+        for kind, count in counts.by_type().items():
             if not kinds.is_collected(kind) and kind not in self._buffers:
                 add(self.references, kinds.name_of(kind), count=count)
 
@@ -76,14 +75,11 @@ class Untracked:
                 add(self.references, name, count=count)
         return gc.get_referents(*loose, *(each for each in mixed if type(each) is tuple))
 
-    def _count(self, counts: Counter[type], found: list[Any]) -> None:
-        before = self._among(counts)
-        kinds.count(counts, found)
-        if self._among(counts) > before:
+    def _count(self, counts: kinds.Counts, found: list[Any]) -> None:
+        before = counts.of(self._buffers)
+        counts.add(found)
+        if counts.of(self._buffers) > before:
             self._measure(found)
-
-    def _among(self, counts: Counter[type]) -> int:
-        return sum(counts[kind] for kind in self._buffers)
 
     def _measure(self, found: list[Any]) -> None:
         for each in found:

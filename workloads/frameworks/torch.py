@@ -130,6 +130,10 @@ def tensor_types(torch: Any) -> tuple[type, ...]:
     return (kind,) if isinstance(kind, type) else ()
 
 
+MADE_BY_FACTS = frozenset({"torch.storage.UntypedStorage"})
+"""Types of objects that PyTorch makes, and keeps with a tensor, once that is asked for its facts."""
+
+
 def tensor_facts(tensor: Any) -> tuple[str, float, object]:
     """What a tensor is called (type, shape, data type, device), its bytes, and the storage that they are in."""
     import torch

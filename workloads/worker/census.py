@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from workloads.census import belongings, kinds, mappings
+from workloads.census import belongings, kinds, mappings, tensors
 from workloads.census.bounded import Chooser, Group, of_any_shape
 from workloads.census.budget import Budget, uncollected
 from workloads.census.containers import Containers
@@ -55,7 +55,7 @@ class Census:
         self._number += 1
         groups = self._belongings(budget.part(_SHARE))
         with uncollected():
-            found, more = self._objects(budget)
+            found, more = self._objects(budget, groups)
         told = {name: _plain(self._chosen[name].choose(group)) for name, group in {**groups, **found}.items()}
         return {
             "python_blocks": sys.getallocatedblocks(),
@@ -78,10 +78,15 @@ class Census:
             "shared_files": mappings.shared_files(budget, mapped, running),
         }
 
-    def _objects(self, budget: Budget) -> tuple[dict[str, Group], dict[str, Any]]:
-        """Python objects and tensors; then who holds what grows, once the list of all objects is gone."""
+    def _objects(self, budget: Budget, before: Mapping[str, Group]) -> tuple[dict[str, Group], dict[str, Any]]:
+        """Python objects and tensors; then who holds what grows, once the list of all objects is gone.
+
+        before: groups of this census that were read before.
+        """
         counts, objects = kinds.counted_all(), kinds.all_but_tuples()
-        number = counts.total()
+        number, made = counts.total(), tensors.made_by_describers()
+        for kind in [each for each in counts if kinds.name_of(each) in made]:
+            del counts[kind]
         try:
             self._growth.count(counts)
             passed = Pass(counts, self._growth, self._containers)
@@ -96,7 +101,7 @@ class Census:
         subjects = self._growth.subjects(passed, _SUBJECTS)
         passed.clear()
         own = (each for chooser in self._chosen.values() for each in chooser.own())
-        grown = self._containers.grown((objects, counts, *self._growth.own(), *own))
+        grown = self._containers.grown((objects, counts, before, *before.values(), *self._growth.own(), *own))
         self._containers.clear()
         containers, elements = self._search(budget, number, subjects, grown)
         subjects.clear()
