@@ -99,7 +99,7 @@ class Probes:
         self._number = 0
         self._due: float | None = None
         self._taken = 0
-        """Probes that were answered."""
+        """Probes that all answered."""
         self._costs: deque[float] = deque(maxlen=_RECENT)
         """Seconds that the last ones took."""
         self._asked: list[Probed] = []
@@ -139,9 +139,10 @@ class Probes:
         if found:
             # A census has a schedule of its own, and is no reason for fewer probes.
             self._costs.append(max(answer.seconds - answer.census_seconds for answer in found.values()))
-            self._taken += 1
+        whole = len(found) == len(answers)
+        self._taken += whole
         self._due = max(self._asked_at + self._interval(self._asked_at), elapsed + _BREATH)
-        return found if len(found) == len(answers) else {}
+        return found if whole else {}
 
     def _interval(self, elapsed: float) -> float:
         """By the mean cost of the last ones: one that met a busy moment does not keep the others away."""
