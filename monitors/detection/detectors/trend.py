@@ -415,8 +415,10 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     """What the series does, which is no leak, in words."""
     unit = judged.series.metric.unit
     if judged.odds > 0:
-        rate = format_rate(judged.rate.rate * judged.hour, unit)
-        return f"growth of {rate} adds up to less than {_least(judged)}, the least that counts"
+        growth = f"growth of {format_rate(judged.rate.rate * judged.hour, unit)}"
+        if judged.rate.rate < judged.least:
+            return f"{growth} adds up to less than {_least(judged)}, the least that counts"
+        return f"{growth} is about as likely as none"
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
