@@ -13,6 +13,7 @@ import numpy as np
 
 from monitors.detection import calibration
 from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
+from monitors.detection.ending import without_its_end
 from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.jumps import beside, joined
 from monitors.detection.posterior import (
@@ -182,7 +183,8 @@ def _unjudged(series: Series, reason: str) -> Finding:
 
 
 def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
-    series, restarts = joined(given)
+    whole, restarts = joined(given)
+    series = without_its_end(whole)
     origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
     blocks, y = _quietest(series)
     if len(y) < _FEWEST_BLOCKS:
