@@ -73,6 +73,17 @@ def odds_of_steps(y: Floats, weights: Floats, fewest: int) -> float:
     return float(np.logaddexp.reduce(told))
 
 
+def go_on(jumps: Ints, y: Floats, margin: int) -> bool:
+    """Whether jumps recur up to where any could be found, rather than stand alone.
+
+    jumps: index of the first block after each, rising. margin: blocks at either end in which none is found.
+    """
+    if len(jumps) < FEWEST:
+        return False
+    begin, end = min(margin, int(jumps[0]) - 1), max(len(y) - margin, int(jumps[-1]) + 1)
+    return recurs(jumps - begin, y[begin:end]) > 0
+
+
 def _apart(places: Ints) -> Ints:
     """Without the second of two neighbours: a step within a block is a block of its own, between two levels."""
     return places[np.diff(places, prepend=-1) > 1]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.detection.recurring import recurs
+from monitors.detection.jumps import MARGIN
+from monitors.detection.recurring import go_on, recurs
 from monitors.detection.stairs import staircases
 from monitors.detection.stats import Floats
 
@@ -51,3 +52,16 @@ def test_the_best_staircase_is_the_one_that_was_planted(places: list[int]) -> No
 def test_the_unit_of_a_series_says_nothing(places: list[int], unit: float) -> None:
     found = np.array(places)
     assert recurs(found, unit * stairs(*places)) == recurs(found, stairs(*places))
+
+
+@pytest.mark.parametrize("count", [7, 8])
+def test_jumps_that_come_evenly_do_not_stand_alone(count: int) -> None:
+    """A step in the first blocks or the last is not found as a jump: that it is missing says nothing."""
+    places = [int(M * (k + 0.5) / count) for k in range(count)]
+    inner = np.array([place for place in places if MARGIN <= place <= M - MARGIN])
+    assert go_on(inner, stairs(*places), MARGIN)
+
+
+@pytest.mark.parametrize("places", [(), (20, 40), (10, 14, 18, 22), (12, 15, 24, 48), (9, 31, 34, 36)])
+def test_jumps_that_are_few_or_end_or_double_stand_alone(places: tuple[int, ...]) -> None:
+    assert not go_on(np.array(places, dtype=np.int64), stairs(*places), MARGIN)

@@ -15,7 +15,7 @@ from monitors.detection import calibration
 from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
 from monitors.detection.ending import without_its_end
 from monitors.detection.judge import Detector, JudgeSettings
-from monitors.detection.jumps import beside, joined
+from monitors.detection.jumps import MARGIN, beside, joined
 from monitors.detection.posterior import (
     Fit,
     Posterior,
@@ -26,6 +26,7 @@ from monitors.detection.posterior import (
     rate_of,
     weigh,
 )
+from monitors.detection.recurring import go_on
 from monitors.detection.series import Floats, Series
 from monitors.detection.shapes import LATE, Dictionary, Shape, dictionary
 from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
@@ -212,6 +213,8 @@ def _days(series: Series, span: float) -> float:
 def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior]:
     """Jumps that stand alone, and every model weighed. Of a staircase that goes on, no jump stands alone."""
     jumps, columns = beside(y, grain)
+    if go_on(jumps, y, MARGIN):
+        jumps, columns = jumps[:0], columns[:, : -len(jumps)]
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
     recurring = odds_of_recurring(posterior, y, len(jumps))
     if recurring < posterior.odds[0]:
