@@ -24,13 +24,14 @@ def without_its_end(series: Series) -> Series:
     before = series.values[(passed >= _BEFORE) & (passed <= _END)]
     if not len(before):
         return series
-    last = _top(series.values, int(np.flatnonzero(series.values >= before.min())[-1]))
+    last = int(np.flatnonzero(series.values >= before.min())[-1])
+    last = _top(series.values, last, int(np.flatnonzero(passed <= _END)[-1]))
     fell = float(series.values[last] - series.values[last:].min())
     return series.part(slice(0, last + 1)) if fell > np.ptp(before) else series
 
 
-def _top(values: Floats, last: int) -> int:
-    """Index where the fall began that goes on at `last`."""
-    while last > 0 and values[last - 1] > values[last]:
+def _top(values: Floats, last: int, first: int) -> int:
+    """Index from `first` on where the fall began that goes on at `last`."""
+    while last > first and values[last - 1] > values[last]:
         last -= 1
     return last

@@ -29,7 +29,19 @@ def test_even_steps_recur_and_more_of_them_more_surely() -> None:
     told = [odds(*(int(M * (k + 0.5) / count) for k in range(count))) for count in (3, 4, 5, 6, 8)]
     assert told == sorted(told)
     assert told[0] > 0
-    assert told[-1] > 10
+    assert told[-1] > 3, "as many even steps may be those of a pool that is full by now"
+    assert recurs(np.arange(4, M, 8), stairs(*range(4, M, 8)), may_end=False) > 10
+
+
+@pytest.mark.parametrize("last", [40, 48, 52])
+def test_even_steps_that_ended_do_not_recur(last: int) -> None:
+    assert odds(*range(last % 8 or 8, last + 1, 8)) < 0
+
+
+def test_even_steps_that_fade_do_not_recur() -> None:
+    places = np.arange(9, M, 9)
+    sizes = 0.6 ** np.arange(len(places))
+    assert recurs(places, (sizes * (np.arange(M)[:, None] >= places)).sum(axis=1)) < 0
 
 
 @pytest.mark.parametrize("places", [(2, 4, 6, 8, 10, 12), (3, 6, 12, 24, 48), (2, 31, 33, 35), (5, 7, 9, 60, 62)])

@@ -6,12 +6,14 @@ other, the calibrated probability, and the verdict in words. `docs/detection.md`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitors.detection import calibration
+from monitors.detection.beside import StepsUp, of_stairs, steps_up
 from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
 from monitors.detection.ending import without_its_end
 from monitors.detection.judge import Detector, JudgeSettings
@@ -26,7 +28,7 @@ from monitors.detection.posterior import (
     rate_of,
     weigh,
 )
-from monitors.detection.recurring import go_on
+from monitors.detection.recurring import FEWEST_ALIKE, go_on
 from monitors.detection.series import Floats, Series
 from monitors.detection.shapes import LATE, Dictionary, Shape, dictionary
 from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
@@ -64,7 +66,8 @@ _FASTEST, _TRIED = 1000.0, 32
 class _Judged:
     """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
 
-    least: growth over the whole that counts, in the series' unit. longest_gap: share of x.
+    least: growth over the whole that counts, in the series' unit. stairs: how many steps it grows by, where they are
+    few and recur.
     """
 
     series: Series
@@ -78,6 +81,7 @@ class _Judged:
     least: float
     grain: float
     calibration: Calibration
+    stairs: int
 
     @property
     def hour(self) -> float:
@@ -193,10 +197,10 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
-    jumps, posterior = _weighed(book, y, grain)
+    jumps, posterior, stairs = _weighed(book, y, grain)
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
-    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
+    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted, stairs)
 
 
 def _of_a_machine(series: Series) -> bool:
@@ -210,18 +214,25 @@ def _days(series: Series, span: float) -> float:
     return round(days, 2) if _of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
 
 
-def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior]:
-    """Jumps that stand alone, and every model weighed. Of a staircase that goes on, no jump stands alone."""
+def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior, int]:
+    """Jumps that stand alone, every model weighed, and how many steps recur, where that is how the series grows.
+
+    Of a staircase that goes on, no jump stands alone.
+    """
     jumps, columns = beside(y, grain)
-    if go_on(jumps, y, MARGIN):
-        jumps, columns = jumps[:0], columns[:, : -len(jumps)]
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
-    recurring = odds_of_recurring(posterior, y, len(jumps))
-    if recurring < posterior.odds[0]:
-        return jumps, posterior
+    bare = posterior
     if len(jumps):
-        posterior = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
-    return jumps[:0], replace(posterior, odds=np.array([recurring]))
+        bare = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
+    recurring, steps = odds_of_recurring(posterior, y, len(jumps))
+    odds = max(recurring, float(bare.odds[0])) if go_on(jumps, y, MARGIN) else recurring
+    if odds < posterior.odds[0]:
+        return jumps, posterior, 0
+    if odds > recurring or steps < FEWEST_ALIKE:
+        return jumps[:0], replace(bare, odds=np.array([odds])), 0
+    # Steps that are seen to go on go up: how fast is told by the models of which that is so.
+    up = np.where(bare.rate > 0, bare.growing, -np.inf)
+    return jumps[:0], replace(bare, odds=np.array([odds]), growing=up), steps
 
 
 def _grain(series: Series) -> float:
@@ -257,10 +268,17 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
 
 def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
     smallest = _detectable(judged)
+    steps = None
+    if judged.leaks:
+        steps = steps_up(judged.posterior, judged.y, len(judged.jumps), judged.rate.rate)
+        judged = _with_steps(judged, steps)
+        smallest = min(smallest or math.inf, judged.rate.rate * judged.hour)
     shape, fitted = judged.told()
     seen = _traits(judged.posterior, fitted)
     strange = judged.calibration.unseen(seen)
     verdict, reason = _verdict(judged, shape, fitted, smallest, strange if judged.odds > _CALM else None)
+    if verdict == "leak" and steps:
+        reason += steps.said(judged.series.metric.unit)
     if judged.restarts:
         reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
     rate, metric, hour = judged.rate, judged.series.metric, judged.hour
@@ -279,6 +297,14 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
         growth=rate.rate * (1 - (begins - judged.origin) / judged.span), judged_from=begins,
         onset=onset if verdict == "leak" else None, noise=float(np.std(fitted.rest)),
     )  # fmt: skip
+
+
+def _with_steps(judged: _Judged, steps: StepsUp | None) -> _Judged:
+    """With the rate of a leak that grows by steps: those that recur, or those beside its growth."""
+    rate = steps.added(judged.rate) if steps else judged.rate
+    if judged.stairs:
+        rate = of_stairs(rate, judged.posterior.book.x, judged.y, judged.stairs)
+    return replace(judged, rate=rate)
 
 
 def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
