@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from monitors.detection import calibration, members
 from monitors.detection.context import in_context
 from monitors.detection.heading import NESTS, along, briefly, depth, heading, rates
-from monitors.detection.outer import TOTAL, Outers, grew, preferred, used_up
+from monitors.detection.outer import OUTSIDE, TOTAL, Outers, grew, preferred, used_up
 from monitors.model import Finding, SeriesVerdict
 from monitors.units import format_interval, format_rate
 
@@ -135,7 +136,7 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
     notes += along(head, [f for f in first if f is not head])
     if outers.fills_what_is_held(head):
         notes.append("so far it fills memory that was freed before")
-    if _rate(outer) != _rate(head):
+    if _rate(outer) != _rate(head) and not _missed(outer, leaks):
         notes.append(_in_all(outer))
     notes += [
         f"{other[0].member or 'the trial'} leaks too, {briefly(heading(other))}"
@@ -161,6 +162,12 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
 
 def _rate(finding: Finding) -> str:
     return format_rate(finding.rate_per_hour or 0.0, finding.unit)
+
+
+def _missed(outer: Finding, leaks: Sequence[Finding]) -> bool:
+    """Whether memory beside a sum's parts grows by more than the sum, so that it cannot be all that is lost."""
+    most = (outer.rate_per_hour_ci95 or (0.0, math.inf))[1]
+    return any(f.layer in OUTSIDE and f.member == outer.member and (f.rate_per_hour or 0.0) > most for f in leaks)
 
 
 def _in_all(outer: Finding) -> str:
@@ -226,7 +233,8 @@ def _calm_reason(
         return "there is no series to judge"
     if leaks or unclear:
         doubt = _in_doubt(leaks, unclear or told)
-        return members.said(replace(doubt, reason=grew(doubt)), told)
+        unsure = "; of one series among several it is not shown surely enough" if doubt.verdict == "leak" else ""
+        return members.said(replace(doubt, reason=grew(doubt) + unsure), told)
     heap = next((f for f in told if f.layer == "host_heap" and f.member == speaker.member), None)
     retained = speaker.layer in (TOTAL, "anonymous") and heap is not None and heap.shape == "flat" != speaker.shape
     note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""

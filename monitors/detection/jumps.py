@@ -13,6 +13,8 @@ from monitors.detection.stats import Floats, Ints, cut_blocks
 _FEWEST = 20
 """Blocks from which jumps and load can be told."""
 _APART = 5
+MARGIN = _APART + 3
+"""Blocks at either end of a series in which no jump is found."""
 _MOST_RESTARTS = 2
 _DROP = 0.6
 _SHORTEST = 0.05

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitors.detection.recurring import odds_of_steps
-from monitors.detection.shapes import NOISES, Dictionary, Shape
+from monitors.detection.shapes import NOISES, STEPPED, Dictionary, Shape
 from monitors.detection.stairs import stairs_left
 from monitors.detection.stats import Floats, normal_cdf, student_quantile, whitener
 
@@ -134,15 +134,17 @@ def _stairs_weights(y: Floats, grain: float, power: float = 0.0) -> Floats:
     return np.asarray(weights - np.log(10 * len(jumps)))
 
 
-def odds_of_recurring(posterior: Posterior, y: Floats, jumps: int) -> float:
-    """Log odds that the series `y`, shape (m,), is a staircase whose steps recur, against all that does not grow.
+def odds_of_recurring(posterior: Posterior, y: Floats, jumps: int) -> tuple[float, int]:
+    """Log odds that the series `y`, shape (m,), is a staircase whose steps recur, against all that does not grow; and
+    of how many steps.
 
     jumps: how many of the columns beside every model are jumps.
     """
     weights = _stairs_weights((y - y[0])[:, None], posterior.grain)[:, 0]
     # Jumps that were found were put where they fit best: here their places count, as those of a staircase do.
     placed = _log_sum(posterior.still)[0] - jumps * np.log(len(y))
-    return odds_of_steps(y, weights, _FEWEST_STAIRS) - float(np.logaddexp(placed, posterior.stairs[0]))
+    recurring, steps = odds_of_steps(y, weights, _FEWEST_STAIRS)
+    return recurring - float(np.logaddexp(placed, posterior.stairs[0])), steps
 
 
 def _with_columns(
@@ -210,15 +212,38 @@ class Fit:
 
 def fit(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> Fit:
     """What one shape makes of the series `y`, shape (m,)."""
-    m = len(y)
-    columns = [np.ones(m), *posterior.beside.T, *shape.columns, *(() if shape.growth is None else (shape.growth,))]
-    whiten = posterior.book.whiten[noise]
-    weights = np.linalg.lstsq(whiten @ np.stack(columns, axis=1), whiten @ (y - y[0]), rcond=None)[0]
-    amounts = [weight * column for weight, column in zip(weights, columns, strict=True)]
+    m, whiten = len(y), posterior.book.whiten[noise]
+    amounts = _amounts(posterior, shape, noise, y)
     growth = amounts.pop() if shape.growth is not None else np.zeros(m)
     still = np.sum(amounts[1:], axis=0) if len(amounts) > 1 else np.zeros(m)
     rest = y - y[0] - amounts[0] - still - growth
     return Fit(still, growth, rest, whiten @ rest)
+
+
+def _amounts(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> list[Floats]:
+    """A constant, what is beside every model, and the columns of the shape, its growth last; as much as there is of
+    each in `y`. Of shape (m,).
+    """
+    grown = () if shape.growth is None else (shape.growth,)
+    columns = [np.ones(len(y)), *posterior.beside.T, *shape.columns, *grown]
+    whiten = posterior.book.whiten[noise]
+    weights = np.linalg.lstsq(whiten @ np.stack(columns, axis=1), whiten @ (y - y[0]), rcond=None)[0]
+    return [weight * column for weight, column in zip(weights, columns, strict=True)]
+
+
+def steps_of(posterior: Posterior, shape: Shape, noise: int, y: Floats, jumps: int) -> tuple[Floats, Floats]:
+    """Places in x, rising, and sizes of the steps that one shape has, its own and `jumps` that are beside every model.
+
+    A step of less than the grain is none.
+    """
+    amounts = _amounts(posterior, shape, noise, y)
+    beside, own = posterior.beside.shape[1], len(shape.columns)
+    steps = amounts[1 + beside - jumps : 1 + beside]
+    if shape.kind in STEPPED:
+        steps.append(amounts[beside + own])
+    found = [(float(posterior.book.x[np.flatnonzero(each)[0]]), float(each[-1])) for each in steps if each.any()]
+    kept = sorted(pair for pair in found if abs(pair[1]) > posterior.grain)
+    return np.array([place for place, _ in kept]), np.array([size for _, size in kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

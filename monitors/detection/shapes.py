@@ -41,6 +41,8 @@ _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 LATE = 2 / 3
 """Where the last part of a trial begins, over which a rate is stated."""
 _FADING = ("decay", "decay, step", "logarithm", "hyperbola", "stop")
+STEPPED = ("step", "decay, step")
+"""Kinds of shapes whose last column is a step."""
 _KEPT = 0.2, 0.6
 """Bounds of the share of its mean pace that growth which fades may keep over the last third: what noise alone may leave
 of a course that has ended, and what the slowest logarithm keeps, and a little."""

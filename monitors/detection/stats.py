@@ -95,7 +95,8 @@ def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Fl
     """Replace blocks that stand alone by the median of the `width` around them (Hampel's filter). Steps stay.
 
     A block stands alone that differs from that median by `threshold` robust standard deviations of such differences.
-    What stands out for fewer than half of `width` blocks and comes back, up or down, goes.
+    What stands out for fewer than half of `width` blocks and comes back, up or down, goes. What stays on the other side
+    of a step does not come back: on a slope, the blocks beside a step differ from the median around them as well.
     """
     if len(values) < width:
         return values
@@ -104,7 +105,18 @@ def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Fl
     off = np.abs(values - middle)
     scale = 1.4826 * np.median(off)
     spread = np.sqrt(np.mean(np.sort(off)[: max(1, len(off) * 9 // 10)] ** 2))
-    return np.where(off > threshold * max(scale, spread, 1e-300), middle, values)
+    alone = off > threshold * max(scale, spread, 1e-300)
+    for begin, end in _runs(alone):
+        inside = begin > 0 and end < len(values)
+        if inside and abs(values[end] - values[begin - 1]) > off[begin:end].max():
+            alone[begin:end] = False
+    return np.where(alone, middle, values)
+
+
+def _runs(chosen: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Begin and end of each stretch of neighbours that are chosen."""
+    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
 def normal_cdf(z: Floats) -> Floats:

@@ -52,9 +52,15 @@ def fallen_back(series: Series) -> float | None:
     large = _LARGE * float(np.ptp(values))
     if not large or (change > large).any():
         return None
-    # Of a fall at the very end nobody has seen yet to where it goes.
-    seen = len(values) - _SUDDEN - _FOOT
-    places = [place for place in _places(change < -large, change) if place <= seen]
+    places = _places(change < -large, change)
+    # Of a fall at the very end it is not seen where it goes: it may be garbage that is collected, or the process ends.
+    seen = [place for place in places if place <= len(values) - _SUDDEN - _FOOT]
+    fell = _fell(values, places)
+    return fell if fell is not None or len(seen) == len(places) else _fell(values, seen)
+
+
+def _fell(values: Floats, places: list[int]) -> float | None:
+    """The largest of these falls, if each goes back to where its climb began, and no more was held since."""
     if not 0 < len(places) <= _MOST:
         return None
     tops = np.array([np.median(values[max(0, i + 1 - _FOOT) : i + 1]) for i in places])

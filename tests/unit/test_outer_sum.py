@@ -273,3 +273,18 @@ def test_what_is_in_doubt_is_never_said_to_last() -> None:
     slow = conclude([replace(grows("anonymous_bytes", 2), minimum_detectable_rate_per_hour=4 * MIB)])
     for found in (told, slow):
         assert found.verdict == "leak" or "lasts to the end" not in found.reason
+
+
+def test_resident_memory_is_not_all_that_is_lost_where_files_that_nobody_maps_grow_faster() -> None:
+    told = conclude([grows("host_heap_bytes", 720), grows("rss_bytes", 730), grows("shared_bytes", 1800)])
+    assert told.verdict == "leak"
+    assert "shared grows too, by 1.76 GiB/h" in told.reason
+    assert "in all" not in told.reason
+    assert "in all" in conclude([grows("host_heap_bytes", 720), grows("rss_bytes", 830)]).reason
+
+
+def test_a_leak_that_is_not_sure_enough_among_several_series_says_so() -> None:
+    unsure = replace(grows("fds", 60), leak_probability=0.93)
+    told = conclude([unsure, *(replace(calm(name), leak_probability=0.2) for name in ("rss_bytes", "kernel_bytes"))])
+    assert told.verdict == "inconclusive"
+    assert "of one series among several it is not shown surely enough" in told.reason

@@ -42,6 +42,19 @@ def test_spikes_go_and_steps_stay() -> None:
     assert calm[25] > 49
 
 
+@pytest.mark.parametrize("place", [25, 31, 40])
+def test_a_step_on_a_slope_stays_whole(place: int) -> None:
+    """Beside a step, a slope differs from the median of a wide window, and yet does not come back."""
+    values = 2.0 * np.arange(64) - 60.0 * (np.arange(64) >= place)
+    assert without_spikes(values, width=15) == pytest.approx(values)
+
+
+def test_what_comes_back_to_a_slope_goes() -> None:
+    line = 2.0 * np.arange(64)
+    held = line + 60.0 * ((np.arange(64) >= 30) & (np.arange(64) < 35))
+    assert np.abs(without_spikes(held, width=15) - line).max() < 16
+
+
 def test_resolution_is_the_page() -> None:
     assert resolution(4096 * np.random.default_rng(0).integers(0, 50, 1000).astype(float)) == 4096
     assert resolution(np.ones(10)) == 0

@@ -49,6 +49,18 @@ def test_growth_beside_steps_is_no_cache_that_fills(family: str, noise: str, gro
     assert judge(bytes_of(draw(family, noise, hour, growth, seed)), ANY).verdict == "leak"
 
 
+@pytest.mark.parametrize(("first", "seed"), [(0.0556, 1), (0.0556, 22), (0.045, 24)])
+def test_steps_of_many_epochs_after_a_warm_up_are_no_jumps_that_stand_alone(first: float, seed: int) -> None:
+    """Nine steps were too many for a staircase, six of them were taken out as jumps, and the rest was flat."""
+    t, generator = np.arange(0.0, 1200, 2.0), np.random.default_rng(seed)
+    pages = 4096 * (generator.random(600) < 0.4) * generator.integers(1, 21, 600)
+    places = (np.arange(9) + 9 * first + generator.normal(0, 0.03, 9)) / 9 * 1200
+    epochs = 30 * MIB * (t[:, None] > places).sum(axis=1)
+    found = judge(replace(memory(300 * MIB + 60 * MIB * -np.expm1(-t / 3) + epochs + pages, t), steps=None), ANY)
+    assert found.verdict == "leak"
+    assert found.rate_per_hour == pytest.approx(810 * MIB, rel=0.1)
+
+
 @pytest.mark.parametrize("family", list(LEAKS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_family_of_leaks_is_found(family: str, seed: int) -> None:

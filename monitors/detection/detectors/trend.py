@@ -6,15 +6,18 @@ other, the calibrated probability, and the verdict in words. `docs/detection.md`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitors.detection import calibration
+from monitors.detection.beside import StepsUp, of_stairs, steps_up
 from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
+from monitors.detection.ending import without_its_end
 from monitors.detection.judge import Detector, JudgeSettings
-from monitors.detection.jumps import beside, joined
+from monitors.detection.jumps import MARGIN, beside, joined
 from monitors.detection.posterior import (
     Fit,
     Posterior,
@@ -25,6 +28,7 @@ from monitors.detection.posterior import (
     rate_of,
     weigh,
 )
+from monitors.detection.recurring import FEWEST_ALIKE, go_on
 from monitors.detection.series import Floats, Series
 from monitors.detection.shapes import LATE, Dictionary, Shape, dictionary
 from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
@@ -62,7 +66,8 @@ _FASTEST, _TRIED = 1000.0, 32
 class _Judged:
     """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
 
-    least: growth over the whole that counts, in the series' unit. longest_gap: share of x.
+    least: growth over the whole that counts, in the series' unit. stairs: how many steps it grows by, where they are
+    few and recur.
     """
 
     series: Series
@@ -76,6 +81,7 @@ class _Judged:
     least: float
     grain: float
     calibration: Calibration
+    stairs: int
 
     @property
     def hour(self) -> float:
@@ -182,7 +188,8 @@ def _unjudged(series: Series, reason: str) -> Finding:
 
 
 def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
-    series, restarts = joined(given)
+    whole, restarts = joined(given)
+    series = without_its_end(whole)
     origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
     blocks, y = _quietest(series)
     if len(y) < _FEWEST_BLOCKS:
@@ -190,10 +197,10 @@ def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
     grain = _grain(series)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
-    jumps, posterior = _weighed(book, y, grain)
+    jumps, posterior, stairs = _weighed(book, y, grain)
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
-    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted)
+    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted, stairs)
 
 
 def _of_a_machine(series: Series) -> bool:
@@ -207,16 +214,25 @@ def _days(series: Series, span: float) -> float:
     return round(days, 2) if _of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
 
 
-def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior]:
-    """Jumps that stand alone, and every model weighed. Of a staircase that goes on, no jump stands alone."""
+def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior, int]:
+    """Jumps that stand alone, every model weighed, and how many steps recur, where that is how the series grows.
+
+    Of a staircase that goes on, no jump stands alone.
+    """
     jumps, columns = beside(y, grain)
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
-    recurring = odds_of_recurring(posterior, y, len(jumps))
-    if recurring < posterior.odds[0]:
-        return jumps, posterior
+    bare = posterior
     if len(jumps):
-        posterior = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
-    return jumps[:0], replace(posterior, odds=np.array([recurring]))
+        bare = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
+    recurring, steps = odds_of_recurring(posterior, y, len(jumps))
+    odds = max(recurring, float(bare.odds[0])) if go_on(jumps, y, MARGIN) else recurring
+    if odds < posterior.odds[0]:
+        return jumps, posterior, 0
+    if odds > recurring or steps < FEWEST_ALIKE:
+        return jumps[:0], replace(bare, odds=np.array([odds])), 0
+    # Steps that are seen to go on go up: how fast is told by the models of which that is so.
+    up = np.where(bare.rate > 0, bare.growing, -np.inf)
+    return jumps[:0], replace(bare, odds=np.array([odds]), growing=up), steps
 
 
 def _grain(series: Series) -> float:
@@ -252,10 +268,17 @@ def _quietest(series: Series) -> tuple[Blocks, Floats]:
 
 def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
     smallest = _detectable(judged)
+    steps = None
+    if judged.leaks:
+        steps = steps_up(judged.posterior, judged.y, len(judged.jumps), judged.rate.rate)
+        judged = _with_steps(judged, steps)
+        smallest = min(smallest or math.inf, judged.rate.rate * judged.hour)
     shape, fitted = judged.told()
     seen = _traits(judged.posterior, fitted)
     strange = judged.calibration.unseen(seen)
     verdict, reason = _verdict(judged, shape, fitted, smallest, strange if judged.odds > _CALM else None)
+    if verdict == "leak" and steps:
+        reason += steps.said(judged.series.metric.unit)
     if judged.restarts:
         reason += f"; judged across {judged.restarts} restart{'s' if judged.restarts > 1 else ''}"
     rate, metric, hour = judged.rate, judged.series.metric, judged.hour
@@ -274,6 +297,14 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
         growth=rate.rate * (1 - (begins - judged.origin) / judged.span), judged_from=begins,
         onset=onset if verdict == "leak" else None, noise=float(np.std(fitted.rest)),
     )  # fmt: skip
+
+
+def _with_steps(judged: _Judged, steps: StepsUp | None) -> _Judged:
+    """With the rate of a leak that grows by steps: those that recur, or those beside its growth."""
+    rate = steps.added(judged.rate) if steps else judged.rate
+    if judged.stairs:
+        rate = of_stairs(rate, judged.posterior.book.x, judged.y, judged.stairs)
+    return replace(judged, rate=rate)
 
 
 def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
@@ -415,8 +446,10 @@ def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
     """What the series does, which is no leak, in words."""
     unit = judged.series.metric.unit
     if judged.odds > 0:
-        rate = format_rate(judged.rate.rate * judged.hour, unit)
-        return f"growth of {rate} adds up to less than {_least(judged)}, the least that counts"
+        growth = f"growth of {format_rate(judged.rate.rate * judged.hour, unit)}"
+        if judged.rate.rate < judged.least:
+            return f"{growth} adds up to less than {_least(judged)}, the least that counts"
+        return f"{growth} is about as likely as none"
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
