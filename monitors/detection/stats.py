@@ -96,7 +96,8 @@ def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Fl
 
     A block stands alone that differs from that median by `threshold` robust standard deviations of such differences.
     What stands out for fewer than half of `width` blocks and comes back, up or down, goes. What stays on the other side
-    of a step does not come back: on a slope, the blocks beside a step differ from the median around them as well.
+    of a step does not come back: on a slope, the blocks beside a step differ from the median around them as well. Near
+    the ends of a series that cannot be told from a start-up or a spike.
     """
     if len(values) < width:
         return values
@@ -107,7 +108,7 @@ def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Fl
     spread = np.sqrt(np.mean(np.sort(off)[: max(1, len(off) * 9 // 10)] ** 2))
     alone = off > threshold * max(scale, spread, 1e-300)
     for begin, end in _runs(alone):
-        inside = begin > 0 and end < len(values)
+        inside = begin >= width and end <= len(values) - width
         if inside and abs(values[end] - values[begin - 1]) > off[begin:end].max():
             alone[begin:end] = False
     return np.where(alone, middle, values)
