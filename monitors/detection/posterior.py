@@ -13,12 +13,11 @@ import numpy as np
 
 from monitors.detection.recurring import odds_of_steps
 from monitors.detection.shapes import NOISES, STEPPED, Dictionary, Shape
-from monitors.detection.stairs import stairs_left
+from monitors.detection.stairs import FEWEST, stairs_weight, stairs_weights
 from monitors.detection.stats import Floats, normal_cdf, student_quantile, whitener
 
 _INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
-_FEWEST_STAIRS, _MOST_STAIRS = 2, 8
 _UNFADED = 6.0
 """Nats that a shape of fading growth loses where its growth has not faded."""
 _HIDDEN = 30.0
@@ -100,7 +99,7 @@ def weigh(
     # What rises over the last third at nearly its mean pace is no cache that fills, whatever its name.
     still[:, book.fading] -= _UNFADED * np.all(moves[:, :, :2, :k] > 0, axis=2)
     growing = _weight(rest, growing_size, grain, m) + book.growing_prior[:, None]
-    stairs = _stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
+    stairs = stairs_weight(y, grain, 0.0 if power is None else float(power[-1]))
     freedom = np.maximum(m - growing_size, 1.0)
     rate, error = gain / length, np.sqrt(rest / freedom[:, None] + grain**2) / length
     grown, faded = book.undoing
@@ -119,31 +118,16 @@ def _weight(left: Floats, size: Floats, grain: float, m: int) -> Floats:
     return np.asarray(-(m * np.log(left / m + grain**2) + cost[:, None]) / 2)
 
 
-def _stairs_weight(y: Floats, grain: float, power: float) -> Floats:
-    """Log weight of all staircases: level but for up to so many jumps, each at its best place. y: shape (m, k)."""
-    return np.asarray(np.logaddexp.reduce(_stairs_weights(y, grain, power), axis=0))
-
-
-def _stairs_weights(y: Floats, grain: float, power: float = 0.0) -> Floats:
-    """By the number of jumps, from `_FEWEST_STAIRS` on: shape (numbers, k)."""
-    m = len(y)
-    jumps = np.arange(_FEWEST_STAIRS, max(_FEWEST_STAIRS, min(_MOST_STAIRS, m // 6)) + 1)
-    left = stairs_left(y, int(jumps[-1])) + power
-    # Each jump costs its size (BIC) and its place (one of m).
-    weights = -(m * np.log(left / m + grain**2) + np.log(m) * (1 + jumps)[:, None]) / 2 - jumps[:, None] * np.log(m)
-    return np.asarray(weights - np.log(10 * len(jumps)))
-
-
 def odds_of_recurring(posterior: Posterior, y: Floats, jumps: int) -> tuple[float, int]:
     """Log odds that the series `y`, shape (m,), is a staircase whose steps recur, against all that does not grow; and
     of how many steps.
 
     jumps: how many of the columns beside every model are jumps.
     """
-    weights = _stairs_weights((y - y[0])[:, None], posterior.grain)[:, 0]
+    weights = stairs_weights((y - y[0])[:, None], posterior.grain)[:, 0]
     # Jumps that were found were put where they fit best: here their places count, as those of a staircase do.
     placed = _log_sum(posterior.still)[0] - jumps * np.log(len(y))
-    recurring, steps = odds_of_steps(y, weights, _FEWEST_STAIRS)
+    recurring, steps = odds_of_steps(y, weights, FEWEST)
     return recurring - float(np.logaddexp(placed, posterior.stairs[0])), steps
 
 

@@ -9,6 +9,24 @@ import numpy as np
 
 from monitors.detection.stats import Floats, Ints
 
+FEWEST, _MOST = 2, 8
+"""Jumps of a staircase."""
+
+
+def stairs_weight(y: Floats, grain: float, power: float) -> Floats:
+    """Log weight of all staircases: level but for up to so many jumps, each at its best place. y: shape (m, k)."""
+    return np.asarray(np.logaddexp.reduce(stairs_weights(y, grain, power), axis=0))
+
+
+def stairs_weights(y: Floats, grain: float, power: float = 0.0) -> Floats:
+    """By the number of jumps, from `FEWEST` on: shape (numbers, k)."""
+    m = len(y)
+    jumps = np.arange(FEWEST, max(FEWEST, min(_MOST, m // 6)) + 1)
+    left = stairs_left(y, int(jumps[-1])) + power
+    # Each jump costs its size (BIC) and its place (one of m).
+    weights = -(m * np.log(left / m + grain**2) + np.log(m) * (1 + jumps)[:, None]) / 2 - jumps[:, None] * np.log(m)
+    return np.asarray(weights - np.log(10 * len(jumps)))
+
 
 def stairs_left(y: Floats, most: int) -> Floats:
     """Least sum of squares about a staircase with 2, 3, … `most` jumps, shape (most - 1, k). y: shape (m, k)."""

@@ -1,146 +1,31 @@
 """Lasting growth of one series: how probable, how fast, since when, and how slow a leak would still have been seen.
 
-Blocks by time (floors, medians or means, whichever are quietest), every shape under every noise weighed against each
-other, the calibrated probability, and the verdict in words. `docs/detection.md` says why.
+Whether its samples are enough, and what `Weighed` makes of them as a verdict in words. `docs/detection.md` says why.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from monitors.detection import calibration
 from monitors.detection.beside import StepsUp, of_stairs, steps_up
-from monitors.detection.calibration import EVEN, MOST_BLOCKS, Calibration
-from monitors.detection.ending import without_its_end
+from monitors.detection.calibration import EVEN, MOST_BLOCKS
+from monitors.detection.detectable import detectable
 from monitors.detection.judge import Detector, JudgeSettings
-from monitors.detection.jumps import MARGIN, beside, joined
-from monitors.detection.posterior import (
-    Fit,
-    Posterior,
-    RateEstimate,
-    fit,
-    odds_of_planted,
-    odds_of_recurring,
-    rate_of,
-    weigh,
-)
-from monitors.detection.recurring import FEWEST_ALIKE, go_on
-from monitors.detection.series import Floats, Series
-from monitors.detection.shapes import LATE, Dictionary, Shape, dictionary
-from monitors.detection.stats import Blocks, Ints, cut_blocks, resolution, roughness, without_spikes
+from monitors.detection.posterior import Fit, Posterior
+from monitors.detection.series import Series
+from monitors.detection.shapes import LATE, Shape
+from monitors.detection.weighed import Weighed, of_a_machine, weighed
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.units import format_duration, format_rate, format_value
 
-_FEWEST_BLOCKS = 12
-_PAGE = 4096.0
-_GRAINS = 4.0
-"""Growth of fewer units of the series' resolution is not seen."""
-_SURE = 1.645
-"""Standard normal deviations below which one draw in twenty lies."""
-_EXCURSION = 0.23
-"""Share of a trial: what leaves its course for less than half of it, and comes back, is left out."""
-_UNDONE = 0.1
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
 _RARE, _UNLIKELY = 0.03, 0.6
 """A series passes where growth that would have been seen is so rare, and any growth less likely than this."""
-_UNOWNED = 0.125
-"""Probability of a leak beforehand of the memory of a whole machine: it wanders with all that runs there, as no single
-process does."""
-_UNCLEANED = 0.25
-"""The same of a process that was never cleaned up: garbage that waits for a collection, and memory that the allocator
-retains, grow as a leak does, for as long as nothing takes them back."""
-_DAY, _LEAST_OF_A_DAY = 86_400.0, 0.25
-"""Seconds; and the share of a day from which on its swing is seen as one: less of it is a line."""
-_LEAST_SHOWN = 0.1
-"""Share of the growth that was found down to which slower growth is tried."""
-_FASTEST, _TRIED = 1000.0, 32
-"""Errors of a rate: growth this far beyond the noise is found, or none is; and how many rates up to it are tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
-
-    least: growth over the whole that counts, in the series' unit. stairs: how many steps it grows by, where they are
-    few and recur.
-    """
-
-    series: Series
-    restarts: int
-    origin: float
-    span: float
-    y: Floats
-    posterior: Posterior
-    jumps: Ints
-    rate: RateEstimate
-    least: float
-    grain: float
-    calibration: Calibration
-    stairs: int
-
-    @property
-    def hour(self) -> float:
-        """Turns per unit of x into per hour."""
-        return 3600.0 / self.span
-
-    @property
-    def odds(self) -> float:
-        """Log odds of lasting growth."""
-        return float(self.posterior.odds[0])
-
-    @property
-    def before(self) -> float:
-        """The probability of a leak before anything was seen."""
-        if _of_a_machine(self.series):
-            return _UNOWNED
-        return _UNCLEANED if self.series.uncleaned else EVEN
-
-    def grown(self, odds: float, before: float | None = None) -> float:
-        """The probability of lasting growth of any size, by the log odds of it."""
-        return self.calibration.probability(odds, self.series.size, self.before if before is None else before)
-
-    def chance(self, before: float) -> float:
-        """That it grows and keeps growing, faster than what counts."""
-        return float(np.clip(self.grown(self.odds, before) * self.rate.exceeds(self.least), 0.0005, 0.9995))
-
-    @property
-    def probability(self) -> float:
-        """The probability that is told."""
-        return self.chance(self.before)
-
-    @property
-    def leaks(self) -> bool:
-        """Whether the verdict is a leak, unless the series is like none that was calibrated."""
-        return self.probability >= self.calibration.leak_from
-
-    @property
-    def needed(self) -> float:
-        """Log odds from which on it is a leak."""
-        return self.calibration.odds(self.calibration.leak_from, self.series.size, self.before)
-
-    def told(self) -> tuple[Shape, Fit]:
-        """The shape to speak of, growing or not, and its fit."""
-        grows = self.odds > 0
-        shape, noise = self.posterior.best_growing() if grows else self.posterior.best_still()
-        fitted = fit(self.posterior, shape, noise, self.y)
-        jumps = self.jumps
-        if shape.name == "flat" and len(jumps):
-            return replace(
-                shape, name="step", place=float(self.posterior.book.x[jumps[0] - 1 : jumps[0] + 1].mean())
-            ), fitted
-        if grows and shape.kind == "stop" and _undone(fitted) > _UNDONE:
-            return replace(shape, name="late onset"), fitted
-        return shape, fitted
-
-
-def _undone(fitted: Fit) -> float:
-    """Share of the growth that a fall beside it takes back: growth that begins where the fall ends is late growth."""
-    return float(fitted.still[0] - fitted.still[-1]) / max(float(np.ptp(fitted.growth)), 1e-12)
 
 
 class Trend:
@@ -152,7 +37,7 @@ class Trend:
         short = _too_short(worked, settings)
         if short:
             return _unjudged(series, short)
-        judged = _judged(worked, settings)
+        judged = weighed(worked, settings)
         if judged is None:
             return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
         return _finding(judged, settings, series)
@@ -187,87 +72,8 @@ def _unjudged(series: Series, reason: str) -> Finding:
     )  # fmt: skip
 
 
-def _judged(given: Series, settings: JudgeSettings) -> _Judged | None:
-    whole, restarts = joined(given)
-    series = without_its_end(whole)
-    origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
-    blocks, y = _quietest(series)
-    if len(y) < _FEWEST_BLOCKS:
-        return None
-    grain = _grain(series)
-    least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
-    book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
-    jumps, posterior, stairs = _weighed(book, y, grain)
-    fitted = calibration.load()
-    rate = rate_of(posterior, settings.confidence, fitted.widening)
-    return _Judged(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted, stairs)
-
-
-def _of_a_machine(series: Series) -> bool:
-    """Whether it is to be taken for an amount of a whole machine: what is counted beside steps is of who makes them."""
-    return series.metric.owner == "machine" or (not series.metric.owner and series.steps is None)
-
-
-def _days(series: Series, span: float) -> float:
-    """How many days were seen, in hundredths, of what follows the day; 0 of what does not, or where too few were."""
-    days = span / _DAY
-    return round(days, 2) if _of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
-
-
-def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior, int]:
-    """Jumps that stand alone, every model weighed, and how many steps recur, where that is how the series grows.
-
-    Of a staircase that goes on, no jump stands alone.
-    """
-    jumps, columns = beside(y, grain)
-    posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
-    bare = posterior
-    if len(jumps):
-        bare = weigh(book, y[None], grain / np.sqrt(12), columns[:, : -len(jumps)])
-    recurring, steps = odds_of_recurring(posterior, y, len(jumps))
-    odds = max(recurring, float(bare.odds[0])) if go_on(jumps, y, MARGIN) else recurring
-    if odds < posterior.odds[0]:
-        return jumps, posterior, 0
-    if odds > recurring or steps < FEWEST_ALIKE:
-        return jumps[:0], replace(bare, odds=np.array([odds])), 0
-    # Steps that are seen to go on go up: how fast is told by the models of which that is so.
-    up = np.where(bare.rate > 0, bare.growing, -np.inf)
-    return jumps[:0], replace(bare, odds=np.array([odds]), growing=up), steps
-
-
-def _grain(series: Series) -> float:
-    """What is below it cannot be seen: one of what is counted, a page, or what a finer source tells apart."""
-    coarsest = _PAGE if series.metric.unit == "bytes" else 1.0
-    seen = 1.0 if series.metric.unit == "count" else resolution(series.values)
-    finest = max(1e-9 * float(np.abs(series.values).max()), 1e-12)
-    return max(min(seen or coarsest, coarsest), finest)
-
-
-def _quietest(series: Series) -> tuple[Blocks, Floats]:
-    """Blocks, and their floors or middles: the cut that tells a slope best, finer ones preferred.
-
-    Floors see through a sawtooth whose period is shorter than a block; medians through spikes; means where the values
-    are so coarse that most medians are equal.
-    """
-    most = min(MOST_BLOCKS, len(series.t))
-    best: tuple[float, Blocks, Floats] | None = None
-    for level in range(4):
-        count = most >> level
-        if count < _FEWEST_BLOCKS and level:
-            break
-        blocks = cut_blocks(series.t, series.values, count, series.floors, series.means)
-        coarse = len(np.unique(blocks.median)) < len(blocks.median) / 2
-        for values in (blocks.mean if coarse else blocks.median, blocks.floor):
-            calm = without_spikes(without_spikes(values), width=max(5, int(_EXCURSION * count) | 1))
-            score = roughness(calm) / np.sqrt(count) * 1.6**level
-            if best is None or score < best[0]:
-                best = score, blocks, calm
-    assert best is not None
-    return best[1], best[2]
-
-
-def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding:
-    smallest = _detectable(judged)
+def _finding(judged: Weighed, settings: JudgeSettings, given: Series) -> Finding:
+    smallest = detectable(judged)
     steps = None
     if judged.leaks:
         steps = steps_up(judged.posterior, judged.y, len(judged.jumps), judged.rate.rate)
@@ -299,7 +105,7 @@ def _finding(judged: _Judged, settings: JudgeSettings, given: Series) -> Finding
     )  # fmt: skip
 
 
-def _with_steps(judged: _Judged, steps: StepsUp | None) -> _Judged:
+def _with_steps(judged: Weighed, steps: StepsUp | None) -> Weighed:
     """With the rate of a leak that grows by steps: those that recur, or those beside its growth."""
     rate = steps.added(judged.rate) if steps else judged.rate
     if judged.stairs:
@@ -322,7 +128,7 @@ def _traits(posterior: Posterior, fitted: Fit) -> Mapping[str, float]:
     }
 
 
-def _per_dose(judged: _Judged) -> dict[str, RatePerDose]:
+def _per_dose(judged: Weighed) -> dict[str, RatePerDose]:
     """The rate by what was consumed over the last third of the trial, over which it is stated."""
     series, late = judged.series, judged.origin + LATE * judged.span
     doses = dict(series.doses)
@@ -337,56 +143,8 @@ def _per_dose(judged: _Judged) -> dict[str, RatePerDose]:
     return out
 
 
-def _detectable(judged: _Judged) -> float | None:
-    """The smallest leak that would have been found, per hour; no more than one that was. None where none would be."""
-    smallest = _smallest(judged)
-    if not judged.leaks or (smallest is not None and smallest <= judged.rate.rate * judged.hour):
-        return smallest
-    return _shown(judged) * judged.hour
-
-
-def _shown(judged: _Judged) -> float:
-    """The smallest leak that this very trial would have shown: the growth that it did show, made ever slower.
-
-    What is found 19 times in 20 in noise like this may be more than what was found: noise can be kind.
-    """
-    posterior, rate = judged.posterior, judged.rate
-    growth = fit(posterior, *posterior.best_growing(), judged.y).growth
-    less = 1 - np.geomspace(_LEAST_SHOWN, 1.0, 16)[:-1]
-    odds = weigh(posterior.book, judged.y - less[:, None] * growth, posterior.grain, posterior.beside).odds
-    shown = 1.0
-    for share, odd in zip(less[::-1].tolist(), odds[::-1].tolist(), strict=True):
-        slower = replace(rate, centres=rate.centres - share * rate.rate)
-        if judged.grown(odd) * slower.exceeds(judged.least) < judged.calibration.leak_from:
-            break
-        shown = 1 - share
-    return rate.rate * shown
-
-
-def _smallest(judged: _Judged) -> float | None:
-    """The smallest linear leak that would have been found 19 times in 20, in this noise over this time, per hour."""
-    posterior = judged.posterior
-    grows = judged.odds > 0
-    shape, noise = posterior.best_growing() if grows else posterior.best_still()
-    fitted = fit(posterior, shape, noise, judged.y)
-    freedom = max(1.0, len(judged.y) - shape.parameters - posterior.beside.shape[1])
-    deviation = max(float(np.sqrt(fitted.white @ fitted.white / freedom)), posterior.grain)
-    line = next(i for i, one in enumerate(posterior.book.growing) if one.kind == "flat")
-    error = deviation / max(float(posterior.book.length[noise, line]), 1e-12)
-    rates = error * np.geomspace(1.0, _FASTEST, _TRIED)
-    odds = odds_of_planted(posterior, noise, fitted.still, deviation, rates)
-    # Near the limit the odds are half the square of a normal variable; far beyond it, they scatter as log squares do.
-    scatter = np.minimum(np.sqrt(2 * np.maximum(odds, 0.0)), np.sqrt(len(judged.y) / 2))
-    surely = odds - _SURE * scatter
-    found = surely >= judged.needed
-    if not found[-1]:
-        return None
-    first = len(found) - int(np.argmin(found[::-1])) if not found.all() else 0
-    return float(max(rates[first], judged.least + 2 * _SURE * error)) * judged.hour
-
-
 def _verdict(
-    judged: _Judged, shape: Shape, fitted: Fit, smallest: float | None, strange: str | None
+    judged: Weighed, shape: Shape, fitted: Fit, smallest: float | None, strange: str | None
 ) -> tuple[SeriesVerdict, str]:
     unit, rate = judged.series.metric.unit, judged.rate
     low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
@@ -406,7 +164,7 @@ def _verdict(
     return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
 
 
-def _passes(judged: _Judged, smallest: float) -> bool:
+def _passes(judged: Weighed, smallest: float) -> bool:
     """Whether a leak is improbable; or whatever grows is very probably less than what would have been seen."""
     # By even odds, whatever the series is of: what makes a leak less likely makes no growth pass.
     told = judged.chance(EVEN)
@@ -423,11 +181,11 @@ _STRANGE = {
 }
 
 
-def _doubt(judged: _Judged, growth: str) -> str:
+def _doubt(judged: Weighed, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.grown(judged.odds) >= judged.calibration.leak_from:
         return f"{growth} may add up to less than {_least(judged)}, the least that counts"
-    shared = _of_a_machine(judged.series)
+    shared = of_a_machine(judged.series)
     noun = "what else runs on the machine" if shared else _NOUNS[judged.posterior.best_still()[0].name]
     longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
     more = f"{format_duration(longer)} more may show it"
@@ -438,11 +196,11 @@ _NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a
           "periodic": "a swing", "step": "a step or two"}  # fmt: skip
 
 
-def _least(judged: _Judged) -> str:
+def _least(judged: Weighed) -> str:
     return format_value(judged.least, judged.series.metric.unit)
 
 
-def _calm(judged: _Judged, shape: Shape, fitted: Fit) -> str:
+def _calm(judged: Weighed, shape: Shape, fitted: Fit) -> str:
     """What the series does, which is no leak, in words."""
     unit = judged.series.metric.unit
     if judged.odds > 0:
