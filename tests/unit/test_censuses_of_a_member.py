@@ -17,7 +17,8 @@ from workloads.worker.censuses import Censuses, fitting, interval
     ("cost", "duration", "elapsed", "seconds"),
     [
         (0.3, 180.0, 0.0, 15.0),  # twelve of them, where that costs no more than 2 %
-        (3.0, 180.0, 0.0, 150.0),
+        (3.0, 180.0, 0.0, 45.0),  # four of them, where that costs no more than 8 %
+        (6.0, 120.0, 0.0, 75.0),
         (0.3, 3600.0, 0.0, 60.0),  # half a per cent
         (0.3, 72 * 3600.0, 0.0, 2592.0),  # a hundred of them
         (0.3, None, 20.0, 5.0),

@@ -22,6 +22,8 @@ _MOST_SHARE = 0.02
 """The same in a trial that is too short for `_FEWEST` of them at that price."""
 _FEWEST, _MOST = 12, 100
 """Of a trial: enough to see what lasts, and no more than anybody looks at."""
+_LEAST, _UTMOST_SHARE = 4, 0.08
+"""Of a trial that is too short even so: of two censuses nobody can tell what was made once from what goes on."""
 _FEW = 6
 """With fewer there is one more at the end."""
 _DISPENSABLE = ("native_threads", "references", "mappings", "types", "tensors", "containers")
@@ -36,7 +38,9 @@ def interval(cost: float, duration: float | None, elapsed: float) -> float:
     """Seconds between two. cost: seconds that one took. duration: of the trial. elapsed: that it has run for."""
     if duration is None:
         return max(min(cost / _SHARE, max(_AT_FIRST, elapsed / _OFTEN)), elapsed / _UNKNOWN, cost / _UNKNOWN_SHARE)
-    return min(max(cost / _SHARE, duration / _MOST), max(duration / _FEWEST, cost / _MOST_SHARE))
+    cheap = max(cost / _SHARE, duration / _MOST)
+    often = max(duration / _FEWEST, cost / _MOST_SHARE)
+    return min(cheap, often, max(duration / _LEAST, cost / _UTMOST_SHARE))
 
 
 def fitting(told: Mapping[str, Any], most: int) -> Mapping[str, Any]:
