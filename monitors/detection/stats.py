@@ -20,6 +20,8 @@ Ints = npt.NDArray[np.int64]
 _STANDARD_NORMAL = NormalDist()
 _FEW = 4
 """Samples of a block, up to which half a wait between two is much of it."""
+_STRETCH = 3
+"""Neighbouring blocks from which on what stands out may be a slope beside a step; fewer are a spike."""
 SETTLING, FILLING = -2.0, -3.0
 _SETTLES, _FILLS = 0.005, 0.08
 """Share of a series after which a settling walk's steps begin to fade, and over which those of a filling one do."""
@@ -109,7 +111,7 @@ def without_spikes(values: Floats, threshold: float = 5.0, width: int = 5) -> Fl
     alone = off > threshold * max(scale, spread, 1e-300)
     for begin, end in _runs(alone):
         inside = begin >= width and end <= len(values) - width
-        if inside and abs(values[end] - values[begin - 1]) > off[begin:end].max():
+        if inside and end - begin >= _STRETCH and abs(values[end] - values[begin - 1]) > off[begin:end].max():
             alone[begin:end] = False
     return np.where(alone, middle, values)
 
