@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import frameworks
 from workloads.models import recurrent
+from workloads.protocol import working
 from workloads.protocol.contract import Clip, Model, Setup
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FRAMEWORKS, MODES = (*recurrent.FRAMEWORKS, frameworks.NONE), recurrent.MODES
 class Planted:
     """Runs an ordinary model and calls `after_step` after each of its steps. Satisfies `Replayed`."""
 
-    def __init__(self, setup: Setup, options: Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, setup: Setup, options: Any, clock: Callable[[], float] = working.now) -> None:
         self._options = options
         self._hoard = Hoard()
         self._base = base_model(setup)

@@ -37,6 +37,8 @@ _HYPERBOLAS = tuple(np.geomspace(0.006, 0.4, 14))
 _STOPS = tuple(np.linspace(0.12, 0.9, 27))
 _ONSETS = tuple(np.linspace(0.16, 0.66, 33))
 _PERIODS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+_TWICE = 2.0
+"""Turns of a swing from which on it was seen to come again."""
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 LATE = 2 / 3
 """Where the last part of a trial begins, over which a rate is stated."""
@@ -56,7 +58,7 @@ class Shape:
 
     name: as in `Finding.shape`. kind: shapes of one kind share the prior. place: x of its step, stop or onset.
     settled: x from which only growth is left to see. parameters: weights that are fitted; places and time constants are
-    in the prior instead.
+    in the prior instead. turns: of a swing, how many the trial has.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Shape:
     place: float | None = None
     settled: float = 0.0
     parameters: int = 1
+    turns: float | None = None
 
 
 def _still(x: Floats, days: float) -> Iterator[Shape]:
@@ -86,7 +89,7 @@ def _still(x: Floats, days: float) -> Iterator[Shape]:
             _named(stop), "stop", (np.minimum(x, stop), _after(x, stop)), place=stop, settled=stop, parameters=3
         )
     for period in _PERIODS:
-        yield Shape("periodic", "periodic", _swing(x, period), parameters=3)
+        yield Shape("periodic", "periodic", _swing(x, period), parameters=3, turns=period)
     if days:
         yield Shape("periodic", "day", _swing(x, days), parameters=3)
     for place in (x[1:] + x[:-1]) / 2:
@@ -125,6 +128,9 @@ def _growing(x: Floats, still: tuple[Shape, ...]) -> Iterator[tuple[int, Shape]]
     for i, base in enumerate(still):
         if base.kind == "logarithm" or (base.kind == "stop" and base.settled > LATE):
             # Both grow on to the end, or nearly so: that they should leak besides could not be told.
+            continue
+        if base.turns is not None and base.turns < _TWICE:
+            # With a line a part of a swing is a ramp that ends.
             continue
         growing = "linear" if base.kind in ("flat", "decay", "stop", "hyperbola") else f"linear, {base.name}"
         yield i, Shape(growing, base.kind, base.columns, x, base.place, base.settled, base.parameters + 1)

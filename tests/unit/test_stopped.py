@@ -7,7 +7,7 @@ import pytest
 
 from monitors.detection.judge import judge
 from monitors.detection.series import Floats, Series, from_rounds
-from monitors.detection.stopped import level_at_the_end
+from monitors.detection.stopped import held_to_its_end, level_at_the_end
 from monitors.model import MetricSpec
 
 RSS = MetricSpec("rss_bytes", "bytes", "", "anonymous", judged=True)
@@ -25,8 +25,16 @@ def ramp(begin: float, end: float) -> Floats:
 @pytest.mark.parametrize("noise", [0.0, 1e5])
 def test_a_ramp_between_two_levels_is_no_leak(noise: float) -> None:
     found = judge([held(ramp(15, 45) + np.random.default_rng(1).normal(0, noise, len(T)))])
-    assert (found.verdict, found.leak_probability) == ("inconclusive", None)
-    assert "not in the last" in found.reason
+    assert found.verdict == "pass"
+
+
+def test_what_is_taken_for_a_leak_and_stopped_is_none() -> None:
+    """Whatever a detector says of it."""
+    (leak,) = (f for f in judge([held(ramp(15, 70))]).findings if f.verdict == "leak")
+    told = held_to_its_end(leak, held(ramp(15, 45)))
+    assert (told.verdict, told.leak_probability) == ("inconclusive", None)
+    assert "not in the last" in told.reason
+    assert held_to_its_end(leak, held(ramp(15, 70))) == leak
 
 
 def test_a_ramp_that_goes_on_is_a_leak() -> None:

@@ -7,7 +7,6 @@ its allocator speaks, and what grows shows as the residual beside what it has re
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from workloads import frameworks
 from workloads.errors import DeviceError
 from workloads.planted import FRAMEWORKS, MODES
+from workloads.protocol import working
 from workloads.protocol.contract import Clip, Setup
 from workloads.worker.cuda_driver import Driver
 
@@ -36,7 +36,7 @@ class Options:
 class Native:
     """Steps without a model; the device's memory grows beside. Satisfies `Workload`."""
 
-    def __init__(self, options: Options, driver: Driver, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, options: Options, driver: Driver, clock: Callable[[], float] = working.now) -> None:
         self._options, self._driver, self._clock = options, driver, clock
         self._began: float | None = None
         self.output: Any = None

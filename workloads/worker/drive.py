@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from workloads.errors import FinishedError
-from workloads.protocol import wire
+from workloads.protocol import wire, working
 from workloads.protocol.contract import Workload
 from workloads.protocol.order import TrialSpec
 from workloads.protocol.source import Source
@@ -127,6 +127,7 @@ class Drive:
         told = wire.Probe(number, self._steps, seconds, taken.stages, taken.objects, counted, taken.failures)
         self._pipe.send(told)
         self._probe_seconds += seconds
+        working.paused(seconds)
         self._probed = True
 
     def _last_census(self, ended: wire.Done) -> None:
