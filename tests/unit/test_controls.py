@@ -113,7 +113,7 @@ def test_what_is_planted_counts_as_growth_and_is_as_slow_as_may_be(seconds: floa
 
 
 def test_of_a_day_it_is_about_the_least_rate_that_counts() -> None:
-    assert controls.planted_rate(24 * 3600, 2**20) == 2 * 2**20
+    assert controls.planted_rate(24 * 3600, 2**20) == 3 * 2**20
 
 
 def test_layers_of_the_plant_are_layers() -> None:
