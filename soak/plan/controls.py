@@ -1,7 +1,7 @@
 """Controls that a run makes for itself: in each of its frameworks a planted leak, and its clean twin. Pure.
 
-The leak is as slow as may still be asked for: three times what counts as growth at all in a trial of that length. A run that
-misses it, or calls its twin a leak, says nothing of its other trials.
+The leak is as slow as may still be asked for: three times what counts as growth at all in a trial of that length. A run
+that misses it, or calls its twin a leak, says nothing of its other trials.
 """
 
 from __future__ import annotations
