@@ -24,7 +24,7 @@ from monitors.units import format_duration, format_rate, format_value
 
 _CALM = -3.0
 """Log odds below which a series passes even if it is like none that was calibrated."""
-_RARE, _UNLIKELY = 0.03, 0.6
+_RARE, _UNLIKELY = 0.03, 0.5
 """A series passes where growth that would have been seen is so rare, and any growth less likely than this."""
 
 
