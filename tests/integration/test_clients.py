@@ -147,7 +147,8 @@ def test_a_server_that_is_gone_is_told_and_given_up(place: Place) -> None:
     server.wait()
     with pytest.raises(ServerSilentError, match=f":{place.port}/? stopped answering: no response for 2 s: refused: "):
         until(client, lambda _: False)
-    assert [kind for kind, _ in client.notes()] == ["server_silent"]
+    # On a busy machine the end of the server takes a while, in which this test sends nothing: the client is absent.
+    assert [kind for kind, _ in client.notes() if kind != "client_absent"] == ["server_silent"]
     found = client.counters()
     assert found["request_errors_refused"] >= 1
     assert found["request_errors"] <= found["requests"] <= found["responses"] + 100, "it does not spin"

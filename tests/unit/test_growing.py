@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workloads.frameworks.torch import blocks_of
 from workloads.worker import growing, tracer
 from workloads.worker.device_history import DeviceHistory
-from workloads.worker.growing import Block, Growing, innermost_own, look, told
+from workloads.worker.growing import Blocks, Growing, innermost_own, look, told
 from workloads.worker.looks import EVERY, Looks
 from workloads.worker.tracer import Tracer
 
@@ -26,8 +26,8 @@ def nothing() -> None:
     """A sign of life that nobody wants."""
 
 
-def blocks(*stacks: tuple[int, tuple[growing.Frame, ...]]) -> list[Block]:
-    return [(stack, size, stack) for size, stack in stacks]
+def blocks(*stacks: tuple[int, tuple[growing.Frame, ...]]) -> list[Blocks]:
+    return [(stack, size, 1, stack) for size, stack in stacks]
 
 
 def test_growth_is_what_a_stack_holds_more_than_at_the_first_look() -> None:
@@ -56,11 +56,11 @@ def test_the_workers_own_frames_and_libraries_are_no_code_of_the_user() -> None:
 
 def test_a_look_shows_a_sign_of_life_in_every_slice_and_tells_what_it_left_out() -> None:
     signs: list[int] = []
-    many = [(number, 1, ((f"f{number}.py", 1),)) for number in range(3 * growing.SLICE)]
+    many = [(number, 1, 1, ((f"f{number}.py", 1),)) for number in range(3 * growing.SLICE)]
     looked = look(many, lambda: signs.append(1), most=10)
     assert (len(looked.stacks), looked.left_out) == (10, 3 * growing.SLICE - 10)
     signs.clear()
-    look([(1, 1, (HERE,))] * (3 * growing.SLICE), lambda: signs.append(1))
+    look([(1, 1, 1, (HERE,))] * (3 * growing.SLICE), lambda: signs.append(1))
     assert len(signs) == 3
 
 

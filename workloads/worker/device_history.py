@@ -35,7 +35,7 @@ class DeviceHistory:
             return None
         began = time.monotonic()
         gc.collect()  # garbage holds device memory too
-        looked = look(((stack, size, stack) for size, stack in self._runtime.live_blocks()), alive)
+        looked = look(((stack, size, 1, stack) for size, stack in self._runtime.live_blocks()), alive)
         first = self._looks.first(now, steps, last)
         if first:
             self._growing.begin(looked, alive)

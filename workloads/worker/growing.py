@@ -44,23 +44,23 @@ class Looked:
     """Blocks of stacks beyond `MOST_STACKS`."""
 
 
-Block = tuple[Hashable, int, Stack]
-"""What tells its stack from others, its size in bytes, and the stack."""
+Blocks = tuple[Hashable, int, int, Stack]
+"""Blocks of one stack: what tells it from others, their bytes, their count, and the stack."""
 
 
-def look(blocks: Iterable[Block], alive: Callable[[], None], most: int = MOST_STACKS) -> Looked:
-    """Add them up. alive: called every `SLICE` blocks."""
+def look(blocks: Iterable[Blocks], alive: Callable[[], None], most: int = MOST_STACKS) -> Looked:
+    """Add them up. alive: called every `SLICE` of what is given."""
     found = Looked()
     stacks = found.stacks
-    for number, (key, size, stack) in enumerate(blocks, 1):
+    for number, (key, size, count, stack) in enumerate(blocks, 1):
         held = stacks.get(key)
         if held is None:
             if len(stacks) >= most:
-                found.left_out += 1
+                found.left_out += count
                 continue
             held = stacks[key] = Held(stack)
         held.bytes += size
-        held.count += 1
+        held.count += count
         if number % SLICE == 0:
             alive()
     return found
