@@ -95,7 +95,8 @@ def _run(only: str | None, words: list[str]) -> int:
         options = parser(only).parse_args(words)
         code: int = options.run(options)
     except SoakError as error:
-        _say(printable(error))
+        for line in error.lines():
+            _say(printable(line))
         return error.exit_code
     except KeyboardInterrupt as ended:
         _say("interrupted")

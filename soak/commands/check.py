@@ -1,8 +1,8 @@
 """Check a config without running it, and show what it would run.
 
-Finds wrong keys, impossible values, unknown workloads and options, missing frameworks and unreadable files, each in
-one line that names the file, the key and the value. Prints the plan: trials in their order, their limits, and how long
-it all takes.
+Finds wrong keys, impossible values, unknown workloads and options, missing frameworks, devices that are not there and
+unreadable files, all at once, each in one line that names the file, the key and the value. Prints the plan: trials in
+their order, their limits, and how long it all takes; of a service its schedules. `soak list keys` lists every key.
 
 examples:
   soak check configs/quick.toml
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +27,9 @@ from soak.plan.given import Option, named_by_option
 from soak.plan.overrides import Overrides
 from soak.plan.plan import Trial, make_plan
 from soak.plan.tables import read_toml
+
+if TYPE_CHECKING:
+    from soak.service.config import ServiceConfig
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
             loaded = config.load(path, options.overrides)
             plan = make_plan(loaded)
             preflight.check(loaded, plan)
+            preflight.check_devices(loaded, plan)
         samplers.check()
         said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
         shown.print(words(said), soft_wrap=True)
@@ -69,11 +74,27 @@ def _check_service(path: Path, shown: Console) -> None:
         limit = service_config.duration_of(schedule)
         trials = Option(f"{path}: schedule {schedule.name}: trials", str(schedule.trials), " = ")
         with named_by_option({"run.only": trials}):
-            inner = config.load(loaded.beside(schedule.config), duration=limit, only=schedule.trials)
-            preflight.check(inner, make_plan(inner))
+            where = loaded.beside(schedule.config)
+            inner = config.load(where, duration=limit, device=schedule.device, only=schedule.trials)
+            plan = make_plan(inner)
+            preflight.check(inner, plan)
+            preflight.check_devices(inner, plan)
     samplers.check()
-    said = f"{path}: {len(loaded.schedules)} schedules, serves {loaded.service.listen}, state in {loaded.state}"
+    count = len(loaded.schedules)
+    said = f"{path}: {count} schedule{'s'[: count != 1]}, serves {loaded.service.listen}, state in {loaded.state}"
     shown.print(words(said), soft_wrap=True)
+    shown.print(_schedules(loaded))
+
+
+def _schedules(loaded: ServiceConfig) -> Table:
+    table = Table(box=None)
+    for heading in ("schedule", "when", "config", "device", "duration", "trials"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "schedule")
+    for schedule in loaded.schedules:
+        limit = format_duration(schedule.duration) if schedule.duration else "as its config"
+        trials = ", ".join(schedule.trials) or "all"
+        table.add_row(*map(words, (schedule.name, schedule.when, schedule.config, schedule.device, limit, trials)))
+    return table
 
 
 def _table(plan: tuple[Trial, ...]) -> Table:

@@ -19,7 +19,7 @@ from monitors.sources.kernel_log import KernelLog
 from monitors.units import format_value
 from soak.doctor.finding import Diagnosis, Status
 from soak.engine.cgroup import TrialCgroup
-from soak.plan.config import RunTable
+from soak.plan.config_tables import RunTable
 from workloads.worker import sandbox as landlock
 
 SMALL_SHM = 512 * 2**20

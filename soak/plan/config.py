@@ -5,152 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import msgspec
 import tomli_w
 
-from soak.errors import ConfigError, missing_key
-from soak.plan.member_table import (
-    Command,
-    Count,
-    MemberTable,
-    Ranks,
-    check_devices,
-    check_made_of,
-    check_named,
-    member_tables,
-)
+from soak.errors import ConfigError, Problems, missing_key
+from soak.plan.config_tables import JudgeTable, RunTable, TrialTable
+from soak.plan.member_table import MemberTable, check_devices, check_made_of, check_named, member_tables
 from soak.plan.overrides import Overrides, written
-from soak.plan.quantity import Duration, Interval, Rate, Size
 from soak.plan.single_keys import check_environment, check_probes, check_wish
 from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml, without_dates
-from workloads import catalog, executions, frameworks
+from workloads import catalog, frameworks
+from workloads.modules import ModuleError
 from workloads.protocol.order import StreamSpec
 
-Mode = Literal["train", "infer"]
-Verdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
-MOST_REPEATS = 1000
 MOST_TABLES = 1000
-Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
-Threads = Annotated[int, msgspec.Meta(ge=1, le=1024)]
-Steps = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
-Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-Frames = Annotated[int, msgspec.Meta(ge=0, le=1000)]
-Word = Annotated[str, msgspec.Meta(max_length=500)]
-Place = Annotated[str, msgspec.Meta(max_length=4096)]
-Probes = bool | Literal["half"]
 LEAST_INTERVAL = 0.01
 """Seconds between two samples."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RunTable:
-    """`[run]`: how the trials are executed."""
-
-    name: Word = "soak"
-    seed: Seed = 0
-    duration: Duration | None = None
-    """Of every trial that sets no limit of its own."""
-    repeats: Repeats = 1
-    """Trials of every combination, each with a seed of its own."""
-    parallel: Threads = 1
-    """Trials that run at the same time; on GPUs, one on each at most."""
-    device: Word = "auto"
-    """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
-    golden_interval: Interval = Interval(60.0)
-    """Between two replays of the golden clip, whose answer is known; 0 for none."""
-    order: Literal["shuffled", "listed"] = "shuffled"
-    """shuffled: blocks, and the frameworks within a block, in a seeded random order."""
-    sample_interval: Duration = Duration(1.0)
-    heartbeat_deadline: Duration = Duration(60.0)
-    """A worker silent for longer is hung."""
-    start_deadline: Duration = Duration(300.0)
-    """Imports, building and the first step may take this long."""
-    stop_grace: Duration = Duration(15.0)
-    """Between TERM and KILL."""
-    probes: Probes = True
-    """Whether trials are asked, between two steps, what they hold after they cleaned up; "half": in every second
-    repeat they are not, and the report says where that makes a difference."""
-    controls: bool = False
-    """Whether each framework gets a planted leak and its clean twin: what is missed or flagged makes a run invalid."""
-    confirm: bool = False
-    """Whether a trial that may leak is followed by one that escalates one dose at a time: what does growth follow?"""
-    sandbox: bool = True
-    """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
-    low_disk: Size = Size(512 * 1024**2)
-    """With less room than this, every tenth sample is taken."""
-    min_free_disk: Size = Size(128 * 1024**2)
-    """With less room than this, the run ends as invalid; what was recorded stays whole."""
-    folder: Place = ""
-    """Where paths and modules of users' own code begin; empty is the folder of the config."""
-    only: list[Word] = dataclasses.field(default_factory=list)
-    """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
-    out: Place = "runs"
-    """Folder that run folders are made in, relative to the working directory."""
-
-
-@dataclasses.dataclass(frozen=True)
-class JudgeTable:
-    """`[judge]`: what counts as a leak."""
-
-    min_rate: Rate = Rate(1024.0 * 1024.0)
-    """Growth slower than this is not called a leak."""
-    alarm: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.05
-    """Chance of a false alarm, over a whole trial, while it runs; 0 for no alarm."""
-    stop_on_leak: bool = False
-    """Whether an alarm ends its trial early."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrialTable:
-    """`[[trial]]`: a workload, a command, or members; lists of framework, mode and execution are expanded."""
-
-    workload: Word = ""
-    command: Command = dataclasses.field(default_factory=list)
-    """A program and its arguments, soaked from outside."""
-    cwd: Place = ""
-    """Folder that a command runs in."""
-    member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """`[[trial.member]]` tables: see `MemberTable`."""
-    ranks: Ranks = 1
-    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, TF_CONFIG."""
-    framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
-    mode: list[Mode] | Mode = "infer"
-    execution: list[Word] | Word = executions.DEFAULT
-    name: Word = ""
-    duration: Duration | None = None
-    stream_time: Duration | None = None
-    steps: Steps | None = None
-    repeats: Repeats | None = None
-    threads: Threads = 1
-    device: Word = ""
-    """As `run.device`, for this trial."""
-    devices: Count | list[Word] | None = None
-    """GPUs that it gets, how many or which; of ranks, each its part. All are taken, or none."""
-    python: Place = ""
-    """Interpreter of another environment that holds the framework."""
-    memory_limit: Size | None = None
-    probes: Probes | None = None
-    """As `run.probes`, for this trial."""
-    tracemalloc: Frames = 0
-    """Frames that tracemalloc keeps of each block of Python: the record names the lines that grow. 0 for none."""
-    memray: bool = False
-    """Whether memray follows every allocation, native ones too, into a file in the folder of the trial."""
-    device_history: bool = False
-    """Whether the framework remembers who holds device memory: the record names the stacks that grow."""
-    env: dict[str, str] = dataclasses.field(default_factory=dict)
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    stream: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Overrides of `[stream]` for this trial."""
-    expect: Verdict | None = None
-    """Makes the trial a control: the verdict it must get."""
-    expect_layer: list[Word] | Word = dataclasses.field(default_factory=list)
-    expect_end: Word = ""
-    """Makes the control ask for an end too: finished, oom, crashed, hung, nan."""
-    planted: Rate | None = None
-    """How fast a control leaks, for the report: the rate that the run was shown to find."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,61 +98,117 @@ def of_tables(path: Path, raw: dict[str, Any], overrides: Sequence[str] = ()) ->
 
 
 def _check(path: Path, text: str, raw: dict[str, Any]) -> Config:
-    known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
-    check_probes(path, "run", raw.get("run"))
-    run = convert(path, "run", raw.get("run", {}), RunTable)
+    """All of it, whatever else is wrong: a person is told everything at once."""
+    problems = Problems()
+    run, judge = None, JudgeTable()
+    with problems.gathered():
+        known_keys(path, "", raw, ("run", "stream", "judge", "trial"))
+    with problems.gathered():
+        run = _run(path, raw.get("run", {}))
+    with problems.gathered():
+        judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
+    checked = []
+    with problems.gathered():
+        for number, table in enumerate(_tables(path, raw)):
+            with problems.gathered():
+                checked.append(_whole_trial(path, f"trial[{number}]", table, run, raw.get("stream", {})))
+    if problems.any:
+        # Said later otherwise, before anything starts, with the name of the trial; so far this does not come.
+        _look_up(path, raw.get("trial"), problems)
+    problems.tell()
+    assert run is not None
+    parts = ((one.trial, one.stream, one.members, one.their_streams) for one in checked)
+    trials, streams, members, their_streams = (tuple(each) for each in zip(*parts, strict=True))
+    return Config(path, text, run, judge, trials, streams, members, their_streams)
+
+
+def _run(path: Path, table: object) -> RunTable:
+    check_probes(path, "run", table)
+    run = convert(path, "run", table, RunTable)
     check_wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
         raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
-    judge = convert(path, "judge", raw.get("judge", {}), JudgeTable)
+    return run
+
+
+def _tables(path: Path, raw: Mapping[str, Any]) -> list[Any]:
     tables = raw.get("trial")
     if not isinstance(tables, list) or not tables:
         raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
     if len(tables) > MOST_TABLES:
         raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
-    trials = tuple(_trial(path, f"trial[{i}]", table) for i, table in enumerate(tables))
-    members = tuple(member_tables(path, f"trial[{i}]", trial.member) for i, trial in enumerate(trials))
-    for i, trial in enumerate(trials):
-        _made_of(path, f"trial[{i}]", tables[i], trial, members[i], run)
-    shared = raw.get("stream", {})
-    streams = tuple(
-        stream_of(path, f"trial[{i}].stream", shared, trial.stream, trial.workload) for i, trial in enumerate(trials)
-    )
+    return tables
+
+
+def _look_up(path: Path, tables: object, problems: Problems) -> None:
+    for number, table in enumerate(tables if isinstance(tables, list) else ()):
+        name = table.get("workload") if isinstance(table, dict) else None
+        if isinstance(name, str) and name and not catalog.is_users(name):
+            try:
+                catalog.load(name)
+            except ModuleError as error:
+                problems.add(ConfigError(path, f"trial[{number}].workload", name, str(error)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Whole:
+    """A trial table with what belongs to it."""
+
+    trial: TrialTable
+    stream: StreamSpec
+    members: tuple[MemberTable, ...]
+    their_streams: tuple[StreamSpec, ...]
+
+
+def _whole_trial(path: Path, key: str, table: Any, run: RunTable | None, shared: object) -> _Whole:
+    trial = _trial(path, key, table)
+    members = member_tables(path, key, trial.member)
+    _made_of(path, key, table, trial, members, run)
+    stream = stream_of(path, f"{key}.stream", shared, trial.stream, trial.workload)
     # A member may be a client, which takes another source than what it drives.
-    their_streams = tuple(
-        tuple(
-            stream_of(path, f"trial[{i}].member[{n}].stream", shared, m.stream, m.workload) for n, m in enumerate(those)
-        )
-        for i, those in enumerate(members)
+    theirs = tuple(
+        stream_of(path, f"{key}.member[{n}].stream", shared, m.stream, m.workload) for n, m in enumerate(members)
     )
-    return Config(path, text, run, judge, trials, streams, members, their_streams)
+    return _Whole(trial, stream, members, theirs)
 
 
 def _made_of(
-    path: Path, key: str, table: Mapping[str, Any], trial: TrialTable, members: tuple[MemberTable, ...], run: RunTable
+    path: Path,
+    key: str,
+    table: Mapping[str, Any],
+    trial: TrialTable,
+    members: tuple[MemberTable, ...],
+    run: RunTable | None,
 ) -> None:
+    """What the keys of a trial say together. run: None where it is wrong itself, and says nothing of the trials."""
     check_made_of(path, key, table, members)
     check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
+    for number, member in enumerate(members):
+        check_environment(path, f"{key}.member[{number}].env", member.env)
+    if run is not None:
+        _with_run(path, key, trial, members, run)
+
+
+def _with_run(path: Path, key: str, trial: TrialTable, members: tuple[MemberTable, ...], run: RunTable) -> None:
     if not isinstance(trial.devices, list):
         each = 1 if trial.devices is None else trial.devices
         needs = [member.needs for member in members] or [each] * trial.ranks
         check_named(path, f"{key}.device" if trial.device else "run.device", trial.device or run.device, needs)
-    for number, member in enumerate(members):
-        check_environment(path, f"{key}.member[{number}].env", member.env)
-    limits = [name for name in ("duration", "stream_time", "steps") if getattr(trial, name) is not None]
+    if run.duration is not None or any((trial.duration, trial.stream_time, trial.steps)):
+        return
     # A program that is soaked from outside may end by itself.
-    if trial.workload and not limits and run.duration is None:
+    if trial.workload:
         expected = "expected --duration TIME, or run.duration, or duration, stream_time or steps here"
         raise missing_key(path, f"{key}.duration", expected)
-    if members and all(member.workload for member in members) and not limits and run.duration is None:
+    if members and all(member.workload for member in members):
         raise missing_key(path, f"{key}.duration", "expected a duration here, or run.duration")
 
 
 def _trial(path: Path, key: str, table: object) -> TrialTable:
     check_probes(path, key, table)
     trial = convert(path, key, table, TrialTable)
-    if catalog.is_users(trial.workload) and isinstance(table, dict) and "framework" not in table:
-        trial = dataclasses.replace(trial, framework=frameworks.NONE)
+    if isinstance(table, dict) and "framework" not in table:
+        trial = dataclasses.replace(trial, framework=_usual_frameworks(trial.workload))
     if trial.device:
         check_wish(path, f"{key}.device", trial.device)
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
@@ -291,6 +219,17 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
         expected = "expected the verdict that expect_layer, expect_end or planted belongs to"
         raise missing_key(path, f"{key}.expect", expected)
     return trial
+
+
+def _usual_frameworks(workload: str) -> list[str]:
+    """Where a trial names none: of those by default the ones that its workload has, or else what it has."""
+    if catalog.is_users(workload):
+        return [frameworks.NONE]
+    try:
+        has = catalog.load(workload).FRAMEWORKS if workload else frameworks.DEFAULTS
+    except ModuleError:
+        return list(frameworks.DEFAULTS)  # what is wrong is said before anything starts, with the trial's name
+    return [name for name in frameworks.DEFAULTS if name in has] or list(has)
 
 
 def as_tuple(value: Sequence[str] | str) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from soak.plan.config import Config, TrialTable, as_tuple
+from soak.plan.config import Config, as_tuple
+from soak.plan.config_tables import TrialTable
 from soak.plan.quantity import Duration, Rate
 from workloads import catalog, frameworks, sources
 from workloads.protocol.order import StreamSpec

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from monitors.text import one_line
-from soak.errors import ConfigError, UsageError
+from soak.errors import CombinedConfigError, ConfigError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,21 @@ def named_by_option(given: Given) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        option = _of(given, _PLACE.sub(r".\1", _OF_A_TRIAL.sub("", error.key)))
-        if option is None:
-            raise
-        # What an error does not show of a value may be secret.
-        shown = f"{option.joint}{option.value}" if option.value and error.shows_value else ""
-        raise UsageError(f"{one_line(option.name + shown, 200)}: {error.expected}") from error
+        # An option may set several keys, of which each is wrong alike.
+        found = list({str(each): each for each in (_named(given, each) for each in error.each)}.values())
+        raise (found[0] if len(found) == 1 else CombinedConfigError(found)) from error.__cause__
+
+
+def _named(given: Given, error: UsageError) -> UsageError:
+    """It, or an error of the option that set its key."""
+    if not isinstance(error, ConfigError):
+        return error
+    option = _of(given, _PLACE.sub(r".\1", _OF_A_TRIAL.sub("", error.key)))
+    if option is None:
+        return error
+    # What an error does not show of a value may be secret.
+    shown = f"{option.joint}{option.value}" if option.value and error.shows_value else ""
+    return UsageError(f"{one_line(option.name + shown, 200)}: {error.expected}")
 
 
 def _of(given: Given, key: str) -> Option | None:

@@ -13,7 +13,8 @@ from monitors.gpu import Device
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import COMMAND, block, numbered
 from soak.plan.combinations import combinations
-from soak.plan.config import Config, RunTable, TrialTable, as_tuple
+from soak.plan.config import Config, as_tuple
+from soak.plan.config_tables import RunTable, TrialTable
 from soak.plan.controls import with_controls
 from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
 from soak.plan.member_table import as_member, shared_out

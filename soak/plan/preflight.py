@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from soak.errors import ConfigError
+from soak.errors import ConfigError, Problems
+from soak.engine.clock import SystemClock
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool
@@ -36,21 +37,28 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
     """Check every trial of a plan.
 
     Raises:
-        ConfigError: the first thing that would not run, by file, key, value and what was expected.
+        ConfigError: what would not run, by file, key, value and what was expected; of each member the first.
     """
+    problems = Problems()
     for trial in plan:
         # Options may hold ports, which are not chosen yet: any will do here.
         ports = {member.name: 1 for member in trial.members}
         for member in (each.placed(ports) for each in trial.members):
             where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
-            if member.spec is None:
-                _command(config, where, member)
-            else:
-                _workload(config, where, member, member.spec)
-                _interpreter(config, where, member.python)
-                _stream(config, where, member, member.spec)
-                _framework(config, where, member, member.spec)
-                _instruments(config, where, member, member.spec)
+            with problems.gathered():
+                _member(config, where, member)
+    problems.tell()
+
+
+def _member(config: Config, where: str, member: Member) -> None:
+    if member.spec is None:
+        _command(config, where, member)
+        return
+    _workload(config, where, member, member.spec)
+    _interpreter(config, where, member.python)
+    _stream(config, where, member, member.spec)
+    _framework(config, where, member, member.spec)
+    _instruments(config, where, member, member.spec)
 
 
 def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
@@ -65,6 +73,18 @@ def seat(config: Config, plan: Sequence[Trial], pool: GpuPool) -> None:
         trial = next(t for t in plan if t.index == error.index)
         problem = f"{error}; {pool.hello.problem}" if pool.hello.problem else str(error)
         raise ConfigError(config.path, f"trial {trial.name}: device", ",".join(trial.wishes), problem) from error
+
+
+def check_devices(config: Config, plan: Sequence[Trial]) -> None:
+    """Whether this machine has the devices that trials name; one that takes whatever there is finds a place anywhere.
+
+    Raises:
+        ConfigError: a trial names one that is not there.
+    """
+    named = [trial for trial in plan if set(trial.wishes) - {"auto", "cpu"}]
+    if named:
+        with GpuPool(SystemClock(), float(config.run.sample_interval)) as pool:
+            seat(config, named, pool)
 
 
 def _asked(trial: Trial) -> Asked:

@@ -11,6 +11,7 @@ _BYTES = {
     "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4, "pib": 1024**5,
 }  # fmt: skip
 _PART = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([A-Za-z]{1,10})")
+_NUMBER = re.compile(r"\s*[0-9]{1,30}(?:\.[0-9]{1,30})?\s*")
 _LONGEST_TEXT = 200
 MOST_SECONDS = 3650 * 86400.0
 """Ten years."""
@@ -35,11 +36,13 @@ class Rate(float):
 
 
 def parse_duration(value: object) -> Duration:
-    """Seconds from a number or from text such as "90 s", "1 h 30 min", "3d".
+    """Seconds from a number, with or without quotes, or from text such as "90 s", "1 h 30 min", "3d".
 
     Raises:
         ValueError: it is no positive duration.
     """
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= MOST_SECONDS else (math.inf if value > 0 else -math.inf)
     else:
@@ -58,7 +61,7 @@ def parse_interval(value: object) -> Interval:
         ValueError: it is neither.
     """
     text = value if isinstance(value, str) else ""
-    nothing = value == 0 and not isinstance(value, bool)
+    nothing = (value == 0 and not isinstance(value, bool)) or (_NUMBER.fullmatch(text) and float(text) == 0)
     if nothing or (_PART.fullmatch(text.rstrip()) and sum(n * _factor(u, _SECONDS) for n, u in _parts(text)) == 0):
         return Interval(0.0)
     try:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from soak.errors import ConfigError, missing_key
+from soak.errors import ConfigError, Problems, missing_key
 from soak.plan.quantity import Duration, Interval, Rate, Size, parse_duration, parse_interval, parse_rate, parse_size
 
 T = TypeVar("T")
@@ -73,11 +73,37 @@ def convert(path: Path, key: str, table: object, kind: type[T]) -> T:
     """
     if not isinstance(table, dict):
         raise ConfigError(path, key, table, "expected a table")
-    known_keys(path, key, table, [field.name for field in dataclasses.fields(kind)])  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    problems = Problems()
+    with problems.gathered():
+        known_keys(path, key, table, names)
+    known = {name: value for name, value in table.items() if name in names}
     try:
-        return msgspec.convert(table, kind, dec_hook=_quantity)
+        converted = msgspec.convert(known, kind, dec_hook=_quantity)
     except msgspec.ValidationError as error:
-        raise _explain(path, key, table, kind, error) from error
+        for wrong in _wrong(path, key, known, kind) or [_explain(path, key, known, kind, error)]:
+            problems.add(wrong)
+        problems.tell()
+        raise
+    problems.tell()
+    return converted
+
+
+def _wrong(path: Path, key: str, table: Mapping[str, Any], kind: type) -> list[ConfigError]:
+    """What is wrong with each key of a table by itself: of a whole table only the first is told."""
+    required = {
+        field.name for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }  # fmt: skip
+    found: dict[str, ConfigError] = {}
+    for name in table:
+        alone = {each: value for each, value in table.items() if each == name or each in required}
+        try:
+            msgspec.convert(alone, kind, dec_hook=_quantity)
+        except msgspec.ValidationError as error:
+            wrong = _explain(path, key, alone, kind, error)
+            found[str(wrong)] = wrong
+    return list(found.values())
 
 
 def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -86,12 +112,13 @@ def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[s
     Raises:
         ConfigError: there is another.
     """
-    known = list(known)
+    known, problems = list(known), Problems()
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-            raise ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}")
+            problems.add(ConfigError(path, f"{key}.{name}".lstrip("."), table[name], f"unknown key: {hint}"))
+    problems.tell()
 
 
 def without_dates(path: Path, key: str, value: object) -> None:

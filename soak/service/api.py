@@ -199,18 +199,9 @@ def schedule_of(schedule: ScheduleTable, history: History, next_runs: Mapping[st
     """A schedule and its past."""
     past = history.of(schedule.name)
     return Schedule(
-        schedule.name, schedule.config, schedule.device, when(schedule), next_runs.get(schedule.name), past.last_run,
+        schedule.name, schedule.config, schedule.device, schedule.when, next_runs.get(schedule.name), past.last_run,
         past.last_verdict, past.last_end, past.last_success, past.missed,
     )  # fmt: skip
-
-
-def when(schedule: ScheduleTable) -> str:
-    """In a few words."""
-    if schedule.cron:
-        return f"cron {schedule.cron}"
-    if schedule.every is not None:
-        return f"every {float(schedule.every):g} s"
-    return f"once at {schedule.at}" if schedule.at else "back to back"
 
 
 def run_of(entry: RunEntry) -> ArchivedRun:

@@ -102,6 +102,15 @@ class ScheduleTable:
         return self.device.split(",")
 
     @property
+    def when(self) -> str:
+        """In a few words."""
+        if self.cron:
+            return f"cron {self.cron}"
+        if self.every is not None:
+            return f"every {float(self.every):g} s"
+        return f"once at {self.at}" if self.at else "back to back"
+
+    @property
     def fingerprint(self) -> str:
         """Changes when the schedule does."""
         return f"{self.cron}|{self.every}|{self.at}|{self.back_to_back}"

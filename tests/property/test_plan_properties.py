@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.errors import ConfigError
-from soak.plan.config import Config, JudgeTable, RunTable, TrialTable
+from soak.plan.config import Config
+from soak.plan.config_tables import JudgeTable, RunTable, TrialTable
 from soak.plan.plan import make_plan
 from soak.plan.quantity import Duration
 from workloads.protocol.order import StreamSpec

@@ -57,13 +57,13 @@ def spoken(said: Said) -> list[str]:
 
 
 def refused_in_one_line(said: Said) -> list[str]:
-    """An error is one line, and says something."""
+    """An error is one line, or one for each thing that is wrong with a config, and says something."""
     if said.code not in (2, 4) or said.raised:
         return []
     lines = said.err.strip().splitlines()
     if not lines:
         return [f"no word: exit code {said.code} without a line"]
-    return [] if len(lines) == 1 else [f"several lines: {said.err.strip()[-300:]}"]
+    return [] if all(line.startswith("soak: ") for line in lines) else [f"several lines: {said.err.strip()[-300:]}"]
 
 
 def known_code(said: Said, known: Sequence[int] = (0, 1, 2, 3, 4)) -> list[str]:

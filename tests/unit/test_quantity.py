@@ -20,18 +20,25 @@ def test_a_duration_is_read_as_people_write_it(text: object, seconds: float) -> 
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "90", "s", "90 parsecs", "-5 s", 0, -1, True, None, "5 s and more", "nan s"])
+@pytest.mark.parametrize("text", ["90", " 90 ", 90, 90.0, "90.0"])
+def test_a_number_of_seconds_needs_no_unit_in_a_config_and_on_a_command_line(text: object) -> None:
+    assert parse_duration(text) == parse_interval(text) == 90.0
+
+
+@pytest.mark.parametrize("text", ["", "0", "s", "90 parsecs", "-5 s", 0, -1, True, None, "5 s and more", "nan s"])
 def test_what_is_no_positive_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"expected|unknown unit"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90 s", 90), (5, 5), (0, 0), (0.0, 0), ("0 s", 0), ("0h ", 0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90 s", 90), (5, 5), (0, 0), (0.0, 0), ("0 s", 0), ("0h ", 0), ("0", 0)]
+)
 def test_an_interval_is_a_duration_or_nothing(text: object, seconds: float) -> None:
     assert parse_interval(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "0 parsecs", "-1 s", -1, False, None, float("nan"), [], "90"])
+@pytest.mark.parametrize("text", ["", "0 parsecs", "-1 s", "-1", -1, False, None, float("nan"), [], "nan"])
 def test_what_is_neither_a_duration_nor_nothing_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"expected|unknown unit"):
         parse_interval(text)
