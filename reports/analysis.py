@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitors.detection.conclusion import Detection
 from monitors.model import Finding
 from monitors.text import one_line, printable
 from monitors.units import format_duration, format_interval, format_probability, format_rate
+from reports.tables import Column, print_table
 from reports.terminal import STYLES
 
 SCHEMA = "soak.analysis/1"
@@ -62,36 +62,23 @@ def _series(finding: Finding) -> dict[str, Any]:
     return {"name": finding.series, **fields, "onset_seconds": finding.onset}
 
 
-def print_table(analysis: Mapping[str, Any], console: Console) -> None:
+def print_analysis(analysis: Mapping[str, Any], console: Console) -> None:
     """The verdict of one source, and a line for each of its series."""
     verdict = analysis["verdict"]
     line = Text(f"{one_line(analysis['source'])}: ").append(verdict, style=f"bold {STYLES[verdict]}")
     console.print(line.append(f", {one_line(analysis['reason'])}"), soft_wrap=True)
-    console.print(_table(analysis["series"], console.width))
+    # The likeliest leak first.
+    series = sorted(analysis["series"], key=lambda one: -(one["leak_probability"] or 0.0))
+    print_table(_COLUMNS, map(_row, series), console)
     for note in analysis["notes"]:
         console.print(Text(f"  note: {one_line(note)}"), soft_wrap=True)
 
 
-_HEADINGS = ("series", "verdict", "P(leak)", "growth", "95 % interval", "visible from", "shape", "full in")
-_NARROW = ("series", "verdict", "P(leak)", "growth", "visible from")
-_WIDE = 110
-"""Characters from which a table has room for every column."""
-_NAME, _REST = 16, 50
-"""Characters of a name that are shown at least, and those that the other columns need."""
-
-
-def _table(series: Sequence[Mapping[str, Any]], width: int) -> Table:
-    """The likeliest leak first."""
-    shown = _HEADINGS if width >= _WIDE else _NARROW
-    table = Table(box=None, padding=(0, 1, 0, 1))
-    for heading in shown:
-        left = heading in ("series", "verdict", "shape")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True, overflow="ellipsis",
-                         max_width=max(_NAME, width - _REST) if heading == "series" else None)  # fmt: skip
-    for one in sorted(series, key=lambda s: -(s["leak_probability"] or 0.0)):
-        cells = dict(zip(_HEADINGS, _row(one), strict=True))
-        table.add_row(*(cells[heading] for heading in shown))
-    return table
+_COLUMNS = (
+    Column("series"), Column("verdict"), Column("P(leak)", right=True), Column("growth", right=True),
+    Column("95 % interval", right=True), Column("detectable above", right=True), Column("shape"),
+    Column("exhausted in", right=True),
+)  # fmt: skip
 
 
 def _row(series: Mapping[str, Any]) -> list[str | Text]:

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from reports.console import words
-from reports.diagnosis import DiagnosisTable, tables
+from reports.diagnosis import tables
+from reports.tables import Column, print_table
 
-_WIDE = 120
-"""Characters from which a table has room for all columns."""
-_LESS = ("interval ", "blocks an hour ")
+_SENTENCES = ("why", "verdict")
 
 
 def print_trial(trial: Mapping[str, Any], console: Console, written: Path) -> None:
@@ -24,20 +22,9 @@ def print_trial(trial: Mapping[str, Any], console: Console, written: Path) -> No
         console.print(words((shown.title, "bold")), soft_wrap=True)
         if shown.note:
             console.print(words((shown.note, "dim")), soft_wrap=True)
-        console.print(_table(shown, console.width))
+        columns = [Column(each.strip(), right=each.endswith(" "), prose=each in _SENTENCES) for each in shown.headings]
+        print_table(columns, shown.rows, console)
     console.print()
     for said in trial["found"]:
         console.print(words((said, "bold")), soft_wrap=True)
     console.print(words(written), soft_wrap=True)
-
-
-def _table(shown: DiagnosisTable, width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    kept = [place for place, heading in enumerate(shown.headings) if width >= _WIDE or heading not in _LESS]
-    for place in kept:
-        heading = shown.headings[place]
-        right = heading.endswith(" ")
-        table.add_column(heading.strip(), justify="right" if right else "left", no_wrap=right, overflow="fold")
-    for row in shown.rows:
-        table.add_row(*(words(row[place]) for place in kept))
-    return table

@@ -11,13 +11,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
 from reports.console import words
 
 GAP = 2
 """Columns of the terminal between two cells."""
+MOST_NAME = 60
+"""Columns up to which a name stands whole, however narrow the terminal."""
 INDENT = 3
 """Columns before a line of a block, and between two pairs in it."""
 LEAST_PROSE = 28
@@ -37,6 +39,11 @@ class Column:
     """Sentences, which may be wrapped between two words."""
 
 
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], console: Console) -> None:
+    """Print one: as wide as the terminal, or as it needs where there is none."""
+    console.print(table(columns, rows, console.width if console.is_terminal else None), soft_wrap=True)
+
+
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int | None) -> Group:
     """Something to print with `soft_wrap=True`.
 
@@ -46,6 +53,9 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int 
         width: of the terminal; None where there is none.
     """
     cells = [tuple(cell if isinstance(cell, Text) else words(cell) for cell in row) for row in rows]
+    if width is not None:
+        for name, *_ in cells:
+            name.truncate(max(MOST_NAME, width), overflow="ellipsis")
     return Group(*_lines(columns, cells, width))
 
 
@@ -107,7 +117,7 @@ def _block(columns: Sequence[Column], row: Sequence[Text], width: int) -> Iterat
     yield row[0]
     line = Text()
     for column, cell in zip(columns[1:], row[1:], strict=True):
-        pair = Text(f"{column.heading}: ", "dim").append_text(cell)
+        pair = Text.assemble((f"{column.heading}: ", "dim"), cell)
         if not cell.plain:
             continue
         if line.plain and (column.prose or INDENT + line.cell_len + INDENT + pair.cell_len > width):

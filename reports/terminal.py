@@ -7,27 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
 from reports import doses, headline
 from reports.console import words
+from reports.tables import Column, print_table
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
 
-_COLUMNS = ("trial", "verdict", "growth", "interval", "visible from", "P(leak)")
-_WIDE = 120
-"""Characters from which the table has room for the interval."""
+_ABSENT = "–"
+_COLUMNS = (
+    Column("trial"), Column("verdict"), Column("P(leak)", right=True), Column("growth", right=True),
+    Column("interval"), Column("detectable above", right=True),
+)  # fmt: skip
 
 
 def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[Path]) -> None:
     """Print it; plain where the console is no terminal."""
     run = body["run"]
     console.print()
-    console.print(_table(body, console.width))
-    console.print(Text("visible from: the smallest leak that the trial would have shown", "dim"), soft_wrap=True)
+    print_table(_COLUMNS, _rows(body), console)
+    console.print(Text("detectable above: a slower leak would not have shown in this trial", "dim"), soft_wrap=True)
     console.print()
     console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
@@ -58,42 +60,24 @@ def _notes(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "damaged record", said, "yellow"
 
 
-def _table(body: Mapping[str, Any], width: int) -> Table:
-    table = Table(
-        box=None,
-        padding=(0, 2, 0, 0),
-        header_style="dim",
-    )
-    headings = [heading for heading in _COLUMNS if width >= _WIDE or heading != "interval"]
-    for heading in headings:
-        right = heading in ("growth", "visible from", "P(leak)")
-        table.add_column(
-            heading,
-            justify="right" if right else "left",
-            overflow="ellipsis" if heading == "trial" else "fold",
-            no_wrap=heading != "verdict",
-            max_width=max(24, width // 3) if heading == "trial" else None,
-        )
-    order = [index for block in body["blocks"] for index in block["trials"]]
+def _rows(body: Mapping[str, Any]) -> list[tuple[Text | str, ...]]:
+    """Of each trial, those of a block together."""
     trials = {trial["index"]: trial for trial in body["trials"]}
-    for index in order:
-        row = dict(zip(_COLUMNS, _row(trials[index]), strict=True))
-        table.add_row(*(row[heading] for heading in headings))
-    return table
+    return [_row(trials[index]) for block in body["blocks"] for index in block["trials"]]
 
 
 def _row(trial: Mapping[str, Any]) -> tuple[Text | str, ...]:
     rate, limit, probability = trial["rate"], trial["minimum_detectable_rate"], trial["leak_probability"]
-    interval = ""
+    interval = _ABSENT
     if rate and rate["per_hour_low"] is not None:
         interval = format_interval(rate["per_hour_low"], rate["per_hour_high"], rate["unit"])
     return (
-        words(trial["name"], most=100),
+        words(trial["name"]),
         _verdict(trial),
-        format_rate(rate["per_hour"], rate["unit"]) if rate else "",
+        format_probability(probability) if probability is not None else _ABSENT,
+        format_rate(rate["per_hour"], rate["unit"]) if rate else _ABSENT,
         interval,
-        format_rate(limit["per_hour"], limit["unit"]) if limit else "",
-        format_probability(probability) if probability is not None else "",
+        format_rate(limit["per_hour"], limit["unit"]) if limit else _ABSENT,
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.text import Text
 
 from monitors.judgement import Judgement
 from monitors.units import format_duration, format_rate, format_value
 from reports.console import words
+from reports.tables import Column, table
 from soak.engine.clock import Clock
 from soak.engine.lifecycle import Ending
 from soak.engine.status import Statuses, TrialStatus
@@ -24,9 +24,6 @@ PLAIN_EVERY = 15.0
 
 DRAW_EVERY = 0.5
 """Seconds between two drawings of the table, at least: one takes as much of a core as the samples of a trial."""
-
-_WIDE = 120
-"""Characters from which the table has room for a bar."""
 
 STYLES = {"pass": "green", "leak": "red", "unstable": "red", "inconclusive": "yellow", "invalid": "magenta",
           "error": "magenta"}  # fmt: skip
@@ -129,25 +126,18 @@ def _line(status: TrialStatus) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), caption=_caption(running, waiting), caption_justify="left")
-    wide = width >= _WIDE
-    headings = ("stream", "frames/s", "memory", "growth so far", "elapsed", "left")
-    shown = [i for i, heading in enumerate(headings) if wide or heading != "elapsed"]
-    if running:
-        table.add_column("trial", no_wrap=True)
-        if wide:
-            table.add_column("")
-        for i in shown:
-            table.add_column(headings[i], justify="right", no_wrap=True)
-    for status in running:
-        bar = ProgressBar(total=1.0, completed=status.done or 0.0, width=16, pulse=status.done is None)
-        cells = _cells(status)
-        table.add_row(words(status.name, most=80), *((bar,) if wide else ()), *(cells[i] for i in shown))
-    return table
+_COLUMNS = (
+    Column("trial"), Column("done", right=True), Column("stream", right=True), Column("frames/s", right=True),
+    Column("memory", right=True), Column("growth so far", right=True), Column("elapsed", right=True),
+    Column("left", right=True),
+)  # fmt: skip
 
 
-def _caption(running: Sequence[TrialStatus], waiting: int) -> str | None:
-    if waiting:
-        return f"{waiting} trials waiting"
-    return None if running else "judging"
+def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Group:
+    said = f"{waiting} trials waiting" if waiting else "" if running else "judging"
+    rows = [(words(status.name), _done(status), *_cells(status)) for status in running]
+    return Group(*([table(_COLUMNS, rows, width)] if rows else ()), *([Text(said, "dim")] if said else ()))
+
+
+def _done(status: TrialStatus) -> str:
+    return "" if status.done is None else f"{100 * min(1.0, status.done):.0f} %"

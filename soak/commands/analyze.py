@@ -142,4 +142,4 @@ def _show(body: Mapping[str, Any], as_json: bool) -> None:
     from reports import analysis
     from reports.console import console
 
-    analysis.print_table(body, console())
+    analysis.print_analysis(body, console())

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from monitors.units import format_duration
 from reports.console import console, words
+from reports.tables import Column, print_table
 from soak.engine import samplers
 from soak.plan import config, preflight
 from soak.plan.given import Option, named_by_option
@@ -29,7 +29,7 @@ from soak.plan.plan import Trial, make_plan
 from soak.plan.tables import read_toml
 
 if TYPE_CHECKING:
-    from soak.service.config import ServiceConfig
+    from soak.service.config import ScheduleTable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         samplers.check()
         said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
         shown.print(words(said), soft_wrap=True)
-        shown.print(_table(plan))
+        print_table(_TRIALS, map(_trial, plan), shown)
     return 0
 
 
@@ -83,29 +83,22 @@ def _check_service(path: Path, shown: Console) -> None:
     count = len(loaded.schedules)
     said = f"{path}: {count} schedule{'s'[: count != 1]}, serves {loaded.service.listen}, state in {loaded.state}"
     shown.print(words(said), soft_wrap=True)
-    shown.print(_schedules(loaded))
+    print_table(_SCHEDULES, map(_schedule, loaded.schedules), shown)
 
 
-def _schedules(loaded: ServiceConfig) -> Table:
-    table = Table(box=None)
-    for heading in ("schedule", "when", "config", "device", "duration", "trials"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "schedule")
-    for schedule in loaded.schedules:
-        limit = format_duration(schedule.duration) if schedule.duration else "as its config"
-        trials = ", ".join(schedule.trials) or "all"
-        table.add_row(*map(words, (schedule.name, schedule.when, schedule.config, schedule.device, limit, trials)))
-    return table
+_SCHEDULES = tuple(map(Column, ("schedule", "when", "config", "device", "duration", "trials")))
+_TRIALS = (Column("trial"), Column("#", right=True), *map(Column, ("block", "seed", "until", "control")))
 
 
-def _table(plan: tuple[Trial, ...]) -> Table:
-    table = Table(box=None)
-    for heading in ("#", "trial", "block", "seed", "until", "control"):
-        table.add_column(heading, justify="left", overflow="fold")
-    for trial in plan:
-        control = f"expected: {trial.expect}" if trial.expect else ""
-        cells = (trial.index + 1, trial.name, trial.block, trial.spec.seed, _until(trial), control)
-        table.add_row(*map(words, cells))
-    return table
+def _schedule(schedule: ScheduleTable) -> tuple[str, ...]:
+    limit = format_duration(schedule.duration) if schedule.duration else "as its config"
+    trials = ", ".join(schedule.trials) or "all"
+    return schedule.name, schedule.when, schedule.config, schedule.device, limit, trials
+
+
+def _trial(trial: Trial) -> tuple[str, ...]:
+    control = f"expected: {trial.expect}" if trial.expect else ""
+    return trial.name, str(trial.index + 1), trial.block, str(trial.spec.seed), _until(trial), control
 
 
 def _until(trial: Trial) -> str:

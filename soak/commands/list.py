@@ -1,11 +1,12 @@
-"""List workloads, planted faults, clients, servers, frameworks, executions, sources, samplers, detectors, formats.
+"""List workloads, planted faults, clients, servers, frameworks, executions, sources, keys of a config, and more.
 
 No framework is imported: it works on a machine that has none.
 
 examples:
   soak list
   soak list workloads
-  soak list workloads --json     with modes, devices, sources, requirements and options
+  soak list workloads --json     with modes, devices, sources and requirements
+  soak list keys                 every key of a config, what it takes, and its default
   soak list executions
 """
 
@@ -17,57 +18,55 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from rich.table import Table
-
 from reports.console import console, words
+from reports.tables import Column, print_table
+from soak.plan import keys
 from soak.plugins import PLUGINS
+
+KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {**PLUGINS, "keys": keys.describe}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak list`."""
-    parser.add_argument("kind", nargs="?", choices=sorted(PLUGINS), metavar="KIND",
-                        help=f"one of {', '.join(sorted(PLUGINS))} (default: all)")  # fmt: skip
+    parser.add_argument("kind", nargs="?", choices=sorted(KINDS), metavar="KIND",
+                        help=f"one of {', '.join(sorted(KINDS))} (default: all but keys)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="as JSON, with all that is known of each")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print one table a kind."""
-    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        name: describe for name, describe in PLUGINS.items() if options.kind in (None, name)
-    }
+    kinds = PLUGINS if options.kind is None else {options.kind: KINDS[options.kind]}
     if options.json:
         json.dump({name: describe() for name, describe in kinds.items()}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
     shown = console()
     for name, describe in kinds.items():
-        shown.print(_table(name, describe()))
+        rows = describe()
+        shown.print(words((name, "bold")))
+        headings = _SHOWN.get(name) or tuple(dict.fromkeys(key for row in rows for key in row))
+        columns = [Column(heading, prose=heading in _SENTENCES) for heading in headings]
+        print_table(columns, [[_cell(row.get(heading, "")) for heading in headings] for row in rows], shown)
         shown.print()
     return 0
 
 
 _SHOWN = {
-    "clients": ("name", "about", "installed"),
+    "clients": ("name", "about", "options", "installed"),
     "executions": ("name", "about", "framework", "requires", "installed"),
     "frameworks": ("name", "about", "installed", "install"),
-    "servers": ("name", "about", "installed"),
-    "sources": ("name", "about", "item", "installed"),
-    "workloads": ("name", "about", "frameworks"),
+    "keys": ("key", "takes", "default", "about"),
+    "servers": ("name", "about", "options", "installed"),
+    "sources": ("name", "about", "item", "options", "installed"),
+    "workloads": ("name", "about", "options", "frameworks"),
 }
-"""What a terminal of 80 columns has room for; of other kinds all."""
+"""What people look for first; the rest is in the JSON. Of other kinds all."""
+_SENTENCES = ("about", "options", "metrics", "install", "takes")
 
 
-def _table(name: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    headings = _SHOWN.get(name) or tuple(dict.fromkeys(key for row in rows for key in row))
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
-    for row in rows:
-        table.add_row(*(words(_cell(row.get(heading, ""))) for heading in headings))
-    return table
-
-
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else value
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {json.dumps(default)}" for name, default in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

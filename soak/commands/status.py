@@ -22,12 +22,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from monitors.text import printable
 from monitors.units import format_duration, format_probability, format_value
 from reports.console import console
+from reports.tables import Column, print_table
 from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
 
@@ -116,7 +116,7 @@ def _print(status: Mapping[str, Any], console: Console) -> None:
         console.print(Text(printable(f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")))
     if not status["running"] and not status["waiting"]:
         console.print("idle")
-    console.print(_schedules(status["schedules"], now))
+    print_table(_SCHEDULES, [_schedule(one, now) for one in status["schedules"]], console)
 
 
 def _trial(trial: Mapping[str, Any]) -> str:
@@ -132,15 +132,15 @@ def _trial(trial: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _schedules(schedules: list[Mapping[str, Any]], now: float) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("schedule", "when", "next run", "last run", "last pass", "missed"):
-        table.add_column(heading, overflow="fold")
-    for one in schedules:
-        verdict = Text(one["last_verdict"] or "–", style=STYLES.get(one["last_verdict"], ""))
-        table.add_row(one["name"], one["when"], _when(one["next_run"], now), verdict, _when(one["last_success"], now),
-                      str(one["missed"]))  # fmt: skip
-    return table
+_SCHEDULES = (
+    *map(Column, ("schedule", "when", "next run", "last run", "last pass")), Column("missed", right=True),
+)  # fmt: skip
+
+
+def _schedule(one: Mapping[str, Any], now: float) -> tuple[Text | str, ...]:
+    verdict = Text(one["last_verdict"] or "–", style=STYLES.get(one["last_verdict"], ""))
+    return (one["name"], one["when"], _when(one["next_run"], now), verdict, _when(one["last_success"], now),
+            str(one["missed"]))  # fmt: skip
 
 
 def _when(then: float | None, now: float) -> str:

@@ -29,45 +29,49 @@ class RunTable:
     """`[run]`: how the trials are executed."""
 
     name: Word = "soak"
+    """What the run folder and the report are called."""
     seed: Seed = 0
+    """Of weights, streams and the order of trials; repeat N uses seed + N."""
     duration: Duration | None = None
-    """Of every trial that sets no limit of its own."""
+    """Length of every trial that sets no limit of its own."""
     repeats: Repeats = 1
-    """Trials of every combination, each with a seed of its own."""
+    """Trials of every combination, each with its own seed."""
     parallel: Threads = 1
-    """Trials that run at the same time; on GPUs, one on each at most."""
+    """Trials that run at the same time; at most one on each GPU."""
     device: Word = "auto"
-    """What trials run on: auto (a GPU where there is one that the framework can use), cpu, cuda:N, or a UUID."""
+    """What trials run on: "auto" (a GPU if there is one that the framework can use), "cpu", "cuda:N", or a UUID."""
     golden_interval: Interval = Interval(60.0)
-    """Between two replays of the golden clip, whose answer is known; 0 for none."""
+    """Time between two replays of a clip whose outputs are known, which finds wrong results; 0 for never."""
     order: Literal["shuffled", "listed"] = "shuffled"
-    """shuffled: blocks, and the frameworks within a block, in a seeded random order."""
+    """"shuffled": blocks, and the frameworks within a block, in a seeded random order; "listed": as in the config."""
     sample_interval: Duration = Duration(1.0)
+    """Time between two samples of every layer of memory; 10 ms at least."""
     heartbeat_deadline: Duration = Duration(60.0)
-    """A worker silent for longer is hung."""
+    """A worker that is silent for longer is hung."""
     start_deadline: Duration = Duration(300.0)
-    """Imports, building and the first step may take this long."""
+    """Time for imports, building and the first step."""
     stop_grace: Duration = Duration(15.0)
-    """Between TERM and KILL."""
+    """Time between SIGTERM and SIGKILL when a trial is ended."""
     probes: Probes = True
-    """Whether trials are asked, between two steps, what they hold after they cleaned up; "half": in every second
-    repeat they are not, and the report says where that makes a difference."""
+    """Whether trials stop between two steps now and then, clean up, and say what they still hold. "half": only in every
+    second repeat, and the report says where that makes a difference."""
     controls: bool = False
-    """Whether each framework gets a planted leak and its clean twin: what is missed or flagged makes a run invalid."""
+    """Adds a planted leak and its clean twin for each framework; a missed leak or a flagged twin makes the run
+    invalid."""
     confirm: bool = False
-    """Whether a trial that may leak is followed by one that escalates one dose at a time: what does growth follow?"""
+    """After a trial that may leak, run another that raises one dose at a time, to see which one the growth follows."""
     sandbox: bool = True
-    """Whether trials are kept from writing anywhere but in temporary folders, caches and devices (Landlock)."""
+    """Trials may write only to temporary folders, caches and devices (Landlock)."""
     low_disk: Size = Size(512 * 1024**2)
-    """With less room than this, every tenth sample is taken."""
+    """With less free disk than this, only every tenth sample is taken."""
     min_free_disk: Size = Size(128 * 1024**2)
-    """With less room than this, the run ends as invalid; what was recorded stays whole."""
+    """With less free disk than this, the run ends as invalid; everything recorded so far is kept."""
     folder: Place = ""
-    """Where paths and modules of users' own code begin; empty is the folder of the config."""
+    """Where relative paths and modules of your own code begin; empty: the folder of the config."""
     only: list[Word] = dataclasses.field(default_factory=list)
-    """Names, or beginnings of names, of the trials to run; empty runs all. `--trial` replaces it."""
+    """Run only the trials whose names begin with one of these; empty: all. `--trial` replaces it."""
     out: Place = "runs"
-    """Folder that run folders are made in, relative to the working directory."""
+    """Folder in which run folders are made, relative to the working directory. `--out` replaces it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +79,11 @@ class JudgeTable:
     """`[judge]`: what counts as a leak."""
 
     min_rate: Rate = Rate(1024.0 * 1024.0)
-    """Growth slower than this is not called a leak."""
+    """Slower growth is not called a leak."""
     alarm: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.05
-    """Chance of a false alarm, over a whole trial, while it runs; 0 for no alarm."""
+    """Chance of a false alarm over a whole trial while it runs; 0: no alarm."""
     stop_on_leak: bool = False
-    """Whether an alarm ends its trial early."""
+    """End a trial early when its alarm is raised."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,46 +91,62 @@ class TrialTable:
     """`[[trial]]`: a workload, a command, or members; lists of framework, mode and execution are expanded."""
 
     workload: Word = ""
+    """What is soaked: a name of `soak list workloads`, or your own code as `path/file.py:thing` or
+    `package.module:thing`."""
     command: Command = dataclasses.field(default_factory=list)
-    """A program and its arguments, soaked from outside."""
+    """Or a program and its arguments, soaked from outside."""
     cwd: Place = ""
     """Folder that a command runs in."""
     member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """`[[trial.member]]` tables: see `MemberTable`."""
+    """Or `[[trial.member]]` tables: several processes that make one trial, such as a server and its client."""
     ranks: Ranks = 1
-    """Processes of the workload or command that find each other: RANK, WORLD_SIZE, MASTER_ADDR, TF_CONFIG."""
+    """Processes of the workload or command, which find each other by RANK, WORLD_SIZE, MASTER_ADDR and TF_CONFIG."""
     framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
+    """See `soak list frameworks`. The default is both, or those that the workload has; your own code uses "none"."""
     mode: list[Mode] | Mode = "infer"
+    """What a model does."""
     execution: list[Word] | Word = executions.DEFAULT
+    """How the model is run; see `soak list executions`."""
     name: Word = ""
+    """What the trial is called; by default the workload or program, with framework, mode and execution."""
     duration: Duration | None = None
+    """The trial ends after this time."""
     stream_time: Duration | None = None
+    """The trial ends after this much time of the stream (frames divided by frames per second)."""
     steps: Steps | None = None
+    """The trial ends after this many steps."""
     repeats: Repeats | None = None
+    """As `run.repeats`, for this trial."""
     threads: Threads = 1
+    """Compute threads of the framework."""
     device: Word = ""
     """As `run.device`, for this trial."""
     devices: Count | list[Word] | None = None
-    """GPUs that it gets, how many or which; of ranks, each its part. All are taken, or none."""
+    """GPUs that the trial gets: how many, or which. Ranks share them equally. All must be free, or none is taken."""
     python: Place = ""
-    """Interpreter of another environment that holds the framework."""
+    """Interpreter of another environment that has the framework."""
     memory_limit: Size | None = None
+    """Most memory of the trial, which ends above it: enforced by a cgroup, or by soak's samples where there is none."""
     probes: Probes | None = None
     """As `run.probes`, for this trial."""
     tracemalloc: Frames = 0
-    """Frames that tracemalloc keeps of each block of Python: the record names the lines that grow. 0 for none."""
+    """Frames of Python that tracemalloc keeps of each block, so that the record names the lines that grow; 0: off.
+    Slows steps down."""
     memray: bool = False
-    """Whether memray follows every allocation, native ones too, into a file in the folder of the trial."""
+    """Record every allocation, native ones included, with memray. Slows steps down."""
     device_history: bool = False
-    """Whether the framework remembers who holds device memory: the record names the stacks that grow."""
+    """Let the framework remember which stack allocated each block of device memory."""
     env: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Environment variables of the trial."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Options of the workload; see `soak list workloads`."""
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Overrides of `[stream]` for this trial."""
+    """Options of the source, over those of `[stream]`."""
     expect: Verdict | None = None
-    """Makes the trial a control: the verdict it must get."""
+    """Makes the trial a control: the verdict that it must get."""
     expect_layer: list[Word] | Word = dataclasses.field(default_factory=list)
+    """The layer, or layers, in which the control must leak."""
     expect_end: Word = ""
-    """Makes the control ask for an end too: finished, oom, crashed, hung, nan."""
+    """How the control must end: finished, oom, crashed, hung, nan."""
     planted: Rate | None = None
-    """How fast a control leaks, for the report: the rate that the run was shown to find."""
+    """How fast the control leaks, for the report: the rate that the run has shown it can find."""

@@ -34,31 +34,40 @@ class MemberTable:
     """`[[trial.member]]`: one process tree of a trial; they are started in the order of the tables."""
 
     name: Word
+    """What the member is called."""
     command: Command = dataclasses.field(default_factory=list)
     """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's."""
     server: Word = ""
-    """Or a server under test that comes with soak, with its own `options`."""
+    """Or a server that comes with soak (`soak list servers`), with its own `options`."""
     workload: Word = ""
-    """Or a workload, driven by soak's own worker; a client of a server is one."""
+    """Or a workload, driven by soak's worker; clients of servers (`soak list clients`) are workloads too."""
     framework: Word = frameworks.NONE
+    """Of the workload."""
     mode: Literal["train", "infer"] = "infer"
+    """Of the workload."""
     execution: Word = executions.DEFAULT
+    """Of the workload."""
     threads: Threads = 1
+    """Compute threads of the framework."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Options of the workload or the server."""
     stream: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """The source of the workload, over `[stream]`."""
+    """Options of the workload's source, over those of `[stream]`."""
     env: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Environment variables of the member."""
     cwd: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     """Folder that a command runs in."""
     ready: Word = ""
     """What the next member waits for: "alive", "port" or a URL."""
     judged: bool | None = None
-    """Whether its memory counts for the verdict; otherwise it is recorded only. Of a client of a server it does not."""
+    """Whether its memory counts for the verdict; otherwise it is only recorded. By default all members count but
+    clients."""
     ends_trial: bool = True
-    """Whether the trial ends when it has finished. One that dies ends it always."""
+    """Whether the trial ends when this member has finished. The trial always ends when a member dies."""
     devices: Count | None = None
-    """GPUs that it gets where the trial gets any: 1 where it is judged, none where it is not."""
+    """GPUs that it gets if the trial gets any: by default 1 if it is judged, none otherwise."""
     python: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    """Interpreter of another environment that has the framework."""
 
     @property
     def counts(self) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from soak.errors import ConfigError, Problems
 from soak.engine.clock import SystemClock
+from soak.errors import ConfigError, Problems
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
 from soak.gpu.pool import GpuPool

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from monitors.units import format_duration, format_probability, format_rate, format_value
 from reports.console import console, words
+from reports.tables import Column, table
 from soak.engine.status import TrialStatus
 from soak.progress import PLAIN_EVERY, STYLES
 from soak.runs import messages
@@ -29,7 +30,7 @@ class Shown:
 
         wanted: None for where somebody is likely to look: in a notebook, and on a terminal.
         """
-        self._draw: Callable[[Table], None] | None = None
+        self._draw: Callable[[Group], None] | None = None
         self._live: Live | None = None
         self._console: Console | None = None
         self._begun, self._said = "", 0.0
@@ -61,10 +62,10 @@ class Shown:
         if self._live is not None:
             if not self._live.is_started:
                 self._live.start()
-            self._live.update(table(tick), refresh=True)
+            self._live.update(table_of(tick, self._live.console.width), refresh=True)
         elif self._draw is not None:
             if tick.running:  # the last table stays to be read
-                self._draw(table(tick))
+                self._draw(table_of(tick, _WIDTH))
         elif self._console is not None and time.monotonic() - self._said >= PLAIN_EVERY:
             self._said = time.monotonic()
             for trial in tick.running:
@@ -85,7 +86,7 @@ class _Cell:
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def __call__(self, shown: Table) -> None:
+    def __call__(self, shown: Group) -> None:
         text = io.StringIO()
         Console(file=text, width=_WIDTH, force_jupyter=False, markup=False, emoji=False).print(shown)
         body = {"text/plain": text.getvalue()}
@@ -98,17 +99,16 @@ class _Cell:
             self._handle.update(body, raw=True)
 
 
-def table(tick: messages.Tick) -> Table:
-    """What runs, one trial a line."""
-    shown = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left")
-    if tick.waiting:
-        shown.caption = f"{tick.waiting} trials waiting"
-    shown.add_column("trial", no_wrap=True, max_width=40)
-    for heading in ("elapsed", "left", "memory", "growth so far", "P(leak)"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for trial in tick.running:
-        shown.add_row(words(trial.name, most=80), *_cells(trial))
-    return shown
+_COLUMNS = (
+    Column("trial"), *(Column(name, right=True) for name in ("elapsed", "left", "memory", "growth so far", "P(leak)")),
+)  # fmt: skip
+
+
+def table_of(tick: messages.Tick, width: int) -> Group:
+    """What runs, one trial a line where there is room."""
+    rows = [(words(trial.name), *_cells(trial)) for trial in tick.running]
+    waiting = [Text(f"{tick.waiting} trials waiting", "dim")] if tick.waiting else []
+    return Group(table(_COLUMNS, rows, width), *waiting)
 
 
 def _cells(trial: TrialStatus) -> tuple[str, str, str, str, str]:

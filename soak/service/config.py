@@ -62,10 +62,13 @@ class RetentionTable:
     """`[retention]`: which finished runs are kept. The newest of each schedule always is."""
 
     age: Duration = Duration(90 * 86400.0)
+    """Older runs are deleted."""
     runs: Annotated[int, msgspec.Meta(ge=1)] = 500
+    """Most runs that are kept."""
     size: Size = Size(20 * 1024**3)
+    """Most disk space of all runs."""
     failing_multiplier: Annotated[float, msgspec.Meta(ge=1.0)] = 4.0
-    """A run that did not pass is kept so many times longer, and goes last when room is needed."""
+    """Runs that did not pass are kept this many times longer, and deleted last when room is needed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +76,13 @@ class ScheduleTable:
     """`[[schedule]]`: one config, run again and again; one of `cron`, `every`, `at` and `back_to_back` says when."""
 
     name: str
+    """What the schedule and its runs are called: a-z, 0-9, - and _."""
     config: str
     """The config of the runs; relative to this file."""
     cron: str = ""
     """Five fields: minute, hour, day, month, day of week; in the time zone of the machine."""
     every: Duration | None = None
+    """Time from the start of one run to the start of the next."""
     at: str = ""
     """Once: an ISO 8601 time."""
     back_to_back: bool = False
@@ -92,7 +97,7 @@ class ScheduleTable:
     trials: list[str] = dataclasses.field(default_factory=list)
     """Only the trials whose name begins so."""
     max_lateness: Duration | None = None
-    """How late a run may start that was due while the service was down or its device busy; unset: however late."""
+    """How late a run may start that was due while the service was down or its device busy; unset: any."""
     overlap: Literal["skip", "queue"] = "skip"
     """What becomes of a run that is due while the one before runs; one may wait, never two."""
 

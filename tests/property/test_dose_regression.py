@@ -122,7 +122,10 @@ def test_the_one_dose_that_growth_follows_is_found(dose: str, seed: int, memory:
     # Steps may come as evenly as frames: then nobody can tell these apart either, and the first stands for all.
     names = next((each for each in found.together if dose in each), (dose,))
     assert found.follows == (names[0],)
-    assert found.rates[dose].rate == pytest.approx(truth[dose], rel=0.05)
+    rate, (low, high) = found.rates[dose].rate, found.rates[dose].ci95
+    # Two minutes of strongly correlated noise hold few independent samples, as the interval says: 5 % were 2.7 of its
+    # halves.
+    assert rate == pytest.approx(truth[dose], abs=max(0.05 * truth[dose], 1.5 * (high - low)))
     given = shares(series, found)
     assert sum(amount for name, amount in given.items() if name != names[0]) < 0.1 * sum(given.values())
 

@@ -154,8 +154,10 @@ def test_the_console_takes_no_string_for_markup(capsys: pytest.CaptureFixture[st
 def test_a_name_of_a_thousand_characters_leaves_the_table_readable(calm: MemoryRecord) -> None:
     calm.trial_infos[0] = replace(calm.trial_infos[0], name="x" * 1000)
     out = io.StringIO()
-    terminal.print_summary(document.build(calm), Console(file=out, width=80), [])
-    table = out.getvalue().splitlines()[:4]
+    terminal.print_summary(
+        document.build(calm), Console(file=out, width=80, force_terminal=True, color_system=None), []
+    )
+    table = out.getvalue().splitlines()[:8]
     assert max(map(len, table)) <= 80
     assert "\n".join(table).count("pass") == 2
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from reports.tables import LEAST_PROSE
 from soak.commands import list as listing
 from soak.plugins import PLUGINS
 from tests.planting import Planted
@@ -15,9 +17,9 @@ from workloads import frameworks
 
 KINDS = ["clients", "executions", "frameworks", "servers", "sources", "workloads"]
 HEADINGS = {
-    "clients": "name about installed", "executions": "name about framework requires installed",
-    "frameworks": "name about installed install", "servers": "name about installed",
-    "sources": "name about item installed", "workloads": "name about frameworks",
+    "clients": "name about options installed", "executions": "name about framework requires installed",
+    "frameworks": "name about installed install", "servers": "name about options installed",
+    "sources": "name about item options installed", "workloads": "name about options frameworks",
 }  # fmt: skip
 
 
@@ -25,19 +27,36 @@ def listed(kind: str, as_json: bool) -> int:
     return listing.run(argparse.Namespace(kind=kind, json=as_json))
 
 
+def on_a_terminal(kind: str, columns: int, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines of `soak list KIND`, without its styles."""
+    patch.setenv("COLUMNS", str(columns))
+    patch.setenv("FORCE_COLOR", "1")
+    assert listed(kind, as_json=False) == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_table_fits_a_narrow_terminal(
+def test_a_table_fits_a_terminal(
     kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    assert listed(kind, as_json=False) == 0
-    _, headings, *rows = capsys.readouterr().out.splitlines()
+    title, headings, *rows = on_a_terminal(kind, 132, monkeypatch, capsys)
+    assert title == kind
     assert headings.split() == HEADINGS[kind].split()
     after = headings.split()[2]
-    assert headings.index(after) - headings.index("about") >= 30, "a sentence takes a few lines, not one a word"
+    assert headings.index(after) - headings.index("about") >= LEAST_PROSE, "a sentence takes a few lines"
     if kind == "workloads":
         named = {word.strip(",") for row in rows for word in row[headings.index("frameworks") :].split()}
         assert named <= set(frameworks.names()), "no word is broken"
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_narrow_terminal_shows_all_that_a_wide_one_shows(
+    kind: str, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = set(" ".join(on_a_terminal(kind, columns, monkeypatch, capsys)).split())
+    wide = set(" ".join(on_a_terminal(kind, 1000, monkeypatch, capsys)[2:]).split())
+    assert wide <= words
 
 
 @pytest.mark.parametrize("kind", KINDS)
