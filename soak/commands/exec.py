@@ -101,6 +101,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-output", action="store_true", help="show what it prints, as it prints it")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="set a key of the config that this makes: judge.alarm=0.01")  # fmt: skip
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, for CI, to this file")
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the program and its arguments")
@@ -122,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     def watch(shown: Console) -> Sequence[Listener]:
         return [ProgramOutput(shown)] if options.show_output else []
 
-    return foreground.execute(load, options.out, options.live, watch, _given(options, command))
+    return foreground.execute(load, options.out, options.live, watch, _given(options, command), options.junit)
 
 
 def _check_load(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ report.json beside it. An unfinished run gets a report that says so.
 examples:
   soak report runs/quick-20260101T120000Z
   soak report runs/quick-20260101T120000Z --format markdown --out -
+  soak report runs/quick-20260101T120000Z --junit junit.xml
 """
 
 from __future__ import annotations
@@ -32,22 +33,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FOLDER", help="where to write (default: the run folder); - for standard output"
     )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, for CI, to this file")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the reports, print the summary; the exit code is the verdict."""
+    if options.out == "-" and len(options.formats or ("html", "json")) > 1:
+        raise UsageError("--out -: expected one --format: several documents one after the other are none")
     opened = open_record(options.run_folder)
     _judge_the_rest(opened)
     record = ReadOnce(opened)
     folder = _folder(options.run_folder, None)
     body = document.build(record, diagnosis.read(folder))
     formats = options.formats or ["html", "json"]
+    if options.junit is not None:
+        text = catalog.load("junit").render(body, record)
+        replace_file(_made("--junit", options.junit.parent), options.junit.name, text)
     if options.out == "-":
-        for name in formats:
-            _print(catalog.load(name).render(body, record))
+        _print(catalog.load(formats[0]).render(body, record))
         return EXIT_CODES[record.run().verdict or "inconclusive"]
     folder = _folder(options.run_folder, options.out)
-    written: list[Path] = []
+    written: list[Path] = [] if options.junit is None else [options.junit]
     for name in formats:
         module = catalog.load(name)
         written.append(replace_file(folder, module.FILE, module.render(body, record)))
@@ -69,12 +75,15 @@ def _print(text: str) -> None:
 def _folder(run: Path, out: str | None) -> Path:
     if not out:
         return run if is_folder(run) else run.parent
-    folder = Path(out)
+    return _made("--out", Path(out))
+
+
+def _made(option: str, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"--out {folder}: the folder cannot be made: {reason}") from error
+        raise UsageError(f"{option} {folder}: the folder cannot be made: {reason}") from error
     return folder
 
 

@@ -32,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: run.out)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="override a key of the config: run.parallel=1, trial.0.options.hidden=64")  # fmt: skip
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, for CI, to this file")
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
     parser.add_argument("--device", metavar="DEVICE",
@@ -51,4 +52,4 @@ def run(options: argparse.Namespace) -> int:
             return config.of_workload(options.workload, *asked)
         return config.load(options.config, *asked)
 
-    return foreground.execute(load, options.out, options.live, given=Overrides(*asked).given())
+    return foreground.execute(load, options.out, options.live, given=Overrides(*asked).given(), junit=options.junit)

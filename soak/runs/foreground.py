@@ -42,6 +42,7 @@ REPORT_DEADLINE = 900.0
 def execute(
     load: Callable[[], Config], out: Path | None, live: int | None,
     watch: Callable[[Console], Sequence[Listener]] = lambda _: (), given: Given | None = None,
+    junit: Path | None = None,
 ) -> int:  # fmt: skip
     """Run a config, make the report, and answer with the exit code of the verdict.
 
@@ -51,6 +52,7 @@ def execute(
         live: a descriptor that is told how it goes, as lines of JSON.
         watch: who else watches, given where words for a person go.
         given: options of the command line by the keys that they set, for errors.
+        junit: file that JUnit XML is written to; None for none.
 
     Raises:
         SoakError: it cannot be run.
@@ -59,16 +61,18 @@ def execute(
         raise UsageError(f"--live {live}: expected a descriptor that whoever started this has opened")
     with StopRequests() as stop, named_by_option(given or {}):
         try:
-            return _run(load(), out, live, stop, watch)
+            return _run(load(), out, live, stop, watch, junit)
         except KeyboardInterrupt:
             raise InterruptedEarlyError(stop.last) from None
 
 
 def _run(
     loaded: Config, out: Path | None, live: int | None, stop: StopRequests,
-    watch: Callable[[Console], Sequence[Listener]],
+    watch: Callable[[Console], Sequence[Listener]], junit: Path | None,
 ) -> int:  # fmt: skip
     parent = out or Path(loaded.run.out)
+    if junit is not None and not junit.parent.is_dir():
+        raise UsageError(f"--junit {junit}: expected a file in a folder that exists")
     if live is not None and not can_tell(parent):
         raise UsageError(f"{parent}: expected a folder whose path is UTF-8: whoever started this run could not be told")
     plan = make_plan(loaded)
@@ -84,7 +88,7 @@ def _run(
             with Progress(shown, clock) as progress:
                 listener = Listeners(progress, *watch(shown), *_broadcast(live, clock))
                 verdict = Supervisor(loaded, plan, folder, store, clock, listener, pool, stop).run()
-    sys.stdout.write(f"{_report(folder, verdict, shown, clock, stop, float(loaded.run.stop_grace))}\n")
+    sys.stdout.write(f"{_report(folder, verdict, shown, clock, stop, float(loaded.run.stop_grace), junit)}\n")
     return EXIT_CODES[verdict.verdict]
 
 
@@ -101,7 +105,9 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _report(folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: StopRequests, grace: float) -> str:
+def _report(
+    folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: StopRequests, grace: float, junit: Path | None,
+) -> str:  # fmt: skip
     """What the report's own process printed; or why there is no report, which changes nothing of the verdict."""
     missing = f"no report was written: %s; this writes it: soak report {shlex.quote(str(folder))}"
     if stop.count > 1:
@@ -109,7 +115,8 @@ def _report(folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: 
     look = {"COLUMNS": str(shown.width), **({"FORCE_COLOR": "1"} if shown.is_terminal else {})}
     try:
         # A process of its own: the arrays of a long record must not stay in this one.
-        process = ShortLived(["soak", "report", str(folder.resolve())], REPORT_DEADLINE, clock, look)
+        more = [] if junit is None else ["--junit", str(junit.resolve())]
+        process = ShortLived(["soak", "report", str(folder.resolve()), *more], REPORT_DEADLINE, clock, look)
     except OSError as error:
         return missing % f"its process could not be started: {error.strerror}"
     outcome = _wait(process, clock, stop, grace)

@@ -358,6 +358,25 @@ def test_a_report_on_standard_output_is_utf_8_whatever_that_takes(
     assert json.loads(capsysbinary.readouterr().out.decode())["run"]["reason"] == "grün [/tmp] 東京 \\udce9"
 
 
+def test_one_format_goes_to_standard_output_and_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path)
+    for formats in ((), ("--format", "json", "--format", "junit")):
+        assert main(["report", str(tmp_path), *formats, "--out", "-"]) == 2
+        out, err = capsys.readouterr()
+        assert (out, "--out -: expected one --format" in err) == ("", True)
+
+
+def test_junit_is_written_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path)
+    wanted = tmp_path / "new" / "soak.xml"
+    assert main(["report", str(tmp_path), "--junit", str(wanted)]) == 0
+    assert "<testsuite" in wanted.read_text()
+    assert str(wanted) in capsys.readouterr().out
+    assert (tmp_path / "report.html").exists()
+    assert main(["report", str(tmp_path), "--junit", str(tmp_path / FILE / "x.xml")]) == 2
+    assert "--junit" in capsys.readouterr().err
+
+
 def test_a_run_that_ends_while_it_is_read_has_lost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = Store.create(tmp_path / FILE)
     writer.put_trial(0, "t", TRIAL)

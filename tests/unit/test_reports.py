@@ -40,7 +40,7 @@ def test_a_report_of_a_command_is_valid_and_shows_no_framework(
     record.add("none", 0.0, name="train", workload="train", mode="command", arm="train", device="cuda:0,cuda:1")
     body = document.build(record)
     schema.validate(json.loads(catalog.load("json").render(body, record)))
-    (case,) = ElementTree.fromstring(catalog.load("junit").render(body, record))
+    (case,) = ElementTree.fromstring(catalog.load("junit").render(body, record)).iter("testcase")
     assert case.get("classname") == "soak.train"
     html = catalog.load("html").render(body, record)
     assert "command · cuda:0,cuda:1" in html
@@ -214,7 +214,15 @@ def test_junit_counts_what_failed(leaky: Any) -> None:
     assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
         "tests": "3", "failures": "2", "errors": "0", "skipped": "1",
     }  # fmt: skip
-    assert [[child.tag for child in case] for case in suite] == [["failure"], ["failure"], ["skipped"]]
+    outcomes = [[child.tag for child in case if child.tag != "properties"] for case in suite.iter("testcase")]
+    assert outcomes == [["failure"], ["failure"], ["skipped"]]
+    assert float(suite.get("time", "nan")) == pytest.approx(
+        sum(float(c.get("time", "nan")) for c in suite.iter("testcase"))
+    )
+    numbers = {each.get("name"): each.get("value") for each in next(suite.iter("testcase")).iter("property")}
+    assert numbers["verdict"] == "leak"
+    assert float(numbers["leak_probability"] or "nan") == leaky.trials()[0].judgement.leak_probability
+    assert {each.get("name") for each in suite.findall("properties/property")} >= {"run", "verdict", "soak"}
 
 
 @pytest.mark.parametrize(("passed", "failures"), [(True, "0"), (False, "1")])
@@ -260,7 +268,7 @@ def test_who_holds_what_leaks_is_told_in_every_format(
     assert [event["kind"] for event in body["events"]] == ["gap"], "a census is for the judge"
     assert "held by a list named `&lt;history&gt;` in" in catalog.load("html").render(body, record)
     assert "an hour, held by a list named" in catalog.load("markdown").render(body, record)
-    case = ElementTree.fromstring(catalog.load("junit").render(body, record))[0][0]
+    case = next(ElementTree.fromstring(catalog.load("junit").render(body, record)).iter("failure"))
     assert str(case.get("message")).endswith(said)
     out = io.StringIO()
     terminal.print_summary(body, Console(file=out, width=200), ())
