@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _LEAK = {
@@ -43,6 +45,18 @@ def next_steps(trials: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple
     if len(steps) > 1:
         steps.pop("pass", None)
     return list(steps.items())[:most]
+
+
+def commands(body: Mapping[str, Any], run_folder: Path | None = None) -> list[str]:
+    """What to run next of a run that leaks: of the surest leak that was not diagnosed yet. Empty without one."""
+    diagnosed = {trial.get("name") for trial in (body.get("diagnosis") or {}).get("trials", ()) if trial}
+    leaks = [t for t in body["trials"] if t["verdict"] == "leak" and not t["control"] and not t["confirms"]]
+    leaks = [t for t in leaks if t["name"] not in diagnosed]
+    if not leaks:
+        return []
+    first = max(leaks, key=lambda trial: trial["leak_probability"] or 0.0)
+    folder = shlex.quote(str(run_folder or body["run"]["id"]))
+    return [f"soak diagnose {folder} --trial {shlex.quote(first['name'])}"]
 
 
 def _step(trial: Mapping[str, Any]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, controls, doses, gpu_ledger, headline, probes, unjudged
+from reports import blocks, controls, doses, gpu_ledger, headline, probes, sides, unjudged
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -49,12 +49,18 @@ def build(record: RunRecord, diagnosis: Mapping[str, Any] | None = None) -> dict
         "schema": SCHEMA,
         "run": _run(run, trials, record.damage()),
         "trials": trials,
-        "blocks": blocks.of_run(infos),
+        "blocks": [_block(block, trials) for block in blocks.of_run(infos)],
         # What censuses say is told by the trials; one is as long as all the rest.
         "events": [_event(event) for event in events if event.kind != CENSUS],
         **({"diagnosis": diagnosis} if diagnosis else {}),
     })  # fmt: skip
     return body
+
+
+def _block(block: dict[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """It with an answer to which of its frameworks leaks."""
+    by_index = {trial["index"]: trial for trial in trials}
+    return {**block, "answer": sides.answer([by_index[index] for index in block["trials"]])}
 
 
 def _run(run: RunInfo, trials: Sequence[Mapping[str, Any]], damage: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
-from reports import doses, headline
+from reports import advice, doses, headline
 from reports.console import words
 from reports.tables import Column, print_table
 
@@ -24,19 +24,26 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def print_summary(body: Mapping[str, Any], console: Console, written: Sequence[Path]) -> None:
-    """Print it; plain where the console is no terminal."""
+def print_summary(
+    body: Mapping[str, Any], console: Console, written: Sequence[Path], run_folder: Path | None = None
+) -> None:
+    """Print it; plain where the console is no terminal. run_folder: for commands to run next."""
     run = body["run"]
     console.print()
     print_table(_COLUMNS, _rows(body), console)
-    console.print(Text("detectable above: a slower leak would not have shown in this trial", "dim"), soft_wrap=True)
+    console.print(Text("detectable above: a slower leak may be missed by this trial", "dim"), soft_wrap=True)
     console.print()
     console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
+    for block in body["blocks"]:
+        if block["answer"]:
+            console.print(words(f"{block['title']}: ", (block["answer"], "bold")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
         console.print(Text(said, "dim"))
     for name, said, style in _notes(body):
         console.print(words((f"{name}: ", style), said), soft_wrap=True)
+    for command in advice.commands(body, run_folder):
+        console.print(words(("next: ", "dim"), command), soft_wrap=True)
     for path in written:
         console.print(words(path), soft_wrap=True)
 

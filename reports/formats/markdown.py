@@ -23,10 +23,11 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
     lines = [
         f"### {_text(run['headline'])}",
         "",
-        "| trial | verdict | growth | smallest visible leak | leak probability | layer |",
+        "| trial | verdict | growth | detectable above | leak probability | layer |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *map(_row, order),
         "",
+        *(f"- **{_text(block['title'])}**: {_text(block['answer'])}" for block in body["blocks"] if block["answer"]),
         *([f"- **Measured sensitivity**: {_text(run['controls_text'])}"] if run["controls_text"] else []),
         *(f"- **Probes make a difference**: {_text(said)}" for said in run["probes_differ"]),
         *(f"- **Damaged record**: {_text(said)}" for said in run["damage"]),

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     for name in formats:
         module = catalog.load(name)
         written.append(replace_file(folder, module.FILE, module.render(body, record)))
-    terminal.print_summary(body, console(), written)
+    terminal.print_summary(body, console(), written, options.run_folder)
     return EXIT_CODES[record.run().verdict or "inconclusive"]
 
 
