@@ -47,9 +47,12 @@ class Synthetic:
         self._seconds, self._trials = hours * 3600, trials
         t = np.arange(self._seconds)
         chance = np.random.default_rng(1)
-        # One judged amount of each layer, as each is a chart then, of as many members as it takes.
-        specs = list({spec.layer: spec for spec in catalog.all_specs().values() if spec.judged}.values())
-        placed = itertools.islice(((spec, f"rank {k}") for k in itertools.count() for spec in specs), width)
+        # One sampled amount of each layer, as each is a chart then, of as many members as it takes.
+        judged = [spec for spec in catalog.all_specs().values() if spec.judged and not spec.name.startswith("floor_")]
+        specs = list({spec.layer: spec for spec in judged}.values())
+        placed = itertools.islice(
+            ((spec, f"rank {k}" if k else "") for k in itertools.count() for spec in specs), width
+        )
         self._series = [
             Series(spec, "", t, np.round(5e8 + chance.normal(0, 1e6, len(t))), steps=t, member=member)
             for spec, member in placed

@@ -7,7 +7,9 @@ needs arrays only:
     trace = Trace("sampled", *thinned(t, values))
     html = figures([Chart("rss", "bytes", (trace,))], row="rss")[0]
 
-A page with charts holds `style()`, `script()`, `policy()` and, once, `marks(...)`.
+A page with charts holds `style()`, `script()`, `policy()` and, once, `marks(...)`, and each in a `figure` of its own.
+Colours are variables of the page's style: --torch, --tensorflow, --ink, --soft, --rule, --card, --shade, --fit, --leak,
+--unsure, --broken, each as #rrggbb.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _chart(
     return Chart(
         f"{main.name} of {trial['name']}",
         main.metric.unit,
-        tuple(Trace(_label(one, len(traces)), *one.thin, dots=one.floor) for one in traces),
+        tuple(Trace(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces),
         tone=trial["framework"],
         end=end,
         # What is before a late growth is evidence too, and was not left out.

@@ -12,7 +12,7 @@ from monitors.detection.series import Floats, Series
 from monitors.model import Finding, MetricSpec
 from monitors.units import format_rate
 from reports.chart import Line
-from reports.thinning import BUCKETS, thinned
+from reports.thinning import BUCKETS, MOST_DOTS, thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Outline:
     """Some KB of a series, however long it is.
 
     thin: times and values to draw; NaN where samples are missing. floor: whether it is what was held after probes.
+    dots: whether these are so few that each is drawn, and no line.
     fit: the fitted growth, where a line can tell it. restarts: seconds at which its process was seen to start anew.
     """
 
@@ -30,6 +31,7 @@ class Outline:
     finding: Finding | None
     thin: tuple[Floats, Floats]
     floor: bool = False
+    dots: bool = False
     fit: Line | None = None
     restarts: tuple[float, ...] = ()
 
@@ -37,10 +39,12 @@ class Outline:
 def outline(series: Series, finding: Finding | None, buckets: int = BUCKETS, probing: float = 0.0) -> Outline:
     """Make a series of at least one sample small. finding: its judgement. probing: share of the time of its probes."""
     floor = is_floor(series)
+    dots = floor and len(series.t) <= MOST_DOTS
     anew = series.t[restarts(series)].tolist() if finding is not None and finding.restarts else []
     return Outline(
         series.name, series.metric, series.member, series.device, finding,
-        thinned(series.t, series.values, buckets, unbroken=floor), floor, _fit(series, finding, probing), tuple(anew),
+        thinned(series.t, series.values, buckets, unbroken=dots), floor, dots, _fit(series, finding, probing),
+        tuple(anew),
     )  # fmt: skip
 
 

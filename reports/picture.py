@@ -8,12 +8,12 @@ import numpy as np
 
 from monitors.detection.series import Floats
 from reports.chart import Chart, Trace, described
-from reports.thinning import rethinned
+from reports.thinning import MOST_DOTS, rethinned
 from reports.ticks import time_labels, time_ticks, value_labels, value_ticks
 
 WIDTH, HEIGHT = 520, 200
 LEFT, RIGHT, TOP, BOTTOM = 78, 24, 8, 24
-_BUCKETS = 150
+_BUCKETS = MOST_DOTS // 2
 """Stretches of time that a line is cut into here, each about three units wide."""
 
 

@@ -12,6 +12,8 @@ BUCKETS = 600
 _ALL_BUCKETS = 240_000
 """Of all series of a page together, which makes some 5 MB of it."""
 _MOST_BUCKETS = 2000
+MOST_DOTS = 300
+"""Samples that are drawn as dots at most: of more, the lowest and the highest would look like two levels."""
 _LATE = 2.5
 """Usual waits after which a sample is missing, as in `monitors.detection.series`."""
 _ENOUGH = 4096

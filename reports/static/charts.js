@@ -6,9 +6,10 @@
   // ---- numbers and times as people read them
 
   const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200,
-    86400, 172800, 432000, 864000, 2592000];
-  const FAR = 4, MARGIN = 0.06, LONG = 600;
+  const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600,
+    43200, 86400, 172800, 432000, 864000, 2592000];
+  const FAR = 4, MARGIN = 0.06, LONG = 600; // as in chart.py and ticks.py
+  // Of what is zoomed: less than that of chart.py, as who zooms wants to see the grain.
   const LEAST_SPAN = { bytes: 4096, count: 2, seconds: 1e-4, ratio: 1e-3, value: 1e-9 };
 
   const decimals = (value, digits) =>
@@ -36,7 +37,8 @@
   function valueLabels(ticks, unit) {
     let labels = ticks.map((tick) => scaled(tick, unit, 3));
     const p = power(Math.max(...ticks.map(Math.abs), 0));
-    const [size, name] = { bytes: [1024 ** p, ` ${BINARY[p]}`], seconds: [1, " s"], ratio: [0.01, " %"] }[unit] ?? [1, ""];
+    const known = { bytes: [1024 ** p, ` ${BINARY[p]}`], seconds: [1, " s"], ratio: [0.01, " %"] };
+    const [size, name] = known[unit] ?? [1, ""];
     for (let digits = 0; digits < 10 && new Set(labels).size < ticks.length; digits++) {
       labels = ticks.map((tick) => decimals(tick / size, digits) + name);
     }
@@ -70,9 +72,12 @@
 
   // ---- rows and charts
 
+  const POINTING = ["mousemove", "mouseleave"];
+
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const marks = JSON.parse(document.getElementById("marks")?.textContent ?? "{}");
-  const rows = new Map(); // by name: the charts side by side, the times that are shown (null: all), whether all values are
+  // By name: the charts side by side, the times that are shown (null: all), whether all values are.
+  const rows = new Map();
 
   function rowOf(name) {
     if (!rows.has(name)) rows.set(name, { name, charts: [], times: null, whole: false });
@@ -162,7 +167,7 @@
 
     options(traces) {
       const { spec } = this, soft = () => css("--soft"), font = "11px system-ui, sans-serif";
-      const across = (u) => Math.max(2, Math.floor(u.bbox.width / uPlot.pxRatio / 75));
+      const across = (u) => Math.max(2, Math.floor(u.bbox.width / uPlot.pxRatio / 58));
       this.tip = document.createElement("div");
       this.tip.className = "tip";
       return {
@@ -174,7 +179,8 @@
           { size: 26, stroke: soft, font, grid: { show: false }, border: { show: true, stroke: soft, width: 1 },
             ticks: { size: 4, stroke: () => css("--rule"), width: 1 },
             splits: (u, _, low, high) => timeTicks(low, high, across(u)), values: (_, ticks) => timeLabels(ticks) },
-          { size: 78, gap: 4, stroke: soft, font, ticks: { show: false }, grid: { stroke: () => css("--rule"), width: 1 },
+          { size: 72, gap: 4, stroke: soft, font, ticks: { show: false },
+            grid: { stroke: () => css("--rule"), width: 1 },
             splits: (_, __, low, high) => valueTicks(low, high, spec.unit, 5),
             values: (_, ticks) => valueLabels(ticks, spec.unit) },
         ],
@@ -183,7 +189,7 @@
           drag: { x: true, y: false, setScale: false, dist: 4 },
           points: { size: 7 },
           bind: { dblclick: () => () => { zoom(this.row, null); return null; } },
-          sync: { key: this.row.name, scales: ["x", null], filters: { pub: (kind) => kind === "mousemove" || kind === "mouseleave" } },
+          sync: { key: this.row.name, scales: ["x", null], filters: { pub: (kind) => POINTING.includes(kind) } },
         },
         hooks: {
           init: [(u) => u.over.append(this.tip)],
