@@ -7,8 +7,10 @@ from functools import cached_property
 
 from monitors.detection.series import Series
 from monitors.model import Event, Loss
-from reports.charts import Outline, outline
+from reports.outline import Outline, outline
+from reports.probes import share
 from reports.record import RunInfo, RunRecord, TrialInfo
+from reports.thinning import buckets_for
 
 
 class ReadOnce:
@@ -44,8 +46,10 @@ class ReadOnce:
         if trial not in self._drawn:
             judgement = next((info.judgement for info in self._trials if info.index == trial), None)
             found = {finding.series: finding for finding in (judgement.findings if judgement else ())}
-            judged = (one for one in series if one.metric.judged and one.metric.layer is not None and len(one.t))
-            self._drawn[trial] = [outline(one, found.get(one.name)) for one in judged]
+            judged = [one for one in series if one.metric.judged and one.metric.layer is not None and len(one.t)]
+            probing = share(series)
+            buckets = buckets_for(len(judged) * len(self._trials))
+            self._drawn[trial] = [outline(one, found.get(one.name), buckets, probing) for one in judged]
         return series
 
     def drawn(self, trial: int) -> Sequence[Outline]:

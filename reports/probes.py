@@ -34,6 +34,12 @@ def of_trial(info: TrialInfo, series: Sequence[Series], whole: Mapping[str, Seri
     }
 
 
+def share(series: Iterable[Series]) -> float:
+    """The share of a trial that its probes took up to the last, of the member of which they took most."""
+    took = [one for one in series if one.metric.name == "probe_seconds" and len(one.t)]
+    return min(max((float(one.values.sum()) / float(one.t[-1]) for one in took), default=0.0), 0.9)
+
+
 def differences(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     """Where trials that were probed came out otherwise than those of the same table that were not: one sentence each.
 

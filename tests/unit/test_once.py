@@ -8,6 +8,7 @@ import pytest
 from monitors.detection.series import Series
 from reports import catalog, document
 from reports.once import ReadOnce
+from reports.thinning import buckets_for
 
 
 @pytest.fixture
@@ -44,4 +45,4 @@ def test_what_is_drawn_is_small_however_long_the_trial(leaky: Any) -> None:
     leaky.by_trial[0] = [Series(one.metric, one.label, t, t + 1.0) for one in leaky.by_trial[0]]
     drawn = ReadOnce(leaky).drawn(0)
     assert drawn
-    assert all(len(part) < 1000 for one in drawn for part in one.thin)
+    assert all(len(part) <= 2 * buckets_for(1) + 2 for one in drawn for part in one.thin)

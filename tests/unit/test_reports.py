@@ -19,7 +19,7 @@ import reports
 from monitors.detection.series import Series
 from monitors.judgement import Grown
 from monitors.model import LAYERS, Event
-from reports import advice, catalog, document, headline, terminal
+from reports import advice, catalog, charts, document, headline, terminal
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +136,18 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.scripts: list[str] = []
+        self.policy = ""
         self.text = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag == "script":
+            self.scripts.append(dict(attrs).get("type") or "")
+        if dict(attrs).get("http-equiv") == "Content-Security-Policy":
+            self.policy = dict(attrs)["content"] or ""
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -150,13 +156,15 @@ class Page(HTMLParser):
 def test_the_page_is_whole_escaped_and_fetches_nothing(leaky: Any) -> None:
     body = document.build(leaky)
     page = Page(catalog.load("html").render(body, leaky))
-    assert "script" not in page.tags
+    assert page.scripts == ["application/json"] * (2 * 3 + 1) + [""], "data, and one script: ours"
     assert all(link.startswith(("#", "data:")) for link in page.links)
     assert "<script>alert(1)</script>" in page.text, "shown, not run"
+    assert "default-src 'none'" in page.policy
+    assert "script-src 'sha256-" in page.policy
     assert "<b>x</b>" in page.text
     assert 'File "x.py" <module>' in page.text
     assert body["run"]["headline"] in page.text
-    assert page.tags.count("svg") == 2 * 3
+    assert page.tags.count("figure") == 2 * 3
     assert "uncalibrated" in page.text
 
 
@@ -249,7 +257,8 @@ def test_a_long_record_makes_a_small_page(empty_record: Callable[..., Any]) -> N
     t = np.arange(259_200.0)
     spec = record.by_trial[0][0].metric
     record.by_trial[0] = [Series(spec, "", t, 3e8 + 1e6 * np.random.default_rng(0).normal(size=len(t)))]
-    assert len(catalog.load("html").render(document.build(record), record)) < 100_000
+    page = catalog.load("html").render(document.build(record), record)
+    assert len(page) - len(charts.script()) - len(charts.style()) < 100_000, "what draws it is the same for any record"
 
 
 def test_who_holds_what_leaks_is_told_in_every_format(
