@@ -21,11 +21,11 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
         leaks = [t["name"] for t in trials if t["verdict"] == "leak" and not t["confirms"]]
         return f"{said}; {', '.join(leaks)} leaked." if leaks else f"{said}."
     said = f"{_WORDS[verdict]}: {reason}"
-    if verdict == "leak":
-        said += f". {_worst(trials)}" if _worst(trials) else ""
+    if verdict == "leak" and (worst := _worst(trials)):
+        alone = sum(map(_tested, trials)) == 1
+        said = f"{_WORDS[verdict]}: {worst}" if alone else f"{said}. {worst}"
     elif verdict == "pass" and (limit := smallest_seen(trials)):
-        every = " in every one of them" if len(trials) > 1 else ""
-        said += f"; a leak of {limit} or more would have been seen{every}"
+        said += f" (detectable above {limit})"
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
 
@@ -50,7 +50,7 @@ def grows(trial: Trial) -> str:
     if rate["per_hour_low"] is not None:
         said += f" ({format_interval(rate['per_hour_low'], rate['per_hour_high'], rate['unit'])})"
     inner = trial["layer"] and rate["layer"] not in (None, trial["layer"])
-    said += f" in {'all, found in ' if inner else ''}{place(trial)}" if trial["layer"] else ""
+    said += f"{', found' if inner else ''} in {place(trial)}" if trial["layer"] else ""
     if trial["leak_probability"] is not None:
         mark = "" if trial["calibrated"] else ", uncalibrated"
         said += f", leak probability {format_probability(trial['leak_probability'])}{mark}"
@@ -70,7 +70,7 @@ def place(trial: Trial) -> str:
 
 
 def smallest_seen(trials: Sequence[Trial]) -> str:
-    """The rate that every trial under test would have shown; empty where one of them cannot say."""
+    """The rate above which a leak was detectable in every trial under test; empty where one of them cannot say."""
     tested = [t for t in trials if _tested(t)]
     limits = [t["minimum_detectable_rate"] for t in tested]
     if not limits or not all(limit and limit["unit"] == "bytes" for limit in limits):

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from monitors import units
 from monitors.text import long_text
-from reports import advice, charts, evidence
+from reports import advice, charts, evidence, questions, sides
 from reports.diagnosis import diagnosed
 from reports.once import ReadOnce
 from reports.record import RunRecord
@@ -23,6 +23,7 @@ from reports.record import RunRecord
 FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
+_STATIC = Path(__file__).parent.parent / "static"
 _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "inconclusive",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
 
@@ -37,10 +38,33 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         charts=charts,
         words=_WORDS,
         unjudged=_unjudged(body),
+        style=Markup((_STATIC / "report.css").read_text()),  # noqa: S704  (a file of ours)
+        leaks=_leaks(body),
+        compared=_compared(body),
         next_steps=advice.next_steps(body["trials"]),
+        commands=advice.commands(body),
         names={trial["index"]: trial["name"] for trial in body["trials"]},
         diagnosed=diagnosed(body),
     )  # fmt: skip
+
+
+_MOST_LEAKS = 3
+"""That are told in full; the table has all."""
+
+
+def _leaks(body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[tuple[str, str]]]]:
+    """The surest leaks that no control planted, each with the questions that a maintainer would ask."""
+    found = [t for t in body["trials"] if t["verdict"] == "leak" and not t["control"] and not t["confirms"]]
+    found.sort(key=lambda trial: -(trial["leak_probability"] or 0.0))
+    return [(trial, said) for trial in found[:_MOST_LEAKS] if (said := questions.asked(trial, body["run"]))]
+
+
+def _compared(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Blocks with an answer, and the trials that it is about, each with what it is called there."""
+    trials = {trial["index"]: trial for trial in body["trials"]}
+    blocks = [(block, sides.compared([trials[index] for index in block["trials"]])) for block in body["blocks"]]
+    return [{**block, "sides": [(sides.label(trial, those), trial) for trial in those]}
+            for block, those in blocks if block["answer"]]  # fmt: skip
 
 
 @functools.cache

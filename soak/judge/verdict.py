@@ -132,26 +132,30 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
             said += f"; and {len(failed) - 3} more"
         return Verdict("invalid", f"{_count(failed, 'control')} failed, so no verdict of this run holds: {said}")
     tested = [t for t in trials if t.control_passed is None]
-    for verdict, said in _WORST_FIRST.items():
+    for verdict, (one, several) in _WORST_FIRST.items():
         found = [t.name for t in tested if t.verdict == verdict]
+        if found and len(tested) == 1:
+            return Verdict(verdict, f"{found[0]} {one}")
         if found:
-            return Verdict(verdict, f"{_count(found, 'trial')} of {len(tested)} {said}: {', '.join(found)}")
+            said = one if len(found) == 1 else several
+            return Verdict(verdict, f"{len(found)} of {len(tested)} trials {said}: {', '.join(found)}")
     if interrupted or not trials:
         return Verdict("inconclusive", "interrupted before every trial had run")
     if not tested:
         return Verdict("pass", f"all {len(trials)} controls were judged as expected")
     if len(tested) == 1:
-        return Verdict("pass", f"{tested[0].name} shows no leak")
-    return Verdict("pass", f"none of {len(tested)} trials shows a leak")
+        return Verdict("pass", f"no leak in {tested[0].name}")
+    return Verdict("pass", f"no leak in {len(tested)} trials")
 
 
-_WORST_FIRST: dict[TrialVerdict, str] = {
-    "leak": "leaked",
-    "unstable": "failed",
-    "error": "could not run",
-    "invalid": "ran in an environment that broke",
-    "inconclusive": "stayed inconclusive",
+_WORST_FIRST: dict[TrialVerdict, tuple[str, str]] = {
+    "leak": ("leaks", "leak"),
+    "unstable": ("failed", "failed"),
+    "error": ("could not run", "could not run"),
+    "invalid": ("ran in an environment that broke", "ran in an environment that broke"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
 }
+"""Of one trial, and of several."""
 
 
 def _count(things: Iterable[object], noun: str) -> str:
