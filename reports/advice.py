@@ -49,7 +49,8 @@ def next_steps(trials: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple
 
 def commands(body: Mapping[str, Any], run_folder: Path | None = None) -> list[str]:
     """What to run next of a run that leaks: of the surest leak that was not diagnosed yet. Empty without one."""
-    diagnosed = {trial.get("name") for trial in (body.get("diagnosis") or {}).get("trials", ()) if trial}
+    written = (body.get("diagnosis") or {}).get("trials", ())
+    diagnosed = {trial.get("name") for trial in written if isinstance(trial, Mapping)}
     leaks = [t for t in body["trials"] if t["verdict"] == "leak" and not t["control"] and not t["confirms"]]
     leaks = [t for t in leaks if t["name"] not in diagnosed]
     if not leaks:

@@ -19,7 +19,7 @@ _MARGIN = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class PlotLine:
     """Values of one kind. t, values: as `thinning.thinned` gives them; NaN breaks the line. dots: not joined."""
 
     label: str
@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class Plot:
     """What is drawn.
 
     name: for who cannot see it. unit: of the values.
@@ -62,7 +62,7 @@ class Chart:
 
     name: str
     unit: str
-    traces: tuple[Trace, ...]
+    traces: tuple[PlotLine, ...]
     tone: str = ""
     end: float = 0.0
     warm: float | None = None
@@ -95,19 +95,19 @@ def shared(ranges: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(middle - size / 2, middle + size / 2) for middle in middles]
 
 
-def outside(chart: Chart, trace: Trace) -> bool:
+def outside(chart: Plot, trace: PlotLine) -> bool:
     """Whether some of its values are not within the range that is shown."""
     return bool((trace.values < chart.low).any() or (trace.values > chart.high).any())
 
 
-def described(chart: Chart) -> str:
+def described(chart: Plot) -> str:
     """In a sentence, for who cannot see it."""
     values = chart.traces[0].values
     first, last = (format_value(float(value), chart.unit) for value in (values[0], values[-1]))
     return printable(f"{chart.name}: {first} at first, {last} at last")
 
 
-def own_range(chart: Chart) -> tuple[float, float]:
+def own_range(chart: Plot) -> tuple[float, float]:
     """The range of values to show of a chart that stands alone.
 
     Imports and warm-up would squash what is judged into a line, and so would what lies far from it.
@@ -126,7 +126,7 @@ def own_range(chart: Chart) -> tuple[float, float]:
     return (0.0 if low == 0.0 else low - margin), high + margin
 
 
-def _extent(trace: Trace, since: float) -> tuple[float, float]:
+def _extent(trace: PlotLine, since: float) -> tuple[float, float]:
     judged = trace.values[(trace.t >= since) & np.isfinite(trace.values)]
     values = judged if len(judged) else trace.values
     return float(np.nanmin(values)), float(np.nanmax(values))

@@ -1,11 +1,11 @@
 """Charts in a page: for each one JSON, one static picture and a legend.
 
 `reports/static/charts.js` draws the JSON with uPlot once the chart comes into view, with values on hovering and a zoom.
-The picture, an SVG, is what is there until then, without a script, and on paper. All three are made of a `Chart`, which
+The picture, an SVG, is what is there until then, without a script, and on paper. All three are made of a `Plot`, which
 needs arrays only:
 
-    trace = Trace("sampled", *thinned(t, values))
-    html = figures([Chart("rss", "bytes", (trace,))], row="rss")[0]
+    trace = PlotLine("sampled", *thinned(t, values))
+    html = figures([Plot("rss", "bytes", (trace,))], row="rss")[0]
 
 A page with charts holds `style()`, `script()`, `policy()` and, once, `marks(...)`, and each in a `figure` of its own.
 Colours are variables of the page's style: --torch, --tensorflow, --ink, --soft, --rule, --card, --shade, --fit, --leak,
@@ -29,7 +29,7 @@ import numpy as np
 from markupsafe import Markup
 
 from monitors.text import printable
-from reports.chart import Chart, Trace, own_range, shared
+from reports.chart import Plot, PlotLine, own_range, shared
 from reports.legend import legend
 from reports.picture import picture
 from reports.thinning import BUCKETS
@@ -43,7 +43,7 @@ _LEVELS = 1e4
 """Steps of the vertical axis that values are rounded to in the JSON, at least: a fraction of a pixel."""
 
 
-def figures(charts: Sequence[Chart], row: str) -> list[Markup]:
+def figures(charts: Sequence[Plot], row: str) -> list[Markup]:
     """HTML of charts side by side, on one scale. row: a name of its own, by which they are zoomed together."""
     last = max((chart.last for chart in charts), default=0.0)
     found = []
@@ -56,7 +56,7 @@ def figures(charts: Sequence[Chart], row: str) -> list[Markup]:
     return found
 
 
-def _values(chart: Chart) -> dict[str, Any]:
+def _values(chart: Plot) -> dict[str, Any]:
     """What the script is given."""
     step = 10.0 ** math.floor(math.log10((chart.high - chart.low) / _LEVELS))
     fit = chart.fit
@@ -75,7 +75,7 @@ def _values(chart: Chart) -> dict[str, Any]:
     }
 
 
-def _coded(trace: Trace, end: float, step: float) -> dict[str, Any]:
+def _coded(trace: PlotLine, end: float, step: float) -> dict[str, Any]:
     """Times and values in small whole numbers: of each the difference to the one before; no value where it breaks."""
     tick = min(10.0 ** math.floor(math.log10(end / 1e5)), 1.0)
     known = np.isfinite(trace.values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.model import LAYERS, Event
-from reports.chart import Chart, Trace
+from reports.chart import Plot, PlotLine
 from reports.charts import figures
 from reports.once import ReadOnce
 from reports.outline import Outline
@@ -124,15 +124,15 @@ def _reason(main: Outline, by_floors: bool) -> str:
 
 def _chart(
     trial: Mapping[str, Any], main: Outline, beside: Outline | None, events: Sequence[Event], end: float
-) -> Chart:
+) -> Plot:
     finding, broke = main.finding, next((e for e in events if e.data.get("breaks")), None)
     begun = (finding.judged_from if finding else None) or 0.0
     late = finding.onset if finding else None
     traces = [main] if beside is None else [main, beside]
-    return Chart(
+    return Plot(
         f"{main.name} of {trial['name']}",
         main.metric.unit,
-        tuple(Trace(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces),
+        tuple(PlotLine(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces),
         tone=trial["framework"],
         end=end,
         # What is before a late growth is evidence too, and was not left out.

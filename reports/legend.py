@@ -8,10 +8,10 @@ import numpy as np
 
 from monitors.text import printable
 from monitors.units import format_duration, format_value
-from reports.chart import Chart, Trace, outside
+from reports.chart import Plot, PlotLine, outside
 
 
-def legend(chart: Chart) -> str:
+def legend(chart: Plot) -> str:
     """HTML: a list."""
     entries = [
         (f"{trace.kind} beside" if at else trace.kind, _said(chart, trace)) for at, trace in enumerate(chart.traces)
@@ -39,13 +39,13 @@ _WHOLE = '<li><button type="button" class="whole" aria-pressed="false" hidden>sh
 """Works once the script runs, which shows it."""
 
 
-def _left_out(chart: Chart) -> str:
+def _left_out(chart: Plot) -> str:
     warm = f"warm-up of {format_duration(chart.warm)}" if chart.warm else ""
     over = f"end, from {format_duration(chart.over)}" if chart.over is not None else ""
     return f"not judged: {' and '.join(filter(None, (warm, over)))}"
 
 
-def _said(chart: Chart, trace: Trace) -> str:
+def _said(chart: Plot, trace: PlotLine) -> str:
     if not outside(chart, trace):
         return trace.label
     low, high = (format_value(float(value), chart.unit) for value in (np.nanmin(trace.values), np.nanmax(trace.values)))

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from monitors.detection.series import Floats
-from reports.chart import Chart, Trace, described
+from reports.chart import Plot, PlotLine, described
 from reports.thinning import MOST_DOTS, rethinned
 from reports.ticks import time_labels, time_ticks, value_labels, value_ticks
 
@@ -20,7 +20,7 @@ _BUCKETS = MOST_DOTS // 2
 class _Frame:
     """Where values and times lie in the picture."""
 
-    def __init__(self, chart: Chart) -> None:
+    def __init__(self, chart: Plot) -> None:
         self._wide = (WIDTH - LEFT - RIGHT) / chart.end
         self._high = (HEIGHT - TOP - BOTTOM) / (chart.high - chart.low)
         self._low = chart.low
@@ -32,7 +32,7 @@ class _Frame:
         return np.asarray(HEIGHT - BOTTOM - (value - self._low) * self._high)
 
 
-def picture(chart: Chart) -> str:
+def picture(chart: Plot) -> str:
     """An SVG of WIDTH × HEIGHT units that scales with the page. What lies outside the range is cut off, never moved."""
     frame, title = _Frame(chart), escape(described(chart))
     return "".join((
@@ -50,7 +50,7 @@ def picture(chart: Chart) -> str:
     ))  # fmt: skip
 
 
-def _axes(frame: _Frame, chart: Chart) -> list[str]:
+def _axes(frame: _Frame, chart: Plot) -> list[str]:
     bottom, right, parts = HEIGHT - BOTTOM, WIDTH - RIGHT, []
     ticks = value_ticks(chart.low, chart.high, chart.unit)
     for value, label in zip(ticks, value_labels(ticks, chart.unit), strict=True):
@@ -66,7 +66,7 @@ def _axes(frame: _Frame, chart: Chart) -> list[str]:
     return parts
 
 
-def _shades(frame: _Frame, chart: Chart) -> list[str]:
+def _shades(frame: _Frame, chart: Plot) -> list[str]:
     found: list[tuple[str, float, float]] = []
     if chart.warm:
         found.append(("warm", float(LEFT), min(float(frame.x(chart.warm)), WIDTH - RIGHT)))
@@ -77,7 +77,7 @@ def _shades(frame: _Frame, chart: Chart) -> list[str]:
     return [f'<path class="{kind}" d="M{a:.1f} {TOP}H{b:.1f}V{HEIGHT - BOTTOM}H{a:.1f}z"/>' for kind, a, b in found]
 
 
-def _traces(frame: _Frame, chart: Chart) -> list[str]:
+def _traces(frame: _Frame, chart: Plot) -> list[str]:
     """The judged one on top."""
     return [
         f'<path class="{trace.kind}{" beside" if at else ""}" d="{_path(frame, trace)}"/>'
@@ -85,7 +85,7 @@ def _traces(frame: _Frame, chart: Chart) -> list[str]:
     ]
 
 
-def _path(frame: _Frame, trace: Trace) -> str:
+def _path(frame: _Frame, trace: PlotLine) -> str:
     """In tenths of a unit; each point as the way from the one before, which is short."""
     t, values = rethinned(trace.t, trace.values, _BUCKETS)
     known = np.isfinite(values)
@@ -99,7 +99,7 @@ def _path(frame: _Frame, trace: Trace) -> str:
     return "".join(parts).removeprefix("h0").replace(" -", "-") + "h0"
 
 
-def _lines(frame: _Frame, chart: Chart) -> list[str]:
+def _lines(frame: _Frame, chart: Plot) -> list[str]:
     upright = [("restart", at) for at in chart.restarts]
     upright += [("onset", chart.onset)] if chart.onset is not None else []
     upright += [("broke", chart.broke[0])] if chart.broke is not None else []
@@ -111,7 +111,7 @@ def _lines(frame: _Frame, chart: Chart) -> list[str]:
     return found
 
 
-def _marks(frame: _Frame, chart: Chart) -> list[str]:
+def _marks(frame: _Frame, chart: Plot) -> list[str]:
     """A triangle for each pixel in which something happened."""
     places = sorted({round(float(frame.x(at))) for at in chart.marked if 0 <= at <= chart.end})
     path = "".join(f"M{x} {HEIGHT - BOTTOM}l-4 -7h8z" for x in places)

@@ -19,7 +19,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding, MetricSpec
 from reports import document, evidence
-from reports.chart import Chart, Line, Trace, own_range, shared
+from reports.chart import Line, Plot, PlotLine, own_range, shared
 from reports.charts import figures, marks, policy, script
 from reports.once import ReadOnce
 from reports.outline import outline
@@ -41,10 +41,10 @@ def finding(**keys: object) -> Finding:
     return Finding(**{**known, **keys})  # type: ignore[arg-type]
 
 
-def of(values: Any, t: Any = None, **keys: Any) -> Chart:
+def of(values: Any, t: Any = None, **keys: Any) -> Plot:
     values = np.asarray(values, dtype=np.float64)
     t = np.arange(float(len(values))) if t is None else np.asarray(t, dtype=np.float64)
-    return Chart("memory", "bytes", (Trace("sampled", *thinned(t, values)),), **keys)
+    return Plot("memory", "bytes", (PlotLine("sampled", *thinned(t, values)),), **keys)
 
 
 class Drawn:
@@ -75,7 +75,7 @@ class Drawn:
         return np.cumsum(told["t"]) * told["tick"], values
 
 
-def drawn(chart: Chart) -> Drawn:
+def drawn(chart: Plot) -> Drawn:
     return Drawn(figures([chart], "row")[0])
 
 
@@ -217,13 +217,13 @@ def test_a_warm_up_does_not_squash_what_is_judged() -> None:
 
 
 def test_what_is_sampled_far_from_what_is_judged_does_not_squash_it() -> None:
-    floors = Trace("after each probe", np.arange(50.0), np.linspace(100 * MIB, 120 * MIB, 50), dots=True)
+    floors = PlotLine("after each probe", np.arange(50.0), np.linspace(100 * MIB, 120 * MIB, 50), dots=True)
     near, far = (
-        Trace("sampled", np.arange(50.0), np.linspace(100 * MIB, 120 * MIB, 50) + more * MIB) for more in (10, 5000)
+        PlotLine("sampled", np.arange(50.0), np.linspace(100 * MIB, 120 * MIB, 50) + more * MIB) for more in (10, 5000)
     )
-    assert own_range(Chart("m", "bytes", (floors, near)))[1] > 125 * MIB
-    assert own_range(Chart("m", "bytes", (floors, far)))[1] < 125 * MIB
-    assert "beyond this axis" in drawn(Chart("m", "bytes", (floors, far))).legend[1]
+    assert own_range(Plot("m", "bytes", (floors, near)))[1] > 125 * MIB
+    assert own_range(Plot("m", "bytes", (floors, far)))[1] < 125 * MIB
+    assert "beyond this axis" in drawn(Plot("m", "bytes", (floors, far))).legend[1]
 
 
 # ---- marks, each with its entry in the legend
@@ -249,7 +249,7 @@ def test_every_mark_has_an_entry_in_the_legend() -> None:
 
 def test_texts_of_strangers_are_shown_and_not_run() -> None:
     name = '</script><script>alert(1)</script>"'
-    html = figures([Chart(name, "bytes", (Trace(name, np.arange(2.0), np.ones(2)),))], name)[0]
+    html = figures([Plot(name, "bytes", (PlotLine(name, np.arange(2.0), np.ones(2)),))], name)[0]
     assert html.count("<script") == html.count("</script>") == 1
     assert Drawn(html).data["traces"][0]["label"] == name
     assert "<script>" not in marks({"0": [(1.0, name)]})[10:]

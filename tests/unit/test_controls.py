@@ -140,7 +140,7 @@ def test_a_missed_plant_and_a_flagged_twin_make_a_run_invalid() -> None:
     assert flagged.verdict == "invalid"
     assert judge_run([sound, Judged("control-leak-torch", "leak", True, "leak")]).verdict == "pass"
     doubtful = Judged("control-clean-torch", "inconclusive", None, "pass", aside=is_aside("inconclusive", "", 0.0))
-    assert judge_run([sound, doubtful]).reason == "recurrent-torch shows no leak"
+    assert judge_run([sound, doubtful]).reason == "no leak in recurrent-torch"
     broke = Judged("control-clean-torch", "invalid", None, "pass", aside=is_aside("invalid", "", 0.0))
     assert judge_run([sound, broke]).verdict == "invalid"
 
@@ -166,7 +166,7 @@ def test_a_clean_twin_in_doubt_is_not_flagged_but_a_plant_in_doubt_is_missed(
 
 
 def controlled(make: Callable[..., Any], planted: float, expect: str, **keys: Any) -> Any:
-    record = make(verdict="pass", reason="recurrent-torch shows no leak")
+    record = make(verdict="pass", reason="no leak in recurrent-torch")
     record.add("torch", 0.0)
     record.add("torch", planted, name="control", expect=expect, settings={"planted": planted * 3600 * 2**20}, **keys)
     return record

@@ -19,6 +19,7 @@ import reports
 from monitors.detection.series import Series
 from monitors.judgement import Grown
 from monitors.model import LAYERS, Event
+from monitors.units import format_rate
 from reports import advice, catalog, charts, document, headline, terminal
 
 
@@ -76,8 +77,7 @@ def test_without_a_leak_the_smallest_that_all_would_have_shown_is_told(calm: Any
     body = document.build(calm)
     limits = [t["minimum_detectable_rate"]["per_hour"] for t in body["trials"]]
     assert all(0 < limit < 100 * 2**20 for limit in limits)
-    assert "a leak of" in body["run"]["headline"]
-    assert "or more would have been seen in every one of them" in body["run"]["headline"]
+    assert body["run"]["headline"].endswith(f" (detectable above {format_rate(max(limits), 'bytes')}).")
 
 
 def test_final_doses_are_those_of_the_last_beat(empty_record: Callable[..., Any]) -> None:
@@ -200,7 +200,9 @@ def test_every_verdict_has_its_next_step(trials: list[tuple[Any, Any, Any]], nam
 
 def test_one_trial_that_passes_is_spoken_of_as_one(calm: Any) -> None:
     alone = document.build(calm)["trials"][:1]
-    assert headline.of_run("pass", "a shows no leak", False, alone).endswith("or more would have been seen.")
+    limit = format_rate(alone[0]["minimum_detectable_rate"]["per_hour"], "bytes")
+    said = headline.of_run("pass", "no leak in a", False, alone)
+    assert said == f"Pass: no leak in a (detectable above {limit})."
 
 
 def test_leaking_layers_come_first(leaky: Any) -> None:
