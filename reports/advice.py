@@ -56,7 +56,7 @@ def commands(body: Mapping[str, Any], run_folder: Path | None = None) -> list[st
     if not leaks:
         return []
     first = max(leaks, key=lambda trial: trial["leak_probability"] or 0.0)
-    folder = shlex.quote(str(run_folder or body["run"]["id"]))
+    folder = shlex.quote(str(run_folder or f"runs/{body['run']['id']}"))
     return [f"soak diagnose {folder} --trial {shlex.quote(first['name'])}"]
 
 
