@@ -66,7 +66,7 @@ class Checked:
         if self.layer:
             lines.append(f"  layer        {self.layer}")
         if (least := self.minimum_detectable_rate_per_hour) is not None:
-            lines.append(f"  visible from {format_rate(least, self.unit)}")
+            lines.append(f"  detectable above {format_rate(least, self.unit)}")
         if self.seconds is not None:
             lines.append(f"  soaked for   {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
         if self.folder is not None:

@@ -73,7 +73,7 @@ def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["analyze", str(trace(tmp_path, "leak.csv", 2000))]) == 1
     out = capsys.readouterr().out
     assert "leak.csv: leak, anonymous: growth of" in out
-    assert "visible from" in out
+    assert "detectable above" in out
     assert max(map(len, out.splitlines()[1:])) <= 80
 
 

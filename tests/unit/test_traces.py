@@ -305,7 +305,7 @@ def test_too_much_lost_takes_the_verdict_away() -> None:
     assert weighed(leak, {"rss_bytes": 0.3}).verdict == "inconclusive"
     lost = weighed(calm, {"num_fds": 0.3})
     assert lost.verdict == "inconclusive"
-    assert lost.reason.startswith("num_fds: 30 % of the samples could not be read; in the rest: no layer keeps growing")
+    assert lost.reason.startswith("num_fds: 30 % of the samples could not be read; in the rest: no sustained growth")
 
 
 @pytest.mark.parametrize(
@@ -329,4 +329,4 @@ def test_a_column_that_begins_late_does_not_pass(write: Write) -> None:
     rows = "".join(f"{t},{10**8 + 997 * (t % 7) if t > 400 else ''}\n" for t in range(600))
     found = judge(tables.read(write(f"t,rss_bytes\n{rows}")).series)
     assert found.verdict == "inconclusive"
-    assert "67 % of the trial (6 min 41 s) was not seen" in found.reason
+    assert "67 % of the trial (6 min 41 s) was not sampled" in found.reason
