@@ -18,6 +18,8 @@ from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.posterior import Fit, Posterior
 from monitors.detection.series import Series
 from monitors.detection.shapes import LATE, Shape
+from monitors.detection.tail import after_its_growth
+from monitors.detection.teeth import held_beyond_its_falls
 from monitors.detection.weighed import Weighed, of_a_machine, weighed
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.units import format_duration, format_rate, format_value
@@ -32,18 +34,53 @@ class Trend:
     """Growth that lasts: its probability, its rate, since when, and the smallest leak that would have been seen."""
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
-        """Judge one series; the cost is O(n) in its samples."""
-        worked = series.worked()
-        short = _too_short(worked, settings)
-        if short:
-            return _unjudged(series, short)
-        judged = weighed(worked, settings)
-        if judged is None:
-            return _unjudged(series, "too much of the trial was not sampled to judge it")
-        return _finding(judged, settings, series)
+        """Judge one series, and what is left of it after growth that ended; the cost is O(n) in its samples."""
+        judged = _weighed(series, settings)
+        if not isinstance(judged, Weighed):
+            return judged
+        return _with_its_tail(_finding(judged, series), judged, settings)
+
+    def judge_whole(self, series: Series, settings: JudgeSettings) -> Finding:
+        """The same by a single look, at all of it."""
+        judged = _weighed(series, settings)
+        return _finding(judged, series) if isinstance(judged, Weighed) else judged
 
 
 DETECTOR: type[Detector] = Trend
+
+
+def _weighed(series: Series, settings: JudgeSettings) -> Weighed | Finding:
+    """The series since its first step, weighed; or why it is not judged."""
+    worked = series.worked()
+    short = _too_short(worked, settings)
+    if short:
+        return _unjudged(series, short)
+    judged = weighed(worked, settings)
+    if judged is None:
+        return _unjudged(series, "too much of the trial was not sampled to judge it")
+    return judged
+
+
+def _with_its_tail(whole: Finding, judged: Weighed, settings: JudgeSettings) -> Finding:
+    """The finding of the whole; of its tail, where that leaks and the whole was not shown to.
+
+    Where both pass, the slowest leak is told that either would have shown.
+    """
+    tail = after_its_growth(judged) if whole.verdict != "leak" else None
+    if tail is None or _too_short(tail, settings):
+        return whole
+    weighed_tail = weighed(tail, settings, float(np.ptp(judged.y)))
+    if weighed_tail is None:
+        return whole
+    found = held_beyond_its_falls(_finding(weighed_tail, tail), tail)
+    last = f"the last {format_duration(weighed_tail.span)}, after faster growth that ended"
+    if found.verdict == "leak":
+        return replace(found, samples=whole.samples, gaps=whole.gaps, reason=f"{found.reason}, in {last}")
+    slower, slow = found.minimum_detectable_rate_per_hour, whole.minimum_detectable_rate_per_hour
+    if whole.verdict != "pass" or found.verdict != "pass" or slower is None or slow is None or slower >= slow:
+        return whole
+    reason = f"{whole.reason}, and above {format_rate(slower, whole.unit)} in {last}"
+    return replace(whole, minimum_detectable_rate_per_hour=slower, reason=reason)
 
 
 def _too_short(worked: Series, settings: JudgeSettings) -> str:
@@ -72,7 +109,7 @@ def _unjudged(series: Series, reason: str) -> Finding:
     )  # fmt: skip
 
 
-def _finding(judged: Weighed, settings: JudgeSettings, given: Series) -> Finding:
+def _finding(judged: Weighed, given: Series) -> Finding:
     smallest = detectable(judged)
     steps = None
     if judged.leaks:
