@@ -119,7 +119,7 @@ def _stem(one: Outline) -> str:
 def _reason(main: Outline, by_floors: bool) -> str:
     if main.finding is not None:
         return main.finding.reason
-    return "not judged: this trial is judged by what it held after its probes" if by_floors else "not judged"
+    return "not judged: the verdict uses what was held after each probe" if by_floors else "not judged"
 
 
 def _chart(
@@ -149,5 +149,5 @@ def _chart(
 
 
 def _label(one: Outline, of: int) -> str:
-    kind = "after each probe" if one.floor else "sampled all the time" if of > 1 else "sampled"
+    kind = "after each probe" if one.floor else "sampled continuously" if of > 1 else "sampled"
     return f"{kind} (judged)" if one.finding else kind
