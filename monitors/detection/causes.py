@@ -96,6 +96,7 @@ class _Grown:
         steps = slope([(each.t, each.steps) for each in censuses if each.steps is not None])
         self._steps = steps if steps and steps > 0 else None
         self.elements = {name: what for each in censuses for name, what in each.elements.items()}
+        self.wholes = {name: each.wholes.get(name) for each in censuses for name in each.held_by}
         self._held_by = {name: who for each in censuses for name, who in each.held_by.items()}
         self._groups: dict[str, list[Grown]] = {}
         blocks = [(each.t, each.blocks) for each in censuses if each.blocks is not None]
@@ -261,7 +262,17 @@ def _best_object(
     if filled is not None:
         return filled, cause_words.filled(filled, seen.elements.get(filled.name, ""))
     most = max(telling, key=lambda each: each.per_hour, default=plain)
-    return (most, cause_words.objects(most, rate)) if most is not None else None
+    return _whole(seen, most, rate) if most is not None else None
+
+
+def _whole(seen: _Grown, part: Grown, rate: float) -> tuple[Grown, str]:
+    """What these are parts of, where that is known: those that are most are rarely what somebody keeps."""
+    whole = seen.wholes.get(part.name)
+    if whole is None:
+        return part, cause_words.objects(part, rate)
+    per_step = part.per_step * whole.share if part.per_step else None
+    told = Grown("types", whole.name, part.per_hour * whole.share, per_step, None, part.held_by)
+    return told, cause_words.wholes(told, (*whole.parts, part.name))
 
 
 def _may_hold(grown: Grown, rate: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from workloads.census import belongings, kinds, mappings, tensors
@@ -17,7 +17,7 @@ from workloads.census.budget import Budget, uncollected
 from workloads.census.containers import Containers
 from workloads.census.garbage import garbage
 from workloads.census.growth import Growth
-from workloads.census.holder import Search
+from workloads.census.holder import Held, Search
 from workloads.census.passing import Pass
 from workloads.census.untracked import Untracked
 
@@ -32,6 +32,8 @@ _SUBJECTS = 3
 """Kinds of things whose holder is looked for in one census."""
 _AGAIN = 4
 """Censuses after which a holder that is known is looked for again."""
+_PARTS = 3
+"""Types that are told of those that what is held is made of."""
 
 
 class Census:
@@ -42,7 +44,7 @@ class Census:
         self._chosen = {name: Chooser(most) for name, most in _MOST.items()}
         self._containers = Containers()
         self._growth = Growth()
-        self._held_by: dict[str, str] = {}
+        self._held: dict[str, Held] = {}
         self._number = 0
 
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
@@ -107,20 +109,37 @@ class Census:
         subjects.clear()
         grown.clear()
         return groups, {"objects": number, "containers": _plain(containers), "elements": elements,
-                        "held_by": dict(self._held_by)}  # fmt: skip
+                        "held_by": {name: held.words for name, held in self._held.items() if held.words},
+                        "wholes": dict(self._wholes())}  # fmt: skip
 
     def _search(
-        self, budget: Budget, objects: int, subjects: dict[str, Any], grown: list[Any]
-    ) -> tuple[Group, dict[str, str]]:  # fmt: skip
-        search = Search(budget, objects, self._growth.grows, (subjects, grown))
-        told = self._containers.told(grown, search.holder)
-        for name in list(subjects):
-            # Each search looks at all objects, some times over: what is known is looked for now and then.
-            if (name not in self._held_by or self._number % _AGAIN == 0) and (said := search.holder(subjects[name])):
-                self._held_by[name] = said
+        self, budget: Budget, objects: int, subjects: dict[str, list[Any]], grown: list[Any]
+    ) -> tuple[Group, dict[str, str]]:
+        search = Search(budget, objects, self._growth, (subjects, grown, *subjects.values()))
+
+        def name(container: Any) -> str | None:
+            held = search.holder([container], of_parts=False)
+            return None if held is None else held.words
+
+        told = self._containers.told(grown, name)
+        for what, these in subjects.items():
+            # Each search looks at all objects, many times over: what is known is looked for now and then.
+            if what in self._held and self._number % _AGAIN:
+                continue
+            on_the_way = (part for each in self._held.values() if (part := each.of_part(what)))
+            held = next(on_the_way, None) or search.holder(these)
+            if held is not None:
+                self._held[what] = held
         # What is no subject any more is forgotten, so that this stays small.
-        self._held_by = dict(list(self._held_by.items())[-4 * _SUBJECTS :])
+        self._held = dict(list(self._held.items())[-4 * _SUBJECTS :])
         return told
+
+    def _wholes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Of types that are parts: the type of the whole, how many of those come for each, and what else is in them."""
+        for name, held in self._held.items():
+            parts = [kind for kind in held.within if kind != name]
+            if parts and (share := self._growth.share(parts[0], name)):
+                yield name, {"type": parts[0], "share": share, "parts": parts[1 : 1 + _PARTS]}
 
 
 def _plain(group: Group) -> dict[str, int | list[int]]:
