@@ -69,8 +69,12 @@ class Growth:
         """Names of the types that grow fastest: first those that say what they are for."""
         telling = {name: gain for name, gain in self._growing.items() if name not in kinds.PLAIN}
         plain = {name: gain for name, gain in self._growing.items() if name in kinds.PLAIN}
-        half = _WATCHED // 2
-        return [*heapq.nlargest(half, telling, telling.__getitem__), *heapq.nlargest(half, plain, plain.__getitem__)]
+        return [name for gains in (telling, plain) for name in _fastest(gains)]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether so much is remembered that what was made once is told from what goes on."""
+        return len(self._types) == _REMEMBERED
 
     def grows(self, kind: type) -> bool:
         """Whether there are ever more of that type, at a pace that is not lost beside the fastest."""
@@ -107,6 +111,11 @@ class Growth:
             if name not in held and len(found) < most:
                 _put(found, name, latest.of_types.get(name, []), _ages(self._types, name))
         return found
+
+
+def _fastest(gains: Mapping[str, float]) -> list[str]:
+    least = _SIDE * max(gains.values(), default=0.0)
+    return [name for name in heapq.nlargest(_WATCHED // 2, gains, gains.__getitem__) if gains[name] >= least]
 
 
 def _put(found: dict[str, list[Any]], name: str, latest: list[Any], ages: tuple[int, int]) -> None:

@@ -17,13 +17,12 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from workloads.census import kinds, named
 from workloads.census.budget import Budget
 
-_LEVELS = 24
+LEVELS = 24
 """Referrers above one another."""
 _FURTHER = 3
 """Of them above one that has a name and holds but one of the objects, in search of one that holds all."""
@@ -49,8 +48,7 @@ class Pace(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What was found."""
 
     words: str = ""
@@ -59,18 +57,15 @@ class Held:
     """Types that grow along with what was looked for, from the whole that is held down to the last part that holds it.
     """
 
-    def of_part(self, name: str) -> Held | None:
-        """The same of a type on the way; None of one that is not on it."""
-        return Held(self.words, self.within[: self.within.index(name)]) if name in self.within else None
-
 
 class Search:
     """Searches of one census."""
 
-    def __init__(self, budget: Budget, objects: int, pace: Pace, own: Iterable[Any] = ()) -> None:
+    def __init__(self, budget: Budget, objects: int, pace: Pace, own: Iterable[Any] = (), levels: int = LEVELS) -> None:
         """objects: how many the collector knows. pace: none of the types that grow is a holder to be named, as it is
         held itself. own: what holds things for the census, and is no holder either."""
         self._budget, self._pace = budget, pace
+        self.levels = levels
         self._scan = objects * _SCAN
         self._given = {id(each) for each in own}
 
@@ -136,8 +131,8 @@ class _Climb:
         """The nearest that holds all; else one of which there are no more from census to census; else any."""
         one: tuple[int, str, int] | None = None
         any_: tuple[int, str, int] | None = None
-        further = _LEVELS
-        for _ in range(_LEVELS):
+        further = self._search.levels
+        for _ in range(self._search.levels):
             if not self._level or further == 0:
                 break
             above = self._above()

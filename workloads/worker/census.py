@@ -17,7 +17,7 @@ from workloads.census.budget import Budget, uncollected
 from workloads.census.containers import Containers
 from workloads.census.garbage import garbage
 from workloads.census.growth import Growth
-from workloads.census.holder import Held, Search
+from workloads.census.holder import LEVELS, Search
 from workloads.census.passing import Pass
 from workloads.census.untracked import Untracked
 
@@ -32,6 +32,10 @@ _SUBJECTS = 3
 """Kinds of things whose holder is looked for in one census."""
 _AGAIN = 4
 """Censuses after which a holder that is known is looked for again."""
+_SEARCHES = 0.5
+"""Of the time that is left, for all searches of holders: most of it goes to those that find nobody."""
+_FIRST_LEVELS = 6
+"""How far a search goes while what was made once cannot be told from what goes on."""
 _PARTS = 3
 """Types that are told of those that what is held is made of."""
 
@@ -44,7 +48,8 @@ class Census:
         self._chosen = {name: Chooser(most) for name, most in _MOST.items()}
         self._containers = Containers()
         self._growth = Growth()
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """Who holds objects of that name, and of what they are parts; plain values, or a census would count them."""
         self._number = 0
 
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
@@ -109,13 +114,15 @@ class Census:
         subjects.clear()
         grown.clear()
         return groups, {"objects": number, "containers": _plain(containers), "elements": elements,
-                        "held_by": {name: held.words for name, held in self._held.items() if held.words},
+                        "held_by": {name: words for name, (words, _) in self._held.items() if words},
                         "wholes": dict(self._wholes())}  # fmt: skip
 
     def _search(
         self, budget: Budget, objects: int, subjects: dict[str, list[Any]], grown: list[Any]
     ) -> tuple[Group, dict[str, str]]:
-        search = Search(budget, objects, self._growth, (subjects, grown, *subjects.values()))
+        levels = LEVELS if self._growth.lasts else _FIRST_LEVELS
+        own = (subjects, grown, *subjects.values())
+        search = Search(budget.part(_SEARCHES), objects, self._growth, own, levels)
 
         def name(container: Any) -> str | None:
             held = search.holder([container], of_parts=False)
@@ -126,18 +133,22 @@ class Census:
             # Each search looks at all objects, many times over: what is known is looked for now and then.
             if what in self._held and self._number % _AGAIN:
                 continue
-            on_the_way = (part for each in self._held.values() if (part := each.of_part(what)))
-            held = next(on_the_way, None) or search.holder(these)
+            held = self._on_the_way(what) or search.holder(these)
             if held is not None:
-                self._held[what] = held
+                self._held[what] = held[0], held[1]
         # What is no subject any more is forgotten, so that this stays small.
         self._held = dict(list(self._held.items())[-4 * _SUBJECTS :])
         return told
 
+    def _on_the_way(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """What is known of a type that was met on the way up from another."""
+        met = ((words, within[: within.index(name)]) for words, within in self._held.values() if name in within)
+        return next(met, None)
+
     def _wholes(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Of types that are parts: the type of the whole, how many of those come for each, and what else is in them."""
-        for name, held in self._held.items():
-            parts = [kind for kind in held.within if kind != name]
+        for name, (_, within) in self._held.items():
+            parts = [kind for kind in within if kind != name]
             if parts and (share := self._growth.share(parts[0], name)):
                 yield name, {"type": parts[0], "share": share, "parts": parts[1 : 1 + _PARTS]}
 
