@@ -76,6 +76,23 @@ def test_a_last_census_that_comes_at_once_after_another_hides_no_growth() -> Non
     assert "objects of `module` an hour" in text
 
 
+def test_what_each_step_makes_lasts_though_steps_take_longer_at_the_end() -> None:
+    """Seen on a busy machine: the last census came soon, and half of the time before it went to the one before."""
+    times = [(11.0, 20), (46.8, 82), (116.9, 209), (127.1, 216)]
+    told = [
+        censuses.read(t, {"steps": n, "left_out": [], "types": {"train.Batch": [7 * n, 700 * n], "list": [9000, None]}})
+        for t, n in times
+    ]
+    cause = causes.of_leak(told, finding("python_objects", 7 * 6000, "count"))
+    assert "objects of `train.Batch` an hour (7 a step)" in cause.text
+    ended = [(20, 20), (82, 82), (209, 83), (216, 83)]
+    told = [
+        censuses.read(t, {"steps": n, "left_out": [], "types": {"train.Batch": [7 * made, 700 * made]}})
+        for (t, n), (_, made) in zip(times, ended, strict=True)
+    ]
+    assert causes.of_leak(told, finding("python_objects", 7 * 6000, "count")).text == ""
+
+
 def test_one_array_that_gets_larger_has_another_shape_each_time() -> None:
     def data(n: int) -> Mapping[str, Any]:
         size = 4096 * (1 + 15 * n)
