@@ -13,6 +13,7 @@ from workloads.census import kinds
 from workloads.census.budget import Budget
 from workloads.census.growth import Growth
 from workloads.census.holder import Search
+from workloads.census.wholes import made_of
 from workloads.worker.census import Census
 
 HERE = "tests/unit/test_compounds.py"
@@ -227,6 +228,37 @@ def test_wholes_that_take_turns_are_no_growth() -> None:
     told = grown(step)
     assert not told["wholes"]
     assert kinds.name_of(Counter) not in told["held_by"]
+
+
+def test_what_is_in_a_container_with_a_name_needs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workloads.worker.census.LEVELS", 2)
+    told = grown(lambda _: history.append(("a", Drawing(linked=True))))
+    assert whole_of(told, Counter)[:2] == (kinds.name_of(Drawing), f"a list named `history` in `{HERE}`")
+    assert told["wholes"][kinds.name_of(Counter)]["parts"] == [kinds.name_of(Side), kinds.name_of(Mark)]
+
+
+def test_who_knows_one_of_many_is_no_whole() -> None:
+    """Each of those in the other list refers to one of the twenty that came with it."""
+    others: list[Any] = []
+
+    def step(_: int) -> None:
+        history.extend(Record() for _ in range(20))
+        others.append(Other())
+        others[-1].__dict__["record"] = history[-1]
+
+    told = grown(step)
+    assert told["held_by"][kinds.name_of(Record)] == f"a list named `history` in `{HERE}`"
+    assert kinds.name_of(Record) not in told["wholes"]
+
+
+def test_what_a_thing_is_made_of_ends_at_its_like_and_at_what_is_too_much() -> None:
+    kept = [Drawing(linked=True), Drawing(linked=True)]
+    kept[0].sides["next"] = kept[1]  # type: ignore[assignment]
+    made = made_of(kept[0], kept, [kinds.name_of(Counter)])[kinds.name_of(Counter)]
+    assert made.number == 2 * MANY, "of the first alone"
+    assert made.within == tuple(map(kinds.name_of, (Drawing, Side, Mark)))
+    large = [[Record() for _ in range(30_000)], Counter()]
+    assert made_of(large, None, [kinds.name_of(Record)])[kinds.name_of(Record)].number <= 30_000
 
 
 def test_a_search_that_finds_nobody_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,10 @@ class Containers:
         chosen = heapq.nlargest(_NEW, order.keys() - self._names.keys(), key=order.__getitem__)
         return [self._now[key] for key in (*asked, *chosen)][-_MOST:]
 
+    def name_of(self, container: Any) -> str:
+        """What it was found to be called."""
+        return self._names.get(id(container), ("", 0))[0]
+
     def told(self, grown: Iterable[Any], name: Callable[[Any], str | None]) -> tuple[Group, dict[str, str]]:
         """How many things are in those that have a name, and bytes as far as a sample tells; what these things are.
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from workloads.census import belongings, kinds, mappings, tensors
 from workloads.census.bounded import Chooser, Group, of_any_shape
 from workloads.census.budget import Budget, uncollected
-from workloads.census.containers import Containers
+from workloads.census.containers import Containers, latest
 from workloads.census.garbage import garbage
 from workloads.census.growth import Growth
 from workloads.census.holder import LEVELS, Search
 from workloads.census.passing import Pass
 from workloads.census.untracked import Untracked
+from workloads.census.wholes import made_of
 
 __all__ = ["Census", "garbage"]
 
@@ -36,6 +37,11 @@ _SEARCHES = 0.5
 """Of the time that is left, for all searches of holders: most of it goes to those that find nobody."""
 _FIRST_LEVELS = 6
 """How far a search goes while what was made once cannot be told from what goes on."""
+_NOT_OF_THE_LATEST, _MOST_OF_THEM = 16, 0.5
+"""Which thing in a container is looked into, from its end; and of the objects that come with each such thing, how many
+it must be made of to be what they are parts of."""
+_INSIDE = 0.1
+"""Seconds that may be needed to look into one thing."""
 _PARTS = 3
 """Types that are told of those that what is held is made of."""
 
@@ -129,9 +135,11 @@ class Census:
             return None if held is None else held.words
 
         told = self._containers.told(grown, name)
+        inside = {name: held for each in grown if budget.has(_INSIDE) for name, held in self._inside(each, subjects)}
+        self._held.update(inside)
         for what, these in subjects.items():
             # Each search looks at all objects, many times over: what is known is looked for now and then.
-            if what in self._held and self._number % _AGAIN:
+            if what in self._held and (what in inside or self._number % _AGAIN):
                 continue
             held = self._on_the_way(what) or search.holder(these)
             if held is not None:
@@ -139,6 +147,17 @@ class Census:
         # What is no subject any more is forgotten, so that this stays small.
         self._held = dict(list(self._held.items())[-4 * _SUBJECTS :])
         return told
+
+    def _inside(self, container: Any, names: Iterable[str]) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+        """Types whose objects are parts of what is in a container that has a name: who holds them needs no search."""
+        said, things = self._containers.name_of(container), latest(container, _NOT_OF_THE_LATEST)
+        if not said or not things:
+            return
+        for name, (number, within) in made_of(things[-1], container, names).items():
+            # As many as come for each of these: else others come from elsewhere.
+            share = self._growth.share(within[0], name) if within else 0.0
+            if share and number >= _MOST_OF_THEM / share and within[0] != name:
+                yield name, (said, within)
 
     def _on_the_way(self, name: str) -> tuple[str, tuple[str, ...]] | None:
         """What is known of a type that was met on the way up from another."""
