@@ -48,7 +48,7 @@ class Pace(Protocol):
         ...
 
 
-class Held(NamedTuple):
+class Holding(NamedTuple):
     """What was found."""
 
     words: str = ""
@@ -69,7 +69,7 @@ class Search:
         self._scan = objects * _SCAN
         self._given = {id(each) for each in own}
 
-    def holder(self, things: Sequence[Any], *, of_parts: bool = True) -> Held | None:
+    def holder(self, things: Sequence[Any], *, of_parts: bool = True) -> Holding | None:
         """Of these objects of one type; None where there was no time to find it.
 
         of_parts: whether they may be parts of what grows in number; else nothing is said of those that are.
@@ -127,7 +127,7 @@ class _Climb:
         for each in (self._below, self._seen, self._level):
             each.clear()
 
-    def found(self) -> Held | None:
+    def found(self) -> Holding | None:
         """The nearest that holds all; else one of which there are no more from census to census; else any."""
         one: tuple[int, str, int] | None = None
         any_: tuple[int, str, int] | None = None
@@ -149,14 +149,14 @@ class _Climb:
             above.clear()
         return self._last(one, any_)
 
-    def _last(self, one: tuple[int, str, int] | None, any_: tuple[int, str, int] | None) -> Held:
+    def _last(self, one: tuple[int, str, int] | None, any_: tuple[int, str, int] | None) -> Holding:
         """Where nothing that has a name holds all: a local variable may."""
         local = self._running([key for key, marks in self._marks.items() if marks == self._all]) if not one else None
         said = local or one or any_ or self._running(list(self._seen))
-        return self._told(said) if said else Held()
+        return self._told(said) if said else Holding()
 
-    def _told(self, said: tuple[int, str, int]) -> Held:
-        return Held(said[1], tuple(self._within(said[2])) if len(self._start) > 1 else ())
+    def _told(self, said: tuple[int, str, int]) -> Holding:
+        return Holding(said[1], tuple(self._within(said[2])) if len(self._start) > 1 else ())
 
     def _within(self, top: int) -> Iterator[str]:
         """Names of types that grow below it, and hold but one of the objects."""
