@@ -25,6 +25,7 @@ from monitors.text import one_line
 from soak import start
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
+from soak.traces.request import Request
 from workloads.worker.lineage import die_with_parent
 
 DEADLINE = 900.0
@@ -33,6 +34,11 @@ MEMORY = 8 << 30
 """Bytes of address space that reading one file may take."""
 COMMAND = tuple(start.command("soak.traces.parquet_process"))
 _ARRAYS = ("t", "values", "steps", "floors", "means")
+
+
+def read_all(path: Path, request: Request) -> list[Trace]:
+    """The traces of a Parquet file."""
+    return [read(path)]
 
 
 def read(path: Path) -> Trace:
