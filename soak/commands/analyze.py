@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitors.text import one_line
 from soak.errors import RecordError, SoakError, UsageError
-from soak.plan.quantity import parse_duration, parse_rate, parse_size
+from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from soak.traces.judging import Question
@@ -61,8 +61,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help='slower growth is not a leak: "1 MiB/h" (default: any growth counts)')  # fmt: skip
     parser.add_argument("--column", action="append", metavar="NAME", default=None,
                         help="judge this series only, whatever it is; may be given again, with * and ?")  # fmt: skip
-    parser.add_argument("--skip", type=_quantity(parse_duration), metavar="TIME", default=0.0,
-                        help='leave out the beginning: "10 min" (default: a start-up, where one is seen)')  # fmt: skip
+    parser.add_argument("--skip", type=_quantity(parse_interval), metavar="TIME", default=None,
+                        help='leave out the beginning: "10 min", or 0 (default: a start-up, if seen)')  # fmt: skip
     parser.add_argument("--time", metavar="NAME", help="the column that is the time (default: found by itself)")
     parser.add_argument("--interval", type=_quantity(parse_duration), metavar="TIME",
                         help="time between two rows, where no column is the time")  # fmt: skip

@@ -41,7 +41,7 @@ def found(seen: Seen, taken: set[int], t: Floats | None, asked: Sequence[str] | 
     """
     if asked is not None:
         return [_place(seen, name) for name in asked]
-    known = [i for i, name in enumerate(seen.header) if i not in taken and _is_named(name) and _tells(seen, i, t)]
+    known = [i for i, name in enumerate(seen.header) if i not in taken and is_named(name) and _tells(seen, i, t)]
     whole = [row for _, row in seen.rows if len(row) > max(known, default=0)]
     every = {tuple(row[i].strip() for i in known) for row in whole}
     if len(every) > 1 and not _side_by_side(seen, known, t):
@@ -66,7 +66,8 @@ def names_of_series(seen: Seen, taken: set[int]) -> int | None:
     return named[0] if named and len(values) == 1 else None
 
 
-def _is_named(name: str) -> bool:
+def is_named(name: str) -> bool:
+    """Whether a column's name is one of those that tell entities apart."""
     said = set(times.words(name))
     return bool(said & _NAMES) and said <= _NAMES | _BESIDE
 

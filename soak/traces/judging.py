@@ -39,8 +39,8 @@ class Question:
     """Bytes an hour; slower growth is no leak."""
     columns: Sequence[str] = ()
     """Names of the series to judge, with * and ?; all that are holdings where there are none."""
-    skip: float = 0.0
-    """Seconds at the beginning of a trace that are left out."""
+    skip: float | None = None
+    """Seconds at the beginning of a trace that are left out; None for a start-up, where one is seen."""
 
 
 def settings_of(min_rate: float = 0.0) -> JudgeSettings:
@@ -90,7 +90,10 @@ def found_in(trace: Trace, question: Question) -> Found:
         UsageError: nothing of it is to be judged.
     """
     chosen, ignored = _chosen(trace, question)
-    series, warm = without_start_up([_without_beginning(one, question.skip) for one in chosen])
+    if question.skip is None:
+        series, warm = without_start_up(chosen)
+    else:
+        series, warm = [_without_beginning(one, question.skip) for one in chosen], []
     detection = _detected(series, question)
     return Found(series, ignored, weighed(detection, trace.lost), [*trace.notes, *warm])
 
@@ -112,7 +115,7 @@ def _chosen(trace: Trace, question: Question) -> tuple[list[Series], dict[str, s
     return chosen, ignored
 
 
-def _without_beginning(series: Series, skip: float) -> Series:
+def _without_beginning(series: Series, skip: float | None) -> Series:
     return series.part(slice(int(np.searchsorted(series.t, skip)), None)) if skip and len(series.t) else series
 
 

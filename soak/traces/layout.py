@@ -120,8 +120,16 @@ def _column(seen: Seen, place: int, request: Request) -> Column | None:
     metric = holdings.metric_of(name)
     if metric.layer is None and (not numeric or not (len(full) or seen.headed)):
         return None
-    in_cells = writing.quantities and writing.unit in units.SIZES
-    if in_cells:
+    return column_of(place, name, writing, full[np.isfinite(full)], request)
+
+
+def column_of(place: int, name: str, writing: Writing, known: Floats | None, request: Request) -> Column:
+    """A column of numbers, with the unit that it is asked to have, or that its cells, its name or its size tell.
+
+    known: some of its values; None where its size tells nothing.
+    """
+    metric = holdings.metric_of(name)
+    if writing.quantities and writing.unit in units.SIZES:
         return Column(place, name, holdings.scaled(metric, in_bytes=True), writing)
     unit = units.split(name)[1]
     asked = next((factor for key, factor in request.units.items() if key and matches(name, key)), None)
@@ -129,8 +137,7 @@ def _column(seen: Seen, place: int, request: Request) -> Column | None:
     amount = metric.unit in ("bytes", "value") and (metric.layer is not None or asked is not None)
     if amount and scale:
         return Column(place, name, holdings.scaled(metric, in_bytes=True), writing, scale)
-    known = full[np.isfinite(full)]
-    large = amount and len(known) > 0 and float(np.median(known)) >= _LARGE
+    large = amount and known is not None and len(known) > 0 and float(np.median(known)) >= _LARGE
     return Column(place, name, holdings.scaled(metric, in_bytes=bool(large)), writing)
 
 
