@@ -34,7 +34,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ from soak.errors import RecordError, SoakError, UsageError
 from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from soak.traces.judging import Question
+    from reports.analysis_page import Source as Page
+    from soak.traces.judging import Found, Question
     from soak.traces.request import Request
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
@@ -106,18 +107,37 @@ def run(options: argparse.Namespace) -> int:
     if not options.files and not options.prometheus:
         raise UsageError("nothing to analyze: expected FILE… or --prometheus URL --query PROMQL")
     codes: list[int] = []
+    pages: list[Page] = []
     for source in _sources(options):
         try:
-            for body in source():
+            for body, found in source():
                 codes.append(_CODES[body["verdict"]])
                 _show(body, options.json)
+                if options.html is not None:
+                    pages.append(_drawn(body, found))
         except SoakError as error:
             print(f"soak: {one_line(error)}", file=sys.stderr)  # noqa: T201
             codes.append(error.exit_code)
+    if options.html is not None and pages:
+        _write(options.html, pages)
     return next((code for code in (4, 2, 1, 3) if code in codes), 0)
 
 
-Bodies = Iterator[dict[str, Any]]
+Bodies = Iterator[tuple[dict[str, Any], "Found | None"]]
+
+
+def _drawn(body: Mapping[str, Any], found: Found | None) -> Page:
+    from reports import analysis_page
+
+    drawn = [] if found is None else analysis_page.outlines(found.series, found.detection.findings)
+    return analysis_page.Source(body, drawn)
+
+
+def _write(path: Path, pages: Sequence[Page]) -> None:
+    from reports import analysis_page
+    from soak.record.replace import replace_file
+
+    replace_file(path.parent, path.name, analysis_page.page(pages))
 
 
 def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
@@ -140,7 +160,7 @@ def _of_path(path: Path, question: Question, request: Request) -> Bodies:
         return
     from soak.traces import judging, tables
 
-    yield from judging.judge_traces(tables.read_all(path, request), question)
+    yield from judging.found_in_all(tables.read_all(path, request), question)
 
 
 def _of_run(folder: Path, question: Question) -> Bodies:
@@ -150,7 +170,7 @@ def _of_run(folder: Path, question: Question) -> Bodies:
     record = open_record(folder)
     trials = list(judging.started(record))
     for trial in trials:
-        yield judging.judge_recorded(record, trial, f"{folder}: {trial.name}", question)
+        yield judging.judge_recorded(record, trial, f"{folder}: {trial.name}", question), None
     damage = "; ".join(record.damage())
     unfinished = [judging.UNFINISHED] if record.unfinished else []
     if record.lost_trials:
@@ -166,7 +186,7 @@ def _of_prometheus(options: argparse.Namespace, question: Question) -> Bodies:
     from soak.traces import judging, prometheus
 
     trace = prometheus.read(options.prometheus, options.query, options.span, options.step)
-    yield judging.judge_trace(trace, question)
+    yield from judging.found_in_all([trace], question)
 
 
 def _show(body: Mapping[str, Any], as_json: bool) -> None:

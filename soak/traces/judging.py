@@ -54,21 +54,28 @@ def judge_trace(trace: Trace, question: Question) -> dict[str, Any]:
 
 
 def judge_traces(traces: Sequence[Trace], question: Question) -> list[dict[str, Any]]:
-    """The analysis of each, but for those of which nothing is to be judged, where there is another.
+    """The analysis of each, as of `found_in_all`."""
+    return [body for body, _ in found_in_all(traces, question)]
+
+
+def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict[str, Any], Found]]:
+    """The analysis of each and what it is of, but for those of which nothing is to be judged, where there is another.
 
     Raises:
         UsageError: nothing of any is to be judged.
     """
-    bodies: list[dict[str, Any]] = []
+    every: list[tuple[dict[str, Any], Found]] = []
     refused: list[UsageError] = []
     for trace in traces:
         try:
-            bodies.append(judge_trace(trace, question))
+            found = found_in(trace, question)
         except UsageError as error:
             refused.append(error)
-    if not bodies:
+        else:
+            every.append((body_of(trace, found), found))
+    if not every:
         raise refused[0]
-    return bodies
+    return every
 
 
 @dataclass(frozen=True, slots=True)
