@@ -22,7 +22,7 @@ _MOST = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AnalysisShown:
     """What is shown of one source."""
 
     analysis: Mapping[str, Any]
@@ -41,7 +41,7 @@ def _likeliest(drawn: charts.Outline) -> float:
     return -((drawn.finding.leak_probability or 0.0) if drawn.finding else 0.0)
 
 
-def page(sources: Sequence[Source]) -> str:
+def page(sources: Sequence[AnalysisShown]) -> str:
     """All sources, one below the other."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -77,7 +77,7 @@ def _row(one: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _charts(source: Source) -> list[dict[str, object]]:
+def _charts(source: AnalysisShown) -> list[dict[str, object]]:
     end = max((float(one.thin[0][-1]) for one in source.outlines), default=0.0)
     return [
         {

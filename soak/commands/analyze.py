@@ -43,9 +43,9 @@ from soak.errors import RecordError, SoakError, UsageError
 from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from reports.analysis_page import Source as Page
+    from reports.analysis_page import AnalysisShown as Page
     from soak.traces.judging import Found, Question
-    from soak.traces.request import Request
+    from soak.traces.request import TraceRequest
 
 _CODES = {"pass": 0, "leak": 1, "inconclusive": 3}
 
@@ -130,7 +130,7 @@ def _drawn(body: Mapping[str, Any], found: Found | None) -> Page:
     from reports import analysis_page
 
     drawn = [] if found is None else analysis_page.outlines(found.series, found.detection.findings)
-    return analysis_page.Source(body, drawn)
+    return analysis_page.AnalysisShown(body, drawn)
 
 
 def _write(path: Path, pages: Sequence[Page]) -> None:
@@ -142,19 +142,19 @@ def _write(path: Path, pages: Sequence[Page]) -> None:
 
 def _sources(options: argparse.Namespace) -> Iterator[Callable[[], Bodies]]:
     from soak.traces.judging import Question
-    from soak.traces.request import Request
+    from soak.traces.request import TraceRequest
 
     limit = None if options.limit is None else float(options.limit)
     question = Question(limit, options.min_rate, options.column or (), options.skip)
     groups = None if options.group_by is None else [name for name in options.group_by.split(",") if name.strip()]
-    request = Request(options.time, options.interval, dict(options.unit), groups)
+    request = TraceRequest(options.time, options.interval, dict(options.unit), groups)
     for path in options.files:
         yield functools.partial(_of_path, path, question, request)
     if options.prometheus:
         yield functools.partial(_of_prometheus, options, question)
 
 
-def _of_path(path: Path, question: Question, request: Request) -> Bodies:
+def _of_path(path: Path, question: Question, request: TraceRequest) -> Bodies:
     if os.path.isdir(path):  # noqa: PTH112  (never raises, whatever the path)
         yield from _of_run(path, question)
         return

@@ -13,7 +13,7 @@ from soak.errors import UsageError
 from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 from soak.record.reader import is_folder, open_record
 from soak.traces import arrow, judging, tables, units
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 
 TABLE = "the table"
 
@@ -69,7 +69,7 @@ def analyze(
         least = float(parse_rate(min_rate)) if isinstance(min_rate, str) else float(min_rate)
         question = judging.Question(most, least, columns, None if skip is None else float(parse_interval(skip)))
         every = None if interval is None else float(parse_duration(interval))
-        request = Request(time, every, _units(units), group_by)
+        request = TraceRequest(time, every, _units(units), group_by)
     except ValueError as error:
         raise UsageError(f"soak.analyze: interval, skip, units, limit or min_rate: {error}") from None
     return _analysis(_body(data, trial, entity, question, request))
@@ -81,7 +81,7 @@ def _units(given: Mapping[str, str] | str | None) -> dict[str, float]:
 
 
 def _body(
-    data: Any, trial: int | str | None, entity: str | None, question: judging.Question, request: Request
+    data: Any, trial: int | str | None, entity: str | None, question: judging.Question, request: TraceRequest
 ) -> dict[str, Any]:
     if not isinstance(data, str | os.PathLike):
         return judging.judge_trace(arrow.read(arrow.Table(data, TABLE)), question)

@@ -20,7 +20,7 @@ from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, 
 from soak.traces.groups import Groups
 from soak.traces.layout import Column, column_of
 from soak.traces.reading import TraceBuilder
-from soak.traces.request import Request, matches
+from soak.traces.request import TraceRequest, matches
 from soak.traces.seen import Seen
 
 FEWEST_ROWS = 512
@@ -51,11 +51,11 @@ def read(source: ColumnSource) -> Trace:
     Raises:
         UsageError: it is damaged, or has no column of times.
     """
-    (trace,) = read_all(source, Request(group_by=()))
+    (trace,) = read_all(source, TraceRequest(group_by=()))
     return trace
 
 
-def read_all(source: ColumnSource, request: Request) -> list[Trace]:
+def read_all(source: ColumnSource, request: TraceRequest) -> list[Trace]:
     """Read a source, a trace for each entity.
 
     Raises:
@@ -88,7 +88,7 @@ def read_all(source: ColumnSource, request: Request) -> list[Trace]:
     return groups.traces()
 
 
-def _keys(source: ColumnSource, time: int, clocks: set[int], seconds: Convert, request: Request) -> list[int]:
+def _keys(source: ColumnSource, time: int, clocks: set[int], seconds: Convert, request: TraceRequest) -> list[int]:
     """Columns that tell entities apart."""
     asked = request.group_by
     if asked is not None:
@@ -118,7 +118,7 @@ def _cells(column: Any) -> list[str]:
     return ["" if cell is None else str(cell) for cell in unpacked(column).to_pylist()]
 
 
-def _numeric(name: str, place: int, first: Any, request: Request) -> Column | None:
+def _numeric(name: str, place: int, first: Any, request: TraceRequest) -> Column | None:
     """A column of numbers, or of text that holds some; None where it holds none, and need not by its name."""
     texts = None if first is None else texts_of(first)
     shown = name or f"column {place + 1}"
@@ -208,7 +208,7 @@ def _column(values: Any) -> Any:
     return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(np.asarray(values), from_pandas=True)
 
 
-def _asked(source: ColumnSource, request: Request) -> tuple[int, set[int], list[int]]:
+def _asked(source: ColumnSource, request: TraceRequest) -> tuple[int, set[int], list[int]]:
     """The column of times, by its name or as the only one of timestamps; others of times; those that may be judged."""
     if request.time is not None:
         named = [i for i, name in enumerate(source.names) if matches(name, request.time)]

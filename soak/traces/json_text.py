@@ -9,7 +9,7 @@ from typing import Any
 from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces.seen import Row
-from soak.traces.source import Source
+from soak.traces.source import TraceSource
 
 _DEEPEST = 4
 _MOST = 2_000
@@ -18,7 +18,7 @@ _PEEKED = 200
 """Objects whose keys are columns."""
 
 
-def load(source: Source) -> Any:
+def load(source: TraceSource) -> Any:
     """The value of a source.
 
     Raises:

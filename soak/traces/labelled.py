@@ -15,7 +15,7 @@ from soak.errors import UsageError
 from soak.traces import holdings, units
 from soak.traces.columns import Trace, listed
 from soak.traces.reading import LARGEST, rising
-from soak.traces.request import Request, matches
+from soak.traces.request import TraceRequest, matches
 
 Labels = Mapping[str, str]
 
@@ -36,7 +36,7 @@ class Labelled:
     """Whether its source says that it is one."""
 
 
-def traces(source: str, every: Sequence[Labelled], request: Request, notes: Sequence[str] = ()) -> list[Trace]:
+def traces(source: str, every: Sequence[Labelled], request: TraceRequest, notes: Sequence[str] = ()) -> list[Trace]:
     """Of each entity one: series whose labels are the same, but for those that tell one metric's apart.
 
     Raises:
@@ -68,7 +68,7 @@ def _telling(every: Sequence[Labelled], asked: Sequence[str] | None) -> list[str
     return shared or (differ if len(metrics) == 1 else [])
 
 
-def _trace(source: str, some: Sequence[Labelled], begin: float, request: Request, notes: Sequence[str]) -> Trace:
+def _trace(source: str, some: Sequence[Labelled], begin: float, request: TraceRequest, notes: Sequence[str]) -> Trace:
     series: list[Series] = []
     lost: dict[str, float] = {}
     told = list(notes)
@@ -88,7 +88,7 @@ def _trace(source: str, some: Sequence[Labelled], begin: float, request: Request
     return Trace(one_line(source), [one.until(end) for one in series], tuple(dict.fromkeys(told)), lost)
 
 
-def _metric(one: Labelled, request: Request) -> tuple[MetricSpec, float]:
+def _metric(one: Labelled, request: TraceRequest) -> tuple[MetricSpec, float]:
     metric = holdings.metric_of(one.name)
     if one.counter:
         metric = replace(metric, judged=False, unjudged="a counter, which only rises (its source says so)")

@@ -15,7 +15,7 @@ from soak.traces import cells, entities, holdings, units
 from soak.traces.cells import Writing, writing_of
 from soak.traces.clocks import Clock
 from soak.traces.columns import check_names, is_step, listed, second_clocks
-from soak.traces.request import Request, matches
+from soak.traces.request import TraceRequest, matches
 from soak.traces.seen import Seen, joined
 from soak.traces.timing import Amounts, time_of
 
@@ -65,7 +65,7 @@ class Layout:
         return max([*self.time, *self.keys, *(column.place for column in self.columns)], default=0) + 1
 
 
-def layout_of(seen: Seen, request: Request) -> Layout:
+def layout_of(seen: Seen, request: TraceRequest) -> Layout:
     """What its columns are.
 
     Raises:
@@ -102,13 +102,13 @@ def layout_of(seen: Seen, request: Request) -> Layout:
 
 
 def _amounts(seen: Seen) -> Amounts:
-    columns = [column for i in range(len(seen.header)) if (column := _column(seen, i, Request()))]
+    columns = [column for i in range(len(seen.header)) if (column := _column(seen, i, TraceRequest()))]
     return Amounts(
         [column.place for column in columns], any(holdings.standing(column.metric) == "amount" for column in columns)
     )
 
 
-def _column(seen: Seen, place: int, request: Request) -> Column | None:
+def _column(seen: Seen, place: int, request: TraceRequest) -> Column | None:
     """A column of numbers; None where it holds none, and need not by its name."""
     texts, name = seen.cells(place), seen.name(place)
     writing = writing_of(texts, seen.semicolons)
@@ -123,7 +123,7 @@ def _column(seen: Seen, place: int, request: Request) -> Column | None:
     return column_of(place, name, writing, full[np.isfinite(full)], request)
 
 
-def column_of(place: int, name: str, writing: Writing, known: Floats | None, request: Request) -> Column:
+def column_of(place: int, name: str, writing: Writing, known: Floats | None, request: TraceRequest) -> Column:
     """A column of numbers, with the unit that it is asked to have, or that its cells, its name or its size tell.
 
     known: some of its values; None where its size tells nothing.

@@ -12,7 +12,7 @@ from pyarrow import types as kinds
 from soak.traces import arrow
 from soak.traces.arrow import FEWEST_ROWS, damage
 from soak.traces.columns import Trace, check_names
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 
 _ROWS = 65536
 _CELLS = 1_000_000
@@ -31,7 +31,7 @@ def read(path: Path) -> Trace:
     return arrow.read(ParquetTrace(path))
 
 
-def read_all(path: Path, request: Request) -> list[Trace]:
+def read_all(path: Path, request: TraceRequest) -> list[Trace]:
     """The same, a trace for each entity."""
     return arrow.read_all(ParquetTrace(path), request)
 

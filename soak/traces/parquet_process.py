@@ -25,7 +25,7 @@ from monitors.text import one_line
 from soak import start
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from workloads.worker.lineage import die_with_parent
 
 DEADLINE = 900.0
@@ -42,11 +42,11 @@ def read(path: Path) -> Trace:
     Raises:
         UsageError, SoakError: as `read_all`.
     """
-    (trace,) = read_all(path, Request(group_by=()))
+    (trace,) = read_all(path, TraceRequest(group_by=()))
     return trace
 
 
-def read_all(path: Path, request: Request) -> list[Trace]:
+def read_all(path: Path, request: TraceRequest) -> list[Trace]:
     """Read a Parquet file elsewhere, a trace for each entity.
 
     Raises:
@@ -166,7 +166,7 @@ def main(words: Sequence[str]) -> int:
     try:
         from soak.traces import parquet
 
-        request = Request(**json.loads(words[1])) if len(words) > 1 else Request()
+        request = TraceRequest(**json.loads(words[1])) if len(words) > 1 else TraceRequest()
         answer = [part for trace in parquet.read_all(Path(words[0]), request) for part in _sized(packed(trace))]
     except (SoakError, MemoryError, ImportError) as error:
         answer = _sized([json.dumps(_told(error, words[0], room)).encode() + b"\n"])

@@ -10,7 +10,7 @@ from soak.traces import units
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TraceRequest:
     """All of it may be left out: then it is found by itself."""
 
     time: str | None = None

@@ -18,7 +18,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[\]()][^\x07\x1b]{0,80}\x07?"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TraceSource:
     """A file."""
 
     path: Path
@@ -62,7 +62,7 @@ class Beginning:
         return [line for line in self.text.splitlines() if line.strip()]
 
 
-def beginning(source: Source) -> Beginning:
+def beginning(source: TraceSource) -> Beginning:
     """How a source begins."""
     raw = packed.beginning(source.path, source.packed, PEEKED)
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -18,8 +18,8 @@ from typing import Any
 from soak.errors import SoakError, UsageError
 from soak.traces import formats, packed
 from soak.traces.columns import Trace, listed
-from soak.traces.request import Request
-from soak.traces.source import Source, beginning
+from soak.traces.request import TraceRequest
+from soak.traces.source import TraceSource, beginning
 
 STDIN = "-"
 _FALLBACK = "delimited"
@@ -46,19 +46,19 @@ def only(traces: Sequence[Trace]) -> Trace:
     return traces[0]
 
 
-def read_all(path: Path, request: Request | None = None) -> list[Trace]:
+def read_all(path: Path, request: TraceRequest | None = None) -> list[Trace]:
     """Read the traces of a file, one for each entity; `-` is standard input.
 
     Raises:
         UsageError: as `read`.
     """
     if str(path) == STDIN:
-        return _of_stdin(request or Request())
+        return _of_stdin(request or TraceRequest())
     _check(path)
-    source = Source(path, _magic(path).startswith(packed.MAGIC) or path.suffix.lower() == ".gz")
+    source = TraceSource(path, _magic(path).startswith(packed.MAGIC) or path.suffix.lower() == ".gz")
     begins = beginning(source)
     name = next((each for each in names() if each != _FALLBACK and load(each).sniff(begins)), _FALLBACK)
-    traces: list[Trace] = load(name).read(source, request or Request())
+    traces: list[Trace] = load(name).read(source, request or TraceRequest())
     return traces
 
 
@@ -73,7 +73,7 @@ def load(name: str) -> Any:
     return importlib.import_module(f"{formats.__name__}.{name}")
 
 
-def _of_stdin(request: Request) -> list[Trace]:
+def _of_stdin(request: TraceRequest) -> list[Trace]:
     """What comes on standard input: kept in a file meanwhile, as it is gone through more than once."""
     with tempfile.TemporaryDirectory(prefix="soak-analyze-") as folder:
         path = Path(folder) / "stdin"

@@ -15,7 +15,7 @@ from soak.traces.columns import Trace
 from soak.traces.groups import Groups, Key
 from soak.traces.layout import Layout, layout_of, of_series
 from soak.traces.reading import TraceBuilder
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row, Seen, joined
 
 PEEKED = 200
@@ -60,7 +60,7 @@ class TextTable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TextRows:
     """A table whose format names its columns. Satisfies `TextTable`."""
 
     source: str
@@ -91,7 +91,7 @@ def seen_of(table: TextTable) -> Seen:
     return Seen(table.source, table.header, rows, table.semicolons, more, table.headed)
 
 
-def read(table: TextTable, request: Request) -> list[Trace]:
+def read(table: TextTable, request: TraceRequest) -> list[Trace]:
     """The traces of a table.
 
     Raises:
@@ -210,7 +210,7 @@ class _Walk:
     def _first_broken(self, columns: Sequence[Floats]) -> str:
         for column, values in zip(self._layout.columns, columns, strict=True):
             if np.isinf(values).any():
-                _, row = self._whole[int(np.argmax(np.isinf(values)))]
+                line, row = self._whole[int(np.argmax(np.isinf(values)))]
                 cell = one_line(repr(row[column.place]), 60)
-                return f"{one_line(column.name, 60)}: {cell} is not a finite number"
+                return f"{one_line(column.name, 60)}: {cell} is not a finite number (line {line:,})"
         return ""

@@ -33,6 +33,8 @@ _COUNTS = frozenset((
 ))  # fmt: skip
 """Names of what may stand for a time where there is none."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|#")
+_PLURALS = re.compile(r"\b[A-Z]{2,}s\b")
+"""`PIDs` and `FDs` are one word."""
 LATEST = 1e12
 """Seconds from 1970 (or from 0) beyond which a number is no time."""
 _UNITS = ((1e9, 1e17), (1e6, 1e14), (1e3, 1e11))
@@ -46,7 +48,7 @@ _SPELLED = {
 
 def words(name: str) -> list[str]:
     """The words of a name, in lower case: `currentTime`, `elapsed_secs` and `Time (s)` have two each."""
-    return [word.lower() for word in _WORDS.findall(name)]
+    return [word.lower() for word in _WORDS.findall(_PLURALS.sub(lambda found: found[0].lower(), name))]
 
 
 def is_time(name: str) -> bool:

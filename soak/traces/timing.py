@@ -12,7 +12,7 @@ from soak.errors import UsageError
 from soak.traces import cells, clocks, times
 from soak.traces.clocks import Clock
 from soak.traces.columns import listed
-from soak.traces.request import Request, matches
+from soak.traces.request import TraceRequest, matches
 from soak.traces.seen import Seen, joined
 
 
@@ -26,7 +26,7 @@ class Amounts:
 
 
 def time_of(
-    seen: Seen, request: Request, amounts: Callable[[], Amounts]
+    seen: Seen, request: TraceRequest, amounts: Callable[[], Amounts]
 ) -> tuple[list[int], Callable[[], Clock] | None, list[str], bool]:
     """Columns that are the time, how they are read, what is to be said of them, and whether they count steps."""
     if request.time is not None:

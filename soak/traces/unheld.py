@@ -30,7 +30,7 @@ _PAGE_CACHE = "a page cache, which the system takes back when memory is wanted"
 _THERE_IS = "what there is, or what is free of it, not what is held"
 _PROCESSOR = "a share of processor time"
 _NONE = "no amount that is held"
-_DONE = "counts what was done, which only adds up, and nothing that is held"
+_DONE = "counts what has passed, which only rises, and nothing that is held"
 _RULES = (
     _Rule("identifies, and holds nothing", frozenset(("pid", "ppid", "uid", "gid", "tid", "port", "tgid"))),
     _Rule(

@@ -179,7 +179,7 @@ def test_every_row_and_cell_that_is_lost_is_counted(write: Write) -> None:
     assert only(trace).t.tolist() == [0, 1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19]
     assert trace.lost == {"rss_bytes": 7 / 20}
     assert set(trace.notes) == {
-        "rss_bytes: 'inf' is not a finite number",
+        "rss_bytes: 'inf' is not a finite number (line 13)",
         "1 of 20 rows left out: they have too few columns",
         "1 of 20 rows left out: they have too many columns",
         "1 of 20 rows left out: their time cannot be read",

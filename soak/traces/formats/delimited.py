@@ -17,9 +17,9 @@ from soak.traces import clocks, packed, room, times, units
 from soak.traces.cells import EMPTY, writing_of
 from soak.traces.columns import Trace
 from soak.traces.layout import Layout, layout_of
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 from soak.traces.textual import groups_of, seen_of, walk
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def sniff(begins: Beginning) -> bool:
     return False
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces; memory is bounded.
 
     Raises:
@@ -78,7 +78,7 @@ class _Table:
     """A file, and how its columns are separated. Satisfies `TextTable`."""
 
     source: str
-    file: Source
+    file: TraceSource
     sign: str
     header: Sequence[str]
     header_line: int
@@ -119,7 +119,7 @@ def _are_units(table: _Table, row: Sequence[str]) -> bool:
     return bool(row) and table.sign == _SPACES and row[0].startswith("#") and table.headed
 
 
-def _rows(source: Source, sign: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(source: TraceSource, sign: str) -> Iterator[tuple[int, list[str]]]:
     """Every row, with the number of the line on which it ends."""
     if sign == _SPACES:
         for line, text in source.lines():
@@ -133,7 +133,7 @@ def _rows(source: Source, sign: str) -> Iterator[tuple[int, list[str]]]:
         raise UsageError(f"{source.name}: line {reader.line_num:,}: not valid CSV: {error}") from error
 
 
-def _table(source: Source) -> _Table | None:
+def _table(source: TraceSource) -> _Table | None:
     """How the columns of a file are separated, and where its header is."""
     first = [(line, text) for line, text in islice(source.lines(), 2 * _PREAMBLE) if text.strip("\r\n\ufeff \0")]
     if not first:
@@ -150,7 +150,7 @@ def _table(source: Source) -> _Table | None:
     return _without_time(source, first, signs)
 
 
-def _found(source: Source, sign: str, line: int, first: Sequence[tuple[int, str]]) -> _Table:
+def _found(source: TraceSource, sign: str, line: int, first: Sequence[tuple[int, str]]) -> _Table:
     if sign == _SPACES:
         text = next(text for at, text in first if at == line)
         names = _names(text, sign, [other for at, other in first if at > line])
@@ -193,7 +193,7 @@ def _is_data(names: Sequence[str]) -> bool:
     return sum(bool(re.match(r"[+-]?\d", name)) for name in names) > len(names) // 2
 
 
-def _without_time(source: Source, first: Sequence[tuple[int, str]], signs: Sequence[str]) -> _Table:
+def _without_time(source: TraceSource, first: Sequence[tuple[int, str]], signs: Sequence[str]) -> _Table:
     """No name is that of a time: the first line is the header, unless units and times say that there is none."""
     line, text = first[0]
     below = [other for _, other in first[1:]]

@@ -13,8 +13,8 @@ from soak.errors import UsageError
 from soak.traces import clocks
 from soak.traces.columns import Trace
 from soak.traces.labelled import Labelled, traces
-from soak.traces.request import Request
-from soak.traces.source import Beginning, Source
+from soak.traces.request import TraceRequest
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = "# TYPE node_memory_AnonPages_bytes gauge\nnode_memory_AnonPages_bytes 5.12e+08 1782727200000"
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?[\d.]+(?:[eE][+-]?\d+)?))?\s*(?:#.*)?$")
@@ -91,7 +91,7 @@ class _Scrapes:
         values.append(value)
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each entity.
 
     Raises:

@@ -12,8 +12,8 @@ from soak.errors import UsageError
 from soak.traces import json_text, times
 from soak.traces.columns import Trace
 from soak.traces.labelled import Labelled, traces
-from soak.traces.request import Request
-from soak.traces.source import Beginning, Source
+from soak.traces.request import TraceRequest
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = (
     '[{"schema": {"fields": [{"name": "Time", "type": "time"}, {"name": "rss_bytes", "type": "number"}]},\n'
@@ -35,7 +35,7 @@ def sniff(begins: Beginning) -> bool:
     return (_FIELDS.search(text) is not None and _VALUES.search(text) is not None) or _POINTS.search(text) is not None
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each entity.
 
     Raises:

@@ -10,9 +10,9 @@ from monitors.text import one_line
 from soak.errors import UsageError
 from soak.traces import json_text, textual
 from soak.traces.columns import Trace
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = '{"time": "2026-06-29T10:00:00Z", "Name": "web", "MemUsage": "1.95GiB / 15.5GiB", "PIDs": "12"}'
 _BROKEN = 0.5
@@ -33,7 +33,7 @@ def _object(line: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each entity."""
     header = json_text.columns(one for _, one in _objects(source) if one is not None)
     _check(source)
@@ -42,14 +42,14 @@ def read(source: Source, request: Request) -> list[Trace]:
         for line, one in _objects(source):
             yield (line, [""]) if one is None else json_text.row(one, header, line)
 
-    return textual.read(textual.Rows(source.name, header, rows), request)
+    return textual.read(textual.TextRows(source.name, header, rows), request)
 
 
-def _objects(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
+def _objects(source: TraceSource) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
     return ((line, _object(text)) for line, text in source.lines() if text.strip())
 
 
-def _check(source: Source) -> None:
+def _check(source: TraceSource) -> None:
     """Most of its lines are objects.
 
     Raises:

@@ -9,9 +9,9 @@ from soak.errors import UsageError
 from soak.traces import json_text, textual
 from soak.traces.columns import Trace
 from soak.traces.formats import grafana, json_lines, prometheus_answer
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = '[{"t": 0, "rss_bytes": 512000000},\n {"t": 10, "rss_bytes": 512400000}]'
 _EXPECTED = "an array of objects, such as [{t: 0, rss_bytes: 5}], or an object of arrays"
@@ -32,7 +32,7 @@ def _is_json(text: str) -> bool:
     return text[1:].lstrip()[:1] in ('"', "{", "[", "}", "]")
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each entity.
 
     Raises:
@@ -44,10 +44,10 @@ def read(source: Source, request: Request) -> list[Trace]:
     def rows() -> Iterator[Row]:
         return iter(every)
 
-    return textual.read(textual.Rows(source.name, header, rows), request)
+    return textual.read(textual.TextRows(source.name, header, rows), request)
 
 
-def _table(source: Source, value: Any) -> tuple[list[str], Sequence[Row]]:
+def _table(source: TraceSource, value: Any) -> tuple[list[str], Sequence[Row]]:
     if isinstance(value, Mapping):
         if any(key in value for key in _SUMMARIES):
             raise UsageError(
@@ -83,7 +83,7 @@ def _of_arrays(value: Mapping[str, Any]) -> tuple[list[str], Sequence[Row]] | No
     return list(plain), [(i + 1, [_text(cells[i]) for cells in plain.values()]) for i in range(longest)]
 
 
-def _rows(source: Source, rows: Sequence[Any], names: Any) -> tuple[list[str], Sequence[Row]]:
+def _rows(source: TraceSource, rows: Sequence[Any], names: Any) -> tuple[list[str], Sequence[Row]]:
     objects = [one for one in rows if isinstance(one, Mapping)]
     if objects:
         header = json_text.columns(objects)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from soak.traces import textual
 from soak.traces.columns import Trace
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = "desc: --time-unit=ms\ncmd: ./server\ntime_unit: ms\nsnapshot=0\ntime=0\nmem_heap_B=0"
 _UNIT = re.compile(r"^time_unit:\s*(\w+)", re.MULTILINE)
@@ -22,7 +22,7 @@ def sniff(begins: Beginning) -> bool:
     return begins.text.startswith("desc:") and _UNIT.search(begins.text) is not None
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its one trace. Where its time is instructions or bytes, these stand for it."""
     unit = next((found[1] for _, line in source.lines() if (found := _UNIT.match(line))), "i")
     time = _SPANS.get(unit, "step")
@@ -38,4 +38,4 @@ def read(source: Source, request: Request) -> list[Trace]:
                 snapshot = {}
 
     header = (time, "heap_inuse_bytes", "heap_overhead_bytes", "stacks_bytes")
-    return textual.read(textual.Rows(source.name, header, rows), request)
+    return textual.read(textual.TextRows(source.name, header, rows), request)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from soak.errors import UsageError
 from soak.traces import textual
 from soak.traces.columns import Trace
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = "CMDLINE python train.py\nMEM 4099.864554 1754557655.6000"
 _SAMPLE = re.compile(r"(MEM|CHLD\d*)\s")
@@ -20,22 +20,20 @@ _HEADER = ("process", "rss_mib", "timestamp")
 def sniff(begins: Beginning) -> bool:
     """Whether its first lines are those of mprof."""
     first = begins.lines[:50]
-    return bool(first) and any(_SAMPLE.match(line) for line in first) and all(
-        line.startswith(("CMDLINE", "MEM ", "CHLD", "FUNC ")) for line in first[:3]
-    )  # fmt: skip
+    return bool(first) and first[0].startswith(("CMDLINE", "MEM ")) and any(_SAMPLE.match(line) for line in first)
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces: of the process, and of each of its children."""
 
     def rows() -> Iterator[Row]:
         for line, text in source.lines():
             yield from _rows(source, line, text.split())
 
-    return textual.read(textual.Rows(source.name, _HEADER, rows), request)
+    return textual.read(textual.TextRows(source.name, _HEADER, rows), request)
 
 
-def _rows(source: Source, line: int, words: list[str]) -> Iterator[Row]:
+def _rows(source: TraceSource, line: int, words: list[str]) -> Iterator[Row]:
     if not words or words[0] in ("CMDLINE", "FUNC"):
         return
     if words[0] == "MEM" and len(words) == 3:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from soak.traces import parquet_process
 from soak.traces.columns import Trace
-from soak.traces.request import Request
-from soak.traces.source import Beginning, Source
+from soak.traces.request import TraceRequest
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = "frame.to_parquet('trace.parquet')"
 
@@ -15,6 +15,6 @@ def sniff(begins: Beginning) -> bool:
     return begins.raw[:4] in (b"PAR1", b"PARE") or begins.suffix == ".parquet"
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces."""
     return parquet_process.read_all(source.path, request)

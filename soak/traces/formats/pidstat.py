@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from soak.errors import UsageError
 from soak.traces import clocks, textual
 from soak.traces.columns import Trace
-from soak.traces.request import Request
+from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
-from soak.traces.source import Beginning, Source
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = (
     "Linux 6.1.0 (host)  06/29/2026  _x86_64_  (8 CPU)\n\n"
@@ -32,7 +32,7 @@ def _is_header(words: Sequence[str]) -> bool:
     return "PID" in words[:6] and words[-1] == "Command" and ("UID" in words[:6] or "%CPU" in words or "RSS" in words)
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each process.
 
     Raises:
@@ -48,14 +48,14 @@ def read(source: Source, request: Request) -> list[Trace]:
         return _merged(_rows(source, wanted))
 
     names = ("time", "pid", "command", *(_NAMES[name] for name in wanted))
-    return textual.read(textual.Rows(source.name, names, rows), request)
+    return textual.read(textual.TextRows(source.name, names, rows), request)
 
 
-def _headers(source: Source) -> Iterator[list[str]]:
+def _headers(source: TraceSource) -> Iterator[list[str]]:
     return (words for _, line in source.lines() if _is_header(words := line.split()))
 
 
-def _rows(source: Source, wanted: Sequence[str]) -> Iterator[Row]:
+def _rows(source: TraceSource, wanted: Sequence[str]) -> Iterator[Row]:
     """Rows of reports that hold what is wanted."""
     header: list[str] = []
     for line, text in source.lines():

@@ -8,8 +8,8 @@ from soak.errors import UsageError
 from soak.traces import answers
 from soak.traces.columns import Trace
 from soak.traces.labelled import Labelled, traces
-from soak.traces.request import Request
-from soak.traces.source import Beginning, Source
+from soak.traces.request import TraceRequest
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = (
     '{"status": "success", "data": {"resultType": "matrix", "result": [\n'
@@ -28,7 +28,7 @@ def sniff(begins: Beginning) -> bool:
     )
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """Its traces, one for each entity.
 
     Raises:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from soak.errors import UsageError
 from soak.traces.columns import Trace
-from soak.traces.request import Request
-from soak.traces.source import Beginning, Source
+from soak.traces.request import TraceRequest
+from soak.traces.source import Beginning, TraceSource
 
 EXAMPLE = "memray's capture.bin"
 _KINDS = {
@@ -25,7 +25,7 @@ def sniff(begins: Beginning) -> bool:
     return begins.raw.startswith(tuple(_KINDS))
 
 
-def read(source: Source, request: Request) -> list[Trace]:
+def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     """None.
 
     Raises:
