@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (lines of other programs)
 """A table that is written in any way comes back as it was: separators, quotes, encodings, units, times."""
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from soak.traces.textual import groups_of, seen_of, walk
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from soak.traces.clocks import Clock
     from soak.traces.groups import Groups
 
 EXAMPLE = "timestamp, memory.used [MiB]\n2026/06/29 10:00:00.000, 4099 MiB"
@@ -277,8 +278,19 @@ def _take_all(batches: Any, layout: Layout, groups: Groups, as_text: bool) -> No
     for batch in batches:
         columns = {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
         time = columns[str(layout.time[0])]
-        t = clock([cell or "" for cell in time.to_pylist()]) if as_text and clock else _floats(time) / unit
+        t = _of_texts(time.to_pylist(), clock) if as_text and clock else _floats(time) / unit
         groups.add(t, [_floats(columns[str(one.place)]) * one.scale for one in layout.columns], ())
+
+
+def _of_texts(cells: Sequence[str | None], clock: Clock) -> Floats:
+    """The times of a batch.
+
+    Raises:
+        _MalformedError: quotes stand in them, as blanks stood before those.
+    """
+    if any('"' in cell for cell in cells if cell):
+        raise _MalformedError
+    return clock([cell or "" for cell in cells])
 
 
 def _floats(column: pa.Array) -> Floats:
