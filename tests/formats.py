@@ -93,6 +93,30 @@ CSV: dict[str, Write] = {
     ),
     "spaces": _table("time rss_kb", lambda i, t, m: f"{_at(t, '%H:%M:%S')}   {m * 1024:.0f}"),
     "a date between spaces": _table("timestamp rss_kb", lambda i, t, m: f"{_at(t, '%F %T')} {m * 1024:.0f}"),
+    "ps": _table(
+        "TIMESTAMP PID RSS VSZ CMD",
+        lambda i, t, m: f"{_at(t, '%T')} 4242 {m * 1024:.0f} {40_000_000 + 1000 * i} python x.py --n 3",
+    ),
+    "ps without a header": _table("", lambda i, t, m: f"{_at(t, '%FT%T')} 4242 {m:.1f}MiB python"),
+    "sar -r": _table(
+        "Linux 6.1.0 (web)  06/29/26  _x86_64_  (8 CPU)\n\n22:30:01    kbmemfree   kbavail kbmemused  %memused kbbuffers  kbcached",
+        lambda i, t, m: (
+            f"{_at(t, '%T')}  {16e6 - m * 1024:.0f} {16e6 - m * 1024:.0f} {m * 1024:.0f} {m / 160:.2f} 2000 {4_000_000 + i}"
+        ),
+    ),
+    "influx": _table(
+        "#datatype,string,long,dateTime:RFC3339,double,string\n,result,table,_time,_value,_field",
+        lambda i, t, m: f",,0,{_at(t, '%FT%TZ')},{m * MIB:.0f},rss_bytes",
+    ),
+    "counters of Windows": _table(
+        r'"(PDH-CSV 4.0) (UTC)(0)","\\HOST\Process(python)\Private Bytes","\\HOST\Process(python)\% Processor Time"',
+        lambda i, t, m: f'"{_at(t, "%m/%d/%Y %H:%M:%S")}.123","{m * MIB:.6f}","{i % 90}.0"',
+    ),
+    "Swiss": _table("Zeit;Speicher (MB)", lambda i, t, m: f"{_at(t, '%d.%m.%y %T')};{m:,.1f}".replace(",", "'")),
+    "French": _table(
+        "Date;Mémoire (Mo)",
+        lambda i, t, m: f"{_at(t, '%d/%m/%Y %T')};{m:,.1f}".replace(",", "\u202f").replace(".", ","),
+    ),
     "dmon": _table(
         "#Date       Time        gpu     fb   bar1\n#YYYYMMDD   HH:MM:SS    Idx     MB     MB",
         lambda i, t, m: f" {_at(t, '%Y%m%d   %H:%M:%S')}     0   {m:.0f}     10",
@@ -146,6 +170,12 @@ DOCKER: dict[str, Write] = {
     "columns of docker": _table(
         "Time,Name,CPU %,Mem Usage / Limit,Mem %,Net I/O,PIDs",
         lambda i, t, m: f"{_at(t, '%F %T')},web,1.5%,{m:.1f}MiB / 15.5GiB,26%,{i}MB / 1kB,12",
+    ),
+    "a table": _table(
+        "CONTAINER ID   NAME   CPU %     MEM USAGE / LIMIT     MEM %     NET I/O       BLOCK I/O      PIDS",
+        lambda i, t, m: (
+            f"abc123def456   web    {i % 90}.5%     {m:.1f}MiB / 15.5GiB    26.4%     1.2kB / 0B    {i}MB / 0B     12"
+        ),
     ),
     "json lines": _table("", lambda i, t, m: _stats(t, m, time=_at(t, "%FT%TZ"))),
     "json lines without a time": _table("", lambda i, t, m: _stats(t, m)),

@@ -62,8 +62,13 @@ def names_of_series(seen: Seen, taken: set[int]) -> int | None:
     """The column that names what the one column of values holds; None where every column has its own name."""
     free = [i for i in range(len(seen.header)) if i not in taken]
     named = [i for i in free if seen.header[i].strip().lower() in _SERIES and not _numeric(seen.cells(i))]
-    values = [i for i in free if seen.header[i].strip().lower() in _VALUES]
+    values = [i for i in free if is_value(seen.header[i])]
     return named[0] if named and len(values) == 1 else None
+
+
+def is_value(name: str) -> bool:
+    """Whether a column's name says that it has the values of what another one names."""
+    return name.strip().lower() in _VALUES
 
 
 def is_named(name: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from monitors.detection.series import Series
 from monitors.model import LAYERS, MetricSpec, Owner, Unit
 from monitors.text import one_line
@@ -36,6 +38,10 @@ _WEAK = frozenset(("used", "usage", "allocated", "alloc", "real", "current", "re
 """Words that say memory only where its unit does."""
 _SHARES = frozenset(("percent", "pct", "percentage", "ratio", "util", "perc", "share", "fraction", "utilization"))
 
+_COUNTS = ("python_objects", "fds", "threads", "children")
+"""Layers that are counted."""
+_RISES = 20
+"""Samples from which a column that never falls is taken for a counter."""
 Standing = Literal["amount", "share", "unknown", "ignored"]
 
 
@@ -58,8 +64,8 @@ def _held(name: str, stem: str, unit: str) -> tuple[str | None, Unit, Owner]:
         own = short if short in LAYERS else _layer_of_memory(set(times.words(stem))) or "anonymous"
         layer = layer or (own if own in ("anonymous", short) or GPU & set(times.words(stem)) else "anonymous")
         return layer, "bytes", _owner(name, layer)
-    if layer or plain.startswith("num_") or plain in LAYERS:
-        layer = layer or (plain if plain in LAYERS else _counted(set(times.words(name))))
+    if layer or plain.startswith("num_") or plain in _COUNTS:
+        layer = layer or (plain if plain in _COUNTS else _counted(set(times.words(name))))
         return layer, "count", _owner(name, layer)
     said = set(times.words(stem))
     if counted := _counted(said):
@@ -143,7 +149,20 @@ def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
     }
     for kind in order[1:]:
         ignored |= {one.name: why[kind] for one in by[kind]}
-    return by[order[0]], ignored
+    counting = {one.name for one in by[order[0]] if _only_rises(one)}
+    judged = [one for one in by[order[0]] if one.name not in counting]
+    if not judged:
+        return by[order[0]], ignored
+    return judged, ignored | dict.fromkeys(counting, "it only rises, as a counter does, and its name says no memory")
+
+
+def _only_rises(series: Series) -> bool:
+    """Whether a column of which its name says little never falls."""
+    said = set(times.words(units.split(series.metric.name)[0]))
+    if series.metric.unit == "count" or said & (MEMORY | _WEAK) or series.metric.layer not in (None, "anonymous"):
+        return False
+    steps = np.diff(series.values)
+    return len(steps) >= _RISES and bool((steps >= 0).all() and (steps > 0).mean() > 0.5)
 
 
 def scaled(metric: MetricSpec, in_bytes: bool) -> MetricSpec:

@@ -82,7 +82,7 @@ def layout_of(seen: Seen, request: TraceRequest) -> Layout:
     for i in range(len(seen.header)):
         if i in taken or i in keys or i == named:
             continue
-        column = _column(seen, i, request)
+        column = _column(seen, i, request) if named is None or entities.is_value(seen.header[i]) else None
         columns += [column] if column else []
         texts += [] if column or not seen.header[i] or not any(seen.cells(i)) else [seen.name(i)]
     columns = _as_their_like(columns)

@@ -80,6 +80,8 @@ def seen_of(table: TextTable) -> Seen:
     rows: list[Row] = []
     characters = 0
     for line, row in islice(table.rows(), PEEKED):
+        if list(row[1:]) == list(table.header[1:]) and len(row) > 1:
+            continue
         rows.append((line, row))
         characters += sum(map(len, row))
         if characters > _CHARACTERS:
@@ -172,13 +174,17 @@ class _Walk:
             self.groups.lose(int(bool(row)), "they have too few columns")
         elif any(cell.strip() for cell in row[len(self._header) :]):
             self.groups.lose(1, "they have too many columns")
-        elif row[0].strip() == self._header[0] and [cell.strip() for cell in row] == self._header:
+        elif len(row) > 1 and row[1].strip() == self._header[1] and self._repeats(row):
             self.headers += 1
         else:
             self._whole.append((line, row))
             self._characters += sum(map(len, row))
             if self._characters > _CHARACTERS or len(self._whole) > _ROWS:
                 self.flush()
+
+    def _repeats(self, row: Sequence[str]) -> bool:
+        """Whether a row is the header again; sar writes another time into it."""
+        return [cell.strip() for cell in row[1:]] == self._header[1:]
 
     def _swallows(self, row: Sequence[str]) -> bool:
         """Whether a row is of several lines; in other formats lines lie between rows."""

@@ -36,7 +36,7 @@ _RULES = (
     _Rule(
         _PAGE_CACHE,
         frozenset(("cache", "cached", "caches", "buffers", "buffer", "buff", "pagecache", "buffcache", "writeback",
-                   "dirty", "inactive", "active", "sreclaimable", "buffered", "memcached", "mapped")),
+                   "dirty", "inactive", "inact", "active", "sreclaimable", "buffered", "memcached", "mapped")),
         GPU | {"kv", "heap", "anon", "anonymous"},
     ),
     _Rule(
@@ -57,7 +57,8 @@ _RULES = (
     ),
     _Rule(
         "moved in or out, not held",
-        frozenset(("net", "network", "netio", "blkio", "blockio", "io", "disk", "rx", "tx", "sent", "received", "recv",
+        frozenset(("net", "network", "netio", "block", "blkio", "blockio", "io", "disk", "rx", "tx", "sent", "received",
+                   "recv",
                    "read", "reads", "write", "writes", "written", "transmit", "receive", "bandwidth", "throughput",
                    "rbytes", "wbytes", "transferred", "pcie", "processed", "rxpci", "txpci")),
         RESIDENT,
@@ -114,6 +115,8 @@ def _by_end(stem: str, plain: str, said: set[str]) -> str:
 
 
 def _by_words(stem: str, said: set[str], unit: str) -> str:
+    if stem == "total":
+        return _THERE_IS
     if "total" in said and said & (_HELD - RESIDENT | {"ram"}) and not said & {"used", *RESIDENT}:
         return _THERE_IS
     if "file" in said and said & MEMORY and "descriptors" not in said:

@@ -8,11 +8,13 @@ SIZES = {
     "b": 1.0, "byte": 1.0, "bytes": 1.0, "k": 1024.0, "kb": 1024.0, "kib": 1024.0, "ki": 1024.0,
     "m": 1024.0**2, "mib": 1024.0**2, "mi": 1024.0**2, "mb": 1e6, "megabytes": 1e6, "kilobytes": 1024.0,
     "g": 1024.0**3, "gib": 1024.0**3, "gi": 1024.0**3, "gb": 1e9, "gigabytes": 1e9,
+    "o": 1.0, "ko": 1024.0, "mo": 1e6, "go": 1e9,
     "t": 1024.0**4, "tib": 1024.0**4, "ti": 1024.0**4, "tb": 1e12, "pages": 4096.0,
 }  # fmt: skip
 """Bytes of each, in lower case, as cells have them. A kB is 1,024 bytes, as Linux writes it; MB and above are powers of
 ten, as Grafana and Docker write them."""
 IN_HEADERS = {**SIZES, "mb": SIZES["mib"], "megabytes": SIZES["mib"], "gb": SIZES["gib"], "gigabytes": SIZES["gib"],
+              "mo": SIZES["mib"], "go": SIZES["gib"],
               "tb": SIZES["tib"]}  # fmt: skip
 """The same in headers: who divides by 1,024 twice calls it MB (psrecord, nvidia-smi, most scripts)."""
 PERCENT = "%"

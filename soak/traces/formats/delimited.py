@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 EXAMPLE = "timestamp, memory.used [MiB]\n2026/06/29 10:00:00.000, 4099 MiB"
 _SIGNS = (",", ";", "\t", "|")
 _SPACES = " "
+_WIDE = "  "
+"""Two blanks or more separate columns whose cells hold single ones, as `docker stats` prints them."""
+_IN_KIB = ("RSS", "VSZ", "SZ")
+"""What `ps` writes without a unit."""
 _PREAMBLE = 30
 """Lines above a header, at most."""
 _BLOCK, _MOST_BLOCK = 1 << 20, 64 << 20
@@ -122,9 +126,9 @@ def _are_units(table: _Table, row: Sequence[str]) -> bool:
 
 def _rows(source: TraceSource, sign: str) -> Iterator[tuple[int, list[str]]]:
     """Every row, with the number of the line on which it ends."""
-    if sign == _SPACES:
+    if sign in (_SPACES, _WIDE):
         for line, text in source.lines():
-            yield line, text.split()
+            yield line, text.split() if sign == _SPACES else _ALIGNED.split(text.strip())
         return
     reader = csv.reader(packed.lines(source.path, source.packed), delimiter=sign, skipinitialspace=True)
     try:
@@ -146,13 +150,23 @@ def _table(source: TraceSource) -> _Table | None:
     for line, text in first[:_PREAMBLE]:
         for sign in signs:
             names = _names(text, sign, [other for at, other in first if at > line])
-            if len(names) > 1 and any(map(times.is_time, names)) and not _is_data(names):
+            timed = len(names) > 1 and any(map(times.is_time, names)) and not _is_data(names)
+            if timed and _fits(names, sign, [other for at, other in first if at > line]):
                 return _found(source, sign, line, first)
     return _without_time(source, first, signs)
 
 
+def _fits(names: Sequence[str], sign: str, below: Sequence[str]) -> bool:
+    """Whether rows between spaces have as many cells as there are names, or a time that is cut."""
+    if sign not in (_SPACES, _WIDE):
+        return True
+    data = next((other for other in below if not other.startswith("#")), "")
+    cells = len(_ALIGNED.split(data.strip()) if sign == _WIDE else data.split())
+    return not data or len(names) <= cells <= len(names) + 8
+
+
 def _found(source: TraceSource, sign: str, line: int, first: Sequence[tuple[int, str]]) -> _Table:
-    if sign == _SPACES:
+    if sign in (_SPACES, _WIDE):
         text = next(text for at, text in first if at == line)
         names = _names(text, sign, [other for at, other in first if at > line])
         return _Table(source.name, source, sign, names, line, above=line > first[0][0])
@@ -168,6 +182,8 @@ def _clean(name: str) -> str:
 
 def _names(text: str, sign: str, below: Sequence[str]) -> list[str]:
     """The names of a header."""
+    if sign == _WIDE:
+        return _ALIGNED.split(_clean(text))
     if sign != _SPACES:
         try:
             return [_clean(name) for name in next(csv.reader([text], delimiter=sign, skipinitialspace=True), [])]
@@ -177,6 +193,11 @@ def _names(text: str, sign: str, below: Sequence[str]) -> list[str]:
     data = next((other.split() for other in below if not other.startswith("#")), [])
     aligned = _ALIGNED.split(line)
     names = aligned if len(aligned) == len(data) and len(aligned) > 1 else line.split()
+    if (
+        len(names) > 2 and ":" in names[0] and clocks.clock_of("", names[:1]) and not _is_data(names[1:])
+    ):  # sar writes the time of the header
+        names = ["time", *names[2 if names[1] in ("AM", "PM") else 1 :]]
+    names = [f"{name} [KiB]" if name in _IN_KIB else name for name in names]
     if text.startswith("#") and below and below[0].startswith("#"):
         spelled = below[0].lstrip("#").split()
         if len(spelled) == len(names):
@@ -198,11 +219,12 @@ def _without_time(source: TraceSource, first: Sequence[tuple[int, str]], signs: 
     """No name is that of a time: the first line is the header, unless units and times say that there is none."""
     line, text = first[0]
     below = [other for _, other in first[1:]]
+    signs = [*signs, _WIDE]
     counts = {sign: len(_names(text, sign, below)) for sign in signs}
     alike = [sign for sign in signs if counts[sign] > 1 and _like(below, sign, counts[sign])]
     sign = (alike or [","])[0]
     cells = _names(text, sign, below)
-    if sign != _SPACES and clocks.clock_of("", cells[:1]) and _holds_amounts(cells[1:]):
+    if clocks.clock_of("", cells[:1]) and (_holds_amounts(cells[1:]) or not _is_number(cells[0])):
         return _Table(source.name, source, sign, ["time", *(f"column {i}" for i in range(2, len(cells) + 1))], 0, False)
     return _found(source, sign, line, first)
 
@@ -219,7 +241,7 @@ def _holds_amounts(cells: Sequence[str]) -> bool:
 def _is_plain(table: _Table, layout: Layout) -> bool:
     """Whether the fast reader can read it."""
     return (
-        table.headed and table.sign != _SPACES and table.header_line == 1 and len(layout.time) == 1
+        table.headed and table.sign not in (_SPACES, _WIDE) and table.header_line == 1 and len(layout.time) == 1
         and not layout.keys and layout.series is None and all(column.writing.plain for column in layout.columns)
         and packed.is_utf8(table.file.path, table.file.packed) and room.for_arrow()
     )  # fmt: skip

@@ -23,7 +23,7 @@ from soak.traces.source import TraceSource, beginning
 from tests.formats import KINDS, LEAK, MIB, START, Write, held
 
 EVERY = [(kind, name) for kind, some in KINDS.items() for name in some]
-UNTIMED = {"iteration", "json lines without a time", "instructions", "bytes", "minutes"}
+UNTIMED = {"iteration", "json lines without a time", "instructions", "bytes", "minutes", "a table"}
 """Whose rates are not by these hours."""
 
 
@@ -263,3 +263,13 @@ def test_a_month_is_told_from_a_day_by_any_row(tmp_path: Path) -> None:
             "time,rss_mb\n" + "".join(f"{day.strftime(form)},{i}\n" for i, day in enumerate(days))
         )
         assert tables.read(tmp_path / "x").series[0].t[-1] == 3600 * (len(days) - 1)
+
+
+def test_what_only_rises_is_a_counter_where_something_else_is_judged(tmp_path: Path) -> None:
+    rows = [f"{t:g},{m * MIB:.0f},{i * 1000},{i}" for i, (t, m) in enumerate(zip(*held(leaks=False), strict=True))]
+    (tmp_path / "x").write_text("t,rss_bytes,payload_bytes,num_things\n" + "\n".join(rows))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert {one["name"] for one in body["ignored"]} == {"payload_bytes"}
+    (tmp_path / "x").write_text("t,thing\n" + "\n".join(f"{i},{i * 1000}" for i in range(100)))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert [one["name"] for one in body["series"]] == ["thing"]
