@@ -55,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="files of samples, run folders, or - for standard input"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each file, on one line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for each file and entity")
     parser.add_argument("--limit", type=_quantity(parse_size), metavar="SIZE",
                         help='memory there is, such as "16 GiB": says when it will be used up')  # fmt: skip
     parser.add_argument("--min-rate", type=_quantity(parse_rate), metavar="RATE", default=0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -72,7 +73,8 @@ def _trace(source: str, some: Sequence[Labelled], begin: float, request: TraceRe
     series: list[Series] = []
     lost: dict[str, float] = {}
     told = list(notes)
-    twice = {one.name for i, one in enumerate(some) if any(other.name == one.name for other in some[:i])}
+    counted = Counter(one.name for one in some)
+    twice = {name for name, count in counted.items() if count > 1}
     for one in some:
         metric, scale = _metric(one, request)
         label = ",".join(f"{key}={value}" for key, value in sorted(one.labels.items())) if one.name in twice else ""

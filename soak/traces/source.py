@@ -12,7 +12,7 @@ from soak.traces import packed
 
 PEEKED = 64 << 10
 """Bytes that tell what a source is."""
-_MOST = 256 << 20
+_MOST = 128 << 20
 """Bytes of a source that is read as a whole."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[\]()][^\x07\x1b]{0,80}\x07?")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -47,14 +48,18 @@ def _is_number(text: str) -> bool:
     return True
 
 
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""A metric and its labels."""
+
+
 @dataclass(slots=True)
 class _Scrapes:
     """Samples by their series, and the time of the scrape that is being read."""
 
-    points: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[list[float], list[float]]] = field(default_factory=dict)
+    points: dict[Key, tuple[array[float], array[float]]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     at: float | None = None
-    waiting: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
+    waiting: dict[Key, float] = field(default_factory=dict)
     untimed: int = 0
     first_untimed: int = 0
 
@@ -85,8 +90,8 @@ class _Scrapes:
                 self._keep(key, self.at, value)
         self.waiting, self.at = {}, None
 
-    def _keep(self, key: tuple[str, tuple[tuple[str, str], ...]], t: float, value: float) -> None:
-        ts, values = self.points.setdefault(key, ([], []))
+    def _keep(self, key: Key, t: float, value: float) -> None:
+        ts, values = self.points.setdefault(key, (array("d"), array("d")))
         ts.append(t)
         values.append(value)
 
