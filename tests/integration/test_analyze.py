@@ -83,6 +83,7 @@ def test_what_is_too_slow_or_not_asked_for_is_no_leak(tmp_path: Path) -> None:
     leak = str(trace(tmp_path, "leak.csv", 2000))
     assert main(["analyze", leak, "--min-rate", "20 MiB/h"]) == 0
     assert main(["analyze", leak, "--column", "num_*"]) == 3
+    assert main(["analyze", leak, "--skip", "0"]) == main(["analyze", leak, "--skip", "5 min"]) == 1
     with pytest.raises(SystemExit):
         main(["analyze", leak, "--min-rate", "fast"])
     assert main(["analyze"]) == 2
