@@ -78,7 +78,7 @@ def test_names_of_columns_are_shown_as_they_are(tmp_path: Path, capsys: pytest.C
     out = capsys.readouterr().out
     for shown in ("[/job:localhost/r", "[bold]x[/bold]_b", "\\u202eevil", "two lines"):
         assert shown in out
-    _, (body,), _ = analyze(capsys, str(tmp_path / "x.csv"))
+    _, (body,), _ = analyze(capsys, str(tmp_path / "x.csv"), "--column", "*")
     assert body["series"][0]["name"] == names[0]
 
 
