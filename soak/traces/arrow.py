@@ -18,10 +18,10 @@ from soak.traces import cells, entities, times
 from soak.traces.arrow_values import is_text, numbers_of, plain_kind, texts_of, ticks_of, unpacked
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
 from soak.traces.groups import Groups
-from soak.traces.layout import Column, column_of
+from soak.traces.layout import TraceColumn, column_of
 from soak.traces.reading import TraceBuilder
 from soak.traces.request import TraceRequest, matches
-from soak.traces.seen import Seen
+from soak.traces.seen import TableHead
 
 FEWEST_ROWS = 512
 _ROWS = 65536
@@ -92,7 +92,7 @@ def _keys(source: ColumnSource, time: int, clocks: set[int], seconds: Convert, r
     """Columns that tell entities apart."""
     asked = request.group_by
     if asked is not None:
-        every = Seen(source.name, source.names, ())
+        every = TableHead(source.name, source.names, ())
         return entities.found(every, {time}, None, asked)
     named = [
         i
@@ -103,7 +103,7 @@ def _keys(source: ColumnSource, time: int, clocks: set[int], seconds: Convert, r
         return []
     for batch in source.batches([time, *named]):
         rows = list(zip(*(_cells(batch[i][:FEWEST_ROWS]) for i in named), strict=True))
-        seen = Seen(source.name, [source.names[i] for i in named], list(enumerate(rows, 1)))
+        seen = TableHead(source.name, [source.names[i] for i in named], list(enumerate(rows, 1)))
         return [named[i] for i in entities.found(seen, set(), seconds(batch[time][:FEWEST_ROWS]), None)]
     return []
 
@@ -118,7 +118,7 @@ def _cells(column: Any) -> list[str]:
     return ["" if cell is None else str(cell) for cell in unpacked(column).to_pylist()]
 
 
-def _numeric(name: str, place: int, first: Any, request: TraceRequest) -> Column | None:
+def _numeric(name: str, place: int, first: Any, request: TraceRequest) -> TraceColumn | None:
     """A column of numbers, or of text that holds some; None where it holds none, and need not by its name."""
     texts = None if first is None else texts_of(first)
     shown = name or f"column {place + 1}"
@@ -134,7 +134,7 @@ def _mostly(writing: cells.Writing, texts: Sequence[str]) -> bool:
     return not len(full) or 2 * int(np.isfinite(full).sum()) > len(full)
 
 
-def _read(column: Column, values: Any) -> Floats:
+def _read(column: TraceColumn, values: Any) -> Floats:
     if is_text(unpacked(values).type) and not column.writing.plain:
         return column.numbers(texts_of(values))
     return numbers_of(values) * column.scale if column.scale != 1.0 else numbers_of(values)

@@ -16,7 +16,7 @@ from soak.traces.columns import listed
 from soak.traces.request import matches
 
 if TYPE_CHECKING:
-    from soak.traces.seen import Seen
+    from soak.traces.seen import TableHead
 
 _NAMES = frozenset((
     "pid", "name", "container", "containerid", "id", "pod", "namespace", "gpu", "index", "uuid", "bus", "device",
@@ -33,7 +33,7 @@ _MOST = 64
 """Numbers that may tell entities apart, where their names could mean an amount too."""
 
 
-def found(seen: Seen, taken: set[int], t: Floats | None, asked: Sequence[str] | None) -> list[int]:
+def found(seen: TableHead, taken: set[int], t: Floats | None, asked: Sequence[str] | None) -> list[int]:
     """Columns that tell entities apart. t: the times of the rows, where there are any.
 
     Raises:
@@ -49,7 +49,7 @@ def found(seen: Seen, taken: set[int], t: Floats | None, asked: Sequence[str] | 
     return known
 
 
-def _place(seen: Seen, name: str) -> int:
+def _place(seen: TableHead, name: str) -> int:
     place = next((i for i, each in enumerate(seen.header) if matches(each, name)), None)
     if place is None:
         raise UsageError(
@@ -58,7 +58,7 @@ def _place(seen: Seen, name: str) -> int:
     return place
 
 
-def names_of_series(seen: Seen, taken: set[int]) -> int | None:
+def names_of_series(seen: TableHead, taken: set[int]) -> int | None:
     """The column that names what the one column of values holds; None where every column has its own name."""
     free = [i for i in range(len(seen.header)) if i not in taken]
     named = [i for i in free if seen.header[i].strip().lower() in _SERIES and not _numeric(seen.cells(i))]
@@ -81,7 +81,7 @@ def _numeric(texts: Sequence[str]) -> bool:
     return cells.mostly_numbers(texts)
 
 
-def _tells(seen: Seen, column: int, t: Floats | None) -> bool:
+def _tells(seen: TableHead, column: int, t: Floats | None) -> bool:
     """Whether the cells of a column are names, or numbers that come again and again."""
     texts = [cell.strip() for cell in seen.cells(column)]
     counted = Counter(texts)
@@ -98,7 +98,7 @@ def _tells(seen: Seen, column: int, t: Floats | None) -> bool:
     return whole and len(counted) <= _MOST and max(counted.values()) <= 2 * min(counted.values()) + 1
 
 
-def _side_by_side(seen: Seen, known: Sequence[int], t: Floats | None) -> bool:
+def _side_by_side(seen: TableHead, known: Sequence[int], t: Floats | None) -> bool:
     """Whether entities have rows at the same time, or by turns; one after the other is one that was started anew."""
     ended: set[tuple[str, ...]] = set()
     before: tuple[str, ...] | None = None

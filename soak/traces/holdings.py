@@ -52,7 +52,7 @@ def metric_of(column: str) -> MetricSpec:
     layer, kind, owner = _held(column.strip(), stem, unit)
     exact = _LAYERS.get(column.strip().lower()) or column.strip().lower().removesuffix("_bytes") in LAYERS
     why = "" if exact else why_not(column.strip(), stem, unit)
-    return MetricSpec(shown, kind, f"Column {shown}", layer, judged=not why, unjudged=why, owner=owner)
+    return MetricSpec(shown, kind, f"TraceColumn {shown}", layer, judged=not why, unjudged=why, owner=owner)
 
 
 def _held(name: str, stem: str, unit: str) -> tuple[str | None, Unit, Owner]:

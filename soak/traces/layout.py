@@ -16,7 +16,7 @@ from soak.traces.cells import Writing, writing_of
 from soak.traces.clocks import Clock
 from soak.traces.columns import check_names, is_step, listed, second_clocks
 from soak.traces.request import TraceRequest, matches
-from soak.traces.seen import Seen, joined
+from soak.traces.seen import TableHead, joined
 from soak.traces.timing import Amounts, time_of
 
 _LARGE = 2.0**20
@@ -24,7 +24,7 @@ _LARGE = 2.0**20
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TraceColumn:
     """A column of numbers."""
 
     place: int
@@ -50,7 +50,7 @@ class Layout:
     clock: Callable[[], Clock] | None
     interval: float
     """Seconds between two rows, where they are counted."""
-    columns: Sequence[Column]
+    columns: Sequence[TraceColumn]
     steps: int | None
     """The one of `columns` that counts steps and is the time too."""
     keys: Sequence[int]
@@ -65,7 +65,7 @@ class Layout:
         return max([*self.time, *self.keys, *(column.place for column in self.columns)], default=0) + 1
 
 
-def layout_of(seen: Seen, request: TraceRequest) -> Layout:
+def layout_of(seen: TableHead, request: TraceRequest) -> Layout:
     """What its columns are.
 
     Raises:
@@ -89,7 +89,7 @@ def layout_of(seen: Seen, request: TraceRequest) -> Layout:
     steps = None
     if counted:
         steps = len(columns)
-        columns.append(Column(time[0], seen.name(time[0]), holdings.metric_of("step"), cells.PLAIN))
+        columns.append(TraceColumn(time[0], seen.name(time[0]), holdings.metric_of("step"), cells.PLAIN))
     _check(seen, [column for i, column in enumerate(columns) if i != steps and not is_step(column.name)])
     if texts:
         notes.append(f"columns that hold no numbers: {listed(texts)}")
@@ -101,14 +101,14 @@ def layout_of(seen: Seen, request: TraceRequest) -> Layout:
     return Layout(seen.source, seen.header, time, clock, interval, columns, steps, keys, named, notes)
 
 
-def _amounts(seen: Seen) -> Amounts:
+def _amounts(seen: TableHead) -> Amounts:
     columns = [column for i in range(len(seen.header)) if (column := _column(seen, i, TraceRequest()))]
     return Amounts(
         [column.place for column in columns], any(holdings.standing(column.metric) == "amount" for column in columns)
     )
 
 
-def _column(seen: Seen, place: int, request: TraceRequest) -> Column | None:
+def _column(seen: TableHead, place: int, request: TraceRequest) -> TraceColumn | None:
     """A column of numbers; None where it holds none, and need not by its name."""
     texts, name = seen.cells(place), seen.name(place)
     writing = writing_of(texts, seen.semicolons)
@@ -123,25 +123,25 @@ def _column(seen: Seen, place: int, request: TraceRequest) -> Column | None:
     return column_of(place, name, writing, full[np.isfinite(full)], request)
 
 
-def column_of(place: int, name: str, writing: Writing, known: Floats | None, request: TraceRequest) -> Column:
+def column_of(place: int, name: str, writing: Writing, known: Floats | None, request: TraceRequest) -> TraceColumn:
     """A column of numbers, with the unit that it is asked to have, or that its cells, its name or its size tell.
 
     known: some of its values; None where its size tells nothing.
     """
     metric = holdings.metric_of(name)
     if writing.quantities and writing.unit in units.SIZES:
-        return Column(place, name, holdings.scaled(metric, in_bytes=True), writing)
+        return TraceColumn(place, name, holdings.scaled(metric, in_bytes=True), writing)
     unit = units.split(name)[1]
     asked = next((factor for key, factor in request.units.items() if key and matches(name, key)), None)
     scale = asked or units.IN_HEADERS.get(unit, 0.0) or _by_custom(name) or (request.units.get("", 0.0))
     amount = metric.unit in ("bytes", "value") and (metric.layer is not None or asked is not None)
     if amount and scale:
-        return Column(place, name, holdings.scaled(metric, in_bytes=True), writing, scale)
+        return TraceColumn(place, name, holdings.scaled(metric, in_bytes=True), writing, scale)
     large = amount and known is not None and len(known) > 0 and float(np.median(known)) >= _LARGE
-    return Column(place, name, holdings.scaled(metric, in_bytes=bool(large)), writing)
+    return TraceColumn(place, name, holdings.scaled(metric, in_bytes=bool(large)), writing)
 
 
-def _as_their_like(columns: Sequence[Column]) -> list[Column]:
+def _as_their_like(columns: Sequence[TraceColumn]) -> list[TraceColumn]:
     """Where one amount without a unit is bytes by its size, so are the others of its table."""
     guessed = any(_is_guessed(one) for one in columns)
     return [
@@ -150,7 +150,7 @@ def _as_their_like(columns: Sequence[Column]) -> list[Column]:
     ]
 
 
-def _is_guessed(one: Column) -> bool:
+def _is_guessed(one: TraceColumn) -> bool:
     """Whether a column is taken as bytes though nothing says so."""
     plain = one.metric.unit == "bytes" and one.metric.judged and not one.writing.unit and one.scale == 1.0
     return plain and not units.split(one.name)[1]
@@ -161,7 +161,7 @@ def _by_custom(name: str) -> float:
     return 1024.0 if name.startswith("Vm") or name in ("RssAnon", "RssFile", "RssShmem") else 0.0
 
 
-def _without_units(columns: Sequence[Column]) -> list[str]:
+def _without_units(columns: Sequence[TraceColumn]) -> list[str]:
     loose = [one.name for one in columns if one.metric.unit == "value" and one.metric.layer and one.metric.judged]
     told = (
         [f"the unit is not known, and rates are in that of the file: {listed(loose)}; --unit says it"] if loose else []
@@ -170,7 +170,7 @@ def _without_units(columns: Sequence[Column]) -> list[str]:
     return [*told, *([f"taken as bytes by their size: {listed(guessed)}; --unit says otherwise"] if guessed else [])]
 
 
-def _check(seen: Seen, columns: Sequence[Column]) -> None:
+def _check(seen: TableHead, columns: Sequence[TraceColumn]) -> None:
     """Some column holds numbers.
 
     Raises:
@@ -204,7 +204,7 @@ def _check(seen: Seen, columns: Sequence[Column]) -> None:
     )
 
 
-def of_series(layout: Layout, name: str) -> Column:
+def of_series(layout: Layout, name: str) -> TraceColumn:
     """The column of a table whose rows name what they hold."""
     column = layout.columns[0]
     metric = holdings.metric_of(name)

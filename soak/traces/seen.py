@@ -10,7 +10,7 @@ Row = tuple[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TableHead:
     """The beginning of a table."""
 
     source: str

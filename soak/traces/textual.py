@@ -16,7 +16,7 @@ from soak.traces.groups import Groups, Key
 from soak.traces.layout import Layout, layout_of, of_series
 from soak.traces.reading import TraceBuilder
 from soak.traces.request import TraceRequest
-from soak.traces.seen import Row, Seen, joined
+from soak.traces.seen import Row, TableHead, joined
 
 PEEKED = 200
 """Rows that decide what the columns are."""
@@ -75,7 +75,7 @@ class TextRows:
         return self.every()
 
 
-def seen_of(table: TextTable) -> Seen:
+def seen_of(table: TextTable) -> TableHead:
     """The beginning of a table."""
     rows: list[Row] = []
     characters = 0
@@ -90,7 +90,7 @@ def seen_of(table: TextTable) -> Seen:
     def more() -> Iterator[Sequence[str]]:
         return (row for _, row in table.rows())
 
-    return Seen(table.source, table.header, rows, table.semicolons, more, table.headed)
+    return TableHead(table.source, table.header, rows, table.semicolons, more, table.headed)
 
 
 def read(table: TextTable, request: TraceRequest) -> list[Trace]:

@@ -13,7 +13,7 @@ from soak.traces import cells, clocks, times
 from soak.traces.clocks import Clock
 from soak.traces.columns import listed
 from soak.traces.request import TraceRequest, matches
-from soak.traces.seen import Seen, joined
+from soak.traces.seen import TableHead, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Amounts:
 
 
 def time_of(
-    seen: Seen, request: TraceRequest, amounts: Callable[[], Amounts]
+    seen: TableHead, request: TraceRequest, amounts: Callable[[], Amounts]
 ) -> tuple[list[int], Callable[[], Clock] | None, list[str], bool]:
     """Columns that are the time, how they are read, what is to be said of them, and whether they count steps."""
     if request.time is not None:
@@ -59,7 +59,7 @@ def time_of(
     raise _no_time(seen)
 
 
-def _no_time(seen: Seen) -> UsageError:
+def _no_time(seen: TableHead) -> UsageError:
     first = one_line(repr(seen.header[0]), 80)
     known = ", ".join(times.NAMES)
     return UsageError(
@@ -68,12 +68,12 @@ def _no_time(seen: Seen) -> UsageError:
     )
 
 
-def _rising_first(seen: Seen, named: Sequence[int]) -> list[int]:
+def _rising_first(seen: TableHead, named: Sequence[int]) -> list[int]:
     """Columns of times, those first that are not the same in all rows."""
     return sorted(named, key=lambda i: len(seen.rows) > 1 and len(set(seen.cells(i))) == 1)
 
 
-def _date_and_time(seen: Seen, named: Sequence[int]) -> list[int]:
+def _date_and_time(seen: TableHead, named: Sequence[int]) -> list[int]:
     """A column of dates, and one of times of day; none where there are none."""
     if len(named) < 2:
         return []
@@ -85,18 +85,18 @@ def _date_and_time(seen: Seen, named: Sequence[int]) -> list[int]:
     return [dates[0], of_day[0]]
 
 
-def _any(seen: Seen, column: int, sign: str) -> bool:
+def _any(seen: TableHead, column: int, sign: str) -> bool:
     return any(sign in cell for cell in seen.cells(column))
 
 
-def _holds_dates(seen: Seen, column: int) -> bool:
+def _holds_dates(seen: TableHead, column: int) -> bool:
     """Whether a column of another name holds dates or times of day."""
     full = [cell for cell in seen.cells(column) if cell.strip()]
     marked = sum(cell.count(":") >= 2 or cell.count("-") == 2 or cell.count("/") == 2 for cell in full)
     return bool(full) and marked == len(full) and clocks.clock_of(seen.header[column], full) is not None
 
 
-def _counts(seen: Seen, column: int, name: str) -> bool:
+def _counts(seen: TableHead, column: int, name: str) -> bool:
     """Whether a column counts what is done one after the other; one without a name must do so from 0 or 1."""
     full = [cell for cell in seen.cells(column) if cell.strip()]
     values = cells.numbers(full)
@@ -105,7 +105,7 @@ def _counts(seen: Seen, column: int, name: str) -> bool:
     return times.is_count(name) or (not name and values[0] in (0.0, 1.0) and bool((np.diff(values) == 1).all()))
 
 
-def _clock(seen: Seen, places: Sequence[int]) -> Callable[[], Clock]:
+def _clock(seen: TableHead, places: Sequence[int]) -> Callable[[], Clock]:
     """How these columns are read.
 
     Raises:

@@ -77,6 +77,9 @@ def written(draw: st.DrawFn) -> tuple[bytes, list[float], list[float]]:
     start = start.replace(day=draw(st.integers(13, 27)))
     t = [float(step * i) for i in range(COUNT)]
     mib = draw(st.lists(st.floats(200, 9000), min_size=COUNT, max_size=COUNT))
+    if commas and sign != ";":
+        # So that no file holds numbers below 1,000 alone: 200,000 may be thousands as well, and nobody could tell.
+        mib[0] = max(mib[0], 1000.5)
     always = draw(st.booleans())
     first = draw(st.booleans())
     rows = [(time, amount), *((write_time(start, a), write_amount(b)) for a, b in zip(t, mib, strict=True))]
