@@ -60,17 +60,17 @@ class Checked:
         """The whole answer, for a person."""
         lines = [f"{self.verdict}: {self.reason}"]
         if self.rate_per_hour is not None and self.verdict == "leak":
-            lines.append(f"  rate         {self._rate()}")
+            lines.append(f"  rate              {self._rate()}")
         if self.leak_probability is not None:
-            lines.append(f"  probability  {format_probability(self.leak_probability)} that it leaks")
+            lines.append(f"  probability       {format_probability(self.leak_probability)} that it leaks")
         if self.layer:
-            lines.append(f"  layer        {self.layer}")
+            lines.append(f"  layer             {self.layer}")
         if (least := self.minimum_detectable_rate_per_hour) is not None:
-            lines.append(f"  visible from {format_rate(least, self.unit)}")
+            lines.append(f"  detectable above  {format_rate(least, self.unit)}")
         if self.seconds is not None:
-            lines.append(f"  soaked for   {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
+            lines.append(f"  soaked for        {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
         if self.folder is not None:
-            lines.append(f"  report       {self.folder / 'report.html'}")
+            lines.append(f"  report            {self.folder / 'report.html'}")
         if self.traceback:
             lines.append(self.traceback.strip())
         elif self.output:  # of what died without an exception, all there is
@@ -83,7 +83,7 @@ class Checked:
             parts.append(f"95 % interval {format_interval(*self.rate_per_hour_ci95, self.unit)}")
         if self.rate_per_step is not None:
             amount = f"{self.rate_per_step:,.0f} bytes" if self.unit == "bytes" else f"{self.rate_per_step:,.3g}"
-            parts.append(f"{amount} a step")
+            parts.append(f"{amount} per step")
         return ", ".join(parts)
 
 

@@ -81,7 +81,7 @@ def exec(  # noqa: A001  (the name of the command)
         SoakError: it could not begin.
     """
     if isinstance(command, str | bytes) or not command:
-        raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
+        raise UsageError('soak.exec: expected a list of strings, such as ["python", "train.py"]')
     if options.get("show_output"):
         expected = "expected it left out: what the program prints is in trials/NAME/worker.log of the run folder"
         raise UsageError(f"soak.exec: show_output = {options['show_output']!r}: {expected}")
@@ -146,7 +146,7 @@ def _toml(tables: Mapping[str, Any]) -> str:
         text.encode()
         return text
     except (TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"the config holds what no TOML file can: {error}") from error
+        raise UsageError(f"the config has a value that TOML cannot hold: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -268,7 +268,7 @@ def test_odd_rows_of_a_record_without_checksums_end_nothing(tmp_path: Path) -> N
     assert record.trials()[0].verdict is None
     assert record.events() == []
     assert record.damage() == [
-        *(f"a part of the table `{name}` cannot be read" for name in ("event", "round", "series")),
+        *(f"part of the table `{name}` cannot be read" for name in ("event", "round", "series")),
         "the judgement of flat is damaged",
     ]
 
