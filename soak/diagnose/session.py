@@ -157,7 +157,7 @@ def replay(found: DiagnosisSession, asked: DiagnosisOrder) -> None:
         run = starting.run(tables, out=folder, progress=asked.progress)
     except UsageError as error:
         device = found.trial.info.device
-        ran = f"the trial ran on {device}, and is replayed there: " if device != "cpu" else ""
+        ran = f"the trial ran on {device}, and must be replayed there: " if device != "cpu" else ""
         raise UsageError(f"{ran}{error}") from error
     found.record = run.folder
     try:
