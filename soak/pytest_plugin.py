@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "soak_inconclusive",
-        "what a soak_check without a verdict does: fail (default), skip or pass",
+        "what an inconclusive soak_check does: fail (default), skip or pass",
         default=INCONCLUSIVE[0],
     )
 

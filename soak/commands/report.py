@@ -83,7 +83,7 @@ def _made(option: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{option} {folder}: the folder cannot be made: {reason}") from error
+        raise UsageError(f"{option} {folder}: the folder cannot be created: {reason}") from error
     return folder
 
 

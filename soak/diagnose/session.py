@@ -152,7 +152,7 @@ def replay(found: DiagnosisSession, asked: DiagnosisOrder) -> None:
         # Of a diagnosis before, it would be taken for one of this.
         (folder / aimed.CAPTURE).unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+        raise UsageError(f"{folder}: the folder cannot be created: {error.strerror}") from error
     try:
         run = starting.run(tables, out=folder, progress=asked.progress)
     except UsageError as error:

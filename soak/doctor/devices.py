@@ -15,7 +15,7 @@ NOISE = 64 * 2**20
 _BUSY = ("CUDA_ERROR_OUT_OF_MEMORY", "CUDA_ERROR_DEVICE_UNAVAILABLE")
 """Answers of a device that is merely taken."""
 _NOT_READY = "CUDA_ERROR_SYSTEM_NOT_READY"
-_UNTOLD = "no block could be taken"
+_UNTOLD = "could not allocate memory"
 _MPS = "nvidia-cuda-mps"
 """How the kernel abbreviates nvidia-cuda-mps-server and -control."""
 

@@ -155,7 +155,7 @@ def _new_folder(parent: Path, name: str) -> Path:
             continue
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"{folder}: the run folder cannot be made: {reason}") from error
+            raise UsageError(f"{folder}: the run folder cannot be created: {reason}") from error
         return folder
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 

@@ -256,7 +256,7 @@ def _spawn(
         if isinstance(error, OSError):
             raise SoakError(f"soak cannot be started: {error.strerror}: {error.filename}") from error
         if isinstance(error, ValueError):  # of a word or a variable: NUL, a lone surrogate, `=` in a name
-            raise UsageError(f"soak cannot be started with such a word or variable: {error}") from error
+            raise UsageError(f"soak cannot be started with this argument or variable: {error}") from error
         raise
 
 

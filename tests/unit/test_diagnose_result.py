@@ -122,7 +122,7 @@ def test_what_was_found_is_said_first() -> None:
         ({"replays": [outcome(ablation(), ended("pass"), "", None) | {"kind": "baseline"}]}, "a longer --duration"),
         ({"replays": [outcome(ablation(), ended("unstable", reason="crashed"), "", None) | {"kind": "baseline"}]},
          "did not run to its end: crashed"),
-        ({"interrupted": True}, "interrupted"),
+        ({"interrupted": True}, "Interrupted"),
     ],
 )  # fmt: skip
 def test_nothing_found_says_what_to_do(keys: dict[str, Any], said: str) -> None:

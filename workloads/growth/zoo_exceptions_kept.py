@@ -1,4 +1,4 @@
-"""Zoo: exceptions are kept to report them later, and each traceback holds its frames with their local variables."""
+"""Zoo: exceptions are kept to report them later, and each traceback holds its frames and local variables."""
 
 from __future__ import annotations
 
