@@ -38,7 +38,7 @@ def run() -> int:
 def _cannot_begin(error: BaseException) -> int:
     """One line, whatever it is; Ctrl-C is no traceback, however early it comes."""
     asked = isinstance(error, KeyboardInterrupt)
-    said = f"cannot begin: {type(error).__name__}: {ascii(str(error))[1:-1][:2000]}"
+    said = f"cannot start: {type(error).__name__}: {ascii(str(error))[1:-1][:2000]}"
     with contextlib.suppress(OSError, AttributeError):
         sys.stderr.write(f"soak: {'interrupted' if asked else said}\n")
     return 130 if asked else _ERROR

@@ -30,8 +30,8 @@ _REQUIRED = ("jinja2", "msgspec", "numpy", "psutil", "pyarrow", "pynvml", "rich"
 """The modules of what is installed with soak."""
 
 DESCRIPTION = """\
-Soak a program, or TensorFlow and PyTorch on endless streams, and learn whether it leaks: with what probability, how
-fast, in which layer of memory, and how small a leak this run could have seen.
+Soak a program, or TensorFlow and PyTorch on endless streams, and find out whether it leaks: how probably, how fast, in
+which layer of memory, and how small a leak this run could detect.
 """
 EPILOG = """\
 exit codes:
@@ -40,12 +40,12 @@ exit codes:
 examples:
   soak exec -- python train.py           any program, from outside, until it ends or you press Ctrl-C
   soak run configs/quick.toml            both frameworks side by side, three minutes, ends in a report
-  soak check configs/72h.toml            is this config right, and what would it run?
-  soak analyze trace.csv                 does memory that was recorded elsewhere leak?
-  soak serve --config configs/service.toml   run soaks by a schedule, with a status page and metrics
-  soak doctor                            what does this node offer, and what is wrong with it?
-  soak list                              every workload, planted fault and sampler there is
-  soak report runs/quick-…               make the report again, of a finished or unfinished run
+  soak check configs/72h.toml            is this config valid, and what would it run?
+  soak analyze trace.csv                 is there a leak in memory recorded by another tool?
+  soak serve --config configs/service.toml   run soaks on a schedule, with a status page and metrics
+  soak doctor                            is this node ready to soak, and what should be fixed?
+  soak list                              all workloads, planted faults and samplers
+  soak report runs/quick-…               write the report again, of a finished or unfinished run
   soak diagnose runs/quick-…             which lines and stacks grow, and what makes it stop?
 """
 
@@ -104,7 +104,7 @@ def _run(only: str | None, words: list[str]) -> int:
     except SystemExit as asked:
         if options is None:
             raise
-        _say(f"no verdict: a plug-in asked to end this process with {asked.code!r:.100}")
+        _say(f"no verdict: a plug-in ended this process with {asked.code!r:.100}")
         return SoakError.exit_code
     except BaseException as error:  # noqa: BLE001  (the last resort: no error of ours may look like a verdict)
         _say(_internal(error))

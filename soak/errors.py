@@ -130,7 +130,7 @@ def _shown(value: object) -> str:
     try:
         return one_line(repr(value), 120)
     except (ValueError, RecursionError):  # an integer of thousands of digits; tables in tables without end
-        return "a value that is too long to be shown"
+        return "a value too long to show"
 
 
 def missing_key(file: Path | str, key: str, expected: str) -> ConfigError:

@@ -35,12 +35,12 @@ LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 def beat(
     step: int | None = None, *, loss: SupportsFloat | None = None, latency: float | None = None, **doses: float
 ) -> None:
-    """Tell soak that a step is done. Outside soak nothing happens. May be called from any thread; never raises.
+    """Tell soak that a step is done. Outside soak it does nothing. Can be called from any thread; never raises.
 
     Args:
-        step: number of this step, counted by this thread from anywhere; without it, every call is one step. The same
+        step: number of this step, from any start, in this thread; without it, every call is one step. The same
             number twice is one step. A smaller one, as at the start of an epoch, is the next step.
-        loss: of this step, or any number to be plotted. A value on a GPU is waited for, ten times a second at most.
+        loss: of this step, or any number to plot. Reading a value on a GPU waits for it, at most ten times a second.
         latency: seconds that the step took; without it, the time since the last beat of this thread.
         doses: how much of what this step consumed, such as `tokens=512` or `requests=1`; soak adds them up.
     """
@@ -49,7 +49,7 @@ def beat(
 
 
 def done(message: str = "") -> None:
-    """Tell soak that the work is done: its trial ends as finished, also if the program goes on. Otherwise as `beat`.
+    """Tell soak that the work is done: its trial ends as finished, even if the program keeps running. Else as `beat`.
 
     message: a line for the report.
     """

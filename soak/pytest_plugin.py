@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "soak_inconclusive",
-        "what a soak_check without a verdict does: fail (default), skip or pass",
+        "what an inconclusive soak_check does: fail (default), skip or pass",
         default=INCONCLUSIVE[0],
     )
 
@@ -37,9 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def soak_check(request: pytest.FixtureRequest) -> Callable[..., Checked]:
     """Soaks a callable: `soak_check(function, seconds=60.0, *, inconclusive=None, **options)`.
 
-    Takes what `soak.check` takes and returns what it returns, where the verdict is `pass`; any other fails the test
-    with the rate, the probability and the layer. `inconclusive` is what too short or too noisy a check does to the
-    test: "fail", "skip" or "pass"; the ini option `soak_inconclusive` where it is left out.
+    Takes the arguments of `soak.check` and returns its result if the verdict is `pass`; any other fails the test
+    with the rate, the probability and the layer. `inconclusive` says what a check that is too short or
+    too noisy does to the test: "fail", "skip" or "pass"; the default is the ini option `soak_inconclusive`.
     """
     folder = request.config.getoption("--soak-report")
     usual = str(request.config.getini("soak_inconclusive"))

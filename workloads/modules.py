@@ -18,7 +18,7 @@ from typing import Any
 from workloads.options import filled, make, nearest
 from workloads.protocol.execution import Topology
 
-_TITLES = {str: "a text", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology"}
+_TITLES = {str: "a string", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology"}
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("NAME", "AUTHORED_IN", "EXECUTED_BY", "ITEM", "READY", "TITLE"), str),
     **dict.fromkeys(("GPU_QUESTION", "CUDA_BUILD", "BLIND"), str),

@@ -142,7 +142,7 @@ def _tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
 def _words(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return "a list"
-    return "a text" if hint is str else getattr(hint, "__name__", str(hint))
+    return "a string" if hint is str else getattr(hint, "__name__", str(hint))
 
 
 def _like(default: Any) -> str:

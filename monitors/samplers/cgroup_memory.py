@@ -1,4 +1,4 @@
-"""Memory charged to the trial's own cgroup: also what no process maps, such as kernel memory and files in /dev/shm."""
+"""Memory charged to the trial's own cgroup, including kernel memory and files in /dev/shm that no process maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANONYMOUS = MetricSpec(
 )  # fmt: skip
 FILE = MetricSpec(
     "cgroup_file_bytes", "bytes", "Page cache charged to the trial's cgroup, without shared memory",
-    unjudged="page cache: the kernel takes it back when memory is short",
+    unjudged="page cache: the kernel reclaims it when memory is short",
 )  # fmt: skip
 SHARED = MetricSpec(
     "cgroup_shared_bytes", "bytes", "Shared memory and files in /dev/shm and other tmpfs charged to the trial's "
@@ -22,12 +22,12 @@ SHARED = MetricSpec(
 )  # fmt: skip
 KERNEL = MetricSpec(
     "kernel_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, without slab that the "
-    "kernel gives back when memory is short", "kernel", judged=True,
+    "kernel reclaims when memory is short", "kernel", judged=True,
 )  # fmt: skip
 CHARGED = MetricSpec(
     "kernel_charged_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, with slab that "
-    "the kernel gives back when memory is short",
-    unjudged="part of it is given back when memory is short; the rest is judged as kernel_bytes, where the kernel "
+    "the kernel reclaims when memory is short",
+    unjudged="part of it is reclaimed when memory is short; the rest is judged as kernel_bytes, where the kernel "
     "tells it apart (not on cgroup version 1)",
 )  # fmt: skip
 TOTAL = MetricSpec(
@@ -39,7 +39,7 @@ OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by th
 
 
 class CgroupMemory:
-    """Reads a cgroup that is the trial's alone: of a shared one nobody could say whose bytes they are."""
+    """Reads the trial's own cgroup: memory of a shared cgroup cannot be attributed to a trial."""
 
     specs: tuple[MetricSpec, ...] = (ANONYMOUS, FILE, SHARED, KERNEL, CHARGED, TOTAL, OOM_KILLS)
     scope: SamplerScope = "trial"

@@ -1,4 +1,4 @@
-"""The GPU that a trial has to itself, as its driver tells: memory in use, load, heat, clocks, errors."""
+"""The trial's GPU, from its driver: memory in use, load, temperature, clocks, errors."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ UNATTRIBUTED = MetricSpec(
     judged=True,
 )
 THROTTLED = MetricSpec("gpu_throttled", "value", "Whether the clocks are throttled, by reason: 1 or 0")
-REMAPPED = MetricSpec("gpu_rows_remapped", "count", "Rows of memory that were remapped, by cause; pending and failed")
+REMAPPED = MetricSpec("gpu_rows_remapped", "count", "Remapped memory rows, by cause; pending and failed")
 _PLAIN = (
-    MetricSpec("gpu_driver_reserved_bytes", "bytes", "Memory that the driver keeps for itself"),
-    MetricSpec("gpu_utilisation_ratio", "ratio", "Share of the time in which some kernel ran"),
-    MetricSpec("gpu_memory_utilisation_ratio", "ratio", "Share of the time in which memory was read or written"),
+    MetricSpec("gpu_driver_reserved_bytes", "bytes", "Memory reserved by the driver"),
+    MetricSpec("gpu_utilisation_ratio", "ratio", "Fraction of the time in which a kernel was running"),
+    MetricSpec("gpu_memory_utilisation_ratio", "ratio", "Fraction of the time in which memory was read or written"),
     MetricSpec("gpu_temperature_celsius", "value", "Temperature of the chip"),
     MetricSpec("gpu_power_watts", "value", "Power drawn"),
     MetricSpec("gpu_sm_clock_hertz", "value", "Clock of the multiprocessors"),
     MetricSpec("gpu_memory_clock_hertz", "value", "Clock of the memory"),
-    MetricSpec("gpu_ecc_corrected", "count", "ECC errors that were corrected, since the driver was loaded",
+    MetricSpec("gpu_ecc_corrected", "count", "Corrected ECC errors since the driver was loaded",
                counter=True),
-    MetricSpec("gpu_ecc_uncorrected", "count", "ECC errors that could not be corrected, since the driver was loaded",
+    MetricSpec("gpu_ecc_uncorrected", "count", "Uncorrected ECC errors since the driver was loaded",
                counter=True),
-    MetricSpec("gpu_pcie_replays", "count", "Transfers over PCIe that had to be repeated", counter=True),
+    MetricSpec("gpu_pcie_replays", "count", "PCIe transfers that were replayed", counter=True),
     MetricSpec("gpu_bar1_bytes", "bytes", "Device memory mapped for the host (BAR1)"),
 )  # fmt: skip
 HOLDERS = MetricSpec("gpu_holders", "count", "Processes that hold memory on the device")
 
 
 class GpuDevice:
-    """Yields what the last reading holds; a trial on the processor has nothing here."""
+    """The last reading of the driver for the trial's GPU; nothing for a trial on the CPU."""
 
     specs: tuple[MetricSpec, ...] = (USED, UNATTRIBUTED, THROTTLED, REMAPPED, HOLDERS, *_PLAIN)
     scope: SamplerScope = "device"

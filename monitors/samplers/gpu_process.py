@@ -1,4 +1,4 @@
-"""What the trial's own processes hold on their GPU, and what of it no allocator of the framework knows."""
+"""GPU memory of the trial's own processes, and the part outside the framework's allocator."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from monitors.sources.procfs import namespace_pids
 from monitors.sources.snapshot import SnapshotReader
 
 PROCESS = MetricSpec(
-    "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as the driver reports", "gpu_process",
+    "gpu_process_bytes", "bytes", "Device memory of the trial's processes, as reported by the driver", "gpu_process",
     judged=True,
 )  # fmt: skip
 RESIDUAL = MetricSpec(
     "gpu_residual_bytes",
     "bytes",
-    "Device memory past the framework's allocator: context, cuDNN, NCCL, modules, graphs",
+    "Device memory outside the framework's allocator: context, cuDNN, NCCL, modules, graphs",
     "gpu_residual",
     judged=True,
 )
 
 
 class GpuProcess:
-    """Sums the driver's amounts over the process tree. Where they cannot be attributed, nothing is said."""
+    """Sum over the process tree, from the driver. Absent if the driver does not attribute memory to processes."""
 
     specs: tuple[MetricSpec, ...] = (PROCESS, RESIDUAL)
     scope: SamplerScope = "member_device"
@@ -49,7 +49,7 @@ class GpuProcess:
         if snapshot.scope == "device":
             raise NoDataError("scope=device: the driver does not attribute memory to the trial's processes")
         if snapshot.reading.holders is None:
-            raise NoDataError("the driver does not list who holds memory")
+            raise NoDataError("the driver does not list the processes that hold memory")
         pids = frozenset().union(*(namespace_pids(self._proc, pid) for pid in self._tree.read(target).living))
         held = held_by(snapshot.reading.holders, pids)
         if held is None:

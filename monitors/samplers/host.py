@@ -1,4 +1,4 @@
-"""How the host is doing: memory left, pressure, load. Tells the trial from its neighbours."""
+"""State of the host: available memory, pressure, load. Separates the trial from other programs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
 from monitors.sources import procfs
 
-AVAILABLE = MetricSpec("host_available_bytes", "bytes", "Memory that could be had without swapping")
+AVAILABLE = MetricSpec("host_available_bytes", "bytes", "Memory available without swapping")
 SWAP_USED = MetricSpec("host_swap_used_bytes", "bytes", "Swap in use on the host")
 MEMORY_PRESSURE = MetricSpec(
-    "host_memory_pressure_ratio", "ratio", "Share of the last 10 s in which some task waited for memory"
+    "host_memory_pressure_ratio", "ratio", "Fraction of the last 10 s in which some task waited for memory"
 )
 CPU_PRESSURE = MetricSpec(
-    "host_cpu_pressure_ratio", "ratio", "Share of the last 10 s in which some task waited for a CPU"
+    "host_cpu_pressure_ratio", "ratio", "Fraction of the last 10 s in which some task waited for a CPU"
 )
 LOAD = MetricSpec("host_load", "value", "Load average over about a minute")
 OOM_KILLS = MetricSpec(
@@ -22,7 +22,7 @@ OOM_KILLS = MetricSpec(
 
 
 class Host:
-    """Reads the host-wide files of /proc; those that this kernel lacks are absent."""
+    """Host-wide files of /proc; those that this kernel lacks are absent."""
 
     specs: tuple[MetricSpec, ...] = (AVAILABLE, SWAP_USED, MEMORY_PRESSURE, CPU_PRESSURE, LOAD, OOM_KILLS)
     scope: SamplerScope = "node"
@@ -48,7 +48,7 @@ class Host:
         }
         known = [Sample(metric, value) for metric, value in values.items() if value is not None]
         if not known:
-            raise NoDataError(f"{self._proc} says nothing of the host")
+            raise NoDataError(f"{self._proc} has no data on the host")
         return known
 
 

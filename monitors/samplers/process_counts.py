@@ -1,4 +1,4 @@
-"""What the trial's process tree holds that is counted, not weighed: descriptors, threads, child processes."""
+"""Counts of the trial's process tree: file descriptors, threads, child processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CHILDREN = MetricSpec(
     "missed one", "children", judged=True,
 )  # fmt: skip
 ZOMBIES = MetricSpec(
-    "zombies", "count", "Of these, processes that are dead and that nobody has waited for", "children", judged=True
+    "zombies", "count", "Of these, zombies: dead processes that have not been waited for", "children", judged=True
 )
 
 
 class ProcessCounts:
-    """Counts over the tree. Where one member's descriptors may not be read, the sum is not known."""
+    """Counts over the process tree. If the descriptors of one process may not be read, the sum is unknown."""
 
     specs: tuple[MetricSpec, ...] = (FDS, THREADS, CHILDREN, ZOMBIES)
     scope: SamplerScope = "member"

@@ -1,4 +1,4 @@
-"""CPU time that the trial's process tree has used."""
+"""CPU time used by the trial's process tree."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from monitors.model import MetricSpec, Roots, Sample, Sampler, SamplerScope, Tar
 from monitors.sources.process_tree import TreeReader
 
 CPU = MetricSpec(
-    "cpu_seconds", "seconds", "User and system CPU time of the process tree, dead members too", counter=True
+    "cpu_seconds", "seconds", "User and system CPU time of the process tree, including ended processes", counter=True
 )
 
 
 class ProcessCpu:
-    """Sums the members' own time and that of the children they have waited for.
+    """Sum over the process tree, including children that were waited for.
 
     The time of a member whose end nobody in the tree waited for leaves the sum; the highest sum so far then stands.
     """

@@ -1,4 +1,4 @@
-"""Memory of single processes of a tree, of the few that hold or gain most: later it says which of them grew."""
+"""Memory of the few processes of a tree that hold or gain most, to find the one that grew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitors.text import one_line
 
 ANONYMOUS = MetricSpec(
     "process_anonymous_bytes", "bytes", "Anonymous memory and swap of one process of a tree", live=False,
-    unjudged="its tree is judged as anonymous_bytes; it says which process of it grows",
+    unjudged="the tree is judged as anonymous_bytes; this says which process grows",
 )  # fmt: skip
 _CHOSEN = 4
 """Processes that are followed for their size, and as many for their growth."""
@@ -28,7 +28,7 @@ _Process = tuple[int, int]
 
 
 class ProcessLargest:
-    """Follows a process until it ends. A tree of one process has none to tell apart."""
+    """Follows each process until it ends. Nothing for a tree of one process."""
 
     specs: tuple[MetricSpec, ...] = (ANONYMOUS,)
     scope: SamplerScope = "member"

@@ -1,4 +1,4 @@
-"""Memory of the trial's whole process tree, as the kernel accounts it: resident, swapped, mapped."""
+"""Memory of the trial's whole process tree, from the kernel: resident, swapped, mapped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitors.sources.process_tree import TreeReader
 from monitors.sources.procfs import ProcessStatus
 
 RSS = MetricSpec(
-    "rss_bytes", "bytes", "Resident memory of the process tree; pages shared within it count repeatedly",
+    "rss_bytes", "bytes", "Resident memory of the process tree; pages shared within it are counted repeatedly",
     unjudged="counts shared pages repeatedly, and page cache; its parts are judged as anonymous_bytes and shared_bytes",
 )  # fmt: skip
 ANONYMOUS = MetricSpec(
@@ -17,17 +17,17 @@ ANONYMOUS = MetricSpec(
 )
 FILE = MetricSpec(
     "file_bytes", "bytes", "Resident pages of mapped files: the page cache, reclaimed when needed", "file",
-    unjudged="page cache: the kernel takes it back when memory is short",
+    unjudged="page cache: the kernel reclaims it when memory is short",
 )  # fmt: skip
 SHARED = MetricSpec("shared_bytes", "bytes", "Resident shared memory mapped by the process tree", "shared", judged=True)
 VIRTUAL = MetricSpec(
     "virtual_bytes", "bytes", "Address space of the process tree, reserved or used",
-    unjudged="address space takes no memory before it is used",
+    unjudged="address space uses no memory until it is touched",
 )  # fmt: skip
 
 
 class ProcessMemory:
-    """Sums /proc/PID/status over the tree. A member that vanishes while it is read is left out."""
+    """Sum of /proc/PID/status over the process tree. A process that ends while it is read is left out."""
 
     specs: tuple[MetricSpec, ...] = (RSS, ANONYMOUS, FILE, SHARED, VIRTUAL)
     scope: SamplerScope = "member"

@@ -1,4 +1,4 @@
-"""Proportional and unique memory of the trial's process tree: exact, and costly, so read rarely."""
+"""Proportional and unique memory of the trial's process tree: exact but expensive, so read rarely."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, Samp
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
-_ELSEWHERE = "read rarely, as that is costly; what a process tree takes is judged as total_bytes"
+_ELSEWHERE = "read rarely, because it is expensive; the memory of a process tree is judged as total_bytes"
 PSS = MetricSpec(
     "pss_bytes", "bytes", "Resident memory of the process tree, shared pages divided among their users",
     unjudged=_ELSEWHERE,
@@ -24,7 +24,7 @@ COST = 0.001
 
 
 class ProcessPss:
-    """Reads /proc/PID/smaps_rollup of every member, the more rarely the longer it takes."""
+    """Sum of /proc/PID/smaps_rollup over the process tree, read less often the longer it takes."""
 
     specs: tuple[MetricSpec, ...] = (PSS, USS)
     scope: SamplerScope = "member"

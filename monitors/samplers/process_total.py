@@ -1,4 +1,4 @@
-"""All memory that a process tree takes from the machine, each page of shared memory once."""
+"""All memory that a process tree uses, each page of shared memory counted once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COST = 0.001
 
 
 class ProcessTotal:
-    """Exact in every round while at most one process of the tree maps shared memory; else when shares are read."""
+    """Exact in every round if at most one process of the tree maps shared memory; otherwise when shares are read."""
 
     specs: tuple[MetricSpec, ...] = (TOTAL,)
     scope: SamplerScope = "member"

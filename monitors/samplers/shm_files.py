@@ -1,4 +1,4 @@
-"""Files in /dev/shm that no process maps, of a trial without a cgroup that would be charged for them."""
+"""Files in /dev/shm that no process maps, for a trial without its own cgroup."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MARK = b"SOAK_TRIAL="
 
 
 class ShmFiles:
-    """Looks the more rarely the longer it takes."""
+    """Files in /dev/shm that no process maps; read less often the longer it takes."""
 
     specs: tuple[MetricSpec, ...] = (FILES,)
     scope: SamplerScope = "trial"
@@ -63,11 +63,11 @@ class ShmFiles:
         began = self._clock()
         self._read[self] = began
         if any(other is not self and began - at < _AT_ONCE for other, at in self._read.items()):
-            raise NoDataError("other trials run beside it: whose files in /dev/shm are whose cannot be told")
+            raise NoDataError("other trials run at the same time: files in /dev/shm cannot be attributed to one trial")
         user = _user(tree.proc, tree.root)
         if _others_run(tree.proc, tree.root):
             self.interval = min(_LONGEST, (self._clock() - began) / COST)
-            raise NoDataError("trials of another run run beside it: whose files in /dev/shm are whose cannot be told")
+            raise NoDataError("trials of another run are running: files in /dev/shm cannot be attributed to one trial")
         found = {inode: file for inode, file in files(self._roots.shm).items() if file.uid == user}
         self._before = frozenset(found) if self._before is None else self._before & found.keys()
         mapped = {inode for pid in tree.living for inode in _mapped(tree.proc, pid, self._roots.shm)}

@@ -1,4 +1,4 @@
-"""What soak itself uses: who measures memory has to show its own."""
+"""Resource usage of soak itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from monitors.sources import procfs
 RSS = MetricSpec("tester_rss_bytes", "bytes", "Resident memory of soak's own process")
 CPU = MetricSpec("tester_cpu_seconds", "seconds", "User and system CPU time of soak's own process", counter=True)
 FDS = MetricSpec(
-    "tester_fds", "count", "Open file descriptors of soak's own process, the one that counts them included"
+    "tester_fds", "count", "Open file descriptors of soak's own process, including the one used to count them"
 )
 THREADS = MetricSpec("tester_threads", "count", "Threads of soak's own process")
 
 
 class Tester:
-    """Reads soak's own process, without the short-lived ones it starts."""
+    """soak's own process, without the short-lived ones it starts."""
 
     specs: tuple[MetricSpec, ...] = (RSS, CPU, FDS, THREADS)
     scope: SamplerScope = "node"

@@ -1,4 +1,4 @@
-"""The framework's own account of device memory and pinned host memory, as the worker's beat tells it."""
+"""Device memory and pinned host memory according to the framework, sent with the worker's heartbeat."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ ALLOCATED = MetricSpec(
     "gpu_allocated_bytes", "bytes", "Device memory in live tensors", "gpu_allocated", judged=True
 )  # fmt: skip
 RESERVED = MetricSpec(
-    "gpu_reserved_bytes", "bytes", "Device memory that the framework's allocator has taken", "gpu_reserved", judged=True
+    "gpu_reserved_bytes", "bytes", "Device memory reserved by the framework's allocator", "gpu_reserved", judged=True
 )
 FRAGMENTATION = MetricSpec(
-    "gpu_fragmentation_bytes", "bytes", "Device memory that the allocator has taken and no tensor uses"
+    "gpu_fragmentation_bytes", "bytes", "Device memory reserved by the allocator and not used by any tensor"
 )
 _TOLD = (
     ALLOCATED,
     RESERVED,
-    MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are used or wait for a stream"),
-    MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of blocks that cannot be given back"),
-    MetricSpec("gpu_peak_bytes", "bytes", "Most device memory that live tensors took"),
-    MetricSpec("gpu_segments", "count", "Stretches of device memory that the allocator has taken"),
-    MetricSpec("gpu_alloc_retries", "count", "Allocations that needed the cache emptied first", counter=True),
+    MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are in use or waiting for a stream"),
+    MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of split blocks that cannot be released"),
+    MetricSpec("gpu_peak_bytes", "bytes", "Peak device memory of live tensors"),
+    MetricSpec("gpu_segments", "count", "Segments of device memory reserved by the allocator"),
+    MetricSpec("gpu_alloc_retries", "count", "Allocations that were retried after emptying the cache", counter=True),
     MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
     MetricSpec("pinned_bytes", "bytes", "Page-locked host memory of the framework", "pinned", judged=True),
     MetricSpec("pinned_active_bytes", "bytes", "Page-locked host memory in use"),
@@ -34,7 +34,7 @@ _OF_HOST = ("pinned_bytes", "pinned_active_bytes", "golden_replays")
 
 
 class WorkerGpu:
-    """Names what the beat says of the allocators; a framework without a device says nothing."""
+    """The framework's allocator statistics, from the worker's heartbeat; nothing without a device."""
 
     specs: tuple[MetricSpec, ...] = (*_TOLD, FRAGMENTATION)
     scope: SamplerScope = "beat"

@@ -9,12 +9,12 @@ from monitors.sources.beat import BeatReader
 
 
 class WorkerHeap:
-    """Names what the beat says of the heap; what this worker cannot tell is absent."""
+    """The worker's heap, from its heartbeat; unknown values are absent."""
 
     specs: tuple[MetricSpec, ...] = (
         MetricSpec("host_heap_bytes", "bytes", "Live malloc blocks of the worker", "host_heap", judged=True),
         MetricSpec("heap_held_bytes", "bytes", "Freed malloc memory that is still held", "heap_held", judged=True),
-        MetricSpec("mmap_bytes", "bytes", "Live malloc blocks with a mapping of their own", "mmap",
+        MetricSpec("mmap_bytes", "bytes", "Live malloc blocks with their own mapping", "mmap",
                    unjudged="part of the live heap, and judged as host_heap_bytes"),
         MetricSpec("python_objects", "count", "Objects the garbage collector tracks", "python_objects", judged=True),
         MetricSpec("gc_collections", "count", "Passes of Python's garbage collector", counter=True),

@@ -15,15 +15,15 @@ _KEPT = "after garbage collection, emptied caches and a trim"
 _AMOUNTS: tuple[tuple[str, Unit, str, str | None], ...] = (
     ("host_heap_bytes", "bytes", "Live malloc blocks", "host_heap"),
     ("heap_held_bytes", "bytes", "Freed malloc memory in pages that are still in use", None),
-    ("mmap_bytes", "bytes", "Live malloc blocks with a mapping of their own", None),
+    ("mmap_bytes", "bytes", "Live malloc blocks with their own mapping", None),
     ("anonymous_bytes", "bytes", "Anonymous resident memory and swap of the process tree", "anonymous"),
     ("shared_bytes", "bytes", "Resident shared memory of the process tree", "shared"),
     ("total_bytes", "bytes", "Anonymous memory, swap and shared memory of the process tree", "total"),
-    ("python_blocks", "count", "Blocks that Python's allocator for small objects has given out", "python_objects"),
+    ("python_blocks", "count", "Blocks in use in Python's small-object allocator", "python_objects"),
     ("fds", "count", "Open file descriptors of the process tree", "fds"),
     ("threads", "count", "Threads of the process tree", "threads"),
     ("children", "count", "Processes below the worker, zombies included", "children"),
-    ("zombies", "count", "Processes below the worker that have ended and were not waited for", "children"),
+    ("zombies", "count", "Ended processes below the worker that were not waited for", "children"),
     ("gpu_allocated_bytes", "bytes", "Device memory in tensors", "gpu_allocated"),
     ("gpu_reserved_bytes", "bytes", "Device memory that the framework's allocator has reserved", "gpu_reserved"),
     ("pinned_bytes", "bytes", "Page-locked host memory in use", "pinned"),
@@ -38,11 +38,11 @@ PROBED = {
     if unit == "bytes" or name == "python_blocks"
 }
 """Of these every stage before the last is recorded; the last is the floor."""
-SECONDS = MetricSpec("probe_seconds", "seconds", "Duration of a probe, in which no step was made")
+SECONDS = MetricSpec("probe_seconds", "seconds", "Duration of a probe, during which no step ran")
 
 
 class WorkerProbe:
-    """Names what a probe found; what a worker cannot tell is absent."""
+    """The results of the last probe; unknown values are absent."""
 
     specs: tuple[MetricSpec, ...] = (SECONDS, *FLOORS.values(), *PROBED.values())
     scope: SamplerScope = "probe"

@@ -10,28 +10,28 @@ from monitors.sources.beat import BeatReader
 
 BEAT_AGE = MetricSpec("beat_age_seconds", "seconds", "Time since the worker's last heartbeat")
 _TOLD = (
-    MetricSpec("steps", "count", "Clips through the workload", counter=True),
-    MetricSpec("frames", "count", "Frames through the workload", counter=True),
+    MetricSpec("steps", "count", "Clips processed by the workload", counter=True),
+    MetricSpec("frames", "count", "Frames processed by the workload", counter=True),
     MetricSpec("clips", "count", "Clips taken from the stream", counter=True),
     MetricSpec("stream_seconds", "seconds", "Stream time: frames divided by the frame rate", counter=True),
-    MetricSpec("scenes", "count", "Scenes begun", counter=True),
+    MetricSpec("scenes", "count", "Scenes started", counter=True),
     MetricSpec("distinct_shapes", "count", "Clip shapes never seen before", counter=True),
     MetricSpec("traces", "count", "Graphs traced or compiled", counter=True),
     MetricSpec("rebuilds", "count", "Times the model was rebuilt", counter=True),
-    MetricSpec("novelties", "count", "New things that a workload of the zoo brought", counter=True),
+    MetricSpec("novelties", "count", "New objects that a zoo workload created", counter=True),
     MetricSpec("decode_errors", "count", "Frames of the video file that could not be decoded", counter=True),
     MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),
-    MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the beat before"),
-    MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the beat before"),
+    MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the previous beat"),
+    MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the previous beat"),
     MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
-    MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker as it counts it itself", counter=True),
+    MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker, measured by itself", counter=True),
     MetricSpec("step_after_probe_seconds", "seconds", "Duration of the first step after the last probe"),
     MetricSpec("beat_seconds", "seconds", "Time that the worker spent on beats instead of steps", counter=True),
 )
 
 
 class WorkerProgress:
-    """Names what the beat counts; what this workload does not count is absent."""
+    """The worker's counters, from its heartbeat; those that a workload does not have are absent."""
 
     specs: tuple[MetricSpec, ...] = (*_TOLD, BEAT_AGE, program.VALUE)
     scope: SamplerScope = "beat"

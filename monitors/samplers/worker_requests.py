@@ -9,22 +9,22 @@ from monitors.sources.beat import BeatReader
 
 
 class WorkerRequests:
-    """Names what the beat of a client counts; a worker that is no client has none of it."""
+    """The client's counters, from its heartbeat; only for clients of servers."""
 
     specs: tuple[MetricSpec, ...] = (
         MetricSpec("requests", "count", "Requests sent", counter=True),
-        MetricSpec("responses", "count", "Requests that were answered, with an error or without", counter=True),
-        MetricSpec("response_bytes", "bytes", "Bytes of the bodies of the answers", counter=True),
-        MetricSpec("requests_in_flight", "count", "Requests that wait for their answer"),
-        MetricSpec("request_errors", "count", "Requests that failed, in any way", counter=True),
-        MetricSpec("request_errors_timeout", "count", "Requests without an answer in time", counter=True),
-        MetricSpec("request_errors_refused", "count", "Requests that found no connection", counter=True),
+        MetricSpec("responses", "count", "Requests that were answered, with or without an error", counter=True),
+        MetricSpec("response_bytes", "bytes", "Bytes of response bodies", counter=True),
+        MetricSpec("requests_in_flight", "count", "Requests waiting for a response"),
+        MetricSpec("request_errors", "count", "Requests that failed for any reason", counter=True),
+        MetricSpec("request_errors_timeout", "count", "Requests that timed out", counter=True),
+        MetricSpec("request_errors_refused", "count", "Requests without a connection", counter=True),
         MetricSpec("request_errors_reset", "count", "Requests whose connection was lost", counter=True),
-        MetricSpec("request_errors_status_4xx", "count", "Answers with a status from 400 to 499", counter=True),
-        MetricSpec("request_errors_status_5xx", "count", "Answers with a status from 500 to 599", counter=True),
-        MetricSpec("request_errors_invalid", "count", "Answers that are none, or not the expected", counter=True),
-        MetricSpec("request_latency_p50_seconds", "seconds", "Median latency of the answers since the beat before"),
-        MetricSpec("request_latency_p99_seconds", "seconds", "99th percentile of the latencies since the beat before"),
+        MetricSpec("request_errors_status_4xx", "count", "Responses with a status from 400 to 499", counter=True),
+        MetricSpec("request_errors_status_5xx", "count", "Responses with a status from 500 to 599", counter=True),
+        MetricSpec("request_errors_invalid", "count", "Invalid or unexpected responses", counter=True),
+        MetricSpec("request_latency_p50_seconds", "seconds", "Median latency of the responses since the previous beat"),
+        MetricSpec("request_latency_p99_seconds", "seconds", "99th percentile of latencies since the previous beat"),
     )
     scope: SamplerScope = "beat"
     interval: float = 0.0

@@ -1,8 +1,8 @@
 """Check a config without running it, and show what it would run.
 
-Finds wrong keys, impossible values, unknown workloads and options, missing frameworks, devices that are not there and
-unreadable files, all at once, each in one line that names the file, the key and the value. Prints the plan: trials in
-their order, their limits, and how long it all takes; of a service its schedules. `soak list keys` lists every key.
+Finds wrong keys, impossible values, unknown workloads and options, missing frameworks, missing devices and
+unreadable files. All errors are shown at once, each in one line that names the file, the key and the value. Prints the
+plan: trials in order, their limits, and the total time; for a service, its schedules. `soak list keys` lists every key.
 
 examples:
   soak check configs/quick.toml

@@ -1,13 +1,14 @@
-"""Find what holds the memory of a trial that leaks: replay it for a short time with heavy instruments.
+"""Find what holds the memory of a leaking trial: replay it for a short time with tools that are too slow for a soak.
 
-Reads RUN (a run folder), takes the trial that most probably leaks (or --trial), and runs it again from its seed, for a
-short time: as it was recorded; with tracemalloc, which names the lines of Python that grow; with memray, which names
-the stacks of native memory (`pip install 'soak[diagnose]'`); on a GPU with PyTorch's history of device memory; and with
-one thing off at a time (new shapes, training, loader workers, compilation, glibc's malloc), to see what makes it stop.
+Takes the trial of RUN (a run folder) with the highest leak probability (or --trial), and runs it again from its seed,
+for a short time: as recorded; with tracemalloc, which finds the lines of Python that grow; with memray, which finds the
+stacks of native memory (`pip install 'soak[diagnose]'`); on a GPU with PyTorch's history of device memory; and with one
+thing off at a time (new shapes, training, loader workers, compilation, glibc's malloc), to see what stops the growth.
 
-What is found is printed, kept as diagnosis.json in RUN, and shown by `soak report RUN`. Ctrl-C ends it, and keeps what
-was found so far. Run it in the folder that the run was started in, where its paths are relative. Exit code: 0 something
-was found, 3 nothing was, or it was interrupted, 2 it cannot be replayed here, 4 an error. See docs/diagnose.md.
+The results are printed, saved as diagnosis.json in RUN, and shown by `soak report RUN`. Ctrl-C stops it and keeps the
+results so far. Run it in the folder that the run was started in, because paths are relative to it. Exit code: 0 if
+something was found, 3 if nothing was found or it was interrupted, 2 if it cannot be replayed here, 4 for an error. See
+docs/diagnose.md.
 
 examples:
   soak diagnose runs/quick-20260101T120000Z
@@ -32,10 +33,10 @@ NOTHING = 3
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak diagnose`."""
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--trial", metavar="NAME", help="the trial (default: the one that most probably leaks)")
-    parser.add_argument("--duration", metavar="TIME", help="of each replay (default: 60s; up to 10min of slow leaks)")
+    parser.add_argument("--trial", metavar="NAME", help="the trial (default: highest leak probability)")
+    parser.add_argument("--duration", metavar="TIME", help="of each replay (default: 60s; up to 10min for slow leaks)")
     parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
-                        help="a value that the record hides; NAME alone takes it from your environment")  # fmt: skip
+                        help="a value that the record hides; NAME alone: take it from your environment")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 

@@ -1,17 +1,17 @@
-"""Look at this node: what it offers to a soak, and what to do about what it lacks.
+"""Check this node: is it ready to soak, and what should be fixed?
 
-GPUs and their driver, whether the driver attributes memory to processes, what each framework sees, kernel log,
-cgroups, limits, disk, and what in the environment changes what memory means. Nothing is changed on the node. Takes some
-seconds, as the frameworks are imported and a block of 64 MiB is taken on every GPU for a moment; --quick does neither.
+Checks GPUs and their driver, whether the driver attributes memory to processes, which GPUs each framework sees, kernel
+log, cgroups, limits, disk, and environment variables that affect memory measurements. Changes nothing on the node.
+Takes a few seconds, because it imports the frameworks and briefly allocates 64 MiB on every GPU; --quick does neither.
 
-marks: ✓ ok   · note   ! warning (changes what a soak shows, or may end it)   – missing   ✗ broken
+marks: ✓ ok   · note   ! warning (affects the results of a soak, or may end it)   – missing   ✗ broken
 
 exit codes:
-  0 a soak can run here, at least on the CPU   4 something that is there does not work, such as a lost GPU
+  0 a soak can run here, at least on the CPU   4 something is present but does not work, such as a lost GPU
 
 examples:
   soak doctor
-  soak doctor --quick                       a second, for a health check; look at the exit code
+  soak doctor --quick                       takes a second; a health check by exit code
   soak doctor --python ~/venv/bin/python    the frameworks of another environment
   soak doctor --json | jq '.findings[] | select(.status != "ok")'
 """
@@ -53,12 +53,12 @@ _PLURALS = {"note": "notes", "warning": "warnings"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak doctor`."""
-    parser.add_argument("--json", action="store_true", help="as one JSON object, schema soak.doctor/1")
-    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: frameworks, attribution")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, schema soak.doctor/1")
+    parser.add_argument("--quick", action="store_true", help="skip the slow checks: frameworks, attribution")
     parser.add_argument("--python", default="", metavar="PATH",
-                        help="ask the frameworks of another interpreter (default: soak's own)")  # fmt: skip
+                        help="check the frameworks of another interpreter (default: soak's own)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
-                        help="where runs are kept: the disk of this folder is checked (default: runs)")  # fmt: skip
+                        help="folder of runs, whose disk is checked (default: runs)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def _progress() -> Iterator[Say]:
     if not shown.is_terminal:
         yield lambda _: None
         return
-    with shown.status("looking at this node") as status:
+    with shown.status("checking this node") as status:
         yield lambda what: status.update(Text(what))
 
 
@@ -151,7 +151,7 @@ def _summary(found: Examination) -> Text:
     parts = [
         f"{count} {_PLURALS.get(status, status) if count > 1 else status}" for status, count in counts.items() if count
     ]
-    verdict = "something that is there does not work: see ✗" if exit_code(found.findings) else _where(found)
+    verdict = "something does not work: see ✗" if exit_code(found.findings) else _where(found)
     return Text(f"{', '.join(parts)}; {verdict}", style="bold")
 
 
@@ -159,8 +159,8 @@ def _where(found: Examination) -> str:
     """On what a soak can run: a GPU is of use to whichever framework sees it."""
     names = ", ".join(check.device.name for check in found.checks)
     if found.frameworks and all(each.problem for each in found.frameworks):
-        return "no framework is here to be soaked; --python asks another environment"
+        return "no framework is installed here; --python checks another environment"
     if not found.frameworks and names:
-        return f"a soak can run here; GPUs: {names} (what frameworks see was not asked)"
+        return f"a soak can run here; GPUs: {names} (frameworks were not checked)"
     able = [each.name for each in found.frameworks if each.devices]
     return f"a soak can run here, on {names} with {' and '.join(able)}" if able else "a soak can run here, on the CPU"

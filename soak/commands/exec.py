@@ -1,20 +1,20 @@
 """Soak any program from outside: no change to it, no framework needed.
 
-Runs COMMAND as it is, samples the memory of all its processes, and judges what it saw: does it leak, how fast, in which
-layer? Ends when the program ends, or after --duration. The exit code is the verdict: 0 pass, 1 leak or unstable, 3
+Runs COMMAND unchanged, samples the memory of all its processes, and judges it: does it leak, how fast, in which layer?
+Ends when the program ends, or after --duration. The exit code is the verdict: 0 pass, 1 leak or unstable, 3
 inconclusive, 4 invalid or error. A program that ends with a status other than 0, or by a signal, is unstable. Ctrl-C
-once ends cleanly, with a report of what there is; twice ends now.
+once stops cleanly, with a report of the samples so far; twice stops at once.
 
-Rates are per hour; with `soak.beat()` in the program they are per step too. What the program prints goes to a log in
-the run folder. It runs with your environment, in your working directory, and without a sandbox. The record holds
-COMMAND as you give it: pass secrets with --env NAME, not as arguments such as --password.
+Rates are per hour, and with `soak.beat()` in the program also per step. The program's output goes to a log in the run
+folder. It runs with your environment, in your working directory, and without a sandbox. The record holds COMMAND as you
+give it: pass secrets with --env NAME, not as arguments such as --password.
 
---ranks N runs COMMAND N times at once, as `torchrun` would: each has RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and
-MASTER_PORT for torch.distributed, TF_CONFIG for TensorFlow, and is named "rank 0 of N" in the report, which says in
-which one a leak is. All of them have to be done, or to end, before the trial ends; one that dies ends it.
+--ranks N runs COMMAND N times at once, like `torchrun`: each rank gets RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and
+MASTER_PORT for torch.distributed, and TF_CONFIG for TensorFlow. The report names them "rank 0 of N" and so on, and says
+which one leaks. The trial ends when all ranks are done or have ended, or when one dies.
 
---load URL soaks a server: once URL answers, a client asks it --rate times a second, and the server alone is judged, per
-hour and per request. {port} in URL and COMMAND is a free port. More than GET: see docs/servers.md.
+--load URL soaks a server: once URL answers, a client sends --rate requests per second, and only the server is judged,
+per hour and per request. {port} in URL and COMMAND is a free port. For other methods than GET, see docs/servers.md.
 
 examples:
   soak exec -- python train.py
@@ -74,33 +74,33 @@ _SERVER = "server"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak exec`."""
     parser.usage = "soak exec [options] -- COMMAND [ARGUMENT …]"
-    parser.add_argument("--duration", metavar="TIME", help='end it after this, such as "90s" or "2h"')
-    parser.add_argument("--memory-limit", metavar="SIZE", help='end it when it holds more, such as "2GiB"')
+    parser.add_argument("--duration", metavar="TIME", help='stop it after this time, such as "90s" or "2h"')
+    parser.add_argument("--memory-limit", metavar="SIZE", help='stop it when it uses more memory, such as "2GiB"')
     parser.add_argument("--device", metavar="DEVICE", default=_DEVICE,
-                        help="the GPUs that it sees: auto (one, where there is one), cpu (none), cuda:N, a UUID, or "
-                             "several of these with commas between; see `soak doctor`")  # fmt: skip
+                        help="the GPUs that it sees: auto (one, if there is one), cpu (none), cuda:N, a UUID, or "
+                             "several of these separated by commas; see `soak doctor`")  # fmt: skip
     parser.add_argument("--name", metavar="NAME",
-                        help="of the run and its trial (default: train for `python train.py`)")  # fmt: skip
+                        help="name of the run and its trial (default: train for `python train.py`)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the run folder is made (default: runs)")
-    parser.add_argument("--sample-interval", metavar="TIME", help="between two samples (default: 1s)")
+    parser.add_argument("--sample-interval", metavar="TIME", help="time between two samples (default: 1s)")
     parser.add_argument("--min-rate", metavar="RATE", help='slower growth is not a leak, such as "10 MiB/h" '
                         "(default: 1 MiB/h)")  # fmt: skip
     parser.add_argument("--cwd", metavar="FOLDER", help="folder that it runs in (default: the working directory)")
     parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
                         help="set this in its environment; may be given several times. NAME alone takes the value from "
-                             "your environment: as with NAME=VALUE the record hides it, and nobody sees it in a "
-                             "list of processes")  # fmt: skip
+                             "your environment: the record hides it, as with NAME=VALUE, and it is not visible "
+                             "in the process list")  # fmt: skip
     parser.add_argument("--ranks", type=int, metavar="N",
                         help="run it N times at once, as ranks that find each other")  # fmt: skip
     parser.add_argument("--load", metavar="URL",
-                        help="send it requests: to this URL of 127.0.0.1, from when it answers")  # fmt: skip
+                        help="send it requests at this URL on 127.0.0.1, once it answers")  # fmt: skip
     parser.add_argument("--rate", type=float, metavar="N",
                         help=f"requests a second that --load sends (default: {_REQUESTS_PER_SECOND:g})")  # fmt: skip
-    parser.add_argument("--stop-grace", metavar="TIME", help="between TERM and KILL (default: 15s)")
-    parser.add_argument("--stop-on-leak", action="store_true", help="end it as soon as a leak is found")
-    parser.add_argument("--show-output", action="store_true", help="show what it prints, as it prints it")
+    parser.add_argument("--stop-grace", metavar="TIME", help="time between SIGTERM and SIGKILL (default: 15s)")
+    parser.add_argument("--stop-on-leak", action="store_true", help="stop it as soon as a leak is found")
+    parser.add_argument("--show-output", action="store_true", help="show its output while it runs")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
-                        help="set a key of the config that this makes: judge.alarm=0.01")  # fmt: skip
+                        help="set a key of the generated config: judge.alarm=0.01")  # fmt: skip
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, for CI, to this file")
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     if not command:
         raise UsageError("soak exec: expected a command, such as: soak exec -- python train.py")
     if options.stop_on_leak and options.duration is None:
-        raise UsageError("--stop-on-leak: expected --duration too: the alarm looks at shares of the time it is to run")
+        raise UsageError("--stop-on-leak: expected --duration too: the alarm checks at fixed fractions of the duration")
     _check_load(options)
     tables = tables_of(options, command)
 
@@ -129,14 +129,14 @@ def run(options: argparse.Namespace) -> int:
 def _check_load(options: argparse.Namespace) -> None:
     if options.load is None:
         if options.rate is not None:
-            raise UsageError("--rate: expected --load URL too: nothing else sends requests")
+            raise UsageError("--rate: expected --load URL too: only --load sends requests")
         return
     if options.ranks is not None:
         raise UsageError("--load: expected no --ranks: requests go to one server")
     if options.rate is not None and not 0 <= options.rate <= MOST_RATE:
         raise UsageError(f"--rate {options.rate:g}: expected requests a second, from 0 (closed loop) to {MOST_RATE}")
     if not URL.fullmatch(options.load):
-        raise UsageError(f"--load {options.load}: expected a URL of this machine, such as http://127.0.0.1:8000/health")
+        raise UsageError(f"--load {options.load}: expected a URL on this machine, such as http://127.0.0.1:8000/health")
 
 
 def _given(options: argparse.Namespace, command: Sequence[str]) -> Given:

@@ -1,8 +1,8 @@
-"""Write the samples, events and verdicts of runs as Parquet or CSV, for DuckDB, pandas, polars and the like.
+"""Write the samples, events and verdicts of runs as Parquet or CSV, for DuckDB, pandas, polars and others.
 
-Below the folder of --out each kind has a folder of its own, and in it one for each run (and trial): `run=…/trial=…`,
-which these programs read as columns. Of a run that goes on, what is recorded so far is written. A second export of a
-run replaces the first. A folder holds one format: into one that holds the other, nothing is written. See
+In the folder of --out, samples, events and verdicts each have a folder, with one folder per run (and trial):
+`run=…/trial=…`, which these programs read as columns. A run that is still going is exported up to now. A second export
+of a run replaces the first. A folder holds one format; exporting the other format into it is refused. See
 docs/export.md.
 
 examples:
@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path("export"),
                         help="where to write (default: export)")  # fmt: skip
     parser.add_argument("--config", action="store_true",
-                        help="print the config of one run instead, with all that its command line set: "
+                        help="print the config of one run instead, with its command line settings: "
                         "`soak run` starts the same run from it")  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     for folder, record in records:
         run_id = record.run().run_id
         if run_id in seen:
-            raise UsageError(f"{folder}: {seen[run_id]} is the same run, {run_id}: name one of them")
+            raise UsageError(f"{folder}: {seen[run_id]} is the same run, {run_id}: give only one of them")
         seen[run_id] = folder
     export.check_format(options.out, options.form)
     for _, record in records:

@@ -1,10 +1,10 @@
-"""Install the service: render the systemd unit for this virtual environment, enable it, start it.
+"""Install the service: write the systemd unit for this virtual environment, enable it, start it.
 
-Writes the unit, a user of its own (sysusers), /etc/soak/soak.toml and the configs it names; what is there already of
-/etc/soak stays. Needs root. `soak uninstall` takes it away again.
+Writes the unit, its own user (sysusers), /etc/soak/soak.toml and the configs it names; existing files in /etc/soak are
+kept. Needs root. `soak uninstall` removes it.
 
 examples:
-  soak install --dry-run                    what would be written and run
+  soak install --dry-run                    show what would be written and run
   sudo /opt/soak/bin/soak install
   sudo /opt/soak/bin/soak install --config my.toml --no-start
 """
@@ -23,7 +23,7 @@ from soak.errors import SoakError, UsageError
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak install`."""
     parser.add_argument("--config", type=Path, metavar="FILE",
-                        help="becomes /etc/soak/soak.toml (default: the one there, or the example)")  # fmt: skip
+                        help="the new /etc/soak/soak.toml (default: keep the existing one, or an example)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="only show what would be written and run")
     parser.add_argument("--no-start", action="store_true", help="neither enable nor start the service")
 
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if hindrance := installation.unreachable(python):
         if not options.dry_run:
             raise UsageError(hindrance)
-        sys.stdout.write(f"would be refused: {hindrance}\n")
+        sys.stdout.write(f"would fail: {hindrance}\n")
     plan = installation.plan(python, options.config, start=not options.no_start)
     if not options.dry_run and os.geteuid() != 0:
         raise UsageError("soak install writes below /etc: run it as root; --dry-run shows what it would do")
@@ -70,7 +70,7 @@ def execute(command: tuple[str, ...]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise SoakError(f"{command[0]}: {error.strerror}: is systemd on this machine?") from error
+        raise SoakError(f"{command[0]}: {error.strerror}: is systemd installed?") from error
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
         raise SoakError(f"{' '.join(command)} failed with status {done.returncode}: {said}")

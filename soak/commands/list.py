@@ -1,6 +1,6 @@
 """List workloads, planted faults, clients, servers, frameworks, executions, sources, keys of a config, and more.
 
-No framework is imported: it works on a machine that has none.
+No framework is imported, so this also works on a machine without one.
 
 examples:
   soak list
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak list`."""
     parser.add_argument("kind", nargs="?", choices=sorted(KINDS), metavar="KIND",
                         help=f"one of {', '.join(sorted(KINDS))} (default: all but keys)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="as JSON, with all that is known of each")
+    parser.add_argument("--json", action="store_true", help="print JSON, with all details")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""Make the reports of a run, finished, still running or left behind by a kill.
+"""Write the reports of a run: finished, still running or killed.
 
-Reads RUN (a run folder) without changing its record, judges what was not judged yet, and writes report.html and
-report.json beside it. An unfinished run gets a report that says so.
+Reads RUN (a run folder) without changing its record, judges trials that have no verdict yet, and writes report.html and
+report.json next to it. The report of an unfinished run says that it is unfinished.
 
 examples:
   soak report runs/quick-20260101T120000Z
@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak report`."""
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--format", dest="formats", action="append", choices=catalog.names(), default=None,
-                        help="which to write; may be given several times (default: html and json)")  # fmt: skip
+                        help="format to write; may be given several times (default: html and json)")  # fmt: skip
     parser.add_argument(
         "--out", metavar="FOLDER", help="where to write (default: the run folder); - for standard output"
     )
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the reports, print the summary; the exit code is the verdict."""
     if options.out == "-" and len(options.formats or ("html", "json")) > 1:
-        raise UsageError("--out -: expected one --format: several documents one after the other are none")
+        raise UsageError("--out -: expected one --format, because standard output takes one document")
     opened = open_record(options.run_folder)
     _judge_the_rest(opened)
     record = ReadOnce(opened)
@@ -83,7 +83,7 @@ def _made(option: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{option} {folder}: the folder cannot be made: {reason}") from error
+        raise UsageError(f"{option} {folder}: the folder cannot be created: {reason}") from error
     return folder
 
 

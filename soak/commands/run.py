@@ -1,8 +1,8 @@
-"""Soak: run a config's trials, judge them, write a report.
+"""Run the trials of a config, judge them, and write a report.
 
-Runs every trial of CONFIG in a fresh process tree of its own, records each layer of its memory, judges the record,
-and writes report.html and report.json into a new run folder. Ctrl-C once ends cleanly, with a report of what there is;
-twice ends now. The exit code is the verdict: 0 pass, 1 leak or unstable, 3 inconclusive, 4 invalid or error.
+Runs every trial of CONFIG in a new process tree, records each layer of its memory, judges the record, and writes
+report.html and report.json into a new run folder. Ctrl-C once stops cleanly, with a report of the samples so far; twice
+stops at once. The exit code is the verdict: 0 pass, 1 leak or unstable, 3 inconclusive, 4 invalid or error.
 
 examples:
   soak run configs/quick.toml
@@ -36,10 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", type=int, metavar="FD",
                         help="also write progress, as lines of JSON, to this file descriptor")  # fmt: skip
     parser.add_argument("--device", metavar="DEVICE",
-                        help="what every trial runs on: auto, cpu, cuda:N, a UUID, or several of these with commas"
-                             " between, for trials that get several; see `soak doctor`")  # fmt: skip
+                        help="what every trial runs on: auto, cpu, cuda:N, a UUID, or several of these separated by "
+                             "commas, for trials that get several; see `soak doctor`")  # fmt: skip
     parser.add_argument("--trial", dest="only", action="append", default=[], metavar="NAME",
-                        help="only the trials whose name begins with NAME; may be given several times")  # fmt: skip
+                        help="run only the trials whose names begin with NAME; may be given several times")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,12 +1,12 @@
-"""Serve: run soaks by a schedule, with a status page, an API and Prometheus metrics.
+"""Run soaks on a schedule, with a status page, an API and Prometheus metrics.
 
-Runs until it is asked to stop. SIGHUP reloads the config; one that is wrong is refused, and the one before stays in
-use. SIGTERM stops cleanly: what runs is recorded as interrupted.
+Runs until it is stopped. SIGHUP reloads the config; an invalid one is rejected, and the previous one stays in use.
+SIGTERM stops cleanly: running trials are recorded as interrupted.
 
 examples:
   soak serve --config configs/service.toml
   soak serve --config /etc/soak/soak.toml
-  soak check configs/service.toml          can this config be used?
+  soak check configs/service.toml          check this config
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Status of a running service: what runs, what waits, what is due, and the verdicts of the last runs.
+"""Show the status of a running service: running, waiting and scheduled runs, and the last verdicts.
 
 examples:
   soak status
@@ -40,9 +40,9 @@ _LARGEST = 64 * 2**20
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak status`."""
     parser.add_argument("--url", default=URL, help=f"where the service listens (default: {URL})")
-    parser.add_argument("--user", help="for basic auth")
-    parser.add_argument("--ca", metavar="FILE", help="certificate authority of the service")
-    parser.add_argument("--json", action="store_true", help="as JSON, all of it")
+    parser.add_argument("--user", help="user name for basic auth")
+    parser.add_argument("--ca", metavar="FILE", help="file with the certificate authority of the service")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
         raise SoakError(f"{url}: the service answers {error.code} {error.reason}{hint}") from error
     except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise SoakError(f"{url}: no soak service answers there: {reason}; soak serve starts one") from error
+        raise SoakError(f"{url}: no soak service answers there: {reason}; start one with soak serve") from error
     if not isinstance(body, dict):
         raise SoakError(f"{url}: not a soak service")
     return body
@@ -100,7 +100,7 @@ def _password(user: str) -> str:
     try:
         return os.environ.get("SOAK_PASSWORD") or getpass.getpass(f"password of {printable(user, 200)}: ")
     except (EOFError, OSError) as error:
-        raise UsageError("--user: no password was given: expected $SOAK_PASSWORD, or a terminal to ask on") from error
+        raise UsageError("--user: no password was given: expected $SOAK_PASSWORD, or a terminal") from error
 
 
 def _print(status: Mapping[str, Any], console: Console) -> None:
@@ -109,7 +109,7 @@ def _print(status: Mapping[str, Any], console: Console) -> None:
         console.print(Text(f"problem: {printable(problem)}", style="red"))
     for run in status["running"]:
         since = f"{_when(run['started'], now)}{', paused' if run['paused'] else ''}"
-        console.print(Text(f"running: {run['run'] or run['schedule']} on {run['device']}, begun {since}"))
+        console.print(Text(f"running: {run['run'] or run['schedule']} on {run['device']}, started {since}"))
         for trial in run["running"]:
             console.print(Text(f"    {printable(_trial(trial))}"))
     for waiting in status["waiting"]:

@@ -28,7 +28,7 @@ Answer = Replay | LeftOut
 def ablations(trial: Replayable, find_jemalloc: Callable[[], str] | None = None) -> list[Answer]:
     """All of them, each as a replay or as what is left out. find_jemalloc: the path of that library, or nothing."""
     if not trial.is_workload:
-        why = "the trial is a program: only its author can switch that off"
+        why = "the trial is a program: soak cannot switch that off"
         off = [LeftOut(what, why) for what in ("shape novelty off", "training off", "loader workers off", "eager")]
         return [*off, _jemalloc(trial, find_jemalloc or jemalloc)]
     return [
@@ -51,7 +51,7 @@ def _one_shape(trial: Replayable) -> Answer:
     if spec.options.get(_BOUND, 1) == 0:
         keys["options"] = {_BOUND: 1}
     if not keys:
-        own = "its own code makes its shapes" if catalog.is_users(spec.workload) else "it has one shape only"
+        own = "its own code creates its shapes" if catalog.is_users(spec.workload) else "it has only one shape"
         return LeftOut(what, own)
     return changed("one-shape", "ablation", what, trial.table, keys)
 
@@ -61,7 +61,7 @@ def _infer(trial: Replayable) -> Answer:
     if spec.mode != "train":
         return LeftOut(what, "it does not train")
     if "infer" not in catalog.load(spec.workload, spec.folder).MODES:
-        return LeftOut(what, f"{spec.workload} does nothing but train")
+        return LeftOut(what, f"{spec.workload} can only train")
     return changed("infer", "ablation", what, trial.table, {"mode": "infer"})
 
 
@@ -69,7 +69,7 @@ def _loaders(trial: Replayable) -> Answer:
     what, options = "loader workers off", trial.spec.spec.options
     on = next((name for name in _LOADERS if isinstance(options.get(name), int) and options[name] > 0), "")
     if not on:
-        return LeftOut(what, f"it has no option {', '.join(_LOADERS)} that is above 0")
+        return LeftOut(what, f"it has no option {', '.join(_LOADERS)} above 0")
     return changed("no-loader-workers", "ablation", what, trial.table, {"options": {on: 0}})
 
 
@@ -83,14 +83,14 @@ def _eager(trial: Replayable) -> Answer:
         if executions.DEFAULT in executions.taken_by(module, spec.framework):
             keys["execution"] = executions.DEFAULT
     if not keys:
-        return LeftOut(what, "it runs eagerly, and compiles nothing that it has an option for")
+        return LeftOut(what, "it runs eagerly, and has no option for compilation")
     return changed("eager", "ablation", what, trial.table, keys)
 
 
 def _jemalloc(trial: Replayable, find: Callable[[], str]) -> Answer:
     what, info = "jemalloc in place of malloc", trial.info
     if "jemalloc" in info.environment.get("allocator", "") or _preloads(trial.table):
-        return LeftOut(what, "it has an allocator preloaded already")
+        return LeftOut(what, "another allocator is already preloaded")
     path = find()
     if not path:
         return LeftOut(what, f"{_JEMALLOC} was not found: on Debian and Ubuntu, apt-get install libjemalloc2")

@@ -47,7 +47,7 @@ def instruments(trial: Replayable, layer: str, folder: Path, has: Has | None = N
 def _memray(trial: Replayable, layer: str, has: Has) -> Answer:
     what = "memray"
     if layer in HELD_BY_OBJECTS or layer in GPU:
-        return LeftOut(what, f"it follows memory of the host, and the suspected layer is {layer}")
+        return LeftOut(what, f"it traces host memory, but the suspected layer is {layer}")
     if not has(trial.python):
         return LeftOut(what, _missing(trial.python))
     return changed("memray", "memray", "memray, native mode", trial.table, {"memray": True, **_ALONE})
@@ -62,11 +62,11 @@ def _missing(python: str) -> str:
 def _device(trial: Replayable, layer: str) -> Answer:
     what, framework = "history of device memory", trial.spec.spec.framework
     if trial.info.device == "cpu":
-        return LeftOut(what, "it runs on the processor")
+        return LeftOut(what, "it runs on the CPU")
     if layer and layer not in GPU:
         return LeftOut(what, f"the suspected layer is {layer}")
     if not hasattr(frameworks.load(framework), "keep_history"):
-        return LeftOut(what, f"{framework} does not remember who holds device memory")
+        return LeftOut(what, f"{framework} does not record which code holds device memory")
     keys = {"device_history": True, **_ALONE}
     return changed("device-memory", "device_memory", what, trial.table, keys)
 
@@ -77,7 +77,7 @@ def _of_program(trial: Replayable, layer: str, folder: Path, has: Has) -> list[A
     if trial.table.get("member"):
         return [*left, LeftOut("memray", "the trial has several members: replay the one that leaks with soak exec")]
     if layer in HELD_BY_OBJECTS or layer in GPU:
-        return [*left, LeftOut("memray", f"it follows memory of the host, and the suspected layer is {layer}")]
+        return [*left, LeftOut("memray", f"it traces host memory, but the suspected layer is {layer}")]
     try:
         python, command = under_memray(trial.table["command"], folder / CAPTURE)
     except NotPythonError as error:
@@ -85,7 +85,7 @@ def _of_program(trial: Replayable, layer: str, folder: Path, has: Has) -> list[A
     if not has(python):
         return [*left, LeftOut("memray", _missing(python))]
     if trial.table.get("ranks", 1) > 1:
-        return [*left, LeftOut("memray", "the trial has ranks: all would write one file")]
+        return [*left, LeftOut("memray", "the trial has ranks: all would write the same file")]
     return [*left, changed("memray", "memray", "memray, native mode", trial.table, {"command": command})]
 
 

@@ -16,7 +16,7 @@ def said(trial: Mapping[str, Any]) -> list[str]:
             *_stack(trial["device_memory"], "device memory")]  # fmt: skip
     found = [*(words for _, words in sorted(held, key=lambda each: -each[0])), *_changes(trial["replays"])]
     if trial["interrupted"]:
-        found.append("It was interrupted: what was not replayed by then is missing.")
+        found.append("Interrupted: the remaining replays are missing.")
     elif not found:
         found.append(_nothing(trial))
     return found
@@ -38,7 +38,7 @@ def _stack(told: Mapping[str, Any] | None, what: str) -> list[tuple[float, str]]
     first = told["grown"][0]
     where = " › ".join(map(short, innermost(first["stack"]))) or short(first["line"])
     share, rate = told.get("share"), first["bytes_per_hour"]
-    part = f"; all that it saw grow is {100 * share:.0f} % of the growth of the trial" if share is not None else ""
+    part = f"; all growth that it saw is {100 * share:.0f} % of the growth of the trial" if share is not None else ""
     own = told.get("own")
     if not own or own[0]["bytes_per_hour"] <= 1.01 * rate:
         return [(rate, f"{what.capitalize()} grows by {format_rate(rate, 'bytes')} at {where}{part}.")]
@@ -59,10 +59,10 @@ def _nothing(trial: Mapping[str, Any]) -> str:
     seconds = format_duration(trial["seconds"])
     if baseline is None or not baseline["ran"]:
         why = baseline["end_message"] or baseline["end_reason"] if baseline else ""
-        return f"The replay of the trial as it was recorded did not run to its end{f': {why}' if why else ''}."
+        return f"The replay as recorded did not run to its end{f': {why}' if why else ''}."
     if baseline["verdict"] == "leak":
-        return "It grows in the replay too, and no line, stack or change explains it."
-    return f"Nothing grew in {seconds}: a longer --duration shows slower growth, and growth that begins late."
+        return "It grows in the replay too, but no line, stack or change explains it."
+    return f"Nothing grew in {seconds}: a longer --duration can show slower growth, and growth that starts late."
 
 
 def found_something(trial: Mapping[str, Any]) -> bool:

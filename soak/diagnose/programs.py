@@ -36,12 +36,12 @@ def under_memray(
     if not _PYTHON.fullmatch(os.path.basename(program)):  # noqa: PTH119  (a word, which may be no path)
         interpreter = _of_script((first_line or first_line_of)(program))
         if not interpreter:
-            raise NotPythonError(f"{program} is no program of Python: memray follows Python alone")
+            raise NotPythonError(f"{program} is not a Python program: memray supports only Python")
         found = shutil.which(program) or program
         return interpreter, [interpreter, *_MEMRAY, str(capture), found, *rest]
     flags, what = _split(rest)
     if not what or what[0] == "-":
-        raise NotPythonError("Python is given no file to run")
+        raise NotPythonError("the Python command has no file to run")
     return program, [program, *flags, *_MEMRAY, str(capture), *what]
 
 

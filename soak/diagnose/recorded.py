@@ -74,7 +74,7 @@ def of_record(text: str, info: TrialInfo, given: Mapping[str, str], where: str) 
     loaded = config.of_tables(Path(f"{where}: its config"), copy.deepcopy(raw))
     planned = _planned(loaded, raw, info, where)
     if planned.table >= len(raw["trial"]):
-        raise UsageError(f"{where}: {info.name} is a control that soak plans itself: what it leaks is known")
+        raise UsageError(f"{where}: {info.name} is a control added by soak: its leak is known")
     table = {key: value for key, value in raw["trial"][planned.table].items() if key not in _ASKED}
     if table.get("workload"):
         table |= {"framework": info.framework, "mode": info.mode, "execution": info.execution}
@@ -91,9 +91,9 @@ def _tables(text: str, where: str) -> dict[str, Any]:
     try:
         raw = tomllib.loads(text)
     except ValueError as error:
-        raise UsageError(f"{where}: the record holds no config that the trial can be replayed from: {error}") from None
+        raise UsageError(f"{where}: the record has no config to replay the trial from: {error}") from None
     if not isinstance(raw.get("trial"), list) or not raw["trial"]:
-        raise UsageError(f"{where}: the record holds no config that the trial can be replayed from")
+        raise UsageError(f"{where}: the record has no config to replay the trial from")
     return raw
 
 
@@ -105,7 +105,7 @@ def _planned(loaded: config.Config, raw: Mapping[str, Any], info: TrialInfo, whe
     except SoakError as error:
         raise UsageError(f"{where}: {error}") from error
     if found is None:
-        raise UsageError(f"{where}: its config names no trial {info.name}: it cannot be replayed")
+        raise UsageError(f"{where}: its config has no trial {info.name}: it cannot be replayed")
     return found
 
 
@@ -118,8 +118,8 @@ def _reveal(raw: Mapping[str, Any], given: Mapping[str, str], where: str) -> Non
         for name in [name for name, value in env.items() if value == HIDDEN]:
             if name not in given:
                 raise UsageError(
-                    f"{where}: the record hides the value of {name}: expected --env {name}=VALUE, or --env {name} for"
-                    " that of your environment"
+                    f"{where}: the record hides the value of {name}: expected --env {name}=VALUE, or --env {name} to"
+                    " take it from your environment"
                 )
             env[name] = given[name]
 

@@ -152,12 +152,12 @@ def replay(found: DiagnosisSession, asked: DiagnosisOrder) -> None:
         # Of a diagnosis before, it would be taken for one of this.
         (folder / aimed.CAPTURE).unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+        raise UsageError(f"{folder}: the folder cannot be created: {error.strerror}") from error
     try:
         run = starting.run(tables, out=folder, progress=asked.progress)
     except UsageError as error:
         device = found.trial.info.device
-        ran = f"the trial ran on {device}, and is replayed there: " if device != "cpu" else ""
+        ran = f"the trial ran on {device}, and must be replayed there: " if device != "cpu" else ""
         raise UsageError(f"{ran}{error}") from error
     found.record = run.folder
     try:

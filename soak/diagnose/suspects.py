@@ -45,10 +45,10 @@ def chosen(trials: Sequence[TrialInfo], name: str | None, where: str) -> TrialIn
     if name is None:
         found = suspected(trials)
         if not found:
-            raise UsageError(f"{where}: no trial is suspected of a leak; expected --trial NAME, of: {names}")
+            raise UsageError(f"{where}: no trial is suspected of a leak; choose one with --trial NAME: {names}")
         return found[0]
     found = [trial for trial in trials if trial.name == name] or [t for t in trials if t.name.startswith(name)]
     if len(found) != 1:
-        what = f"{len(found)} trials begin so" if found else "no trial has this name"
+        what = f"{len(found)} trials begin with this name" if found else "no trial has this name"
         raise UsageError(f"--trial {name}: {what}; expected one of: {names}")
     return found[0]

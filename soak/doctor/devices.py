@@ -15,7 +15,7 @@ NOISE = 64 * 2**20
 _BUSY = ("CUDA_ERROR_OUT_OF_MEMORY", "CUDA_ERROR_DEVICE_UNAVAILABLE")
 """Answers of a device that is merely taken."""
 _NOT_READY = "CUDA_ERROR_SYSTEM_NOT_READY"
-_UNTOLD = "no block could be taken"
+_UNTOLD = "could not allocate memory"
 _MPS = "nvidia-cuda-mps"
 """How the kernel abbreviates nvidia-cuda-mps-server and -control."""
 
@@ -47,7 +47,7 @@ def _one(check: DeviceCheck, command: Callable[[int], str]) -> Iterable[Diagnosi
     yield from _held(device, reading, command)
     yield from _health(device, reading)
     if check.untold:
-        said = f"{device.name}: {check.untold}; those series will be absent"
+        said = f"{device.name}: {check.untold}; these series will be absent"
         yield Diagnosis("gpu", "unsupported", "note", said, device=device.uuid)
     if check.attribution is not None:
         yield _attributed(device, check.attribution)
@@ -66,7 +66,7 @@ def _unreadable(device: Device, reading: Reading | None) -> Diagnosis:
         return Diagnosis("gpu", "devices", "broken", said, "`dmesg | grep -i xid`; reboot", device.uuid)
     advice = "`nvidia-smi -q` may show more"
     if reading.code in LOST:
-        advice = "`dmesg | grep -i xid` says why; then `nvidia-smi --gpu-reset` while nobody uses the card, or reboot"
+        advice = "`dmesg | grep -i xid` shows why; then `nvidia-smi --gpu-reset` while nobody uses the card, or reboot"
     elif reading.code == MISMATCH:
         advice = "the driver was updated while it was loaded: reboot"
     said = f"{device.name} ({device.model}) cannot be read: {reading.error} (NVML error {reading.code})"
@@ -75,20 +75,18 @@ def _unreadable(device: Device, reading: Reading | None) -> Diagnosis:
 
 def _held(device: Device, reading: Reading, command: Callable[[int], str]) -> Iterable[Diagnosis]:
     if reading.holders is None:
-        said = f"{device.name}: who holds its memory is unknown: the driver does not list it"
+        said = f"{device.name}: the processes that hold its memory are unknown: the driver does not list them"
         yield Diagnosis("gpu", "holders", "note", said, device=device.uuid)
     used, holders = reading.values.get("gpu_device_bytes"), reading.holders or ()
     amount = "an unknown amount" if used is None else format_value(used, "bytes")
     if holders:
         names = ", ".join(f"{each.pid} ({command(each.pid) or 'not in our /proc'})" for each in holders)
         said = f"{device.name}: {amount} is in use, by the processes {names}"
-        advice = "end them, or give the soak another device (`soak run --device`): what they take looks like growth"
+        advice = "stop them, or use another device (`soak run --device`): their memory looks like growth"
         yield Diagnosis("gpu", "holders", "warning", said, advice, device.uuid)
     elif used is not None and used > NOISE:
         said = f"{device.name}: {amount} is in use, and no process is listed for it"
-        advice = (
-            "another container or a process that died holds it; `nvidia-smi` on the host, or `fuser -v /dev/nvidia*`"
-        )
+        advice = "another container or a dead process holds it; `nvidia-smi` on the host, or `fuser -v /dev/nvidia*`"
         yield Diagnosis("gpu", "holders", "warning", said, advice, device.uuid)
 
 
@@ -105,7 +103,7 @@ def _health(device: Device, reading: Reading) -> Iterable[Diagnosis]:
             "throttled", "note" if normal else "warning", said, "`nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER`"
         )
     if values.get("gpu_rows_remapped{failed}"):
-        yield found("rows", "broken", "a remapping of its memory rows failed", "the card is to be replaced")
+        yield found("rows", "broken", "a remapping of its memory rows failed", "replace the card")
     if values.get("gpu_rows_remapped{pending}"):
         said = "memory rows wait to be remapped"
         yield found("rows", "warning", said, "`nvidia-smi --gpu-reset` while nobody uses the card, or reboot")
@@ -124,15 +122,17 @@ def _attributed(device: Device, found: Attribution) -> Diagnosis:
         if _NOT_READY in found.reason:
             advice = "`systemctl start nvidia-fabricmanager`, of the driver's own version"
         return Diagnosis("gpu", "attribution", "broken", f"{said} (CUDA cannot use it)", advice, device.uuid)
-    advice = "only the device as a whole can be watched: keep others off it, or start the container with `--pid=host`"
+    advice = (
+        "only the whole device can be measured: keep other programs off it, or start the container with `--pid=host`"
+    )
     return Diagnosis("gpu", "attribution", "warning", f"{said} (scope=device)", advice, device.uuid)
 
 
 def _split(devices: Sequence[Device]) -> Iterable[Diagnosis]:
     for card in dict.fromkeys(device.parent for device in devices if device.parent):
         names = ", ".join(device.name for device in devices if device.parent == card)
-        said = f"the card {card} is split (MIG): {names}; its parts share clocks, power and what breaks it"
-        yield Diagnosis("gpu", "mig", "note", said, "compare step times only between trials on instances of like load")
+        said = f"the card {card} is split (MIG): {names}; its instances share clocks, power and hardware faults"
+        yield Diagnosis("gpu", "mig", "note", said, "compare step times only between instances with similar load")
 
 
 def mps(processes: Iterable[tuple[int, str]]) -> list[Diagnosis]:

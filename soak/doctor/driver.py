@@ -23,17 +23,17 @@ _CONTAINER = (
 _RESET = "`dmesg | grep -i xid` says why; then `nvidia-smi --gpu-reset` while nobody uses the card, or reboot"
 _ADVICE: Mapping[int, str] = {
     3: "this driver or platform lacks what NVML needs: update the driver",
-    NO_PERMISSION: "look at `ls -l /dev/nvidia*`: this user needs to read and write them; under systemd also"
+    NO_PERMISSION: "look at `ls -l /dev/nvidia*`: this user needs read and write access; under systemd also"
     " DeviceAllow=/dev/nvidiactl rw and the like",
-    6: f"the driver knows no such device any more: {_RESET}",
+    6: f"the driver no longer knows this device: {_RESET}",
     NOT_LOADED: "`modprobe nvidia`; where that finds no module, the driver was not built for this kernel:"
     " `dkms status`, then `dkms autoinstall`, or reboot into the kernel it was built for",
     15: f"the card was lost: {_RESET}",
-    16: f"the card asks to be reset: {_RESET}",
+    16: f"the card needs a reset: {_RESET}",
     17: "the operating system blocks the card: `dmesg | grep -i nvrm`",
     18: "the driver was updated while its old kernel module is still loaded: reboot, or stop every process on the GPUs"
     " and `modprobe -r nvidia_uvm nvidia_drm nvidia_modeset nvidia && modprobe nvidia`",
-    28: f"the card is not on its bus any more: {_RESET}",
+    28: f"the card is no longer on the bus: {_RESET}",
     999: "an unknown error; in a container often after `systemctl daemon-reload` took its devices away: start the"
     " container again",
 }
@@ -50,7 +50,7 @@ def findings(hello: ReaderHello, environ: Mapping[str, str], root: Path = Path("
     """
     if hello.problem:
         return [_problem(hello, root), *_files(hello, root)]
-    runs = f", runs CUDA up to {hello.cuda}" if hello.cuda else ", and does not say which CUDA it runs"
+    runs = f", runs CUDA up to {hello.cuda}" if hello.cuda else ", CUDA version unknown"
     said = [Diagnosis("gpu", "driver", "ok", f"NVIDIA driver {hello.driver}{runs}")]
     return [*said, *_cards(hello, environ), *_files(hello, root)]
 
@@ -75,12 +75,10 @@ def _no_library(hello: ReaderHello, root: Path) -> Diagnosis:
     """Without the driver's library: a node without GPUs, or one whose GPUs are kept from us."""
     cards, traces = nvidia_cards(root), _traces(root)
     if traces:
-        said = (
-            f"{_sentence(hello.problem)} (libnvidia-ml.so.1), although {traces[0]} is there: the driver is only in part"
-        )
+        said = f"{_sentence(hello.problem)} (libnvidia-ml.so.1), but {traces[0]} exists: the driver is partly installed"
         return Diagnosis("gpu", "nvml", "broken", said, f"install the driver's libraries; {_CONTAINER}")
     if cards:
-        said = f"there is an NVIDIA card on the bus ({', '.join(cards)}), and no driver for it here"
+        said = f"there is an NVIDIA card on the PCI bus ({', '.join(cards)}), but no driver for it"
         return Diagnosis("gpu", "nvml", "missing", said, f"install the NVIDIA driver; {_CONTAINER}")
     said = f"no NVIDIA driver, and {_on_the_bus(root)}: trials run on the CPU"
     return Diagnosis("gpu", "nvml", "note", said, f"if this node has a GPU: install the NVIDIA driver; {_CONTAINER}")
@@ -106,7 +104,7 @@ def nvidia_cards(root: Path) -> list[str] | None:
 def _on_the_bus(root: Path) -> str:
     cards = nvidia_cards(root)
     if cards is None:
-        return "whether a card is there is unknown: the PCI bus cannot be read"
+        return "it is unknown whether there is a card: the PCI bus cannot be read"
     return f"on the PCI bus: {', '.join(cards)}" if cards else "no NVIDIA card on the PCI bus"
 
 
@@ -120,15 +118,13 @@ def _text(path: Path) -> str:
 def _cards(hello: ReaderHello, environ: Mapping[str, str]) -> list[Diagnosis]:
     seen = len({device.parent or device.uuid for device in hello.devices})
     if hello.cards <= seen:
-        return [] if hello.cards else [Diagnosis("gpu", "devices", "note", "the driver runs, and has no card")]
+        return [] if hello.cards else [Diagnosis("gpu", "devices", "note", "the driver is loaded, but has no card")]
     said = f"the driver counts {_count(hello.cards, 'card')}, and {seen} can be opened here"
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         said += f", with CUDA_VISIBLE_DEVICES={visible}"
-        return [Diagnosis("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to have them all checked")]
-    return [
-        Diagnosis("gpu", "devices", "broken", said, f"a card was lost, or is kept from us: `nvidia-smi -L`; {_RESET}")
-    ]
+        return [Diagnosis("gpu", "devices", "note", said, "unset CUDA_VISIBLE_DEVICES to check all of them")]
+    return [Diagnosis("gpu", "devices", "broken", said, f"a card was lost or is hidden: `nvidia-smi -L`; {_RESET}")]
 
 
 def _count(number: int, what: str) -> str:
@@ -139,7 +135,7 @@ def _files(hello: ReaderHello, root: Path) -> list[Diagnosis]:
     """The device files that CUDA opens: NVML may answer where CUDA cannot start."""
     cards = sorted(path.name for path in (root / "dev").glob("nvidia[0-9]*"))
     if not cards and not (root / "dev/nvidiactl").exists():
-        said = "there is no /dev/nvidia*: unknown how CUDA reaches the card"
+        said = "there is no /dev/nvidia*: it is unknown how CUDA reaches the card"
         return [Diagnosis("gpu", "device_files", "note", said)] if hello.devices else []
     tried = {name: _refused(root / "dev" / name) for name in ("nvidiactl", "nvidia-uvm", *cards)}
     refused = [_closed(name, code) for name, code in tried.items() if code]
@@ -158,8 +154,8 @@ def _refused(path: Path) -> int:
 
 def _closed(name: str, code: int) -> Diagnosis:
     advice = {
-        errno.ENOENT: "`nvidia-modprobe -u -c 0` loads the module and makes the file",
-        errno.EACCES: f"`ls -l /dev/{name}`: this user needs to read and write it; often a group (video, render) does",
+        errno.ENOENT: "`nvidia-modprobe -u -c 0` loads the module and creates the file",
+        errno.EACCES: f"`ls -l /dev/{name}`: this user needs read and write access; often by a group (video, render)",
         errno.EPERM: f"the cgroup does not allow the device: DeviceAllow=/dev/{name} rw in the unit, or `--gpus all`",
     }.get(code, "`dmesg | grep -i nvrm` may show why")
     said = f"/dev/{name} cannot be opened: {os.strerror(code)}"

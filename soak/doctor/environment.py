@@ -10,10 +10,10 @@ from workloads import frameworks
 _ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
 _MEANT: Mapping[str, str] = {
     "MALLOC_CONF": "tunes jemalloc: when freed memory is returned",
-    "MALLOC_ARENA_MAX": "bounds the arenas of glibc: less held memory with many threads",
+    "MALLOC_ARENA_MAX": "limits glibc's arenas: less retained memory with many threads",
     "MALLOC_TRIM_THRESHOLD_": "changes when glibc returns freed memory",
     "MALLOC_MMAP_THRESHOLD_": "changes which blocks glibc takes from its heap",
-    "CUDA_LAUNCH_BLOCKING": "makes every kernel wait: fewer steps in the same time",
+    "CUDA_LAUNCH_BLOCKING": "makes every kernel launch synchronous: fewer steps in the same time",
     "CUDA_MPS_PIPE_DIRECTORY": "CUDA programs share the GPU through an MPS server",
 }
 
@@ -23,8 +23,8 @@ def findings(environ: Mapping[str, str]) -> list[Diagnosis]:
     found = [*_visible(environ), *_preloaded(environ)]
     for name, meaning in {**frameworks.variables(), **_MEANT}.items():
         if name in environ:
-            found.append(_note(name, f"{name}={environ[name]}: {meaning}", f"meant? else `unset {name}`"))
-    return found or [Diagnosis("environment", "variables", "ok", "no variable that changes what memory means is set")]
+            found.append(_note(name, f"{name}={environ[name]}: {meaning}", f"if unintended: `unset {name}`"))
+    return found or [Diagnosis("environment", "variables", "ok", "no variable that affects memory measurements is set")]
 
 
 def _note(name: str, said: str, advice: str, status: Status = "note") -> Diagnosis:
@@ -40,7 +40,7 @@ def _visible(environ: Mapping[str, str]) -> Iterable[Diagnosis]:
         yield _note(name, f'{name}="{said}" hides every GPU from soak and its trials', f"`unset {name}`", "warning")
     else:
         yield _note(
-            name, f"{name}={said}: only these are seen, and numbered from cuda:0", f"meant? else `unset {name}`"
+            name, f"{name}={said}: only these are visible, numbered from cuda:0", f"if unintended: `unset {name}`"
         )
 
 
@@ -48,7 +48,7 @@ def _preloaded(environ: Mapping[str, str]) -> Iterable[Diagnosis]:
     said = environ.get("LD_PRELOAD", "")
     other = next((name for name in _ALLOCATORS if name in said), "")
     if other:
-        what = f"LD_PRELOAD={said}: {other} replaces malloc, and glibc's account of the live heap misses it"
-        yield _note("LD_PRELOAD", what, "compare only with trials under the same malloc", "warning")
+        what = f"LD_PRELOAD={said}: {other} replaces malloc, so glibc's heap statistics miss it"
+        yield _note("LD_PRELOAD", what, "compare only with trials that use the same malloc", "warning")
     elif said:
-        yield _note("LD_PRELOAD", f"LD_PRELOAD={said} is loaded into every trial", "meant? else `unset LD_PRELOAD`")
+        yield _note("LD_PRELOAD", f"LD_PRELOAD={said} is loaded into every trial", "if unintended: `unset LD_PRELOAD`")

@@ -94,7 +94,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
     hello, checks = _gpus(wishes, clock, say)
     asked = []
     for name in () if wishes.quick else known.with_gpus():
-        say(f"asking {name}, which takes some seconds")
+        say(f"checking {name}, which takes a few seconds")
         asked.append(ask(name, wishes.python))
     say("checking the node")
     found = [
@@ -132,7 +132,7 @@ def _checks(watch: GpuWatch) -> list[DeviceCheck]:
 def _attributed(check: DeviceCheck, watch: GpuWatch, clock: Clock, say: Say) -> DeviceCheck:
     if check.reading is None or check.reading.error:
         return check
-    say(f"taking a block of memory on {check.device.name}, to see whether the driver shows whose it is")
+    say(f"allocating memory on {check.device.name}, to see whether the driver attributes it")
     return DeviceCheck(check.device, check.reading, check.untold, attribute(check.device, watch, clock))
 
 

@@ -43,9 +43,9 @@ def _problem(framework: Framework) -> Diagnosis:
     if f"No module named '{name}'" in problem:
         said = f"{name} is not installed: its trials cannot run"
         return Diagnosis(
-            "frameworks", name, "missing", said, f"`pip install {name}`; `--python PATH` asks another environment"
+            "frameworks", name, "missing", said, f"`pip install {name}`; `--python PATH` checks another environment"
         )
-    advice = f"`python -c 'import {name}'` shows all of it; `--python PATH` asks another interpreter"
+    advice = f"`python -c 'import {name}'` shows the full error; `--python PATH` checks another interpreter"
     return Diagnosis("frameworks", name, "broken", f"{name} cannot be used: {problem}", advice)
 
 

@@ -54,12 +54,12 @@ def sandbox(version: Callable[[], int]) -> Diagnosis:
     try:
         found = version()
     except landlock.SandboxError as error:
-        said = f"trials run without a sandbox: {error}; they may write wherever soak may"
+        said = f"trials run without a sandbox: {error}; they can write wherever soak can"
         advice = "Linux 5.13 or newer, with `landlock` among the names in /sys/kernel/security/lsm (boot option `lsm=`)"
         return _found("sandbox", "warning", said, advice)
     if found < _SCOPES:
-        said = f"trials run in a sandbox (Landlock {found}) that does not hold signals to other processes"
-        return _found("sandbox", "note", said, "Linux 6.12 or newer holds them too")
+        said = f"trials run in a sandbox (Landlock {found}) that does not block signals to other processes"
+        return _found("sandbox", "note", said, "Linux 6.12 or newer blocks them too")
     return _found("sandbox", "ok", f"trials run in a sandbox (Landlock {found})")
 
 
@@ -70,12 +70,12 @@ def kernel_log(root: Path) -> Diagnosis:
         KernelLog(path).close()
     except FileNotFoundError:
         advice = "in a container: `--device /dev/kmsg`, and CAP_SYSLOG"
-        return _found("kernel_log", "warning", "there is no /dev/kmsg: Xid errors of a GPU cannot be seen", advice)
+        return _found("kernel_log", "warning", "there is no /dev/kmsg: Xid errors of a GPU cannot be detected", advice)
     except OSError as error:
-        said = f"/dev/kmsg cannot be read ({error.strerror}): Xid errors of a GPU cannot be seen"
+        said = f"/dev/kmsg cannot be read ({error.strerror}): Xid errors of a GPU cannot be detected"
         advice = "give soak CAP_SYSLOG (AmbientCapabilities=CAP_SYSLOG), or `sysctl kernel.dmesg_restrict=0`"
         return _found("kernel_log", "warning", said, advice)
-    return _found("kernel_log", "ok", "the kernel log can be read: Xid errors will be seen")
+    return _found("kernel_log", "ok", "the kernel log can be read: Xid errors will be reported")
 
 
 def memory_limits(root: Path) -> list[Diagnosis]:
@@ -87,13 +87,11 @@ def _own_cgroup(root: Path) -> Diagnosis:
     name, mount, proc = f"soak-doctor-{os.getpid()}", root / "sys/fs/cgroup", root / "proc"
     group = TrialCgroup.create(name, 64 * 2**20, mount, proc)
     if group is None:
-        said = "no cgroup with a memory limit can be made here: trials share one, and are limited process by process"
-        advice = (
-            "`soak install` makes a service that may; else name a cgroup v2 folder that was delegated in SOAK_CGROUP"
-        )
+        said = "no cgroup with a memory limit can be created here: trials share one, and limits apply to each process"
+        advice = "`soak install` sets up a service that can; or set SOAK_CGROUP to a delegated cgroup v2 folder"
         return _found("cgroup", "note", said, advice)
     group.remove()
-    said = f"every trial can have a cgroup (v{group.version}) with a memory limit of its own"
+    said = f"every trial can have its own cgroup (v{group.version}) with a memory limit"
     return _found("cgroup", "ok", said)
 
 
@@ -105,11 +103,11 @@ def _limit(root: Path) -> Diagnosis:
     except (OSError, ParseError) as error:
         return _found("memory_limit", "note", f"the memory limit of soak's own cgroup is unknown: {error}")
     if own is None:
-        return _found("memory_limit", "note", "the memory limit of soak's own cgroup is unknown: none is found")
+        return _found("memory_limit", "note", "the memory limit of soak's own cgroup is unknown: no cgroup was found")
     if limit is None:
         return _found("memory_limit", "ok", f"soak's own cgroup (v{own.version}) has no memory limit")
     said = f"soak and its trials may take {format_value(limit, 'bytes')} together: the limit of their cgroup"
-    return _found("memory_limit", "note", said, "plan for what all parallel trials take: run.parallel, trial limits")
+    return _found("memory_limit", "note", said, "allow for all parallel trials together: run.parallel, memory_limit")
 
 
 def shared_memory(root: Path) -> Diagnosis:
@@ -118,7 +116,7 @@ def shared_memory(root: Path) -> Diagnosis:
         free = shutil.disk_usage(root / "dev/shm")
     except OSError as error:
         advice = "`mount -t tmpfs -o mode=1777 tmpfs /dev/shm`"
-        return _found("shm", "warning", f"there is no /dev/shm that can be used: {error.strerror}", advice)
+        return _found("shm", "warning", f"there is no usable /dev/shm: {error.strerror}", advice)
     return shared_memory_of(free.total)
 
 
@@ -128,7 +126,7 @@ def shared_memory_of(total: int) -> Diagnosis:
     if total >= SMALL_SHM:
         return _found("shm", "ok", said)
     advice = "`docker run --shm-size=8g` or `--ipc=host`; else `mount -o remount,size=8g /dev/shm`"
-    return _found("shm", "warning", f"{said}: loader workers pass batches through it, and die when it is full", advice)
+    return _found("shm", "warning", f"{said}: loader workers pass batches through it and crash when full", advice)
 
 
 def settings(root: Path) -> list[Diagnosis]:
@@ -141,11 +139,9 @@ def _huge_pages(root: Path) -> Diagnosis:
     chosen = text.partition("[")[2].partition("]")[0]
     name = "transparent_hugepage"
     if not chosen:
-        return _found(name, "note", "whether memory comes in huge pages is unknown")
+        return _found(name, "note", "the setting for transparent huge pages is unknown")
     if chosen == "always":
-        said = (
-            "transparent huge pages are always used: resident memory grows 2 MiB at a time, and by what is never used"
-        )
+        said = "transparent huge pages are always on: resident memory grows in steps of 2 MiB, including unused parts"
         return _found(name, "note", said, "`echo madvise > /sys/kernel/mm/transparent_hugepage/enabled`")
     return _found(name, "ok", f"transparent huge pages: {chosen}")
 
@@ -157,8 +153,8 @@ def _swap(root: Path) -> Diagnosis:
     devices = [line.split()[0] for line in lines[1:] if line.split()]
     if not devices:
         return _found("swap", "ok", "there is no swap")
-    said = f"swap is on ({', '.join(devices)}): soak counts what is swapped out, but trials that swap are slow"
-    return _found("swap", "note", said, "`swapoff -a` while a soak runs; a trial with a cgroup of its own never swaps")
+    said = f"swap is on ({', '.join(devices)}): soak counts swapped memory, but trials that swap are slow"
+    return _found("swap", "note", said, "`swapoff -a` while a soak runs; a trial with its own cgroup never swaps")
 
 
 def _overcommit(root: Path) -> list[Diagnosis]:
@@ -183,7 +179,7 @@ def limits(of: Mapping[str, tuple[int, int]]) -> list[Diagnosis]:
     (soft, hard), (space, _) = of["open_files"], of["address_space"]
     found = [_found("open_files", "ok", f"{_shown(soft)} files may be open at once")]
     if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
-        said = f"{soft} files may be open at once (at most {_shown(hard)}): loaders with many workers need more"
+        said = f"{soft} files may be open at once (hard limit {_shown(hard)}): loaders with many workers need more"
         found = [_found("open_files", "note", said, f"`ulimit -n {_more(hard)}`, or LimitNOFILE= in the unit")]
     if space != resource.RLIM_INFINITY:
         said = f"the address space is limited to {format_value(space, 'bytes')}: CUDA reserves more than it uses"
@@ -206,9 +202,9 @@ def disk(runs: Path) -> Diagnosis:
     try:
         free = shutil.disk_usage(there).free
     except OSError as error:
-        return _found("disk", "note", f"the room for runs below {runs} is unknown: {error.strerror}")
+        return _found("disk", "note", f"the free space for runs in {runs} is unknown: {error.strerror}")
     if not os.access(there, os.W_OK):
-        return _found("disk", "warning", f"{there} may not be written", "`soak run --out FOLDER`, of your own")
+        return _found("disk", "warning", f"{there} is not writable", "`soak run --out FOLDER` with a folder of yours")
     return disk_of(free, runs)
 
 
@@ -219,7 +215,7 @@ def disk_of(free: float, runs: Path) -> Diagnosis:
     if free >= low:
         return _found("disk", "ok", said)
     said += f", less than the {format_value(low, 'bytes')} of run.low_disk: fewer samples will be taken"
-    return _found("disk", "warning", said, "make room, or `soak run --out FOLDER` elsewhere")
+    return _found("disk", "warning", said, "free some space, or `soak run --out FOLDER` elsewhere")
 
 
 def clock(status: int | None) -> Diagnosis:
@@ -227,7 +223,7 @@ def clock(status: int | None) -> Diagnosis:
     if status is None:
         return _found("clock", "note", "whether the clock is synchronised is unknown")
     if status & _UNSYNCHRONISED:
-        said = "the clock is not synchronised: times of events may not fit those of other machines; durations are right"
+        said = "the clock is not synchronised: event times may differ from other machines; durations are correct"
         return _found("clock", "note", said, "`timedatectl set-ntp true`, or chrony")
     return _found("clock", "ok", "the clock is synchronised")
 

@@ -110,7 +110,7 @@ class Beats:
         except OSError as error:
             self.close()
             where = self._private or folder or tempfile.gettempdir()
-            raise SoakError(f"{where}: no socket for soak.beat() can be made: {error.strerror}") from error
+            raise SoakError(f"{where}: cannot create the socket for soak.beat(): {error.strerror}") from error
         self._senders: OrderedDict[str, _Counts] = OrderedDict()
         self._forgotten = False
         """Whether counts were let go of, as there were too many senders."""
@@ -190,12 +190,12 @@ class Beats:
         for name, amount in body["doses"].items():
             if why := self._objection(name):
                 if self._once(f"dose {why}"):
-                    yield wire.RecordNote("dose_refused", f"soak.beat({one_line(name, 60)}=…) is left out: {why}")
+                    yield wire.RecordNote("dose_refused", f"soak.beat({one_line(name, 60)}=…) is ignored: {why}")
             else:
                 heard.doses[name] = float(amount)
         self._count(body["sender"], heard, bool(body.get("again")))
         if body["left_out"] and self._once("left out"):
-            yield wire.RecordNote("dose_refused", "soak.beat(): doses that are not numbers, or too many, are left out")
+            yield wire.RecordNote("dose_refused", "soak.beat(): doses that are not numbers, or too many, are ignored")
         yield from self._take_loss(body["loss"], int(heard.steps))
 
     def _take_loss(self, loss: float | None, step: int) -> Iterator[wire.RecordNote]:
@@ -225,7 +225,7 @@ class Beats:
         if not _NAME.fullmatch(name):
             return "expected a name of lower-case letters, digits and _, at most 60 characters"
         if name in _OWN or name in self._refused or name.startswith("step_latency"):
-            return "soak gives this name to something else; expected another"
+            return "soak uses this name itself; expected another"
         if name in self._names or len(self._names) < MOST_DOSES:
             self._names.add(name)
             return ""

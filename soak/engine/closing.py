@@ -33,7 +33,7 @@ def close(folder: Path, now: float) -> str:
     damaged = lost_pages(folder / FILE)
     with Store.reopen(folder / FILE) as store:
         if damaged:
-            said = f"{damaged:,} pages of the log that soak left behind were damaged: what came last is lost"
+            said = f"{damaged:,} pages of the write-ahead log of the killed run were damaged: the latest data is lost"
             store.add_event(Event(0.0, "damaged_log", said, None, now, {"pages": damaged}))
         for body in store.trials():
             if body.get("state") == "running":

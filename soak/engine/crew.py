@@ -190,7 +190,7 @@ class Crew:
             return False
         late = ", ".join(state.name for state in states if not (state.through or state.end))
         after = self._around.deadlines.heartbeat
-        self._record_event("ranks_apart", f"not done {after:.0f} s after the first rank, and ended: {late}", None)
+        self._record_event("ranks_apart", f"not done {after:.0f} s after the first rank, and stopped: {late}", None)
         return True
 
     def due(self) -> float:

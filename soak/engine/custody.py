@@ -49,7 +49,7 @@ class Custody:
             if killed:
                 names = ", ".join(sorted(set(killed.values())))
                 self._note(
-                    f"{len(killed)} processes of a run that was killed before were still there, and were ended: {names}"
+                    f"{len(killed)} processes of an earlier, killed run were still running, and were killed: {names}"
                 )
 
     def began(self, trial: int, member: int, session: int, mark: str, cgroup: Path | None) -> None:
@@ -90,7 +90,7 @@ class Custody:
             self._note(lost)
         own = {self._guard.pid} if self._guard.pid else set()
         if ended := self._strays.poll(helpers | others | own, self._uncleared):
-            self._note(f"{ended} processes that had left their trial were ended")
+            self._note(f"{ended} processes that had left their trial were killed")
         self._record_unseen()
 
     def strays_of(self, trial: int, member: int | None = None) -> frozenset[int]:
@@ -111,7 +111,7 @@ class Custody:
         for pid, trials in self._strays.seen.items():
             for trial in (trials & self._bare) - self._unseen if len(trials) > 1 else ():
                 self._unseen.add(trial)
-                said = f"process {pid} left its trial, this one or another: what it holds was not seen"
+                said = f"process {pid} left its trial, this one or another: its memory was not measured"
                 self._record_event(trial, UNSEEN, said)
 
     def close(self, known: set[int], max_wait: float = 5.0) -> None:
@@ -134,7 +134,7 @@ class Custody:
             if not keys:
                 self._uncleared.pop(trial, None)
             if one.ended:
-                said = f"{one.ended} processes outlived the trial and were ended: {one.names}"
+                said = f"{one.ended} processes outlived the trial and were killed: {one.names}"
                 self._record_event(trial, "left_behind", said)
             if one.left:
-                self._record_event(trial, "not_ended", f"{one.left} processes could not be ended: {one.names}")
+                self._record_event(trial, "not_ended", f"{one.left} processes could not be killed: {one.names}")

@@ -22,9 +22,9 @@ class Room(Enum):
 
 
 SAID = {
-    Room.ENOUGH: "there is room on the disk again",
-    Room.SHORT: "room on the disk is short, so fewer samples are taken",
-    Room.NONE: "the disk is filling up, so the run is ended",
+    Room.ENOUGH: "there is enough free disk again",
+    Room.SHORT: "free disk is low: fewer samples are taken",
+    Room.NONE: "free disk is too low: the run is stopped",
 }
 """In words."""
 

@@ -72,7 +72,7 @@ class Guard:
             why = self._trouble or "it could not be started"
             if self._start():
                 self._trouble = ""
-                return cleared, f"the guardian of the trials was lost: {why}; another one has taken over"
+                return cleared, f"the guardian of the trials ended: {why}; it was restarted"
         return cleared, ""
 
     def close(self, max_wait: float = 2 * guardian.MAX_WAIT) -> list[Cleared]:

@@ -84,7 +84,7 @@ class Ledger:
             self.failure = error
             free = free_bytes(self._folder)
             room = f" ({free / 1e6:,.0f} MB free)" if math.isfinite(free) else ""
-            self._note(f"{error}{room}: the run is ended")
+            self._note(f"{error}{room}: the run is stopped")
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:

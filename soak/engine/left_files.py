@@ -116,7 +116,7 @@ def by_prefix(files: Iterable[tuple[str, int]]) -> list[Prefix]:
 def _said(folder: Path, grouped: list[Prefix], files: int, size: int, alone: bool) -> str:
     each = [f"{one.prefix}* ({_count(one.files)}, {format_value(one.bytes, 'bytes')})" for one in grouped[:_PREFIXES]]
     more = f" and {len(grouped) - _PREFIXES} more prefixes" if len(grouped) > _PREFIXES else ""
-    doubt = "" if alone else "; other trials ran beside it, and may have made some"
+    doubt = "" if alone else "; other trials ran at the same time and may have created some of them"
     return f"{_count(files)} ({format_value(size, 'bytes')}) left in {folder}: {', '.join(each)}{more}{doubt}"
 
 

@@ -142,12 +142,12 @@ OTHER = "other"
 """Why a member is ended because another one was."""
 _STOPPED = {
     "interrupted": Ending("interrupted", "stopped on request"),
-    "alarm": Ending("stopped", "the alarm was raised, and the trial was to stop at a leak"),
-    "low_disk": Ending("low_disk", "the disk was filling up"),
+    "alarm": Ending("stopped", "the alarm was raised (stop_on_leak)"),
+    "low_disk": Ending("low_disk", "free disk was too low"),
     "device_lost": Ending("device_lost", "its device was lost"),
     OTHER: Ending("stopped", "another member ended the trial"),
     OVER_DURATION: Ending("finished", ""),
-    OVER_MEMORY: Ending("oom", "its processes held more than the memory limit"),
+    OVER_MEMORY: Ending("oom", "its processes exceeded the memory limit"),
 }
 
 
@@ -178,7 +178,7 @@ def ending(
     if garbled:
         return Ending("garbled", garbled)
     if state.blame == "hung" and probing is not None:
-        return Ending("probe_hung", f"the probe at step {probing:,} did not come back within {state.silent:.0f} s")
+        return Ending("probe_hung", f"the probe at step {probing:,} did not return within {state.silent:.0f} s")
     if state.blame == "hung":
         return Ending("hung", _hang(state.silent, stacks, wire))
     if done is not None and not (done[0] == "stopped" and state.blame):
@@ -190,7 +190,7 @@ def ending(
     if not wire and returncode == 0:
         return Ending("finished", "")
     if not greeted and returncode >= 0:
-        said = f"{_death(who, returncode, wire)}, before it sent anything: is its `python` an interpreter?"
+        said = f"{_death(who, returncode, wire)}, before it sent anything; is its `python` a Python interpreter?"
         return Ending("broken", said)
     return Ending("crashed", _death(who, returncode, wire))
 
@@ -198,7 +198,7 @@ def ending(
 def _hang(silent: float, stacks: bool, wire: bool) -> str:
     if not wire:
         return f"it was not ready within {silent:.0f} s"
-    said = "its stacks are in the record" if stacks else "it wrote no stacks when it was asked to"
+    said = "its stacks are in the record" if stacks else "it did not write its stacks when asked to"
     return f"no heartbeat for {silent:.0f} s; {said}"
 
 

@@ -259,14 +259,14 @@ class MemberProcess:
     def dropped(self) -> Iterator[tuple[str, str, dict[str, int]]]:
         """What it sent or printed and is not kept: kind, words and data of an event."""
         if self._beats and self._beats.ignored:
-            said = f"{self._beats.ignored:,} datagrams to soak.beat()'s socket were not beats, and were left out"
+            said = f"{self._beats.ignored:,} datagrams to the socket of soak.beat() were not beats, and were ignored"
             yield "beats_ignored", said, {"count": self._beats.ignored}
         if self._beats and self._beats.missed:
             missed, most = self._beats.missed, MOST_SENDERS
-            said = f"more than {most:,} processes call soak.beat(): {missed:,} times a part of the counts was lost"
+            said = f"more than {most:,} processes call soak.beat(): {missed:,} times part of the counts was lost"
             yield "beats_missed", said, {"count": missed}
         if self.log.dropped:
-            said = f"{self.log.dropped / 1e6:,.0f} MB of its output were dropped: its log is bounded"
+            said = f"{self.log.dropped / 1e6:,.0f} MB of its output were dropped: the size of its log is limited"
             yield "log_dropped", said, {"bytes": self.log.dropped}
 
     def close(self) -> None:

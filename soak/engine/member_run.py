@@ -161,7 +161,7 @@ class MemberRun:
             self._tell_failures(message)
         elif isinstance(message, wire.Ready):
             self.built_at, self.environment = now, dict(message.environment)
-            self._record_event("ready", "the workload is built and steps", None)
+            self._record_event("ready", "workload ready", None)
         elif isinstance(message, wire.RecordNote):
             # Only a device breaks a trial, and no worker speaks for one.
             self.state = sign_of_life(self.state, now)
@@ -173,7 +173,7 @@ class MemberRun:
             self._on_done(message, now)
         elif isinstance(message, wire.WireError):
             self.garbled = one_line(message, 200)
-            self._record_event("protocol_error", f"it sent an invalid message, and is ended: {self.garbled}", None)
+            self._record_event("protocol_error", f"it sent an invalid message and is stopped: {self.garbled}", None)
 
     def _tell_failures(self, probe: wire.Probe) -> None:
         """What of a clean-up fails, fails at each probe: it is told once."""
@@ -253,11 +253,11 @@ class MemberRun:
             kind, silent = "no_heartbeat", f"no heartbeat for {self.state.silent:.0f} s"
             if self.probing:
                 kind = "probe_hung"
-                silent = f"the probe at step {self.probing.step:,} did not come back within {self.state.silent:.0f} s"
-            self._record_event(kind, f"{silent}: its stacks are asked for, then it is ended", None)
+                silent = f"the probe at step {self.probing.step:,} did not return within {self.state.silent:.0f} s"
+            self._record_event(kind, f"{silent}: requesting its stacks, then stopping it", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:
-            said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is ended"
+            said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is stopped"
             self._record_event("not_ready", said, None)
         elif action is Action.TERMINATE:
             if self.state.blame == "hung" and self.plan.speaks_wire:
@@ -323,7 +323,7 @@ class MemberRun:
     def was_waited_for(self) -> None:
         """The next member was to start once this one was ready; where it ended well before that, this will never be."""
         if self.end is not None and self.end.reason in WELL and not (self.ready or self.state.blame):
-            said = f"it ended before it was ready ({self.plan.ready}), and the next member waits for it"
+            said = f"it ended before it was ready ({self.plan.ready}), so the next member cannot start"
             self.end = Ending("broken", said)
 
     def close(self) -> None:

@@ -224,7 +224,7 @@ class Recorder:
             return
         # A sampler that is stuck holds its round up, and must not hold up the watch over heartbeats.
         if not followed.lock.acquire(timeout=_PROBE_WAIT):
-            said = f"a probe is not recorded: a round of samplers took more than {_PROBE_WAIT:g} s"
+            said = f"a probe is not recorded: a sampling round took more than {_PROBE_WAIT:g} s"
             with contextlib.suppress(RecordError):
                 self._add_event(followed.feed, "probe_dropped", said, {})
             return
@@ -271,7 +271,7 @@ class Recorder:
         waited = now - each.last
         if waited > LATE * each.interval:
             missed = math.ceil(waited / each.interval) - 1
-            message = f"{missed} rounds missed: nothing was sampled for {waited:.1f} s"
+            message = f"{missed} rounds missed: no samples for {waited:.1f} s"
             self._add_event(each.feed, "gap", message, {"seconds": waited, "rounds": missed})
 
     def _sample(self, each: _Followed, node: RoundResult) -> None:

@@ -205,7 +205,7 @@ class Supervisor:
                 self._start(trial.placed(devices, pinned, loopback.choose(trial.members), self._processor))
             elif self._pool.hopeless(trial.index, trial.block):
                 self._waiting.remove(trial)
-                end = Ending("device_lost", "its device was lost before it began")
+                end = Ending("device_lost", "its device was lost before it started")
                 self._never_started(trial, end, self._clock.wall())
 
     def _on_device_news(self, news: News) -> None:
@@ -282,7 +282,7 @@ class Supervisor:
         for trial, found in self._judges.collect(self._stop.count):
             self._left.ended(trial.index)
             if found is None:
-                self._note(f"{trial.name} was not judged: the run was asked to end; soak report judges it")
+                self._note(f"{trial.name} was not judged: the run was stopped; `soak report` judges it")
                 continue
             self._ledger.judgement(trial.index, found)
             self._judged[trial.index] = Judged(
@@ -320,7 +320,7 @@ class Supervisor:
         interrupted = len(self._judged) < len(self._plan) or bool(self._stopping())
         verdict = judge_run([self._judged[i] for i in sorted(self._judged)], interrupted)
         if self._room is Room.NONE and verdict.verdict in ("pass", "inconclusive"):
-            verdict = Verdict("invalid", "the disk was filling up, so the run was ended")
+            verdict = Verdict("invalid", "free disk was too low, so the run was stopped")
         self._ledger.verdict(verdict)
         self._listener.concluded(verdict)
         return verdict

@@ -58,8 +58,8 @@ class TrialRun:
         self._limits = Limits(trial.spec.duration, None if self._crew.cgroup else trial.memory_limit)
         around.ledger.trial(trial, {"state": "running", "started": self.started_wall})
         if trial.memory_limit is not None and self._crew.cgroup is None:
-            held = "against what is sampled" if trial.supervised else "for each process apart"
-            self.record_event("memory_limit", f"no cgroup is permitted here: the limit holds {held}")
+            held = "to the sampled memory" if trial.supervised else "to each process separately"
+            self.record_event("memory_limit", f"cannot create a cgroup here: the limit applies {held}")
         around.recorder.follow(self._crew.feed)
         self._crew.poll(self.started, goes_on=True)
 
@@ -228,7 +228,7 @@ class TrialRun:
         }  # fmt: skip
         self._around.ledger.trial(self.trial, body)
         if until is not None:
-            said = "its work was over: what was sampled after this is not judged"
+            said = "its work was done: later samples are not judged"
             self._around.ledger.event(self.trial.index, until, "work_over", said)
         self.record_event(end.reason, end.message or f"ended after {seconds:.1f} s")
         return end

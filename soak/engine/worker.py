@@ -173,6 +173,6 @@ class Worker(MemberProcess):
     def dropped(self) -> Iterator[tuple[str, str, dict[str, int]]]:
         """Notes too, besides what it printed."""
         if self._intake.dropped:
-            said = f"{self._intake.dropped:,} notes came faster than they can be recorded, and were dropped"
+            said = f"{self._intake.dropped:,} notes were dropped because they came too fast to be recorded"
             yield "notes_dropped", said, {"count": self._intake.dropped}
         yield from super().dropped()

@@ -48,7 +48,7 @@ def attribute(device: Device, watch: GpuWatch, clock: Clock, proc: Path = Path("
         if not said.startswith("held "):
             child.kill()
             errors = child.stderr.read().decode(errors="replace").strip().splitlines() if child.stderr else []
-            return Attribution("device", f"no block could be taken: {errors[-1] if errors else said or 'no answer'}")
+            return Attribution("device", f"could not allocate memory: {errors[-1] if errors else said or 'no answer'}")
         return _look(device, child.pid, watch, clock, proc)
     finally:
         _end(child)
@@ -71,7 +71,7 @@ def _first_line(child: subprocess.Popen[bytes], clock: Clock) -> str:
 
 def _look(device: Device, pid: int, watch: GpuWatch, clock: Clock, proc: Path) -> Attribution:
     pids, began = namespace_pids(proc, pid), clock.monotonic()
-    said = Attribution("device", "the driver gave no reading")
+    said = Attribution("device", "no reading from the driver")
     with selectors.DefaultSelector() as nothing:
         while clock.monotonic() - began < _SHOWN:
             reading, _ = watch.reading(device.uuid)
@@ -94,9 +94,9 @@ def judged(reading: Reading, pids: frozenset[int], pid: int) -> Attribution:
         return Attribution("device", f"the driver lists the processes {others}, and ours ({pid}) is not among them")
     held = held_by(ours, pids)
     if held is None:
-        return Attribution("device", "the driver lists our process, and does not say what it holds")
+        return Attribution("device", "the driver lists our process, but not its memory")
     if held < BLOCK:
-        return Attribution("device", f"the driver says that our process holds {held:.0f} bytes, of {BLOCK} taken")
+        return Attribution("device", f"the driver reports {held:.0f} bytes for our process, of {BLOCK} allocated")
     named = "" if ours[0].pid == pid else f" (as {ours[0].pid})"
     return Attribution("process", f"a block of {BLOCK // 2**20} MiB showed under our process{named}")
 

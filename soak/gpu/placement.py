@@ -14,7 +14,7 @@ from typing import Literal
 from monitors.gpu import Device
 
 WISH = re.compile(r"auto|cpu|cuda:\d{1,3}|(GPU|MIG)-[0-9A-Za-z/-]+")
-EXPECTED = '"auto", "cpu", "cuda:N", the UUID of a device, or several devices with commas between'
+EXPECTED = '"auto", "cpu", "cuda:N", the UUID of a device, or several devices separated by commas'
 SHARED = ("auto", "cpu")
 """Wishes that name no device."""
 
@@ -37,7 +37,7 @@ Given = tuple[Device | Literal["any"], ...]
 
 
 def words_of(device: str) -> tuple[str, ...]:
-    """The wishes in `device` of a config or a command line: one, or several devices with commas between.
+    """The wishes in `device` of a config or a command line: one, or several devices separated by commas.
 
     Raises:
         ValueError: one is no wish, stands there twice, or is no device where there are several.
@@ -70,7 +70,7 @@ def named(wish: str, devices: Sequence[Device]) -> Device:
     if len(found) == 1:
         return found[0]
     there = ", ".join(f"{device.name} ({device.model}, {device.uuid})" for device in devices) or "no GPU"
-    raise PlacementError(f"{'several are' if found else 'there is no such device: this machine has'} {there}")
+    raise PlacementError(f"{'several are' if found else 'there is no such device; this machine has'} {there}")
 
 
 def resolve(asked: Iterable[Asked], devices: Sequence[Device], sees: Callable[[Asked], bool]) -> dict[int, Given]:
@@ -101,7 +101,7 @@ def _one(trial: Asked, devices: Sequence[Device], sees: Callable[[Asked], bool])
         return tuple("any" for _ in wishes)
     if "auto" in wishes or "cpu" in wishes or not wishes:
         if trial.needs_gpu:
-            there = f"{len(devices)} of {len(wishes)} are there" if devices and wishes else "there is none for it"
+            there = f"{len(devices)} of {len(wishes)} are there" if devices and wishes else "it can use none"
             raise PlacementError(f"its workload needs a GPU, and {there}", trial.index)
         return ()
     try:

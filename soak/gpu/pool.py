@@ -84,12 +84,12 @@ class GpuPool:
 
     def _prepare(self, hello: ReaderHello) -> None:
         if hello.cards > len({device.parent or device.uuid for device in hello.devices}):
-            said = f"the driver counts {hello.cards} cards, and not all of them can be opened or are visible here"
+            said = f"the driver counts {hello.cards} cards, but not all of them can be opened or are visible here"
             self.said.append(Change("cards_missing", said, breaks=False))
         try:
             self._log = KernelLog(self._kmsg)
         except OSError as error:
-            said = f"{self._kmsg}: {error.strerror}: Xid errors cannot be seen (CAP_SYSLOG, or kernel.dmesg_restrict=0)"
+            said = f"{self._kmsg}: {error.strerror}: cannot detect Xid errors (CAP_SYSLOG, or kernel.dmesg_restrict=0)"
             self.said.append(Change("no_kernel_log", said, breaks=False))
         for device in self.used():
             found = self._try_out(device, self._watch, self._clock)
@@ -166,7 +166,7 @@ class GpuPool:
         data: Mapping[str, object] = {"xid": complaint.xid, "pid": complaint.pid}
         parts = [device for device in self._seats.devices if device.bus_id == complaint.bus]
         if not parts:
-            yield News(None, Change("xid", f"of a card that no trial can have: {complaint.text}", False, data))
+            yield News(None, Change("xid", f"on a card that no trial uses: {complaint.text}", False, data))
         for device in parts:
             kind = "device_lost" if complaint.xid in (None, 79) else "xid"
             change = self._noted(device.uuid, Change(kind, complaint.text, breaks=True, data=data))
@@ -210,7 +210,7 @@ def _attributed(device: Device, found: Attribution) -> Change:
 def _left(device: Device, more: float, holders: object) -> Change:
     pids = [holder.pid for holder in holders] if isinstance(holders, tuple) else []
     names = [f"{pid} ({_command(pid)})" for pid in pids]
-    who = f"held by {', '.join(names)}" if names else "and the driver lists no holder"
+    who = f"held by {', '.join(names)}" if names else "and the driver lists no process for it"
     said = f"{device.name} holds {format_value(more, 'bytes')} more than before the trial, {who}"
     return Change("device_not_released", said, breaks=False, data={"bytes": more, "pids": pids})
 

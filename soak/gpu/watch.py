@@ -100,7 +100,7 @@ class GpuWatch:
         """Start to read; waits for the driver for a while."""
         self._start()
         if not self._greeted.wait(HELLO):
-            self.hello = ReaderHello(problem=f"NVML gave no answer within {HELLO:.0f} s: the driver hangs")
+            self.hello = ReaderHello(problem=f"NVML did not respond within {HELLO:.0f} s: the driver hangs")
         now = self._clock.monotonic()
         with self._lock:
             for device in self.devices:
@@ -120,7 +120,7 @@ class GpuWatch:
             try:
                 self._greet(_HELLO.decode(pipe.readline()))
             except ValueError:
-                self._greet_first(ReaderHello(problem="the reader of GPUs ended, or said what cannot be read"))
+                self._greet_first(ReaderHello(problem="the GPU reader ended, or sent an invalid message"))
             for line in pipe:
                 self.on_line(line)
 
@@ -150,7 +150,7 @@ class GpuWatch:
             seen = self._seen.setdefault(reading.uuid, _Seen())
             self._changes += [(reading.uuid, change) for change in changes(seen.last, reading)]
             if seen.silent:
-                self._changes.append((reading.uuid, Change("gpu_heard", "the driver answers again", breaks=False)))
+                self._changes.append((reading.uuid, Change("gpu_heard", "the driver responds again", breaks=False)))
             seen.number, seen.last, seen.last_reading, seen.silent = seen.number + 1, reading, now, False
 
     def wait(self, seconds: float) -> None:
@@ -171,7 +171,7 @@ class GpuWatch:
         with self._lock:
             seen = self._seen.get(uuid)
             silent = 0.0 if seen is None else self._clock.monotonic() - seen.last_reading
-        return f"no answer from the driver for {silent:.0f} s" if silent > self._max_wait else ""
+        return f"no response from the driver for {silent:.0f} s" if silent > self._max_wait else ""
 
     def poll(self) -> list[tuple[str, Change]]:
         """What happened since the last call, by UUID; and a new reader where the last is gone or stuck."""
@@ -180,7 +180,7 @@ class GpuWatch:
             for uuid, seen in self._seen.items():
                 if not seen.silent and now - seen.last_reading > self._max_wait:
                     seen.silent = True
-                    said = f"no answer from the driver for {now - seen.last_reading:.0f} s"
+                    said = f"no response from the driver for {now - seen.last_reading:.0f} s"
                     self._changes.append((uuid, Change("gpu_stalled", said, breaks=False)))
             found, self._changes = self._changes, []
             silent = bool(self._seen) and all(seen.silent for seen in self._seen.values())

@@ -127,7 +127,7 @@ def _run(path: Path, table: object) -> RunTable:
     run = convert(path, "run", table, RunTable)
     check_wish(path, "run.device", run.device)
     if run.sample_interval < LEAST_INTERVAL:
-        raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected 10 ms at least")
+        raise ConfigError(path, "run.sample_interval", float(run.sample_interval), "expected at least 10 ms")
     return run
 
 
@@ -136,7 +136,7 @@ def _tables(path: Path, raw: Mapping[str, Any]) -> list[Any]:
     if not isinstance(tables, list) or not tables:
         raise missing_key(path, "trial", "expected at least one [[trial]] table that names a workload")
     if len(tables) > MOST_TABLES:
-        raise missing_key(path, "trial", f"expected {MOST_TABLES:,} [[trial]] tables at most")
+        raise missing_key(path, "trial", f"expected at most {MOST_TABLES:,} [[trial]] tables")
     return tables
 
 

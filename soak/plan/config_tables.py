@@ -33,7 +33,7 @@ class RunTable:
     seed: Seed = 0
     """Of weights, streams and the order of trials; repeat N uses seed + N."""
     duration: Duration | None = None
-    """Length of every trial that sets no limit of its own."""
+    """Length of every trial without a limit of its own."""
     repeats: Repeats = 1
     """Trials of every combination, each with its own seed."""
     parallel: Threads = 1
@@ -45,7 +45,7 @@ class RunTable:
     order: Literal["shuffled", "listed"] = "shuffled"
     """"shuffled": blocks, and the frameworks within a block, in a seeded random order; "listed": as in the config."""
     sample_interval: Duration = Duration(1.0)
-    """Time between two samples of every layer of memory; 10 ms at least."""
+    """Time between two samples of every layer of memory; at least 10 ms."""
     heartbeat_deadline: Duration = Duration(60.0)
     """A worker that is silent for longer is hung."""
     start_deadline: Duration = Duration(300.0)
@@ -53,7 +53,7 @@ class RunTable:
     stop_grace: Duration = Duration(15.0)
     """Time between SIGTERM and SIGKILL when a trial is ended."""
     probes: Probes = True
-    """Whether trials stop between two steps now and then, clean up, and say what they still hold. "half": only in every
+    """Whether trials pause between steps now and then, clean up, and report what they still hold. "half": only in every
     second repeat, and the report says where that makes a difference."""
     controls: bool = False
     """Adds a planted leak and its clean twin for each framework; a missed leak or a flagged twin makes the run
@@ -67,7 +67,7 @@ class RunTable:
     min_free_disk: Size = Size(128 * 1024**2)
     """With less free disk than this, the run ends as invalid; everything recorded so far is kept."""
     folder: Place = ""
-    """Where relative paths and modules of your own code begin; empty: the folder of the config."""
+    """Folder that relative paths and modules of your own code start from; empty: the folder of the config."""
     only: list[Word] = dataclasses.field(default_factory=list)
     """Run only the trials whose names begin with one of these; empty: all. `--trial` replaces it."""
     out: Place = "runs"
@@ -126,7 +126,7 @@ class TrialTable:
     python: Place = ""
     """Interpreter of another environment that has the framework."""
     memory_limit: Size | None = None
-    """Most memory of the trial, which ends above it: enforced by a cgroup, or by soak's samples where there is none."""
+    """Memory limit of the trial, which ends above it: enforced by a cgroup, or from samples if there is none."""
     probes: Probes | None = None
     """As `run.probes`, for this trial."""
     tracemalloc: Frames = 0

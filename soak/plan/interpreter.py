@@ -58,9 +58,9 @@ def problem(python: str) -> str:
     try:
         status = ask(python, _ASK)
     except subprocess.TimeoutExpired:
-        return f"{path}; this one does not answer within {MAX_WAIT:.0f} s"
+        return f"{path}; this one did not answer within {MAX_WAIT:.0f} s"
     except OSError as error:
         return f"{path}; this one cannot be started: {error.strerror}"
     if status == _TOO_OLD:
         return f"a Python interpreter of version {LOWEST[0]}.{LOWEST[1]} or newer; this one is older"
-    return f"{path}; this is none" if status else ""
+    return f"{path}; this is not one" if status else ""

@@ -87,7 +87,7 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
         ConfigError: one is not as it should be.
     """
     if len(tables) > MOST_MEMBERS:
-        raise missing_key(path, f"{key}.member", f"expected {MOST_MEMBERS} [[trial.member]] tables at most")
+        raise missing_key(path, f"{key}.member", f"expected at most {MOST_MEMBERS} [[trial.member]] tables")
     members = tuple(convert(path, f"{key}.member[{n}]", table, MemberTable) for n, table in enumerate(tables))
     names: set[str] = set()
     for number, member in enumerate(members):
@@ -106,7 +106,7 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
 
 def _name(path: Path, where: str, name: str, before: set[str]) -> None:
     if not name.strip() or not name.isprintable() or set(name) & set("{}."):
-        raise ConfigError(path, f"{where}.name", name, "expected printable text without braces and dots")
+        raise ConfigError(path, f"{where}.name", name, "expected printable text without braces or dots")
     if name in before:
         raise ConfigError(path, f"{where}.name", name, "another member of this trial has this name")
 
@@ -142,7 +142,7 @@ def _ports(path: Path, key: str, tables: Sequence[MemberTable]) -> None:
     for number, member in enumerate(members):
         for other in member.asks_of() - own:
             known = ", ".join(sorted(own)) or "none"
-            wrong = f"{{{other}.port}}: expected a member that has a {{port}} itself, of which there is {known}"
+            wrong = f"{{{other}.port}}: expected a member with its own {{port}}: {known}"
             raise missing_key(path, f"{key}.member[{number}]", wrong)
 
 
@@ -231,7 +231,7 @@ def check_named(path: Path, key: str, device: str, needs: Sequence[int]) -> None
     words = device.split(",")
     wanted = sum(needs) if len(words) > 1 else max(needs, default=0)
     if wanted > len(words) and words[0] not in placement.SHARED:
-        said = f"expected the names of {wanted} devices with commas between, as trials ask for so many"
+        said = f"expected {wanted} device names separated by commas, as a trial asks for that many"
         raise ConfigError(path, key, device, said)
 
 

@@ -170,7 +170,7 @@ def _bounded(config: Config) -> None:
     """Said before anything is expanded: it may be more than memory holds."""
     count = sum((t.repeats or config.run.repeats) * len(_combinations(config, n)) for n, t in enumerate(config.trials))
     if count > MOST_TRIALS:
-        expected = f"expected {MOST_TRIALS:,} trials at most; repeats, lists and tables make {count:,}"
+        expected = f"expected at most {MOST_TRIALS:,} trials; repeats, lists and tables give {count:,}"
         raise missing_key(config.path, "trial", expected)
 
 

@@ -166,7 +166,7 @@ def _instruments(config: Config, where: str, member: Member, spec: TrialSpec) ->
     if spec.memray:
         _installed(config, f"{where}: memray", member.python, "true", _MEMRAY)
     if spec.device_history and not hasattr(frameworks.load(spec.framework), "keep_history"):
-        expected = f"expected a framework that remembers who holds device memory; {spec.framework} does not"
+        expected = f"expected a framework that records which code holds device memory; {spec.framework} does not"
         raise ConfigError(config.path, f"{where}: device_history", True, expected)
 
 

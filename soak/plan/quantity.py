@@ -50,7 +50,7 @@ def parse_duration(value: object) -> Duration:
     if not seconds > 0:
         raise ValueError('expected a positive duration such as "90 s", "1 h 30 min" or "3 d"')
     if seconds > MOST_SECONDS:
-        raise ValueError("expected a duration of 3650 d at most")
+        raise ValueError("expected a duration of at most 3650 d")
     return Duration(seconds)
 
 
@@ -84,7 +84,7 @@ def parse_size(value: object) -> Size:
     if size <= 0:
         raise ValueError('expected a positive size such as "512 MiB" or "2 GiB"')
     if size > MOST_BYTES:
-        raise ValueError("expected a size of 1024 PiB at most")
+        raise ValueError("expected a size of at most 1024 PiB")
     return Size(size)
 
 

@@ -24,12 +24,12 @@ def check_environment(path: Path, key: str, env: Mapping[str, str]) -> None:
     """Names and values that a process can be given, and that are not what a record has in place of a secret."""
     for name, value in env.items():
         if not name or "=" in name or "\0" in name:
-            raise missing_key(path, f"{key}.{name}", "expected a name of an environment variable, without = and NUL")
+            raise missing_key(path, f"{key}.{name}", "expected a name of an environment variable, without = or NUL")
         if "\0" in value or len(value) > MOST_VALUE:
-            expected = f"expected a value without NUL, of {MOST_VALUE:,} characters at most"
+            expected = f"expected a value without NUL, of at most {MOST_VALUE:,} characters"
             raise missing_key(path, f"{key}.{name}", expected)
         if value == HIDDEN:
-            expected = "expected the value itself: in its place a record has this, as it may be secret"
+            expected = "expected the real value: records replace values that may be secret with this"
             raise ConfigError(path, f"{key}.{name}", value, expected)
 
 

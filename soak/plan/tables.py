@@ -20,7 +20,7 @@ from soak.plan.quantity import Duration, Interval, Rate, Size, parse_duration, p
 T = TypeVar("T")
 MOST_BYTES = 4 * 1024**2
 """Of a file."""
-_OWN_CODE = "your own code is soaked by `soak run --workload FILE.py:NAME`, a program by `soak exec -- python FILE.py`"
+_OWN_CODE = "soak your own code with `soak run --workload FILE.py:NAME`, a program with `soak exec -- python FILE.py`"
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ def _read(path: Path) -> str:
     try:
         raw = _bytes(path)
         if len(raw) > MOST_BYTES:
-            raise missing_key(path, "", f"expected a file of {MOST_BYTES // 1024**2} MiB at most")
+            raise missing_key(path, "", f"expected a file of at most {MOST_BYTES // 1024**2} MiB")
         return raw.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1)
@@ -135,7 +135,7 @@ def without_dates(path: Path, key: str, value: object) -> None:
             without_dates(path, f"{key}[{number}]", inner)
     elif isinstance(value, date | time):
         raise ConfigError(
-            path, key, str(value), f'expected a text ("{value}"), a number, true or false, a list or a table'
+            path, key, str(value), f'expected a string ("{value}"), a number, true or false, a list or a table'
         )
 
 

@@ -80,8 +80,9 @@ class Damage:
         counts = ((self.facts, "fact"), (self.trials, "trial"), (self.events, "event"))
         lines = [f"{_damaged(count, noun)} and left out" for count, noun in counts if count]
         if self.pages:
-            lines.append(f"{self.pages:,} pages of its log are damaged or lie behind damage: what came last is lost")
-        lines += [f"a part of the table `{name}` cannot be read" for name in sorted(self.torn - self._counted())]
+            said = "pages of its write-ahead log are damaged or follow damage: the latest data is lost"
+            lines.append(f"{self.pages:,} {said}")
+        lines += [f"part of the table `{name}` cannot be read" for name in sorted(self.torn - self._counted())]
         lines += [f"the judgement of {names.get(i, f'trial {i}')} is damaged" for i in sorted(self.judgements)]
         return lines + [said for i in sorted(self.losses) if (said := loss_said(self.losses[i], names.get(i, str(i))))]
 

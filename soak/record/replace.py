@@ -26,7 +26,7 @@ def replace_file(folder: Path, name: str, text: str) -> Path:
             os.close(at)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise SoakError(f"{path}: cannot be written: {reason}; what was there before is unchanged") from error
+        raise SoakError(f"{path}: cannot be written: {reason}; an existing file is unchanged") from error
     return path
 
 

@@ -59,7 +59,7 @@ class Rows:
             db.execute("PRAGMA cache_size=-128")
             db.executescript(SCHEMA)
         except sqlite3.Error as error:
-            raise RecordError(f"{path}: the record cannot be made: {error}") from error
+            raise RecordError(f"{path}: the record cannot be created: {error}") from error
         return cls(db, path, VERSION, writes=True)
 
     @classmethod
@@ -167,7 +167,7 @@ class Rows:
             RecordError: they cannot be written, and none of them is.
         """
         if self.vanished():
-            raise RecordError(f"{self.path}: the record is gone: its folder was removed while the run wrote to it")
+            raise RecordError(f"{self.path}: the record is missing: its folder was removed during the run")
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")

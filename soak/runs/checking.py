@@ -26,7 +26,7 @@ _LAST_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a check. It is true where the verdict is `pass`. What is unknown is None."""
+    """The result of a check. It is true if the verdict is `pass`. Unknown values are None."""
 
     verdict: str
     """pass, leak, unstable, inconclusive, invalid or error."""
@@ -40,12 +40,12 @@ class Checked:
     rate_per_hour_ci95: tuple[float, float] | None
     rate_per_step: float | None
     minimum_detectable_rate_per_hour: float | None
-    """A leak slower than this could not have been seen: a longer check sees slower ones."""
+    """A slower leak may be missed; a longer check detects slower ones."""
     seconds: float | None
     steps: float | None
     """Calls of the function, or items of the generator."""
     folder: Path | None
-    """The run folder, where it was kept."""
+    """The run folder, if it was kept."""
     traceback: str = field(repr=False)
     """Of the exception that ended it; empty where there was none."""
     output: str = field(repr=False)
@@ -60,17 +60,17 @@ class Checked:
         """The whole answer, for a person."""
         lines = [f"{self.verdict}: {self.reason}"]
         if self.rate_per_hour is not None and self.verdict == "leak":
-            lines.append(f"  rate         {self._rate()}")
+            lines.append(f"  rate              {self._rate()}")
         if self.leak_probability is not None:
-            lines.append(f"  probability  {format_probability(self.leak_probability)} that it leaks")
+            lines.append(f"  probability       {format_probability(self.leak_probability)} that it leaks")
         if self.layer:
-            lines.append(f"  layer        {self.layer}")
+            lines.append(f"  layer             {self.layer}")
         if (least := self.minimum_detectable_rate_per_hour) is not None:
-            lines.append(f"  detectable above {format_rate(least, self.unit)}")
+            lines.append(f"  detectable above  {format_rate(least, self.unit)}")
         if self.seconds is not None:
-            lines.append(f"  soaked for   {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
+            lines.append(f"  soaked for        {format_duration(self.seconds)}, {self.steps or 0:,.0f} steps")
         if self.folder is not None:
-            lines.append(f"  report       {self.folder / 'report.html'}")
+            lines.append(f"  report            {self.folder / 'report.html'}")
         if self.traceback:
             lines.append(self.traceback.strip())
         elif self.output:  # of what died without an exception, all there is
@@ -83,7 +83,7 @@ class Checked:
             parts.append(f"95 % interval {format_interval(*self.rate_per_hour_ci95, self.unit)}")
         if self.rate_per_step is not None:
             amount = f"{self.rate_per_step:,.0f} bytes" if self.unit == "bytes" else f"{self.rate_per_step:,.3g}"
-            parts.append(f"{amount} a step")
+            parts.append(f"{amount} per step")
         return ", ".join(parts)
 
 
@@ -93,26 +93,26 @@ def check(
     device: str = "cpu", name: str | None = None, out: str | os.PathLike[str] | None = None,
     progress: bool | None = False, trial: Mapping[str, Any] | None = None, **run: object,
 ) -> Checked:  # fmt: skip
-    """Soak a callable in a fresh process: it is called again and again, and its memory watched.
+    """Soak a callable in a fresh process: call it repeatedly and measure its memory.
 
     Args:
-        function: a function, generator function, or class with `step()`, at the top of a module; or its name,
-            "package.module:thing" or "path/file.py:thing". With a parameter, it is given what the source yields.
-        seconds: how long; a longer check sees slower leaks.
+        function: a function, generator function, or class with `step()`, at the top level of a module; or its name,
+            "package.module:thing" or "path/file.py:thing". With a parameter, it gets the items of the source.
+        seconds: how long; a longer check detects slower leaks.
         options: keyword arguments for it.
-        source: what it is fed with: the name of a source, or a `[stream]` table; "none" is a clock.
-        min_rate: growth that is slower is no leak: "1 MiB/h".
+        source: its input: the name of a source, or a `[stream]` table; "none" is a clock.
+        min_rate: slower growth is not a leak: "1 MiB/h".
         memory_limit: "2 GiB".
         device: cpu, auto, cuda:N or a UUID.
-        name: of the run; that of the function otherwise.
-        out: where the run folder with the report is made and kept; without it, nothing is kept.
+        name: name of the run; by default that of the function.
+        out: folder in which the run folder with the report is kept; without it, nothing is kept.
         progress: as in `soak.run`.
         trial: further keys of the config's `[[trial]]` table.
         run: further keys of its `[run]` table.
 
     Raises:
-        UsageError: it cannot be found by another process, or an option is wrong.
-        SoakError: the check could not begin, or left no report.
+        UsageError: another process cannot import it, or an option is wrong.
+        SoakError: the check could not start, or left no report.
     """
     found = reference_of(function)
     interval = min(_SELDOM, max(_OFTEN, seconds / _SAMPLES))

@@ -58,7 +58,7 @@ def execute(
         SoakError: it cannot be run.
     """
     if live is not None and not _is_open(live):
-        raise UsageError(f"--live {live}: expected a descriptor that whoever started this has opened")
+        raise UsageError(f"--live {live}: expected a file descriptor that the calling process has opened")
     with StopRequests() as stop, named_by_option(given or {}):
         try:
             return _run(load(), out, live, stop, watch, junit)
@@ -74,7 +74,7 @@ def _run(
     if junit is not None and not junit.parent.is_dir():
         raise UsageError(f"--junit {junit}: expected a file in a folder that exists")
     if live is not None and not can_tell(parent):
-        raise UsageError(f"{parent}: expected a folder whose path is UTF-8: whoever started this run could not be told")
+        raise UsageError(f"{parent}: expected a folder whose path is UTF-8, to report it to the calling process")
     plan = make_plan(loaded)
     preflight.check(loaded, plan)
     samplers.check()
@@ -109,9 +109,9 @@ def _report(
     folder: Path, verdict: Verdict, shown: Console, clock: Clock, stop: StopRequests, grace: float, junit: Path | None,
 ) -> str:  # fmt: skip
     """What the report's own process printed; or why there is no report, which changes nothing of the verdict."""
-    missing = f"no report was written: %s; this writes it: soak report {shlex.quote(str(folder))}"
+    missing = f"no report was written: %s; to write it: soak report {shlex.quote(str(folder))}"
     if stop.count > 1:
-        return missing % "the run was asked twice to end"
+        return missing % "stopped twice"
     look = {"COLUMNS": str(shown.width), **({"FORCE_COLOR": "1"} if shown.is_terminal else {})}
     try:
         # A process of its own: the arrays of a long record must not stay in this one.
@@ -121,7 +121,7 @@ def _report(
         return missing % f"its process could not be started: {error.strerror}"
     outcome = _wait(process, clock, stop, grace)
     if outcome is None:
-        return missing % "the run was asked to end"
+        return missing % "the run was stopped"
     said = outcome.out.decode(errors="replace").rstrip()
     if outcome.code == EXIT_CODES[verdict.verdict] and (folder / "report.html").exists():
         return said
@@ -130,7 +130,7 @@ def _report(
 
 
 def _wait(process: ShortLived, clock: Clock, stop: StopRequests, grace: float) -> ProcessOutcome | None:
-    """Until it has ended; None where it was given up, as the run was asked to end."""
+    """Until it has ended; None where it was given up, as the run was stopped."""
     before, asked = stop.count, None
     with selectors.DefaultSelector() as selector:
         selector.register(stop.fd, selectors.EVENT_READ, stop)
@@ -155,7 +155,7 @@ def _new_folder(parent: Path, name: str) -> Path:
             continue
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"{folder}: the run folder cannot be made: {reason}") from error
+            raise UsageError(f"{folder}: the run folder cannot be created: {reason}") from error
         return folder
     raise UsageError(f"{parent}: too many runs named {name} started in this second")
 

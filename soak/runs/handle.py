@@ -36,9 +36,9 @@ _LAST_WORDS = 100_000
 
 
 class Run:
-    """One run: of a config, or of a command. Usable from any thread; a `with` block ends it at its end.
+    """One run, of a config or of a command. Usable from any thread; a `with` block stops it at its end.
 
-    A run that nobody holds any more, because this object or its process is gone, ends itself.
+    A run stops by itself when this object is deleted or its process has ended.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class Run:
 
     @property
     def pid(self) -> int:
-        """Of the process that runs it."""
+        """Process id of the run."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is still running."""
         self._take(0.0)
         return not self._reader.ended
 
@@ -128,7 +128,7 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any] | None:
-        """`report.json`, parsed; None while the run goes on, and where none was written.
+        """`report.json`, parsed; None while the run is running, or if none was written.
 
         Raises:
             SoakError: it cannot be read.
@@ -148,9 +148,9 @@ class Run:
     # ---- waiting
 
     def events(self) -> Iterator[messages.Message]:
-        """What it tells, from the first message that was not taken yet, until it ends; see `soak.runs.messages`.
+        """Its messages, from the first unread one until it ends; see `soak.runs.messages`.
 
-        Ctrl-C ends the run cleanly, with a report, and then is raised; a second one does not wait for the report.
+        Ctrl-C stops the run cleanly, with a report, and is then raised; a second one does not wait for the report.
         """
         with self._ended_by_ctrl_c():
             while True:
@@ -162,12 +162,12 @@ class Run:
             self._reap()
 
     def wait(self, timeout: float | None = None) -> str:
-        """The verdict, once the run has ended and its report is written. Ctrl-C is as in `events`.
+        """The verdict, once the run has ended and its report is written. Ctrl-C acts as in `events`.
 
-        timeout: seconds; None for as long as it takes.
+        timeout: seconds; None to wait as long as needed.
 
         Raises:
-            TimeoutError: it goes on.
+            TimeoutError: it is still running.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         with self._ended_by_ctrl_c():
@@ -181,7 +181,7 @@ class Run:
         return self.verdict or "error"
 
     def stop(self) -> None:
-        """Ask it to end: cleanly, with a report of what there is. Asked a second time, it ends now. Does not wait."""
+        """Stop it cleanly, with a report of the samples so far. Called again, stop it at once. Does not wait."""
         self._process.stop()
 
     def __enter__(self) -> Self:
@@ -256,7 +256,7 @@ def _spawn(
         if isinstance(error, OSError):
             raise SoakError(f"soak cannot be started: {error.strerror}: {error.filename}") from error
         if isinstance(error, ValueError):  # of a word or a variable: NUL, a lone surrogate, `=` in a name
-            raise UsageError(f"soak cannot be started with such a word or variable: {error}") from error
+            raise UsageError(f"soak cannot be started with this argument or variable: {error}") from error
         raise
 
 

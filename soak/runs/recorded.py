@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open(folder: str | os.PathLike[str]) -> Recorded:  # noqa: A001  (what it is called by users: `soak.open`)
-    """Open a run folder, of a run that has ended or goes on.
+    """Open the run folder of a finished or running run.
 
     Raises:
         UsageError: there is no record there.
@@ -27,7 +27,7 @@ def open(folder: str | os.PathLike[str]) -> Recorded:  # noqa: A001  (what it is
 
 
 class Recorded:
-    """What a run folder holds. Nothing of it is changed; of a run that goes on, what there is when it is asked for."""
+    """The content of a run folder, read-only. For a running run, what has been recorded so far."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Recorded:
 
     @property
     def info(self) -> RunInfo:
-        """What was asked, on which machine, and how it ended."""
+        """What was run, on which machine, and how it ended."""
         with closing(open_record(self.folder)) as record:
             return record.run()
 
@@ -66,7 +66,7 @@ class Recorded:
 
     @property
     def report(self) -> dict[str, Any]:
-        """The body of `report.json`, made anew of the record."""
+        """The content of `report.json`, generated from the record."""
         from reports import diagnosis, document
 
         with closing(open_record(self.folder)) as record:
@@ -75,7 +75,7 @@ class Recorded:
     def samples(self, trial: int | str = 0) -> Any:
         """The samples of a trial as a `pyarrow.Table`: see `soak.record.samples`.
 
-        `.to_pandas()` makes a pandas DataFrame of it, `polars.from_arrow()` one of polars.
+        `.to_pandas()` converts it to a pandas DataFrame, `polars.from_arrow()` to a polars one.
 
         Args:
             trial: its index or its name.
@@ -90,10 +90,10 @@ class Recorded:
             return samples(record, index)
 
     def trial(self, trial: int | str = 0) -> TrialInfo:
-        """What is known of one trial.
+        """The facts of one trial.
 
         Raises:
-            UsageError: there is none of this index or name.
+            UsageError: there is no trial with this index or name.
         """
         known = self.trials
         found = [info for info in known if trial in (info.index, info.name)]

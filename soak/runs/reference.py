@@ -13,8 +13,8 @@ from monitors.text import one_line
 from soak.errors import UsageError
 
 EXPECTED = (
-    "expected a function, generator function or class at the top of a module, as it is soaked in a fresh process; what "
-    "is made within a function, a lambda or a method cannot be found there"
+    "expected a function, generator function or class at the top level of a module, as a fresh process imports it; "
+    "a lambda, a method or anything defined in a function cannot be found there"
 )
 
 

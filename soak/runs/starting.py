@@ -28,24 +28,24 @@ def run(
     progress: bool | None = None, cwd: Folder | None = None, env: Mapping[str, str] | None = None,
     **overrides: object,
 ) -> Run:  # fmt: skip
-    """Start the trials of a config in a process of their own; returns once they have begun.
+    """Start the trials of a config in a separate process; returns once they have started.
 
     Args:
-        config: a TOML file, or a mapping of the shape that such a file has.
+        config: a TOML file, or a mapping with the same structure.
         duration: replaces the limits of every trial.
         device: what every trial runs on: auto, cpu, cuda:N or a UUID.
         out: folder that the run folder is made in.
-        trials: only those whose name begins with one of these; a text is one.
-        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`. Other users of the machine can see
-            them in the list of processes: a secret belongs into the `env` of a trial, in the config.
-        progress: whether to show how it goes; None: in a notebook, and on a terminal.
-        cwd: the folder that it runs in.
+        trials: run only trials whose names begin with one of these; a string is one name.
+        set: other values by their dotted keys: `{"trial.0.options.hidden": 64}`. Other users can see
+            them in the process list: put secrets into the `env` of a trial, in the config.
+        progress: whether to show progress; None: in a notebook and on a terminal.
+        cwd: its working directory.
         env: added to the environment.
         overrides: keys of the config's `[run]` table, such as `parallel=2` or `name="nightly"`.
 
     Raises:
-        UsageError: the config or an option is wrong, in the words of the command line.
-        SoakError: it could not begin.
+        UsageError: the config or an option is wrong; the message is that of the command line.
+        SoakError: it could not start.
     """
     assigned = [*_assignments(set or {}), *_assignments(overrides, "run.")]
     with _file_of(config, Path(cwd or "").absolute()) as path:
@@ -61,27 +61,27 @@ def exec(  # noqa: A001  (the name of the command)
     device: str | None = None, name: str | None = None, out: Folder | None = None, progress: bool | None = None,
     cwd: Folder | None = None, env: Mapping[str, str] | None = None, **options: object,
 ) -> Run:  # fmt: skip
-    """Start any program and soak it from outside; returns once it has begun.
+    """Start any program and soak it from outside; returns once it has started.
 
     Args:
         command: the program and its arguments.
-        duration: how long, at most; without it, until the program ends.
+        duration: time limit; without it, until the program ends.
         memory_limit: "2 GiB", or bytes.
         device: the GPUs that it may use, as `soak exec --device` takes them.
-        name: of the run and its trial.
+        name: name of the run and its trial.
         out: folder that the run folder is made in.
         progress: as in `run`.
-        cwd: the folder that it runs in.
+        cwd: its working directory.
         env: added to the environment of the program; hidden in the record.
         options: further options of `soak exec`: `stop_grace="5 s"` is `--stop-grace "5 s"`; True is a flag, a list is
             the option several times.
 
     Raises:
         UsageError: an option is wrong, or there is no such program.
-        SoakError: it could not begin.
+        SoakError: it could not start.
     """
     if isinstance(command, str | bytes) or not command:
-        raise UsageError('soak.exec: expected a list of words, such as ["python", "train.py"]')
+        raise UsageError('soak.exec: expected a list of strings, such as ["python", "train.py"]')
     if options.get("show_output"):
         expected = "expected it left out: what the program prints is in trials/NAME/worker.log of the run folder"
         raise UsageError(f"soak.exec: show_output = {options['show_output']!r}: {expected}")
@@ -146,7 +146,7 @@ def _toml(tables: Mapping[str, Any]) -> str:
         text.encode()
         return text
     except (TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"the config holds what no TOML file can: {error}") from error
+        raise UsageError(f"the config has a value that TOML cannot hold: {error}") from error
 
 
 def _plain(value: Any) -> Any:

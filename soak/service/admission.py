@@ -34,7 +34,7 @@ class AdmissionAnswer(Enum):
     ADMITTED = "admitted"
     REFUSED = "refused"
     BUSY = "busy"
-    """Too many passwords of this address wait already."""
+    """Too many passwords from this address are waiting to be checked."""
 
 
 class Admission:
@@ -102,7 +102,7 @@ class Admission:
             ("basic_auth_users", self._config.users, fresh.users),
         ):
             if bool(before) != bool(after):
-                raise ConfigError(self.path, key, "…", "takes a restart to turn on or off")
+                raise ConfigError(self.path, key, "…", "needs a restart to turn on or off")
 
     def _look(self) -> tuple[Any, ...]:
         return tuple(map(_stamp, self._config.files(self.path)))

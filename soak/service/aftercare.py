@@ -50,7 +50,7 @@ class Aftercare:
         with contextlib.ExitStack() as locks:
             await self._take_all_locks(locks)
             for entry in await asyncio.to_thread(self._archive.unfinished):
-                self._journal.warning(f"{entry.id} was cut off: its record is closed", SOAK_RUN=entry.id)
+                self._journal.warning(f"{entry.id} was interrupted: its record is closed", SOAK_RUN=entry.id)
                 self.cut_off(entry.id)
             await self.close_records()
         await self._make_up_reports()
@@ -91,7 +91,7 @@ class Aftercare:
             self._archive.forget(run)
         left = ", ".join(sorted(self._unclosed))
         self._troubles.report(
-            "unclosed", f"{left}: the record cannot be closed, or the report not made" if left else ""
+            "unclosed", f"{left}: the record cannot be closed, or the report cannot be written" if left else ""
         )
 
     async def _close(self, folder: Path) -> None:
@@ -140,11 +140,11 @@ class Aftercare:
         chosen, held, self._steady.aged = portion(
             going, len(runs), self._steady.aged, keep, trust.trusted, not trust.suspect
         )
-        said = f"{held} runs are older than they may be, and are deleted a tenth at a time" if held else ""
+        said = f"{held} runs are too old; a tenth of the runs is deleted at a time" if held else ""
         self._troubles.report("retention", said if not trust.suspect else "")
         for entry, reason in chosen:
             if await asyncio.to_thread(self._archive.remove, entry.id):
-                self._journal.info(f"{entry.id} is deleted: {reason}", SOAK_RUN=entry.id)
+                self._journal.info(f"{entry.id} deleted: {reason}", SOAK_RUN=entry.id)
             else:
                 self._journal.warning(f"{entry.id} cannot be deleted: {reason}", SOAK_RUN=entry.id)
 

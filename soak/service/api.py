@@ -214,7 +214,7 @@ def run_of(entry: RunEntry) -> ArchivedRun:
 
 
 def curves(state: ServiceState) -> Curves:
-    """The course of memory of every trial that runs."""
+    """Memory over time of every running trial."""
     return {
         name: {
             trial: {layer: [[t, value] for t, value in curve.points()] for layer, curve in layers.items()}
@@ -237,9 +237,9 @@ def openapi() -> dict[str, Any]:
     by_id = {"name": "run", "in": "path", "required": True, "description": "id of a run",
              "schema": {"type": "string"}}  # fmt: skip
     paths = {
-        "/api/v1/status": _get("Everything at this moment", state),
-        "/api/v1/schedules": _get("When each config is run", schedules),
-        "/api/v1/curves": _get("The course of memory of every trial that runs", curved),
+        "/api/v1/status": _get("The current status", state),
+        "/api/v1/schedules": _get("The schedules", schedules),
+        "/api/v1/curves": _get("Memory over time of every running trial", curved),
         "/api/v1/runs": _get("Runs, newest first", runs, problem, [which, limit], ("400",)),
         "/api/v1/runs/{run}": _get("One run", run, problem, [by_id], ("404",)),
         "/api/v1/runs/{run}/report": _get("The report of one run, as report.json", {"type": "object"}, problem, [by_id],
@@ -253,7 +253,7 @@ def openapi() -> dict[str, Any]:
     }
 
 
-_SAID = {"400": "a parameter cannot be used", "404": "there is none"}
+_SAID = {"400": "invalid parameter", "404": "not found"}
 
 
 def _get(

@@ -37,9 +37,9 @@ def hindrance(facts: Facts, conditions: ConditionsTable) -> str:
     """Why a run may not start now; empty where it may."""
     if facts.free_disk < conditions.free_disk:
         free, least = format_value(facts.free_disk, "bytes"), format_value(conditions.free_disk, "bytes")
-        return f"only {free} of disk free, {least} asked for"
+        return f"only {free} of free disk, {least} required"
     if conditions.load and facts.load >= conditions.load:
-        return f"a load of {facts.load:.2f} a core, less than {conditions.load:g} asked for"
+        return f"a load of {facts.load:.2f} per core, below {conditions.load:g} required"
     if conditions.gpu_idle and facts.others:
         return f"the device is used by {_processes(facts.others)}"
     return ""

@@ -32,11 +32,11 @@ class ServiceTable:
     state: str = ""
     """Folder of runs, schedules and locks; empty: $STATE_DIRECTORY as systemd sets it, else `soak-state`."""
     web_config: str = ""
-    """A file with TLS and basic auth, in the form that Prometheus exporters use; relative to this file."""
+    """A file with TLS and basic auth, in the format of Prometheus exporters; relative to this file."""
     hosts: list[str] = dataclasses.field(default_factory=list)
-    """Names that it may be asked by, besides localhost, the name of this machine, and addresses as numbers."""
+    """Host names to accept requests for, besides localhost, the name of this machine, and IP addresses."""
     memory_max: Size = Size(512 * 1024**2)
-    """Most memory of the service itself, not of its runs; beyond, it is ended and started anew."""
+    """Memory limit of the service itself, not of its runs; above it, the service is restarted."""
     textfile: str = ""
     """Where to write the metrics for node_exporter's textfile collector: a file that ends in .prom; empty: nowhere."""
 
@@ -46,13 +46,13 @@ class ConditionsTable:
     """`[conditions]`: what must hold before a run starts."""
 
     free_disk: Size = Size(2 * 1024**3)
-    """At least so much room below the state folder."""
+    """Free disk space required for the state folder."""
     load: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
-    """Load of a minute, a core, below which a run may start; 0: any."""
+    """One-minute load average per core below which a run may start; 0: any."""
     gpu_idle: bool = True
     """Wait until no other process computes on the device."""
     max_wait: Duration = Duration(6 * 3600.0)
-    """How long a run that is due waits for this; then it is missed."""
+    """How long a due run waits for these conditions; then it counts as missed."""
     yield_to_others: Literal["no", "pause", "end"] = "no"
     """What a run does while another process computes on its device."""
 
@@ -64,11 +64,11 @@ class RetentionTable:
     age: Duration = Duration(90 * 86400.0)
     """Older runs are deleted."""
     runs: Annotated[int, msgspec.Meta(ge=1)] = 500
-    """Most runs that are kept."""
+    """Maximum number of runs to keep."""
     size: Size = Size(20 * 1024**3)
-    """Most disk space of all runs."""
+    """Maximum disk space of all runs."""
     failing_multiplier: Annotated[float, msgspec.Meta(ge=1.0)] = 4.0
-    """Runs that did not pass are kept this many times longer, and deleted last when room is needed."""
+    """Runs that did not pass are kept this many times longer, and deleted last when space is needed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,20 +86,20 @@ class ScheduleTable:
     at: str = ""
     """Once: an ISO 8601 time."""
     back_to_back: bool = False
-    """Again as soon as the run before has ended."""
+    """Again as soon as the previous run has ended."""
     pause: Duration = Duration(10.0)
-    """Between two runs back to back."""
+    """Pause between two runs back to back."""
     device: str = "cpu"
-    """What its trials run on, whatever their config says, and its runs keep to themselves: cpu, or cuda:N; several with
-    commas between."""
+    """Device that its trials run on, whatever their config says, and that no other schedule uses meanwhile: cpu, or
+    cuda:N, or several separated by commas."""
     duration: Duration | None = None
     """Replaces the limits of every trial."""
     trials: list[str] = dataclasses.field(default_factory=list)
-    """Only the trials whose name begins so."""
+    """Only the trials whose names begin with one of these."""
     max_lateness: Duration | None = None
     """How late a run may start that was due while the service was down or its device busy; unset: any."""
     overlap: Literal["skip", "queue"] = "skip"
-    """What becomes of a run that is due while the one before runs; one may wait, never two."""
+    """What happens to a run that is due while the previous one is running; at most one waits."""
 
     @property
     def devices(self) -> list[str]:
@@ -162,8 +162,8 @@ class ServiceConfig:
 
 
 EXPOSED = (
-    "it listens on {}, beyond this machine, without a web_config: whoever reaches that address reads every report; "
-    "give [service] web_config with TLS and passwords, or listen on 127.0.0.1"
+    "it listens on {}, beyond this machine, without a web_config: anyone who reaches it can read every report; "
+    "set [service] web_config with TLS and passwords, or listen on 127.0.0.1"
 )
 
 
@@ -196,7 +196,7 @@ def _schedule(path: Path, key: str, table: Any) -> ScheduleTable:
     if not NAME.fullmatch(schedule.name):
         raise ConfigError(path, f"{key}.name", schedule.name, "expected at most 63 of a-z, 0-9, - and _")
     if not DEVICE.fullmatch(schedule.device) or len(set(schedule.devices)) < len(schedule.devices):
-        said = 'expected "cpu", "cuda:N", or several of these with commas between'
+        said = 'expected "cpu", "cuda:N", or several of these separated by commas'
         raise ConfigError(path, f"{key}.device", schedule.device, said)
     given = [name for name in _WHEN if getattr(schedule, name)]
     if len(given) != 1:
@@ -228,7 +228,7 @@ def _check(path: Path, loaded: ServiceConfig) -> None:
     except ValueError as error:
         raise ConfigError(path, "service.listen", loaded.service.listen, str(error)) from error
     if loaded.service.memory_max < LEAST_MEMORY:
-        raise ConfigError(path, "service.memory_max", loaded.service.memory_max, "expected 128 MiB at least")
+        raise ConfigError(path, "service.memory_max", loaded.service.memory_max, "expected at least 128 MiB")
     textfile = loaded.service.textfile
     if textfile and not textfile.endswith(".prom"):
         raise ConfigError(path, "service.textfile", textfile, "expected a file that ends in .prom")

@@ -81,39 +81,39 @@ class StateCollector(Collector):
         yield from self._last()
 
     def _service(self) -> Iterator[Metric]:
-        build = InfoMetricFamily("soak_build", "What soak is this")
+        build = InfoMetricFamily("soak_build", "Version of soak")
         build.add_metric([], {"version": __version__, "python": platform.python_version()})
         yield build
-        yield _gauge("soak_up", "Whether soak serves: 1", 1.0)
+        yield _gauge("soak_up", "Always 1 while the service runs", 1.0)
         fresh = 0.0 if self._state.stale(self._wall()) else 1.0
-        yield _gauge("soak_fresh", "Whether every run under way reports and is sampled in time", fresh)
-        devices = GaugeMetricFamily("soak_device_up", "Whether a device that a schedule uses is there",
+        yield _gauge("soak_fresh", "Whether every current run reports and is sampled in time", fresh)
+        devices = GaugeMetricFamily("soak_device_up", "Whether a device that a schedule uses is present",
                                     labels=["device"])  # fmt: skip
         for device, up in self._state.devices.items():
             devices.add_metric([device], float(up))
         yield devices
         said = self._state.troubles
         loaded = 0.0 if said.of("config") or said.of("web_config") else 1.0
-        yield _gauge("soak_config_last_reload_success", "Whether the config that was read last is in use", loaded)
-        problem = GaugeMetricFamily("soak_problem", "Whether something is wrong, by kind",
+        yield _gauge("soak_config_last_reload_success", "Whether the last config reload succeeded", loaded)
+        problem = GaugeMetricFamily("soak_problem", "Whether there is a problem, by kind",
                                     labels=["kind"])  # fmt: skip
         for kind in KINDS:
             problem.add_metric([kind], float(bool(said.of(kind))))
         yield problem
-        yield _gauge("soak_archive_damaged_runs", "Runs whose record cannot be read", float(self._state.damaged))
+        yield _gauge("soak_archive_damaged_runs", "Runs with an unreadable record", float(self._state.damaged))
         yield from _callers(self._state)
 
     def _schedule(self) -> Iterator[Metric]:
         names, nexts = self._schedules(), self._next_runs()
-        due = GaugeMetricFamily("soak_schedule_next_run_timestamp_seconds", "When a run is due next",
+        due = GaugeMetricFamily("soak_schedule_next_run_timestamp_seconds", "Time of the next run",
                                 labels=["schedule"])  # fmt: skip
         success = GaugeMetricFamily("soak_schedule_last_success_timestamp_seconds", "End of the last run that passed",
                                     labels=["schedule"])  # fmt: skip
         ended = GaugeMetricFamily("soak_schedule_last_end_timestamp_seconds", "End of the last run",
                                   labels=["schedule"])  # fmt: skip
-        missed = CounterMetricFamily("soak_schedule_missed_runs", "Runs that were due and did not take place",
+        missed = CounterMetricFamily("soak_schedule_missed_runs", "Runs that were due but did not start",
                                      labels=["schedule"])  # fmt: skip
-        waiting = GaugeMetricFamily("soak_schedule_waiting_seconds", "How long a run that is due has waited",
+        waiting = GaugeMetricFamily("soak_schedule_waiting_seconds", "How long a due run has been waiting",
                                     labels=["schedule"])  # fmt: skip
         since = {one.schedule: one.since for one in reversed(self._state.waiting)}
         for name in names:
@@ -126,11 +126,11 @@ class StateCollector(Collector):
         yield from (due, success, ended, missed, waiting)
 
     def _runs(self) -> Iterator[Metric]:
-        state = StateSetMetricFamily("soak_run_state", "What a schedule's run does", labels=["schedule"])
-        info = InfoMetricFamily("soak_run", "The run under way", labels=["schedule"])
-        started = GaugeMetricFamily("soak_run_start_timestamp_seconds", "When the run under way began",
+        state = StateSetMetricFamily("soak_run_state", "State of the current run of a schedule", labels=["schedule"])
+        info = InfoMetricFamily("soak_run", "The current run", labels=["schedule"])
+        started = GaugeMetricFamily("soak_run_start_timestamp_seconds", "Start time of the current run",
                                     labels=["schedule"])  # fmt: skip
-        left = GaugeMetricFamily("soak_run_waiting_trials", "Trials of the run under way that have not begun",
+        left = GaugeMetricFamily("soak_run_waiting_trials", "Trials of the current run that have not started",
                                  labels=["schedule"])  # fmt: skip
         for name in self._schedules():
             now = self._state.now.get(name)
@@ -139,10 +139,10 @@ class StateCollector(Collector):
                 info.add_metric([name], {"run": now.run, "device": now.device})
                 started.add_metric([name], now.started)
                 left.add_metric([name], now.tick.waiting)
-        runs = CounterMetricFamily("soak_runs", "Runs that have ended, by verdict", labels=["schedule", "verdict"])
-        trials = CounterMetricFamily("soak_trials", "Trials that have ended, by verdict",
+        runs = CounterMetricFamily("soak_runs", "Finished runs, by verdict", labels=["schedule", "verdict"])
+        trials = CounterMetricFamily("soak_trials", "Finished trials, by verdict",
                                      labels=["schedule", "verdict"])  # fmt: skip
-        alarms = CounterMetricFamily("soak_alarms", "Alarms that were raised while a trial ran", labels=["schedule"])
+        alarms = CounterMetricFamily("soak_alarms", "Alarms raised while a trial was running", labels=["schedule"])
         for name in self._schedules():
             for verdict in VERDICTS:
                 runs.add_metric([name, verdict], self._state.counts.runs[name, verdict])
@@ -175,14 +175,14 @@ class StateCollector(Collector):
 def _callers(state: ServiceState) -> Iterator[Metric]:
     """Who asks, and who was turned away; nothing where nobody can ask."""
     if state.connections is not None:
-        yield _gauge("soak_http_connections", "Connections that are open", float(len(state.connections.callers)))
-        cut = CounterMetricFamily("soak_http_connections_cut", "Connections that were ended or refused",
+        yield _gauge("soak_http_connections", "Open connections", float(len(state.connections.callers)))
+        cut = CounterMetricFamily("soak_http_connections_cut", "Connections closed or refused by the service",
                                   labels=["reason"])  # fmt: skip
         for reason, number in state.connections.cut.items():
             cut.add_metric([reason], number)
         yield cut
     if state.admission is not None:
-        yield CounterMetricFamily("soak_http_logins_refused", "Requests that were refused for their credentials",
+        yield CounterMetricFamily("soak_http_logins_refused", "Requests rejected for invalid credentials",
                                   value=state.admission.turned_away)  # fmt: skip
 
 
@@ -197,9 +197,9 @@ def _run_state(name: str, now: Now | None, state: ServiceState) -> dict[str, boo
 
 
 def _states(trials: Sequence[tuple[Now, TrialStatus]]) -> Iterator[Metric]:
-    state = StateSetMetricFamily("soak_trial_state", "What a trial's worker does", labels=list(TRIAL))
-    elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Since the trial began", labels=list(TRIAL))
-    done = GaugeMetricFamily("soak_trial_done_ratio", "Share of the trial's limit that is reached", labels=list(TRIAL))
+    state = StateSetMetricFamily("soak_trial_state", "Phase of a trial", labels=list(TRIAL))
+    elapsed = GaugeMetricFamily("soak_trial_elapsed_seconds", "Time since the trial started", labels=list(TRIAL))
+    done = GaugeMetricFamily("soak_trial_done_ratio", "Fraction of the trial that is done", labels=list(TRIAL))
     for now, trial in trials:
         labels = labels_of(now, trial)
         state.add_metric(labels, {phase: phase == trial.phase for phase in PHASES})
@@ -222,12 +222,12 @@ def _steps(trials: Sequence[tuple[Now, TrialStatus]]) -> Iterator[Metric]:
 
 def _samplers(trials: Sequence[tuple[Now, TrialStatus]], state: ServiceState, wall: float) -> Iterator[Metric]:
     labels = ["schedule", "trial", "sampler"]
-    success = GaugeMetricFamily("soak_sampler_success", "Whether a sampler's last read did not fail", labels=labels)
-    seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last read", labels=labels)
-    failures = CounterMetricFamily("soak_sampler_failures", "Reads of a sampler that failed", labels=["sampler"])
-    last = GaugeMetricFamily("soak_last_sample_timestamp_seconds", "When a trial was last sampled", labels=labels[:2])
-    stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a sampler waits for a source that hangs; without a "
-                                "sampler, whether the whole trial goes without samples", labels=labels)  # fmt: skip
+    success = GaugeMetricFamily("soak_sampler_success", "Whether a sampler's last reading succeeded", labels=labels)
+    seconds = GaugeMetricFamily("soak_sampler_duration_seconds", "Duration of a sampler's last reading", labels=labels)
+    failures = CounterMetricFamily("soak_sampler_failures", "Failed readings of a sampler", labels=["sampler"])
+    last = GaugeMetricFamily("soak_last_sample_timestamp_seconds", "Time of a trial's last sample", labels=labels[:2])
+    stalled = GaugeMetricFamily("soak_sampler_stalled", "Whether a sampler is blocked by a source that hangs; "
+                                "without a sampler, whether the whole trial is not sampled", labels=labels)  # fmt: skip
     failed = state.counts.sampler_failures.copy()
     for now, trial in trials:
         for name, sampling in sorted(trial.samplers.items()):

@@ -64,7 +64,7 @@ class Middleware:
         asked = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         strange = [host for host in asked if not self._names.holds(host)]
         if strange:
-            self._say(f"a request for the host {strange[0][:80]!r} was refused: see [service] hosts")
+            self._say(f"a request for the host {strange[0][:80]!r} was rejected: see [service] hosts")
         return not strange
 
 

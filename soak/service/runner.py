@@ -60,13 +60,13 @@ class Runner:
             return
         waits = any(waiting.schedule == name for waiting in self._state.waiting)
         if waits or (name in self._state.now and schedule.overlap == "skip"):
-            self.missed(name, "the run before has not ended")
+            self.missed(name, "the previous run has not ended")
             return
         now = self._steady.now()
         self._state.waiting.append(Waiting(name, schedule.device, now, now))
         self._wake.set()
 
-    def missed(self, name: str, reason: str = "it was due too long ago") -> None:
+    def missed(self, name: str, reason: str = "it was too late to start") -> None:
         """A run does not take place."""
         self._history.of(name).missed += 1
         self._save()
@@ -105,7 +105,7 @@ class Runner:
         self._closing = True
         self._state.waiting.clear()
         for now in self._state.now.values():
-            self._stop(now, "the service stops")
+            self._stop(now, "the service is stopping")
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -180,7 +180,7 @@ class Runner:
             for device in schedule.devices:
                 lock = lock_of(self.config.state / "locks" / f"{device.replace(':', '-')}.lock")
                 if lock is None:
-                    waiting.reason = f"{device} is used by a run of a service before"
+                    waiting.reason = f"{device} is in use by a run of an earlier service"
                     return ()
                 taken.callback(os.close, lock)
                 locks.append(lock)
@@ -202,7 +202,7 @@ class Runner:
         past = self._history.of(schedule.name)
         past.done, past.last_start = schedule.fingerprint, at
         self._save()
-        self._journal.info(f"a run of {schedule.name} begins", SOAK_SCHEDULE=schedule.name)
+        self._journal.info(f"a run of {schedule.name} started", SOAK_SCHEDULE=schedule.name)
         task = asyncio.create_task(self._follow(schedule, now))
         self._tasks.add(task)
         task.add_done_callback(self._followed)
@@ -286,7 +286,7 @@ class Runner:
         for now in running:
             others = conditions.computing(seen, now.devices, running=True)
             if others and manner == "end":
-                self._journal.warning(f"{now.schedule}: process {others[0]} uses {now.device}: the run is ended")
+                self._journal.warning(f"{now.schedule}: process {others[0]} uses {now.device}: the run is stopped")
                 self._stop(now, "another process uses the device")
             elif bool(others) != now.paused and not now.stopping:
                 now.paused = bool(others)
@@ -303,5 +303,5 @@ def _outcome(now: Now, code: int) -> tuple[str, str]:
     if now.concluded is not None:
         return now.concluded.verdict, now.concluded.reason
     if now.stopping:
-        return "inconclusive", f"ended before it had begun: {now.stopping}"
+        return "inconclusive", f"ended before it started: {now.stopping}"
     return "error", f"soak run ended with status {code}"

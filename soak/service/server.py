@@ -111,7 +111,7 @@ class Service:
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait({serving, working, ticking, beating, stopped}, return_when=asyncio.FIRST_COMPLETED)
         self._notify.stopping()
-        self._journal.info("soak stops")
+        self._journal.info("soak is stopping")
         for task in (ticking, working):
             task.cancel()
         await self._runner.close()
@@ -154,7 +154,7 @@ class Service:
         for note in self._timetable.notes:
             self._journal.warning(note)
         if self._history.damaged is not None:
-            self._journal.warning(f"{self._history.damaged}: damaged: what schedules did before is forgotten")
+            self._journal.warning(f"{self._history.damaged}: damaged: the history of the schedules is lost")
         if self._config.exposed or (
             not self._config.loopback and self._admission is not None and not self._admission.asks
         ):
@@ -169,7 +169,7 @@ class Service:
         self._ready = True
         self._notify.ready()
         self._journal.info(
-            f"soak serves {scheme}://{self._config.service.listen}, {len(self._config.schedules)} schedules, "
+            f"soak serving {scheme}://{self._config.service.listen}, {len(self._config.schedules)} schedules, "
             f"state in {self._config.state}"
         )
 
@@ -180,7 +180,7 @@ class Service:
             self._journal.warning(one_line(text))
 
     def _unready(self) -> str:
-        return "" if self._ready and not self._stop.is_set() else "the schedule does not run"
+        return "" if self._ready and not self._stop.is_set() else "the scheduler is not running"
 
     def _names(self) -> list[str]:
         return [schedule.name for schedule in self._config.schedules]
@@ -201,10 +201,10 @@ class Service:
         try:
             fresh = service_config.load(self._config.path)
         except ConfigError as error:
-            self._troubles.report("config", f"the config was not reloaded, the one before stays in use: {error}")
+            self._troubles.report("config", f"the config was not reloaded, the previous one stays in use: {error}")
         else:
             if (fresh.service, fresh.state) != (self._config.service, self._config.state):
-                self._journal.warning("changes in [service] take effect with the next start")
+                self._journal.warning("changes in [service] take effect after a restart")
                 fresh = ServiceConfig(fresh.path, self._config.service, fresh.conditions, fresh.retention,
                                       fresh.schedules)  # fmt: skip
             self._troubles.report("config", "")
@@ -226,7 +226,7 @@ class Service:
         now, trust = time.time(), self._steady.look()
         if trust.jumped:
             self._journal.warning(
-                "the clock jumped: recurring schedules count from now on, and missed runs are not repeated"
+                "the clock jumped: recurring schedules restart from now, and missed runs are not repeated"
             )
             self._timetable.jumped(now)
         for due in self._timetable.due(now, not trust.suspect):
@@ -278,7 +278,7 @@ class Service:
         recently = (
             self._connections.exhausted is not None and self._connections.now() - self._connections.exhausted < 10.0
         )
-        text = "no more files can be opened: connections are turned away, and runs wait"
+        text = "no more files can be opened: connections are refused, and runs wait"
         self._troubles.report("descriptors", text if out or recently else "")
 
     async def _see_web_config(self) -> None:
@@ -286,7 +286,7 @@ class Service:
             return
         await self._admission.refresh()
         problem = self._admission.problem
-        text = f"the web config was not taken, the one before stays in use: {problem}"
+        text = f"the web config was not reloaded, the previous one stays in use: {problem}"
         self._troubles.report("web_config", text if problem else "")
         self._runner.hidden = self._hidden()
 

@@ -138,12 +138,12 @@ class ServiceState:
         self.counts.runs[now.schedule, verdict] += 1
 
     def stale(self, at: float) -> str:
-        """What has been silent for too long at Unix time `at`; empty where all is fresh."""
+        """What has not reported for too long at Unix time `at`; empty where all is fresh."""
         for now in self.now.values():
             if now.paused or now.concluded is not None:
                 continue
             if at - now.last_message > MAX_SILENCE:
-                return f"the run of {now.schedule} has been silent for {at - now.last_message:.0f} s"
+                return f"the run of {now.schedule} has not reported for {at - now.last_message:.0f} s"
             for trial in now.tick.running:
                 if (age := unsampled(now, trial, at)) > MAX_SILENCE:
                     return f"trial {trial.name} of {now.schedule} has not been sampled for {age:.0f} s"

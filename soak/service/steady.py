@@ -122,8 +122,8 @@ class Steady:
         way = "ahead of" if self.trust.wall > self.trust.trusted else "behind"
         days = abs(self.trust.wall - self.trust.trusted) / 86400
         return (
-            f"the clock is {days:,.0f} days {way} what is known of the time ({_day(self.trust.wall)}, not "
-            f"{_day(self.trust.trusted)}): no run is deleted for its age before both agree, or a week has gone by"
+            f"the clock is {days:,.0f} days {way} the expected time ({_day(self.trust.wall)}, not "
+            f"{_day(self.trust.trusted)}): no run is deleted for its age until both agree, or a week has passed"
         )
 
     def save(self) -> str:

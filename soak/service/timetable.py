@@ -120,7 +120,7 @@ class Timetable:
         except FileNotFoundError:
             return self._taken_over()
         except (OSError, msgspec.MsgspecError, RecursionError):
-            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules start from now")
+            self.notes.append(f"{files.put_aside(self._path)}: damaged: all schedules restart from now")
             return {}
 
     def _taken_over(self) -> dict[str, Entry]:
@@ -134,7 +134,7 @@ class Timetable:
         aside = before.with_name(f"{BEFORE}.old")
         with contextlib.suppress(OSError):
             before.replace(aside)
-        self.notes.append(f"{before} of an earlier version: {len(entries)} times were taken over, it is now {aside}")
+        self.notes.append(f"{before} of an earlier version: {len(entries)} times were imported, it is now {aside}")
         return entries
 
 

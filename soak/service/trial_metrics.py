@@ -84,9 +84,9 @@ def _sample(families: Families, spec: MetricSpec, labels: list[str], one: LastVa
 
 def outlooks(trials: Running) -> Iterator[Metric]:
     """What is thought of trials, as of the last look."""
-    whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, as of the last look",
+    whole = GaugeMetricFamily("soak_leak_probability_ratio", "Probability that a trial leaks, at the last evaluation",
                               labels=list(TRIAL))  # fmt: skip
-    raised = GaugeMetricFamily("soak_alarm_raised", "Whether the anytime-valid alarm was raised for a trial",
+    raised = GaugeMetricFamily("soak_alarm_raised", "Whether the alarm was raised for a trial (anytime-valid)",
                                labels=list(TRIAL))  # fmt: skip
     found = _Estimates()
     for now, trial in trials:
@@ -118,7 +118,7 @@ _RATES = {
     "low": ("soak_leak_rate_low_bytes_per_second", "Lower end of its 95 % interval"),
     "high": ("soak_leak_rate_high_bytes_per_second", "Upper end of its 95 % interval"),
     "minimum_detectable_rate_per_hour": (
-        "soak_minimum_detectable_rate_bytes_per_second", "The slowest leak that would have been seen so far",
+        "soak_minimum_detectable_rate_bytes_per_second", "The slowest leak that would have been detected so far",
     ),
 }  # fmt: skip
 
@@ -136,7 +136,7 @@ class _Estimates:
         own = [*labels, finding.layer]
         self._put("soak_layer_leak_probability_ratio", "Probability that a layer leaks", own, finding.leak_probability)
         if finding.hours_to_exhaustion is not None:
-            said = "Until a limit is reached at this rate"
+            said = "Time until memory is exhausted at this rate"
             family = GaugeMetricFamily("soak_time_to_exhaustion_seconds", said, labels=[*PART, "limit"])
             self.families.add(family, own, finding.hours_to_exhaustion * HOUR)
         if finding.unit != "bytes" or summed:

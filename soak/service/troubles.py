@@ -7,17 +7,17 @@ from collections.abc import Callable
 from monitors.text import one_line
 
 KINDS: dict[str, str] = {
-    "archive": "runs in the archive whose record is damaged",
+    "archive": "runs in the archive have damaged records",
     "clock": "the clock jumped",
-    "config": "the changed config is not in use",
-    "descriptors": "file descriptors run out",
+    "config": "the changed config is invalid and not in use",
+    "descriptors": "no file descriptors are left",
     "exposed": "reachable from other machines without passwords or client certificates",
-    "retention": "runs that are too old are deleted a few at a time only",
+    "retention": "many runs are too old and are deleted a few at a time",
     "start": "a run cannot be started",
     "state": "the state folder cannot be written",
-    "textfile": "the metrics cannot be written as a file",
-    "unclosed": "the record of a run that was cut off cannot be closed, or its report not be made",
-    "web_config": "the changed web config is not in use",
+    "textfile": "the metrics file cannot be written",
+    "unclosed": "the record of an interrupted run cannot be closed, or its report cannot be written",
+    "web_config": "the changed web config is invalid and not in use",
 }
 """What each is about: the values of a metric's label are known beforehand."""
 
@@ -43,7 +43,7 @@ class Troubles:
             self._warn(text)
         else:
             del self._said[kind]
-            self._inform(f"over: {before}")
+            self._inform(f"resolved: {before}")
 
     def of(self, kind: str) -> str:
         """What is wrong of this kind; empty where nothing is."""

@@ -213,4 +213,4 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return _json(api.Problem("an error of soak's own; its journal says which"), 500)
+    return _json(api.Problem("internal error; see the log of the service"), 500)

@@ -127,7 +127,7 @@ def _checked(path: Path, raw: Any) -> WebConfig:
     tls = convert(path, "tls_server_config", table, TlsTable) if table else None
     users = raw.get("basic_auth_users") or {}
     if not isinstance(users, dict):
-        raise ConfigError(path, "basic_auth_users", users, "expected users and their bcrypt hashes")
+        raise ConfigError(path, "basic_auth_users", users, "expected user names with bcrypt hashes")
     for user, hashed in users.items():
         matched = _HASH.fullmatch(hashed) if isinstance(hashed, str) else None
         if matched is None:
@@ -172,7 +172,7 @@ def _ask_clients(path: Path, tls: TlsTable, context: ssl.SSLContext) -> None:
     if tls.client_auth_type == "NoClientCert":
         return
     if tls.client_auth_type in ("RequestClientCert", "RequireAnyClientCert"):
-        expected = "a certificate that is not verified proves nothing: expected RequireAndVerifyClientCert"
+        expected = "an unverified certificate gives no protection: expected RequireAndVerifyClientCert"
         raise ConfigError(path, "tls_server_config.client_auth_type", tls.client_auth_type, expected)
     try:
         _plain((path.parent / tls.client_ca_file).stat())

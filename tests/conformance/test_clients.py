@@ -78,5 +78,5 @@ def test_a_file_is_all_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "planted_client" in catalog.client_names()
     assert catalog.options_of("planted_client", {"size": 7, "rate": 5}).rate == 5.0
     assert catalog.describe("planted_client")["options"]["size"] == 1
-    with pytest.raises(catalog.WorkloadError, match=r"headers = \['X: 1'\]: expected a text$"):
+    with pytest.raises(catalog.WorkloadError, match=r"headers = \['X: 1'\]: expected a string$"):
         catalog.options_of("http_client", {"headers": ["X: 1"]})

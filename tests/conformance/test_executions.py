@@ -303,8 +303,8 @@ def about_changed(planted: Planted, kind: str, text: str, old: str, new: str) ->
     ("old", "new", "said"),
     [
         ('LAUNCHERS = ("arrays-run",)', 'LAUNCHERS = "myrun"', "LAUNCHERS is 'myrun', expected a tuple"),
-        ('= CUDA_BUILD = BLIND = ""', '= BLIND = ""; CUDA_BUILD = None', "CUDA_BUILD is None, expected a text"),
-        ('= CUDA_BUILD = BLIND = ""', '= CUDA_BUILD = ""; BLIND = ("why",)', "BLIND is ('why',), expected a text"),
+        ('= CUDA_BUILD = BLIND = ""', '= BLIND = ""; CUDA_BUILD = None', "CUDA_BUILD is None, expected a string"),
+        ('= CUDA_BUILD = BLIND = ""', '= CUDA_BUILD = ""; BLIND = ("why",)', "BLIND is ('why',), expected a string"),
     ],
 )
 def test_a_framework_with_a_part_of_another_type_is_told_with_its_reason(
@@ -319,7 +319,7 @@ def test_a_framework_with_a_part_of_another_type_is_told_with_its_reason(
         ("REQUIRES = {}", "REQUIRES = ('torch',)", "REQUIRES is ('torch',), expected a mapping"),
         ('MODES = ("train", "infer")', 'MODES = "train"', "MODES is 'train', expected a tuple"),
         ("TOPOLOGY = SINGLE", "TOPOLOGY = 2", "TOPOLOGY is 2, expected a Topology"),
-        ('NAME = "counted"', "NAME = None", "NAME is None, expected a text"),
+        ('NAME = "counted"', "NAME = None", "NAME is None, expected a string"),
     ],
 )
 def test_one_with_a_part_of_another_type_is_told_with_its_reason(

@@ -247,7 +247,7 @@ def test_ranks_of_a_program_get_what_they_need_to_meet(soak: Any) -> None:
         (("--stop-on-leak", "--", "true"), "expected --duration too"),
         (("--rate", "5", "--", "true"), "--rate: expected --load URL too"),
         (("--load", "http://127.0.0.1:80/", "--ranks", "2", "--", "true"), "--load: expected no --ranks"),
-        (("--load", "http://example.org/", "--", "true"), "--load http://example.org/: expected a URL of this machine"),
+        (("--load", "http://example.org/", "--", "true"), "--load http://example.org/: expected a URL on this machine"),
         (("--load", "http://127.0.0.1:80/", "--rate", "-1", "--", "true"), "--rate -1: expected requests a second"),
     ],
 )

@@ -186,7 +186,7 @@ def test_a_guardian_that_is_lost_is_replaced_and_still_guards(run: Run, number: 
     first = run.find("guardian.py")
     wait(lambda: run.events("ready"))
     os.kill(first, number)
-    wait(lambda: [said for said in run.events("note") if "guardian" in said and "taken over" in said])
+    wait(lambda: [said for said in run.events("note") if "guardian" in said and "restarted" in said])
     assert run.find("guardian.py") != first
     process.kill()
     process.wait()

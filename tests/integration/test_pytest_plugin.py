@@ -109,7 +109,7 @@ def test_a_leak_fails_its_test_with_rate_probability_and_layer(project: Path) ->
     code, said = run(project, "--soak-report=kept", "-k", "test_leak")
     assert code == 1, said
     assert "2 failed" in said, said
-    for part in ("leak: ", "95 % interval", "a step", "that it leaks", "host_heap"):
+    for part in ("leak: ", "95 % interval", "per step", "that it leaks", "host_heap"):
         assert said.count(part) >= 2, said
     reports = list((project / "kept").glob("test_leak*/report.html"))
     assert len(reports) == 2
@@ -123,7 +123,7 @@ def test_the_rest_passes_is_skipped_or_fails_for_its_reason(project: Path) -> No
     assert "inconclusive: " in said
     assert "broken on purpose" in said
     assert "test_soaked.py" in said
-    assert "<lambda>: expected a function, generator function or class at the top of a module" in said
+    assert "<lambda>: expected a function, generator function or class at the top level of a module" in said
     assert "--soak-report=DIR keeps the report" in said
     assert not list(project.glob("**/record.sqlite"))
 

@@ -147,5 +147,5 @@ def test_ranks_of_which_one_alone_says_done_are_ended_after_their_deadline(soak:
     done = f"[ $RANK = 1 ] || {sys.executable} -c 'import soak; soak.done()'; sleep 1000"
     found, code, output = ended(soak, "bash", "-c", done, deadline="2 s")
     assert (found["end_reason"], code) == ("finished", 3), output
-    assert events(soak, "ranks_apart") == [f"not done 2 s after the first rank, and ended: {SECOND}"]
+    assert events(soak, "ranks_apart") == [f"not done 2 s after the first rank, and stopped: {SECOND}"]
     assert not members_of(tmp_path)

@@ -49,7 +49,7 @@ def _write(folder: Path, kind: str) -> None:
             heap = float(round(2.0**28 + growth * t / HOUR + noise[n]))
             values = (heap + 2.0**27, heap, 12.0, 50.0 * t)
             store.add_round(index, t, [Sample(spec, value) for spec, value in zip(specs, values, strict=True)])
-        store.add_event(Event(1.0, "ready", "the workload is built and steps", index, 1.7e9, {}))
+        store.add_event(Event(1.0, "ready", "workload ready", index, 1.7e9, {}))
         if not running:
             store.add_event(Event(HOUR, "finished", "ended after 3600 s", index, 1.7e9 + HOUR, {}))
     if kind == LOGGED:

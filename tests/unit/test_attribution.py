@@ -33,8 +33,8 @@ def test_a_block_under_our_pid_in_another_namespace_is_ours_and_named() -> None:
         (Reading("GPU-a", 1.0), "does not list who holds memory"),
         (read(), f"lists the processes none, and ours ({OURS}) is not among them"),
         (read(Holder(12, 1e9), Holder(9, 1e9)), f"lists the processes 9, 12, and ours ({OURS}) is not among them"),
-        (read(Holder(OURS)), "does not say what it holds"),
-        (read(Holder(OURS, BLOCK - 1.0)), f"holds {BLOCK - 1} bytes, of {BLOCK} taken"),
+        (read(Holder(OURS)), "but not its memory"),
+        (read(Holder(OURS, BLOCK - 1.0)), f"reports {BLOCK - 1} bytes for our process, of {BLOCK} allocated"),
     ],
 )
 def test_else_only_the_device_as_a_whole_can_be_told(reading: Reading, said: str) -> None:

@@ -296,7 +296,7 @@ def test_no_value_of_the_program_raises_or_reaches_the_record(sender: Sender, re
     heard = receiver.read(0.0)
     assert isinstance(heard[0], wire.Beat)
     assert "dose" not in heard[0].values
-    assert any(isinstance(one, wire.RecordNote) and "left out" in one.message for one in heard)
+    assert any(isinstance(one, wire.RecordNote) and "ignored" in one.message for one in heard)
 
 
 def test_no_receiver_raises_nothing(tmp_path: Path, sender: Sender, receiver: Beats) -> None:

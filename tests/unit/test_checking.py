@@ -64,7 +64,7 @@ def test_a_name_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path:
     ids=["lambda", "closure", "method", "object", "partial", "wrapped under another's name", "number", "None"],
 )
 def test_what_no_other_process_could_find_is_refused(subject: Any) -> None:
-    with pytest.raises(UsageError, match="expected a function, generator function or class at the top of a module"):
+    with pytest.raises(UsageError, match="expected a function, generator function or class at the top level"):
         reference_of(subject)
 
 
@@ -89,7 +89,7 @@ def test_the_answer_says_what_a_test_needs() -> None:
     found = checked(report(), Path("/kept/run"))
     assert not found
     said = str(found)
-    for part in ("leak: it grows", "GiB/h", "4,161 bytes a step", "0.97", "host_heap", "1,000 steps", "/kept/run"):
+    for part in ("leak: it grows", "GiB/h", "4,161 bytes per step", "0.97", "host_heap", "1,000 steps", "/kept/run"):
         assert part in said
 
 

@@ -52,9 +52,9 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (
             ["trial.0.options.since=2020-01-01"],
             "trial[0].options.since = '2020-01-01'",
-            'expected a text ("2020-01-01")',
+            'expected a string ("2020-01-01")',
         ),
-        (["trial.0.options.at=[{a=07:32:00}]"], "trial[0].options.at[0].a", "expected a text"),
+        (["trial.0.options.at=[{a=07:32:00}]"], "trial[0].options.at[0].a", "expected a string"),
         (['trial.0.expect_layer="fds"'], "trial[0].expect", "verdict"),
         (['judge.min_rate="fast"'], "judge.min_rate", "1 MiB/h"),
         (
@@ -62,8 +62,8 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
             "run.device = 'gpu'",
             'expected "auto", "cpu", "cuda:N", the UUID of a device, or several',
         ),
-        (['run.device="cuda:0,cuda:0"'], "run.device = 'cuda:0,cuda:0'", "several devices with commas"),
-        (['run.device="cuda:0,cpu"'], "run.device = 'cuda:0,cpu'", "several devices with commas"),
+        (['run.device="cuda:0,cuda:0"'], "run.device = 'cuda:0,cuda:0'", "several devices separated by commas"),
+        (['run.device="cuda:0,cpu"'], "run.device = 'cuda:0,cpu'", "several devices separated by commas"),
         (['run.device="cuda"'], "run.device = 'cuda'", "cuda:N"),
         (['run.device="cuda:-1"'], "run.device = 'cuda:-1'", "cuda:N"),
         (['run.device=""'], "run.device = ''", "cuda:N"),
@@ -79,13 +79,13 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (["run.repeats=1" + 400 * "0"], "run.repeats = 1000", "<= 1000"),
         (["run.parallel=1000000"], "run.parallel", "<= 1024"),
         (["run.seed=99999999999"], "run.seed", "<= 2147483647"),
-        (['run.duration="99999999999999999999 d"'], "run.duration", "3650 d at most"),
-        (["run.duration=1" + 400 * "0"], "run.duration", "3650 d at most"),
-        (["run.duration=inf"], "run.duration", "3650 d at most"),
+        (['run.duration="99999999999999999999 d"'], "run.duration", "at most 3650 d"),
+        (["run.duration=1" + 400 * "0"], "run.duration", "at most 3650 d"),
+        (["run.duration=inf"], "run.duration", "at most 3650 d"),
         (["run.duration=nan"], "run.duration", "expected"),
-        (['run.sample_interval="1 ms"'], "run.sample_interval", "10 ms at least"),
+        (['run.sample_interval="1 ms"'], "run.sample_interval", "at least 10 ms"),
         (['run.low_disk="1e400 B"'], "run.low_disk", "unit"),
-        (['run.low_disk="2048 PiB"'], "run.low_disk", "1024 PiB at most"),
+        (['run.low_disk="2048 PiB"'], "run.low_disk", "at most 1024 PiB"),
         (['run.name="' + "x" * 501 + '"'], "run.name", "length <= 500"),
         (["judge.alarm=nan"], "judge.alarm", ">= 0.0"),
         (["judge.min_rate=nan"], "judge.min_rate", "1 MiB/h"),
@@ -103,10 +103,10 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (['trial.0.env={"A=B"="x"}'], "trial[0].env.A=B", "without ="),
         (['trial.0.env={"A\\u0000"="x"}'], "trial[0].env.A\\x00", "without ="),
         (['trial.0.env={A="x\\u0000"}'], "trial[0].env.A", "without NUL"),
-        (["trial.0.env={A='***'}"], "trial[0].env.A = '***'", "expected the value itself"),
+        (["trial.0.env={A='***'}"], "trial[0].env.A = '***'", "expected the real value"),
         (["trial.0.env={A=3}"], "trial[0].env", "expected `str`"),
         (['trial.0.memory_limit="1' + "0" * 400 + ' B"'], "trial[0].memory_limit", "expected a number with a unit"),
-        (["trial=[" + "{workload='w'}," * 1001 + "]"], "trial", "1,000 [[trial]] tables at most"),
+        (["trial=[" + "{workload='w'}," * 1001 + "]"], "trial", "at most 1,000 [[trial]] tables"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, overrides: list[str], key: str, said: str) -> None:
@@ -138,7 +138,7 @@ def test_of_several_devices_a_trial_gets_as_many_as_it_asks_for(tmp_path: Path) 
 
 @pytest.mark.parametrize(("device", "devices"), [("cuda:3", 2), ("cuda:3,cuda:1", 3)])
 def test_a_trial_that_asks_for_more_devices_than_are_named_is_told(tmp_path: Path, device: str, devices: int) -> None:
-    with pytest.raises(ConfigError, match=f"run.device = '{device}': expected the names of {devices} devices"):
+    with pytest.raises(ConfigError, match=f"run.device = '{device}': expected {devices} device names"):
         config.load(write(tmp_path, GOOD), [f"trial.0.devices={devices}"], device=device)
 
 
@@ -175,7 +175,7 @@ def test_a_program_in_the_place_of_a_config_is_told_where_it_belongs(tmp_path: P
 
 def test_what_makes_too_many_trials_is_said_before_they_are_made(tmp_path: Path) -> None:
     tables = [f"trial={'[' + ','.join(['{workload=' + repr('recurrent') + '}'] * 9) + ']'}", "run.repeats=1000"]
-    with pytest.raises(ConfigError, match="10,000 trials at most; repeats, lists and tables make 18,000"):
+    with pytest.raises(ConfigError, match="at most 10,000 trials; repeats, lists and tables give 18,000"):
         make_plan(config.load(write(tmp_path, GOOD), tables))
 
 

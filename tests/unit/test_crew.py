@@ -215,7 +215,7 @@ def test_ranks_that_are_not_through_in_time_are_ended_and_how_is_no_reason(ranks
     ranks.turn(61.0)
     assert ranks.asked(SECOND)
     assert [said for kind, said in ranks.events if kind == "ranks_apart"] == [
-        f"not done 60 s after the first rank, and ended: {SECOND}"
+        f"not done 60 s after the first rank, and stopped: {SECOND}"
     ]
     assert ranks.run.wake_at() > ranks.now, "nobody is busy with waiting for it"
     end = ranks.turn(**{FIRST: 0, SECOND: 1})

@@ -268,7 +268,7 @@ def test_odd_rows_of_a_record_without_checksums_end_nothing(tmp_path: Path) -> N
     assert record.trials()[0].verdict is None
     assert record.events() == []
     assert record.damage() == [
-        *(f"a part of the table `{name}` cannot be read" for name in ("event", "round", "series")),
+        *(f"part of the table `{name}` cannot be read" for name in ("event", "round", "series")),
         "the judgement of flat is damaged",
     ]
 
@@ -323,11 +323,11 @@ def test_a_record_that_is_gone_is_not_written_on(tmp_path: Path) -> None:
     store = Store.create(folder / FILE)
     store.add_round(0, 1.0, [Sample(METRICS[0], 5.0)])
     folder.rename(tmp_path / "moved")
-    with pytest.raises(RecordError, match="the record is gone"):
+    with pytest.raises(RecordError, match="the record is missing"):
         store.add_round(0, 2.0, [Sample(METRICS[0], 5.0)])
     folder.mkdir()
     (folder / FILE).write_bytes(b"another")
-    with pytest.raises(RecordError, match="the record is gone"):
+    with pytest.raises(RecordError, match="the record is missing"):
         store.put_meta("verdict", "pass")
     store.close()
     assert (folder / FILE).read_bytes() == b"another"

@@ -60,7 +60,7 @@ def test_the_surest_leak_is_diagnosed_and_no_control_that_leaks_on_purpose() -> 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [(None, "no trial is suspected"), ("nobody", "no trial has this name"), ("a", "2 trials begin so")],
+    [(None, "no trial is suspected"), ("nobody", "no trial has this name"), ("a", "2 trials begin with this name")],
 )
 def test_an_error_names_the_trials_that_there_are(name: str | None, said: str) -> None:
     trials = [info("a-1", "pass", 0.0), info("a-2", "pass", 0.0)]
@@ -94,7 +94,7 @@ def test_a_hidden_value_is_asked_for() -> None:
 
 @pytest.mark.parametrize("text", ["(damaged)", "", "[run]\n"])
 def test_a_record_without_a_config_says_so(text: str) -> None:
-    with pytest.raises(UsageError, match="holds no config"):
+    with pytest.raises(UsageError, match="has no config"):
         of(text, "recurrent-torch")
 
 
@@ -162,7 +162,7 @@ def test_a_device_of_torch_remembers_and_one_of_tensorflow_does_not() -> None:
     assert found["device-memory"].table["device_history"] is True
     tensorflow = of(text, "recurrent-tensorflow", framework="tensorflow", **keys)
     found = by_name(aimed.instruments(tensorflow, "gpu_allocated", Path("/runs/x"), lambda python: True))
-    assert "does not remember" in found["history of device memory"].why
+    assert "does not record" in found["history of device memory"].why
 
 
 MEMRAY = ["-m", "memray", "run", "--native", "--force", "--quiet", "--output", "/c.bin"]

@@ -108,7 +108,7 @@ FULL = trial(
 
 def test_what_was_found_is_said_first() -> None:
     assert FULL["found"] == [
-        "Native memory grows by 90 MiB/h at main.py:1 main › operator new; all that it saw grow is 97 % of the growth"
+        "Native memory grows by 90 MiB/h at main.py:1 main › operator new; all growth that it saw is 97 % of the growth"
         " of the trial.",
         "me/<b>train.py:12 allocates Python memory that stays: 7 MiB/h, 1 blocks a step.",
     ]
@@ -122,7 +122,7 @@ def test_what_was_found_is_said_first() -> None:
         ({"replays": [outcome(ablation(), ended("pass"), "", None) | {"kind": "baseline"}]}, "a longer --duration"),
         ({"replays": [outcome(ablation(), ended("unstable", reason="crashed"), "", None) | {"kind": "baseline"}]},
          "did not run to its end: crashed"),
-        ({"interrupted": True}, "interrupted"),
+        ({"interrupted": True}, "Interrupted"),
     ],
 )  # fmt: skip
 def test_nothing_found_says_what_to_do(keys: dict[str, Any], said: str) -> None:

@@ -117,7 +117,7 @@ def test_every_error_of_nvml_is_broken_and_says_what_to_do(tmp_path: Path, code:
 
 
 def test_a_driver_that_hangs_is_broken_and_a_package_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    (hangs,) = driver.findings(ReaderHello(problem="NVML gave no answer within 20 s: the driver hangs"), {}, tmp_path)
+    (hangs,) = driver.findings(ReaderHello(problem="NVML did not respond within 20 s: the driver hangs"), {}, tmp_path)
     (package,) = driver.findings(ReaderHello(problem="nvidia-ml-py is not installed: No module"), {}, tmp_path)
     assert (hangs.status, package.status) == ("broken", "missing")
 
@@ -207,7 +207,7 @@ def test_the_health_of_a_card() -> None:
 
 def test_what_a_card_does_not_tell_is_said() -> None:
     found = only(check({}, untold="the card does not report: ECC"), "unsupported")
-    assert (found.status, "ECC; those series will be absent" in found.message) == ("note", True)
+    assert (found.status, "ECC; these series will be absent" in found.message) == ("note", True)
 
 
 @pytest.mark.parametrize(("code", "advice"), [(15, "--gpu-reset"), (18, "reboot"), (1, "nvidia-smi -q")])
@@ -226,9 +226,9 @@ def test_a_card_that_gives_no_answer_is_broken() -> None:
     [
         ("process", "a block showed", "ok", ""),
         ("device", "ours is not among them", "warning", "--pid=host"),
-        ("device", "no block could be taken: cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY", "warning", ""),
-        ("device", "no block could be taken: cuInit failed: CUDA_ERROR_UNKNOWN", "broken", "nvidia-modprobe"),
-        ("device", "no block could be taken: cuInit failed: CUDA_ERROR_SYSTEM_NOT_READY", "broken", "fabricmanager"),
+        ("device", "could not allocate memory: cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY", "warning", ""),
+        ("device", "could not allocate memory: cuInit failed: CUDA_ERROR_UNKNOWN", "broken", "nvidia-modprobe"),
+        ("device", "could not allocate memory: cuInit failed: CUDA_ERROR_SYSTEM_NOT_READY", "broken", "fabricmanager"),
     ],
 )
 def test_attribution(scope: str, reason: str, status: str, advice: str) -> None:
@@ -452,5 +452,5 @@ def test_a_kernel_without_a_sandbox_is_told() -> None:
 
     found = system.sandbox(none)
     assert found.status == "warning"
-    assert "may write wherever soak may" in found.message
+    assert "can write wherever soak can" in found.message
     assert "5.13" in found.advice

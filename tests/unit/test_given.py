@@ -22,7 +22,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         (["--duration", "long"], '--duration long: expected a number with a unit, such as "90 s"'),
         (["--dur=3x"], "--duration 3x: unknown unit"),
-        (["--sample-interval", "1ms"], "--sample-interval 1ms: expected 10 ms at least"),
+        (["--sample-interval", "1ms"], "--sample-interval 1ms: expected at least 10 ms"),
         (["--stop-grace", "0"], "--stop-grace 0: expected a positive duration"),
         (["--min-rate", "3"], "--min-rate 3: expected a rate"),
         (["--memory-limit", "much"], "--memory-limit much: expected a number with a unit"),

@@ -151,7 +151,7 @@ def test_a_log_that_may_not_be_read_is_told_of(make: Make) -> None:
     machine.kmsg.unlink()
     (first, *_) = machine.open("auto").said
     assert first.kind == "no_kernel_log"
-    assert "No such file or directory: Xid errors cannot be seen" in first.message
+    assert "No such file or directory: cannot detect Xid errors" in first.message
 
 
 def test_a_sampler_sees_the_last_reading_and_what_it_can_be_put_down_to(make: Make) -> None:
@@ -169,7 +169,7 @@ def test_a_sampler_sees_the_last_reading_and_what_it_can_be_put_down_to(make: Ma
         "",
     )
     machine.clock.now += 60
-    assert pool.snapshot(A.uuid)[1] == "no answer from the driver for 60 s"
+    assert pool.snapshot(A.uuid)[1] == "no response from the driver for 60 s"
 
 
 def test_an_xid_reaches_the_trial_that_has_the_card(make: Make) -> None:
@@ -291,7 +291,7 @@ def test_memory_that_nobody_is_listed_for_is_told_so(make: Make) -> None:
     machine.clock.now += SETTLE + 1
     machine.on_line(A, 500 * MIB)
     (news,) = machine.pool.poll()
-    assert news.change.message.endswith("and the driver lists no holder")
+    assert news.change.message.endswith("and the driver lists no process for it")
 
 
 def test_a_device_whose_driver_is_silent_is_waited_for_no_longer(make: Make) -> None:

@@ -96,7 +96,7 @@ def test_a_silent_device_is_told_once_and_once_more_when_it_answers() -> None:
     driver = Driver(A)
     assert driver.poll(STALLED) == []
     assert driver.poll(1.0) == [(A.uuid, "gpu_stalled")]
-    assert driver.watch.stalled(A.uuid) == "no answer from the driver for 6 s"
+    assert driver.watch.stalled(A.uuid) == "no response from the driver for 6 s"
     assert driver.poll(1.0) == []
     driver.on_line(A)
     assert driver.poll() == [(A.uuid, "gpu_heard")]
@@ -197,7 +197,7 @@ def test_what_follows_a_line_that_is_no_reading_is_heard() -> None:
 def test_a_reader_that_ends_without_a_greeting_is_a_problem_at_once(hello: bytes) -> None:
     driver = Driver(hello=hello)
     assert driver.watch.devices == ()
-    assert "ended, or said what cannot be read" in driver.watch.hello.problem
+    assert "ended, or sent an invalid message" in driver.watch.hello.problem
 
 
 def test_another_reader_that_is_greeted_by_an_error_tells_it_of_every_device() -> None:

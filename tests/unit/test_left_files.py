@@ -51,7 +51,7 @@ def test_what_is_new_and_stays_is_told_by_prefix(folders: tuple[Path, Path]) -> 
     ((index, message, data),) = told.events
     assert index == 0
     assert message.startswith(f"4 files (196 KiB) left in {shm}: torch_* (3 files, 192 KiB), psm_* (1 file, 4 KiB)")
-    assert "beside it" not in message
+    assert "at the same time" not in message
     assert (data["files"], data["bytes"], data["alone"]) == (4, 200704, True)
     left.ended(0)
     assert len(told.events) == 1, "told once"
@@ -87,10 +87,10 @@ def test_files_of_the_next_trial_are_not_left_by_the_one_before(folders: tuple[P
     left.ended(0)
     ((index, message, _),) = told.events
     assert (index, "mine-*" in message, "theirs" in message) == (0, True, False)
-    assert "beside it" not in message
+    assert "at the same time" not in message
     left.over(1)
     left.ended(1)
-    assert ["beside it" in message for _, message, _ in told.events] == [False, False]
+    assert ["at the same time" in message for _, message, _ in told.events] == [False, False]
 
 
 def test_where_trials_ran_side_by_side_nobody_can_say_whose_it_is(folders: tuple[Path, Path]) -> None:
@@ -102,7 +102,7 @@ def test_where_trials_ran_side_by_side_nobody_can_say_whose_it_is(folders: tuple
     (shm / "a1").write_bytes(b"x")
     left.ended(0)
     left.ended(1)
-    assert [(index, "other trials ran beside it" in message) for index, message, _ in told.events] == [
+    assert [(index, "other trials ran at the same time" in message) for index, message, _ in told.events] == [
         (0, True),
         (1, True),
     ]

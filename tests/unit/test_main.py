@@ -26,7 +26,7 @@ def test_an_error_outside_the_command_line_exits_4(
     monkeypatch.setattr(cli, "main", fail)
     assert __main__.run() == 4
     said = capsys.readouterr().err
-    assert said.startswith(f"soak: cannot begin: {type(error).__name__}")
+    assert said.startswith(f"soak: cannot start: {type(error).__name__}")
     assert said.count("\n") == 1
     assert "\x1b" not in said
 

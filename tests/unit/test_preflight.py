@@ -29,15 +29,15 @@ def script(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("#!/bin/sh\nexit 3\n", "this is none"),
-        ("#!/bin/sh\nyes & wait\n", "does not answer"),
-        ("#!/bin/sh\nsleep 60\n", "does not answer"),
+        ("#!/bin/sh\nexit 3\n", "this is not one"),
+        ("#!/bin/sh\nyes & wait\n", "did not answer"),
+        ("#!/bin/sh\nsleep 60\n", "did not answer"),
         ("#!/no/such/shell\n", "cannot be started"),
         ("\x00\x01\x02", "cannot be started"),
     ],
 )
 def test_what_is_no_interpreter_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
-    monkeypatch.setattr(interpreter, "MAX_WAIT", 0.2 if said == "does not answer" else 300.0)
+    monkeypatch.setattr(interpreter, "MAX_WAIT", 0.2 if said == "did not answer" else 300.0)
     with pytest.raises(ConfigError, match=f"python = .*expected the path of a Python interpreter.*{said}"):
         check(tmp_path, script(tmp_path, text))
 

@@ -98,7 +98,7 @@ def test_a_trial_that_ends_while_nobody_looks_leaves_a_gap(tmp_path: Path) -> No
         clock.now = 200.0
         recorder.leave(0, 180.0)
         (gap,) = store.events()
-        assert (gap.kind, gap.message) == ("gap", "74 rounds missed: nothing was sampled for 75.0 s")
+        assert (gap.kind, gap.message) == ("gap", "74 rounds missed: no samples for 75.0 s")
         assert gap.data == {"seconds": 75.0, "rounds": 74}
 
 

@@ -188,7 +188,7 @@ def test_files_in_dev_shm_are_nobodys_while_trials_run_side_by_side(proc: Path, 
     first, second = (ShmFiles(Roots(proc, shm=tmp_path), lambda: now[0]) for _ in range(2))
     assert values(first, fresh()) == {"shm_files_bytes": 0}
     for sampler in (second, first):
-        with pytest.raises(NoDataError, match="run beside it"):
+        with pytest.raises(NoDataError, match="run at the same time"):
             values(sampler, fresh())
     now[0] += 60.0
     assert values(second, fresh()) == {"shm_files_bytes": 0}, "the first is over"

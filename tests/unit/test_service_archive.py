@@ -244,7 +244,7 @@ def test_a_trouble_is_said_once_and_when_it_is_over() -> None:
     troubles = Troubles(said.append, said.append)
     for what in ("", "the disk is full", "the disk is full", "the disk is\nread-only", "", ""):
         troubles.report("state", what)
-    assert said == ["the disk is full", "the disk is read-only", "over: the disk is read-only"]
+    assert said == ["the disk is full", "the disk is read-only", "resolved: the disk is read-only"]
     assert troubles.all() == []
     troubles.report("clock", "it jumped")
     assert troubles.of("clock") == "it jumped"

@@ -69,8 +69,8 @@ def test_history_that_cannot_be_written_is_kept_until_it_can(tmp_path: Path) -> 
     ("facts", "said"),
     [
         (Facts(5 * GIB, 0.1), ""),
-        (Facts(GIB, 0.1), "1 GiB of disk free, 2 GiB asked for"),
-        (Facts(5 * GIB, 0.9), "a load of 0.90 a core"),
+        (Facts(GIB, 0.1), "1 GiB of free disk, 2 GiB required"),
+        (Facts(5 * GIB, 0.9), "a load of 0.90 per core"),
         (Facts(5 * GIB, 0.1, [7, 8]), "the device is used by processes 7, 8"),
     ],
 )
@@ -205,7 +205,7 @@ def test_silence_is_not_fresh() -> None:
     state.on_message(now, messages.Tick((running,), 0), 100.0)
     assert state.stale(100.0 + MAX_SILENCE - 2) == ""
     assert "trial t of s has not been sampled" in state.stale(100.0 + MAX_SILENCE - 0.5)
-    assert "silent" in state.stale(100.0 + MAX_SILENCE + 1)
+    assert "has not reported" in state.stale(100.0 + MAX_SILENCE + 1)
     now.paused = True
     assert state.stale(1e6) == ""
 

@@ -272,7 +272,7 @@ def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, text: str) -> None
     (tmp_path / FILE).write_text(text)
     made = table(tmp_path, EVERY)
     assert made.next_runs() == {"every": NOW + 600}
-    assert made.notes == [f"{tmp_path / FILE}.damaged: damaged: all schedules start from now"]
+    assert made.notes == [f"{tmp_path / FILE}.damaged: damaged: all schedules restart from now"]
     assert made.save() == ""
     assert Timetable(tmp_path).notes == []
 
@@ -305,7 +305,7 @@ def test_jobs_of_an_earlier_version_are_taken_over_without_a_pickle(tmp_path: Pa
     assert made.next_runs() == {"every": NOW + 50, "cron": NOW + 1020}
     assert not (tmp_path / BEFORE).exists()
     assert (tmp_path / f"{BEFORE}.old").exists()
-    assert "2 times were taken over" in made.notes[0]
+    assert "2 times were imported" in made.notes[0]
     (tmp_path / BEFORE).write_bytes(b"no database" * 1000)
     (tmp_path / FILE).unlink(missing_ok=True)
-    assert "0 times were taken over" in Timetable(tmp_path).notes[0]
+    assert "0 times were imported" in Timetable(tmp_path).notes[0]

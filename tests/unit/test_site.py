@@ -173,7 +173,7 @@ def test_labels_are_bounded(stage: Stage, client: TestClient) -> None:
 def test_healthy_is_the_process_and_ready_the_schedule(stage: Stage, client: TestClient) -> None:
     assert client.get("/-/healthy").status_code == 200
     assert client.get("/-/ready").status_code == 200
-    stage.unready = "the schedule does not run"
+    stage.unready = "the scheduler is not running"
     assert client.get("/-/healthy").status_code == 200
     assert client.get("/-/ready").status_code == 503
 

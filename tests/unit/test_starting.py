@@ -107,7 +107,7 @@ def test_a_mapping_is_a_config_without_what_is_none() -> None:
     assert starting.run(config).config == {  # type: ignore[attr-defined]
         "run": {"folder": "/", "out": "x", "duration": "5 s"}, "trial": [{"steps": 3}]
     }  # fmt: skip
-    with pytest.raises(UsageError, match="no TOML file can"):
+    with pytest.raises(UsageError, match="that TOML cannot hold"):
         starting.run({"run": {"seed": object()}})
 
 

@@ -142,14 +142,14 @@ def test_a_probe_that_does_not_come_back_is_a_hang_of_its_own_name(worker: Playe
     worker.poll(162.0)
     assert worker.events[-1] == (
         "probe_hung",
-        "the probe at step 7 did not come back within 61 s: its stacks are asked for, then it is ended",
+        "the probe at step 7 did not return within 61 s: requesting its stacks, then stopping it",
     )
     worker.poll(164.0)
     worker.poll(180.0, code=-9)
     assert worker.run.end is not None
     assert (worker.run.end.reason, worker.run.end.message) == (
         "probe_hung",
-        "the probe at step 7 did not come back within 61 s",
+        "the probe at step 7 did not return within 61 s",
     )
 
 

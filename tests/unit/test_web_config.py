@@ -99,7 +99,7 @@ def test_a_half_written_file_opens_no_door(tmp_path: Path) -> None:
             await admission.refresh()
             assert not await lets_in(admission, "")
             assert await lets_in(admission, basic("ann", "secret"))
-            assert "takes a restart to turn on or off" in admission.problem
+            assert "needs a restart to turn on or off" in admission.problem
 
     run(work())
 

@@ -1,4 +1,4 @@
-"""gRPC client: calls a unary method by its path, with payloads as they are, at a rate or by concurrent calls."""
+"""gRPC client: calls a unary method by its path, with unchanged payloads, at a rate or with concurrent calls."""
 
 from __future__ import annotations
 

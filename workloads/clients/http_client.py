@@ -1,4 +1,4 @@
-"""HTTP client: sends payloads to a URL by aiohttp, at a rate or by concurrent connections, and counts the answers."""
+"""HTTP client: sends payloads to a URL with aiohttp, at a rate or with concurrent connections, and counts responses."""
 
 from __future__ import annotations
 

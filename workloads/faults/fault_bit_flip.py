@@ -1,4 +1,4 @@
-"""Planted fault: one bit of one weight flips, as from bad memory; the model computes on, wrongly."""
+"""Planted fault: one bit of one weight flips, as in bad memory; the model goes on with wrong results."""
 
 from __future__ import annotations
 

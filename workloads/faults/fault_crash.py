@@ -1,4 +1,4 @@
-"""Planted fault: the process dies of a segmentation fault."""
+"""Planted fault: the process crashes with a segmentation fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted fault: device memory is taken from the CUDA driver, and no framework's allocator knows of it.
+"""Planted fault: device memory is taken from the CUDA driver, unknown to any framework's allocator.
 
 As a library of its own kernels does that never frees. The framework only touches the device once, where it can: then
 its allocator speaks, and what grows shows as the residual beside what it has reserved.

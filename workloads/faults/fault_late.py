@@ -1,4 +1,4 @@
-"""Planted fault: native memory leaks, but not before some time has passed."""
+"""Planted fault: native memory leaks, but only after some time."""
 
 from __future__ import annotations
 

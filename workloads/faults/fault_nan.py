@@ -1,4 +1,4 @@
-"""Planted fault: the loss is not a number any more."""
+"""Planted fault: the loss becomes NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted fault: memory is taken until there is no more."""
+"""Planted fault: memory is allocated until none is left."""
 
 from __future__ import annotations
 

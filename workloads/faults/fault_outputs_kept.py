@@ -1,4 +1,4 @@
-"""Planted fault: tensors are appended to a list that nobody empties."""
+"""Planted fault: tensors are appended to a list that is never emptied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted fault: of the devices of a process, one keeps tensors, and the model runs on another.
+"""Planted fault: the model runs on one device, and tensors pile up on another.
 
 What is told of the first device has to be true of it alone: the leak is in the other.
 """

@@ -1,4 +1,4 @@
-"""Zoo: all that is printed is captured in memory for a report, and the report never comes."""
+"""Zoo: all output is captured in memory for a report that is never written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a copy of the weights is kept in memory every so many steps, to choose the best, and none is dropped."""
+"""Zoo: a copy of the weights is kept in memory every few steps, to choose the best, and none is dropped."""
 
 from __future__ import annotations
 

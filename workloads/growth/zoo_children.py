@@ -1,4 +1,4 @@
-"""Zoo: a short child is started now and then and never waited for, or is left running.
+"""Zoo: a short-lived child process is started now and then and never waited for, or left running.
 
 Reference: Zulko/moviepy issues 164 and 745.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a class is made for every request, and a registry by name keeps each.
+"""Zoo: a class is created for every request, and a registry by name keeps each one.
 
 As where plug-ins, schemas or named tuples are made at run time.
 """

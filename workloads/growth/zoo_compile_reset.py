@@ -1,4 +1,4 @@
-"""Zoo: `torch.compile` of a new model and a reset, again and again; something of each compile stays.
+"""Zoo: `torch.compile` of a new model and a reset, again and again; part of each compilation stays.
 
 `distinct` bounds how many models are compiled before they are only called.
 """

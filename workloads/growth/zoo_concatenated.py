@@ -1,4 +1,4 @@
-"""Zoo: what each step gave is joined to all that came before, in one array that is made anew and ever longer."""
+"""Zoo: each step's result is appended to one array, which is reallocated and grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a context of `contextvars` is kept for every request, and with it what was set there."""
+"""Zoo: a `contextvars` context is kept for every request, with the values set in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a convolution over pictures of ever new sizes; oneDNN keeps a primitive for each, up to a limit.
+"""Zoo: a convolution over images of ever new sizes; oneDNN keeps a primitive for each, up to a limit.
 
 Nothing leaks: the cache is bounded at 1,024 primitives, though what is resident creeps on.
 Reference: pytorch/pytorch issues 32037 and 27971.

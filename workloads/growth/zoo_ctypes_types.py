@@ -1,4 +1,4 @@
-"""Zoo: a pointer type of ctypes is made for an array of every new length, and ctypes keeps each."""
+"""Zoo: a ctypes pointer type is created for an array of every new length, and ctypes keeps each one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a convolution over pictures of ever new sizes on a GPU; cuDNN makes an execution plan for each.
+"""Zoo: a convolution over images of ever new sizes on a GPU; cuDNN makes an execution plan for each.
 
 PyTorch keeps plans on the host, 10,000 at most by default (TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT); with the plan stays
 what cuDNN compiled for it.

@@ -1,4 +1,4 @@
-"""Zoo: every result is written to a database in memory, from which nothing is ever deleted."""
+"""Zoo: every result is written to an in-memory database, and nothing is ever deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: the output of every step is kept as a tensor to average the metric at the end of an endless epoch."""
+"""Zoo: every step's output is kept as a tensor, to average a metric at the end of an endless epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a new event loop for every request is never closed: a selector, two sockets, and more."""
+"""Zoo: an event loop is created for every request and never closed: a selector, two sockets, and more."""
 
 from __future__ import annotations
 

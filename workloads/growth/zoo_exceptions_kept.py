@@ -1,4 +1,4 @@
-"""Zoo: errors are kept to be told later, and each traceback holds the frames with their local variables."""
+"""Zoo: exceptions are kept to report them later, and each traceback holds its frames and local variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a pool of threads is made for every batch and never shut down; its thread waits for more work."""
+"""Zoo: a thread pool is created for every batch and never shut down; its thread waits for more work."""
 
 from __future__ import annotations
 

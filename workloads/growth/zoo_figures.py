@@ -1,4 +1,4 @@
-"""Zoo: a curve is drawn with pyplot now and then, and the figure is not closed.
+"""Zoo: a curve is drawn with pyplot now and then, and the figure is never closed.
 
 `distinct` closes all but that many. Reference: matplotlib/matplotlib issues 8519 and 8560.
 """

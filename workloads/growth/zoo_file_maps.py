@@ -1,4 +1,4 @@
-"""Zoo: a file of data is mapped again for every request, and no mapping is closed; each holds a descriptor."""
+"""Zoo: a data file is mapped again for every request and never unmapped; each mapping holds a descriptor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: `weakref.finalize` of an object that lives for ever keeps the arguments of every call-back."""
+"""Zoo: `weakref.finalize` on an object that lives forever keeps the arguments of every callback."""
 
 from __future__ import annotations
 

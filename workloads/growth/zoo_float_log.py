@@ -1,4 +1,4 @@
-"""Zoo: a history of plain numbers, as of a progress bar or a list of losses, grows for ever.
+"""Zoo: a history of plain numbers, such as a list of losses, grows forever.
 
 Python's collector does not follow floats, and most of them lie outside malloc.
 """

@@ -1,4 +1,4 @@
-"""Zoo: large blocks that come and go between small ones that stay fragment PyTorch's caching allocator.
+"""Zoo: large blocks come and go between small ones that stay, and fragment PyTorch's caching allocator.
 
 What is reserved grows while what is allocated does not: a small tensor takes a corner of a large block that was freed,
 and the next large one needs a new block. It levels off once the small ones lie where they fit; `distinct` bounds the

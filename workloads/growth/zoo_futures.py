@@ -1,4 +1,4 @@
-"""Zoo: the future of every task is kept after its end, and with it what it returned."""
+"""Zoo: the future of every task is kept after the task ends, with its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: generators are begun and never run to their end, and each holds the variables of its frame."""
+"""Zoo: generators are started and never exhausted, and each holds the variables of its frame."""
 
 from __future__ import annotations
 

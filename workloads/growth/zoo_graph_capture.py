@@ -1,4 +1,4 @@
-"""Zoo: captures of a CUDA graph that fail and are tried anew; each keeps the memory pool it was given.
+"""Zoo: CUDA graph captures fail and are retried; each keeps its memory pool.
 
 Something in the capture waits for the device, which is not allowed there; the caller catches the error and goes on
 without a graph. `distinct` bounds how many captures fail before no more are tried.

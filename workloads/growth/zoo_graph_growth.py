@@ -1,4 +1,4 @@
-"""Zoo: a TensorFlow 1 session that adds an operation to its graph in every run; the graph never forgets one.
+"""Zoo: a TensorFlow 1 session adds an operation to its graph in every run, and never removes one.
 
 Reference: tensorflow/tensorflow issues 700 and 9646.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a record of every step is appended to a list of dicts, and nobody ever cuts the list."""
+"""Zoo: a record of every step is appended to a list of dicts that is never cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: `torch.jit.trace` of a small network again and again; each trace stays in a registry of the process.
+"""Zoo: `torch.jit.trace` of a small network again and again; a registry in the process keeps each trace.
 
 Reference: pytorch/pytorch issues 35600 and 58109.
 """

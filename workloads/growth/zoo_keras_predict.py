@@ -1,4 +1,4 @@
-"""Zoo: `model.predict` on a small array, again and again; a little native memory of each call stays.
+"""Zoo: `model.predict` on a small array, again and again; each call leaves some native memory.
 
 What else it leaves is garbage that a collection takes. Any `distinct` but 0 calls the model itself instead.
 Reference: tensorflow/tensorflow issues 33009, 34579 and 44711.

@@ -1,4 +1,4 @@
-"""Zoo: a counter for every set of labels, and the labels hold the number of the request.
+"""Zoo: a counter for every set of labels, with the number of the request as a label.
 
 As in metrics whose labels are not bounded: objects that are small, many, and never go.
 """

@@ -1,4 +1,4 @@
-"""Zoo: one tensor of every batch of a `DataLoader` with a worker is kept, and each holds a descriptor open.
+"""Zoo: one tensor of every batch of a `DataLoader` with a worker is kept, and each keeps a descriptor open.
 
 `distinct` bounds how many are kept.
 Reference: pytorch/pytorch issues 973 and 65198.

@@ -1,4 +1,4 @@
-"""Zoo: a `DataLoader` with a worker that persists is made for every epoch and never let go: its process stays.
+"""Zoo: a `DataLoader` with a persistent worker is created for every epoch, and its process stays.
 
 Reference: pytorch/pytorch issue 62066.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a logger is set up anew for every request, and its handlers, each with a buffer, pile up.
+"""Zoo: a logger is set up again for every request, and its handlers, each with a buffer, pile up.
 
 As where `logging.getLogger(name).addHandler(…)` stands in a function that is called again and again.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a `tf.lookup` table is given new keys in every step; no Python object holds them."""
+"""Zoo: a `tf.lookup` table gets new keys in every step; no Python object holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: the loss of every step is kept as a tensor, and with it the graph that it came from.
+"""Zoo: every step's loss is kept as a tensor, together with its autograd graph.
 
 `total += loss` does the same. Reference: pytorch/pytorch issue 2198.
 """

@@ -1,4 +1,4 @@
-"""Zoo: memory is mapped for every batch and never unmapped: private, or shared as for children to come."""
+"""Zoo: memory is mapped for every batch and never unmapped: private, or shared for child processes."""
 
 from __future__ import annotations
 

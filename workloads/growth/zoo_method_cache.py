@@ -1,4 +1,4 @@
-"""Zoo: `functools.cache` on a method keeps every object it was called on, with all that the object holds."""
+"""Zoo: `functools.cache` on a method keeps every object it was called on, with all its data."""
 
 from __future__ import annotations
 

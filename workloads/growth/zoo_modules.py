@@ -1,4 +1,4 @@
-"""Zoo: generated code is run as a module of a new name each time, and `sys.modules` keeps all."""
+"""Zoo: generated code runs as a module with a new name each time, and `sys.modules` keeps all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a C library hands out a string for every call, and the caller never frees it."""
+"""Zoo: a C library returns a string for every call, and the caller never frees it."""
 
 from __future__ import annotations
 

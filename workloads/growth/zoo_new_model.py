@@ -1,4 +1,4 @@
-"""Zoo: a new Keras model is built, trained and cleared away in every step; part of each stays.
+"""Zoo: a new Keras model is built, trained and cleared in every step; part of each stays.
 
 `distinct` bounds how many models there are; they are trained again and never cleared.
 Reference: tensorflow/tensorflow issue 40171.

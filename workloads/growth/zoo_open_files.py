@@ -1,4 +1,4 @@
-"""Zoo: a file is opened for every request and never closed, as something still refers to it."""
+"""Zoo: a file is opened for every request and never closed, because something still refers to it."""
 
 from __future__ import annotations
 

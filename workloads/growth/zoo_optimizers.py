@@ -1,4 +1,4 @@
-"""Zoo: an optimizer with state is made anew for every part of a schedule, and each of them is kept."""
+"""Zoo: a new optimizer with state is created for every part of a schedule, and all are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a new head is added to the optimizer for every task, with its state, and none is ever taken out."""
+"""Zoo: a new head is added to the optimizer for every task, with its state, and none is ever removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a task for every request waits for an answer that never comes, and is kept until then.
+"""Zoo: a task for every request waits for a response that never comes, and is kept.
 
 The event loop knows of its tasks weakly, so they are kept in a set, from which each would take itself once it is done.
 """

@@ -1,4 +1,4 @@
-"""Zoo: one pickler writes all messages of a stream, and its memo keeps every object that it ever wrote."""
+"""Zoo: one pickler writes all messages of a stream, and its memo keeps every object that it wrote."""
 
 from __future__ import annotations
 

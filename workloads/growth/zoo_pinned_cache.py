@@ -1,4 +1,4 @@
-"""Zoo: pinned host buffers in ever larger numbers at once; PyTorch's cache of them never gives one back.
+"""Zoo: more and more pinned host buffers are in use at once; PyTorch's cache never frees one.
 
 Every step copies one clip's worth through them and lets all go, as a loader does whose batches grow. The cache rounds
 sizes up to powers of two and serves what fits, so that ever new sizes alone level off; what was once in use at the

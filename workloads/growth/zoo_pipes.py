@@ -1,4 +1,4 @@
-"""Zoo: a pipe is made for every request and neither end of it is ever closed."""
+"""Zoo: a pipe is created for every request, and neither end is ever closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a profiler that was started for a moment is never stopped, and keeps an event for every operation.
+"""Zoo: a profiler is started and never stopped, and keeps an event for every operation.
 
 `distinct` is after how many steps it is stopped and started again; 0 is never.
 """

@@ -1,4 +1,4 @@
-"""Zoo: `tf.py_function` called outside of a graph, again and again; a registry keeps each function."""
+"""Zoo: `tf.py_function` is called outside a graph, again and again; a registry keeps each function."""
 
 from __future__ import annotations
 

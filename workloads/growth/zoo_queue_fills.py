@@ -1,4 +1,4 @@
-"""Zoo: a queue without a bound is filled faster than it is drained.
+"""Zoo: an unbounded queue is filled faster than it is drained.
 
 Of every four items three are taken out again; with `distinct` the queue is drained to that many.
 """

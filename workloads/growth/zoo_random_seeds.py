@@ -1,4 +1,4 @@
-"""Zoo: a random operation is given a seed of its own in every step, and a kernel is kept for each seed.
+"""Zoo: a random operation gets a new seed in every step, and a kernel is kept for each seed.
 
 The cache of kernels of eager operations has no bound, and the seed is part of its key.
 """

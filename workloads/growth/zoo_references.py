@@ -1,4 +1,4 @@
-"""Zoo: an extension takes a reference to an object and never gives it up; nothing in Python holds it.
+"""Zoo: an extension takes a reference to an object and never releases it; nothing in Python holds it.
 
 The reference count of a buffer is raised past Python, as a missing `Py_DECREF` in C does.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a `tf.function` given a new shape in every step keeps a graph for each, or an executable of XLA.
+"""Zoo: a `tf.function` gets a new shape in every step and keeps a graph for each, or an XLA executable.
 
 Reference: tensorflow/tensorflow issues 31842 and 124972; 64170 for XLA, which never evicts one.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a state is kept for every user who ever came, of another size for each, and none expires."""
+"""Zoo: a session is kept for every user, each of a different size, and none expires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: masks are memoised by the length of a sequence, and there is always a length not seen before.
+"""Zoo: masks are cached by sequence length, and new lengths keep coming.
 
 `distinct` bounds the lengths: with a few dozen it is a cache that fills.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a block of shared memory is made for every batch by `multiprocessing`, and never unlinked.
+"""Zoo: `multiprocessing` creates a block of shared memory for every batch, which is never unlinked.
 
 It stays mapped with its descriptor open; with `closed` it is only a file in /dev/shm that nobody maps.
 """

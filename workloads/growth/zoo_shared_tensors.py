@@ -1,4 +1,4 @@
-"""Zoo: tensors that are shared by file are kept, and each stays mapped from /dev/shm.
+"""Zoo: tensors shared through files are kept, and each stays mapped from /dev/shm.
 
 Reference: pytorch/pytorch issue 17499.
 """

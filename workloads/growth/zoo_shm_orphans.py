@@ -1,4 +1,4 @@
-"""Zoo: files are left in /dev/shm that no process maps or has open.
+"""Zoo: files are left in /dev/shm that no process has mapped or open.
 
 Reference: pytorch/pytorch issue 17499, where sharing by file left 3 GB an epoch there.
 """

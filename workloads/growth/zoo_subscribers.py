@@ -1,4 +1,4 @@
-"""Zoo: every object subscribes to an event by a bound method, and none ever unsubscribes."""
+"""Zoo: every object subscribes to an event with a bound method, and none ever unsubscribes."""
 
 from __future__ import annotations
 

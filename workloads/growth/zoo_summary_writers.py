@@ -1,4 +1,4 @@
-"""Zoo: a summary writer is made for every evaluation and never closed: a file that stays open.
+"""Zoo: a summary writer is created for every evaluation and never closed: its file stays open.
 
 The files themselves go with the workload. Evaluations come every so many steps.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a persistent `tf.GradientTape` is kept for every step, with all that it recorded."""
+"""Zoo: a persistent `tf.GradientTape` is kept for every step, with everything it recorded."""
 
 from __future__ import annotations
 

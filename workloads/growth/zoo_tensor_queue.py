@@ -1,4 +1,4 @@
-"""Zoo: a queue of TensorFlow is filled faster than drained; no Python object has its tensors."""
+"""Zoo: a TensorFlow queue is filled faster than it is drained; no Python object holds its tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: what short threads leave in a registry by thread is kept when they have long ended."""
+"""Zoo: a registry by thread keeps the data of short-lived threads after they have ended."""
 
 from __future__ import annotations
 

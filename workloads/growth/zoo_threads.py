@@ -1,4 +1,4 @@
-"""Zoo: a thread is started for every request and waits for ever for what does not come."""
+"""Zoo: a thread is started for every request and waits forever for something that never comes."""
 
 from __future__ import annotations
 

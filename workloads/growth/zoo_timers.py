@@ -1,4 +1,4 @@
-"""Zoo: a timer of an hour is started for every request, and not cancelled when the answer comes.
+"""Zoo: a one-hour timer is started for every request, and not cancelled when the response comes.
 
 Each timer is a thread, which also holds the arguments of the call to come.
 """

@@ -1,4 +1,4 @@
-"""Zoo: variables are created in every step and kept, as where a module makes them in its call."""
+"""Zoo: variables are created in every step and kept, as in a module that creates them in its call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoo: a few numbers of every batch are kept as a view, which holds the whole batch.
+"""Zoo: a few numbers of every batch are kept as a view, which keeps the whole batch alive.
 
 `copied` keeps a copy of them instead, which is the cure.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a tokenizer learns every word that it has not seen, and the words never end.
+"""Zoo: a tokenizer learns every new word, and new words keep coming.
 
 Strings and numbers in two dicts; `distinct` bounds how many batches of words there are.
 """

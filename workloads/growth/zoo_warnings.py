@@ -1,4 +1,4 @@
-"""Zoo: every warning has a text of its own, and Python remembers each, so as to show it once.
+"""Zoo: every warning has a different text, and Python remembers each one to show it only once.
 
 It remembers them by text and class for the process, where a filter says `once`.
 """

@@ -1,4 +1,4 @@
-"""Zoo: a registry refers to sessions weakly, and callbacks that are never taken out keep them alive."""
+"""Zoo: a registry refers to sessions weakly, but callbacks that are never removed keep them alive."""
 
 from __future__ import annotations
 

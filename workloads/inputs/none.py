@@ -1,4 +1,4 @@
-"""A clock: ticks that hold nothing but a number and a time, for programs that bring their own input."""
+"""A clock: ticks with only a number and a time, for programs that bring their own input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: threads of a pool take and free tensors of all sizes; malloc's arenas keep the high water.
+"""Planted lookalike: pool threads allocate and free tensors of all sizes; malloc's arenas keep the peak.
 
 Reference: pytorch/pytorch issue 41486.
 """

@@ -1,4 +1,4 @@
-"""Planted lookalike: a ring of the latest results, arrays of all sizes, of which the oldest goes."""
+"""Planted lookalike: a ring of the latest results, arrays of all sizes, drops the oldest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a backlog grows while the other side is away, and is worked off when it is back."""
+"""Planted lookalike: a backlog grows while the other side is away, and is worked off when it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: copies of the weights of the best steps are kept, a few, and better ones become rare."""
+"""Planted lookalike: copies of the weights of the few best steps are kept, and better ones become rare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache that is bounded in bytes, with entries of all sizes, drops the oldest."""
+"""Planted lookalike: a cache bounded in bytes, with entries of all sizes, drops the oldest."""
 
 from __future__ import annotations
 

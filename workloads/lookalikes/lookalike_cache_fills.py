@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache with a bounded number of entries fills, ever more slowly, then only hits."""
+"""Planted lookalike: a cache with a bounded number of entries fills, more and more slowly, then only has hits."""
 
 from __future__ import annotations
 

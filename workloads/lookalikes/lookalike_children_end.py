@@ -1,4 +1,4 @@
-"""Planted lookalike: children are started now and then, and each is waited for a little later."""
+"""Planted lookalike: child processes are started now and then, and each is waited for a little later."""
 
 from __future__ import annotations
 

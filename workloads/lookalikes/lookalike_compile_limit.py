@@ -1,4 +1,4 @@
-"""Planted lookalike: `torch.compile` compiles for new shapes until its limit, and then does without."""
+"""Planted lookalike: `torch.compile` compiles for new shapes up to its limit, and then runs uncompiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a pool opens a connection when all are busy, up to its bound, and keeps them open."""
+"""Planted lookalike: a pool opens a connection when all are busy, up to its limit, and keeps them open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: an autograd function keeps its own output by hand, a cycle that only a collection frees.
+"""Planted lookalike: an autograd function keeps its own output, a cycle that only garbage collection frees.
 
 `distinct` other than 0 saves it by `save_for_backward`, which leaves no cycle.
 """

@@ -1,4 +1,4 @@
-"""Planted lookalike: `tf.data` keeps the elements of the first epoch, and reads them from then on."""
+"""Planted lookalike: `tf.data` caches the elements of the first epoch, and reads them from then on."""
 
 from __future__ import annotations
 

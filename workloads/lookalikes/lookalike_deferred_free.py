@@ -1,4 +1,4 @@
-"""Planted lookalike: what is no longer needed is given to a thread, which frees it in batches."""
+"""Planted lookalike: unneeded buffers are passed to a thread, which frees them in batches."""
 
 from __future__ import annotations
 

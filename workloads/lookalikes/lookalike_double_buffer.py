@@ -1,4 +1,4 @@
-"""Planted lookalike: two buffers take turns, and one that is too small for its batch is made anew, larger."""
+"""Planted lookalike: two buffers take turns, and one that is too small for its batch is reallocated, larger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: sessions expire, but only a sweep, which is rare, takes the expired ones out."""
+"""Planted lookalike: sessions expire, but only a rare sweep removes the expired ones."""
 
 from __future__ import annotations
 

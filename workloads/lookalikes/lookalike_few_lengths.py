@@ -1,4 +1,4 @@
-"""Planted lookalike: a `tf.function` traces each of few lengths once; the rare ones come late."""
+"""Planted lookalike: a `tf.function` traces each of a few lengths once; the rare ones come late."""
 
 from __future__ import annotations
 

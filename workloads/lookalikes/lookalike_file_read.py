@@ -1,4 +1,4 @@
-"""Planted lookalike: a large file is mapped and read little by little; its pages are the kernel's."""
+"""Planted lookalike: a large file is mapped and read little by little; its pages belong to the page cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: lines of a log are gathered and written out all at once, every minute or so."""
+"""Planted lookalike: log lines are buffered and written out together, every minute or so."""
 
 from __future__ import annotations
 

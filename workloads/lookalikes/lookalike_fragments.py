@@ -1,4 +1,4 @@
-"""Planted lookalike: blocks of all sizes come and go in no order, so that the heap has holes, up to a level."""
+"""Planted lookalike: blocks of all sizes come and go at random and leave holes in the heap, up to a level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a queue is filled faster than drained, until its bound holds the filler up."""
+"""Planted lookalike: a queue is filled faster than it is drained, until its limit blocks the producer."""
 
 from __future__ import annotations
 

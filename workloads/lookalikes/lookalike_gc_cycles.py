@@ -1,4 +1,4 @@
-"""Planted lookalike: cycles of objects hold buffers until a collection comes, which is rare.
+"""Planted lookalike: cycles of objects hold buffers until a rare garbage collection.
 
 With `every` = 0 Python collects by its own thresholds. Reference: PyAV-Org/PyAV issues 317 and 517.
 """

@@ -1,4 +1,4 @@
-"""Planted lookalike: a pool of buffers grows to the most that were ever in use at once, and stays there.
+"""Planted lookalike: a pool of buffers grows to the most ever in use at once, and stays there.
 
 How many requests come at once is random with a long tail, so that new records become ever rarer.
 """

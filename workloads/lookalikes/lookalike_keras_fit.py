@@ -1,4 +1,4 @@
-"""Planted lookalike: one Keras model is trained by `fit` again and again, which leaves only garbage."""
+"""Planted lookalike: one Keras model is trained with `fit` again and again, which leaves only garbage."""
 
 from __future__ import annotations
 

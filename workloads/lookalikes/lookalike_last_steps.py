@@ -1,4 +1,4 @@
-"""Planted lookalike: statistics of the last steps are kept in a dict, and what is older is taken out."""
+"""Planted lookalike: statistics of the last steps are kept in a dict, and older ones are removed."""
 
 from __future__ import annotations
 

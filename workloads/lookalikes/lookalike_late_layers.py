@@ -1,4 +1,4 @@
-"""Planted lookalike: layers are trained one after the other, and gradients and states come with each."""
+"""Planted lookalike: layers are trained one after the other, each with new gradients and optimizer state."""
 
 from __future__ import annotations
 

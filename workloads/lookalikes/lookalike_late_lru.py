@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache of so many bytes, full late in a trial, drops what was used longest ago.
+"""Planted lookalike: a cache bounded in bytes, full only late in a trial, drops the least recently used.
 
 Keys come again by how common they are, so it fills ever more slowly, and then entries of other sizes take turns.
 """

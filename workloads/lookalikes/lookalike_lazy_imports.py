@@ -1,4 +1,4 @@
-"""Planted lookalike: modules are imported when they are first needed, one now and then, until all are there."""
+"""Planted lookalike: modules are imported when first needed, one now and then, until all are loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a `DataLoader` starts its workers anew for each epoch, and ends them after it."""
+"""Planted lookalike: a `DataLoader` starts new workers for each epoch, and stops them after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache that forgets what was used longest ago, and is asked for ever new keys."""
+"""Planted lookalike: a cache that drops the least recently used entry is asked for ever new keys."""
 
 from __future__ import annotations
 

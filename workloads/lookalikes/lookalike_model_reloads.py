@@ -1,4 +1,4 @@
-"""Planted lookalike: a model is saved and loaded into a new one in its place, now and then."""
+"""Planted lookalike: a model is saved and loaded into a new one that replaces it, now and then."""
 
 from __future__ import annotations
 

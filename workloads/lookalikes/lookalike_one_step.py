@@ -1,4 +1,4 @@
-"""Planted lookalike: one allocation, once, and kept."""
+"""Planted lookalike: one single allocation, which is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: every step brings a new shape; `reduce_retracing` makes one trace serve all."""
+"""Planted lookalike: every step has a new shape; `reduce_retracing` makes one trace serve all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: load that rises and falls as by the time of day, and memory with it."""
+"""Planted lookalike: load rises and falls as with the time of day, and memory with it."""
 
 from __future__ import annotations
 

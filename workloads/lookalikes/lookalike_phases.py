@@ -1,4 +1,4 @@
-"""Planted lookalike: training and evaluation take turns; what one has gathered goes when the other begins."""
+"""Planted lookalike: training and evaluation take turns; each frees its data when the other starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a pool of threads is made for every batch of work and shut down after it."""
+"""Planted lookalike: a thread pool is created for every batch of work and shut down after it."""
 
 from __future__ import annotations
 

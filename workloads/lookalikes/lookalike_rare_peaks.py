@@ -1,4 +1,4 @@
-"""Planted lookalike: now and then a request takes much more than all others, for one step."""
+"""Planted lookalike: now and then a request needs much more memory than all others, for one step."""
 
 from __future__ import annotations
 

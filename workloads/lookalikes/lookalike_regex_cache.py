@@ -1,4 +1,4 @@
-"""Planted lookalike: a pattern is built from every text and searched for; `re` keeps the latest 512 of them."""
+"""Planted lookalike: a pattern is built from every text and searched for; `re` caches the latest 512."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: memory grows and is given back, over and over."""
+"""Planted lookalike: memory grows and is freed, over and over."""
 
 from __future__ import annotations
 

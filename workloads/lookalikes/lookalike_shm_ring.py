@@ -1,4 +1,4 @@
-"""Planted lookalike: batches go through files in /dev/shm; each is written over when its turn comes again."""
+"""Planted lookalike: batches go through files in /dev/shm, which are overwritten in turn."""
 
 from __future__ import annotations
 

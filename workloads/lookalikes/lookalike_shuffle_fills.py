@@ -1,4 +1,4 @@
-"""Planted lookalike: a shuffle buffer fills step by step; then one element goes for each that comes.
+"""Planted lookalike: a shuffle buffer fills step by step; then one element leaves for each that enters.
 
 Reference: tensorflow/tensorflow issue 35132.
 """

@@ -1,4 +1,4 @@
-"""Planted lookalike: a `tf.lookup` table is given keys that repeat: it fills, and is written over."""
+"""Planted lookalike: a `tf.lookup` table gets keys that repeat: it fills, and is overwritten."""
 
 from __future__ import annotations
 

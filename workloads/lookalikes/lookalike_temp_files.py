@@ -1,4 +1,4 @@
-"""Planted lookalike: temporary files are written and closed, some of them a while later than others."""
+"""Planted lookalike: temporary files are written and closed, some of them later than others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a pool of threads starts one when all are busy, up to its bound, and ends none."""
+"""Planted lookalike: a thread pool starts a thread when all are busy, up to its limit, and stops none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a tokenizer remembers the pieces of the latest words, up to a bound; words never end."""
+"""Planted lookalike: a tokenizer caches the pieces of the latest words, up to a limit; new words keep coming."""
 
 from __future__ import annotations
 

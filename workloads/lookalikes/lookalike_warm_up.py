@@ -1,4 +1,4 @@
-"""Planted lookalike: memory nears its level ever more slowly, for minutes, as a service that warms up."""
+"""Planted lookalike: memory approaches its level more and more slowly, for minutes, as in a warm-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: a cache refers weakly to its entries, which go with the sessions that use them."""
+"""Planted lookalike: a cache refers weakly to its entries, which disappear with the sessions that use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted lookalike: results are memoised by key; a few keys are common, and the rare ones come late."""
+"""Planted lookalike: results are cached by key; a few keys are common, and the rare ones come late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gRPC server that sends back what it got; keeps some bytes of every call where it is told to leak.
+"""gRPC server that sends back what it receives; can keep some bytes of every call, as a planted leak.
 
 Needs grpcio alone, and nothing of soak: it is started as a file. Answers the standard health check.
 """

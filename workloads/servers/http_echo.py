@@ -1,4 +1,4 @@
-"""HTTP server on uvicorn that sends back what it got; keeps some bytes of every request where it is told to leak.
+"""HTTP server on uvicorn that sends back what it receives; can keep some bytes of every request, as a planted leak.
 
 Needs uvicorn alone, and nothing of soak: it is started as a file.
 """
