@@ -24,7 +24,7 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     if verdict == "leak" and (worst := _worst(trials)):
         alone = sum(map(_tested, trials)) == 1
         said = f"{_WORDS[verdict]}: {worst}" if alone else f"{said}. {worst}"
-    elif verdict == "pass" and (limit := smallest_seen(trials)):
+    elif verdict == "pass" and (limit := detectable_in_all(trials)):
         said += f" (detectable above {limit})"
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
@@ -69,7 +69,7 @@ def place(trial: Trial) -> str:
     return "".join(f"{word}{name}" for word, name in parts if name)
 
 
-def smallest_seen(trials: Sequence[Trial]) -> str:
+def detectable_in_all(trials: Sequence[Trial]) -> str:
     """The rate above which a leak was detectable in every trial under test; empty where one of them cannot say."""
     tested = [t for t in trials if _tested(t)]
     limits = [t["minimum_detectable_rate"] for t in tested]

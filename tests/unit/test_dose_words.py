@@ -80,7 +80,7 @@ def test_every_format_tells_it_of_a_leak(told: Any) -> None:
     body = document.build(told)
     assert body["trials"][0]["rate"]["by_dose_text"] == said
     assert body["trials"][0]["rate"]["by_dose"]["rates"]["traces"] == {"rate": 175104, "ci95": [168960, 180224]}
-    assert f"Growth by dose, each beside all others: {said}." in catalog.load("html").render(body, told)
+    assert f"Growth by dose, all doses regressed together: {said}." in catalog.load("html").render(body, told)
     assert f"by dose: {said}" in catalog.load("markdown").render(body, told)
     console = Console(width=200, record=True)
     terminal.print_summary(body, console, ())
