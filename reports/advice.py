@@ -8,33 +8,33 @@ from pathlib import Path
 from typing import Any
 
 _LEAK = {
-    "python_objects": "objects stay referenced: look for lists, dicts and caches that each step extends; the module "
-    "gc counts objects by type",
-    "host_heap": "allocated memory is not freed: look for lists, caches and tensors that each step adds to; "
-    "`soak diagnose` names the lines of Python, and the stacks of native code",
+    "python_objects": "objects stay referenced: look for lists, dicts and caches that grow with each step; Python's "
+    "gc module counts objects by type",
+    "host_heap": "allocated memory is not freed: look for lists, caches and tensors that grow with each step; "
+    "`soak diagnose` names the lines of Python and the native stacks",
     "heap_held": "freed memory is not returned to the system (fragmentation): try MALLOC_ARENA_MAX=2 or jemalloc",
     "anonymous": "the program's own memory grows (heap and other private memory, swap included): look for lists, "
-    "caches and tensors that each step adds to; `soak diagnose` names the lines of Python, and native stacks",
-    "total": "the trial takes ever more memory from the machine, and no single layer of it shows that alone: look at "
-    "what native libraries map",
+    "caches and tensors that grow with each step; `soak diagnose` names the lines of Python and the native stacks",
+    "total": "the trial takes more and more memory, but no single layer shows it alone: look at what native "
+    "libraries map",
     "shared": "shared memory is not released: look at worker processes and files in /dev/shm",
     "fds": "files, sockets or pipes are not closed: ls -l /proc/PID/fd shows which",
     "threads": "threads do not end: py-spy dump --pid PID shows what they do",
-    "children": "child processes do not end, or are not waited for: ps --ppid PID shows which",
+    "children": "child processes do not end, or nobody waits for them: ps --ppid PID shows which",
     "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; the "
     "framework's snapshot of device memory shows them",
-    "gpu_reserved": "the framework's allocator takes ever more for the same tensors (fragmentation): try the "
-    "option of its allocator for segments that expand",
+    "gpu_reserved": "the framework's allocator takes more and more for the same tensors (fragmentation): try its "
+    "option for expandable segments",
     "pinned": "page-locked host memory is not freed: look at pin_memory and buffers for transfers to the GPU",
 }
 _GPU = "device memory grows outside the framework's allocator: look at custom kernels, CUDA graphs, cuDNN and NCCL"
 _OTHER = "memory of this layer is not released"
 _VERDICT = {
     "unstable": "the events below and worker.log in the folder of the trial show what happened last",
-    "inconclusive": "soak longer (--duration), or remove what the reason names",
+    "inconclusive": "soak longer (--duration), or fix what the reason names",
     "invalid": "the events below show what changed on this machine; soak doctor checks it",
     "error": "the events below show what could not be done; soak doctor checks this machine",
-    "pass": "a longer soak can show smaller leaks",
+    "pass": "a longer soak can find smaller leaks",
 }
 
 
@@ -56,7 +56,7 @@ def commands(body: Mapping[str, Any], run_folder: Path | None = None) -> list[st
     if not leaks:
         return []
     first = max(leaks, key=lambda trial: trial["leak_probability"] or 0.0)
-    folder = shlex.quote(str(run_folder or body["run"]["id"]))
+    folder = shlex.quote(str(run_folder or f"runs/{body['run']['id']}"))
     return [f"soak diagnose {folder} --trial {shlex.quote(first['name'])}"]
 
 

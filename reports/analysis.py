@@ -19,8 +19,13 @@ from reports.terminal import STYLES
 SCHEMA = "soak.analysis/1"
 
 
-def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The object of one source, JSON values only. Rates are in the unit of their series, per hour; unknown is null."""
+def body(
+    source: str, detection: Detection, notes: Sequence[str] = (), ignored: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The object of one source, JSON values only. Rates are in the unit of their series, per hour; unknown is null.
+
+    ignored: why columns are not judged, by their names.
+    """
     found = {
         "schema": SCHEMA,
         "source": source,
@@ -34,6 +39,7 @@ def body(source: str, detection: Detection, notes: Sequence[str] = ()) -> dict[s
         "minimum_detectable_rate_per_hour": detection.minimum_detectable_rate_per_hour,
         "hours_to_exhaustion": min((h for f in detection.findings if (h := f.hours_to_exhaustion)), default=None),
         "notes": list(notes),
+        "ignored": [{"name": name, "reason": why} for name, why in (ignored or {}).items()],
         "series": [_series(finding) for finding in detection.findings],
     }
     return {key: _fit(value) for key, value in found.items()}
@@ -70,6 +76,8 @@ def print_analysis(analysis: Mapping[str, Any], console: Console) -> None:
     # The likeliest leak first.
     series = sorted(analysis["series"], key=lambda one: -(one["leak_probability"] or 0.0))
     print_table(_COLUMNS, map(_row, series), console)
+    for one in _by_reason(analysis["ignored"]):
+        console.print(Text(f"  ignored: {one}"), soft_wrap=True)
     for note in analysis["notes"]:
         console.print(Text(f"  note: {one_line(note)}"), soft_wrap=True)
 
@@ -79,6 +87,21 @@ _COLUMNS = (
     Column("95 % interval", right=True), Column("detectable above", right=True), Column("shape"),
     Column("exhausted in", right=True),
 )  # fmt: skip
+
+
+def _by_reason(ignored: Sequence[Mapping[str, str]]) -> list[str]:
+    """Columns that are not judged, together by the reason; of many the first few."""
+    names: dict[str, list[str]] = {}
+    for one in ignored:
+        names.setdefault(one["reason"], []).append(one_line(one["name"], 60))
+    return [f"{', '.join(some[:_NAMED])}{_more(len(some) - _NAMED)}: {why}" for why, some in names.items()]
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
+
+
+_NAMED = 6
 
 
 def _row(series: Mapping[str, Any]) -> list[str | Text]:

@@ -82,7 +82,7 @@ def _lines(told: Mapping[str, Any] | None) -> Iterable[DiagnosisTable]:
     if told["own"]:
         rows = tuple(map(_line, told["own"][:_SHOWN]))
         yield DiagnosisTable(
-            "Lines that grow, of its own code", f"What libraries allocate for them included. {note}", headings, rows
+            "Lines of the program that grow", f"Including what libraries allocate for them. {note}", headings, rows
         )
     rows = tuple(map(_line, told["grown"][:_SHOWN]))
     yield DiagnosisTable("Lines that grow", note, headings, rows, _details(told["grown"]))
@@ -112,7 +112,7 @@ def _stacks(told: Mapping[str, Any] | None, title: str, by: str) -> Iterable[Dia
     note = f"By {by}, over {_span(told)}."
     if told.get("own"):
         lines = tuple(map(_line, told["own"][:_SHOWN]))
-        yield DiagnosisTable(f"{title} that grows, by own line", note, ("line", *headings[1:]), lines)
+        yield DiagnosisTable(f"{title} that grows, by line of the program", note, ("line", *headings[1:]), lines)
     rows = tuple((" › ".join(map(short, innermost(each["stack"]))), *_rates(each)) for each in told["grown"][:_SHOWN])
     yield DiagnosisTable(f"{title} that grows, by stack", note, headings, rows, _details(told["grown"]))
 
@@ -151,20 +151,20 @@ def _threads(threads: Sequence[Mapping[str, Any]]) -> Iterable[DiagnosisTable]:
             (each["name"] or str(each["pid"]), " › ".join(map(short, each["stack"][-3:]))) for each in threads[:_SHOWN]
         )
         yield DiagnosisTable(
-            "What its threads do", "By py-spy, late in the replay.", ("thread", "stack, innermost last"), rows
+            "What the threads are doing", "By py-spy, late in the replay.", ("thread", "stack, innermost last"), rows
         )
 
 
 def _replays(replays: Sequence[Mapping[str, Any]]) -> DiagnosisTable:
     headings = ("replay", "verdict", "growth ", "interval ", "a step ", "growth compared")
-    note = "The same trial from its seed, each time for a short time; judged as every trial is."
+    note = "The same trial from the same seed, each for a short time, judged like any trial."
     return DiagnosisTable("Replays", note, headings, tuple(map(_replay, replays)))
 
 
 def _replay(each: Mapping[str, Any]) -> tuple[str, ...]:
     rate = each["rate"]
     if not each["ran"]:
-        why = " ".join(filter(None, (each["end_reason"], each["end_message"]))) or "not begun"
+        why = " ".join(filter(None, (each["end_reason"], each["end_message"]))) or "not started"
         return (each["title"], f"did not run: {why}", _ABSENT, _ABSENT, _ABSENT, each["compared"] or _ABSENT)
     place = f" in {each['layer']}" if each["layer"] else ""
     if rate is None:

@@ -32,8 +32,8 @@ def said(by_dose: DoseRates | None, unit: str) -> str:
     led = [group for group in groups if group[0] in by_dose.follows]
     told = [_rate(by_dose, group, unit) for group in led or groups]
     told += [_at_most(by_dose, group, unit) for group in groups if led and group not in led]
-    parted = [f"{_named(group)} rise together: cannot be separated" for group in by_dose.together]
-    unsure = [] if led else ["growth follows none of them surely"]
+    parted = [f"{_named(group)} rise together and cannot be separated" for group in by_dose.together]
+    unsure = [] if led else ["growth does not clearly follow any of them"]
     return "; ".join([", ".join(told), *unsure, *parted])
 
 
@@ -71,7 +71,7 @@ def _bound(rate: float, unit: str, dose: str) -> str:
 
 
 def _each(rate: float, unit: str, dose: str) -> str:
-    return f"{format_rate(rate, unit)} by time" if dose == _TIME else format_per_dose(rate, unit, dose)
+    return f"{format_rate(rate, unit)} with time" if dose == _TIME else format_per_dose(rate, unit, dose)
 
 
 def _named(doses: Sequence[str]) -> str:

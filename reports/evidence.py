@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from monitors.model import LAYERS, Event
 from reports.chart import Plot, PlotLine
 from reports.charts import figures
 from reports.once import ReadOnce
-from reports.outline import Outline
+from reports.outline import Outline, plot
 
 _FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
           "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
@@ -119,35 +120,26 @@ def _stem(one: Outline) -> str:
 def _reason(main: Outline, by_floors: bool) -> str:
     if main.finding is not None:
         return main.finding.reason
-    return "not judged: this trial is judged by what it held after its probes" if by_floors else "not judged"
+    return "not judged: the verdict uses what was held after each probe" if by_floors else "not judged"
 
 
 def _chart(
     trial: Mapping[str, Any], main: Outline, beside: Outline | None, events: Sequence[Event], end: float
 ) -> Plot:
-    finding, broke = main.finding, next((e for e in events if e.data.get("breaks")), None)
-    begun = (finding.judged_from if finding else None) or 0.0
-    late = finding.onset if finding else None
+    broke = next((event for event in events if event.data.get("breaks")), None)
     traces = [main] if beside is None else [main, beside]
-    return Plot(
-        f"{main.name} of {trial['name']}",
-        main.metric.unit,
-        tuple(PlotLine(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces),
+    lines = tuple(PlotLine(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces)
+    return replace(
+        plot(main, lines, end),
+        name=f"{main.name} of {trial['name']}",
         tone=trial["framework"],
-        end=end,
-        # What is before a late growth is evidence too, and was not left out.
-        warm=begun if begun and late is None else None,
-        judged=begun if late is None else min(begun, 0.1 * end),
-        over=trial["judged_until"] if finding else None,
-        fit=main.fit,
-        onset=late,
-        restarts=main.restarts,
+        over=trial["judged_until"] if main.finding else None,
         broke=(broke.t, broke.kind.replace("_", " ")) if broke else None,
         marks=str(trial["index"]),
-        marked=tuple(e.t for e in events),
+        marked=tuple(event.t for event in events),
     )
 
 
 def _label(one: Outline, of: int) -> str:
-    kind = "after each probe" if one.floor else "sampled all the time" if of > 1 else "sampled"
+    kind = "after each probe" if one.floor else "sampled continuously" if of > 1 else "sampled"
     return f"{kind} (judged)" if one.finding else kind

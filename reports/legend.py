@@ -25,9 +25,9 @@ def legend(chart: Plot) -> str:
     if chart.onset is not None:
         entries.append(("onset", f"growth begins at {format_duration(chart.onset)}"))
     if chart.restarts:
-        entries.append(("restart", "process started anew"))
+        entries.append(("restart", "process restarted"))
     if chart.broke is not None:
-        entries.append(("broke", f"{chart.broke[1]}: not judged from here"))
+        entries.append(("broke", f"{chart.broke[1]}: not judged after this"))
     if chart.marked:
         entries.append(("mark", "event"))
     items = "".join(f'<li><i class="key {kind}"></i>{escape(printable(said))}</li>' for kind, said in entries)
@@ -49,4 +49,4 @@ def _said(chart: Plot, trace: PlotLine) -> str:
     if not outside(chart, trace):
         return trace.label
     low, high = (format_value(float(value), chart.unit) for value in (np.nanmin(trace.values), np.nanmax(trace.values)))
-    return f"{trace.label} ({low} to {high}, in part beyond this axis)"
+    return f"{trace.label} ({low} to {high}, partly outside this axis)"

@@ -11,7 +11,7 @@ from monitors.detection.jumps import restarts
 from monitors.detection.series import Floats, Series
 from monitors.model import Finding, MetricSpec
 from monitors.units import format_rate
-from reports.chart import Line
+from reports.chart import Line, Plot, PlotLine
 from reports.thinning import BUCKETS, MOST_DOTS, thinned
 
 
@@ -45,6 +45,20 @@ def outline(series: Series, finding: Finding | None, buckets: int = BUCKETS, pro
         series.name, series.metric, series.member, series.device, finding,
         thinned(series.t, series.values, buckets, unbroken=dots), floor, dots, _fit(series, finding, probing),
         tuple(anew),
+    )  # fmt: skip
+
+
+def plot(main: Outline, traces: tuple[PlotLine, ...], end: float) -> Plot:
+    """A chart of it. traces: its own first. end: seconds at which the axis of time ends at least."""
+    finding = main.finding
+    begun = (finding.judged_from if finding else None) or 0.0
+    late = finding.onset if finding else None
+    return Plot(
+        main.name, main.metric.unit, traces, end=end,
+        # What is before a late growth is evidence too, and was not left out.
+        warm=begun if begun and late is None else None,
+        judged=begun if late is None else min(begun, 0.1 * end),
+        fit=main.fit, onset=late, restarts=main.restarts,
     )  # fmt: skip
 
 

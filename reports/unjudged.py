@@ -11,12 +11,12 @@ from monitors.model import MetricSpec
 
 _OF_OTHERS = {"host_": "of the machine, not of the trial", "tester_": "of soak itself, not of the trial",
               "sampler_": "of soak itself, not of the trial", "pinned_": "judged as pinned_bytes",
-              "probed_": "one stage of a probe; what is left after the last is judged",
+              "probed_": "one stage of a probe; what is left after the last stage is judged",
               "floor_": "part of floor_anonymous_bytes, which is judged",
-              "gpu_": "told beside the layers of the device that are judged"}  # fmt: skip
-_DONE = "counts what was done: it is no amount that is held"
-_NO_AMOUNT = "no amount that is held"
-_NOT_ASKED = "its sampler does not ask for it to be judged"
+              "gpu_": "shown for context; other layers of the device are judged"}  # fmt: skip
+_DONE = "counts events: not an amount that is held"
+_NO_AMOUNT = "not an amount that is held"
+_NOT_ASKED = "its sampler does not request a verdict"
 
 
 def reason(series: Series) -> str | None:

@@ -71,7 +71,7 @@ class Alarm:
 
     def _look(self, at: float) -> InterimFinding:
         series = self._condenser.series(self._metric)
-        finding = Trend().judge(series, self._settings)
+        finding = Trend().judge_whole(series, self._settings)
         holds = holds_evidence(finding, self._alpha, series)
         interval = finding.rate_per_hour_ci95
         self._held = self._held + 1 if holds else 0

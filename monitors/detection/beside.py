@@ -49,8 +49,8 @@ class StepsUp:
     def said(self, unit: str) -> str:
         """In words, after those of the growth."""
         count, total = len(self.sizes), format_value(float(self.sizes.sum()), unit)
-        steps = f"{count} steps up of {total} in all" if count > 1 else f"a step up of {total}"
-        return f", most of it in {steps}" if self.counted else f", beside {steps} that is not counted"
+        steps = f"{count} jumps of {total} in total" if count > 1 else f"a jump of {total}"
+        return f", most of it in {steps}" if self.counted else f", not counting {steps}"
 
 
 def steps_up(posterior: Posterior, y: Floats, jumps: int, growth: float) -> StepsUp | None:

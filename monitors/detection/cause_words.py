@@ -44,6 +44,12 @@ def objects(grown: Grown, rate: float) -> str:
     return said
 
 
+def wholes(grown: Grown, parts: Sequence[str]) -> str:
+    """Objects of a type with all that they are made of. parts: types of that."""
+    named = ", ".join(f"`{name}`" for name in dict.fromkeys(parts))
+    return f"{objects(grown, 0.0)}; they are made of {named} and more"
+
+
 def filled(grown: Grown, what: str) -> str:
     """A container that grows by what has no type of its own to name."""
     named = f"numbers (`{what}`)" if what in _NUMBERS else f"objects of `{what}`" if what else "objects"

@@ -11,17 +11,13 @@ from dataclasses import dataclass
 
 from monitors.detection import cause_words
 from monitors.detection.censuses import CensusTaken, apart
-from monitors.detection.lasting import Point, lasting, slope
+from monitors.detection.seen import PAIR, SHARE, SHARED, Seen
 from monitors.detection.type_names import PLAIN, WEAK
 from monitors.judgement import Grown
 from monitors.model import Finding
 
 _FEWEST = 4
 """Censuses of the part that is judged; where it has fewer, those of the whole trial are looked at."""
-_PAIR = 2
-"""Of so many, growth in one is all that is seen: only what has most of the growth is named by it."""
-_SHARE, _MOST_OF_IT = 0.25, 0.6
-"""Of the growth of the layer that a kind of thing has to have in bytes to be its cause; and of two censuses."""
 _LARGEST = 16 * 2.0**20
 """Bytes that one object may hold outside Python."""
 _BLOCK = 28.0
@@ -31,18 +27,10 @@ _MOST = 8
 _ANOTHERS = 3.0
 """Times the growth of the layer: files in /dev/shm that grow so much faster are those of another program."""
 _COUNTED = {"fds": "descriptors", "threads": "threads", "children": "children"}
-_SHARED = ("shared", "total", "kernel", "file")
-"""Layers in which files of /dev/shm are held."""
-_EXACT = 32
-"""Objects of a type of which the bytes of each are counted."""
 _ARENAS = ("anonymous", "[heap]", "malloc arenas", "reserved")
 """Mappings that say no more than that memory grows."""
 _HEAP = ("host_heap", "anonymous", "total", "mmap")
 _OBJECTS = "python_objects"
-_NOT_TOLD = frozenset({"references", "native_threads", "any_shape"})
-"""Groups of what is only referred to, or is told elsewhere too."""
-_SIZED = ("mappings", "shared_files", "any_shape")
-"""Groups whose bytes may grow where their number does not."""
 _WHOLE, _PART = 0.002, 0.02
 """Of the objects that grow: what an object with all that it is made of, and a thing in a container, have at least."""
 _KEPT_FREE = "heap_held"
@@ -65,9 +53,9 @@ def of_leak(censuses: Sequence[CensusTaken], head: Finding) -> Cause:
     censuses: of the member that leaks, oldest first. head: the finding that heads the leak.
     """
     told = _judged(apart(censuses), head)
-    if len(told) < _PAIR:
+    if len(told) < PAIR:
         return Cause()
-    seen = _Grown(told)
+    seen = Seen(told)
     first, text = _cause(seen, head)
     rest = sorted((each for each in seen.all(head.layer or "") if each is not first), key=_weight, reverse=True)
     return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
@@ -86,67 +74,7 @@ def _weight(grown: Grown) -> tuple[float, float]:
     return grown.bytes_per_hour or 0.0, grown.per_hour
 
 
-class _Grown:
-    """What keeps growing, by group."""
-
-    def __init__(self, censuses: Sequence[CensusTaken]) -> None:
-        self.censuses = censuses
-        self.only_two = len(censuses) == _PAIR
-        self.share = _MOST_OF_IT if self.only_two else _SHARE
-        steps = slope([(each.t, each.steps) for each in censuses if each.steps is not None])
-        self._steps = steps if steps and steps > 0 else None
-        self.elements = {name: what for each in censuses for name, what in each.elements.items()}
-        self._held_by = {name: who for each in censuses for name, who in each.held_by.items()}
-        self._groups: dict[str, list[Grown]] = {}
-        blocks = [(each.t, each.blocks) for each in censuses if each.blocks is not None]
-        span = censuses[-1].t - censuses[0].t
-        found = sum(each.garbage_bytes for each in censuses[1:])
-        self.garbage_per_hour = 3600.0 * found / span if span > 0 else 0.0
-        """Bytes that collections found, at these censuses alone."""
-        self.blocks_per_hour = 3600.0 * (lasting(blocks, 64.0) or 0.0)
-
-    def telling(self) -> list[Grown]:
-        """Types that say what they are used for."""
-        return [each for each in self.of("types") if each.name not in PLAIN and each.per_hour > 0]
-
-    def all(self, layer: str) -> list[Grown]:
-        """Of all groups, but for what is only referred to, and for files that others of the machine may have made."""
-        groups = {name for each in self.censuses for name in each.groups} - _NOT_TOLD
-        told = groups if layer in _SHARED else groups - {"shared_files"}
-        return [grown for group in sorted(told) for grown in self.of(group)]
-
-    def of(self, group: str) -> list[Grown]:
-        """Of one group, the fastest in number first."""
-        if group not in self._groups:
-            names = {name for each in self.censuses for name in each.groups.get(group, ())}
-            found = (self._one(group, name) for name in sorted(names))
-            self._groups[group] = sorted((g for g in found if g is not None), key=lambda g: -g.per_hour)
-        return self._groups[group]
-
-    def _one(self, group: str, name: str) -> Grown | None:
-        told = [each for each in self.censuses if group in each.groups]
-        # A container has a name once it has grown; what is not told of others is not there, or too few to be told.
-        known = [each for each in told if name in each.groups[group] or group != "containers"]
-        amounts = [(each.t, each.groups[group].get(name, (0.0, 0.0))) for each in known]
-        counts = lasting([(t, count) for t, (count, _) in amounts])
-        sized: list[Point] = [(t, size) for t, (_, size) in amounts if size is not None]
-        bytes_ = lasting(sized, 4096.0)
-        # Bytes of many objects are those of a sample, and may grow by chance.
-        few = group == "types" and max((count for _, (count, _) in amounts), default=0.0) <= _EXACT
-        if counts is None and (bytes_ is None or not (few or group in _SIZED)):
-            return None
-        per_second = counts or 0.0
-        return Grown(
-            group,
-            name,
-            3600.0 * per_second,
-            per_second / self._steps if self._steps else None,
-            3600.0 * bytes_ if bytes_ is not None else None,
-            name if group == "containers" else self._held_by.get(name, ""),
-        )
-
-
-def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
+def _cause(seen: Seen, head: Finding) -> tuple[Grown | None, str]:
     """What it is, and how that is said."""
     layer, rate = head.layer or "", head.rate_per_hour or 0.0
     if layer in _COUNTED:
@@ -158,12 +86,12 @@ def _cause(seen: _Grown, head: Finding) -> tuple[Grown | None, str]:
         return None, ""
     if layer.startswith("gpu_"):
         return None, cause_words.NATIVE_DEVICE
-    if layer in _HEAP and seen.garbage_per_hour >= _SHARE * rate:
+    if layer in _HEAP and seen.garbage_per_hour >= SHARE * rate:
         return None, cause_words.only_garbage(garbage_types(seen.censuses))
     return None, cause_words.NATIVE if layer not in ("shared", "file", "kernel") else ""
 
 
-def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | None]]:
+def _ways(layer: str) -> Sequence[Callable[[Seen, float], tuple[Grown, str] | None]]:
     """What may explain growth of that layer, the plainest first."""
     if layer.startswith("gpu_"):
         return (_device_tensor,)
@@ -171,10 +99,10 @@ def _ways(layer: str) -> Sequence[Callable[[_Grown, float], tuple[Grown, str] | 
         return _shared_file, _tensor
     if layer == _OBJECTS:
         return _number_of_objects, _few_of_each
-    return (*((_shared_file,) if layer in _SHARED else ()), _tensor, _object, _small, _mapping)
+    return (*((_shared_file,) if layer in SHARED else ()), _tensor, _object, _small, _mapping)
 
 
-def _counted(seen: _Grown, layer: str, rate: float) -> tuple[Grown | None, str]:
+def _counted(seen: Seen, layer: str, rate: float) -> tuple[Grown | None, str]:
     found = [each for each in seen.of(_COUNTED[layer]) if each.per_hour >= seen.share * rate]
     if layer == "threads" and not found:
         found = [each for each in seen.of("native_threads") if each.per_hour >= seen.share * rate]
@@ -191,7 +119,7 @@ def _largest(found: Iterable[Grown], rate: float, share: float) -> Grown | None:
     return best if best is not None and (best.bytes_per_hour or 0.0) >= max(share * rate, 1.0) else None
 
 
-def _shared_file(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _shared_file(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     best = _largest(seen.of("shared_files"), rate, seen.share)
     if best is None or (best.bytes_per_hour or 0.0) > _ANOTHERS * rate:
         return None
@@ -200,11 +128,11 @@ def _shared_file(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return best, cause_words.shared_file(best) + beside
 
 
-def _on_host(seen: _Grown) -> list[Grown]:
+def _on_host(seen: Seen) -> list[Grown]:
     return [each for each in (*seen.of("tensors"), *seen.of("arrays")) if " on " not in each.name]
 
 
-def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _tensor(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     best = _largest(_on_host(seen), rate, seen.share)
     if best is not None:
         best = _in_container(seen, best)
@@ -213,7 +141,7 @@ def _tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return (best, cause_words.of_many_shapes(best)) if best is not None else None
 
 
-def _device_tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _device_tensor(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     for group, words in (("tensors", cause_words.things), ("any_shape", cause_words.of_many_shapes)):
         best = _largest([each for each in seen.of(group) if " on " in each.name], rate, seen.share)
         if best is not None:
@@ -221,7 +149,7 @@ def _device_tensor(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return None
 
 
-def _in_container(seen: _Grown, grown: Grown) -> Grown:
+def _in_container(seen: Seen, grown: Grown) -> Grown:
     """Held by the container that grows as fast, where nobody was found who holds it: arrays have no referrer."""
     alike = [
         each
@@ -233,7 +161,7 @@ def _in_container(seen: _Grown, grown: Grown) -> Grown:
     return Grown(grown.group, grown.name, grown.per_hour, grown.per_step, grown.bytes_per_hour, alike[0].name)
 
 
-def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _object(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     """Objects of a type, or what fills a container. rate: bytes per hour."""
     telling = [] if seen.only_two else [each for each in seen.telling() if _may_hold(each, rate)]
     filled = _largest(seen.of("containers"), rate, seen.share)
@@ -241,7 +169,7 @@ def _object(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return _best_object(seen, telling, filled, plain, rate)
 
 
-def _number_of_objects(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _number_of_objects(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     """The same where objects are what grows. rate: objects per hour, with all that they are made of."""
     telling = [each for each in seen.telling() if each.per_hour >= _WHOLE * rate]
     filled = [each for each in seen.of("containers") if each.per_hour >= _PART * rate]
@@ -250,18 +178,29 @@ def _number_of_objects(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
 
 
 def _best_object(
-    seen: _Grown, telling: Sequence[Grown], filled: Grown | None, plain: Grown | None, rate: float
+    seen: Seen, telling: Sequence[Grown], filled: Grown | None, plain: Grown | None, rate: float
 ) -> tuple[Grown, str] | None:  # fmt: skip
     """Those of a type that are in what grows come before those that these hold in turn."""
     named = {each.name: each for each in telling}
     roots = (named[what] for each in seen.of("containers") if (what := seen.elements.get(each.name, "")) in named)
     if root := next(roots, None):
         best = _in_container(seen, root)
-        return best, cause_words.objects(best, rate)
+        parts = [(*whole.parts, part) for part, whole in seen.wholes.items() if whole and whole.name == best.name]
+        return best, cause_words.wholes(best, parts[0]) if parts else cause_words.objects(best, rate)
     if filled is not None:
         return filled, cause_words.filled(filled, seen.elements.get(filled.name, ""))
     most = max(telling, key=lambda each: each.per_hour, default=plain)
-    return (most, cause_words.objects(most, rate)) if most is not None else None
+    return _whole(seen, most, rate) if most is not None else None
+
+
+def _whole(seen: Seen, part: Grown, rate: float) -> tuple[Grown, str]:
+    """What these are parts of, where that is known: those that are most are rarely what somebody keeps."""
+    whole = seen.wholes.get(part.name)
+    if whole is None:
+        return part, cause_words.objects(part, rate)
+    per_step = part.per_step * whole.share if part.per_step else None
+    told = Grown("types", whole.name, part.per_hour * whole.share, per_step, None, part.held_by)
+    return told, cause_words.wholes(told, (*whole.parts, part.name))
 
 
 def _may_hold(grown: Grown, rate: float) -> bool:
@@ -269,12 +208,12 @@ def _may_hold(grown: Grown, rate: float) -> bool:
     return rate <= grown.per_hour * _LARGEST
 
 
-def _small(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _small(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     """Objects that the collector does not know one by one."""
     return _few_of_each(seen, rate / _BLOCK)
 
 
-def _few_of_each(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _few_of_each(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     """The same. rate: objects per hour."""
     if seen.blocks_per_hour < max(seen.share * rate, 1.0):
         return None
@@ -283,7 +222,7 @@ def _few_of_each(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
     return most, cause_words.small(seen.blocks_per_hour, most)
 
 
-def _mapping(seen: _Grown, rate: float) -> tuple[Grown, str] | None:
+def _mapping(seen: Seen, rate: float) -> tuple[Grown, str] | None:
     best = _largest([each for each in seen.of("mappings") if each.name not in _ARENAS], rate, seen.share)
     return (best, cause_words.mapping(best)) if best is not None else None
 

@@ -25,12 +25,26 @@ _MOST_NAMES = 200
 """Of one group in one census."""
 _LONGEST = 200
 """Letters of a name."""
+_MOST_PARTS, _MOST_OF_EACH = 3, 1e6
+"""Types in a whole that are told, and wholes that may come for each part."""
 _MOST = 48
 """Censuses of a trial that are looked at, evenly chosen: as many as a slope is made of."""
 _NEAR = 0.25
 """Of the usual time from one census to the next: two that are nearer to one another are one."""
 Amount = tuple[float, float | None]
 """How many, and how many bytes; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What objects of a type are parts of: it comes anew each time, with all that it is made of."""
+
+    name: str
+    """Of its type."""
+    share: float
+    """How many of it come for each of the parts."""
+    parts: tuple[str, ...] = ()
+    """Other types that are in it, from the outside in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ class CensusTaken:
     """Of containers, what most things in them are."""
     held_by: Mapping[str, str] = field(default_factory=dict)
     """By the name of a type or of a kind of tensor."""
+    wholes: Mapping[str, Whole] = field(default_factory=dict)
+    """By the name of a type whose objects are parts."""
     steps: float | None = None
     """Made until then."""
     blocks: float | None = None
@@ -86,6 +102,7 @@ def read(t: float, data: Mapping[str, Any]) -> CensusTaken:
         {group: _amounts(data[group]) for group in GROUPS if group in data and group not in cut},
         _texts(data.get("elements")),
         _texts(data.get("held_by")),
+        _wholes(data.get("wholes")),
         _number(data.get("steps")),
         _number(data.get("python_blocks")),
         {name: count for name, (count, _) in _amounts(told.get("types")).items()},
@@ -115,6 +132,18 @@ def _number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def _wholes(value: object) -> dict[str, Whole]:
+    found: dict[str, Whole] = {}
+    for name, told in list(_table(value).items())[:_MOST_NAMES]:
+        whole = _table(told)
+        kind, share, parts = whole.get("type"), _number(whole.get("share")), whole.get("parts")
+        if isinstance(kind, str) and share is not None and 0.0 < share <= _MOST_OF_EACH:
+            listed = parts[:_MOST_PARTS] if isinstance(parts, list) else []
+            texts = tuple(one_line(each, _LONGEST) for each in listed if isinstance(each, str))
+            found[one_line(name, _LONGEST)] = Whole(one_line(kind, _LONGEST), share, texts)
+    return found
 
 
 def _texts(value: object) -> dict[str, str]:

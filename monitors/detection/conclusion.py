@@ -91,7 +91,7 @@ def _within(findings: Sequence[Finding], told: Sequence[Finding]) -> str:
     said = [
         f"{f.layer} grows by {format_rate(f.rate_per_hour or 0.0, f.unit)}" for f in sorted(grown.values(), key=depth)
     ]
-    return "".join(f"; {each} inside of memory that was taken before" for each in said)
+    return "".join(f"; {each} within memory that was taken before" for each in said)
 
 
 def together(findings: Sequence[Finding]) -> float | None:
@@ -135,7 +135,7 @@ def _leak(told: tuple[Finding, ...], leaks: list[Finding], probability: float | 
         notes.append(_MEANINGS[head.layer])
     notes += along(head, [f for f in first if f is not head])
     if outers.fills_what_is_held(head):
-        notes.append("so far it fills memory that was freed before")
+        notes.append("so far it reuses memory that was freed before")
     if _rate(outer) != _rate(head) and not _missed(outer, leaks):
         notes.append(_in_all(outer))
     notes += [
@@ -173,7 +173,7 @@ def _missed(outer: Finding, leaks: Sequence[Finding]) -> bool:
 def _in_all(outer: Finding) -> str:
     low, high = outer.rate_per_hour_ci95 or (None, None)
     between = f" ({format_interval(low, high, outer.unit)})" if low is not None and high is not None else ""
-    return f"in all, memory taken from the machine grows by {_rate(outer)}{between}"
+    return f"the total memory of the trial grows by {_rate(outer)}{between}"
 
 
 def main_finding(told: Sequence[Finding]) -> Finding | None:
@@ -233,12 +233,12 @@ def _calm_reason(
         return "there is no series to judge"
     if leaks or unclear:
         doubt = _in_doubt(leaks, unclear or told)
-        unsure = "; of one series among several it is not shown surely enough" if doubt.verdict == "leak" else ""
+        unsure = "; one series of several, and not sure enough" if doubt.verdict == "leak" else ""
         return members.said(replace(doubt, reason=grew(doubt) + unsure), told)
     heap = next((f for f in told if f.layer == "host_heap" and f.member == speaker.member), None)
     retained = speaker.layer in (TOTAL, "anonymous") and heap is not None and heap.shape == "flat" != speaker.shape
-    note = "; the live heap is flat: freed memory that the allocator retains" if retained else ""
-    return f"no layer keeps growing; {members.said(speaker, told)}{note}"
+    note = "; the live heap is flat: this is freed memory that the allocator retains" if retained else ""
+    return f"no sustained growth; {members.said(speaker, told)}{note}"
 
 
 def _in_doubt(leaks: Sequence[Finding], group: Sequence[Finding]) -> Finding:

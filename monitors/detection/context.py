@@ -48,7 +48,7 @@ def _held_late(finding: Finding, peers: Sequence[Finding]) -> Finding:
         return finding
     if (late.rate_per_hour or 0.0) < _MOSTLY * (finding.rate_per_hour or 0.0):
         return finding
-    said = f"from {format_duration(late.onset or 0.0)} on it is freed memory that is held, while the live heap stands"
+    said = f"from {format_duration(late.onset or 0.0)} on it is freed memory that is kept, while the live heap is flat"
     reason = f"{grew(finding)}; {said}: it may level off"
     return replace(finding, verdict="inconclusive", reason=reason)
 
@@ -76,9 +76,8 @@ def _small(finding: Finding, peers: Sequence[Finding]) -> Finding:
     seen = heap.minimum_detectable_rate_per_hour if heap else None
     if heap is None or seen is None or most >= seen:
         return finding
-    reason = (
-        f"{finding.reason}; so many objects take less than the {format_rate(seen, 'bytes')} that would have been seen"
-    )
+    limit = format_rate(seen, "bytes")
+    reason = f"{finding.reason}; so few objects take less than {limit}, above which growth of the heap was detectable"
     return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)
 
 
@@ -88,7 +87,7 @@ def _believable(finding: Finding) -> Finding:
     if finding.verdict != "leak" or rate is None or seen is None or rate >= seen:
         return finding
     told, limit = format_rate(rate, finding.unit), format_rate(seen, finding.unit)
-    reason = f"growth of {told} is slower than the {limit} that could have been seen; {grew(finding)}"
+    reason = f"growth of {told} is below {limit}, above which it was detectable; {grew(finding)}"
     return replace(finding, verdict="inconclusive", reason=reason)
 
 
@@ -108,5 +107,5 @@ def _retained(finding: Finding, findings: Sequence[Finding]) -> Finding:
     seen = heap.minimum_detectable_rate_per_hour if heap else None
     if heap is None or seen is None or seen >= (finding.rate_per_hour or 0.0):
         return finding
-    reason = f"{finding.reason}; the live heap does not grow: freed memory that the allocator retains"
+    reason = f"{finding.reason}; the live heap does not grow: this is freed memory that the allocator retains"
     return replace(finding, verdict="pass", leak_probability=heap.leak_probability, reason=reason)

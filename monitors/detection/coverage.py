@@ -46,9 +46,9 @@ class Unseen:
         """In words."""
         share = f"{100 * self.share:.0f} %"
         if self.tail and self.tail >= self.seconds:
-            return f"the last {share} of the trial ({format_duration(self.tail)}) was not seen"
+            return f"the last {share} of the trial ({format_duration(self.tail)}) was not sampled"
         end = ", including its end" if self.tail else ""
-        return f"{share} of the trial ({format_duration(self.seconds)}) was not seen{end}"
+        return f"{share} of the trial ({format_duration(self.seconds)}) was not sampled{end}"
 
 
 def unseen(series: Series) -> Unseen:
@@ -99,7 +99,7 @@ def held_to_the_end(finding: Finding, series: Series, least: float) -> Finding:
         return told
     said = missed.said
     if not missed.tail and missed.rise > least:
-        said += f", and {format_value(missed.rise, finding.unit)} more was held after it"
+        said += f", and {format_value(missed.rise, finding.unit)} more was held afterwards"
     if finding.verdict == "leak":
-        return replace(told, reason=f"{finding.reason}, in what was seen: {said}")
-    return replace(told, verdict="inconclusive", reason=f"{said}; of what was seen: {finding.reason}")
+        return replace(told, reason=f"{finding.reason}, in the sampled part: {said}")
+    return replace(told, verdict="inconclusive", reason=f"{said}; in the sampled part: {finding.reason}")

@@ -27,9 +27,9 @@ _WHOLE = re.compile(r"(^|_)(total|anonymous|rss|uss|pss|resident|resident_memory
 
 _BLOCK = 16.0
 """Bytes of the smallest thing that Python allocates."""
-_LASTS = " that lasts to the end"
+_SUSTAINED = "sustained "
 """What a leak says of its growth."""
-_SO_FAR = "so far it fills memory that was freed before"
+_SO_FAR = "so far it reuses memory that was freed before"
 _HALF = 0.5
 """Share of an inner layer's growth that the outer one may show at least, where it is in doubt."""
 
@@ -136,19 +136,19 @@ def shown(finding: Finding, outers: Outers) -> Finding:
         slower = next((other for other in held if _grows_by_less(other, rate)), None)
         if slower is not None and finding.verdict == "leak" and not _is_floor(finding):
             most = format_rate(max((slower.rate_per_hour_ci95 or (0.0, 0.0))[1], 0.0), "bytes")
-            reason = f"{grew(finding)}; yet {_named(slower)} grows by {most} at most"
+            reason = f"{grew(finding)}; but {_named(slower)} grows by at most {most}"
             return replace(finding, verdict="inconclusive", reason=reason)
     return finding
 
 
 def _filling(finding: Finding, calm: Finding) -> Finding:
-    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: {_SO_FAR}"
+    reason = f"{grew(finding)}; but {_named(calm)} does not grow: {_SO_FAR}"
     return replace(finding, verdict="inconclusive", reason=reason)
 
 
 def reused(finding: Finding, calm: Finding) -> Finding:
     """Growth that is none outside. calm: the outer series that says so."""
-    reason = f"{grew(finding)}; yet {_named(calm)} does not grow: it was taken before, and is used again"
+    reason = f"{grew(finding)}; but {_named(calm)} does not grow: memory that was taken before is reused"
     return replace(finding, verdict="pass", leak_probability=calm.leak_probability, reason=reason)
 
 
@@ -168,13 +168,13 @@ def _grows_by_less(outer: Finding, rate: float) -> bool:
 
 
 def _named(finding: Finding) -> str:
-    names = {ANONYMOUS: "resident memory", TOTAL: "all memory that it takes from the machine"}
-    return names.get(finding.layer or "", "memory outside of the heap")
+    names = {ANONYMOUS: "resident memory", TOTAL: "the total memory of the trial"}
+    return names.get(finding.layer or "", "memory outside the heap")
 
 
 def grew(finding: Finding) -> str:
-    """Its reason, without the word that its growth lasts: of what is no leak nobody says so."""
-    return finding.reason.replace(_LASTS, "")
+    """Its reason, without the word sustained: that is said of leaks alone."""
+    return finding.reason.replace(_SUSTAINED, "")
 
 
 def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
@@ -196,10 +196,10 @@ def settled(finding: Finding, findings: Sequence[Finding]) -> Finding:
     known = [rate for rate in seen if rate is not None]
     if len(known) == len(parts) and sum(known) < (finding.rate_per_hour or 0.0):
         surest = max(f.leak_probability or 0.0 for f in parts)
-        reason = f"{grew(finding)}; none of its parts grows"
+        reason = f"{grew(finding)}; but no part of it grows"
         return replace(finding, verdict="pass", leak_probability=surest, reason=reason)
     if finding.verdict == "leak":
-        reason = f"{grew(finding)}; none of its parts is shown to grow"
+        reason = f"{grew(finding)}; but no part of it clearly grows"
         return replace(finding, verdict="inconclusive", reason=reason)
     return finding
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitors.detection.recurring import odds_of_steps
-from monitors.detection.shapes import NOISES, STEPPED, Dictionary, Shape
+from monitors.detection.shapes import FADING, NOISES, STEPPED, Dictionary, Shape
 from monitors.detection.stairs import FEWEST, stairs_weight, stairs_weights
 from monitors.detection.stats import Floats, normal_cdf, student_quantile, whitener
 
-_INEXACT = 0.004
+INEXACT = 0.004
 """No shape is exact: below this share of a series' range, what a shape leaves over says nothing."""
 _UNFADED = 6.0
 """Nats that a shape of fading growth loses where its growth has not faded."""
@@ -78,7 +78,7 @@ def weigh(
     y = (series - series[:, :1]).T
     m, k = y.shape
     beside = np.empty((m, 0)) if beside is None else beside
-    grain = float(np.hypot(grain, _INEXACT * np.min(np.ptp(y, axis=0))))
+    grain = float(np.hypot(grain, INEXACT * np.min(np.ptp(y, axis=0))))
     # Growth itself comes last: what shapes that fade make of it says how they change when it is taken out.
     lined = np.column_stack([y, book.x])
     white = book.whiten @ lined
@@ -213,6 +213,14 @@ def _amounts(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> list[
     whiten = posterior.book.whiten[noise]
     weights = np.linalg.lstsq(whiten @ np.stack(columns, axis=1), whiten @ (y - y[0]), rcond=None)[0]
     return [weight * column for weight, column in zip(weights, columns, strict=True)]
+
+
+def fading_of(posterior: Posterior, shape: Shape, noise: int, y: Floats) -> Floats:
+    """What one shape makes of growth that fades in the series `y`, steps left out: shape (m,); 0 of any other shape."""
+    if shape.kind not in FADING:
+        return np.zeros(len(y))
+    own = 1 + posterior.beside.shape[1]
+    return np.asarray(np.sum(_amounts(posterior, shape, noise, y)[own : own + 2], axis=0))
 
 
 def steps_of(posterior: Posterior, shape: Shape, noise: int, y: Floats, jumps: int) -> tuple[Floats, Floats]:

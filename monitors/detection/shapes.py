@@ -42,7 +42,8 @@ _TWICE = 2.0
 _POWERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 LATE = 2 / 3
 """Where the last part of a trial begins, over which a rate is stated."""
-_FADING = ("decay", "decay, step", "logarithm", "hyperbola", "stop")
+FADING = ("decay", "decay, step", "logarithm", "hyperbola", "stop")
+"""Kinds of shapes whose first two columns are growth that fades."""
 STEPPED = ("step", "decay, step")
 """Kinds of shapes whose last column is a step."""
 _KEPT = 0.2, 0.6
@@ -204,7 +205,7 @@ def _dictionary(grid: bytes, days: float) -> Dictionary:
     basis, extra, length = (np.ascontiguousarray(part) for part in map(np.stack, zip(*parts, strict=True)))
     late = np.array([_late_slope(x, column) for column in growth])
     unfold = np.asarray(np.linalg.inv(whiten), dtype=np.float64)
-    fading = np.array([shape.kind in _FADING for shape in still])
+    fading = np.array([shape.kind in FADING for shape in still])
     return Dictionary(
         x,
         still,
@@ -215,7 +216,7 @@ def _dictionary(grid: bytes, days: float) -> Dictionary:
         length,
         late,
         fading,
-        _rise(x, [shape for shape in still if shape.kind in _FADING], basis[:, fading]),
+        _rise(x, [shape for shape in still if shape.kind in FADING], basis[:, fading]),
         _undoing(x, growing, extends, fading),
         whiten,
         unfold,

@@ -62,11 +62,11 @@ def said(found: CleanedUp, types: str = "") -> str:
     if found.garbage >= _TOLD_FROM:
         amount = format_value(found.garbage, "bytes")
         cycles = f"{amount} of cycles between collections{f', from these types: {types}' if types else ''}"
-        notes.append(f"Python's collector runs too rarely: {cycles}, which is no leak")
+        notes.append(f"Python's collector runs too rarely: {cycles}; this is not a leak")
     if found.cached >= _TOLD_FROM:
-        notes.append(f"caches held {format_value(found.cached, 'bytes')} that emptying them gave back")
+        notes.append(f"caches held {format_value(found.cached, 'bytes')} that were freed when emptied")
     if found.retained >= _TOLD_FROM:
-        notes.append(f"the allocator retained {format_value(found.retained, 'bytes')} that a trim gave back")
+        notes.append(f"the allocator retained {format_value(found.retained, 'bytes')} that malloc_trim gave back")
     return "; ".join(notes)
 
 

@@ -1,4 +1,4 @@
-"""Growth that is plainly over by the end of a trial: no finding may call that growth that lasts to the end."""
+"""Growth that is plainly over by the end of a trial: no finding may call that sustained growth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def held_to_its_end(finding: Finding, series: Series) -> Finding:
     seconds = level_at_the_end(series.worked())
     if seconds is None:
         return finding
-    said = f"it grew, but not in the last {format_duration(seconds)}: a longer trial would tell whether it goes on"
+    said = f"growth stopped {format_duration(seconds)} before the end; a longer trial can show whether it resumes"
     return replace(finding, verdict="inconclusive", leak_probability=None, reason=said)
 
 

@@ -16,6 +16,7 @@ from monitors.detection.ending import without_its_end
 from monitors.detection.judge import JudgeSettings
 from monitors.detection.jumps import MARGIN, beside, joined
 from monitors.detection.posterior import (
+    INEXACT,
     Fit,
     Posterior,
     RateEstimate,
@@ -42,6 +43,8 @@ process does."""
 _UNCLEANED = 0.25
 """The same of a process that was never cleaned up: garbage that waits for a collection, and memory that the allocator
 retains, grow as a leak does, for as long as nothing takes them back."""
+_OVERLOOKED = 0.25
+"""The same of what is left after growth that ended: the whole trial did not show it."""
 _DAY, _LEAST_OF_A_DAY = 86_400.0, 0.25
 """Seconds; and the share of a day from which on its swing is seen as one: less of it is a line."""
 
@@ -51,7 +54,7 @@ class Weighed:
     """A series on its blocks, weighed; x runs from 0 at the first step to 1 at the end.
 
     least: growth over the whole that counts, in the series' unit. stairs: how many steps it grows by, where they are
-    few and recur.
+    few and recur. ramp: range of the trial that it is the tail of, in the series' unit; 0 where it is the whole.
     """
 
     series: Series
@@ -66,6 +69,7 @@ class Weighed:
     grain: float
     calibration: Calibration
     stairs: int
+    ramp: float = 0.0
 
     @property
     def hour(self) -> float:
@@ -82,6 +86,8 @@ class Weighed:
         """The probability of a leak before anything was seen."""
         if of_a_machine(self.series):
             return _UNOWNED
+        if self.ramp:
+            return _OVERLOOKED
         return _UNCLEANED if self.series.uncleaned else EVEN
 
     def grown(self, odds: float, before: float | None = None) -> float:
@@ -127,21 +133,25 @@ def _undone(fitted: Fit) -> float:
     return float(fitted.still[0] - fitted.still[-1]) / max(float(np.ptp(fitted.growth)), 1e-12)
 
 
-def weighed(given: Series, settings: JudgeSettings) -> Weighed | None:
-    """Weigh every model on a series since its first step; None where it has too few blocks."""
+def weighed(given: Series, settings: JudgeSettings, ramp: float = 0.0) -> Weighed | None:
+    """Weigh every model on a series since its first step; None where it has too few blocks.
+
+    ramp: range of the trial that it is the tail of, in the series' unit. No more exactly than the whole is it known.
+    """
     whole, restarts = joined(given)
     series = without_its_end(whole)
     origin, span = float(series.t[0]), float(series.t[-1] - series.t[0])
     blocks, y = _quietest(series)
     if len(y) < _FEWEST_BLOCKS:
         return None
-    grain = _grain(series)
+    fine = _grain(series)
+    grain = max(fine, INEXACT * ramp)
     least = max(settings.min_rate(series) * span / 3600.0, _GRAINS * grain, settings.least_growth(series, span))
     book = dictionary(np.ascontiguousarray(((blocks.t - origin) / span).round(9)), _days(series, span))
-    jumps, posterior, stairs = _weighed(book, y, grain)
+    jumps, posterior, stairs = _weighed(book, y, grain, beside(y, fine))
     fitted = calibration.load()
     rate = rate_of(posterior, settings.confidence, fitted.widening)
-    return Weighed(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted, stairs)
+    return Weighed(series, restarts, origin, span, y, posterior, jumps, rate, least, grain, fitted, stairs, ramp)
 
 
 def of_a_machine(series: Series) -> bool:
@@ -155,12 +165,13 @@ def _days(series: Series, span: float) -> float:
     return round(days, 2) if of_a_machine(series) and days >= _LEAST_OF_A_DAY else 0.0
 
 
-def _weighed(book: Dictionary, y: Floats, grain: float) -> tuple[Ints, Posterior, int]:
+def _weighed(book: Dictionary, y: Floats, grain: float, apart: tuple[Ints, Floats]) -> tuple[Ints, Posterior, int]:
     """Jumps that stand alone, every model weighed, and how many steps recur, where that is how the series grows.
 
-    Of a staircase that goes on, no jump stands alone.
+    apart: jumps that were found, and all columns that every model may use. Of a staircase that goes on, no jump stands
+    alone.
     """
-    jumps, columns = beside(y, grain)
+    jumps, columns = apart
     posterior = weigh(book, y[None], grain / np.sqrt(12), columns)
     bare = posterior
     if len(jumps):

@@ -13,15 +13,17 @@ examples:
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from monitors.units import format_duration
 from reports.console import console, words
 from reports.tables import Column, print_table
 from soak.engine import samplers
+from soak.errors import Problems
 from soak.plan import config, preflight
 from soak.plan.given import Option, named_by_option
 from soak.plan.overrides import Overrides
@@ -37,25 +39,49 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, nargs="+", metavar="CONFIG", help="TOML files")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="override a key of the config, as in `soak run`")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="what they would run as JSON: a list, one object a file")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """What a file would run."""
+
+    said: str
+    columns: tuple[Column, ...]
+    rows: list[tuple[str, ...]]
+
+    def body(self, path: Path) -> dict[str, Any]:
+        """As JSON has it."""
+        names = [column.heading for column in self.columns]
+        return {"config": str(path), names[0] + "s": [dict(zip(names, row, strict=True)) for row in self.rows]}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check every file; the first that is wrong ends it."""
-    shown = console()
+    """Check every file, and tell all that is wrong with any of them."""
+    problems, found = Problems(), {}
     for path in options.config:
-        if _is_service(path):
-            _check_service(path, shown)
-            continue
-        with named_by_option(Overrides(options.overrides).given()):
-            loaded = config.load(path, options.overrides)
-            plan = make_plan(loaded)
-            preflight.check(loaded, plan)
-            preflight.check_devices(loaded, plan)
-        samplers.check()
-        said = f"{path}: {len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
-        shown.print(words(said), soft_wrap=True)
-        print_table(_TRIALS, map(_trial, plan), shown)
+        with problems.gathered():
+            found[path] = _check_service(path) if _is_service(path) else _check(path, options.overrides)
+    problems.tell()
+    samplers.check()
+    if options.json:
+        print(json.dumps([one.body(path) for path, one in found.items()], indent=2))  # noqa: T201
+        return 0
+    shown = console()
+    for path, one in found.items():
+        shown.print(words(f"{path}: {one.said}"), soft_wrap=True)
+        print_table(one.columns, one.rows, shown)
     return 0
+
+
+def _check(path: Path, overrides: Sequence[str]) -> CheckedFile:
+    with named_by_option(Overrides(overrides).given()):
+        loaded = config.load(path, overrides)
+        plan = make_plan(loaded)
+        preflight.check(loaded, plan)
+        preflight.check_devices(loaded, plan)
+    said = f"{len(plan)} trial{'s'[: len(plan) != 1]}, {_length(plan, loaded.run.parallel)}"
+    return CheckedFile(said, _TRIALS, list(map(_trial, plan)))
 
 
 def _is_service(path: Path) -> bool:
@@ -63,31 +89,30 @@ def _is_service(path: Path) -> bool:
     return "schedule" in raw or "service" in raw
 
 
-def _check_service(path: Path, shown: Console) -> None:
+def _check_service(path: Path) -> CheckedFile:
     from soak import service
 
     service.require()
     from soak.service import config as service_config
 
-    loaded = service_config.load(path)
+    loaded, problems = service_config.load(path), Problems()
     for schedule in loaded.schedules:
         limit = service_config.duration_of(schedule)
         trials = Option(f"{path}: schedule {schedule.name}: trials", str(schedule.trials), " = ")
-        with named_by_option({"run.only": trials}):
+        with problems.gathered(), named_by_option({"run.only": trials}):
             where = loaded.beside(schedule.config)
             inner = config.load(where, duration=limit, device=schedule.device, only=schedule.trials)
             plan = make_plan(inner)
             preflight.check(inner, plan)
             preflight.check_devices(inner, plan)
-    samplers.check()
+    problems.tell()
     count = len(loaded.schedules)
-    said = f"{path}: {count} schedule{'s'[: count != 1]}, serves {loaded.service.listen}, state in {loaded.state}"
-    shown.print(words(said), soft_wrap=True)
-    print_table(_SCHEDULES, map(_schedule, loaded.schedules), shown)
+    said = f"{count} schedule{'s'[: count != 1]}, serves {loaded.service.listen}, state in {loaded.state}"
+    return CheckedFile(said, _SCHEDULES, list(map(_schedule, loaded.schedules)))
 
 
 _SCHEDULES = tuple(map(Column, ("schedule", "when", "config", "device", "duration", "trials")))
-_TRIALS = (Column("trial"), Column("#", right=True), *map(Column, ("block", "seed", "until", "control")))
+_TRIALS = (Column("trial"), Column("number", right=True), *map(Column, ("block", "seed", "until", "control")))
 
 
 def _schedule(schedule: ScheduleTable) -> tuple[str, ...]:

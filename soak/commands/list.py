@@ -20,7 +20,7 @@ from typing import Any
 
 from reports.console import console, words
 from reports.tables import Column, print_table
-from soak.plan import keys
+from soak import keys
 from soak.plugins import PLUGINS
 
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {**PLUGINS, "keys": keys.describe}

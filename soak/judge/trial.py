@@ -76,13 +76,13 @@ def _with_probes(detection: Detection, whole: Iterable[Series], garbage: str, fa
     """
     cleaned = stages.of_trial(whole)
     if cleaned is not None and cleaned.enough:
-        failed = f"probes cleaned up only in part: {', '.join(failures)}" if failures else ""
+        failed = f"probes could not clean up everything: {', '.join(failures)}" if failures else ""
         return "; ".join(filter(None, (detection.reason, stages.said(cleaned, garbage), failed)))
     unsure = _may_be_garbage(detection)
     if cleaned is None and not unsure:
         return detection.reason
-    few = "not probed" if cleaned is None else f"probed {cleaned.count} times only, {ENOUGH} are needed"
-    untold = ": garbage and memory that the allocator retains are not told from a leak" if unsure else ""
+    few = "not probed" if cleaned is None else f"only {cleaned.count} probes, {ENOUGH} needed"
+    untold = ": garbage and retained memory may look like a leak" if unsure else ""
     return f"{detection.reason}; {few}{untold}"
 
 
@@ -161,7 +161,7 @@ def unserved(series: Iterable[Series]) -> str:
     for member, found in counts.items():
         sent, waiting, errors = (found.get(name, 0.0) for name in _REQUESTS)
         if 0 < sent - waiting <= errors:
-            return f"{member + ': ' if member else ''}none of {sent - waiting:,.0f} requests succeeded"
+            return f"{member + ': ' if member else ''}0 of {sent - waiting:,.0f} requests succeeded"
     return ""
 
 

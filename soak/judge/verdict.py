@@ -64,9 +64,9 @@ def judge_trial(
 def _as_far_as(shown: Verdict, unseen: str, unserved: str) -> Verdict:
     """A trial that ran to its end passes as far as it was seen, and did what it was to be judged by."""
     if shown.verdict == "pass" and unseen:
-        return Verdict("inconclusive", f"{unseen}; of what was: {shown.reason}")
+        return Verdict("inconclusive", f"{unseen}; in the sampled part: {shown.reason}")
     if shown.verdict == "pass" and unserved:
-        return Verdict("inconclusive", f"{unserved}, so what it was to be judged by was not done; {shown.reason}")
+        return Verdict("inconclusive", f"{unserved}, so the work that it is judged by was not done; {shown.reason}")
     return shown
 
 
@@ -74,7 +74,7 @@ _ENDED = {
     "crashed": "crashed",
     "hung": "hung",
     "probe_hung": "hung in a probe",
-    "nan": "the loss is not a number",
+    "nan": "produced NaN",
     "failed": "a step failed",
     "oom": "out of memory",
     "corrupted": "silent corruption",
@@ -127,10 +127,10 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     trials = [trial for trial in trials if not trial.aside]
     failed = [t for t in trials if t.control_passed is False and not (interrupted and t.verdict == "inconclusive")]
     if failed:
-        said = "; ".join(f"{t.name} was expected to be {t.expected} and was judged {t.verdict}" for t in failed[:3])
+        said = "; ".join(f"{t.name} was expected to be {t.expected} and is {t.verdict}" for t in failed[:3])
         if len(failed) > 3:
             said += f"; and {len(failed) - 3} more"
-        return Verdict("invalid", f"{_count(failed, 'control')} failed, so no verdict of this run holds: {said}")
+        return Verdict("invalid", f"{_count(failed, 'control')} failed, so this run is not valid: {said}")
     tested = [t for t in trials if t.control_passed is None]
     for verdict, (one, several) in _WORST_FIRST.items():
         found = [t.name for t in tested if t.verdict == verdict]
@@ -140,7 +140,7 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
             said = one if len(found) == 1 else several
             return Verdict(verdict, f"{len(found)} of {len(tested)} trials {said}: {', '.join(found)}")
     if interrupted or not trials:
-        return Verdict("inconclusive", "interrupted before every trial had run")
+        return Verdict("inconclusive", "interrupted before all trials had run")
     if not tested:
         return Verdict("pass", f"all {len(trials)} controls were judged as expected")
     if len(tested) == 1:

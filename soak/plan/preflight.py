@@ -39,15 +39,30 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
     Raises:
         ConfigError: what would not run, by file, key, value and what was expected; of each member the first.
     """
-    problems = Problems()
+    found: dict[tuple[str, str, str], dict[int, ConfigError]] = {}
     for trial in plan:
         # Options may hold ports, which are not chosen yet: any will do here.
         ports = {member.name: 1 for member in trial.members}
         for member in (each.placed(ports) for each in trial.members):
             where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
-            with problems.gathered():
+            try:
                 _member(config, where, member)
+            except ConfigError as error:
+                alike = error.key.removeprefix(where), str(error.value), error.expected
+                found.setdefault(alike, {}).setdefault(trial.table, error)
+    problems = Problems()
+    for errors in found.values():
+        problems.add(_once(list(errors.values())))
     problems.tell()
+
+
+def _once(errors: Sequence[ConfigError]) -> ConfigError:
+    """The first of errors that say the same of several tables, with how many others there are."""
+    first, others = errors[0], len(errors) - 1
+    if not others:
+        return first
+    more = f"; the same holds for {others} more [[trial]] table{'s'[: others != 1]}"
+    return ConfigError(first.file, first.key, first.value, f"{first.expected}{more}")
 
 
 def _member(config: Config, where: str, member: Member) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from soak.errors import UsageError
-from soak.plan.quantity import parse_rate, parse_size
+from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 from soak.record.reader import is_folder, open_record
-from soak.traces import arrow, judging, tables
+from soak.traces import arrow, judging, tables, units
+from soak.traces.request import TraceRequest
 
 TABLE = "the table"
 
@@ -34,23 +35,31 @@ class Analysis:
     hours_to_exhaustion: float | None
     notes: Sequence[str]
     """What was left out, and why."""
+    ignored: Sequence[Mapping[str, str]]
+    """Columns that are not judged, by `name`, and the `reason`."""
     series: Sequence[Mapping[str, Any]]
     """Each as an object of `soak analyze --json`."""
 
 
 def analyze(
     data: str | os.PathLike[str] | Any, *, trial: int | str | None = None, limit: str | float | None = None,
-    min_rate: str | float = 0.0, columns: Sequence[str] = (),
+    min_rate: str | float = 0.0, columns: Sequence[str] = (), skip: str | float | None = None, time: str | None = None,
+    interval: str | float | None = None, units: Mapping[str, str] | str | None = None,
+    group_by: Sequence[str] | None = None, entity: str | None = None,
 ) -> Analysis:  # fmt: skip
     """Judge recorded memory: does it leak, how probably, how fast?
 
     Args:
-        data: a path (CSV, also gzipped; Parquet; a run folder), or a table: of pyarrow, pandas or polars, or a mapping
-            of columns. One column is the time, in seconds (`t`) or as a `timestamp`; see `soak analyze --help`.
+        data: a path (whatever `soak analyze` reads, a run folder), or a table: of pyarrow, pandas or polars, or a
+            mapping of columns. One column is the time, in seconds (`t`) or as a `timestamp`; see `soak analyze --help`.
         trial: of a run folder with several, which one, by index or name.
         limit: memory that there is: bytes or "16 GiB". Says when it will be used up.
         min_rate: growth that is slower is no leak: bytes an hour or "1 MiB/h".
-        columns: judge only these; with * and ?.
+        columns: judge only these, whatever they are; with * and ?.
+        skip: how much of the beginning to leave out: seconds or "10 min"; 0 for none, None for a start-up.
+        time, interval, units, group_by: of a file, what `--time`, `--interval`, `--unit` and `--group-by` say:
+            `units="MiB"` or `units={"rss": "KiB"}`.
+        entity: of a file with several processes or devices, which one: "pid=42", or a part of that.
 
     Raises:
         UsageError: it cannot be read, or holds nothing to judge.
@@ -58,17 +67,31 @@ def analyze(
     try:
         most = None if limit is None else float(parse_size(limit))
         least = float(parse_rate(min_rate)) if isinstance(min_rate, str) else float(min_rate)
-        question = judging.Question(most, least, columns)
+        question = judging.Question(most, least, columns, None if skip is None else float(parse_interval(skip)))
+        every = None if interval is None else float(parse_duration(interval))
+        request = TraceRequest(time, every, _units(units), group_by)
     except ValueError as error:
-        raise UsageError(f"soak.analyze: limit or min_rate: {error}") from None
-    return _analysis(_body(data, trial, question))
+        raise UsageError(f"soak.analyze: interval, skip, units, limit or min_rate: {error}") from None
+    return _analysis(_body(data, trial, entity, question, request))
 
 
-def _body(data: Any, trial: int | str | None, question: judging.Question) -> dict[str, Any]:
+def _units(given: Mapping[str, str] | str | None) -> dict[str, float]:
+    named = {"": given} if isinstance(given, str) else given or {}
+    return {name: units.parse(unit) for name, unit in named.items()}
+
+
+def _body(
+    data: Any, trial: int | str | None, entity: str | None, question: judging.Question, request: TraceRequest
+) -> dict[str, Any]:
     if not isinstance(data, str | os.PathLike):
         return judging.judge_trace(arrow.read(arrow.Table(data, TABLE)), question)
     path = Path(data)
-    return _recorded(path, trial, question) if is_folder(path) else judging.judge_trace(tables.read(path), question)
+    if is_folder(path):
+        return _recorded(path, trial, question)
+    traces = tables.read_all(path, request)
+    if entity is not None:
+        traces = [trace for trace in traces if entity in trace.source.removeprefix(str(path))] or traces
+    return judging.judge_trace(tables.only(traces), question)
 
 
 def _recorded(folder: Path, trial: int | str | None, question: judging.Question) -> dict[str, Any]:

@@ -14,10 +14,14 @@ from pyarrow import types as kinds
 from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.errors import UsageError
-from soak.traces import times
-from soak.traces.cells import mostly_numbers, numbers
+from soak.traces import cells, entities, times
+from soak.traces.arrow_values import is_text, numbers_of, plain_kind, texts_of, ticks_of, unpacked
 from soak.traces.columns import Trace, check_names, is_step, listed, metric_of, second_clocks
+from soak.traces.groups import Groups
+from soak.traces.layout import TraceColumn, column_of
 from soak.traces.reading import TraceBuilder
+from soak.traces.request import TraceRequest, matches
+from soak.traces.seen import TableHead
 
 FEWEST_ROWS = 512
 _ROWS = 65536
@@ -42,29 +46,98 @@ class ColumnSource(Protocol):
 
 
 def read(source: ColumnSource) -> Trace:
-    """Read a source; memory is bounded by its batches.
+    """Read a source of one entity; memory is bounded by its batches.
 
     Raises:
         UsageError: it is damaged, or has no column of times.
     """
-    time, clocks, asked = _asked(source)
+    (trace,) = read_all(source, TraceRequest(group_by=()))
+    return trace
+
+
+def read_all(source: ColumnSource, request: TraceRequest) -> list[Trace]:
+    """Read a source, a trace for each entity.
+
+    Raises:
+        UsageError: as `read`.
+    """
+    time, clocks, asked = _asked(source, request)
     first = _peek(source, time, asked)
     with damage(source.name, source.what):
-        chosen = [i for i in asked if _is_judged(source.names[i], first[i])]
         seconds = _seconds(source, time, first[time])
+        keys = _keys(source, time, clocks, seconds, request)
+        columns = [
+            column for i in asked if i not in keys and (column := _numeric(source.names[i], i, first[i], request))
+        ]
+    chosen = [column.place for column in columns]
     if all(is_step(source.names[i]) for i in chosen):
         raise UsageError(
             f"{source.name}: no column but the time holds numbers; expected at least one, such as rss_bytes"
         )
-    reading = TraceBuilder(
-        source.name, [source.names[i] or f"column {i + 1}" for i in chosen], _set_aside(source, time, clocks, chosen)
+    notes = _set_aside(source, time, clocks, [*chosen, *keys])
+    names, metrics = [column.name for column in columns], [column.metric for column in columns]
+    groups = Groups(
+        source.name, [source.names[i] for i in keys], lambda _: TraceBuilder(source.name, names, list(notes), metrics)
     )
-    for columns in source.batches([time, *chosen]):
+    for batch in source.batches(list(dict.fromkeys([time, *chosen, *keys]))):
         with damage(source.name, source.what):
-            values = [_numbers(columns[i]) for i in chosen]
-            t = seconds(columns[time])
-        reading.add(t, values)
-    return reading.trace()
+            values = [_read(column, batch[column.place]) for column in columns]
+            t = seconds(batch[time])
+            told = [_cells(batch[i]) for i in keys]
+        groups.add(t, values, list(zip(*told, strict=True)))
+    return groups.traces()
+
+
+def _keys(source: ColumnSource, time: int, clocks: set[int], seconds: Convert, request: TraceRequest) -> list[int]:
+    """Columns that tell entities apart."""
+    asked = request.group_by
+    if asked is not None:
+        every = TableHead(source.name, source.names, ())
+        return entities.found(every, {time}, None, asked)
+    named = [
+        i
+        for i, name in enumerate(source.names)
+        if i != time and i not in clocks and entities.is_named(name) and _may_name(source.types[i])
+    ]
+    if not named:
+        return []
+    for batch in source.batches([time, *named]):
+        rows = list(zip(*(_cells(batch[i][:FEWEST_ROWS]) for i in named), strict=True))
+        seen = TableHead(source.name, [source.names[i] for i in named], list(enumerate(rows, 1)))
+        return [named[i] for i in entities.found(seen, set(), seconds(batch[time][:FEWEST_ROWS]), None)]
+    return []
+
+
+def _may_name(kind: Any) -> bool:
+    return is_text(kind) or kinds.is_integer(plain_kind(kind))
+
+
+def _cells(column: Any) -> list[str]:
+    if is_text(column.type):
+        return texts_of(column)
+    return ["" if cell is None else str(cell) for cell in unpacked(column).to_pylist()]
+
+
+def _numeric(name: str, place: int, first: Any, request: TraceRequest) -> TraceColumn | None:
+    """A column of numbers, or of text that holds some; None where it holds none, and need not by its name."""
+    texts = None if first is None else texts_of(first)
+    shown = name or f"column {place + 1}"
+    writing = cells.PLAIN if texts is None else cells.writing_of(texts)
+    if texts is not None and metric_of(name).layer is None and not _mostly(writing, texts):
+        return None
+    return column_of(place, shown, writing, None, request)
+
+
+def _mostly(writing: cells.Writing, texts: Sequence[str]) -> bool:
+    values = writing.numbers(texts)
+    full = values[~np.isnan(values)]
+    return not len(full) or 2 * int(np.isfinite(full).sum()) > len(full)
+
+
+def _read(column: TraceColumn, values: Any) -> Floats:
+    if is_text(unpacked(values).type) and not column.writing.plain:
+        return column.numbers(texts_of(values))
+    return numbers_of(values) * column.scale if column.scale != 1.0 else numbers_of(values)
 
 
 @contextmanager
@@ -135,12 +208,17 @@ def _column(values: Any) -> Any:
     return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(np.asarray(values), from_pandas=True)
 
 
-def _asked(source: ColumnSource) -> tuple[int, set[int], list[int]]:
+def _asked(source: ColumnSource, request: TraceRequest) -> tuple[int, set[int], list[int]]:
     """The column of times, by its name or as the only one of timestamps; others of times; those that may be judged."""
-    named = [i for i, name in enumerate(source.names) if times.is_time(name)]
+    if request.time is not None:
+        named = [i for i, name in enumerate(source.names) if matches(name, request.time)]
+        if not named:
+            raise UsageError(f"{source.name}: --time {one_line(request.time, 60)}: no such column")
+    else:
+        named = [i for i, name in enumerate(source.names) if times.is_time(name)]
     stamps = [i for i, kind in enumerate(source.types) if kinds.is_timestamp(kind)]
     if not named and len(stamps) != 1:
-        raise UsageError(f"{source.name}: no column is the time; expected one of {', '.join(times.NAMES[:3])}, …")
+        raise UsageError(f"{source.name}: no column is the time; expected one of {', '.join(times.NAMES)}, …")
     time = (named or stamps)[0]
     clocks = second_clocks(source.names, time)
     fields = enumerate(zip(source.names, source.types, strict=True))
@@ -160,92 +238,36 @@ def _set_aside(source: ColumnSource, time: int, clocks: set[int], chosen: Sequen
 
 def _peek(source: ColumnSource, time: int, asked: Sequence[int]) -> dict[int, Any]:
     """The first rows of the time and of the columns of text, by their place; None for the others."""
-    texts = [time, *(i for i in asked if _is_text(source.types[i]))]
+    texts = [time, *(i for i in asked if is_text(source.types[i]))]
     for columns in source.batches(texts):
         return dict.fromkeys(asked) | {i: column[:FEWEST_ROWS] for i, column in columns.items()}
     return dict.fromkeys([time, *asked])
 
 
-def _is_judged(name: str, first: Any) -> bool:
-    return first is None or metric_of(name).layer is not None or mostly_numbers(_texts(first))
-
-
-def _plain(kind: Any) -> Any:
-    """The type of the values, whatever holds them."""
-    while kinds.is_dictionary(kind) or kinds.is_run_end_encoded(kind):
-        kind = kind.value_type
-    return kind
-
-
-def _is_text(kind: Any) -> bool:
-    plain = _plain(kind)
-    texts = (kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_binary, kinds.is_large_binary,
-             kinds.is_binary_view, kinds.is_fixed_size_binary)  # fmt: skip
-    return any(is_text(plain) for is_text in texts)
-
-
 def _may_hold_numbers(name: str, kind: Any) -> bool:
-    plain = _plain(kind)
-    if kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or _is_text(kind):
+    plain = plain_kind(kind)
+    if kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or is_text(kind):
         return True
     return metric_of(name).layer is not None and (kinds.is_null(plain) or kinds.is_boolean(plain))
-
-
-def _unpacked(column: Any) -> Any:
-    """A column of plain values."""
-    while kinds.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if kinds.is_run_end_encoded(column.type):
-        column = pa.compute.run_end_decode(column)
-    return column
-
-
-def _texts(column: Any) -> list[str]:
-    cells = _unpacked(column).to_pylist()
-    return [
-        "" if cell is None else cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else cell
-        for cell in cells
-    ]
-
-
-def _numbers(column: Any) -> Floats:
-    """The numbers of a column: NaN where there is none, infinite where something else stands."""
-    plain = _unpacked(column)
-    if _is_text(plain.type):
-        return numbers(_texts(plain))
-    if kinds.is_null(plain.type):
-        return np.full(len(plain), np.nan)
-    if kinds.is_boolean(plain.type):
-        plain = plain.cast(pa.uint8())
-    return _floats(plain)
-
-
-def _floats(column: Any) -> Floats:
-    floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(floats, dtype=np.float64)
-
-
-def _ticks(column: Any, kind: Any) -> Floats:
-    return _floats(_unpacked(column).cast(kind))
 
 
 def _seconds(source: ColumnSource, time: int, first: Any) -> Convert:
     """How the column of times becomes seconds."""
     kind = source.types[time]
-    plain = _plain(kind)
+    plain = plain_kind(kind)
     if kinds.is_timestamp(plain) or kinds.is_duration(plain) or kinds.is_time(plain):
         factor, whole = _TICKS[plain.unit], pa.int32() if kinds.is_time32(plain) else pa.int64()
-        return lambda column: _ticks(column, whole) / factor
+        return lambda column: ticks_of(column, whole) / factor
     if kinds.is_date32(plain):
-        return lambda column: _ticks(column, pa.int32()) * _DAY
+        return lambda column: ticks_of(column, pa.int32()) * _DAY
     if kinds.is_date64(plain):
-        return lambda column: _ticks(column, pa.int64()) / 1e3
-    if _is_text(kind) and first is not None and times.are_texts(_texts(first)):
-        return lambda column: times.of_texts(_texts(column))
-    if not (kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or _is_text(kind)):
+        return lambda column: ticks_of(column, pa.int64()) / 1e3
+    if is_text(kind) and first is not None and times.are_texts(texts_of(first)):
+        return lambda column: times.of_texts(texts_of(column))
+    if not (kinds.is_integer(plain) or kinds.is_floating(plain) or kinds.is_decimal(plain) or is_text(kind)):
         raise UsageError(
             f"{source.name}: column {one_line(repr(source.names[time]), 80)} is of the type {one_line(kind, 80)}; "
             "expected times: numbers, timestamps, dates or text"
         )
-    unit = 1.0 if first is None else times.unit_of(_numbers(first))
-    return lambda column: _numbers(column) / unit
+    unit = 1.0 if first is None else times.unit_for(source.names[time], numbers_of(first))
+    return lambda column: numbers_of(column) / unit

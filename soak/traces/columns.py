@@ -1,44 +1,24 @@
-"""What the columns of a foreign trace mean, by their names, and which of them are judged."""
+"""A trace, and the names of its columns: steps, second clocks, twins."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitors.detection.series import Series
-from monitors.model import LAYERS, MetricSpec, Owner, Unit
 from monitors.text import one_line
 from soak.errors import UsageError
+from soak.traces.holdings import metric_of
 from soak.traces.times import is_time
 
+__all__ = ["Trace", "check_names", "is_step", "listed", "metric_of", "second_clocks"]
+
 STEPS = ("step", "steps")
-_LAYERS = {
-    "heap_inuse_bytes": "host_heap",
-    "heap_free_bytes": "heap_held",
-    "mmap_bytes": "mmap",
-    "num_fds": "fds",
-    "num_threads": "threads",
-    "num_children": "children",
-    "py_objects": "python_objects",
-    "num_objects": "python_objects",
-}
-_OF_A_PROCESS = frozenset((
-    "rss", "uss", "pss", "vms", "heap", "mmap", "anonymous", "resident", "process", "pid", "worker", "container", "pod",
-    "memstats", "jvm",
-))  # fmt: skip
-"""Words by which a name says that a process, or a few in a container, hold it."""
-_OF_A_MACHINE = frozenset(("node", "machine", "host", "system"))
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-"""Of a name: `VmRSS`, `rss_bytes` and `processResident` have two each."""
-_HELD_WHILE_ALIVE = ("rss", "uss", "pss", "vms")
 _NAMED = 5
 """Columns that a note names; more are counted."""
 _MOST = 100_000
 """Columns of one table."""
-_LONGEST = 200
-"""Characters of a name that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +31,6 @@ class Trace:
     """What was left out and why."""
     lost: Mapping[str, float] = field(default_factory=dict)
     """Share of the samples that were there and could not be read, by the name of the series."""
-
-
-def metric_of(column: str) -> MetricSpec:
-    """The metric that a column's name speaks of."""
-    name = column.strip()
-    plain = name.lower()
-    stem = plain.removesuffix("_bytes")
-    layer = _LAYERS.get(plain)
-    unit: Unit = "value"
-    if plain.endswith("_bytes"):
-        unit, layer = "bytes", layer or (stem if stem in LAYERS else "anonymous")
-    elif layer or plain.startswith("num_") or plain in LAYERS:
-        unit, layer = "count", layer or (plain if plain in LAYERS else None)
-    shown = one_line(name, _LONGEST)
-    return MetricSpec(shown, unit, f"Column {shown}", layer, judged=True, owner=_owner(name, layer))
-
-
-def _owner(name: str, layer: str | None) -> Owner:
-    """Whose amount a column holds, as far as its name says; its layer says so too, but for bytes of any name."""
-    words = set(map(str.lower, _WORDS.findall(name)))
-    if words & _OF_A_PROCESS or (layer is not None and layer != "anonymous"):
-        return "process"
-    return "machine" if layer is None or words & _OF_A_MACHINE else ""
-
-
-def is_amount(name: str) -> bool:
-    """Whether a column holds amounts of something: -1 is none, and recorders write it for what they did not see."""
-    return metric_of(name).layer is not None
-
-
-def is_held_while_alive(name: str) -> bool:
-    """Whether a living process always holds some of it: 0 says that it was gone, or not seen."""
-    return name.strip().lower().removesuffix("_bytes").endswith(_HELD_WHILE_ALIVE)
 
 
 def is_step(name: str) -> bool:

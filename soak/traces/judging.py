@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
+from monitors.text import one_line
 from reports import analysis
 from reports.record import TrialInfo
+from soak.errors import UsageError
 from soak.judge.trial import unseen_of, unserved
 from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
 from soak.traces.columns import Trace
+from soak.traces.holdings import sorted_out
 from soak.traces.losses import weighed
+from soak.traces.request import matches
+from soak.traces.warming import without_start_up
 
 UNFINISHED = "the run is unfinished: it is still running, or soak was killed; its last samples may be missing"
 
@@ -31,7 +38,9 @@ class Question:
     min_rate: float = 0.0
     """Bytes an hour; slower growth is no leak."""
     columns: Sequence[str] = ()
-    """Names of the series to judge, with * and ?; all where there are none."""
+    """Names of the series to judge, with * and ?; all that are holdings where there are none."""
+    skip: float | None = None
+    """Seconds at the beginning of a trace that are left out; None for a start-up, where one is seen."""
 
 
 def settings_of(min_rate: float = 0.0) -> JudgeSettings:
@@ -41,7 +50,80 @@ def settings_of(min_rate: float = 0.0) -> JudgeSettings:
 
 def judge_trace(trace: Trace, question: Question) -> dict[str, Any]:
     """The analysis of one trace: see `reports.analysis.body`."""
-    return _judged(trace.source, trace.series, question, trace.notes, trace.lost)
+    return body_of(trace, found_in(trace, question))
+
+
+def judge_traces(traces: Sequence[Trace], question: Question) -> list[dict[str, Any]]:
+    """The analysis of each, as of `found_in_all`."""
+    return [body for body, _ in found_in_all(traces, question)]
+
+
+def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict[str, Any], Found]]:
+    """The analysis of each and what it is of, but for those of which nothing is to be judged, where there is another.
+
+    Raises:
+        UsageError: nothing of any is to be judged.
+    """
+    every: list[tuple[dict[str, Any], Found]] = []
+    refused: list[UsageError] = []
+    for trace in traces:
+        try:
+            found = found_in(trace, question)
+        except UsageError as error:
+            refused.append(error)
+        else:
+            every.append((body_of(trace, found), found))
+    if not every:
+        raise refused[0]
+    return every
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A trace, judged."""
+
+    series: Sequence[Series]
+    """Those that are judged, without what is left out at the beginning."""
+    ignored: Mapping[str, str]
+    """Why the others are not, by their names."""
+    detection: Detection
+    notes: Sequence[str]
+
+
+def found_in(trace: Trace, question: Question) -> Found:
+    """What is found in a trace.
+
+    Raises:
+        UsageError: nothing of it is to be judged.
+    """
+    chosen, ignored = _chosen(trace, question)
+    if question.skip is None:
+        series, warm = without_start_up(chosen)
+    else:
+        series, warm = [_without_beginning(one, question.skip) for one in chosen], []
+    detection = _detected(series, question)
+    return Found(series, ignored, weighed(detection, trace.lost), [*trace.notes, *warm])
+
+
+def body_of(trace: Trace, found: Found) -> dict[str, Any]:
+    """Its analysis: see `reports.analysis.body`."""
+    return analysis.body(trace.source, found.detection, found.notes, found.ignored)
+
+
+def _chosen(trace: Trace, question: Question) -> tuple[list[Series], dict[str, str]]:
+    if question.columns:
+        return [one for one in trace.series if any(matches(one.name, name) for name in question.columns)], {}
+    chosen, ignored = sorted_out(trace.series)
+    if trace.series and not chosen:
+        told = "; ".join(f"{one_line(name, 60)}: {why}" for name, why in list(ignored.items())[:3])
+        raise UsageError(
+            f"{trace.source}: no column is judged ({told}); expected memory, descriptors or threads, or --column NAME"
+        )
+    return chosen, ignored
+
+
+def _without_beginning(series: Series, skip: float | None) -> Series:
+    return series.part(slice(int(np.searchsorted(series.t, skip)), None)) if skip and len(series.t) else series
 
 
 def judge_recorded(record: Record, trial: TrialInfo, name: str, question: Question) -> dict[str, Any]:
@@ -52,7 +134,9 @@ def judge_recorded(record: Record, trial: TrialInfo, name: str, question: Questi
     notes = (UNFINISHED,) if record.unfinished else ()
     whole = record.series(trial.index)
     series = condensed(one for one in whole if one.metric.judged and len(one.t))
-    body = _judged(name, series, question, notes)
+    asked = [one for one in series if not question.columns or any(matches(one.name, each) for each in question.columns)]
+    asked = [_without_beginning(one, question.skip) for one in asked]
+    body = analysis.body(name, _detected(asked, question), notes)
     shown = Verdict(body["verdict"], body["reason"])
     found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial), unserved=unserved(whole))
     verdict = weighed_by_damage(found, record.loss(trial.index), trial.name)
@@ -64,12 +148,7 @@ def started(record: Record) -> Iterator[TrialInfo]:
     return (trial for trial in record.trials() if trial.started is not None)
 
 
-def _judged(
-    source: str, series: Sequence[Series], question: Question, notes: Sequence[str] = (),
-    lost: Mapping[str, float] | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    if question.columns:
-        series = [one for one in series if any(fnmatch.fnmatchcase(one.name, name) for name in question.columns)]
+def _detected(series: Sequence[Series], question: Question) -> Detection:
     limits = {"bytes": question.limit} if question.limit else {}
-    detection = judge(series, settings_of(question.min_rate), limits)
-    return analysis.body(source, weighed(detection, lost or {}), notes)
+    judged = [one if one.metric.judged else replace(one, metric=replace(one.metric, judged=True)) for one in series]
+    return judge(judged, settings_of(question.min_rate), limits)

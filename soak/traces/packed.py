@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -74,14 +75,33 @@ def open_bytes(path: Path, packed: bool) -> BinaryIO:
         raise unreadable(path, error) from error
 
 
+def beginning(path: Path, packed: bool, most: int) -> bytes:
+    """The first bytes of a file, unpacked; fewer where it is damaged, which who reads on is told."""
+    with open_bytes(path, packed) as file:
+        try:
+            return file.read(most)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def is_utf8(path: Path, packed: bool) -> bool:
+    """Whether a text is to be read as UTF-8: it does not begin with a mark of UTF-16."""
+    return beginning(path, packed, 2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _encoding(path: Path, packed: bool) -> str:
+    return "utf-8-sig" if is_utf8(path, packed) else "utf-16"
+
+
 def lines(path: Path, packed: bool) -> Iterator[str]:
     """The lines of a text in UTF-8; bytes that are none stand as `\\xff`. Memory is bounded.
 
     Raises:
         UsageError: it cannot be read, or a line is longer than any of a table.
     """
-    text = io.TextIOWrapper(open_bytes(path, packed), "utf-8-sig", errors="backslashreplace", newline="")
-    with text:
+    with io.TextIOWrapper(
+        open_bytes(path, packed), _encoding(path, packed), errors="backslashreplace", newline=""
+    ) as text:
         number = 0
         while True:
             try:

@@ -12,6 +12,7 @@ from pyarrow import types as kinds
 from soak.traces import arrow
 from soak.traces.arrow import FEWEST_ROWS, damage
 from soak.traces.columns import Trace, check_names
+from soak.traces.request import TraceRequest
 
 _ROWS = 65536
 _CELLS = 1_000_000
@@ -28,6 +29,11 @@ def read(path: Path) -> Trace:
         UsageError: it cannot be read, is damaged, or has no column of times.
     """
     return arrow.read(ParquetTrace(path))
+
+
+def read_all(path: Path, request: TraceRequest) -> list[Trace]:
+    """The same, a trace for each entity."""
+    return arrow.read_all(ParquetTrace(path), request)
 
 
 class ParquetTrace:

@@ -12,7 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from monitors.text import one_line
 from soak import start
 from soak.errors import SoakError, UsageError
 from soak.traces.columns import Trace
+from soak.traces.request import TraceRequest
 from workloads.worker.lineage import die_with_parent
 
 DEADLINE = 900.0
@@ -36,23 +37,34 @@ _ARRAYS = ("t", "values", "steps", "floors", "means")
 
 
 def read(path: Path) -> Trace:
-    """Read a Parquet file elsewhere.
+    """Read a Parquet file of one entity elsewhere.
+
+    Raises:
+        UsageError, SoakError: as `read_all`.
+    """
+    (trace,) = read_all(path, TraceRequest(group_by=()))
+    return trace
+
+
+def read_all(path: Path, request: TraceRequest) -> list[Trace]:
+    """Read a Parquet file elsewhere, a trace for each entity.
 
     Raises:
         UsageError: it cannot be read, is damaged, or has no column of times.
         SoakError: it may be whole, and was not read for want of memory.
     """
+    words = [*COMMAND, os.fspath(path), json.dumps(asdict(request))]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
         ended = subprocess.run(
-            [*COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
+            words, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
             timeout=DEADLINE,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise UsageError(f"{path}: reading it took longer than {DEADLINE:.0f} s, and was given up") from error
     if ended.returncode:
         raise _ended_badly(path, ended)
-    return parse(ended.stdout)
+    return list(_parsed(ended.stdout))
 
 
 def _ended_badly(path: Path, ended: subprocess.CompletedProcess[bytes]) -> SoakError:
@@ -69,6 +81,19 @@ def _end_of(ended: subprocess.CompletedProcess[bytes], died: str) -> str:
         return f"{died} ({signal.Signals(-ended.returncode).name})"
     last = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     return f"ended with {ended.returncode}: {one_line(last, 200)}"
+
+
+def _parsed(printed: bytes) -> Iterator[Trace]:
+    """What was printed: of each trace a line with the number of its bytes, and those."""
+    while printed:
+        size, _, printed = printed.partition(b"\n")
+        yield parse(printed[: int(size)])
+        printed = printed[int(size) :]
+
+
+def _sized(parts: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    size = sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)
+    return [b"%d\n" % size, *parts]
 
 
 def packed(trace: Trace) -> list[bytes | memoryview]:
@@ -141,9 +166,10 @@ def main(words: Sequence[str]) -> int:
     try:
         from soak.traces import parquet
 
-        answer = packed(parquet.read(Path(words[0])))
+        request = TraceRequest(**json.loads(words[1])) if len(words) > 1 else TraceRequest()
+        answer = [part for trace in parquet.read_all(Path(words[0]), request) for part in _sized(packed(trace))]
     except (SoakError, MemoryError, ImportError) as error:
-        answer = [json.dumps(_told(error, words[0], room)).encode() + b"\n"]
+        answer = _sized([json.dumps(_told(error, words[0], room)).encode() + b"\n"])
     sys.stdout.buffer.writelines(answer)
     return 0
 

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,8 @@ class _Points:
         self._condenser.add(t, values)
         name, label = self.named(query)
         metric: MetricSpec = metric_of(name)
+        if "__name__" not in self._labels:  # what a query computes is what its user wants to know
+            metric = replace(metric, judged=True)
         return self._condenser.series(metric, label)
 
 

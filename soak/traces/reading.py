@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from monitors.detection.condense import CAPACITY, Condenser
 from monitors.detection.series import Floats, Series
-from soak.traces.columns import Trace, is_amount, is_held_while_alive, is_step, listed, metric_of
+from monitors.model import MetricSpec
+from soak.traces.columns import Trace, is_step, listed
+from soak.traces.holdings import is_held_while_alive, metric_of
 from soak.traces.times import LATEST
 
 _CELLS = 2_000_000
@@ -35,13 +37,21 @@ class TraceBuilder:
     columns: Sequence[str]
     """Names of the numeric columns, the time not among them."""
     notes: list[str] = field(default_factory=list)
+    metrics: Sequence[MetricSpec] = ()
+    """What they are of; by their names where none are given."""
+    steps: int | None = None
+    """The column of them that counts steps, though its name does not say so."""
+    taken: int = 0
+    """Rows so far, but for those that could not be read at all."""
 
     def __post_init__(self) -> None:
+        self.metrics = self.metrics or [metric_of(name) for name in self.columns]
         room = min(CAPACITY, max(_FEWEST, _STRETCHES // max(len(self.columns), 1)))
-        self._amounts = [is_amount(name) for name in self.columns]
+        self._amounts = [metric.layer is not None for metric in self.metrics]
         self._alive = [False if is_held_while_alive(name) else None for name in self.columns]
         """Whether more than nothing was held before; None where that says nothing."""
-        self._steps = next((i for i, name in enumerate(self.columns) if is_step(name)), None)
+        named = next((i for i, name in enumerate(self.columns) if is_step(name)), None)
+        self._steps = named if self.steps is None else self.steps
         self._condensers = [Condenser(room) for _ in self.columns]
         self._waiting: list[tuple[Floats, Sequence[Floats]]] = []
         self._cells = 0
@@ -54,6 +64,7 @@ class TraceBuilder:
 
     def add(self, t: Floats, columns: Sequence[Floats]) -> None:
         """Take rows. t: seconds, shape (n,). columns: one of shape (n,) for each name."""
+        self.taken += len(t)
         self._waiting.append((t, columns))
         self._cells += len(t) * (len(columns) + 1)
         if self._cells > _CELLS:
@@ -123,8 +134,8 @@ class TraceBuilder:
         self._flush()
         end = self._last - (self._origin or 0.0)
         series = {
-            i: _counting(condenser.series(metric_of(name))).since(0.0).until(end)
-            for i, (name, condenser) in enumerate(zip(self.columns, self._condensers, strict=True))
+            i: _counting(condenser.series(metric)).since(0.0).until(end)
+            for i, (metric, condenser) in enumerate(zip(self.metrics, self._condensers, strict=True))
             if i != self._steps
         }
         gone = sum(self._lost.values())

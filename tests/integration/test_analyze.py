@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import soak
 from soak.cli import main
 from tests.patience import PATIENCE, wait_for
 
@@ -72,8 +75,8 @@ def test_a_file_that_cannot_be_read_stops_no_other(tmp_path: Path, capsys: pytes
 def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", str(trace(tmp_path, "leak.csv", 2000))]) == 1
     out = capsys.readouterr().out
-    assert "leak.csv: leak, anonymous: growth of" in out
-    assert "visible from" in out
+    assert "leak.csv: leak, anonymous: sustained growth of" in out
+    assert "detectable above" in out
     assert max(map(len, out.splitlines()[1:])) <= 80
 
 
@@ -81,6 +84,7 @@ def test_what_is_too_slow_or_not_asked_for_is_no_leak(tmp_path: Path) -> None:
     leak = str(trace(tmp_path, "leak.csv", 2000))
     assert main(["analyze", leak, "--min-rate", "20 MiB/h"]) == 0
     assert main(["analyze", leak, "--column", "num_*"]) == 3
+    assert main(["analyze", leak, "--skip", "0"]) == main(["analyze", leak, "--skip", "5 min"]) == 1
     with pytest.raises(SystemExit):
         main(["analyze", leak, "--min-rate", "fast"])
     assert main(["analyze"]) == 2
@@ -96,6 +100,42 @@ def test_it_starts_light() -> None:
     )
     ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr.strip() == "[]"
+
+
+def test_standard_input_entities_and_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        f"{t:g},{pid},{300_000 + (2 * t if pid == 7 else 0) + (i * 7919 + pid) % 300:.0f}"
+        for i, t in enumerate(T)
+        for pid in (7, 8)
+    ]
+    content = "t,pid,rss_kb,uptime_s\n" + "".join(f"{row},{i}\n" for i, row in enumerate(rows))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    page = tmp_path / "page.html"
+    assert main(["analyze", "-", "--json", "--html", str(page)]) == 1
+    told = lines(capsys.readouterr().out)
+    assert [(one["source"], one["verdict"]) for one in told] == [
+        ("standard input: pid=7", "leak"), ("standard input: pid=8", "pass")
+    ]  # fmt: skip
+    assert [one["name"] for one in told[0]["ignored"]] == ["uptime_s"]
+    text = page.read_text()
+    assert text.count('<div class="chart') == 2, "one series of each process"
+    assert "1 of 2 traces leak" in text
+    assert not re.search(r'(?:src|href)="(?!data:|#)', text), "it asks the network for nothing"
+    assert "default-src 'none'" in text
+
+
+def test_of_several_entities_python_asks_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "t,pid,rss\n" + "".join(f"{i},{pid},{500 + (i * pid) % 5} MiB\n" for i in range(200) for pid in (1, 2))
+    )
+    with pytest.raises(soak.UsageError, match="expected one of 2 entities"):
+        soak.analyze(path)
+    found = soak.analyze(path, entity="pid=2")
+    assert (found.source, found.verdict) == (f"{path}: pid=2", "pass")
+    assert soak.analyze(path, group_by=[], skip="10 s").verdict == "inconclusive"
 
 
 def truths() -> list[tuple[str, str]]:

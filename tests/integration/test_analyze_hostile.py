@@ -78,7 +78,7 @@ def test_names_of_columns_are_shown_as_they_are(tmp_path: Path, capsys: pytest.C
     out = capsys.readouterr().out
     for shown in ("[/job:localhost/r", "[bold]x[/bold]_b", "\\u202eevil", "two lines"):
         assert shown in out
-    _, (body,), _ = analyze(capsys, str(tmp_path / "x.csv"))
+    _, (body,), _ = analyze(capsys, str(tmp_path / "x.csv"), "--column", "*")
     assert body["series"][0]["name"] == names[0]
 
 
@@ -87,7 +87,9 @@ def test_what_is_lost_is_said_in_both_outputs(tmp_path: Path, capsys: pytest.Cap
     path.write_text("t,rss_bytes\n" + LEAK.replace("\n", "\n?,5\n"))
     code, (body,), _ = analyze(capsys, str(path))
     assert (code, body["verdict"]) == (3, "inconclusive")
-    assert body["reason"].startswith("rss_bytes: 50 % of the samples could not be read; in the rest: anonymous: growth")
+    assert body["reason"].startswith(
+        "rss_bytes: 50 % of the samples could not be read; in the rest: anonymous: sustained growth"
+    )
     assert body["notes"] == ["360 of 720 rows left out: their time cannot be read"]
     main(["analyze", str(path)])
     assert "note: 360 of 720 rows left out: their time cannot be read" in capsys.readouterr().out

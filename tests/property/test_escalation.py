@@ -139,7 +139,7 @@ def test_it_is_said_in_one_sentence() -> None:
     series = escalated({"steps": 16 * KIB}, TICKS, 3)
     found = confirmed(Judgement("inconclusive", "stairs"), [series], "host_heap")
     assert found.reason.startswith("host_heap follows steps: 16 KiB a step (")
-    assert "0 B/h by time (at most" in found.reason
+    assert "0 B/h with time (at most" in found.reason
     time = confirmed(Judgement("leak", "grows"), [escalated({"hours": 3600 * 200 * KIB}, TICKS, 3)], "host_heap")
     assert time.reason.startswith("host_heap follows time: ")
     calm = confirmed(Judgement("pass", "flat"), [escalated({}, TICKS, 3)], "host_heap")

@@ -66,7 +66,7 @@ def test_no_row_of_a_csv_is_lost_without_a_word(tmp_path: Path, seed: int) -> No
 def test_parquet_of_any_types_and_damage_is_read_or_refused(tmp_path: Path, seed: int) -> None:
     # In this process: whatever the library does to it is to be seen here.
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(parquet_process, "read", parquet.read)
+        patched.setattr(parquet_process, "read_all", parquet.read_all)
         trace = read(tmp_path, traces.parquet_file(random.Random(seed)))
     if trace is not None:
         well_formed(trace)

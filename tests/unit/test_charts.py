@@ -139,7 +139,7 @@ def test_what_lies_below_the_range_is_cut_off_and_never_drawn_on_the_axis() -> N
     times, decoded = picture.decoded()
     assert decoded[times < 17] == pytest.approx(8.89 * MIB, abs=4096)
     assert picture.data["range"][0] > 180 * MIB
-    assert picture.legend[0] == "sampled (8.89 MiB to 200 MiB, in part beyond this axis)"
+    assert picture.legend[0] == "sampled (8.89 MiB to 200 MiB, partly outside this axis)"
     assert "show all values" in picture.legend
 
 
@@ -223,7 +223,7 @@ def test_what_is_sampled_far_from_what_is_judged_does_not_squash_it() -> None:
     )
     assert own_range(Plot("m", "bytes", (floors, near)))[1] > 125 * MIB
     assert own_range(Plot("m", "bytes", (floors, far)))[1] < 125 * MIB
-    assert "beyond this axis" in drawn(Plot("m", "bytes", (floors, far))).legend[1]
+    assert "outside this axis" in drawn(Plot("m", "bytes", (floors, far))).legend[1]
 
 
 # ---- marks, each with its entry in the legend
@@ -241,7 +241,7 @@ def test_every_mark_has_an_entry_in_the_legend() -> None:
     assert kinds == {"line", "warm", "after", "grid", "axis", "fit", "onset", "restart", "broke", "mark"}
     assert picture.legend == [
         "sampled", "no samples", "fitted growth: 1 GiB/h", "not judged: warm-up of 20 s and end, from 1 min 37 s",
-        "growth begins at 40 s", "process started anew", "xid: not judged from here", "event",
+        "growth begins at 40 s", "process restarted", "xid: not judged after this", "event",
     ]  # fmt: skip
     assert picture.paths("mark")[0].count("M") == 2, "what falls on one pixel is one mark"
     assert (picture.data["broke"], picture.data["restarts"], picture.data["marks"]) == (90.0, [70.0], "0")
@@ -304,12 +304,12 @@ def test_a_trial_judged_by_its_floors_shows_them(empty_record: Callable[..., Any
     (heap, held) = [row["cells"][0] for row in section["rows"]]
     assert (heap["verdict"], heap["reason"]) == ("leak", "it grows")
     picture = Drawn(heap["figure"])
-    assert picture.legend[:2] == ["after each probe (judged)", "sampled all the time"]
+    assert picture.legend[:2] == ["after each probe (judged)", "sampled continuously"]
     assert len(picture.paths("dots")[0].split("M")) - 1 == len(probed), "a dot for each"
     assert picture.decoded(0)[1] == pytest.approx(floors.values, abs=MIB / 100)
     assert (held["verdict"], held["reason"]) == (
         None,
-        "not judged: this trial is judged by what it held after its probes",
+        "not judged: the verdict uses what was held after each probe",
     )
 
 
@@ -328,7 +328,7 @@ def test_what_goes_on_after_the_device_broke_is_told(empty_record: Callable[...,
     once = ReadOnce(record)
     body = document.build(once)
     (section,) = [evidence.section(block, body, once) for block in body["blocks"]]
-    assert "xid: not judged from here" in Drawn(section["rows"][0]["cells"][0]["figure"]).legend
+    assert "xid: not judged after this" in Drawn(section["rows"][0]["cells"][0]["figure"]).legend
     assert evidence.events_of(body["trials"], once) == {"0": [(30.0, "xid: <fell off>")]}
 
 

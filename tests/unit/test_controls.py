@@ -135,7 +135,7 @@ def test_a_missed_plant_and_a_flagged_twin_make_a_run_invalid() -> None:
     sound = Judged("recurrent-torch", "pass", None)
     missed = judge_run([sound, Judged("control-leak-torch", "pass", False, "leak")])
     assert missed.verdict == "invalid"
-    assert "control-leak-torch was expected to be leak and was judged pass" in missed.reason
+    assert "control-leak-torch was expected to be leak and is pass" in missed.reason
     flagged = judge_run([sound, Judged("control-clean-torch", "leak", False, "pass")])
     assert flagged.verdict == "invalid"
     assert judge_run([sound, Judged("control-leak-torch", "leak", True, "leak")]).verdict == "pass"

@@ -68,7 +68,7 @@ def test_doubt_about_what_was_lost_is_not_settled_by_another_series() -> None:
 def test_a_leak_that_was_found_before_the_end_was_lost_stays_one() -> None:
     found = only(memory(T < 300, growth=MIB))
     assert found.verdict == "leak"
-    assert "in what was seen: the last 50 % of the trial (5 min) was not seen" in found.reason
+    assert "in the sampled part: the last 50 % of the trial (5 min) was not sampled" in found.reason
 
 
 @pytest.mark.parametrize("every", [1, 5, 20])
@@ -102,7 +102,7 @@ def test_a_gap_over_which_more_came_to_be_held_cannot_pass() -> None:
     jumped = flat() + 55 * MIB * (T > 340)
     found = only(from_rounds(MEMORY, "", T, np.where(seen, jumped, np.nan)))
     assert found.verdict == "inconclusive"
-    assert "more was held after it" in found.reason
+    assert "more was held afterwards" in found.reason
     assert only(from_rounds(MEMORY, "", T, jumped)).verdict == "pass", "seen, it is a step"
 
 
@@ -119,7 +119,7 @@ def test_gaps_that_make_up_much_of_the_trial_cannot_pass() -> None:
     seen = ((T < 100) | (T > 200)) & ((T < 300) | (T > 400))
     found = only(memory(seen))
     assert found.verdict == "inconclusive"
-    assert found.reason.startswith("34 % of the trial (3 min 24 s) was not seen; of what was seen: flat")
+    assert found.reason.startswith("34 % of the trial (3 min 24 s) was not sampled; in the sampled part: flat")
 
 
 def test_time_in_which_the_trial_was_held_hides_nothing() -> None:
@@ -190,7 +190,7 @@ def test_a_trial_whose_supervisor_slept_to_its_end_cannot_pass(tmp_path: Path) -
     record, trial = recorded(tmp_path, np.arange(0.0, 27.0, 0.5), {"seconds": 120.0, "stepped": 80.0})
     body = judge_one(record, trial, JudgeSettings())
     assert body.verdict == "inconclusive"
-    assert body.reason.startswith("anonymous: the last 67 % of the trial (54 s) was not seen")
+    assert body.reason.startswith("anonymous: the last 67 % of the trial (54 s) was not sampled")
 
 
 def test_what_an_interpreter_needs_to_end_is_no_gap(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_trial_of_which_no_step_was_sampled_is_all_start_up(tmp_path: Path) ->
         store.add_round(0, t, [Sample(MEMORY, 1e7 + 6e7 * t)])
     body = judge_one(record, trial, JudgeSettings())
     assert body.verdict == "inconclusive"
-    assert "no step was seen" in body.reason
+    assert "no step was recorded" in body.reason
 
 
 @pytest.mark.parametrize(("until", "verdict"), [(24.0, "pass"), (23.0, "pass"), (21.5, "inconclusive")])

@@ -31,7 +31,7 @@ def by_dose(rates: Rates, *follows: str, together: tuple[tuple[str, ...], ...] =
         (
             by_dose({"steps": (1024, 1000, 1100), "frames": (30, 0, 90), "hours": (0, 0, 2**20)}, "steps"),
             "bytes",
-            "1 KiB a step (1,000 B to 1.07 KiB), 30 B a frame (0 B to 90 B), 0 B/h by time (at most 1 MiB/h)",
+            "1 KiB a step (1,000 B to 1.07 KiB), 30 B a frame (0 B to 90 B), 0 B/h with time (at most 1 MiB/h)",
         ),
         (
             by_dose(
@@ -40,23 +40,23 @@ def by_dose(rates: Rates, *follows: str, together: tuple[tuple[str, ...], ...] =
                 together=(("steps", "frames"),),
             ),
             "bytes",
-            "1.56 KiB a step or 100 B a frame (1.46 KiB to 1.66 KiB), 0 B/h by time (at most 9 B/h); "
-            "steps and frames rise together: cannot be separated",
+            "1.56 KiB a step or 100 B a frame (1.46 KiB to 1.66 KiB), 0 B/h with time (at most 9 B/h); "
+            "steps and frames rise together and cannot be separated",
         ),
         (
             by_dose({"steps": (5, 0, 9), "hours": (0, 0, 7)}),
             "bytes",
-            "5 B a step (0 B to 9 B), 0 B/h by time (0 B/h to 7 B/h); growth follows none of them surely",
+            "5 B a step (0 B to 9 B), 0 B/h with time (0 B/h to 7 B/h); growth does not clearly follow any of them",
         ),
         (by_dose({"steps": (0.5, 0.4, 0.6), "hours": (0, 0, 3)}, "steps"), "count",
-         "0.5 a step (0.4 to 0.6), 0/h by time (at most 3/h)"),
+         "0.5 a step (0.4 to 0.6), 0/h with time (at most 3/h)"),
         (
             by_dose(
                 {"hours": (3, 2, 4), "distinct_shapes": (1, 1, 2)}, "hours", together=(("hours", "distinct_shapes"),)
             ),
             "bytes",
-            "3 B/h by time or 1 B a distinct shape (2 B/h to 4 B/h); "
-            "time and distinct shapes rise together: cannot be separated",
+            "3 B/h with time or 1 B a distinct shape (2 B/h to 4 B/h); "
+            "time and distinct shapes rise together and cannot be separated",
         ),
         (None, "bytes", ""),
     ],

@@ -101,8 +101,8 @@ def test_what_each_stage_took_is_told_apart() -> None:
     ])  # fmt: skip
     assert cleaned == stages.CleanedUp(15, pytest.approx(1.5), 12 * MIB, 7 * MIB, 3 * MIB)
     assert stages.said(cleaned) == (
-        "Python's collector runs too rarely: 12 MiB of cycles between collections, which is no leak; "
-        "caches held 7 MiB that emptying them gave back; the allocator retained 3 MiB that a trim gave back"
+        "Python's collector runs too rarely: 12 MiB of cycles between collections; this is not a leak; "
+        "caches held 7 MiB that were freed when emptied; the allocator retained 3 MiB that malloc_trim gave back"
     )
 
 
@@ -150,9 +150,9 @@ def test_too_few_probes_are_said_aloud_whatever_the_verdict_is(growth: float, ve
     found = judge(preferred([heap, anonymous, total]))
     assert found.verdict == verdict
     reason = _with_probes(found, [few], "")
-    assert reason.startswith(f"{found.reason}; probed 5 times only, {ENOUGH} are needed")
-    assert ("garbage and memory that the allocator retains are not told from a leak" in reason) == (verdict == "leak")
+    assert reason.startswith(f"{found.reason}; only 5 probes, {ENOUGH} needed")
+    assert ("garbage and retained memory may look like a leak" in reason) == (verdict == "leak")
     enough = [floors("floor_total_bytes", np.ones(ENOUGH))]
     assert _with_probes(found, enough, "") == found.reason
     failed = _with_probes(found, enough, "", ["emptying the caches of torch failed"])
-    assert failed == f"{found.reason}; probes cleaned up only in part: emptying the caches of torch failed"
+    assert failed == f"{found.reason}; probes could not clean up everything: emptying the caches of torch failed"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from soak import keys
 from soak.commands import list as listing
-from soak.plan import keys
 from soak.plan.config_tables import RunTable, TrialTable
 from soak.plan.quantity import Size
 
@@ -54,7 +54,7 @@ def test_a_docstring_of_several_lines_is_one_sentence() -> None:
 
 
 def test_the_page_is_that_of_this_code() -> None:
-    assert PAGE.read_text() == keys.page(), "python -m soak.plan.keys > docs/configuration.md"
+    assert PAGE.read_text() == keys.page(), "python -m soak.keys > docs/configuration.md"
 
 
 def test_keys_are_listed_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

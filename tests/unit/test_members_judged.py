@@ -111,7 +111,7 @@ def test_ranks_that_leak_both_are_told_both(tmp_path: Path) -> None:
 def test_ranks_without_a_leak_pass_and_speak_for_all_of_them(tmp_path: Path) -> None:
     judgement = judged(record(tmp_path, ranks({}), *of_ranks()))
     assert (judgement.verdict, judgement.member) == ("pass", "")
-    assert judgement.reason.startswith("no layer keeps growing; rank 0 of 2 and rank 1 of 2 together: anonymous: ")
+    assert judgement.reason.startswith("no sustained growth; rank 0 of 2 and rank 1 of 2 together: anonymous: ")
 
 
 def test_many_ranks_are_not_all_named(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_client_is_not_judged_and_a_server_is_measured_by_its_requests(tmp_pat
     (calm := tmp_path / "calm").mkdir()
     judgement = judged(record(calm, series, *members))
     assert judgement.verdict == "pass"
-    assert judgement.reason.startswith("no layer keeps growing; server: anonymous: "), "nothing is said of the client"
+    assert judgement.reason.startswith("no sustained growth; server: anonymous: "), "nothing is said of the client"
     assert [f.member for f in judgement.findings] == ["server"], "the sum of one alone would say it again"
     assert [one.member for one in open_record(calm).series(0) if one.metric.judged] == ["server"], "nor draw it again"
     (leaking := tmp_path / "leaking").mkdir()
@@ -179,7 +179,7 @@ def test_a_server_whose_every_answer_is_an_error_does_not_pass(
     folder = record(tmp_path, series, *members)
     for found in (judged(folder), SimpleNamespace(**analysis_of(folder))):
         assert found.verdict == verdict, found.reason
-        assert ("client: none of " in found.reason) is (verdict == "inconclusive")
+        assert ("client: 0 of " in found.reason) is (verdict == "inconclusive")
 
 
 def analysis_of(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,23 @@ def test_check_finds_a_device_that_is_not_there(tmp_path: Path, capsys: pytest.C
     path.write_text('[run]\nduration = 20\n[[trial]]\nworkload = "fault_fd"\nframework = "none"\ndevice = "cuda:97"\n')
     assert main(["check", str(path)]) == 2
     assert "device = 'cuda:97': there is no such device" in capsys.readouterr().err
+
+
+def test_check_tells_what_is_wrong_with_each_of_several_files(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = file.with_name("d.toml")
+    other.write_text("[run]\nseeed = 1\n")
+    assert main(["check", str(file), str(other)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if f"{file}: " in line]) == 6
+    assert any(line.startswith(f"soak: {other}: run.seeed = 1: unknown key") for line in lines)
+
+
+def test_check_as_json_tells_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[run]\nduration = "1 min"\n[[trial]]\nname = "mine"\ncommand = ["true"]\nexpect = "pass"\n')
+    assert main(["check", str(path), "--json"]) == 0
+    (body,) = json.loads(capsys.readouterr().out)
+    (trial,) = body["trials"]
+    assert (body["config"], trial["trial"], trial["until"], trial["control"]) == (
+        str(path), "mine", "1 min", "expected: pass"
+    )  # fmt: skip

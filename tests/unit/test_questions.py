@@ -72,6 +72,8 @@ def test_of_a_trial_without_a_leak_nothing_is_asked(verdict: str | None) -> None
 
 def test_the_next_command_is_for_the_surest_leak_that_was_not_diagnosed() -> None:
     body = {"run": {"id": "r"}, "trials": [leak(), leak(name="sure", leak_probability=0.999)]}
-    assert advice.commands(body) == ["soak diagnose r --trial sure"]
-    assert advice.commands({**body, "diagnosis": {"trials": [{"name": "sure"}]}}) == ["soak diagnose r --trial 'a b'"]
+    assert advice.commands(body) == ["soak diagnose runs/r --trial sure"]
+    assert advice.commands({**body, "diagnosis": {"trials": [{"name": "sure"}]}}) == [
+        "soak diagnose runs/r --trial 'a b'"
+    ]
     assert advice.commands({**body, "trials": [leak(control={"expect": "leak"})]}) == []

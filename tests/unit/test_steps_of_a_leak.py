@@ -67,7 +67,7 @@ def test_a_single_large_step_beside_a_leak_is_named_and_not_counted() -> None:
     finding = found(np.round(T / 4 + 200 * (T > 80) + generator.normal(0, 0.4, len(T))))
     assert finding.verdict == "leak"
     assert finding.rate_per_hour == pytest.approx(900, rel=0.05)
-    assert ", beside a step up of 200 that is not counted" in finding.reason
+    assert ", not counting a jump of 200" in finding.reason
 
 
 @pytest.mark.parametrize("phases", [3, 4])

@@ -1,4 +1,4 @@
-"""Growth that ended long before the trial did is no leak that lasts to the end."""
+"""Growth that ended long before the trial did is no leak."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_is_taken_for_a_leak_and_stopped_is_none() -> None:
     (leak,) = (f for f in judge([held(ramp(15, 70))]).findings if f.verdict == "leak")
     told = held_to_its_end(leak, held(ramp(15, 45)))
     assert (told.verdict, told.leak_probability) == ("inconclusive", None)
-    assert "not in the last" in told.reason
+    assert "growth stopped" in told.reason
     assert held_to_its_end(leak, held(ramp(15, 70))) == leak
 
 

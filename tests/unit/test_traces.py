@@ -179,7 +179,7 @@ def test_every_row_and_cell_that_is_lost_is_counted(write: Write) -> None:
     assert only(trace).t.tolist() == [0, 1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19]
     assert trace.lost == {"rss_bytes": 7 / 20}
     assert set(trace.notes) == {
-        "rss_bytes: 'inf' is not a finite number",
+        "rss_bytes: 'inf' is not a finite number (line 13)",
         "1 of 20 rows left out: they have too few columns",
         "1 of 20 rows left out: they have too many columns",
         "1 of 20 rows left out: their time cannot be read",
@@ -213,7 +213,7 @@ def test_one_broken_time_does_not_change_the_unit_of_the_others(write: Write) ->
 
 
 def test_a_column_of_memory_without_numbers_is_lost_not_left_out(write: Write) -> None:
-    trace = tables.read(write('t,rss_bytes,num_fds,host\n0,"1,5",3,a\n1,"1,6",3,a\n'))
+    trace = tables.read(write("t,rss_bytes,num_fds,host\n0,much,3,a\n1,more,3,a\n"))
     assert [one.name for one in trace.series] == ["rss_bytes", "num_fds"]
     assert trace.lost == {"rss_bytes": 1.0, "num_fds": 0.0}
 
@@ -230,11 +230,9 @@ def test_columns_without_a_name_count_where_they_hold_something(write: Write) ->
     assert names == ["rss_bytes", "column 3"]
 
 
-def test_what_separates_the_columns_and_what_encodes_them_is_said(tmp_path: Path) -> None:
+def test_what_is_no_text_is_said(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     for content, said in (
-        (b"t;rss_bytes\n0;5\n", "separated by semicolons, not commas"),
-        ("t,rss_bytes\n0,5\n".encode("utf-16"), "in UTF-8"),
         ("t,rss_bytes\n0,5\n".encode("cp037"), "in UTF-8"),
         (b"t" * (9 << 20), "line 1 is longer than 8,388,608 characters"),
     ):
@@ -305,7 +303,7 @@ def test_too_much_lost_takes_the_verdict_away() -> None:
     assert weighed(leak, {"rss_bytes": 0.3}).verdict == "inconclusive"
     lost = weighed(calm, {"num_fds": 0.3})
     assert lost.verdict == "inconclusive"
-    assert lost.reason.startswith("num_fds: 30 % of the samples could not be read; in the rest: no layer keeps growing")
+    assert lost.reason.startswith("num_fds: 30 % of the samples could not be read; in the rest: no sustained growth")
 
 
 @pytest.mark.parametrize(
@@ -329,4 +327,4 @@ def test_a_column_that_begins_late_does_not_pass(write: Write) -> None:
     rows = "".join(f"{t},{10**8 + 997 * (t % 7) if t > 400 else ''}\n" for t in range(600))
     found = judge(tables.read(write(f"t,rss_bytes\n{rows}")).series)
     assert found.verdict == "inconclusive"
-    assert "67 % of the trial (6 min 41 s) was not seen" in found.reason
+    assert "67 % of the trial (6 min 41 s) was not sampled" in found.reason

@@ -39,4 +39,4 @@ def test_what_is_judged_elsewhere_is_told_where_it_is_not() -> None:
         "members that are not judged share the cgroup"
     )
     foreign = MetricSpec("their_bytes", "bytes", "Of a plug-in")
-    assert unjudged.reason(series(foreign)) == "its sampler does not ask for it to be judged"
+    assert unjudged.reason(series(foreign)) == "its sampler does not request a verdict"

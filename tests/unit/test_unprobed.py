@@ -101,7 +101,7 @@ def test_where_too_little_was_shown_it_is_said_that_it_was_not_probed() -> None:
     found = [(judge(series), judged(series)) for seed in range(20) for series in [program(60, leak, seed, 0.0, 100e3)]]
     careful = [one for given, one in found if (given.verdict, one.verdict) == ("leak", "inconclusive")]
     assert careful
-    said = "; not probed: garbage and memory that the allocator retains are not told from a leak"
+    said = "; not probed: garbage and retained memory may look like a leak"
     assert all(_with_probes(one, [], "").endswith(said) for one in careful)
     calm = judged(program(120, np.zeros_like))
     assert (calm.verdict, _with_probes(calm, [], "")) == ("pass", calm.reason)

@@ -55,13 +55,19 @@ class Containers:
         lengths = {key: kinds.length_of(type(each))(each) for key, each in self._now.items()}
         before, self._lengths = self._lengths, lengths
         gain = {key: length - before.get(key, 0) for key, length in lengths.items() if length > before.get(key, 0)}
+        # First those that were there before: others may be parts of what is ever new, however much is in them.
+        order = {key: (key in before, more) for key, more in gain.items()}
         self._names = {k: (name, n) for k, (name, n) in self._names.items() if lengths.get(k, 0) >= n}
         if not before:
             return []
         # What a nameless one grows says nothing: the next is asked about, or a library's own would be asked for ever.
         asked = [key for key, (name, _) in self._names.items() if name]
-        chosen = heapq.nlargest(_NEW, gain.keys() - self._names.keys(), key=lambda key: gain[key])
+        chosen = heapq.nlargest(_NEW, order.keys() - self._names.keys(), key=order.__getitem__)
         return [self._now[key] for key in (*asked, *chosen)][-_MOST:]
+
+    def name_of(self, container: Any) -> str:
+        """What it was found to be called."""
+        return self._names.get(id(container), ("", 0))[0]
 
     def told(self, grown: Iterable[Any], name: Callable[[Any], str | None]) -> tuple[Group, dict[str, str]]:
         """How many things are in those that have a name, and bytes as far as a sample tells; what these things are.

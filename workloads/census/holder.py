@@ -1,247 +1,273 @@
-"""Who holds an object: its referrers, upwards, to the first that has a name in somebody's source code.
+"""Who holds objects: their referrers, upwards, to the first that has a name in somebody's source code.
 
 That is a variable of a module, an attribute of a class or an instance, what a function closes over or caches, or a
 local variable of a function that runs. Nothing is kept, and no code of the objects' own classes is run.
+
+Two objects of one type are followed at once. What holds only one of them is a part of what comes anew each time, as a
+figure with its axes; what holds both is who holds it all, and the type right below that is the whole of which the
+others are parts.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
+import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from workloads.census import kinds
+from workloads.census import kinds, named
 from workloads.census.budget import Budget
-from workloads.census.places import file_of, file_of_class, file_of_code, file_of_module
 
-_LEVELS = 10
+LEVELS = 24
 """Referrers above one another."""
+_FURTHER = 3
+"""Of them above one that has a name and holds but one of the objects, in search of one that holds all."""
 _WIDEST = 64
-"""Objects of a level that are followed."""
+"""Objects of a level that are followed, half of them at most of types that say what they are for."""
+_ALIKE, _ALIKE_PLAIN = 2, 16
+"""Of them of one type: others like it lead to the same."""
 _SCAN = 2e-7
 """Seconds for each object of the collector that a search of referrers may take, before it was measured."""
 _OWN = ("workloads.census.", "workloads.worker.", "soak.heartbeat")
 """Modules whose variables and objects hold nothing of the program."""
-_OPTIMIZED = 1
-"""Flag of code whose local variables are no dict of their own."""
+
+
+class Pace(Protocol):
+    """What is known of the growth of types."""
+
+    def grows(self, kind: type) -> bool:
+        """Whether there are ever more of that type, at a pace that is not lost beside the fastest."""
+        ...
+
+    def gain(self, kind: type) -> float:
+        """How many more there are from census to census, however few."""
+        ...
+
+
+class Holding(NamedTuple):
+    """What was found."""
+
+    words: str = ""
+    """Who holds it; empty where that was not found."""
+    within: tuple[str, ...] = ()
+    """Types that grow along with what was looked for, from the whole that is held down to the last part that holds it.
+    """
 
 
 class Search:
     """Searches of one census."""
 
-    def __init__(self, budget: Budget, objects: int, grows: Callable[[type], bool], own: Iterable[Any] = ()) -> None:
-        """objects: how many the collector knows. grows: whether there are ever more of a type: none of them is a
-        holder to be named, as it is held itself. own: what holds things for the census, and is no holder either."""
-        self._budget, self._grows = budget, grows
+    def __init__(self, budget: Budget, objects: int, pace: Pace, own: Iterable[Any] = (), levels: int = LEVELS) -> None:
+        """objects: how many the collector knows. pace: none of the types that grow is a holder to be named, as it is
+        held itself. own: what holds things for the census, and is no holder either."""
+        self._budget, self._pace = budget, pace
+        self.levels = levels
         self._scan = objects * _SCAN
         self._given = {id(each) for each in own}
-        self._own: set[int] = set()
-        """Identities of what only this search holds."""
 
-    def holder(self, thing: Any) -> str | None:
-        """In words; empty where none was found, None where there was no time to find one."""
-        self._own = {id(self.__dict__), *self._given}
-        below: dict[int, Any] = {}
-        seen: dict[int, Any] = {id(thing): thing}
-        level = [thing]
-        self._own |= {id(below), id(seen), id(level)}
-        try:
-            found = self._climb(level, below, seen)
-            return found or self._running(seen, below) or found
-        finally:
-            below.clear()
-            seen.clear()
-            level.clear()
+    def holder(self, things: Sequence[Any], *, of_parts: bool = True) -> Holding | None:
+        """Of these objects of one type; None where there was no time to find it.
 
-    def _climb(self, level: list[Any], below: dict[int, Any], seen: dict[int, Any]) -> str | None:
-        for _ in range(_LEVELS):
-            if not level:
-                return ""
-            if not self._budget.has(self._scan):
-                self._budget.leave_out("held_by")
-                return None
-            above = self._above(level, below, seen)
-            said = [(rank, words) for each in above for rank, words in self._names(each, below)]
-            if said:
-                return min(said)[1]
-            level[:] = [each for each in above if not self._ends(each)][:_WIDEST]
-            above.clear()
-        return ""
+        of_parts: whether they may be parts of what grows in number; else nothing is said of those that are.
+        """
+        with _Climb(self, things, of_parts) as climb:
+            return climb.found()
 
-    def _above(self, level: list[Any], below: dict[int, Any], seen: dict[int, Any]) -> list[Any]:
-        """What refers to these; for each, which of them it refers to goes into `below`."""
+    def referrers(self, level: Sequence[Any]) -> list[Any] | None:
+        """What refers to any of these; None where there is no time."""
+        if not self._budget.has(self._scan):
+            self._budget.leave_out("held_by")
+            return None
         began = self._budget.spent
-        referrers = gc.get_referrers(*level)
+        found = gc.get_referrers(*level)
         self._scan = max(0.5 * self._scan, self._budget.spent - began)
+        return found
+
+    def is_given(self, each: Any) -> bool:
+        """Whether it holds things for the census."""
+        return id(each) in self._given
+
+    def ever_more(self, kind: type) -> bool:
+        """Whether there are more of that type at each census."""
+        return self._pace.gain(kind) > 0
+
+    def gain(self, kind: type) -> float:
+        """How many more."""
+        return self._pace.gain(kind)
+
+    def grows_fast(self, kind: type) -> bool:
+        """Whether so many come that one that holds all is one of many."""
+        return self._pace.grows(kind)
+
+
+class _Climb:
+    """One search. Each object that was reached has the marks of those that it holds."""
+
+    def __init__(self, search: Search, things: Sequence[Any], of_parts: bool) -> None:
+        self._search, self._of_parts = search, of_parts
+        self._level = list(things)
+        self._start = {id(each) for each in things}
+        self._marks = {id(each): 1 << place for place, each in enumerate(things)}
+        self._all = (1 << len(self._marks)) - 1
+        self._seen = {id(each): each for each in things}
+        self._below: dict[int, Any] = {}
+        """Of each, one that it holds and that was reached before it."""
+        self._own = {id(each) for each in (self._level, self._seen, self._below, self.__dict__)}
+        """Identities of what only this search holds; `things` is its caller's."""
+        self._own.add(id(things))
+
+    def __enter__(self) -> _Climb:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self._below, self._seen, self._level):
+            each.clear()
+
+    def found(self) -> Holding | None:
+        """The nearest that holds all; else one of which there are no more from census to census; else any."""
+        one: tuple[int, str, int] | None = None
+        any_: tuple[int, str, int] | None = None
+        further = self._search.levels
+        for _ in range(self._search.levels):
+            if not self._level or further == 0:
+                break
+            above = self._above()
+            if above is None:
+                return None
+            said = [(rank, words, id(each)) for each in above for rank, words in self._names(each)]
+            if whole := min((each for each in said if self._marks[each[2]] == self._all), default=None):
+                return self._told(one if one and self._is_of_few(whole[2]) else whole)
+            one = one or min((each for each in said if not self._comes_anew(self._seen[each[2]])), default=None)
+            any_ = any_ or min(said, default=None)
+            further -= one is not None and further > 0
+            further = min(further, _FURTHER) if one else further
+            self._level[:] = self._followed(above)
+            above.clear()
+        return self._last(one, any_)
+
+    def _last(self, one: tuple[int, str, int] | None, any_: tuple[int, str, int] | None) -> Holding:
+        """Where nothing that has a name holds all: a local variable may."""
+        local = self._running([key for key, marks in self._marks.items() if marks == self._all]) if not one else None
+        said = local or one or any_ or self._running(list(self._seen))
+        return self._told(said) if said else Holding()
+
+    def _told(self, said: tuple[int, str, int]) -> Holding:
+        return Holding(said[1], tuple(self._within(said[2])) if len(self._start) > 1 else ())
+
+    def _within(self, top: int) -> Iterator[str]:
+        """Names of types that grow below it, and hold but one of the objects."""
+        told = set()
+        for each in self._chain(top):
+            name = kinds.name_of(type(each))
+            if self._marks[id(each)] != self._all and self._tells(each) and self._search.ever_more(type(each)):
+                if name not in told:
+                    yield name
+                told.add(name)
+
+    def _is_of_few(self, top: int) -> bool:
+        """Whether what holds all holds it by objects of which there are never more: a few workers, each with a list."""
+        below = (each for each in self._chain(top) if self._marks[id(each)] != self._all)
+        return any(self._tells(each) and not self._search.ever_more(type(each)) for each in below)
+
+    def _chain(self, top: int) -> Iterator[Any]:
+        """What is below it, down to one of the objects, without that."""
+        each = self._below.get(top)
+        while each is not None and id(each) in self._below:
+            yield each
+            each = self._below.get(id(each))
+
+    def _above(self) -> list[Any] | None:
+        """What refers to these and was not reached, or not by all of them."""
+        referrers = self._search.referrers(self._level)
+        if referrers is None:
+            return None
         self._own.add(id(referrers))
-        held = {id(each): each for each in level}
+        held = {id(each): each for each in self._level}
         self._own.add(id(held))
         found = []
         for each in referrers:
-            if id(each) in seen or id(each) in self._own or self._is_ours(each):
+            key = id(each)
+            if key in self._start or key in self._own or self._search.is_given(each) or _is_ours(each):
                 continue
-            seen[id(each)] = each
-            below[id(each)] = next((child for child in gc.get_referents(each) if id(child) in held), level[0])
-            found.append(each)
+            below = [child for child in gc.get_referents(each) if id(child) in held]
+            before = self._marks.get(key, 0)
+            marks = functools.reduce(operator.or_, (self._marks[id(child)] for child in below), before)
+            if below and marks != before:
+                self._marks[key], self._seen[key] = marks, each
+                self._below.setdefault(key, below[0])
+                found.append(each)
         self._own.add(id(found))
         referrers.clear()
         return found
 
-    @staticmethod
-    def _is_ours(each: Any) -> bool:
-        if type(each) is types.FrameType:
-            return str(each.f_globals.get("__name__", "")).startswith(_OWN)
-        return kinds.name_of(type(each)).startswith(_OWN)
+    def _followed(self, above: list[Any]) -> list[Any]:
+        """Through which it goes on: whatever holds more, and of whose type there are fewer, is nearer to the whole."""
+        telling: list[Any] = []
+        plain: list[Any] = []
+        alike: Counter[tuple[int, int]] = Counter()
+        for each in sorted(above, key=lambda one: self._search.gain(type(one))):
+            kind = (id(type(each)), self._marks[id(each)])
+            alike[kind] += 1
+            if not self._ends(each) and alike[kind] <= (_ALIKE if self._tells(each) else _ALIKE_PLAIN):
+                (telling if self._tells(each) else plain).append(each)
+        del telling[_WIDEST // 2 :]
+        return telling + plain[: _WIDEST - len(telling)]
 
-    @staticmethod
-    def _ends(each: Any) -> bool:
+    def _ends(self, each: Any) -> bool:
         """What holds so much that all that is above it says nothing of one object."""
-        return kinds.is_a(each, types.ModuleType, types.FrameType) or each is sys.modules
+        if kinds.is_a(each, types.FrameType) or each is sys.modules:
+            return True
+        if not self._of_parts and self._tells(each) and self._search.ever_more(type(each)):
+            return True
+        of_module = kinds.is_a(each, types.ModuleType) or named.is_of_module(each)
+        return of_module and not self._search.ever_more(types.ModuleType)
 
-    def _names(self, holder: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
+    def _comes_anew(self, holder: Any) -> bool:
+        """Whether there are ever more of its type."""
+        return self._search.ever_more(types.ModuleType if named.is_of_module(holder) else type(holder))
+
+    @staticmethod
+    def _tells(each: Any) -> bool:
+        """Whether its type says what it is used for."""
+        return kinds.name_of(type(each)) not in kinds.PLAIN
+
+    def _names(self, holder: Any) -> Iterator[tuple[int, str]]:
         """What is called by a name here, with a rank: the lowest is told."""
-        held = below[id(holder)]
+        # Of a single object there is no telling whether another is held by the same.
+        shared = len(self._start) > 1 and self._marks[id(holder)] == self._all
+        grows = self._search.grows_fast(type(holder)) if shared else self._comes_anew(holder)
+        if grows and self._tells(holder):
+            return
         try:
-            if type(holder) is dict:
-                yield from _module_variable(holder, held)
-            elif kinds.is_a(holder, type):
-                yield from _class_attribute(holder, held, below)
-            elif type(holder) is types.FunctionType:
-                yield from _of_function(holder, held, below)
-            elif kinds.is_named(holder, "functools._lru_cache_wrapper"):
-                yield 2, f"the cache of `{getattr(holder, '__qualname__', '?')}` (functools.lru_cache)"
-            elif type(holder) in (types.GeneratorType, types.CoroutineType):
-                frame = getattr(holder, "gi_frame", None) or getattr(holder, "cr_frame", None)
-                yield from ((4, words) for _, words in _of_frame(frame, {id(held): 0}))
-            elif kinds.name_of(type(holder)) not in kinds.PLAIN and not self._grows(type(holder)):
-                yield from _attribute(holder, held, below)
+            yield from named.names(holder, self._below)
         except Exception:  # noqa: BLE001  (objects of strangers)
             return
 
-    def _running(self, seen: dict[int, Any], below: dict[int, Any]) -> str:
-        """A local variable of a function that runs: the collector does not know of those."""
-        places = {key: place for place, key in enumerate(seen) if key not in self._own}
+    def _running(self, reached: Iterable[int]) -> tuple[int, str, int] | None:
+        """A local variable of a function that runs: the collector does not know of those.
+
+        reached: identities, the nearest first.
+        """
+        keys = [key for key in reached if key not in self._own]
+        places = {key: place for place, key in enumerate(keys)}
         said: list[tuple[int, str]] = []
-        for frame in list(sys._current_frames().values()):
-            at: types.FrameType | None = frame
+        # One of them is of this call: a variable that keeps it would keep all that those who called it hold.
+        frames = list(sys._current_frames().values())
+        while frames:
+            at: types.FrameType | None = frames.pop()
             while at is not None:
-                if not self._is_ours(at):
-                    said.extend(_of_frame(at, places))
+                if not _is_ours(at):
+                    said.extend(named.of_frame(at, places))
                 at = at.f_back
-        return min(said, default=(0, ""))[1]
+        place, words = min(said, default=(-1, ""))
+        return (place, words, keys[place]) if words else None
 
 
-def _kind(value: Any) -> str:
-    """`list`, of a container; `variable` of anything else."""
-    name = kinds.name_of(type(value)).rpartition(".")[2]
-    return name if kinds.length_of(type(value)) is not None or name == "tuple" else "variable"
-
-
-def _called(value: Any, name: str) -> str:
-    return f"a {_kind(value)} named `{name}`"
-
-
-def _key(table: Any, value: Any) -> str | None:
-    """The name by which a dict holds something."""
-    return next((key for key, each in list(table.items()) if each is value and type(key) is str), None)
-
-
-def _module_variable(table: dict[Any, Any], held: Any) -> Iterator[tuple[int, str]]:
-    name = table.get("__name__")
-    if type(name) is not str:
-        return
-    if "__builtins__" not in table and getattr(sys.modules.get(name), "__dict__", None) is not table:
-        return
-    if (key := _key(table, held)) is not None:
-        where = file_of(table.get("__file__")) or file_of_module(name)
-        yield 0, f"{_called(held, key)} in `{where}`"
-
-
-def _class_attribute(kind: type, held: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
-    # What a class holds, it holds in a dict of its own.
-    value = below.get(id(held), held)
-    key = _key(kind.__dict__, value)
-    if key is not None and key not in ("__mro__", "__bases__"):
-        yield 1, f"{_a(value)}class attribute `{key}` of `{kind.__qualname__}` ({file_of_class(kind)})"
-
-
-def _a(value: Any) -> str:
-    kind = _kind(value)
-    return f"a {kind}, " if kind != "variable" else ""
-
-
-def _attribute(holder: Any, held: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
-    """Of an instance: in its dict, or in a slot."""
-    kind = type(holder)
-    table = _dict_of(holder)
-    value = below.get(id(held), held) if held is table else held
-    name = _key(table, value) if table is not None else None
-    if name is None:
-        name, value = _slot(holder, held), held
-    if name is not None:
-        yield 3, f"{_a(value)}attribute `{name}` of `{kind.__qualname__}` ({file_of_class(kind)})"
-    elif table is not None and held is table:
-        yield 3, f"attributes of a `{kind.__qualname__}` ({file_of_class(kind)})"
-
-
-def _dict_of(holder: Any) -> dict[str, Any] | None:
-    try:
-        table = object.__getattribute__(holder, "__dict__")
-    except AttributeError:
-        return None
-    return table if type(table) is dict else None
-
-
-def _slot(holder: Any, held: Any) -> str | None:
-    for base in kinds.bases(type(holder)):
-        for name, member in list(base.__dict__.items()):
-            if type(member) is types.MemberDescriptorType:
-                try:
-                    if member.__get__(holder) is held:
-                        return name
-                except Exception:  # noqa: BLE001, S112  (an empty slot)
-                    continue
-    return None
-
-
-def _of_function(function: Any, held: Any, below: dict[int, Any]) -> Iterator[tuple[int, str]]:
-    """What it closes over, its defaults, its attributes."""
-    code, said = function.__code__, f"`{function.__qualname__}` ({file_of_code(function.__code__)})"
-    if held is function.__closure__:
-        cell = below.get(id(held))
-        value = below.get(id(cell))
-        at = next((n for n, each in enumerate(held) if each is cell), None)
-        if at is not None:
-            yield 2, f"{_called(value, code.co_freevars[at])} that {said} closes over"
-    elif held is function.__defaults__ or held is function.__kwdefaults__:
-        yield 2, f"default argument of {said}"
-    elif held is not function.__globals__ and held is _dict_of(function):
-        value = below.get(id(held))
-        yield 2, f"{_a(value)}attribute `{_key(held, value)}` of the function {said}"
-
-
-def _of_frame(frame: Any, places: dict[int, int]) -> Iterator[tuple[int, str]]:
-    """The local variable that is nearest to what is searched, and how near.
-
-    places: by identity, from the nearest on.
-    """
-    if frame is None or not frame.f_code.co_flags & _OPTIMIZED:
-        return
-    table = frame.f_locals
-    near = min(((places[id(value)], name) for name, value in list(table.items()) if id(value) in places), default=None)
-    if near is not None:
-        place, name = near
-        said = f"{_called(table[name], name)}, local in `{frame.f_code.co_qualname}` ({file_of_code(frame.f_code)})"
-        _forget(table)
-        yield place, said
-    else:
-        _forget(table)
-
-
-def _forget(table: Any) -> None:
-    """Up to Python 3.12 the dict of local variables stays with its frame, and holds what was in them."""
-    # Held by the frame, by who called, here, and by who asks: what anybody else holds is theirs.
-    if type(table) is dict and sys.getrefcount(table) <= 4:
-        table.clear()
+def _is_ours(each: Any) -> bool:
+    if type(each) is types.FrameType:
+        return str(each.f_globals.get("__name__", "")).startswith(_OWN)
+    return kinds.name_of(type(each)).startswith(_OWN)

@@ -17,8 +17,6 @@ _SIZED = 80
 """Types whose bytes are told."""
 _SAMPLED = 32
 """Objects of a type whose bytes stand for those of all."""
-_KEPT = 256
-"""The latest objects of a type that grows."""
 Action = Callable[[Any], None]
 
 
@@ -29,7 +27,7 @@ class Pass:
         self._counts, self._containers = counts, containers
         self._tensors = tensors.Tensors()
         self._samples: dict[type, list[Any]] = {}
-        self._growing = frozenset(growth.watched())
+        self._reach = {name: max(_SAMPLED, growth.reach(name)) for name in growth.watched()}
         self._actions = self._planned()
 
     def over(self, objects: Sequence[Any], budget: Budget) -> None:
@@ -92,7 +90,7 @@ class Pass:
             wanted = [self._tensor(how)] if how is not None else []
             if (length := kinds.length_of(kind)) is not None:
                 wanted.append(self._container(length))
-            most = _KEPT if kinds.name_of(kind) in self._growing else _SAMPLED if kind in largest else 0
+            most = self._reach.get(kinds.name_of(kind), _SAMPLED if kind in largest else 0)
             then = _each_of(wanted)
             if most:
                 actions[kind] = self._sampling(kind, most, then, actions)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from workloads.census import belongings, kinds, mappings, tensors
 from workloads.census.bounded import Chooser, Group, of_any_shape
 from workloads.census.budget import Budget, uncollected
-from workloads.census.containers import Containers
+from workloads.census.containers import Containers, latest
 from workloads.census.garbage import garbage
 from workloads.census.growth import Growth
-from workloads.census.holder import Search
+from workloads.census.holder import LEVELS, Search
 from workloads.census.passing import Pass
 from workloads.census.untracked import Untracked
+from workloads.census.wholes import made_of
 
 __all__ = ["Census", "garbage"]
 
@@ -32,6 +33,17 @@ _SUBJECTS = 3
 """Kinds of things whose holder is looked for in one census."""
 _AGAIN = 4
 """Censuses after which a holder that is known is looked for again."""
+_SEARCHES = 0.5
+"""Of the time that is left, for all searches of holders: most of it goes to those that find nobody."""
+_FIRST_LEVELS = 6
+"""How far a search goes while what was made once cannot be told from what goes on."""
+_NOT_OF_THE_LATEST, _MOST_OF_THEM = 16, 0.5
+"""Which thing in a container is looked into, from its end; and of the objects that come with each such thing, how many
+it must be made of to be what they are parts of."""
+_INSIDE = 0.1
+"""Seconds that may be needed to look into one thing."""
+_PARTS = 3
+"""Types that are told of those that what is held is made of."""
 
 
 class Census:
@@ -42,7 +54,8 @@ class Census:
         self._chosen = {name: Chooser(most) for name, most in _MOST.items()}
         self._containers = Containers()
         self._growth = Growth()
-        self._held_by: dict[str, str] = {}
+        self._held: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """Who holds objects of that name, and of what they are parts; plain values, or a census would count them."""
         self._number = 0
 
     def take(self, deadline_seconds: float = 1.0) -> dict[str, Any]:
@@ -107,20 +120,56 @@ class Census:
         subjects.clear()
         grown.clear()
         return groups, {"objects": number, "containers": _plain(containers), "elements": elements,
-                        "held_by": dict(self._held_by)}  # fmt: skip
+                        "held_by": {name: words for name, (words, _) in self._held.items() if words},
+                        "wholes": dict(self._wholes())}  # fmt: skip
 
     def _search(
-        self, budget: Budget, objects: int, subjects: dict[str, Any], grown: list[Any]
-    ) -> tuple[Group, dict[str, str]]:  # fmt: skip
-        search = Search(budget, objects, self._growth.grows, (subjects, grown))
-        told = self._containers.told(grown, search.holder)
-        for name in list(subjects):
-            # Each search looks at all objects, some times over: what is known is looked for now and then.
-            if (name not in self._held_by or self._number % _AGAIN == 0) and (said := search.holder(subjects[name])):
-                self._held_by[name] = said
+        self, budget: Budget, objects: int, subjects: dict[str, list[Any]], grown: list[Any]
+    ) -> tuple[Group, dict[str, str]]:
+        levels = LEVELS if self._growth.lasts else _FIRST_LEVELS
+        own = (subjects, grown, *subjects.values())
+        search = Search(budget.part(_SEARCHES), objects, self._growth, own, levels)
+
+        def name(container: Any) -> str | None:
+            held = search.holder([container], of_parts=False)
+            return None if held is None else held.words
+
+        told = self._containers.told(grown, name)
+        inside = {name: held for each in grown if budget.has(_INSIDE) for name, held in self._inside(each, subjects)}
+        self._held.update(inside)
+        for what, these in subjects.items():
+            # Each search looks at all objects, many times over: what is known is looked for now and then.
+            if what in self._held and (what in inside or self._number % _AGAIN):
+                continue
+            held = self._on_the_way(what) or search.holder(these)
+            if held is not None:
+                self._held[what] = held[0], held[1]
         # What is no subject any more is forgotten, so that this stays small.
-        self._held_by = dict(list(self._held_by.items())[-4 * _SUBJECTS :])
+        self._held = dict(list(self._held.items())[-4 * _SUBJECTS :])
         return told
+
+    def _inside(self, container: Any, names: Iterable[str]) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+        """Types whose objects are parts of what is in a container that has a name: who holds them needs no search."""
+        said, things = self._containers.name_of(container), latest(container, _NOT_OF_THE_LATEST)
+        if not said or not things:
+            return
+        for name, (number, within) in made_of(things[-1], container, names).items():
+            # As many as come for each of these: else others come from elsewhere.
+            share = self._growth.share(within[0], name) if within else 0.0
+            if share and number >= _MOST_OF_THEM / share and within[0] != name:
+                yield name, (said, within)
+
+    def _on_the_way(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """What is known of a type that was met on the way up from another."""
+        met = ((words, within[: within.index(name)]) for words, within in self._held.values() if name in within)
+        return next(met, None)
+
+    def _wholes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Of types that are parts: the type of the whole, how many of those come for each, and what else is in them."""
+        for name, (_, within) in self._held.items():
+            parts = [kind for kind in within if kind != name]
+            if parts and (share := self._growth.share(parts[0], name)):
+                yield name, {"type": parts[0], "share": share, "parts": parts[1 : 1 + _PARTS]}
 
 
 def _plain(group: Group) -> dict[str, int | list[int]]:

@@ -18,6 +18,8 @@ from monitors.detection.judge import Detector, JudgeSettings
 from monitors.detection.posterior import Fit, Posterior
 from monitors.detection.series import Series
 from monitors.detection.shapes import LATE, Shape
+from monitors.detection.tail import after_its_growth
+from monitors.detection.teeth import held_beyond_its_falls
 from monitors.detection.weighed import Weighed, of_a_machine, weighed
 from monitors.model import Finding, RatePerDose, SeriesVerdict
 from monitors.units import format_duration, format_rate, format_value
@@ -32,34 +34,69 @@ class Trend:
     """Growth that lasts: its probability, its rate, since when, and the smallest leak that would have been seen."""
 
     def judge(self, series: Series, settings: JudgeSettings) -> Finding:
-        """Judge one series; the cost is O(n) in its samples."""
-        worked = series.worked()
-        short = _too_short(worked, settings)
-        if short:
-            return _unjudged(series, short)
-        judged = weighed(worked, settings)
-        if judged is None:
-            return _unjudged(series, "its samples leave too much of the trial unseen to judge it")
-        return _finding(judged, settings, series)
+        """Judge one series, and what is left of it after growth that ended; the cost is O(n) in its samples."""
+        judged = _weighed(series, settings)
+        if not isinstance(judged, Weighed):
+            return judged
+        return _with_its_tail(_finding(judged, series), judged, settings)
+
+    def judge_whole(self, series: Series, settings: JudgeSettings) -> Finding:
+        """The same by a single look, at all of it."""
+        judged = _weighed(series, settings)
+        return _finding(judged, series) if isinstance(judged, Weighed) else judged
 
 
 DETECTOR: type[Detector] = Trend
+
+
+def _weighed(series: Series, settings: JudgeSettings) -> Weighed | Finding:
+    """The series since its first step, weighed; or why it is not judged."""
+    worked = series.worked()
+    short = _too_short(worked, settings)
+    if short:
+        return _unjudged(series, short)
+    judged = weighed(worked, settings)
+    if judged is None:
+        return _unjudged(series, "too much of the trial was not sampled to judge it")
+    return judged
+
+
+def _with_its_tail(whole: Finding, judged: Weighed, settings: JudgeSettings) -> Finding:
+    """The finding of the whole; of its tail, where that leaks and the whole was not shown to.
+
+    Where both pass, the slowest leak is told that either would have shown.
+    """
+    tail = after_its_growth(judged) if whole.verdict != "leak" else None
+    if tail is None or _too_short(tail, settings):
+        return whole
+    weighed_tail = weighed(tail, settings, float(np.ptp(judged.y)))
+    if weighed_tail is None:
+        return whole
+    found = held_beyond_its_falls(_finding(weighed_tail, tail), tail)
+    last = f"the last {format_duration(weighed_tail.span)}, after faster growth that ended"
+    if found.verdict == "leak":
+        return replace(found, samples=whole.samples, gaps=whole.gaps, reason=f"{found.reason}, in {last}")
+    slower, slow = found.minimum_detectable_rate_per_hour, whole.minimum_detectable_rate_per_hour
+    if whole.verdict != "pass" or found.verdict != "pass" or slower is None or slow is None or slower >= slow:
+        return whole
+    reason = f"{whole.reason}, and above {format_rate(slower, whole.unit)} in {last}"
+    return replace(whole, minimum_detectable_rate_per_hour=slower, reason=reason)
 
 
 def _too_short(worked: Series, settings: JudgeSettings) -> str:
     """Why a series cannot be told from the start-up of its trial, and what is enough; empty where it can."""
     stepped = worked.steps is not None
     if stepped and not worked.size:
-        return "no step was seen: all of it is the start-up"
+        return "no step was recorded: all of it is start-up"
     since = "since the first step " if stepped else ""
     seconds = float(worked.t[-1] - worked.t[0]) if len(worked.t) else 0.0
     least = settings.min_seconds if stepped else settings.min_seconds_without_steps
-    enough = f"{settings.min_samples} over {format_duration(least)} are enough"
+    enough = f"needed: {settings.min_samples} samples over {format_duration(least)}"
     if worked.size < settings.min_samples:
-        return f"{worked.size} samples {since}are too few to judge; {enough}"
+        return f"too few samples {since}to judge: {worked.size}; {enough}"
     if seconds < least:
         seen = f"{format_duration(seconds)} ({worked.size} samples) {since}"
-        return f"{seen}are too short to tell a leak from a start-up; {enough}"
+        return f"{seen}is too short to tell a leak from start-up; {enough}"
     return ""
 
 
@@ -72,7 +109,7 @@ def _unjudged(series: Series, reason: str) -> Finding:
     )  # fmt: skip
 
 
-def _finding(judged: Weighed, settings: JudgeSettings, given: Series) -> Finding:
+def _finding(judged: Weighed, given: Series) -> Finding:
     smallest = detectable(judged)
     steps = None
     if judged.leaks:
@@ -149,16 +186,16 @@ def _verdict(
     unit, rate = judged.series.metric.unit, judged.rate
     low, middle, high = (format_rate(bound * judged.hour, unit) for bound in (rate.low, rate.rate, rate.high))
     if strange is not None:
-        said = f"{_STRANGE[strange]}, unlike any series that the probability was calibrated on"
+        said = f"{_STRANGE[strange]}, unlike the series that the probability was calibrated on"
         return "inconclusive", f"{said}; its rate would be {middle} ({low} to {high})"
     if judged.leaks:
         place = judged.origin + judged.span * (shape.place or 0.0)
         since = f" since {format_duration(place)}" if shape.name == "late onset" else ""
-        return "leak", f"growth of {middle}{since} ({low} to {high}) that lasts to the end"
+        return "leak", f"sustained growth of {middle} ({low} to {high}){since}"
     if smallest is None:
         longer = format_duration(judged.span)
-        return "inconclusive", f"too short and too noisy to show any leak, however fast; {longer} more may show it"
-    seen = f"a leak of {format_rate(smallest, unit)} would have been seen"
+        return "inconclusive", f"too short and too noisy to show any leak; run about {longer} longer"
+    seen = f"detectable above {format_rate(smallest, unit)}"
     if _passes(judged, smallest):
         return "pass", f"{_calm(judged, shape, fitted)}; {seen}"
     return "inconclusive", _doubt(judged, f"growth of {middle} ({low} to {high})")
@@ -184,16 +221,15 @@ _STRANGE = {
 def _doubt(judged: Weighed, growth: str) -> str:
     """Why it cannot be told, and how much longer would do: log odds grow with the cube of the time."""
     if judged.grown(judged.odds) >= judged.calibration.leak_from:
-        return f"{growth} may add up to less than {_least(judged)}, the least that counts"
+        return f"{growth} may be below the {_least(judged)} threshold over this trial"
     shared = of_a_machine(judged.series)
     noun = "what else runs on the machine" if shared else _NOUNS[judged.posterior.best_still()[0].name]
     longer = judged.span * min(4.0, max(0.25, (judged.needed / max(judged.odds, 0.05)) ** (1 / 3) - 1))
-    more = f"{format_duration(longer)} more may show it"
-    return f"{growth} is not shown to last: {noun} would explain it about as well; {more}"
+    return f"{growth} may not be sustained: {noun} also fits; run about {format_duration(longer)} longer"
 
 
-_NOUNS = {"flat": "noise that wanders", "warm-up": "a warm-up", "saturating": "a cache that fills",
-          "periodic": "a swing", "step": "a step or two"}  # fmt: skip
+_NOUNS = {"flat": "random drift", "warm-up": "a warm-up", "saturating": "a cache that fills",
+          "periodic": "a cycle", "step": "a jump or two"}  # fmt: skip
 
 
 def _least(judged: Weighed) -> str:
@@ -204,10 +240,10 @@ def _calm(judged: Weighed, shape: Shape, fitted: Fit) -> str:
     """What the series does, which is no leak, in words."""
     unit = judged.series.metric.unit
     if judged.odds > 0:
-        growth = f"growth of {format_rate(judged.rate.rate * judged.hour, unit)}"
+        growth = format_rate(judged.rate.rate * judged.hour, unit)
         if judged.rate.rate < judged.least:
-            return f"{growth} adds up to less than {_least(judged)}, the least that counts"
-        return f"{growth} is about as likely as none"
+            return f"total growth over this trial was below the {_least(judged)} threshold ({growth})"
+        return f"growth of {growth} is about as likely as no growth"
     still, x = fitted.still, judged.posterior.book.x
     change = float(still[-1] - still[0])
     exact = max(judged.grain, 1e-6 * float(np.abs(judged.y).max()), 2 * float(np.std(fitted.rest)))
@@ -216,18 +252,18 @@ def _calm(judged: Weighed, shape: Shape, fitted: Fit) -> str:
         # No shape follows it: what it rose by is read from its ends.
         change = float(np.median(judged.y[-3:]) - np.median(judged.y[:3]))
     if (stairs or len(judged.jumps) > 1) and abs(change) > exact:
-        moved = "a rise" if change > 0 else "a fall"
-        return f"{moved} of {format_value(abs(change), unit)} in a few steps, flat between them"
+        fell = "" if change > 0 else "down "
+        return f"{fell}{format_value(abs(change), unit)} in a few jumps, flat otherwise"
     if shape.name == "periodic":
-        return "swings, without growing"
+        return "periodic, without growth"
     if shape.name == "flat" or abs(change) <= exact:
         return "flat"
     if shape.name == "step" and not shape.settled:
         at = judged.origin + judged.span * float(shape.place or 0.0)
-        return f"a step of {format_value(change, unit)} at {format_duration(at)}, else flat"
+        return f"one jump of {format_value(change, unit)} at {format_duration(at)}, flat otherwise"
     if change < 0:
-        return f"a fall of {format_value(-change, unit)}"
+        return f"fell by {format_value(-change, unit)}"
     early = 3 * judged.hour * float(np.interp(1 / 3, x, still) - still[0])
     late = 3 * judged.hour * float(still[-1] - np.interp(LATE, x, still))
     faded = f"faded from {format_rate(early, unit)} to {format_rate(max(late, 0.0), unit)}"
-    return f"growth of {format_value(change, unit)} not sustained: {faded}"
+    return f"grew by {format_value(change, unit)}, but growth {faded}"

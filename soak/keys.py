@@ -1,6 +1,6 @@
 """Every key of a config and of a service's config, described from the code that reads them: for `soak list keys`.
 
-What a key means is the docstring below it in its table. `python -m soak.plan.keys > docs/configuration.md` writes the
+What a key means is the docstring below it in its table. `python -m soak.keys > docs/configuration.md` writes the
 page.
 """
 
