@@ -72,9 +72,13 @@ def test_a_file_that_cannot_be_read_stops_no_other(tmp_path: Path, capsys: pytes
     assert [one["verdict"] for one in lines(said.out)] == ["pass"]
 
 
-def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_for_people(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["analyze", str(trace(tmp_path, "leak.csv", 2000))]) == 1
-    out = capsys.readouterr().out
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "leak.csv: leak, anonymous: sustained growth of" in out
     assert "detectable above" in out
     assert max(map(len, out.splitlines()[1:])) <= 80
@@ -123,7 +127,7 @@ def test_standard_input_entities_and_a_page(
     assert text.count('<div class="chart') == 2, "one series of each process"
     assert "1 of 2 traces leak" in text
     assert not re.search(r'(?:src|href)="(?!data:|#)', text), "it asks the network for nothing"
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text
 
 
 def test_of_several_entities_python_asks_for_one(tmp_path: Path) -> None:
