@@ -27,12 +27,12 @@ KERNEL = MetricSpec(
 CHARGED = MetricSpec(
     "kernel_charged_bytes", "bytes", "Kernel memory and socket buffers charged to the trial's cgroup, with slab that "
     "the kernel reclaims when memory is short",
-    unjudged="part of it is reclaimed when memory is short; the rest is judged as kernel_bytes, where the kernel "
-    "tells it apart (not on cgroup version 1)",
+    unjudged="part of it is reclaimed when memory is short; the rest is judged as kernel_bytes, if the kernel "
+    "separates it (not with cgroup v1)",
 )  # fmt: skip
 TOTAL = MetricSpec(
-    "cgroup_total_bytes", "bytes", "All memory that the trial takes from the machine: anonymous memory, swap, shared "
-    "memory and, where that can be told (not on version 1), kernel memory charged to its cgroup; no page cache",
+    "cgroup_total_bytes", "bytes", "All memory that the trial uses: anonymous memory, swap, shared memory and, if it "
+    "can be measured (not with cgroup v1), kernel memory charged to its cgroup; no page cache",
     "total", judged=True,
 )  # fmt: skip
 OOM_KILLS = MetricSpec("oom_kills", "count", "Processes of the trial ended by the kernel's OOM killer", counter=True)

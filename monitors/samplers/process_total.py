@@ -10,10 +10,10 @@ from monitors.sources import procfs
 from monitors.sources.process_tree import ProcessTree, TreeReader
 
 TOTAL = MetricSpec(
-    "total_bytes", "bytes", "All memory that the process tree takes from the machine: anonymous memory, swap and the "
-    "shared memory that it maps. Where several of its processes map some, each counts its share of every page "
-    "(smaps_rollup, read less often as that is costly); where that cannot be read, the largest of them counts. Memory "
-    "that no process maps (kernel, files in /dev/shm) is not in it", "total", judged=True,
+    "total_bytes", "bytes", "All memory that the process tree uses: anonymous memory, swap and mapped shared memory. "
+    "If several of its processes map shared memory, each counts its share of every page (smaps_rollup, read less often "
+    "because it is expensive); if that cannot be read, the largest amount counts. Memory that no process maps (kernel, "
+    "files in /dev/shm) is not included", "total", judged=True,
 )  # fmt: skip
 COST = 0.001
 """Share of the time that reading shares may take: the process's address space is locked meanwhile."""
@@ -42,7 +42,7 @@ class ProcessTotal:
         statuses = tree.by_pid()
         known = [status.anonymous for status in statuses.values()]
         if None in known:
-            raise NoDataError("the kernel tells no anonymous memory")
+            raise NoDataError("the kernel does not report anonymous memory")
         own = sum(status.anonymous + (status.swap or 0) for status in statuses.values() if status.anonymous is not None)
         maps = {pid: status.shared for pid, status in statuses.items() if status.shared}
         shared = sum(maps.values()) if len(maps) <= 1 else self._shares(tree, maps)

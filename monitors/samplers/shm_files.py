@@ -16,10 +16,10 @@ from monitors.sources.process_tree import TreeReader
 from monitors.sources.tmpfs import files
 
 FILES = MetricSpec(
-    "shm_files_bytes", "bytes", "Files in /dev/shm that were not there when the trial began, belong to its user and "
-    "are mapped by none of its processes. Nothing says which program made a file: those whose names hold the number of "
-    "another living process are left out, those of other programs of the same user may be in it. Only where the "
-    "trial has no cgroup of its own, and no other trial of the run runs beside it", "shared", judged=True,
+    "shm_files_bytes", "bytes", "Files in /dev/shm that are new since the trial began, belong to its user and are not "
+    "mapped by its processes. The program that created a file is unknown: files whose name has the pid of another "
+    "living process are excluded, files of other programs of the same user may be included. Only if the trial has no "
+    "cgroup of its own, and no other trial runs at the same time", "shared", judged=True,
 )  # fmt: skip
 COST = 0.01
 """Share of the time that looking may take: soak's own, of which the trial notices nothing."""

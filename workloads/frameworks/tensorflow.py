@@ -26,8 +26,8 @@ print(json.dumps({"version": tf.__version__, "built": built, "devices": len(tf.c
 CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstall 'tensorflow[and-cuda]'`"
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
 VARIABLES = {
-    "TF_FORCE_GPU_ALLOW_GROWTH": "overrules what a program asks TensorFlow for: `false` makes it take the whole device",
-    "TF_GPU_ALLOCATOR": "changes how TensorFlow takes device memory, and what its own counters report",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "overrides the setting of a program: `false` makes TensorFlow take the whole device",
+    "TF_GPU_ALLOCATOR": "changes how TensorFlow allocates device memory, and what its own counters report",
 }
 VERSIONS = ("tensorflow", "cuda", "cudnn")
 CACHES = ("KERAS_HOME",)

@@ -12,7 +12,7 @@ from workloads.errors import DeviceError
 TITLE = "PyTorch"
 REQUIRES = {"torch": "soak[torch]"}
 TOLD = ("PYTORCH_",)
-_CACHING = "changes what PyTorch reserves and when it gives it back"
+_CACHING = "changes what PyTorch reserves and when it releases it"
 VARIABLES = {
     "PYTORCH_CUDA_ALLOC_CONF": _CACHING,
     "PYTORCH_ALLOC_CONF": _CACHING,
