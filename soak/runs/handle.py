@@ -261,12 +261,12 @@ def _spawn(
 
 
 def _last_words(errors: IO[bytes]) -> str:
-    """What the command said on standard error: the message that it ended with, or the last line of anything else."""
+    """What the command said on standard error: the messages that it ended with, or the last line of anything else."""
     size = errors.seek(0, os.SEEK_END)
     errors.seek(max(0, size - _LAST_WORDS))
     lines = [line for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
     said = [line.removeprefix("soak: ") for line in lines if line.startswith("soak: ")]
-    return printable((said or lines or [""])[-1])
+    return printable("; ".join(said) or (lines or [""])[-1])
 
 
 def _forget(reader: MessageReader, errors: IO[bytes]) -> None:
