@@ -61,8 +61,10 @@ def of_notes(events: Sequence[Event], kind: str, part: str = "grown") -> list[Gr
     end = notes[-1]
     found = []
     for line, last in end.lines.items():
-        sizes = [(0.0, 0.0), *((note.seconds, note.lines.get(line, _NOTHING)["bytes"]) for note in notes)]
-        if keeps_growing(sizes):
+        sizes = [0.0, *(note.lines.get(line, _NOTHING)["bytes"] for note in notes)]
+        # A look takes seconds in which no step is made: by time alone growth by steps seems to fade after a long one.
+        by = ([0.0, *(note.seconds for note in notes)], [0.0, *(note.steps for note in notes)])
+        if any(keeps_growing(list(zip(moments, sizes, strict=True))) for moments in by):
             found.append(grown(line, last, end.seconds, end.steps))
     return kept(found)
 
@@ -97,7 +99,7 @@ def of_stacks(stacks: Sequence[Mapping[str, Any]], seconds: float, steps: float)
 def keeps_growing(sizes: Sequence[tuple[float, float]]) -> bool:
     """Whether what is held grows in every part of the time, and does not fade; of one interval, whether it grows.
 
-    sizes: times and what is held then.
+    sizes: times, or steps, and what is held then.
     """
     begin, end = sizes[0][0], sizes[-1][0]
     if end <= begin or sizes[-1][1] <= sizes[0][1]:

@@ -56,7 +56,7 @@ def test_a_leak_in_one_rank_is_named_and_its_clean_twin_passes(soak: Any, exampl
     # A machine that is slow enough for twelve probes names the layer further in.
     layer = found["leaks"]["layer"]
     assert layer == ("host_heap" if found["leaks"]["probes"]["judged"] else "anonymous"), output
-    assert found["leaks"]["reason"].startswith(f"{SECOND}: {layer}: growth"), output
+    assert found["leaks"]["reason"].startswith(f"{SECOND}: {layer}: sustained growth"), output
     assert all(trial["doses"]["steps"] == 1800 for trial in found.values())
 
 

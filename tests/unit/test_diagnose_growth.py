@@ -104,3 +104,15 @@ def test_a_stack_is_told_without_the_interpreters_own_frames() -> None:
         ("step", "/home/me/train.py", 3), ("<unknown>", "<unknown>", 0),
     ]  # fmt: skip
     assert capture_reader.told(frames) == ("/home/me/train.py:3 step", "operator new(unsigned long)")
+
+
+def test_a_look_that_takes_long_makes_no_growth_by_steps_fade() -> None:
+    """Seen: 24 KB a step, and of 14 s the last 5 in a single look, in which one step was made."""
+    told = [
+        Event(t, "tracemalloc", "", 0, 0.0,
+              {"seconds": t, "steps": steps, "grown": [{"line": "a.py:5", "bytes": size, "count": steps, "stack": []}]})
+        for t, steps, size in ((9.07, 129, 3_125_568), (14.31, 130, 3_141_568))
+    ]  # fmt: skip
+    assert [each.line for each in growth.of_notes(told, "tracemalloc")] == ["a.py:5"]
+    told[1].data["grown"][0]["bytes"] = 3_125_668
+    assert growth.of_notes(told, "tracemalloc") == [], "a hundred bytes in a step are no 24 KB"
