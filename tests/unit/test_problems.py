@@ -90,14 +90,15 @@ def test_a_member_tells_all_that_is_wrong_with_it(tmp_path: Path) -> None:
     assert [line.partition("member[0].")[2].split()[0] for line in caught.value.lines()] == ["judged", "threads"]
 
 
-def test_of_very_many_errors_the_rest_is_counted() -> None:
+@pytest.mark.parametrize(("rest", "said"), [(5, "and 5 more errors"), (1, "and 1 more error")])
+def test_of_very_many_errors_the_rest_is_counted(rest: int, said: str) -> None:
     problems = Problems()
-    for number in range(MOST_TOLD + 5):
+    for number in range(MOST_TOLD + rest):
         problems.add(missing_key("f", f"k{number}", "expected"))
     with pytest.raises(CombinedConfigError) as caught:
         problems.tell()
     assert len(caught.value.lines()) == MOST_TOLD + 1
-    assert caught.value.lines()[-1] == "and 5 more errors"
+    assert caught.value.lines()[-1] == said
 
 
 def test_nothing_wrong_is_no_error() -> None:
