@@ -143,6 +143,31 @@ def test_series_of_prometheus_are_judged_apart_by_their_labels(tmp_path: Path) -
     ]  # fmt: skip
 
 
+def of_prometheus(path: Path, every: dict[str, dict[str, str]]) -> None:
+    """An answer with a series that grows for each name, which has these labels."""
+    points = [[1.7e9 + 10 * n, str(5e8 + 3e5 * n)] for n in range(300)]
+    result = [{"metric": {"__name__": name, **labels}, "values": points} for name, labels in every.items()]
+    path.write_text(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+
+
+def test_an_entity_of_which_nothing_is_judged_is_told(tmp_path: Path) -> None:
+    of_prometheus(tmp_path / "x", {"process_resident_memory_bytes": {"job": "a"}, "up_seconds_total": {"job": "b"}})
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert body["verdict"] == "leak"
+    assert any(said.startswith("left out: ") and "job=b: no column is judged" in said for said in body["notes"])
+
+
+def test_an_entity_without_the_column_that_is_asked_for_takes_no_verdict_away(tmp_path: Path) -> None:
+    of_prometheus(tmp_path / "x", {"process_resident_memory_bytes": {"job": "a"}, "process_open_fds": {"job": "b"}})
+    every = tables.read_all(tmp_path / "x")
+    (body,) = judging.judge_traces(every, Question(columns=("*_bytes",)))
+    assert (body["verdict"], body["source"].endswith("job=a")) == ("leak", True)
+    assert any("job=b: no column is called *_bytes; there are process_open_fds" in said for said in body["notes"])
+    several = judging.judge_traces(every, Question(columns=("rss",)))
+    assert [one["reason"].partition(";")[0] for one in several] == ["no column is called rss"] * 2
+    assert {one["verdict"] for one in several} == {"inconclusive"}
+
+
 def test_parquet_of_several_processes_with_units_in_its_header(tmp_path: Path) -> None:
     t, leaking = held(leaks=True)
     _, calm = held(leaks=False, seed=1)
