@@ -59,7 +59,7 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
     _properties(case, _facts(trial))
     if outcome:
         said = "; ".join(each for each in (trial["reason"], trial["cause"]) if each) or "it was not run"
-        control = trial["control"]
+        control = trial["control"] if trial["verdict"] else None
         wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))
 
