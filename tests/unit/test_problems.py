@@ -12,6 +12,7 @@ from soak.errors import MOST_TOLD, CombinedConfigError, ConfigError, Problems, U
 from soak.plan import config
 from soak.plan.given import Option, named_by_option
 from soak.plan.overrides import Overrides
+from soak.service import config as service_config
 
 WRONG = """
 [run]
@@ -88,6 +89,52 @@ def test_a_member_tells_all_that_is_wrong_with_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(path)
     assert [line.partition("member[0].")[2].split()[0] for line in caught.value.lines()] == ["judged", "threads"]
+
+
+def told(path: Path, text: str) -> list[str]:
+    """What `soak check` says is wrong, by keys."""
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        service_config.load(path) if "[[schedule]]" in text else config.load(path)
+    begins = f"{path}: "
+    return [line.removeprefix(begins).partition(" = ")[0].partition(": ")[0] for line in caught.value.lines()]
+
+
+def test_every_member_tells_what_is_wrong_with_it(tmp_path: Path) -> None:
+    members = '[[trial.member]]\nthreads = 0\n[[trial.member]]\nname = 5\nthreads = "x"\n[[trial.member]]\nname = "c"\n'
+    assert told(tmp_path / "c.toml", f'[[trial]]\nname = "t"\n{members}') == [
+        "trial[0].member[0].name", "trial[0].member[0].threads", "trial[0].member[1].name",
+        "trial[0].member[1].threads", "trial[0].member[2]",
+    ]  # fmt: skip
+
+
+def test_everything_that_is_wrong_with_the_config_of_a_service_is_told(tmp_path: Path) -> None:
+    text = """
+[service]
+listen = "here"
+colour = "red"
+
+[retention]
+keep = []
+
+[[schedule]]
+name = "night"
+config = "missing.toml"
+cron = "never"
+
+[[schedule]]
+name = "night"
+config = "missing.toml"
+when = "daily"
+
+[[schedule]]
+name = "gone"
+config = "missing.toml"
+every = "1 h"
+"""
+    assert told(tmp_path / "soak.toml", text) == [
+        "service.colour", "retention.keep", "schedule[0].cron", "schedule[1].when", f"{tmp_path / 'missing.toml'}",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rest", "said"), [(5, "and 5 more errors"), (1, "and 1 more error")])
