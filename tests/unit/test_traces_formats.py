@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -255,6 +257,7 @@ def test_an_amount_is_judged_in_place_of_its_share_and_of_what_is_unknown(tmp_pa
         ("10:00:00  UID  PID  %usr  %CPU  Command\n10:00:10  0  1  1.0  1.0  x\n", "pidstat without memory, descriptors"),
         ("memray\0\0", "a capture of memray"),
         ("<!DOCTYPE html>", "a page of HTML"),
+        ("<!doctype html>\n<html>\n", "a page of HTML"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line_that_says_where_and_what_was_expected(
@@ -265,6 +268,19 @@ def test_what_cannot_be_read_is_one_line_that_says_where_and_what_was_expected(
         judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_refused_is_not_read_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "capture.bin").write_bytes(b"memray\0" + bytes(1 << 20))
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("a capture may have many GB"))
+    with pytest.raises(UsageError, match="a capture of memray"):
+        tables.read_all(tmp_path / "capture.bin")
+
+
+def test_what_is_refused_is_named_though_it_is_packed(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(pickle.dumps([1], 4)))
+    with pytest.raises(UsageError, match="a pickle, such as"):
+        tables.read_all(tmp_path / "x.gz")
 
 
 def test_units_times_and_intervals_may_be_given(tmp_path: Path) -> None:
