@@ -246,6 +246,17 @@ def test_a_control_passes_junit_if_it_was_judged_right(
     assert suite.get("failures") == failures
 
 
+@pytest.mark.parametrize(("started", "said"), [(1.7e9, "2023-11-14T22:13:20"), (1e18, None), (-1e18, None)])
+def test_a_run_that_began_at_no_time_has_all_its_reports(
+    empty_record: Callable[..., Any], started: float, said: str | None
+) -> None:
+    record = empty_record(started=started)
+    record.add("torch", 0.0)
+    body = document.build(record)
+    rendered = {name: catalog.load(name).render(body, record) for name in ("html", "json", "junit", "markdown")}
+    assert ElementTree.fromstring(rendered["junit"]).get("timestamp") == said
+
+
 def test_a_control_that_was_not_run_is_judged_nothing(empty_record: Callable[..., Any]) -> None:
     record = empty_record()
     record.add("torch", 1.0, expect="leak")
