@@ -189,3 +189,12 @@ def test_check_as_json_tells_the_plan(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (body["config"], trial["trial"], trial["until"], trial["control"]) == (
         str(path), "mine", "1 min", "expected: pass"
     )  # fmt: skip
+
+
+def test_a_key_of_a_run_is_not_set_for_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_text('[[schedule]]\nname = "a"\nconfig = "c.toml"\nevery = "1 h"\n')
+    (tmp_path / "c.toml").write_text('[run]\nduration = "1 min"\n[[trial]]\ncommand = ["true"]\n')
+    assert main(["check", str(path)]) == 0
+    assert main(["check", str(path), "--set", "run.parallel=2"]) == 2
+    assert "expected no --set" in capsys.readouterr().err
