@@ -64,4 +64,4 @@ def _step(trial: Mapping[str, Any]) -> tuple[str, str]:
     verdict, layer = trial["verdict"], trial["layer"] or ""
     if verdict != "leak":
         return verdict, _VERDICT[verdict]
-    return layer, _LEAK.get(layer, _GPU if layer.startswith("gpu_") else _OTHER)
+    return layer or verdict, _LEAK.get(layer, _GPU if layer.startswith("gpu_") else _OTHER)

@@ -80,16 +80,24 @@ def _finding(trial: Trial) -> Trial | None:
     return next((found for found in findings if found["verdict"] == "leak"), None)
 
 
+_INNER = ("host_heap", "heap_held", "mmap")
+"""Layers whose growth is lost to the machine where one around them grows too; that gives the rate then."""
+
+
 def _lost(trial: Trial) -> Iterator[tuple[str, str]]:
     rate, question = trial["rate"], "Does the machine lose this memory?"
     if rate["unit"] != "bytes" or rate["layer"] is None:
         return
     hours = rate["hours_to_exhaustion"]
     until = f"; at this rate memory is exhausted in {format_duration(3600 * hours)}" if hours is not None else ""
+    if rate["layer"] in _INNER:
+        yield question, f"Not seen so far: {rate['layer']} grows, but what is taken as a whole does not clearly{until}."
+        return
     if rate["layer"] == trial["layer"]:
         yield question, f"Yes: {rate['layer']} is what grows{until}."
         return
-    whole = f"{rate['layer']}, all that the trial takes, grows by {format_rate(rate['per_hour'], 'bytes')}"
+    all_of_it = ", all that the trial takes," if rate["layer"] == "total" else ""
+    whole = f"{rate['layer']}{all_of_it} grows by {format_rate(rate['per_hour'], 'bytes')}"
     yield question, f"Yes: {whole}, and {trial['layer']} is the innermost layer that shows it{until}."
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.units import format_interval, format_probability, format_rate
+from reports import headline
 
 Trial = Mapping[str, Any]
 
@@ -26,11 +27,12 @@ def answer(trials: Sequence[Trial]) -> str:
 
 
 def label(trial: Trial, others: Sequence[Trial]) -> str:
-    """Framework and version; with how it was run, where one framework was run in several ways."""
-    name = trial["framework"]
-    version = trial["environment"].get(name, "")
-    again = sum(other["framework"] == name for other in others) > 1
-    return " ".join(filter(None, (name, version, f"({trial['execution']})" if again else "")))
+    """Framework and version; with how it was run, where one framework was run in several ways, or else its name."""
+    alike = [other for other in others if other["framework"] == trial["framework"]]
+    again = sum(other["execution"] == trial["execution"] for other in alike) > 1
+    which = "" if len(alike) < 2 else trial["name"] if again else trial["execution"]
+    version = trial["environment"].get(trial["framework"], "")
+    return " ".join(filter(None, (trial["framework"], version, which and f"({which})")))
 
 
 def _sum(trials: Sequence[Trial]) -> str:
@@ -41,7 +43,7 @@ def _sum(trials: Sequence[Trial]) -> str:
     if not leaks:
         return "Neither leaks" if len(trials) == 2 else "None of them leaks"
     if len(leaks) < len(trials):
-        return f"Only {' and '.join(label(trial, trials) for trial in leaks)} leaks"
+        return f"Only {' and '.join(label(trial, trials) for trial in leaks)} leak{'s'[: len(leaks) == 1]}"
     return f"{'Both' if len(trials) == 2 else 'All of them'} leak{_faster(leaks, trials)}"
 
 
@@ -61,11 +63,14 @@ def _faster(leaks: Sequence[Trial], trials: Sequence[Trial]) -> str:
 def _side(trial: Trial) -> str:
     verdict, rate, limit = trial["verdict"], trial["rate"], trial["minimum_detectable_rate"]
     probability = trial["leak_probability"]
+    where = f" in {headline.place(trial)}" if trial["layer"] else ""
     sure = "" if probability is None else f", P(leak) {format_probability(probability)}"
-    if verdict == "leak" and rate:
+    if verdict == "leak" and not rate:
+        return f"leaks{where}{sure}"
+    if verdict == "leak":
         low, high = rate["per_hour_low"], rate["per_hour_high"]
         interval = f" ({format_interval(low, high, rate['unit'])})" if low is not None else ""
-        return f"grows {format_rate(rate['per_hour'], rate['unit'])}{interval} in {trial['layer']}{sure}"
+        return f"grows {format_rate(rate['per_hour'], rate['unit'])}{interval}{where}{sure}"
     if verdict == "pass":
         return f"passes{f', no leak above {_rate(limit)}' if limit else ''}{sure}"
     why = f" ({trial['end_reason']})" if verdict == "unstable" else ""

@@ -39,7 +39,7 @@ def print_summary(
             console.print(words(f"{block['title']}: ", (block["answer"], "bold")), soft_wrap=True)
     if any(t["leak_probability"] is not None and not t["calibrated"] for t in body["trials"]):
         said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
-        console.print(Text(said, "dim"))
+        console.print(Text(said, "dim"), soft_wrap=True)
     for name, said, style in _notes(body):
         console.print(words((f"{name}: ", style), said), soft_wrap=True)
     for command in advice.commands(body, run_folder):

@@ -82,7 +82,7 @@ class CombinedConfigError(ConfigError):
         """One for each, up to `MOST_TOLD`."""
         told = tuple(map(str, self._errors[:MOST_TOLD]))
         left = len(self._errors) - len(told)
-        return (*told, f"and {left} more errors") if left else told
+        return (*told, f"and {left} more error{'s'[: left != 1]}") if left else told
 
 
 class Problems:

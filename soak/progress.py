@@ -134,7 +134,7 @@ _COLUMNS = (
 
 
 def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Group:
-    said = f"{waiting} trials waiting" if waiting else "" if running else "judging"
+    said = f"{waiting} trial{'s'[: waiting != 1]} waiting" if waiting else "" if running else "judging"
     rows = [(words(status.name), _done(status), *_cells(status)) for status in running]
     return Group(*([table(_COLUMNS, rows, width)] if rows else ()), *([Text(said, "dim")] if said else ()))
 

@@ -106,8 +106,8 @@ def mapping(grown: Grown) -> str:
 
 
 def only_garbage(types: str) -> str:
-    """Growth that is what collections take back."""
-    return f"garbage that Python's collector comes to too rarely, of these types: {types}"
+    """Growth that is what collections take back. types: empty where they are not known."""
+    return "garbage that Python's collector comes to too rarely" + (f", of these types: {types}" if types else "")
 
 
 def garbage(types: Sequence[tuple[str, float]]) -> str:

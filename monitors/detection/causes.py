@@ -56,7 +56,8 @@ def of_leak(censuses: Sequence[CensusTaken], head: Finding) -> Cause:
     if len(told) < PAIR:
         return Cause()
     seen = Seen(told)
-    first, text = _cause(seen, head)
+    # Without a rate there is nothing that a kind of thing could be the most of.
+    first, text = _cause(seen, head) if head.rate_per_hour else (None, "")
     rest = sorted((each for each in seen.all(head.layer or "") if each is not first), key=_weight, reverse=True)
     return Cause(text, ((first, *rest) if first else tuple(rest))[:_MOST])
 

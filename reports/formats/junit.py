@@ -31,14 +31,23 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         skipped=str(outcomes.count("skipped")),
         # The sum of what the cases say, as readers add them up.
         time=f"{sum(map(_seconds, body['trials'])):.3f}",
-        timestamp=datetime.fromtimestamp(run["started"], UTC).strftime("%Y-%m-%dT%H:%M:%S"),
     )
+    suite.attrib |= _started(run)
     _properties(suite, {"run": run["id"], "verdict": run["verdict"] or "unfinished", "soak": run["soak_version"],
                         "command": run["command"], "seed": run["seed"]})  # fmt: skip
     for trial, outcome in zip(body["trials"], outcomes, strict=True):
         _case(suite, trial, outcome)
     indent(suite)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(suite, encoding="unicode")}\n'
+
+
+def _started(run: Mapping[str, Any]) -> dict[str, str]:
+    """When it began; nothing where a clock was so wrong, or a record is so damaged, that it is no time."""
+    try:
+        began = datetime.fromtimestamp(run["started"], UTC)
+    except (ValueError, OverflowError, OSError):
+        return {}
+    return {"timestamp": began.strftime("%Y-%m-%dT%H:%M:%S")}
 
 
 def _outcome(trial: Mapping[str, Any]) -> str:
@@ -59,7 +68,7 @@ def _case(suite: Element, trial: Mapping[str, Any], outcome: str) -> None:
     _properties(case, _facts(trial))
     if outcome:
         said = "; ".join(each for each in (trial["reason"], trial["cause"]) if each) or "it was not run"
-        control = trial["control"]
+        control = trial["control"] if trial["verdict"] else None
         wanted = f"expected {control['expect']}, judged {trial['verdict']}: " if control else ""
         SubElement(case, outcome, message=printable(f"{wanted}{said}"))
 

@@ -62,7 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help='slower growth is not a leak: "1 MiB/h" (default: any growth counts)')  # fmt: skip
     parser.add_argument("--column", action="append", metavar="NAME", default=None,
                         help="judge this series only, whatever it is; may be given again, with * and ?")  # fmt: skip
-    parser.add_argument("--skip", type=_quantity(_skipped), metavar="TIME", default=None,
+    parser.add_argument("--skip", type=_quantity(parse_interval), metavar="TIME", default=None,
                         help='leave out the beginning: "10 min", or 0 (default: a start-up, if seen)')  # fmt: skip
     parser.add_argument("--time", metavar="NAME", help="the column that is the time (default: found by itself)")
     parser.add_argument("--interval", type=_quantity(parse_duration), metavar="TIME",
@@ -88,10 +88,6 @@ def _quantity(parse: Callable[[object], float]) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
     return convert
-
-
-def _skipped(text: object) -> float:
-    return 0.0 if text == "0" else parse_interval(text)
 
 
 def _unit(text: str) -> tuple[str, float]:

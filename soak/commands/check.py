@@ -23,7 +23,7 @@ from monitors.units import format_duration
 from reports.console import console, words
 from reports.tables import Column, print_table
 from soak.engine import samplers
-from soak.errors import Problems
+from soak.errors import Problems, missing_key
 from soak.plan import config, preflight
 from soak.plan.given import Option, named_by_option
 from soak.plan.overrides import Overrides
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     problems, found = Problems(), {}
     for path in options.config:
         with problems.gathered():
-            found[path] = _check_service(path) if _is_service(path) else _check(path, options.overrides)
+            found[path] = _check_any(path, options.overrides)
     problems.tell()
     samplers.check()
     if options.json:
@@ -72,6 +72,14 @@ def run(options: argparse.Namespace) -> int:
         shown.print(words(f"{path}: {one.said}"), soft_wrap=True)
         print_table(one.columns, one.rows, shown)
     return 0
+
+
+def _check_any(path: Path, overrides: Sequence[str]) -> CheckedFile:
+    if not _is_service(path):
+        return _check(path, overrides)
+    if overrides:
+        raise missing_key(path, "", "expected no --set: this is the config of a service, whose keys it does not set")
+    return _check_service(path)
 
 
 def _check(path: Path, overrides: Sequence[str]) -> CheckedFile:

@@ -123,21 +123,20 @@ def _print(found: Examination, console: Console) -> None:
             console.print(Text(group, style="bold"))
             for finding in inside:
                 _print_finding(finding, console)
-    console.print(_summary(found))
+    console.print(_summary(found), soft_wrap=True)
 
 
 def _print_finding(finding: Diagnosis, console: Console) -> None:
     mark, style = MARKS[finding.status]
     begin = f"{mark} " if finding.status == "ok" else f"{mark} {finding.status}: "
-    said = Text("\n".join(_wrapped(begin + one_line(finding.message, 2000), "  ", "    ", console.width)))
+    # In a pipe one statement is one line.
+    width = console.width if console.is_terminal else sys.maxsize
+    said = Text("\n".join(_wrapped(begin + one_line(finding.message, 2000), "  ", "    ", width)))
     said.stylize(style, 2, 2 + len(begin))
-    console.print(said)
+    console.print(said, soft_wrap=True)
     if finding.advice:
-        console.print(
-            Text(
-                "\n".join(_wrapped(f"→ {one_line(finding.advice, 2000)}", "    ", "      ", console.width)), style="dim"
-            )
-        )
+        advice = "\n".join(_wrapped(f"→ {one_line(finding.advice, 2000)}", "    ", "      ", width))
+        console.print(Text(advice, style="dim"), soft_wrap=True)
 
 
 def _wrapped(text: str, first: str, then: str, width: int) -> list[str]:

@@ -26,7 +26,7 @@ from rich.text import Text
 
 from monitors.text import printable
 from monitors.units import format_duration, format_probability, format_value
-from reports.console import console
+from reports.console import console, words
 from reports.tables import Column, print_table
 from soak.errors import SoakError, UsageError
 from soak.progress import STYLES
@@ -106,17 +106,22 @@ def _password(user: str) -> str:
 def _print(status: Mapping[str, Any], console: Console) -> None:
     now = status["now"]
     for problem in status["problems"]:
-        console.print(Text(f"problem: {printable(problem)}", style="red"))
+        _say(console, f"problem: {problem}", "red")
     for run in status["running"]:
         since = f"{_when(run['started'], now)}{', paused' if run['paused'] else ''}"
-        console.print(Text(f"running: {run['run'] or run['schedule']} on {run['device']}, started {since}"))
+        _say(console, f"running: {run['run'] or run['schedule']} on {run['device']}, started {since}")
         for trial in run["running"]:
-            console.print(Text(f"    {printable(_trial(trial))}"))
+            _say(console, f"    {_trial(trial)}")
     for waiting in status["waiting"]:
-        console.print(Text(printable(f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")))
+        _say(console, f"waiting: {waiting['schedule']}, {waiting['reason'] or 'about to start'}")
     if not status["running"] and not status["waiting"]:
         console.print("idle")
     print_table(_SCHEDULES, [_schedule(one, now) for one in status["schedules"]], console)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """One line, which is never wrapped."""
+    console.print(words((text, style)), soft_wrap=True)
 
 
 def _trial(trial: Mapping[str, Any]) -> str:

@@ -142,7 +142,8 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
     if interrupted or not trials:
         return Verdict("inconclusive", "interrupted before all trials had run")
     if not tested:
-        return Verdict("pass", f"all {len(trials)} controls were judged as expected")
+        said = f"all {len(trials)} controls were" if len(trials) > 1 else "its control was"
+        return Verdict("pass", f"{said} judged as expected")
     if len(tested) == 1:
         return Verdict("pass", f"no leak in {tested[0].name}")
     return Verdict("pass", f"no leak in {len(tested)} trials")

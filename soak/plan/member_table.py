@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from monitors.gpu import Device
-from soak.errors import ConfigError, missing_key
+from soak.errors import ConfigError, Problems, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
 from soak.plan.tables import convert, without_dates
@@ -88,20 +88,26 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
     """
     if len(tables) > MOST_MEMBERS:
         raise missing_key(path, f"{key}.member", f"expected at most {MOST_MEMBERS} [[trial.member]] tables")
-    members = tuple(convert(path, f"{key}.member[{n}]", table, MemberTable) for n, table in enumerate(tables))
-    names: set[str] = set()
-    for number, member in enumerate(members):
-        where = f"{key}.member[{number}]"
-        _name(path, where, member.name, names)
-        names.add(member.name)
-        if sum(map(bool, (member.command, member.server, member.workload))) != 1:
-            raise missing_key(path, where, "expected either a command, a server or a workload")
-        _command(path, where, member.command)
-        without_dates(path, f"{where}.options", member.options)
-        _server(path, where, member)
-        _ready(path, where, member)
+    problems, members = Problems(), list[MemberTable]()
+    for number, table in enumerate(tables):
+        with problems.gathered():
+            members.append(_member(path, f"{key}.member[{number}]", table, {each.name for each in members}))
+    problems.tell()
     _ports(path, key, members)
-    return members
+    return tuple(members)
+
+
+def _member(path: Path, where: str, table: object, before: set[str]) -> MemberTable:
+    """before: the names of those before it."""
+    member = convert(path, where, table, MemberTable)
+    _name(path, where, member.name, before)
+    if sum(map(bool, (member.command, member.server, member.workload))) != 1:
+        raise missing_key(path, where, "expected either a command, a server or a workload")
+    _command(path, where, member.command)
+    without_dates(path, f"{where}.options", member.options)
+    _server(path, where, member)
+    _ready(path, where, member)
+    return member
 
 
 def _name(path: Path, where: str, name: str, before: set[str]) -> None:

@@ -91,19 +91,19 @@ def convert(path: Path, key: str, table: object, kind: type[T]) -> T:
 
 def _wrong(path: Path, key: str, table: Mapping[str, Any], kind: type) -> list[ConfigError]:
     """What is wrong with each key of a table by itself: of a whole table only the first is told."""
-    required = {
+    required = [
         field.name for field in dataclasses.fields(kind)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    }  # fmt: skip
-    found: dict[str, ConfigError] = {}
-    for name in table:
-        alone = {each: value for each, value in table.items() if each == name or each in required}
+    ]  # fmt: skip
+    found = [missing_key(path, f"{key}.{name}", _REQUIRED) for name in required if name not in table]
+    for name, value in table.items():
         try:
-            msgspec.convert(alone, kind, dec_hook=_quantity)
+            msgspec.convert({name: value}, kind, dec_hook=_quantity)
         except msgspec.ValidationError as error:
-            wrong = _explain(path, key, alone, kind, error)
-            found[str(wrong)] = wrong
-    return list(found.values())
+            # That the others are not there says nothing of this one.
+            if not _MISSING.fullmatch(str(error)):
+                found.append(_explain(path, key, {name: value}, kind, error))
+    return found
 
 
 def known_keys(path: Path, key: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -152,6 +152,7 @@ def _quantity(kind: type, value: object) -> object:
 
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
+_REQUIRED = "this key is required"
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
@@ -160,7 +161,7 @@ def _explain(path: Path, key: str, table: Any, kind: type, error: msgspec.Valida
     match = _AT.match(str(error))
     what, where = (match["what"], match["where"] or "") if match else (str(error), "")
     if missing := _MISSING.match(what):
-        return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), "this key is required")
+        return missing_key(path, f"{key}.{where}.{missing[1]}".replace("..", "."), _REQUIRED)
     if what.startswith("Invalid enum value"):
         what = f"expected {' or '.join(map(repr, _choices(get_type_hints(kind)[re.split(r'[^a-z_]', where)[0]])))}"
     value: Any = table

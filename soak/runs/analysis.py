@@ -13,6 +13,7 @@ from soak.errors import UsageError
 from soak.plan.quantity import parse_duration, parse_interval, parse_rate, parse_size
 from soak.record.reader import is_folder, open_record
 from soak.traces import arrow, judging, tables, units
+from soak.traces.columns import Trace
 from soak.traces.request import TraceRequest
 
 TABLE = "the table"
@@ -59,7 +60,7 @@ def analyze(
         skip: how much of the beginning to leave out: seconds or "10 min"; 0 for none, None for a start-up.
         time, interval, units, group_by: of a file, what `--time`, `--interval`, `--unit` and `--group-by` say:
             `units="MiB"` or `units={"rss": "KiB"}`.
-        entity: of a file with several processes or devices, which one: "pid=42", or a part of that.
+        entity: of a file with several processes or devices, which one: "pid=42", or a part of that if no other has it.
 
     Raises:
         UsageError: it cannot be read, or holds nothing to judge.
@@ -89,9 +90,17 @@ def _body(
     if is_folder(path):
         return _recorded(path, trial, question)
     traces = tables.read_all(path, request)
-    if entity is not None:
-        traces = [trace for trace in traces if entity in trace.source.removeprefix(str(path))] or traces
-    return judging.judge_trace(tables.only(traces), question)
+    return judging.judge_trace(_entity(str(path), traces, entity), question)
+
+
+def _entity(path: str, traces: Sequence[Trace], entity: str | None) -> Trace:
+    """The one that is asked for, or the only one there is."""
+    if entity is None or len(traces) == 1:
+        return tables.only(traces)
+    names = {trace.source.removeprefix(f"{path}: "): trace for trace in traces}
+    if entity in names:
+        return names[entity]
+    return tables.only([trace for name, trace in names.items() if entity in name] or traces)
 
 
 def _recorded(folder: Path, trial: int | str | None, question: judging.Question) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _run(
     watch: Callable[[Console], Sequence[Listener]], junit: Path | None,
 ) -> int:  # fmt: skip
     parent = out or Path(loaded.run.out)
-    if junit is not None and not junit.parent.is_dir():
+    if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
         raise UsageError(f"--junit {junit}: expected a file in a folder that exists")
     if live is not None and not can_tell(parent):
         raise UsageError(f"{parent}: expected a folder whose path is UTF-8, to report it to the calling process")

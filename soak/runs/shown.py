@@ -107,7 +107,7 @@ _COLUMNS = (
 def table_of(tick: messages.Tick, width: int) -> Group:
     """What runs, one trial a line where there is room."""
     rows = [(words(trial.name), *_cells(trial)) for trial in tick.running]
-    waiting = [Text(f"{tick.waiting} trials waiting", "dim")] if tick.waiting else []
+    waiting = [Text(f"{tick.waiting} trial{'s'[: tick.waiting != 1]} waiting", "dim")] if tick.waiting else []
     return Group(table(_COLUMNS, rows, width), *waiting)
 
 

@@ -6,13 +6,14 @@ import dataclasses
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from soak.errors import ConfigError, missing_key
+from soak.errors import ConfigError, Problems, missing_key
 from soak.plan import config
 from soak.plan.quantity import Duration, Size
 from soak.plan.tables import convert, known_keys, read_toml
@@ -174,27 +175,55 @@ def load(path: Path) -> ServiceConfig:
         ConfigError: it cannot be used.
     """
     _, raw = read_toml(path)
-    known_keys(path, "", raw, ("service", "conditions", "retention", "schedule"))
+    problems, schedules = Problems(), list[ScheduleTable]()
+    service, conditions, retention = ServiceTable(), ConditionsTable(), RetentionTable()
+    with problems.gathered():
+        known_keys(path, "", raw, ("service", "conditions", "retention", "schedule"))
+    with problems.gathered():
+        service = _service(path, raw.get("service", {}))
+    with problems.gathered():
+        conditions = convert(path, "conditions", raw.get("conditions", {}), ConditionsTable)
+    with problems.gathered():
+        retention = convert(path, "retention", raw.get("retention", {}), RetentionTable)
+    loaded = ServiceConfig(path.resolve(), service, conditions, retention, ())
+    with problems.gathered():
+        for i, table in enumerate(_tables(path, raw)):
+            with problems.gathered():
+                schedules.append(_schedule(path, f"schedule[{i}]", table, {each.name for each in schedules}))
+                config.load(loaded.beside(schedules[-1].config), duration=_text(schedules[-1].duration))
+    problems.tell()
+    return dataclasses.replace(loaded, schedules=tuple(schedules))
+
+
+def _service(path: Path, table: object) -> ServiceTable:
+    service = convert(path, "service", table, ServiceTable)
+    try:
+        address_of(service.listen)
+    except ValueError as error:
+        raise ConfigError(path, "service.listen", service.listen, str(error)) from error
+    if service.memory_max < LEAST_MEMORY:
+        raise ConfigError(path, "service.memory_max", service.memory_max, "expected at least 128 MiB")
+    if service.textfile and not service.textfile.endswith(".prom"):
+        raise ConfigError(path, "service.textfile", service.textfile, "expected a file that ends in .prom")
+    return service
+
+
+def _tables(path: Path, raw: Mapping[str, Any]) -> list[Any]:
     tables = raw.get("schedule", [])
     if not isinstance(tables, list) or not tables:
         raise missing_key(path, "schedule", "expected at least one [[schedule]] table with a name and a config")
-    loaded = ServiceConfig(
-        path.resolve(),
-        convert(path, "service", raw.get("service", {}), ServiceTable),
-        convert(path, "conditions", raw.get("conditions", {}), ConditionsTable),
-        convert(path, "retention", raw.get("retention", {}), RetentionTable),
-        tuple(_schedule(path, f"schedule[{i}]", table) for i, table in enumerate(tables)),
-    )
-    _check(path, loaded)
-    return loaded
+    return tables
 
 
-def _schedule(path: Path, key: str, table: Any) -> ScheduleTable:
+def _schedule(path: Path, key: str, table: Any, before: set[str]) -> ScheduleTable:
+    """before: the names of those before it."""
     if isinstance(table, dict) and isinstance(table.get("at"), datetime):
         table = {**table, "at": table["at"].isoformat()}
     schedule = convert(path, key, table, ScheduleTable)
     if not NAME.fullmatch(schedule.name):
         raise ConfigError(path, f"{key}.name", schedule.name, "expected at most 63 of a-z, 0-9, - and _")
+    if schedule.name in before:
+        raise ConfigError(path, f"{key}.name", schedule.name, "another schedule has this name")
     if not DEVICE.fullmatch(schedule.device) or len(set(schedule.devices)) < len(schedule.devices):
         said = 'expected "cpu", "cuda:N", or several of these separated by commas'
         raise ConfigError(path, f"{key}.device", schedule.device, said)
@@ -220,24 +249,6 @@ def _when(path: Path, key: str, schedule: ScheduleTable) -> None:
             datetime.fromisoformat(schedule.at)
     except ValueError as error:
         raise ConfigError(path, f"{key}.at", schedule.at, "expected a time such as 2027-01-31T02:00:00Z") from error
-
-
-def _check(path: Path, loaded: ServiceConfig) -> None:
-    try:
-        address_of(loaded.service.listen)
-    except ValueError as error:
-        raise ConfigError(path, "service.listen", loaded.service.listen, str(error)) from error
-    if loaded.service.memory_max < LEAST_MEMORY:
-        raise ConfigError(path, "service.memory_max", loaded.service.memory_max, "expected at least 128 MiB")
-    textfile = loaded.service.textfile
-    if textfile and not textfile.endswith(".prom"):
-        raise ConfigError(path, "service.textfile", textfile, "expected a file that ends in .prom")
-    seen: set[str] = set()
-    for i, schedule in enumerate(loaded.schedules):
-        if schedule.name in seen:
-            raise ConfigError(path, f"schedule[{i}].name", schedule.name, "another schedule has this name")
-        seen.add(schedule.name)
-        config.load(loaded.beside(schedule.config), duration=_text(schedule.duration))
 
 
 def _text(duration: Duration | None) -> str | None:

@@ -20,12 +20,14 @@ from soak.judge.trial import unseen_of, unserved
 from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
-from soak.traces.columns import Trace
+from soak.traces.columns import Trace, listed
 from soak.traces.holdings import sorted_out
 from soak.traces.losses import weighed
 from soak.traces.request import matches
 from soak.traces.warming import without_start_up
 
+_TOLD = 3
+"""Entities that are left out and told with the reason; of more their number."""
 UNFINISHED = "the run is unfinished: it is still running, or soak was killed; its last samples may be missing"
 
 
@@ -59,7 +61,7 @@ def judge_traces(traces: Sequence[Trace], question: Question) -> list[dict[str, 
 
 
 def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict[str, Any], Found]]:
-    """The analysis of each and what it is of, but for those of which nothing is to be judged, where there is another.
+    """The analysis of each and what it is of. Where nothing of some is to be judged, the first of the others says so.
 
     Raises:
         UsageError: nothing of any is to be judged.
@@ -75,7 +77,17 @@ def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict
             every.append((body_of(trace, found), found))
     if not every:
         raise refused[0]
-    return every
+    judged = [(body, found) for body, found in every if found.series] or every
+    empty = [body for body, found in every if not found.series] if len(judged) < len(every) else []
+    if left_out := [*map(str, refused), *(f"{body['source']}: {body['reason']}" for body in empty)]:
+        body, found = judged[0]
+        judged[0] = {**body, "notes": [*body["notes"], _left_out(left_out)]}, found
+    return judged
+
+
+def _left_out(reasons: Sequence[str]) -> str:
+    more = len(reasons) - _TOLD
+    return f"left out: {'; '.join(reasons[:_TOLD])}" + (f"; and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,8 @@ def found_in(trace: Trace, question: Question) -> Found:
     else:
         series, warm = [_without_beginning(one, question.skip) for one in chosen], []
     detection = _detected(series, question)
-    return Found(series, ignored, weighed(detection, trace.lost), [*trace.notes, *warm])
+    notes = [*_missing(trace.series, series, question.columns), *trace.notes, *warm]
+    return Found(series, ignored, weighed(detection, trace.lost), notes)
 
 
 def body_of(trace: Trace, found: Found) -> dict[str, Any]:
@@ -122,6 +135,13 @@ def _chosen(trace: Trace, question: Question) -> tuple[list[Series], dict[str, s
     return chosen, ignored
 
 
+def _missing(there: Sequence[Series], chosen: Sequence[Series], columns: Sequence[str]) -> list[str]:
+    """What is said where there are series, and none of those that are asked for."""
+    if chosen or not there or not columns:
+        return []
+    return [f"no column is called {listed(columns)}; there are {listed((one.name for one in there), 12)}"]
+
+
 def _without_beginning(series: Series, skip: float | None) -> Series:
     return series.part(slice(int(np.searchsorted(series.t, skip)), None)) if skip and len(series.t) else series
 
@@ -136,7 +156,7 @@ def judge_recorded(record: Record, trial: TrialInfo, name: str, question: Questi
     series = condensed(one for one in whole if one.metric.judged and len(one.t))
     asked = [one for one in series if not question.columns or any(matches(one.name, each) for each in question.columns)]
     asked = [_without_beginning(one, question.skip) for one in asked]
-    body = analysis.body(name, _detected(asked, question), notes)
+    body = analysis.body(name, _detected(asked, question), [*_missing(series, asked, question.columns), *notes])
     shown = Verdict(body["verdict"], body["reason"])
     found = judge_trial("finished", "", shown, unseen=unseen_of(record, trial), unserved=unserved(whole))
     verdict = weighed_by_damage(found, record.loss(trial.index), trial.name)

@@ -275,6 +275,22 @@ def test_garbage_that_is_not_collected_for_a_while_is_not_called_native() -> Non
     )
 
 
+def test_garbage_of_unknown_types_is_told_without_them() -> None:
+    told = said("host_heap", 3 * MIB * HOUR, lambda n: {"garbage": {"bytes": 3 * MIB}, "mappings": {"[heap]": [1, n]}})
+    assert told == "garbage that Python's collector comes to too rarely"
+
+
+@pytest.mark.parametrize(("layer", "unit"), [("host_heap", "bytes"), ("fds", "count"), ("gpu_allocated", "bytes")])
+def test_of_a_leak_of_unknown_rate_no_cause_is_named(layer: str, unit: str) -> None:
+    def data(n: int) -> Mapping[str, Any]:
+        return {"types": {"train.Batch": [10 * n, 640 * n]}, "descriptors": {"pipe": 10 * n},
+                "tensors": {"torch.Tensor (3 float32 on cuda:0)": [n, 12 * n]}}  # fmt: skip
+
+    found = causes.of_leak(taken(12, data), replace(finding(layer, 1.0, unit), rate_per_hour=None))
+    assert found.text == ""
+    assert {grown.name for grown in found.grown} >= {"train.Batch", "pipe"}, "what grows is told all the same"
+
+
 def test_a_growing_number_of_objects() -> None:
     def data(n: int) -> Mapping[str, Any]:
         return {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from monitors.gpu import Device, Holder, Reading
 from reports.console import console
@@ -423,6 +425,15 @@ def test_the_disk_of_runs_need_not_have_the_folder_yet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert system.disk_of(2**20, tmp_path).status == "warning"
     assert system.disk_of(64.0 * GIB, tmp_path).status == "ok"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_in_a_pipe_a_statement_is_one_line(terminal: bool) -> None:
+    found, out = Diagnosis("system", "disk", "warning", "a word " * 30, "another " * 30), io.StringIO()
+    doctor._print_finding(found, Console(file=out, width=80, force_terminal=terminal, color_system=None))
+    lines = out.getvalue().splitlines()
+    assert (max(map(len, lines)) <= 80) == terminal
+    assert (len(lines) == 2) != terminal
 
 
 def test_a_folder_of_runs_may_have_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,16 @@ def test_a_package_that_is_not_there_exits_4(monkeypatch: pytest.MonkeyPatch) ->
     assert __main__.run() == 4
 
 
+@pytest.mark.parametrize("place", ["", "nowhere/x.xml"])
+def test_a_place_that_cannot_take_junit_is_told_before_the_run(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--out", str(tmp_path / "runs"), "--junit", str(tmp_path / place)]
+    assert cli.main(["run", str(ROOT / "configs" / "quick.toml"), *words]) == 2
+    assert "--junit" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_early_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> int:
         raise KeyboardInterrupt

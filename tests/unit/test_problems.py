@@ -12,6 +12,7 @@ from soak.errors import MOST_TOLD, CombinedConfigError, ConfigError, Problems, U
 from soak.plan import config
 from soak.plan.given import Option, named_by_option
 from soak.plan.overrides import Overrides
+from soak.service import config as service_config
 
 WRONG = """
 [run]
@@ -90,14 +91,61 @@ def test_a_member_tells_all_that_is_wrong_with_it(tmp_path: Path) -> None:
     assert [line.partition("member[0].")[2].split()[0] for line in caught.value.lines()] == ["judged", "threads"]
 
 
-def test_of_very_many_errors_the_rest_is_counted() -> None:
+def told(path: Path, text: str) -> list[str]:
+    """What `soak check` says is wrong, by keys."""
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        service_config.load(path) if "[[schedule]]" in text else config.load(path)
+    begins = f"{path}: "
+    return [line.removeprefix(begins).partition(" = ")[0].partition(": ")[0] for line in caught.value.lines()]
+
+
+def test_every_member_tells_what_is_wrong_with_it(tmp_path: Path) -> None:
+    members = '[[trial.member]]\nthreads = 0\n[[trial.member]]\nname = 5\nthreads = "x"\n[[trial.member]]\nname = "c"\n'
+    assert told(tmp_path / "c.toml", f'[[trial]]\nname = "t"\n{members}') == [
+        "trial[0].member[0].name", "trial[0].member[0].threads", "trial[0].member[1].name",
+        "trial[0].member[1].threads", "trial[0].member[2]",
+    ]  # fmt: skip
+
+
+def test_everything_that_is_wrong_with_the_config_of_a_service_is_told(tmp_path: Path) -> None:
+    text = """
+[service]
+listen = "here"
+colour = "red"
+
+[retention]
+keep = []
+
+[[schedule]]
+name = "night"
+config = "missing.toml"
+cron = "never"
+
+[[schedule]]
+name = "night"
+config = "missing.toml"
+when = "daily"
+
+[[schedule]]
+name = "gone"
+config = "missing.toml"
+every = "1 h"
+"""
+    assert told(tmp_path / "soak.toml", text) == [
+        "service.colour", "retention.keep", "schedule[0].cron", "schedule[1].when", f"{tmp_path / 'missing.toml'}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rest", "said"), [(5, "and 5 more errors"), (1, "and 1 more error")])
+def test_of_very_many_errors_the_rest_is_counted(rest: int, said: str) -> None:
     problems = Problems()
-    for number in range(MOST_TOLD + 5):
+    for number in range(MOST_TOLD + rest):
         problems.add(missing_key("f", f"k{number}", "expected"))
     with pytest.raises(CombinedConfigError) as caught:
         problems.tell()
     assert len(caught.value.lines()) == MOST_TOLD + 1
-    assert caught.value.lines()[-1] == "and 5 more errors"
+    assert caught.value.lines()[-1] == said
 
 
 def test_nothing_wrong_is_no_error() -> None:
@@ -141,3 +189,12 @@ def test_check_as_json_tells_the_plan(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (body["config"], trial["trial"], trial["until"], trial["control"]) == (
         str(path), "mine", "1 min", "expected: pass"
     )  # fmt: skip
+
+
+def test_a_key_of_a_run_is_not_set_for_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "soak.toml"
+    path.write_text('[[schedule]]\nname = "a"\nconfig = "c.toml"\nevery = "1 h"\n')
+    (tmp_path / "c.toml").write_text('[run]\nduration = "1 min"\n[[trial]]\ncommand = ["true"]\n')
+    assert main(["check", str(path)]) == 0
+    assert main(["check", str(path), "--set", "run.parallel=2"]) == 2
+    assert "expected no --set" in capsys.readouterr().err

@@ -64,3 +64,10 @@ def test_without_a_terminal_a_status_is_made_for_a_line() -> None:
         assert printed().count("night") == 2, "that it started, and how it goes"
         progress.ended(TRIAL, Ending("finished", ""))
         assert tick(PLAIN_EVERY) == 1, "nothing is said of what has ended"
+
+
+def test_one_trial_that_waits_is_spoken_of_as_one() -> None:
+    clock, out = HandClock(), io.StringIO()
+    with Progress(Console(file=out, force_terminal=True, width=200), clock) as progress:  # type: ignore[arg-type]
+        progress.tick(list, 1)
+    assert "1 trial waiting" in out.getvalue()

@@ -73,6 +73,17 @@ def test_a_file_gets_the_verdict_of_its_table(tmp_path: Path) -> None:
     assert (in_file.verdict, in_file.rate_per_hour) == (in_memory.verdict, in_memory.rate_per_hour)
 
 
+def test_an_entity_is_chosen_by_its_name_though_that_of_another_begins_so(tmp_path: Path) -> None:
+    rows = [f"{10 * n},{pid},{5e8 + rate * n:.0f}" for n in range(200) for pid, rate in ((4, 3e5), (42, 0.0))]
+    (tmp_path / "x.csv").write_text("\n".join(["time,pid,rss_bytes", *rows]))
+    asked = {name: soak.analyze(tmp_path / "x.csv", entity=name) for name in ("pid=4", "pid=42", "2")}
+    assert [found.source.partition(": ")[2] for found in asked.values()] == ["pid=4", "pid=42", "pid=42"]
+    assert [found.verdict for found in asked.values()] == ["leak", "pass", "pass"]
+    for name in ("pid", "pid=7"):
+        with pytest.raises(soak.UsageError, match="expected one of 2 entities"):
+            soak.analyze(tmp_path / "x.csv", entity=name)
+
+
 def test_what_is_asked_of_it() -> None:
     assert soak.analyze(COLUMNS, columns=["num_*"]).verdict != "leak"
     assert soak.analyze(COLUMNS, min_rate="1 GiB/h").verdict != "leak"

@@ -65,6 +65,26 @@ def test_controls_speak_for_the_run() -> None:
     assert said["Would this run call anything a leak?"] == "Its controls: a leak of 9 MiB/h was found."
 
 
+@pytest.mark.parametrize(
+    ("layer", "outer", "begins"),
+    [
+        (
+            "host_heap",
+            "total",
+            "Yes: total, all that the trial takes, grows by 30 MiB/h, and host_heap is the innermost",
+        ),
+        ("host_heap", "anonymous", "Yes: anonymous grows by 30 MiB/h, and host_heap is"),
+        ("anonymous", "anonymous", "Yes: anonymous is what grows"),
+        ("gpu_allocated", "gpu_allocated", "Yes: gpu_allocated is what grows"),
+        ("host_heap", "host_heap", "Not seen so far: host_heap grows, but what is taken as a whole does not clearly"),
+    ],
+)
+def test_growth_that_no_outer_layer_shows_is_not_called_lost(layer: str, outer: str, begins: str) -> None:
+    trial = leak(layer=layer)
+    trial["rate"]["layer"] = outer
+    assert answers(trial)["Does the machine lose this memory?"].startswith(begins)
+
+
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", None])
 def test_of_a_trial_without_a_leak_nothing_is_asked(verdict: str | None) -> None:
     assert questions.asked(leak(verdict=verdict), RUN) == []

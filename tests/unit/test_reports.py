@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,47 @@ def test_a_control_passes_junit_if_it_was_judged_right(
     record.add("torch", 1.0, expect="leak", control_passed=passed)
     suite = ElementTree.fromstring(catalog.load("junit").render(document.build(record), record))
     assert suite.get("failures") == failures
+
+
+@pytest.mark.parametrize(("started", "said"), [(1.7e9, "2023-11-14T22:13:20"), (1e18, None), (-1e18, None)])
+def test_a_run_that_began_at_no_time_has_all_its_reports(
+    empty_record: Callable[..., Any], started: float, said: str | None
+) -> None:
+    record = empty_record(started=started)
+    record.add("torch", 0.0)
+    body = document.build(record)
+    rendered = {name: catalog.load(name).render(body, record) for name in ("html", "json", "junit", "markdown")}
+    assert ElementTree.fromstring(rendered["junit"]).get("timestamp") == said
+
+
+def test_a_control_that_was_not_run_is_judged_nothing(empty_record: Callable[..., Any]) -> None:
+    record = empty_record()
+    record.add("torch", 1.0, expect="leak")
+    record.trial_infos[0] = replace(record.trial_infos[0], judgement=None, started=None, seconds=None)
+    (skipped,) = ElementTree.fromstring(catalog.load("junit").render(document.build(record), record)).iter("skipped")
+    assert skipped.get("message") == "it was not run"
+
+
+def test_a_leak_of_unknown_rate_and_layer_is_on_the_first_screen(empty_record: Callable[..., Any]) -> None:
+    """As a detector of somebody else may find one."""
+    record = empty_record(verdict="leak", reason="it leaks")
+    found = record.add("torch", 1.0, layer=None)
+    bare = tuple(replace(f, layer=None, rate_per_hour=None, rate_per_hour_ci95=None) for f in found.judgement.findings)
+    record.trial_infos[0] = replace(found, judgement=replace(found.judgement, findings=bare))
+    html = catalog.load("html").render(document.build(record), record)
+    first = html[html.index("</h1>") : html.index('<h2 id="trials">')]
+    assert '<dl class="facts leak"' in first
+    assert "&gt; 0.99" in first
+    assert "<strong>Next (leak):</strong>" in first
+    assert "soak diagnose" in first
+    assert 'href="#really"' not in html, "there is nothing to ask of it"
+
+
+def test_in_a_pipe_no_sentence_is_wrapped(leaky: Any) -> None:
+    out = io.StringIO()
+    terminal.print_summary(document.build(leaky), Console(file=out, width=80), [])
+    said = "Some series are unlike any that the probabilities were calibrated on: use those only to rank trials."
+    assert said in out.getvalue().splitlines()
 
 
 def test_the_terminal_shows_every_trial_and_the_files(leaky: Any) -> None:

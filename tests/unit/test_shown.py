@@ -8,11 +8,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from soak.engine.status import TrialStatus
 from soak.judge.outlook import Outlook
 from soak.runs import messages
-from soak.runs.shown import Shown, in_notebook
+from soak.runs.shown import Shown, in_notebook, table_of
 
 TRIAL = TrialStatus(
     "[bold]a", "torture", "torch", "infer", "cpu", False, "stepping", 65.0, time_left=30.0, memory_bytes=2.0**20,
@@ -71,6 +72,13 @@ def test_a_notebook_shows_one_table_that_is_replaced(monkeypatch: pytest.MonkeyP
         assert part in cell.shown[0]
     assert "leak: it" in said
     assert "\x1b[2J" not in said
+
+
+@pytest.mark.parametrize(("waiting", "said"), [(1, "1 trial waiting"), (2, "2 trials waiting")])
+def test_one_trial_that_waits_is_spoken_of_as_one(waiting: int, said: str) -> None:
+    out = io.StringIO()
+    Console(file=out, width=80).print(table_of(messages.Tick((TRIAL,), waiting), 80))
+    assert said in out.getvalue()
 
 
 @pytest.mark.parametrize(

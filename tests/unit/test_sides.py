@@ -18,6 +18,7 @@ def trial(framework: str, verdict: str | None, **more: Any) -> dict[str, Any]:
         "name": f"w-{framework}", "framework": framework, "execution": "eager", "verdict": verdict, "control": None,
         "confirms": None, "rate": rate, "minimum_detectable_rate": {"per_hour": 8 * MIB, "unit": "bytes"},
         "leak_probability": 0.995 if verdict == "leak" else 0.02, "layer": "host_heap" if verdict == "leak" else None,
+        "held_by": None,
         "environment": {framework: "2.1"}, "end_reason": "crashed", **more,
     }  # fmt: skip
 
@@ -47,6 +48,28 @@ def test_what_was_measured_is_in_the_answer() -> None:
     answer = sides.answer([trial("torch", "leak"), trial("tensorflow", "unstable")])
     assert "torch 2.1 grows 30 MiB/h (28 MiB/h to 32 MiB/h) in host_heap, P(leak) > 0.99" in answer
     assert "tensorflow 2.1 is unstable (crashed)" in answer
+
+
+def test_repeats_that_are_run_alike_go_by_their_names() -> None:
+    answer = sides.answer([trial("torch", "leak", name="w #1"), trial("torch", "pass", name="w #2"),
+                           trial("tensorflow", "pass")])  # fmt: skip
+    assert answer.startswith("Only torch 2.1 (w #1) leaks: torch 2.1 (w #1) grows 30 MiB/h")
+    assert "; torch 2.1 (w #2) passes" in answer
+    assert "; tensorflow 2.1 passes" in answer
+
+
+def test_two_of_three_leak() -> None:
+    trials = [trial("torch", "leak"), trial("torch", "leak", execution="graph"), trial("tensorflow", "pass")]
+    assert sides.answer(trials).startswith("Only torch 2.1 (eager) and torch 2.1 (graph) leak: ")
+
+
+def test_a_leak_says_whose_it_is_also_where_nobody_knows_how_fast() -> None:
+    held = {"member": "rank 1 of 2", "device": "", "process": ""}
+    with_rate, without = trial("torch", "leak", held_by=held), trial("torch", "leak", held_by=held)
+    without["rate"] = None
+    assert "in host_heap of rank 1 of 2, P(leak) > 0.99" in sides.answer([with_rate, trial("tensorflow", "pass")])
+    said = "torch 2.1 leaks in host_heap of rank 1 of 2, P(leak) > 0.99;"
+    assert said in sides.answer([without, trial("tensorflow", "pass")])
 
 
 @pytest.mark.parametrize(

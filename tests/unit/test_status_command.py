@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import io
+import json
 import threading
 from collections.abc import Iterator
 
@@ -35,6 +36,16 @@ def listening(answer: bytes) -> Iterator[str]:
 
 def whole(body: bytes) -> bytes:
     return b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_in_a_pipe_a_problem_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = "the disk of runs is nearly full " * 8
+    body = {"now": 1.0, "problems": [problem], "running": [], "schedules": [],
+            "waiting": [{"schedule": "night", "reason": problem}]}  # fmt: skip
+    with listening(whole(json.dumps(body).encode())) as url:
+        assert cli.main(["status", "--url", url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"problem: {problem}", f"waiting: night, {problem}"]
 
 
 @pytest.mark.parametrize(

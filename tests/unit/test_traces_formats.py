@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,31 @@ def test_series_of_prometheus_are_judged_apart_by_their_labels(tmp_path: Path) -
     ]  # fmt: skip
 
 
+def of_prometheus(path: Path, every: dict[str, dict[str, str]]) -> None:
+    """An answer with a series that grows for each name, which has these labels."""
+    points = [[1.7e9 + 10 * n, str(5e8 + 3e5 * n)] for n in range(300)]
+    result = [{"metric": {"__name__": name, **labels}, "values": points} for name, labels in every.items()]
+    path.write_text(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+
+
+def test_an_entity_of_which_nothing_is_judged_is_told(tmp_path: Path) -> None:
+    of_prometheus(tmp_path / "x", {"process_resident_memory_bytes": {"job": "a"}, "up_seconds_total": {"job": "b"}})
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert body["verdict"] == "leak"
+    assert any(said.startswith("left out: ") and "job=b: no column is judged" in said for said in body["notes"])
+
+
+def test_an_entity_without_the_column_that_is_asked_for_takes_no_verdict_away(tmp_path: Path) -> None:
+    of_prometheus(tmp_path / "x", {"process_resident_memory_bytes": {"job": "a"}, "process_open_fds": {"job": "b"}})
+    every = tables.read_all(tmp_path / "x")
+    (body,) = judging.judge_traces(every, Question(columns=("*_bytes",)))
+    assert (body["verdict"], body["source"].endswith("job=a")) == ("leak", True)
+    assert any("job=b: no column is called *_bytes; there are process_open_fds" in said for said in body["notes"])
+    several = judging.judge_traces(every, Question(columns=("rss",)))
+    assert [one["reason"].partition(";")[0] for one in several] == ["no column is called rss"] * 2
+    assert {one["verdict"] for one in several} == {"inconclusive"}
+
+
 def test_parquet_of_several_processes_with_units_in_its_header(tmp_path: Path) -> None:
     t, leaking = held(leaks=True)
     _, calm = held(leaks=False, seed=1)
@@ -230,6 +257,7 @@ def test_an_amount_is_judged_in_place_of_its_share_and_of_what_is_unknown(tmp_pa
         ("10:00:00  UID  PID  %usr  %CPU  Command\n10:00:10  0  1  1.0  1.0  x\n", "pidstat without memory, descriptors"),
         ("memray\0\0", "a capture of memray"),
         ("<!DOCTYPE html>", "a page of HTML"),
+        ("<!doctype html>\n<html>\n", "a page of HTML"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line_that_says_where_and_what_was_expected(
@@ -240,6 +268,19 @@ def test_what_cannot_be_read_is_one_line_that_says_where_and_what_was_expected(
         judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_refused_is_not_read_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "capture.bin").write_bytes(b"memray\0" + bytes(1 << 20))
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("a capture may have many GB"))
+    with pytest.raises(UsageError, match="a capture of memray"):
+        tables.read_all(tmp_path / "capture.bin")
+
+
+def test_what_is_refused_is_named_though_it_is_packed(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(pickle.dumps([1], 4)))
+    with pytest.raises(UsageError, match="a pickle, such as"):
+        tables.read_all(tmp_path / "x.gz")
 
 
 def test_units_times_and_intervals_may_be_given(tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ def test_a_run_is_no_better_than_its_controls_and_its_worst_trial(
     assert judge_run(judged).verdict == verdict
 
 
+def test_one_control_alone_is_spoken_of_as_one() -> None:
+    one, two = Judged("a", "leak", True, "leak"), Judged("b", "pass", True, "pass")
+    assert judge_run([one]).reason == "its control was judged as expected"
+    assert judge_run([one, two]).reason == "all 2 controls were judged as expected"
+
+
 def test_an_interrupted_run_cannot_pass_but_can_leak() -> None:
     assert judge_run([Judged("a", "pass", None)], interrupted=True).verdict == "inconclusive"
     assert judge_run([Judged("a", "leak", None)], interrupted=True).verdict == "leak"

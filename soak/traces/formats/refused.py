@@ -5,7 +5,7 @@ from __future__ import annotations
 from soak.errors import UsageError
 from soak.traces.columns import Trace
 from soak.traces.request import TraceRequest
-from soak.traces.source import Beginning, TraceSource
+from soak.traces.source import Beginning, TraceSource, beginning
 
 EXAMPLE = "memray's capture.bin"
 _KINDS = {
@@ -15,14 +15,13 @@ _KINDS = {
     b"\x80\x05": "a pickle, such as tracemalloc's Snapshot.dump writes, which is code; expected sizes over time as CSV",
     b"PK\x03\x04": "a zip or an Excel workbook; expected its sheet as CSV",
     b"SQLite format 3\0": "an SQLite database; expected a run folder, or a table of it as CSV",
-    b"<!DOCTYPE": "a page of HTML; expected the data that it shows, as CSV or JSON",
-    b"<html": "a page of HTML; expected the data that it shows, as CSV or JSON",
 }
+_PAGES = (b"<!doctype", b"<html")
 
 
 def sniff(begins: Beginning) -> bool:
     """By what it begins with."""
-    return begins.raw.startswith(tuple(_KINDS))
+    return _what(begins.raw) is not None
 
 
 def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
@@ -31,6 +30,10 @@ def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
     Raises:
         UsageError: always.
     """
-    raw = source.path.read_bytes()[:32] if not source.packed else b""
-    what = next((said for magic, said in _KINDS.items() if raw.startswith(magic)), "no table")
-    raise UsageError(f"{source.name}: {what}")
+    raise UsageError(f"{source.name}: {_what(beginning(source).raw)}")
+
+
+def _what(raw: bytes) -> str | None:
+    if raw[:16].lower().startswith(_PAGES):
+        return "a page of HTML; expected the data that it shows, as CSV or JSON"
+    return next((said for magic, said in _KINDS.items() if raw.startswith(magic)), None)
