@@ -21,7 +21,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Grown
 from monitors.model import LAYERS, Event
 from monitors.units import format_rate
-from reports import advice, catalog, charts, document, headline, terminal
+from reports import advice, analysis_page, catalog, charts, document, headline, terminal
 
 
 @pytest.fixture(scope="module")
@@ -326,3 +326,13 @@ def test_who_holds_what_leaks_is_told_in_every_format(
     out = io.StringIO()
     terminal.print_summary(body, Console(file=out, width=200), ())
     assert f"recurrent-torch: {said}" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [(["leak"], "1 of 1 trace leaks"), (["leak", "leak"], "2 of 2 traces leak"), (["pass"], "0 of 1 trace leak")],
+)
+def test_the_page_of_an_analysis_counts_its_leaks(verdicts: list[str], said: str) -> None:
+    bare = {"source": "x", "reason": "r", "series": [], "notes": [], "ignored": []}
+    page = analysis_page.page([analysis_page.AnalysisShown({**bare, "verdict": each}, []) for each in verdicts])
+    assert f"<title>soak analyze: {said}</title>" in page
