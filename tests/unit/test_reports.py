@@ -206,6 +206,18 @@ def test_one_trial_that_passes_is_spoken_of_as_one(calm: Any) -> None:
     assert said == f"Pass: no leak in a (detectable above {limit})."
 
 
+def test_one_trial_that_cannot_be_judged_says_why(empty_record: Callable[..., Any]) -> None:
+    """`it is inconclusive` alone is no answer."""
+    record = empty_record(verdict="inconclusive", reason="recurrent-torch is inconclusive")
+    record.add("torch", 0.0, verdict="inconclusive", reason="interrupted before its end")
+    said = "Inconclusive: recurrent-torch is inconclusive: interrupted before its end."
+    assert document.build(record)["run"]["headline"] == said
+    record.add("torch", 1.0, expect="leak", control_passed=True)
+    assert document.build(record)["run"]["headline"] == said, "a control is not what was to be judged"
+    record.add("tensorflow", 0.0, verdict="inconclusive", reason="too short")
+    assert document.build(record)["run"]["headline"] == "Inconclusive: recurrent-torch is inconclusive."
+
+
 def test_leaking_layers_come_first(leaky: Any) -> None:
     html = catalog.load("html").render(document.build(leaky), leaky)
     assert html.index("host_heap</b>") < html.index("anonymous</b>")
