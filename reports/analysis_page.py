@@ -54,7 +54,7 @@ def page(sources: Sequence[AnalysisShown]) -> str:
     leaks = sum(one.analysis["verdict"] == "leak" for one in sources)
     of = f"{len(sources):,} trace{'s' if len(sources) != 1 else ''}"
     return environment.get_template("analysis.html.j2").render(
-        title=f"soak analyze: {leaks:,} of {of} leak",
+        title=f"soak analyze: {leaks:,} of {of} leak{'s' if leaks == 1 else ''}",
         sources=shown,
         charts=charts,
         style=Markup((_STATIC / "report.css").read_text()),  # noqa: S704  (a file of ours)

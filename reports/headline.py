@@ -26,12 +26,20 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
         said = f"{_WORDS[verdict]}: {worst}" if alone else f"{said}. {worst}"
     elif verdict == "pass" and (limit := detectable_in_all(trials)):
         said += f" (detectable above {limit})"
+    elif verdict not in ("leak", "pass") and (why := _why(verdict, trials)):
+        said += f": {why}"
     return f"{said}{' (unfinished)' if unfinished else ''}."
 
 
 def _tested(trial: Trial) -> bool:
     """Whether it is there for itself: neither a control nor to explain another."""
     return not trial["control"] and not trial["confirms"]
+
+
+def _why(verdict: str, trials: Sequence[Trial]) -> str:
+    """The reason of the only trial under test, if it has the verdict of the run; empty where there are several."""
+    tested = list(filter(_tested, trials))
+    return tested[0]["reason"] if len(tested) == 1 and tested[0]["verdict"] == verdict else ""
 
 
 def _worst(trials: Sequence[Trial]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monitors.units import format_duration, format_interval, format_probability, format_rate, format_value
@@ -11,16 +11,25 @@ from monitors.units import format_duration, format_interval, format_probability,
 Trial = Mapping[str, Any]
 
 
-def asked(trial: Trial, run: Mapping[str, Any]) -> list[tuple[str, str]]:
+def asked(trial: Trial, run: Mapping[str, Any], trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
     """Questions and answers about a trial that leaks; of another there are none.
 
     Args:
         trial: of a report.
         run: the `run` of the same report.
+        trials: all of that report, its controls among them.
     """
     if trial["verdict"] != "leak" or not trial["rate"]:
         return []
-    said = (_certain(trial), _survives(trial), _lasts(trial), _lost(trial), _work(trial), _found(run), _held(trial))
+    said = (
+        _certain(trial),
+        _survives(trial),
+        _lasts(trial),
+        _lost(trial),
+        _work(trial),
+        _found(run, trials),
+        _held(trial),
+    )
     return list(itertools.chain.from_iterable(said))
 
 
@@ -107,10 +116,15 @@ def _work(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "What does it follow?", f"{told[0].upper()}{told[1:]}."
 
 
-def _found(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    told = run["controls_text"]
+def _found(run: Mapping[str, Any], trials: Sequence[Trial]) -> Iterator[tuple[str, str]]:
+    told = run["controls_text"] or _judged([trial["control"]["passed"] for trial in trials if trial["control"]])
     without = "It has no controls. controls = true adds a planted leak and its clean twin; a run that judges one wrong"
     yield "Would this run call anything a leak?", f"Its controls: {told}." if told else f"{without} is invalid."
+
+
+def _judged(passed: Sequence[bool | None]) -> str:
+    """Of controls that do not say how fast they leak: whether they were judged as expected, None where not yet."""
+    return f"{passed.count(True)} of {len(passed)} judged as expected" if passed else ""
 
 
 def _held(trial: Trial) -> Iterator[tuple[str, str]]:

@@ -56,7 +56,7 @@ def _leaks(body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[tuple[
     """The surest leaks that no control planted, each with the questions that a maintainer would ask."""
     found = [t for t in body["trials"] if t["verdict"] == "leak" and not t["control"] and not t["confirms"]]
     found.sort(key=lambda trial: -(trial["leak_probability"] or 0.0))
-    return [(trial, questions.asked(trial, body["run"])) for trial in found[:_MOST_LEAKS]]
+    return [(trial, questions.asked(trial, body["run"], body["trials"])) for trial in found[:_MOST_LEAKS]]
 
 
 def _compared(body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +40,3 @@ def changed(
     for key, value in keys.items():
         whole[key] = {**table.get(key, {}), **value} if isinstance(value, Mapping) else value
     return Replay(name, kind, title, {**whole, "name": name}, dict(keys))
-
-
-Planned = tuple[Sequence[Replay], Sequence[LeftOut]]

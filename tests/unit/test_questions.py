@@ -60,6 +60,12 @@ def test_a_leak_below_what_is_detectable_is_explained() -> None:
     assert "less may be found too" in answers(leak(minimum_detectable_rate=limit))["Is it more than noise?"]
 
 
+def test_controls_of_unknown_rate_are_controls_too() -> None:
+    controls = [leak(control={"expect": "leak", "passed": passed}) for passed in (True, True, None)]
+    said = dict(questions.asked(leak(), RUN, [leak(), *controls]))
+    assert said["Would this run call anything a leak?"] == "Its controls: 2 of 3 judged as expected."
+
+
 def test_controls_speak_for_the_run() -> None:
     said = answers(leak(), {"controls_text": "a leak of 9 MiB/h was found"})
     assert said["Would this run call anything a leak?"] == "Its controls: a leak of 9 MiB/h was found."

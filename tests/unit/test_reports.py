@@ -21,7 +21,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Grown
 from monitors.model import LAYERS, Event
 from monitors.units import format_rate
-from reports import advice, catalog, charts, document, headline, terminal
+from reports import advice, analysis_page, catalog, charts, document, headline, terminal
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,18 @@ def test_one_trial_that_passes_is_spoken_of_as_one(calm: Any) -> None:
     assert said == f"Pass: no leak in a (detectable above {limit})."
 
 
+def test_one_trial_that_cannot_be_judged_says_why(empty_record: Callable[..., Any]) -> None:
+    """`it is inconclusive` alone is no answer."""
+    record = empty_record(verdict="inconclusive", reason="recurrent-torch is inconclusive")
+    record.add("torch", 0.0, verdict="inconclusive", reason="interrupted before its end")
+    said = "Inconclusive: recurrent-torch is inconclusive: interrupted before its end."
+    assert document.build(record)["run"]["headline"] == said
+    record.add("torch", 1.0, expect="leak", control_passed=True)
+    assert document.build(record)["run"]["headline"] == said, "a control is not what was to be judged"
+    record.add("tensorflow", 0.0, verdict="inconclusive", reason="too short")
+    assert document.build(record)["run"]["headline"] == "Inconclusive: recurrent-torch is inconclusive."
+
+
 def test_leaking_layers_come_first(leaky: Any) -> None:
     html = catalog.load("html").render(document.build(leaky), leaky)
     assert html.index("host_heap</b>") < html.index("anonymous</b>")
@@ -326,3 +338,13 @@ def test_who_holds_what_leaks_is_told_in_every_format(
     out = io.StringIO()
     terminal.print_summary(body, Console(file=out, width=200), ())
     assert f"recurrent-torch: {said}" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [(["leak"], "1 of 1 trace leaks"), (["leak", "leak"], "2 of 2 traces leak"), (["pass"], "0 of 1 trace leak")],
+)
+def test_the_page_of_an_analysis_counts_its_leaks(verdicts: list[str], said: str) -> None:
+    bare = {"source": "x", "reason": "r", "series": [], "notes": [], "ignored": []}
+    page = analysis_page.page([analysis_page.AnalysisShown({**bare, "verdict": each}, []) for each in verdicts])
+    assert f"<title>soak analyze: {said}</title>" in page
