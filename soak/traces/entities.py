@@ -14,6 +14,7 @@ from soak.errors import UsageError
 from soak.traces import cells, times
 from soak.traces.columns import listed
 from soak.traces.request import matches
+from soak.traces.seen import is_nameless
 
 if TYPE_CHECKING:
     from soak.traces.seen import TableHead
@@ -23,7 +24,7 @@ _NAMES = frozenset((
     "host", "hostname", "node", "instance", "job", "process", "command", "cmd", "comm", "service", "worker", "rank",
     "replica",
     "machine", "app", "task", "program", "image", "deployment", "cluster", "shard", "server", "vm", "label", "model",
-    "entity", "pids", "tgid", "idx", "cgroup", "unit",
+    "entity", "tgid", "idx", "cgroup", "unit",
 ))  # fmt: skip
 _BESIDE = frozenset(("id", "name", "no", "number", "pci", "compute", "instance", "ordinal", "serial", "k", "s", "io",
                      "kubernetes", "docker", "short"))  # fmt: skip
@@ -41,7 +42,11 @@ def found(seen: TableHead, taken: set[int], t: Floats | None, asked: Sequence[st
     """
     if asked is not None:
         return [_place(seen, name) for name in asked]
-    known = [i for i, name in enumerate(seen.header) if i not in taken and is_named(name) and _tells(seen, i, t)]
+    known = [
+        i
+        for i, name in enumerate(seen.header)
+        if i not in taken and (is_named(name) or _is_name(seen, i)) and _tells(seen, i, t)
+    ]
     whole = [row for _, row in seen.rows if len(row) > max(known, default=0)]
     every = {tuple(row[i].strip() for i in known) for row in whole}
     if len(every) > 1 and not _side_by_side(seen, known, t):
@@ -75,6 +80,14 @@ def is_named(name: str) -> bool:
     """Whether a column's name is one of those that tell entities apart."""
     said = set(times.words(name))
     return bool(said & _NAMES) and said <= _NAMES | _BESIDE
+
+
+def _is_name(seen: TableHead, column: int) -> bool:
+    """Whether a column of a table without a header holds names, and neither numbers nor amounts."""
+    texts = seen.cells(column)
+    return (
+        not seen.headed and is_nameless(seen.header[column]) and not _numeric(texts) and cells.writing_of(texts).plain
+    )
 
 
 def _numeric(texts: Sequence[str]) -> bool:

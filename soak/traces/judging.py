@@ -12,7 +12,6 @@ from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
-from monitors.text import one_line
 from reports import analysis
 from reports.record import TrialInfo
 from soak.errors import UsageError
@@ -20,7 +19,7 @@ from soak.judge.trial import unseen_of, unserved
 from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
-from soak.traces.columns import Trace
+from soak.traces.columns import Trace, listed
 from soak.traces.holdings import sorted_out
 from soak.traces.losses import weighed
 from soak.traces.request import matches
@@ -72,10 +71,18 @@ def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict
         except UsageError as error:
             refused.append(error)
         else:
+            if len(traces) > 1 and _is_empty(trace, found):
+                refused.append(UsageError(f"{trace.source}: no column that is judged has a value"))
+                continue
             every.append((body_of(trace, found), found))
     if not every:
         raise refused[0]
     return every
+
+
+def _is_empty(trace: Trace, found: Found) -> bool:
+    """Whether an entity has none of what is judged: its rows have other columns of the table."""
+    return not any(len(one.t) or trace.lost.get(one.name) for one in found.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,10 @@ def _chosen(trace: Trace, question: Question) -> tuple[list[Series], dict[str, s
         return [one for one in trace.series if any(matches(one.name, name) for name in question.columns)], {}
     chosen, ignored = sorted_out(trace.series)
     if trace.series and not chosen:
-        told = "; ".join(f"{one_line(name, 60)}: {why}" for name, why in list(ignored.items())[:3])
+        by: dict[str, list[str]] = {}
+        for name, why in ignored.items():
+            by.setdefault(why, []).append(name)
+        told = "; ".join(f"{listed(names)}: {why}" for why, names in list(by.items())[:3])
         raise UsageError(
             f"{trace.source}: no column is judged ({told}); expected memory, descriptors or threads, or --column NAME"
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
+
 from soak.errors import UsageError
 from soak.traces.columns import Trace
 from soak.traces.request import TraceRequest
@@ -18,11 +21,22 @@ _KINDS = {
     b"<!DOCTYPE": "a page of HTML; expected the data that it shows, as CSV or JSON",
     b"<html": "a page of HTML; expected the data that it shows, as CSV or JSON",
 }
+_PAGES = {
+    "| NVIDIA-SMI ": "the page that nvidia-smi prints for people; expected what `nvidia-smi "
+    "--query-gpu=timestamp,index,memory.used --format=csv -l 10` writes",
+    "procs -----------memory": "vmstat, which tells what is free, not what is held; expected what `free -s 10`, "
+    "`sar -r 10` or `pidstat -r 10` prints",
+}
+"""What is printed for people, by what stands in one of its first lines."""
 
 
 def sniff(begins: Beginning) -> bool:
     """By what it begins with."""
-    return begins.raw.startswith(tuple(_KINDS))
+    return begins.raw.startswith(tuple(_KINDS)) or _page(begins.lines) is not None
+
+
+def _page(lines: Sequence[str]) -> str | None:
+    return next((said for mark, said in _PAGES.items() if any(mark in line for line in lines[:10])), None)
 
 
 def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
@@ -32,5 +46,6 @@ def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
         UsageError: always.
     """
     raw = source.path.read_bytes()[:32] if not source.packed else b""
-    what = next((said for magic, said in _KINDS.items() if raw.startswith(magic)), "no table")
+    what = next((said for magic, said in _KINDS.items() if raw.startswith(magic)), None)
+    what = what or _page([text for _, text in islice(source.lines(), 20)]) or "no table"
     raise UsageError(f"{source.name}: {what}")
