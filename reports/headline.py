@@ -24,6 +24,8 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
     if verdict == "leak" and (worst := _worst(trials)):
         alone = sum(map(_tested, trials)) == 1
         said = f"{_WORDS[verdict]}: {worst}" if alone else f"{said}. {worst}"
+    elif verdict == "inconclusive" and len(tested := [t for t in trials if _tested(t)]) == 1 and tested[0]["reason"]:
+        said = f"{_WORDS[verdict]}: {tested[0]['name']}: {tested[0]['reason']}"
     elif verdict == "pass" and (limit := smallest_seen(trials)):
         said += f" (detectable above {limit})"
     return f"{said}{' (unfinished)' if unfinished else ''}."

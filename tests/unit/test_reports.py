@@ -284,3 +284,9 @@ def test_who_holds_what_leaks_is_told_in_every_format(
     out = io.StringIO()
     terminal.print_summary(body, Console(file=out, width=200), ())
     assert f"recurrent-torch: {said}" in out.getvalue()
+
+
+def test_a_run_of_one_trial_says_why_it_is_inconclusive() -> None:
+    trial = {"name": "a", "verdict": "inconclusive", "reason": "too few samples", "control": None, "confirms": ""}
+    said = headline.of_run("inconclusive", "a is inconclusive", False, [trial])
+    assert said == "Inconclusive: a: too few samples."
