@@ -134,6 +134,24 @@ CSV: dict[str, Write] = {
         ),
     ),
     "a preamble": _table("# recorded by hand\nhost: web-1\n\ntime,rss_mb", lambda i, t, m: f"{t:g},{m:.1f}"),
+    "Splunk": _table('"_time","host","avg(rss_mb)"', lambda i, t, m: f'"{_at(t, "%FT%T.000+0000")}","web","{m:.2f}"'),
+    "Kibana": _table(
+        '"@timestamp per 30 seconds","Average of system.process.memory.rss.bytes"',
+        lambda i, t, m: f'"{_at(t, "%b %d, %Y @ %T.000")}","{m * MIB:,.1f}"',
+    ),
+    "days of a spreadsheet": _table(
+        "Date;RSS (MB)", lambda i, t, m: f"{_comma(46202.4375 + t / 86400, 8)};{_comma(m, 2)}"
+    ),
+    "sar before 12": _table(
+        "Linux 3.10.0 (web)  06/29/26  _x86_64_  (8 CPU)\n\n22:30:01    kbmemfree kbmemused  %memused kbbuffers  kbcached",
+        lambda i, t, m: (
+            f"{_at(t, '%T')}  {13e6 - 1024 * m - 9000 * i:.0f} {1024 * m + 3e6 + 9000 * i:.0f} {m / 160 + i:.2f} 2000 {2_998_000 + 9000 * i}"
+        ),
+    ),
+    "containers with their files": _table(
+        "timestamp,container_memory_usage_bytes,container_memory_working_set_bytes,container_memory_rss,container_memory_cache",
+        lambda i, t, m: f"{t:g},{m * MIB + 9e6 * i:.0f},{m * MIB + 4e6 * i:.0f},{m * MIB:.0f},{9e6 * i:.0f}",
+    ),
     "unnamed index of pandas": _table(
         ",rss_mb,step_time", lambda i, t, m: f"{_at(t, '%F %T')},{m:.3f},{0.1 + i / 1e4:.5f}"
     ),
@@ -442,6 +460,14 @@ LOOPS: dict[str, Write] = {
 }
 _FREE = "               total        used        free      shared  buff/cache   available\n"
 FREE: dict[str, Write] = {
+    "before 3.3.10": _looped(
+        _ISO,
+        lambda i, m: (
+            "             total       used       free     shared    buffers     cached\n"
+            f"Mem:      16000000   {1024 * m + 3000000 + 9000 * i:.0f}    {13000000 - 1024 * m - 9000 * i:.0f}          0       2000    {2998000 + 9000 * i}\n"
+            f"-/+ buffers/cache:    {1024 * m:.0f}    {16000000 - 1024 * m:.0f}\nSwap:      2097148          0    2097148"
+        ),
+    ),
     "with dates": _looped(
         _DATE,
         lambda i, m: (
@@ -485,6 +511,20 @@ GCTRACE: dict[str, Write] = {
     ),
 }
 
+LOGFMT: dict[str, Write] = {
+    "logfmt": _table(
+        "",
+        lambda i, t, m: (
+            f'time={_at(t, "%FT%TZ")} level=info msg="memory of a=b" rss={m:.1f}MiB step={i} user={7 * i}\n'
+            f'time={_at(t, "%FT%T.500Z")} level=warn msg="slow"'
+        ),
+    ),
+    "logging": _table(
+        "starting", lambda i, t, m: f"{_at(t, '%F %T')},123 INFO train: step {i} rss={m:.1f} MB loss={1 / (i + 1):.4f}"
+    ),
+    "brackets": _table("", lambda i, t, m: f"[{_at(t, '%T')}] rss_mb={m:.1f}, requests={12 * i}"),
+}
+
 
 def _newest_first(content: bytes) -> bytes:
     header, *rows = content.decode().splitlines()
@@ -492,7 +532,7 @@ def _newest_first(content: bytes) -> bytes:
 
 
 KINDS: dict[str, dict[str, Write]] = {
-    "loops": LOOPS, "free": FREE, "top": TOP, "jstat": JSTAT, "gctrace": GCTRACE,
+    "loops": LOOPS, "free": FREE, "top": TOP, "jstat": JSTAT, "gctrace": GCTRACE, "logfmt": LOGFMT,
     "csv": CSV, "nvidia-smi": NVIDIA, "docker": DOCKER, "pidstat": PIDSTAT, "mprof": MPROF, "massif": MASSIF,
     "json": JSON, "prometheus": PROMETHEUS, "grafana": GRAFANA, "node_exporter": NODE,
 }  # fmt: skip

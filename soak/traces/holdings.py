@@ -12,6 +12,7 @@ from monitors.detection.series import Series
 from monitors.model import LAYERS, MetricSpec, Owner, Unit
 from monitors.text import one_line
 from soak.traces import times, units
+from soak.traces.cached import without_cache
 from soak.traces.unheld import GPU, MEMORY, why_not
 
 LONGEST = 200
@@ -51,6 +52,7 @@ def metric_of(column: str) -> MetricSpec:
     """The metric that a column's name speaks of; `judged` is false, and `unjudged` says why, where it is no holding."""
     stem, unit = units.split(column)
     shown = one_line(column.strip(), LONGEST)
+    column = units.bare(column)
     layer, kind, owner = _held(column.strip(), stem, unit)
     exact = _LAYERS.get(column.strip().lower()) or column.strip().lower().removesuffix("_bytes") in LAYERS
     why = "" if exact else why_not(column.strip(), stem, unit)
@@ -138,10 +140,11 @@ def standing(metric: MetricSpec) -> Standing:
 
 def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
     """What is judged, and why the others are not: of amounts, shares of memory and the unknown the first there is."""
+    series, cached = without_cache(series)
     by: dict[str, list[Series]] = {}
     for one in series:
         by.setdefault(standing(one.metric), []).append(one)
-    ignored = {one.name: one.metric.unjudged for one in by.pop("ignored", ())}
+    ignored = cached | {one.name: one.metric.unjudged for one in by.pop("ignored", ())}
     order = [kind for kind in ("amount", "share", "unknown") if kind in by]
     if not order:
         return [], ignored

@@ -108,6 +108,8 @@ def found_in(trace: Trace, question: Question) -> Found:
         series, warm = without_start_up(chosen)
     else:
         series, warm = [_without_beginning(one, question.skip) for one in chosen], []
+    bare = [one.name for one in chosen if not any(one is whole for whole in trace.series)]
+    warm += [f"judged without the page cache, which is in it: {listed(bare)}"] if bare else []
     detection = _detected(series, question)
     return Found(series, ignored, weighed(detection, trace.lost), [*trace.notes, *warm])
 

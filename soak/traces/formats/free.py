@@ -59,6 +59,8 @@ def _rows(source: TraceSource) -> Iterator[tuple[int, list[str]]]:
             if waiting:
                 yield last, waiting
             waiting, last = [now, words[2] if len(words) > 2 else "", ""], line
+        elif words[0] == "-/+" and waiting and len(words) > 2:  # older: above stands what is used with the page cache
+            waiting[1] = words[2]
         elif words[0] == "Swap:" and waiting and len(words) > 2:
             waiting[2] = words[2]
     if waiting:
