@@ -156,7 +156,7 @@ def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
         ignored |= {one.name: why[kind] for one in by[kind]}
     counting = {one.name for one in by[order[0]] if _only_rises(one)}
     judged = [one for one in by[order[0]] if one.name not in counting]
-    if order[0] == "unknown" and len(by["unknown"]) > 1:  # one of them may be memory; nobody knows which
+    if order[0] == "unknown" and (len(by["unknown"]) > 1 or ignored):  # one of them may be memory; nobody knows which
         return [], ignored | {one.name: why["unknown"] for one in by["unknown"]}
     if not judged:
         return by[order[0]], ignored

@@ -20,7 +20,7 @@ from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
 from soak.traces.columns import Trace, listed
-from soak.traces.holdings import sorted_out
+from soak.traces.holdings import sorted_out, standing
 from soak.traces.losses import weighed
 from soak.traces.request import matches
 from soak.traces.warming import without_start_up
@@ -110,6 +110,9 @@ def found_in(trace: Trace, question: Question) -> Found:
         series, warm = [_without_beginning(one, question.skip) for one in chosen], []
     bare = [one.name for one in chosen if not any(one is whole for whole in trace.series)]
     warm += [f"judged without the page cache, which is in it: {listed(bare)}"] if bare else []
+    if not question.columns:
+        loose = [one.name for one in chosen if standing(one.metric) == "unknown"]
+        warm += [f"nothing says that {listed(loose)} is memory; judged as the only column"] if loose else []
     detection = _detected(series, question)
     return Found(series, ignored, weighed(detection, trace.lost), [*trace.notes, *warm])
 

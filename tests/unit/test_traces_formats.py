@@ -230,6 +230,7 @@ def test_an_amount_is_judged_in_place_of_its_share_and_of_what_is_unknown(tmp_pa
         ('{"t": 0, "x": }', "line 1: not valid JSON"),
         ('{"status": "success", "data": {"resultType": "vector", "result": []}}', "its type is 'vector', not 'matrix'"),
         ("| NVIDIA-SMI 535.54.03    Driver Version: 535.54.03 |\n", "the page that nvidia-smi prints for people; expected"),
+        ("Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/sda1 9 8 1 90% /\n", "df, which tells of disks"),
         ("procs -----------memory---------- ---swap--\n r  b   swpd   free\n", "vmstat, which tells what is free"),
         ('{"total_num_allocations": 5}', "memray's summary of a whole run, which has no times"),
         ("MEM 5 6\nMEM 5 7\nBOGUS x\n", "line 3: 'BOGUS'; expected mprof's MEM MIB SECONDS"),
@@ -310,3 +311,18 @@ def test_a_time_and_a_number_between_blanks_need_no_header(tmp_path: Path, time:
     (body,) = judging.judge_traces(tables.read_all(tmp_path / "x", TraceRequest(units={"": 1024.0})), Question())
     assert body["verdict"] == "leak"
     assert body["rate_per_hour"] == pytest.approx(LEAK * MIB, rel=0.08)
+
+
+def test_what_is_known_to_be_no_memory_does_not_make_the_rest_memory(tmp_path: Path) -> None:
+    rows = [f"{30 * i},{i % 90},{i * 3 + i % 5}" for i in range(200)]
+    (tmp_path / "x").write_text("time,cpu_percent,visitors\n" + "\n".join(rows))
+    with pytest.raises(UsageError, match="no column is judged"):
+        judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+
+
+def test_the_only_column_is_judged_with_a_word_of_doubt(tmp_path: Path) -> None:
+    rows = [f"{t:g},{m:.1f}" for t, m in zip(*held(leaks=False), strict=True)]
+    (tmp_path / "x").write_text("time,thing\n" + "\n".join(rows))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert body["verdict"] == "pass"
+    assert body["notes"] == ["nothing says that thing is memory; judged as the only column"]

@@ -24,6 +24,7 @@ _KINDS = {
 _PAGES = {
     "| NVIDIA-SMI ": "the page that nvidia-smi prints for people; expected what `nvidia-smi "
     "--query-gpu=timestamp,index,memory.used --format=csv -l 10` writes",
+    " Mounted on": "df, which tells of disks, not of memory; expected what `free -s 10` or `pidstat -r 10` prints",
     "procs -----------memory": "vmstat, which tells what is free, not what is held; expected what `free -s 10`, "
     "`sar -r 10` or `pidstat -r 10` prints",
 }
