@@ -152,6 +152,32 @@ CSV: dict[str, Write] = {
         "timestamp,container_memory_usage_bytes,container_memory_working_set_bytes,container_memory_rss,container_memory_cache",
         lambda i, t, m: f"{t:g},{m * MIB + 9e6 * i:.0f},{m * MIB + 4e6 * i:.0f},{m * MIB:.0f},{9e6 * i:.0f}",
     ),
+    "a row for each name": _table(
+        "time,name,value,unit",
+        lambda i, t, m: f"{t:g},rss_bytes,{m * MIB:.0f},B\n{t:g},cpu,{i / 3},%\n{t:g},visitors,{5 * i},%",
+    ),
+    "mlflow": _table(
+        "run_id,key,value,step,timestamp",
+        lambda i, t, m: "\n".join(
+            f"a,system/{name},{value},{i},{1000 * (START.timestamp() + t):.0f}"
+            for name, value in (
+                ("memory_usage_megabytes", m),
+                ("cpu_utilization_percentage", i % 90),
+                ("disk_usage_megabytes", 50 * i),
+            )
+        ),
+    ),
+    "dotnet-counters": _table(
+        "Timestamp,Provider,Counter Name,Counter Type,Mean/Increment",
+        lambda i, t, m: "\n".join(
+            f"{_at(t, '%m/%d/%Y %T')},System.Runtime,{name},Metric,{value}"
+            for name, value in (
+                ("Working Set (MB)", m),
+                ("CPU Usage (%)", i / 3),
+                ("Allocation Rate (B / 1 sec)", 1e6 + 1e4 * i),
+            )
+        ),
+    ),
     "unnamed index of pandas": _table(
         ",rss_mb,step_time", lambda i, t, m: f"{_at(t, '%F %T')},{m:.3f},{0.1 + i / 1e4:.5f}"
     ),

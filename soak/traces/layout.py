@@ -79,8 +79,11 @@ def layout_of(seen: TableHead, request: TraceRequest) -> Layout:
     clocks_too = second_clocks(seen.header, time[0] if time else -1) - set(time)
     taken = {*time, *clocks_too}
     t = clock()(joined(seen.rows, time)) if clock else np.zeros(len(seen.rows))
-    keys = entities.found(seen, taken, t if clock else None, request.group_by)
-    named = entities.names_of_series(seen, taken | set(keys))
+    asked = {i for i, name in enumerate(seen.header) if any(matches(name, each) for each in request.group_by or ())}
+    named = entities.names_of_series(seen, taken | asked)
+    keys = entities.found(
+        seen, taken | ({named} if named is not None else set()), t if clock else None, request.group_by
+    )
     columns, texts = [], []
     for i in range(len(seen.header)):
         if i in taken or i in keys or i == named:
@@ -231,5 +234,7 @@ def of_series(layout: Layout, name: str) -> TraceColumn:
     """The column of a table whose rows name what they hold."""
     column = layout.columns[0]
     metric = holdings.metric_of(name)
-    in_bytes = column.metric.unit == "bytes" or column.writing.unit in units.SIZES
-    return replace(column, name=name, metric=holdings.scaled(metric, in_bytes))
+    if column.metric.unit == "bytes" or column.writing.unit in units.SIZES:
+        return replace(column, name=name, metric=holdings.scaled(metric, in_bytes=True))
+    scale = units.IN_HEADERS.get(units.split(name)[1], 1.0) if metric.unit == "bytes" else 1.0
+    return replace(column, name=name, metric=metric, scale=column.scale * scale)

@@ -182,6 +182,7 @@ class _Walk:
         self._whole: list[Row] = []
         self._characters = 0
         self._counts: dict[Key, int] = {}
+        self._factors: dict[str, float] = {}
         self._line = header_line
         self.broken = ""
         self.headers = 0
@@ -216,10 +217,19 @@ class _Walk:
         rows = self._whole
         keys = self._keys(rows)
         columns = [column.numbers(row[column.place] for _, row in rows) for column in self._layout.columns]
+        if self._layout.series is not None and columns:
+            factors = np.array([self._factor(key[-1]) for key in keys])
+            columns = [column * factors for column in columns]
         self.groups.add(self._times(rows, keys), columns, keys)
         if not self.broken:
             self.broken = self._first_broken(columns)
         self._whole, self._characters = [], 0
+
+    def _factor(self, name: str) -> float:
+        """What the unit in the name of a series makes of a number in its column."""
+        if name not in self._factors:
+            self._factors[name] = of_series(self._layout, name).scale / self._layout.columns[0].scale
+        return self._factors[name]
 
     def _keys(self, rows: Sequence[Row]) -> list[Key]:
         places = [*self._layout.keys, *([] if self._layout.series is None else [self._layout.series])]
