@@ -31,7 +31,8 @@ def print_summary(
     run = body["run"]
     console.print()
     print_table(_COLUMNS, _rows(body), console)
-    console.print(Text("detectable above: a slower leak may be missed by this trial", "dim"), soft_wrap=True)
+    if any(trial["minimum_detectable_rate"] for trial in body["trials"]):
+        console.print(Text("detectable above: a slower leak may be missed by this trial", "dim"), soft_wrap=True)
     console.print()
     console.print(words((run["headline"], f"bold {STYLES.get(run['verdict'], 'yellow')}")), soft_wrap=True)
     for block in body["blocks"]:

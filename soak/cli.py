@@ -9,6 +9,7 @@ import os
 import pkgutil
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 from types import ModuleType
@@ -50,6 +51,21 @@ examples:
 """
 
 
+class _Help(argparse.HelpFormatter):
+    """Help as wide as the terminal: sentences are wrapped, lines of examples stand as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = [block.splitlines() for block in text.strip("\n").split("\n\n")]
+        return "\n\n".join("\n".join(_lines(block, width, indent)) for block in blocks) + "\n"
+
+
+def _lines(block: Sequence[str], width: int, indent: str) -> list[str]:
+    if any(line.startswith(" ") for line in block):
+        return [indent + line for line in block]
+    return textwrap.wrap(" ".join(block), width, initial_indent=indent, subsequent_indent=indent,
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
 def names() -> list[str]:
     """Every subcommand: one file of `commands/` each."""
     return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
@@ -57,17 +73,13 @@ def names() -> list[str]:
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of the whole command line; with `only` just that subcommand is imported."""
-    top = argparse.ArgumentParser(
-        prog="soak", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = argparse.ArgumentParser(prog="soak", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Help)
     top.add_argument("--version", action="version", version=f"soak {__version__}")
     subs = top.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for name in [only] if only else names():
         module = importlib.import_module(f"soak.commands.{name}")
         text = module.__doc__ or ""
-        sub = subs.add_parser(
-            name, help=first_line(module), description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        sub = subs.add_parser(name, help=first_line(module), description=text, formatter_class=_Help)
         module.arguments(sub)
         sub.set_defaults(run=module.run)
     return top

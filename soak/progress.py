@@ -109,8 +109,13 @@ def _cells(status: TrialStatus) -> tuple[str, str, str, str, str, str]:
         "" if status.memory_bytes is None else format_value(status.memory_bytes, "bytes"),
         "" if status.bytes_per_hour is None else format_rate(status.bytes_per_hour, "bytes"),
         format_duration(status.elapsed),
-        "" if status.time_left is None else format_duration(status.time_left),
+        "" if status.time_left is None else _whole_seconds(status.time_left),
     )
+
+
+def _whole_seconds(seconds: float) -> str:
+    """Of a time that is counted down, parts of a second say nothing."""
+    return format_duration(float(round(seconds))) if seconds >= 1 else "0 s"
 
 
 def _line(status: TrialStatus) -> str:
@@ -135,8 +140,14 @@ _COLUMNS = (
 
 def _table(running: Sequence[TrialStatus], waiting: int, width: int) -> Group:
     said = f"{waiting} trial{'s'[: waiting != 1]} waiting" if waiting else "" if running else "judging"
-    rows = [(words(status.name), _done(status), *_cells(status)) for status in running]
-    return Group(*([table(_COLUMNS, rows, width)] if rows else ()), *([Text(said, "dim")] if said else ()))
+    every = [(_done(status), *_cells(status)) for status in running]
+    # What no trial has, such as frames a second of a plain program, is no column.
+    shown = [i for i in range(len(_COLUMNS) - 1) if any(cells[i] for cells in every)]
+    columns = [_COLUMNS[0], *(_COLUMNS[i + 1] for i in shown)]
+    rows: list[tuple[Text | str, ...]] = [
+        (words(status.name), *(cells[i] for i in shown)) for status, cells in zip(running, every, strict=True)
+    ]
+    return Group(*([table(columns, rows, width)] if rows else ()), *([Text(said, "dim")] if said else ()))
 
 
 def _done(status: TrialStatus) -> str:

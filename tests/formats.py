@@ -117,6 +117,11 @@ CSV: dict[str, Write] = {
         "Date;Mémoire (Mo)",
         lambda i, t, m: f"{_at(t, '%d/%m/%Y %T')};{m:,.1f}".replace(",", "\u202f").replace(".", ","),
     ),
+    "header of dmon again": lambda t, m: "\n".join(
+        ("# Time        gpu     sm    mem     fb\n# HH:MM:SS    Idx      %      %     MB\n" if i % 10 == 0 else "")
+        + f" {_at(at, '%T')}     0   {i % 50}   {i // 3}   {mib:.0f}"
+        for i, (at, mib) in enumerate(zip(t, m, strict=True))
+    ).encode(),
     "dmon": _table(
         "#Date       Time        gpu     fb   bar1\n#YYYYMMDD   HH:MM:SS    Idx     MB     MB",
         lambda i, t, m: f" {_at(t, '%Y%m%d   %H:%M:%S')}     0   {m:.0f}     10",
@@ -129,6 +134,75 @@ CSV: dict[str, Write] = {
         ),
     ),
     "a preamble": _table("# recorded by hand\nhost: web-1\n\ntime,rss_mb", lambda i, t, m: f"{t:g},{m:.1f}"),
+    "Splunk": _table('"_time","host","avg(rss_mb)"', lambda i, t, m: f'"{_at(t, "%FT%T.000+0000")}","web","{m:.2f}"'),
+    "Kibana": _table(
+        '"@timestamp per 30 seconds","Average of system.process.memory.rss.bytes"',
+        lambda i, t, m: f'"{_at(t, "%b %d, %Y @ %T.000")}","{m * MIB:,.1f}"',
+    ),
+    "days of a spreadsheet": _table(
+        "Date;RSS (MB)", lambda i, t, m: f"{_comma(46202.4375 + t / 86400, 8)};{_comma(m, 2)}"
+    ),
+    "sar before 12": _table(
+        "Linux 3.10.0 (web)  06/29/26  _x86_64_  (8 CPU)\n\n22:30:01    kbmemfree kbmemused  %memused kbbuffers  kbcached",
+        lambda i, t, m: (
+            f"{_at(t, '%T')}  {13e6 - 1024 * m - 9000 * i:.0f} {1024 * m + 3e6 + 9000 * i:.0f} {m / 160 + i:.2f} 2000 {2_998_000 + 9000 * i}"
+        ),
+    ),
+    "containers with their files": _table(
+        "timestamp,container_memory_usage_bytes,container_memory_working_set_bytes,container_memory_rss,container_memory_cache",
+        lambda i, t, m: f"{t:g},{m * MIB + 9e6 * i:.0f},{m * MIB + 4e6 * i:.0f},{m * MIB:.0f},{9e6 * i:.0f}",
+    ),
+    "a row for each name": _table(
+        "time,name,value,unit",
+        lambda i, t, m: f"{t:g},rss_bytes,{m * MIB:.0f},B\n{t:g},cpu,{i / 3},%\n{t:g},visitors,{5 * i},%",
+    ),
+    "mlflow": _table(
+        "run_id,key,value,step,timestamp",
+        lambda i, t, m: "\n".join(
+            f"a,system/{name},{value},{i},{1000 * (START.timestamp() + t):.0f}"
+            for name, value in (
+                ("memory_usage_megabytes", m),
+                ("cpu_utilization_percentage", i % 90),
+                ("disk_usage_megabytes", 50 * i),
+            )
+        ),
+    ),
+    "dotnet-counters": _table(
+        "Timestamp,Provider,Counter Name,Counter Type,Mean/Increment",
+        lambda i, t, m: "\n".join(
+            f"{_at(t, '%m/%d/%Y %T')},System.Runtime,{name},Metric,{value}"
+            for name, value in (
+                ("Working Set (MB)", m),
+                ("CPU Usage (%)", i / 3),
+                ("Allocation Rate (B / 1 sec)", 1e6 + 1e4 * i),
+            )
+        ),
+    ),
+    "unnamed index of pandas": _table(
+        ",rss_mb,step_time", lambda i, t, m: f"{_at(t, '%F %T')},{m:.3f},{0.1 + i / 1e4:.5f}"
+    ),
+    "newest first": lambda t, m: _newest_first(
+        _table("timestamp,rss_mb", lambda i, a, b: f"{_at(a, '%FT%TZ')},{b:.2f}")(t, m)
+    ),
+    "CloudWatch": _table(
+        "Label,mem_used\nId,m1\nStatistic,Average", lambda i, t, m: f"{_at(t, '%Y/%m/%d %T')},{m * MIB:.0f}"
+    ),
+    "dstat": _table(
+        '"Dstat CSV output"\n"Cmdline:","dstat -tm",,,,"Date:","29 Jun 2026 22:30:00 UTC"\n\n"system","memory usage",,,\n'
+        '"time","used","buff","cach","free"',
+        lambda i, t, m: f"{_at(t, '%d-%m %T')},{m * MIB:.1f},2000000,{3e9 + 1e6 * i},{9e9 - m * MIB}",
+    ),
+    "PowerShell": _table(
+        '#TYPE Selected.System.Diagnostics.Process\n"Time","Id","ProcessName","WS","VM","Handles"',
+        lambda i, t, m: (
+            f'"{_at(t, "%m/%d/%Y %I:%M:%S %p")}","42","python","{m * MIB:.0f}","{4e9 + 1e6 * i:.0f}","{300 + i % 3}"'
+        ),
+    ),
+    "working set of Windows": _table(
+        r'"(PDH-CSV 4.0)","\\H\Process(a)\Working Set","\\H\Process(a)\Page Faults/sec"',
+        lambda i, t, m: f'"{_at(t, "%m/%d/%Y %H:%M:%S")}.123","{m * MIB:.0f}","{i}"',
+    ),
+    "no header, several cells": _table("", lambda i, t, m: f"{_at(t, '%FT%TZ')} web-0   {i % 90}m   {m:.0f}Mi"),
     "comments": _table("# one\n# two\ntime,rss_mb", lambda i, t, m: f"{t:g},{m:.1f}"),
 }
 
@@ -355,7 +429,136 @@ NODE: dict[str, Write] = {
     ),
 }
 
+_DATE, _ISO = "%a %b %d %H:%M:%S UTC %Y", "%FT%T+00:00"
+
+
+def _looped(form: str, block: Callable[[int, float], str]) -> Write:
+    """What a loop prints: a date, and a block below it."""
+
+    def write(t: Sequence[float], mib: Sequence[float]) -> bytes:
+        return "\n".join(
+            f"{_at(at, form)}\n{block(i, held_)}" for i, (at, held_) in enumerate(zip(t, mib, strict=True))
+        ).encode()
+
+    return write
+
+
+LOOPS: dict[str, Write] = {
+    "docker": _looped(
+        _DATE,
+        lambda i, m: (
+            "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT     MEM %     NET I/O           BLOCK I/O    PIDS\n"
+            f"abc123def456   web       {i % 90}.10%    {m:.1f}MiB / 15.5GiB   26.40%    {i}.2kB / 0B       {i}MB / 0B     {12 + i % 3}\n"
+            "fff123def456   job       --        -- / --             --        --                --           --"
+        ),
+    ),
+    "kubectl": _looped(
+        _ISO,
+        lambda i, m: (
+            "NAMESPACE   NAME    CPU(cores)   MEMORY(bytes)   \n"
+            f"default     web-0   {i % 90}m          {m:.0f}Mi          \ndefault     db-0    3m           {100 + i % 2}Mi          "
+        ),
+    ),
+    "ps aux": _looped(
+        _DATE,
+        lambda i, m: (
+            "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n"
+            f"root           1  0.0  0.0 168000 12000 ?        Ss   Jun20   0:{i % 60:02d} /sbin/init\n"
+            f"user        4242 99.0 26.0 4000000 {1024 * m:.0f} pts/0    Sl+  10:00   {i // 60}:{i % 60:02d} python x.py --n 3"
+        ),
+    ),
+    "ps of times of day": _looped(
+        "=== %T ===",
+        lambda i, m: (
+            f"  PID COMMAND           RSS    VSZ\n    1 systemd         12000  100000\n 42 Web Content {1024 * m:.0f} {9000000 + i}"
+        ),
+    ),
+    "status": _looped(
+        _ISO,
+        lambda i, m: f"Name:\tpython\nVmPeak:\t {9000000 + i} kB\nVmRSS:\t {1024 * m:.0f} kB\nThreads:\t12",
+    ),
+    "memory.stat": _looped(
+        "%s",
+        lambda i, m: (
+            f"anon {m * MIB:.0f}\nfile {1e9 + 1e6 * i:.0f}\nslab_reclaimable {1e8 + 1e5 * i:.0f}\npgfault {99 * i}"
+        ),
+    ),
+}
+_FREE = "               total        used        free      shared  buff/cache   available\n"
+FREE: dict[str, Write] = {
+    "before 3.3.10": _looped(
+        _ISO,
+        lambda i, m: (
+            "             total       used       free     shared    buffers     cached\n"
+            f"Mem:      16000000   {1024 * m + 3000000 + 9000 * i:.0f}    {13000000 - 1024 * m - 9000 * i:.0f}          0       2000    {2998000 + 9000 * i}\n"
+            f"-/+ buffers/cache:    {1024 * m:.0f}    {16000000 - 1024 * m:.0f}\nSwap:      2097148          0    2097148"
+        ),
+    ),
+    "with dates": _looped(
+        _DATE,
+        lambda i, m: (
+            f"{_FREE}Mem:           16000    {m:.0f}     {9000 - m - i:.0f}      100     {2000 + i}    9\nSwap:        2097           0     2097"
+        ),
+    ),
+    "-h": _looped(
+        _ISO,
+        lambda i, m: (
+            f"{_FREE}Mem:            15Gi    {m:.0f}Mi     5.1Gi      100Mi     {2000 + i}Mi    9Gi\nSwap:        2.0Gi          0B     2.0Gi"
+        ),
+    ),
+}
+TOP: dict[str, Write] = {
+    "several": _looped(
+        "top - %T up 10 days,  3:04,  1 user,  load average: 0.50, 0.01, 0.05",
+        lambda i, m: (
+            f"Tasks: {100 + i // 9} total\nMiB Mem :  15881.1 total,   {9000 - i:.1f} free\n\n"
+            "    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n"
+            f"   4242 user      20   0   40.0g {m / 1024:.3f}g  10000 S  99.0  26.0   {i // 60}:{i % 60:02d}.03 python\n"
+            "     17 root      20   0  100000  20000  10000 S   0.0   0.1   0:02.03 systemd-journal\n"
+        ),
+    ),
+}
+JSTAT: dict[str, Write] = {
+    "-gc -t": _table(
+        "Timestamp        S0C    S1C    S0U    S1U      EC       EU        OC         OU       MC     MU    YGC     YGCT",
+        lambda i, t, m: (
+            f"{1000 + t:.1f} 0.0 1024.0 0.0 {7 * i % 1024}.0 {30720 + 10 * i}.0 {977 * i % 30000}.0 {8000000 + 100 * i}.0 "
+            f"{1024 * m:.1f} 40000.0 38000.{i % 9} {i} {i * 0.01:.3f}"
+        ),
+    ),
+}
+GCTRACE: dict[str, Write] = {
+    "amid others": _table(
+        "listening on :8080",
+        lambda i, t, m: (
+            f"gc {i + 1} @{1 + t:.3f}s {i % 4}%: 0.026+0.39+0.10 ms clock, 0.21+0.88/0.52/0+0.86 ms cpu, "
+            f"{m + 7 * i:.0f}->{m + 7 * i:.0f}->{m:.0f} MB, {2 * m + i:.0f} MB goal, 0 MB stacks, 0 MB globals, 8 P\nGET / 200"
+        ),
+    ),
+}
+
+LOGFMT: dict[str, Write] = {
+    "logfmt": _table(
+        "",
+        lambda i, t, m: (
+            f'time={_at(t, "%FT%TZ")} level=info msg="memory of a=b" rss={m:.1f}MiB step={i} user={7 * i}\n'
+            f'time={_at(t, "%FT%T.500Z")} level=warn msg="slow"'
+        ),
+    ),
+    "logging": _table(
+        "starting", lambda i, t, m: f"{_at(t, '%F %T')},123 INFO train: step {i} rss={m:.1f} MB loss={1 / (i + 1):.4f}"
+    ),
+    "brackets": _table("", lambda i, t, m: f"[{_at(t, '%T')}] rss_mb={m:.1f}, requests={12 * i}"),
+}
+
+
+def _newest_first(content: bytes) -> bytes:
+    header, *rows = content.decode().splitlines()
+    return "\n".join([header, *reversed(rows)]).encode()
+
+
 KINDS: dict[str, dict[str, Write]] = {
+    "loops": LOOPS, "free": FREE, "top": TOP, "jstat": JSTAT, "gctrace": GCTRACE, "logfmt": LOGFMT,
     "csv": CSV, "nvidia-smi": NVIDIA, "docker": DOCKER, "pidstat": PIDSTAT, "mprof": MPROF, "massif": MASSIF,
     "json": JSON, "prometheus": PROMETHEUS, "grafana": GRAFANA, "node_exporter": NODE,
 }  # fmt: skip

@@ -2,8 +2,9 @@
 
 Judges memory that other tools recorded, with exactly the detector that judges soak's own runs. A FILE is told by its
 content, not by its name: CSV with commas, semicolons, tabs or spaces (nvidia-smi, docker stats, Grafana, ps, psrecord),
-JSON and JSON lines, Prometheus' answers and text, pidstat, mprof, massif, Parquet, each also packed by gzip; a run
-folder; - for standard input; with --prometheus, what a Prometheus server has recorded. docs/analyze.md has them all.
+JSON and JSON lines, logs, Prometheus' answers and text, pidstat, top, free, sar, jstat, mprof, massif, Parquet, each
+also packed by gzip; a run folder; - for standard input; with --prometheus, what a Prometheus server has recorded.
+docs/analyze.md has them all.
 
 Times may be seconds, milliseconds, dates or times of day; amounts may have units in the header or in the cells. Only
 what is held is judged: memory, descriptors, threads. Counters, CPU, address space and page cache are listed as ignored,

@@ -181,10 +181,19 @@ def open_record(folder: Path) -> Record:
     """
     path = folder / FILE if is_folder(folder) else folder
     if not is_file(path):
-        raise UsageError(f"{folder}: no run folder (a folder with a {FILE}) and no record")
+        raise UsageError(f"{folder}: no run folder; expected one, which has a {FILE}{_inside(folder)}")
     store = Store.open(path)
     store.damage.pages = lost_pages(path)
     return Record(store)
+
+
+def _inside(folder: Path) -> str:
+    """Which run folder was meant, where a folder of them is named."""
+    try:
+        newest = max(folder.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime, default=None)
+    except OSError:
+        return ""
+    return "" if newest is None else f", such as {newest.parent}"
 
 
 def is_folder(path: Path) -> bool:

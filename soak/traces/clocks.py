@@ -33,6 +33,7 @@ _SECONDS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "s": 1.0, "m": 60.0
 _NAMED = (
     "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S", "%d-%b-%Y %H:%M:%S", "%d %b %Y %H:%M:%S",
     "%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p", "%b %d %Y %H:%M:%S", "%b %d %H:%M:%S", "%d-%b-%y %H:%M:%S",
+    "%d-%m %H:%M:%S", "%b %d, %Y @ %H:%M:%S.%f", "%b %d, %Y @ %H:%M:%S",
     "%a %d %b %Y %I:%M:%S %p", "%a %b %d %I:%M:%S %p %Y",
 )  # fmt: skip
 """Dates with the names of months."""

@@ -11,9 +11,11 @@ import numpy as np
 from monitors.detection.series import Floats
 from monitors.text import one_line
 from soak.errors import UsageError
-from soak.traces import cells, times
+from soak.traces import cells, times, units
 from soak.traces.columns import listed
+from soak.traces.holdings import metric_of
 from soak.traces.request import matches
+from soak.traces.seen import is_nameless
 
 if TYPE_CHECKING:
     from soak.traces.seen import TableHead
@@ -23,12 +25,15 @@ _NAMES = frozenset((
     "host", "hostname", "node", "instance", "job", "process", "command", "cmd", "comm", "service", "worker", "rank",
     "replica",
     "machine", "app", "task", "program", "image", "deployment", "cluster", "shard", "server", "vm", "label", "model",
-    "entity", "pids", "tgid", "idx", "cgroup", "unit",
+    "entity", "tgid", "idx", "cgroup", "unit",
 ))  # fmt: skip
 _BESIDE = frozenset(("id", "name", "no", "number", "pci", "compute", "instance", "ordinal", "serial", "k", "s", "io",
                      "kubernetes", "docker", "short"))  # fmt: skip
-_SERIES = frozenset(("series", "metric", "_field", "field", "measurement", "_measurement", "metric_name", "counter"))
-_VALUES = frozenset(("value", "_value", "values", "reading"))
+_SERIES = frozenset(("series", "metric", "_field", "field", "measurement", "_measurement", "metric_name", "counter",
+                     "metric name", "counter name", "counter_name"))  # fmt: skip
+_PERHAPS = frozenset(("name", "key"))
+"""Names of columns that name series where some of their cells are names of memory."""
+_VALUES = frozenset(("value", "_value", "values", "reading", "mean/increment"))
 _MOST = 64
 """Numbers that may tell entities apart, where their names could mean an amount too."""
 
@@ -41,7 +46,11 @@ def found(seen: TableHead, taken: set[int], t: Floats | None, asked: Sequence[st
     """
     if asked is not None:
         return [_place(seen, name) for name in asked]
-    known = [i for i, name in enumerate(seen.header) if i not in taken and is_named(name) and _tells(seen, i, t)]
+    known = [
+        i
+        for i, name in enumerate(seen.header)
+        if i not in taken and (is_named(name) or _is_name(seen, i)) and _tells(seen, i, t)
+    ]
     whole = [row for _, row in seen.rows if len(row) > max(known, default=0)]
     every = {tuple(row[i].strip() for i in known) for row in whole}
     if len(every) > 1 and not _side_by_side(seen, known, t):
@@ -61,9 +70,17 @@ def _place(seen: TableHead, name: str) -> int:
 def names_of_series(seen: TableHead, taken: set[int]) -> int | None:
     """The column that names what the one column of values holds; None where every column has its own name."""
     free = [i for i in range(len(seen.header)) if i not in taken]
-    named = [i for i in free if seen.header[i].strip().lower() in _SERIES and not _numeric(seen.cells(i))]
+    named = [i for i in free if _names_series(seen, i)]
     values = [i for i in free if is_value(seen.header[i])]
     return named[0] if named and len(values) == 1 else None
+
+
+def _names_series(seen: TableHead, column: int) -> bool:
+    name, texts = seen.header[column].strip().lower(), seen.cells(column)
+    if name in _PERHAPS:
+        metrics = [metric_of(text) for text in set(texts)]
+        return len(metrics) > 1 and any(metric.layer and metric.judged for metric in metrics)
+    return name in _SERIES and not _numeric(texts)
 
 
 def is_value(name: str) -> bool:
@@ -75,6 +92,20 @@ def is_named(name: str) -> bool:
     """Whether a column's name is one of those that tell entities apart."""
     said = set(times.words(name))
     return bool(said & _NAMES) and said <= _NAMES | _BESIDE
+
+
+def _has_units(seen: TableHead, column: int) -> bool:
+    """Whether a column has the units of another one."""
+    texts = {text.strip().lower() for text in seen.cells(column)} - {""}
+    return bool(texts) and texts <= {*units.SIZES, units.PERCENT}
+
+
+def _is_name(seen: TableHead, column: int) -> bool:
+    """Whether a column of a table without a header holds names, and neither numbers nor amounts."""
+    texts = seen.cells(column)
+    return (
+        not seen.headed and is_nameless(seen.header[column]) and not _numeric(texts) and cells.writing_of(texts).plain
+    )
 
 
 def _numeric(texts: Sequence[str]) -> bool:

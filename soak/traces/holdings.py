@@ -12,6 +12,7 @@ from monitors.detection.series import Series
 from monitors.model import LAYERS, MetricSpec, Owner, Unit
 from monitors.text import one_line
 from soak.traces import times, units
+from soak.traces.cached import without_cache
 from soak.traces.unheld import GPU, MEMORY, why_not
 
 LONGEST = 200
@@ -36,6 +37,8 @@ _HELD_WHILE_ALIVE = ("rss", "uss", "pss", "vms")
 
 _WEAK = frozenset(("used", "usage", "allocated", "alloc", "real", "current", "reserved", "working", "held", "total"))
 """Words that say memory only where its unit does."""
+_AROUND = frozenset(("fields", "metrics", "stats"))
+"""Words of objects that amounts are in, which say nothing."""
 _SHARES = frozenset(("percent", "pct", "percentage", "ratio", "util", "perc", "share", "fraction", "utilization"))
 
 _COUNTS = ("python_objects", "fds", "threads", "children")
@@ -49,6 +52,7 @@ def metric_of(column: str) -> MetricSpec:
     """The metric that a column's name speaks of; `judged` is false, and `unjudged` says why, where it is no holding."""
     stem, unit = units.split(column)
     shown = one_line(column.strip(), LONGEST)
+    column = units.bare(column)
     layer, kind, owner = _held(column.strip(), stem, unit)
     exact = _LAYERS.get(column.strip().lower()) or column.strip().lower().removesuffix("_bytes") in LAYERS
     why = "" if exact else why_not(column.strip(), stem, unit)
@@ -67,7 +71,7 @@ def _held(name: str, stem: str, unit: str) -> tuple[str | None, Unit, Owner]:
     if layer or plain.startswith("num_") or plain in _COUNTS:
         layer = layer or (plain if plain in _COUNTS else _counted(set(times.words(name))))
         return layer, "count", _owner(name, layer)
-    said = set(times.words(stem))
+    said = set(times.words(stem)) - _AROUND
     if counted := _counted(said):
         return counted, "count", "process"
     if said and said <= _WEAK - {"total"} and unit != units.PERCENT:
@@ -136,10 +140,11 @@ def standing(metric: MetricSpec) -> Standing:
 
 def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
     """What is judged, and why the others are not: of amounts, shares of memory and the unknown the first there is."""
+    series, cached = without_cache(series)
     by: dict[str, list[Series]] = {}
     for one in series:
         by.setdefault(standing(one.metric), []).append(one)
-    ignored = {one.name: one.metric.unjudged for one in by.pop("ignored", ())}
+    ignored = cached | {one.name: one.metric.unjudged for one in by.pop("ignored", ())}
     order = [kind for kind in ("amount", "share", "unknown") if kind in by]
     if not order:
         return [], ignored
@@ -151,6 +156,8 @@ def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
         ignored |= {one.name: why[kind] for one in by[kind]}
     counting = {one.name for one in by[order[0]] if _only_rises(one)}
     judged = [one for one in by[order[0]] if one.name not in counting]
+    if order[0] == "unknown" and (len(by["unknown"]) > 1 or ignored):  # one of them may be memory; nobody knows which
+        return [], ignored | {one.name: why["unknown"] for one in by["unknown"]}
     if not judged:
         return by[order[0]], ignored
     return judged, ignored | dict.fromkeys(counting, "it only rises, as a counter does, and its name says no memory")
@@ -159,7 +166,12 @@ def sorted_out(series: Sequence[Series]) -> tuple[list[Series], dict[str, str]]:
 def _only_rises(series: Series) -> bool:
     """Whether a column of which its name says little never falls."""
     said = set(times.words(units.split(series.metric.name)[0]))
-    if series.metric.unit == "count" or said & (MEMORY | _WEAK) or series.metric.layer not in (None, "anonymous"):
+    summed = {"total", "allocated"} <= said and not said & MEMORY
+    if (
+        series.metric.unit == "count"
+        or (said & (MEMORY | _WEAK) and not summed)
+        or series.metric.layer not in (None, "anonymous")
+    ):
         return False
     steps = np.diff(series.values)
     return len(steps) >= _RISES and bool((steps >= 0).all() and (steps > 0).mean() > 0.5)

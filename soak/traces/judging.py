@@ -12,7 +12,6 @@ from monitors.detection.conclusion import Detection
 from monitors.detection.condense import condensed
 from monitors.detection.judge import JudgeSettings, judge
 from monitors.detection.series import Series
-from monitors.text import one_line
 from reports import analysis
 from reports.record import TrialInfo
 from soak.errors import UsageError
@@ -21,7 +20,7 @@ from soak.judge.verdict import Verdict, judge_trial
 from soak.record.damage import weighed as weighed_by_damage
 from soak.record.reader import Record
 from soak.traces.columns import Trace, listed
-from soak.traces.holdings import sorted_out
+from soak.traces.holdings import sorted_out, standing
 from soak.traces.losses import weighed
 from soak.traces.request import matches
 from soak.traces.warming import without_start_up
@@ -67,6 +66,7 @@ def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict
         UsageError: nothing of any is to be judged.
     """
     every: list[tuple[dict[str, Any], Found]] = []
+    empty: list[tuple[dict[str, Any], Found]] = []
     refused: list[UsageError] = []
     for trace in traces:
         try:
@@ -74,12 +74,12 @@ def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict
         except UsageError as error:
             refused.append(error)
         else:
-            every.append((body_of(trace, found), found))
-    if not every:
+            (empty if _is_empty(trace, found) else every).append((body_of(trace, found), found))
+    judged = every or empty
+    if not judged:
         raise refused[0]
-    judged = [(body, found) for body, found in every if found.series] or every
-    empty = [body for body, found in every if not found.series] if len(judged) < len(every) else []
-    if left_out := [*map(str, refused), *(f"{body['source']}: {body['reason']}" for body in empty)]:
+    aside = [f"{body['source']}: {body['reason']}" for body, _ in empty] if every else []
+    if left_out := [*map(str, refused), *aside]:
         body, found = judged[0]
         judged[0] = {**body, "notes": [*body["notes"], _left_out(left_out)]}, found
     return judged
@@ -88,6 +88,11 @@ def found_in_all(traces: Sequence[Trace], question: Question) -> list[tuple[dict
 def _left_out(reasons: Sequence[str]) -> str:
     more = len(reasons) - _TOLD
     return f"left out: {'; '.join(reasons[:_TOLD])}" + (f"; and {more:,} more" if more > 0 else "")
+
+
+def _is_empty(trace: Trace, found: Found) -> bool:
+    """Whether an entity has none of what is judged: its rows have other columns of the table."""
+    return not any(len(one.t) or trace.lost.get(one.name) for one in found.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,11 @@ def found_in(trace: Trace, question: Question) -> Found:
         series, warm = without_start_up(chosen)
     else:
         series, warm = [_without_beginning(one, question.skip) for one in chosen], []
+    bare = [one.name for one in chosen if not any(one is whole for whole in trace.series)]
+    warm += [f"judged without the page cache, which is in it: {listed(bare)}"] if bare else []
+    if not question.columns:
+        loose = [one.name for one in chosen if standing(one.metric) == "unknown"]
+        warm += [f"nothing says that {listed(loose)} is memory; judged as the only column"] if loose else []
     detection = _detected(series, question)
     notes = [*_missing(trace.series, series, question.columns), *trace.notes, *warm]
     return Found(series, ignored, weighed(detection, trace.lost), notes)
@@ -128,7 +138,10 @@ def _chosen(trace: Trace, question: Question) -> tuple[list[Series], dict[str, s
         return [one for one in trace.series if any(matches(one.name, name) for name in question.columns)], {}
     chosen, ignored = sorted_out(trace.series)
     if trace.series and not chosen:
-        told = "; ".join(f"{one_line(name, 60)}: {why}" for name, why in list(ignored.items())[:3])
+        by: dict[str, list[str]] = {}
+        for name, why in ignored.items():
+            by.setdefault(why, []).append(name)
+        told = "; ".join(f"{listed(names)}: {why}" for why, names in list(by.items())[:3])
         raise UsageError(
             f"{trace.source}: no column is judged ({told}); expected memory, descriptors or threads, or --column NAME"
         )

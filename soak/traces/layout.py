@@ -16,11 +16,13 @@ from soak.traces.cells import Writing, writing_of
 from soak.traces.clocks import Clock
 from soak.traces.columns import check_names, is_step, listed, second_clocks
 from soak.traces.request import TraceRequest, matches
-from soak.traces.seen import TableHead, joined
+from soak.traces.seen import TableHead, is_nameless, joined
 from soak.traces.timing import Amounts, time_of
 
 _LARGE = 2.0**20
 """What is called memory, without a unit, and is as large, is bytes."""
+_BACKWARD = 0.9
+"""Share of the steps between two times that go back where the newest rows come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Layout:
     series: int | None
     """The column that names what the single other one holds."""
     notes: Sequence[str]
+    newest_first: bool = False
 
     @property
     def width(self) -> int:
@@ -76,8 +79,11 @@ def layout_of(seen: TableHead, request: TraceRequest) -> Layout:
     clocks_too = second_clocks(seen.header, time[0] if time else -1) - set(time)
     taken = {*time, *clocks_too}
     t = clock()(joined(seen.rows, time)) if clock else np.zeros(len(seen.rows))
-    keys = entities.found(seen, taken, t if clock else None, request.group_by)
-    named = entities.names_of_series(seen, taken | set(keys))
+    asked = {i for i, name in enumerate(seen.header) if any(matches(name, each) for each in request.group_by or ())}
+    named = entities.names_of_series(seen, taken | asked)
+    keys = entities.found(
+        seen, taken | ({named} if named is not None else set()), t if clock else None, request.group_by
+    )
     columns, texts = [], []
     for i in range(len(seen.header)):
         if i in taken or i in keys or i == named:
@@ -85,7 +91,7 @@ def layout_of(seen: TableHead, request: TraceRequest) -> Layout:
         column = _column(seen, i, request) if named is None or entities.is_value(seen.header[i]) else None
         columns += [column] if column else []
         texts += [] if column or not seen.header[i] or not any(seen.cells(i)) else [seen.name(i)]
-    columns = _as_their_like(columns)
+    columns = _as_their_like(columns if seen.headed else _with_plain_units(columns))
     steps = None
     if counted:
         steps = len(columns)
@@ -98,7 +104,16 @@ def layout_of(seen: TableHead, request: TraceRequest) -> Layout:
         notes.append(f"columns that are times or steps too, not judged: {twins}")
     notes += _without_units(columns)
     interval = request.interval or 1.0
-    return Layout(seen.source, seen.header, time, clock, interval, columns, steps, keys, named, notes)
+    backward = _is_backward(t) if clock else False
+    notes += ["its newest rows come first, and are read from the end"] if backward else []
+    return Layout(seen.source, seen.header, time, clock, interval, columns, steps, keys, named, notes, backward)
+
+
+def _is_backward(t: Floats) -> bool:
+    """Whether times fall from row to row, as where a table shows its newest rows first."""
+    steps = np.diff(t[np.isfinite(t)])
+    steps = steps[steps != 0.0]
+    return len(steps) > 1 and float((steps < 0).mean()) > _BACKWARD
 
 
 def _amounts(seen: TableHead) -> Amounts:
@@ -133,12 +148,19 @@ def column_of(place: int, name: str, writing: Writing, known: Floats | None, req
         return TraceColumn(place, name, holdings.scaled(metric, in_bytes=True), writing)
     unit = units.split(name)[1]
     asked = next((factor for key, factor in request.units.items() if key and matches(name, key)), None)
+    asked = asked or (request.units.get("") if is_nameless(name) else None)
     scale = asked or units.IN_HEADERS.get(unit, 0.0) or _by_custom(name) or (request.units.get("", 0.0))
     amount = metric.unit in ("bytes", "value") and (metric.layer is not None or asked is not None)
     if amount and scale:
         return TraceColumn(place, name, holdings.scaled(metric, in_bytes=True), writing, scale)
     large = amount and known is not None and len(known) > 0 and float(np.median(known)) >= _LARGE
     return TraceColumn(place, name, holdings.scaled(metric, in_bytes=bool(large)), writing)
+
+
+def _with_plain_units(columns: list[TraceColumn]) -> list[TraceColumn]:
+    """Of columns without names those whose unit is plain: `512Mi` is memory, and `12m` beside it no 12 MiB."""
+    plain = any(one.writing.unit in units.SIZES and len(one.writing.unit) > 1 for one in columns)
+    return [one for one in columns if not plain or len(one.writing.unit) != 1]
 
 
 def _as_their_like(columns: Sequence[TraceColumn]) -> list[TraceColumn]:
@@ -162,7 +184,11 @@ def _by_custom(name: str) -> float:
 
 
 def _without_units(columns: Sequence[TraceColumn]) -> list[str]:
-    loose = [one.name for one in columns if one.metric.unit == "value" and one.metric.layer and one.metric.judged]
+    loose = [
+        one.name
+        for one in columns
+        if one.metric.unit == "value" and one.metric.judged and (one.metric.layer or is_nameless(one.name))
+    ]
     told = (
         [f"the unit is not known, and rates are in that of the file: {listed(loose)}; --unit says it"] if loose else []
     )
@@ -208,5 +234,7 @@ def of_series(layout: Layout, name: str) -> TraceColumn:
     """The column of a table whose rows name what they hold."""
     column = layout.columns[0]
     metric = holdings.metric_of(name)
-    in_bytes = column.metric.unit == "bytes" or column.writing.unit in units.SIZES
-    return replace(column, name=name, metric=holdings.scaled(metric, in_bytes))
+    if column.metric.unit == "bytes" or column.writing.unit in units.SIZES:
+        return replace(column, name=name, metric=holdings.scaled(metric, in_bytes=True))
+    scale = units.IN_HEADERS.get(units.split(name)[1], 1.0) if metric.unit == "bytes" else 1.0
+    return replace(column, name=name, metric=metric, scale=column.scale * scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,11 @@ class TableHead:
     def name(self, column: int) -> str:
         """What a column is called."""
         return self.header[column] or f"column {column + 1}"
+
+
+def is_nameless(name: str) -> bool:
+    """Whether a column is called by its place, as it has no name."""
+    return re.fullmatch(r"column \d+", name) is not None
 
 
 def joined(rows: Sequence[Row], places: Sequence[int]) -> list[str]:

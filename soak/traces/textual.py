@@ -11,6 +11,7 @@ import numpy as np
 
 from monitors.detection.series import Floats
 from monitors.text import one_line
+from soak.errors import UsageError
 from soak.traces.columns import Trace
 from soak.traces.groups import Groups, Key
 from soak.traces.layout import Layout, layout_of, of_series
@@ -24,6 +25,10 @@ _CHARACTERS = 16 << 20
 """Characters that are held at most, however long the rows are."""
 _ROWS = 20_000
 """Rows that are held at most, where they are short."""
+
+
+_TURNED, _A_ROW = 256 << 20, 200
+"""Characters of a table that is turned round, at most, and what a row costs beside them."""
 
 
 class TextTable(Protocol):
@@ -122,7 +127,7 @@ def groups_of(layout: Layout) -> Groups:
 def walk(table: TextTable, layout: Layout) -> list[Trace]:
     """The slow way: cell by cell; what is no number is absent, and so is a line that was cut short or runs on."""
     taking = _Walk(layout, table.header_line)
-    for line, row in table.rows():
+    for line, row in _oldest_first(table) if layout.newest_first else table.rows():
         taking.add(line, row)
     taking.flush()
     if taking.broken:
@@ -131,6 +136,22 @@ def walk(table: TextTable, layout: Layout) -> list[Trace]:
         taking.groups.notes.append(f"{taking.headers:,} rows repeat the header")
     traces = taking.groups.traces()
     return traces if layout.series is None else _side_by_side(traces, layout)
+
+
+def _oldest_first(table: TextTable) -> Iterator[Row]:
+    """The rows of a table from its end.
+
+    Raises:
+        UsageError: they are too many to be held.
+    """
+    held: list[Row] = []
+    characters = 0
+    for line, row in table.rows():
+        characters += sum(map(len, row)) + _A_ROW
+        if characters > _TURNED:
+            raise UsageError(f"{table.source}: its newest rows come first; expected the oldest first, as tac turns it")
+        held.append((line, row))
+    return reversed(held)
 
 
 def _side_by_side(traces: Sequence[Trace], layout: Layout) -> list[Trace]:
@@ -161,13 +182,14 @@ class _Walk:
         self._whole: list[Row] = []
         self._characters = 0
         self._counts: dict[Key, int] = {}
+        self._factors: dict[str, float] = {}
         self._line = header_line
         self.broken = ""
         self.headers = 0
 
     def add(self, line: int, row: Sequence[str]) -> None:
         """Take a row that ends on a line of the file."""
-        swallowed, self._line = line - self._line - 1, line
+        swallowed, self._line = (0 if self._layout.newest_first else line - self._line - 1), line
         if self._layout.header and swallowed > 0 and self._swallows(row):
             self.groups.lose(swallowed, "they are inside a quoted field")
         if len(row) < self._width:
@@ -195,10 +217,19 @@ class _Walk:
         rows = self._whole
         keys = self._keys(rows)
         columns = [column.numbers(row[column.place] for _, row in rows) for column in self._layout.columns]
+        if self._layout.series is not None and columns:
+            factors = np.array([self._factor(key[-1]) for key in keys])
+            columns = [column * factors for column in columns]
         self.groups.add(self._times(rows, keys), columns, keys)
         if not self.broken:
             self.broken = self._first_broken(columns)
         self._whole, self._characters = [], 0
+
+    def _factor(self, name: str) -> float:
+        """What the unit in the name of a series makes of a number in its column."""
+        if name not in self._factors:
+            self._factors[name] = of_series(self._layout, name).scale / self._layout.columns[0].scale
+        return self._factors[name]
 
     def _keys(self, rows: Sequence[Row]) -> list[Key]:
         places = [*self._layout.keys, *([] if self._layout.series is None else [self._layout.series])]

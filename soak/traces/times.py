@@ -24,7 +24,7 @@ _BESIDE = frozenset((
     "s", "us", "ns", "usec", "millis", "min", "mins", "m", "h", "day", "of", "unix", "epoch", "utc", "gmt", "local",
     "wall", "current", "at", "sampled", "sample", "created", "recorded", "collected", "relative", "rel", "since",
     "start", "run", "stamp", "iso", "scrape", "measurement", "log", "event", "posix", "in", "process", "begin", "total",
-    "absolute", "nanoseconds", "microseconds", "dd", "mm", "yyyy", "yyyymmdd", "hh", "ss", "and",
+    "absolute", "nanoseconds", "microseconds", "dd", "mm", "yyyy", "yyyymmdd", "hh", "ss", "and", "per",
 ))  # fmt: skip
 """Words that may stand beside them."""
 _COUNTS = frozenset((
@@ -38,6 +38,9 @@ _PLURALS = re.compile(r"\b[A-Z]{2,}s\b")
 LATEST = 1e12
 """Seconds from 1970 (or from 0) beyond which a number is no time."""
 _UNITS = ((1e9, 1e17), (1e6, 1e14), (1e3, 1e11))
+_DAYS = 1 / 86400
+_SHEET_DAYS = (29_000.0, 80_000.0)
+"""Days since 1900 in 1979 and in 2119."""
 _SPELLED = {
     "ms": 1e3, "msec": 1e3, "millis": 1e3, "milliseconds": 1e3, "us": 1e6, "usec": 1e6, "microseconds": 1e6, "ns": 1e9,
     "nanoseconds": 1e9, "min": 1 / 60, "mins": 1 / 60, "minutes": 1 / 60, "h": 1 / 3600, "hours": 1 / 3600,
@@ -83,9 +86,18 @@ def unit_of(t: Floats) -> float:
 
 def unit_for(name: str, t: Floats) -> float:
     """The same for a column: its size says it, where that is plain; else its name."""
+    if _are_days(name, t):
+        return _DAYS
     by_size = unit_of(t)
     spelled = spelled_unit(name)
     return spelled if by_size == 1.0 and spelled is not None else by_size
+
+
+def _are_days(name: str, t: Floats) -> bool:
+    """Whether dates are days since 1900, as spreadsheets hold them."""
+    known = t[np.isfinite(t)]
+    dated = bool({"date", "datum", "datetime"} & set(words(name)))
+    return dated and len(known) > 0 and bool((known > _SHEET_DAYS[0]).all() and (known < _SHEET_DAYS[1]).all())
 
 
 def of_texts(cells: Iterable[str | None]) -> Floats:

@@ -15,6 +15,9 @@ from soak.traces.columns import listed
 from soak.traces.request import TraceRequest, matches
 from soak.traces.seen import TableHead, joined
 
+_DATED = 0.9
+"""Share of cells that are dates where a column is one of them; above the first, a few may say what is below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
@@ -93,7 +96,7 @@ def _holds_dates(seen: TableHead, column: int) -> bool:
     """Whether a column of another name holds dates or times of day."""
     full = [cell for cell in seen.cells(column) if cell.strip()]
     marked = sum(cell.count(":") >= 2 or cell.count("-") == 2 or cell.count("/") == 2 for cell in full)
-    return bool(full) and marked == len(full) and clocks.clock_of(seen.header[column], full) is not None
+    return bool(full) and marked >= _DATED * len(full) and clocks.clock_of(seen.header[column], full) is not None
 
 
 def _counts(seen: TableHead, column: int, name: str) -> bool:

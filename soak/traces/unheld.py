@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from soak.traces import times, units
 
-RESIDENT = frozenset(("rss", "uss", "pss", "resident", "res", "vmrss", "vrss"))
+RESIDENT = frozenset(("rss", "uss", "pss", "resident", "res", "vmrss", "vrss", "ws"))
 MEMORY = RESIDENT | {
     "mem", "memory", "ram", "heap", "anon", "anonymous", "mmap", "shm", "shmem", "shared", "shr", "slab", "swap",
     "private", "vram", "memused", "memusage", "memuse", "usedmem", "workingset", "traced", "pinned", "tracemalloc",
-    "hiwater", "malloced", "footprint", "memstats", "inuse", "speicher", "memoria", "swpused", "fb", "fbmem", "rssanon",
+    "working", "hiwater", "malloced", "footprint", "memstats", "inuse", "speicher", "memoria", "swpused", "fb", "fbmem",
+    "rssanon",
 }  # fmt: skip
 GPU = frozenset(("gpu", "cuda", "vram", "fb", "nvidia", "gpumem", "device", "hbm"))
 
@@ -36,7 +37,8 @@ _RULES = (
     _Rule(
         _PAGE_CACHE,
         frozenset(("cache", "cached", "caches", "buffers", "buffer", "buff", "pagecache", "buffcache", "writeback",
-                   "dirty", "inactive", "inact", "active", "sreclaimable", "buffered", "memcached", "mapped")),
+                   "dirty", "inactive", "inact", "active", "sreclaimable", "reclaimable", "buffered", "memcached",
+                   "mapped", "clean")),
         GPU | {"kv", "heap", "anon", "anonymous"},
     ),
     _Rule(
@@ -53,24 +55,32 @@ _RULES = (
         _THERE_IS,
         frozenset(("available", "avail", "free", "capacity", "limit", "limits", "quota", "memtotal", "memfree",
                    "memavailable", "swaptotal", "swapfree", "max", "maximum", "swpfree", "hardlimit", "softlimit",
-                   "memlimit")),
+                   "memlimit", "freeable", "idle", "released")),
+        frozenset(("cpu",)),
     ),
+    _Rule("the size at which the next collection begins, not what is held", frozenset(("next",)), RESIDENT),
     _Rule(
         "moved in or out, not held",
         frozenset(("net", "network", "netio", "block", "blkio", "blockio", "io", "disk", "rx", "tx", "sent", "received",
                    "recv",
                    "read", "reads", "write", "writes", "written", "transmit", "receive", "bandwidth", "throughput",
-                   "rbytes", "wbytes", "transferred", "pcie", "processed", "rxpci", "txpci")),
+                   "rbytes", "wbytes", "transferred", "pcie", "processed", "rxpci", "txpci", "pswpin", "pswpout",
+                   "downloaded", "uploaded", "download", "upload", "request", "response", "packets")),
         RESIDENT,
     ),
-    _Rule("disk, not memory", frozenset(("filesystem", "partition", "fs", "disks", "inodes", "mountpoint"))),
+    _Rule(
+        "disk, not memory",
+        frozenset(("filesystem", "partition", "fs", "disks", "inodes", "mountpoint", "db", "database", "log", "logs",
+                   "checkpoint", "ckpt", "dataset", "tablespace", "wal")),
+        MEMORY,
+    ),
     _Rule(
         _DONE,
         frozenset(("uptime", "counter", "requests", "ctxt", "faults", "minflt", "majflt", "pgfault", "pgmajfault",
                    "cswch", "nvcswch", "interrupts", "tokens", "samples", "queries", "hits", "misses", "errors",
                    "iterations", "epochs", "epoch", "iteration", "frees", "mallocs", "lookups", "collections",
                    "oom", "failcnt", "served", "calls", "retries", "restarts", "jobs", "messages", "events", "pgpgin",
-                   "pgpgout", "ecc")),
+                   "pgpgout", "ecc", "steps", "gc", "gcs", "allocs", "allocations", "ooms")),
         RESIDENT | {"threads", "thread"},
     ),
     _Rule(
@@ -121,6 +131,12 @@ def _by_words(stem: str, said: set[str], unit: str) -> str:
         return _THERE_IS
     if "file" in said and said & MEMORY and "descriptors" not in said:
         return _PAGE_CACHE
+    if {"file", "size"} <= said:
+        return "disk, not memory"
+    if stem.endswith("slab"):
+        return f"{_PAGE_CACHE}, for a part; SUnreclaim is judged"
+    if "swap" in said and said & {"in", "out", "ins", "outs"}:
+        return "moved in or out, not held"
     if stem.startswith("utilization"):
         return _PROCESSOR
     if unit in _UNITS or said & {"temperature", "power", "fan", "clocks"}:

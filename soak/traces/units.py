@@ -23,7 +23,18 @@ _BRACKETS = re.compile(r"\s*[\[({<]\s*([^\[\](){}<>]{0,20}?)\s*[\])}>]\s*$")
 _TAIL = re.compile(rf"[\s_.,/:-]+(?:in[\s_]+)?({_SPELLED}|pages|%|percent|pct)$", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])([KMGT]i?[Bb]|Bytes)$")
 _HEAD = re.compile(r"^(kb)(?=mem|swp|buff|cached|active|inact|dirty|commit|avail|free|slab|anon)", re.IGNORECASE)
+_OF = re.compile(
+    r"(?:avg|mean|average|max|min|sum|median|last|latest|first|values?|p\d+|perc\d+|percentile\d*)\s*\((.+)\)$",
+    re.IGNORECASE,
+)
+"""What is worked out of a column, such as `avg(rss_mb)`."""
 _LABELS = re.compile(r"\{.*\}\s*$", re.DOTALL)
+
+
+def bare(name: str) -> str:
+    """A name without what is worked out of it: `rss_mb` of `avg(rss_mb)`."""
+    found = _OF.match(name.strip())
+    return bare(found[1]) if found else name.strip()
 
 
 def split(name: str) -> tuple[str, str]:
@@ -31,7 +42,7 @@ def split(name: str) -> tuple[str, str]:
 
     Labels in braces, as Prometheus writes them, are no part of the name.
     """
-    plain = _LABELS.sub("", name).partition(" / ")[0].strip()
+    plain = _LABELS.sub("", bare(name)).partition(" / ")[0].strip()
     found = _BRACKETS.search(plain)
     if found and found.start():
         return plain[: found.start()].strip(), found[1].strip().lower()

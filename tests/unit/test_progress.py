@@ -10,7 +10,7 @@ from rich.console import Console
 from soak.engine.lifecycle import Ending
 from soak.engine.status import TrialStatus
 from soak.plan.plan import Trial
-from soak.progress import DRAW_EVERY, PLAIN_EVERY, Progress
+from soak.progress import DRAW_EVERY, PLAIN_EVERY, Progress, _table, _whole_seconds
 from workloads.protocol.order import TrialSpec
 
 TRIAL = Trial(0, "night", TrialSpec("recurrent", "torch"))
@@ -71,3 +71,14 @@ def test_one_trial_that_waits_is_spoken_of_as_one() -> None:
     with Progress(Console(file=out, force_terminal=True, width=200), clock) as progress:  # type: ignore[arg-type]
         progress.tick(list, 1)
     assert "1 trial waiting" in out.getvalue()
+
+
+def test_the_table_has_no_column_that_no_trial_fills() -> None:
+    out = io.StringIO()
+    status = TrialStatus("train", "python", "none", "infer", "cpu", False, "stepping", 3.0)
+    Console(file=out, width=200).print(_table([status], 0, 200))
+    assert out.getvalue().split() == ["trial", "elapsed", "train", "3", "s"]
+
+
+def test_time_left_is_in_whole_seconds() -> None:
+    assert [_whole_seconds(seconds) for seconds in (0.0, 0.95, 9.4, 90.0)] == ["0 s", "0 s", "9 s", "1 min 30 s"]

@@ -348,3 +348,9 @@ def test_the_page_of_an_analysis_counts_its_leaks(verdicts: list[str], said: str
     bare = {"source": "x", "reason": "r", "series": [], "notes": [], "ignored": []}
     page = analysis_page.page([analysis_page.AnalysisShown({**bare, "verdict": each}, []) for each in verdicts])
     assert f"<title>soak analyze: {said}</title>" in page
+
+
+def test_a_run_of_one_trial_says_why_it_is_inconclusive() -> None:
+    trial = {"name": "a", "verdict": "inconclusive", "reason": "too few samples", "control": None, "confirms": ""}
+    said = headline.of_run("inconclusive", "a is inconclusive", False, [trial])
+    assert said == "Inconclusive: a is inconclusive: too few samples."

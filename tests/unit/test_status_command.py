@@ -39,7 +39,7 @@ def whole(body: bytes) -> bytes:
 
 
 def test_in_a_pipe_a_problem_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    problem = "the disk of runs is nearly full " * 8
+    problem = ("the disk of runs is nearly full " * 8).strip()
     body = {"now": 1.0, "problems": [problem], "running": [], "schedules": [],
             "waiting": [{"schedule": "night", "reason": problem}]}  # fmt: skip
     with listening(whole(json.dumps(body).encode())) as url:

@@ -203,6 +203,11 @@ def test_what_started_anew_is_one(tmp_path: Path) -> None:
         ("process_max_fds", "what there is"), ("minflt/s", "a rate"), ("disk_read_bytes", "moved"), ("net_rx_bytes", "moved"),
         ("temperature.gpu", "no amount"), ("power.draw [W]", "no amount"), ("peak_rss_mb", "highest"), ("loss", "no amount"),
         ("go_memstats_alloc_bytes_total", "a counter"), ("filesystem_used_bytes", "disk"),
+        ("db_size_bytes", "disk"), ("checkpoint_size_mb", "disk"), ("file_size_bytes", "disk"),
+        ("downloaded_bytes", "moved"), ("response_bytes", "moved"), ("swap_in", "moved"), ("Slab", "page cache"),
+        ("node_memory_Slab_bytes", "page cache"), ("node_memory_KReclaimable_bytes", "page cache"), ("shared_clean", "page cache"),
+        ("go_memstats_heap_idle_bytes", "what there is"), ("HeapReleased", "what there is"), ("FreeableMemory", "what there is"),
+        ("go_memstats_next_gc_bytes", "next collection"), ("num_steps", "only rises"), ("num_gc", "only rises"),
     ],
 )  # fmt: skip
 def test_what_is_no_holding_has_a_reason(name: str, why: str) -> None:
@@ -251,6 +256,9 @@ def test_an_amount_is_judged_in_place_of_its_share_and_of_what_is_unknown(tmp_pa
         ('{"a": 1}', "JSON without a table; expected an array of objects"),
         ('{"t": 0, "x": }', "line 1: not valid JSON"),
         ('{"status": "success", "data": {"resultType": "vector", "result": []}}', "its type is 'vector', not 'matrix'"),
+        ("| NVIDIA-SMI 535.54.03    Driver Version: 535.54.03 |\n", "the page that nvidia-smi prints for people; expected"),
+        ("Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/sda1 9 8 1 90% /\n", "df, which tells of disks"),
+        ("procs -----------memory---------- ---swap--\n r  b   swpd   free\n", "vmstat, which tells what is free"),
         ('{"total_num_allocations": 5}', "memray's summary of a whole run, which has no times"),
         ("MEM 5 6\nMEM 5 7\nBOGUS x\n", "line 3: 'BOGUS'; expected mprof's MEM MIB SECONDS"),
         ("# TYPE a_bytes gauge\na_bytes 5\na_bytes 6\n", "line 2: a sample without a time; expected one behind its value"),
@@ -314,3 +322,48 @@ def test_what_only_rises_is_a_counter_where_something_else_is_judged(tmp_path: P
     (tmp_path / "x").write_text("t,thing\n" + "\n".join(f"{i},{i * 1000}" for i in range(100)))
     (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
     assert [one["name"] for one in body["series"]] == ["thing"]
+
+
+def test_of_several_columns_whose_names_say_nothing_none_is_judged(tmp_path: Path) -> None:
+    rows = [f"2026/06/29 {10 + i // 60}:{i % 60:02d}:00.000, 0, {4096 + i % 3}, {i % 97 + i}" for i in range(200)]
+    (tmp_path / "x").write_text("\n".join(rows))
+    with pytest.raises(UsageError, match=r"no column is judged \(column 2, column 3, column 4: its name says nothing"):
+        judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+
+
+def test_an_entity_without_a_value_of_what_is_judged_is_left_out(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"timestamp": t, "name": name, "fields": fields})
+        for i, (t, m) in enumerate(zip(*held(leaks=False), strict=True))
+        for name, fields in (("mem", {"used": m * MIB, "slab": 1e8 + 1e5 * i}), ("cpu", {"usage_user": i / 30}))
+    ]
+    (tmp_path / "x").write_text("\n".join(lines))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert (body["source"].partition(": ")[2], body["verdict"]) == ("name=mem", "pass")
+
+
+@pytest.mark.parametrize("time", ["{e}", "{d:%a %b %d %H:%M:%S UTC %Y}", "{d:%F %T}", "{d:%T}"])
+def test_a_time_and_a_number_between_blanks_need_no_header(tmp_path: Path, time: str) -> None:
+    pairs = zip(*held(leaks=True), strict=True)
+    rows = [
+        f"{time.format(e=1_782_727_200 + round(t), d=START + timedelta(seconds=t))} {1024 * m:.0f}" for t, m in pairs
+    ]
+    (tmp_path / "x").write_text("\n".join(rows))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x", TraceRequest(units={"": 1024.0})), Question())
+    assert body["verdict"] == "leak"
+    assert body["rate_per_hour"] == pytest.approx(LEAK * MIB, rel=0.08)
+
+
+def test_what_is_known_to_be_no_memory_does_not_make_the_rest_memory(tmp_path: Path) -> None:
+    rows = [f"{30 * i},{i % 90},{i * 3 + i % 5}" for i in range(200)]
+    (tmp_path / "x").write_text("time,cpu_percent,visitors\n" + "\n".join(rows))
+    with pytest.raises(UsageError, match="no column is judged"):
+        judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+
+
+def test_the_only_column_is_judged_with_a_word_of_doubt(tmp_path: Path) -> None:
+    rows = [f"{t:g},{m:.1f}" for t, m in zip(*held(leaks=False), strict=True)]
+    (tmp_path / "x").write_text("time,thing\n" + "\n".join(rows))
+    (body,) = judging.judge_traces(tables.read_all(tmp_path / "x"), Question())
+    assert body["verdict"] == "pass"
+    assert body["notes"] == ["nothing says that thing is memory; judged as the only column"]

@@ -13,13 +13,14 @@ import numpy as np
 
 from monitors.detection.series import Floats
 from soak.errors import UsageError
-from soak.traces import clocks, packed, room, times, units
+from soak.traces import clocks, packed, room, spaced, times, units
 from soak.traces.cells import EMPTY, writing_of
 from soak.traces.columns import Trace
 from soak.traces.layout import Layout, layout_of
 from soak.traces.request import TraceRequest
 from soak.traces.seen import Row
 from soak.traces.source import Beginning, TraceSource
+from soak.traces.spaced import SPACES, WIDE
 from soak.traces.textual import groups_of, seen_of, walk
 
 if TYPE_CHECKING:
@@ -30,16 +31,10 @@ if TYPE_CHECKING:
 
 EXAMPLE = "timestamp, memory.used [MiB]\n2026/06/29 10:00:00.000, 4099 MiB"
 _SIGNS = (",", ";", "\t", "|")
-_SPACES = " "
-_WIDE = "  "
-"""Two blanks or more separate columns whose cells hold single ones, as `docker stats` prints them."""
-_IN_KIB = ("RSS", "VSZ", "SZ")
-"""What `ps` writes without a unit."""
 _PREAMBLE = 30
 """Lines above a header, at most."""
 _BLOCK, _MOST_BLOCK = 1 << 20, 64 << 20
 _ROWS_A_BLOCK = 64
-_ALIGNED = re.compile(r"\s{2,}|\t")
 _SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*$", re.IGNORECASE)
 
 
@@ -99,36 +94,32 @@ class _Table:
 
     def rows(self) -> Iterator[Row]:
         """All rows behind the header, those that are empty too."""
+        again = self._header_again()
         for line, row in _rows(self.file, self.sign):
-            if line > self.header_line and not (line == self.header_line + 1 and _are_units(self, row)):
-                yield line, self._whole(row) if self.sign == _SPACES else row
+            if line <= self.header_line or _is_of_header(self, row):
+                continue
+            if again and row == again:
+                yield line, self.header
+            else:
+                yield line, spaced.whole(row, self.header) if self.sign == SPACES else row
 
-    def _whole(self, row: list[str]) -> list[str]:
-        """A row between whose spaces a time, or the last of its cells, was cut."""
-        more = len(row) - len(self.header)
-        if more <= 0 or not row:
-            return row
-        place = next((i for i, name in enumerate(self.header) if times.is_time(name)), -1)
-        if place >= 0 and more <= 2:
-            time = " ".join(row[place : place + more + 1])
-            if clocks.clock_of(self.header[place], [time]):
-                return [*row[:place], time, *row[place + more + 1 :]]
-        last = set(times.words(self.header[-1]))
-        if last & {"command", "cmd", "args", "comm", "name"}:
-            return [*row[: len(self.header) - 1], " ".join(row[len(self.header) - 1 :])]
-        return row
+    def _header_again(self) -> list[str]:
+        """Its header as a row, where that has not the names it is given."""
+        if self.sign != SPACES or not self.header_line:
+            return []
+        return next((row for line, row in _rows(self.file, self.sign) if line == self.header_line), [])
 
 
-def _are_units(table: _Table, row: Sequence[str]) -> bool:
-    """Whether a row below a header that begins with # has the units of its columns."""
-    return bool(row) and table.sign == _SPACES and row[0].startswith("#") and table.headed
+def _is_of_header(table: _Table, row: Sequence[str]) -> bool:
+    """Whether a row below a header that begins with # has its units, or is it again."""
+    return bool(row) and table.sign == SPACES and row[0].startswith("#") and table.headed
 
 
 def _rows(source: TraceSource, sign: str) -> Iterator[tuple[int, list[str]]]:
     """Every row, with the number of the line on which it ends."""
-    if sign in (_SPACES, _WIDE):
+    if sign in (SPACES, WIDE):
         for line, text in source.lines():
-            yield line, text.split() if sign == _SPACES else _ALIGNED.split(text.strip())
+            yield line, spaced.split(text, sign)
         return
     reader = csv.reader(packed.lines(source.path, source.packed), delimiter=sign, skipinitialspace=True)
     try:
@@ -144,35 +135,43 @@ def _table(source: TraceSource) -> _Table | None:
     if not first:
         return None
     told = _SEP.match(first[0][1])
-    signs: Sequence[str] = (told[1],) if told else (*_SIGNS, _SPACES)
+    signs: Sequence[str] = (told[1],) if told else (*_SIGNS, SPACES)
     if told:
         first = first[1:] or first
     for line, text in first[:_PREAMBLE]:
         for sign in signs:
             names = _names(text, sign, [other for at, other in first if at > line])
-            timed = len(names) > 1 and any(map(times.is_time, names)) and not _is_data(names)
+            timed = len(names) > 1 and any(map(times.is_time, names)) and not spaced.is_data(names)
             if timed and _fits(names, sign, [other for at, other in first if at > line]):
                 return _found(source, sign, line, first)
     return _without_time(source, first, signs)
 
 
 def _fits(names: Sequence[str], sign: str, below: Sequence[str]) -> bool:
-    """Whether rows between spaces have as many cells as there are names, or a time that is cut."""
-    if sign not in (_SPACES, _WIDE):
-        return True
+    """Whether rows have as many cells as there are names; between spaces more, where a time is cut."""
     data = next((other for other in below if not other.startswith("#")), "")
-    cells = len(_ALIGNED.split(data.strip()) if sign == _WIDE else data.split())
-    return not data or len(names) <= cells <= len(names) + 8
+    if not data:
+        return True
+    if sign not in (SPACES, WIDE):
+        return len(names) <= len(_names(data, sign, ())) or any(
+            clocks.clock_of("", [cell]) for cell in _first(data, sign)
+        )
+    return len(names) <= len(spaced.split(data, sign)) <= len(names) + 8
+
+
+def _first(text: str, sign: str) -> list[str]:
+    return [cell for cell in _names(text, sign, ())[:1] if cell]
 
 
 def _found(source: TraceSource, sign: str, line: int, first: Sequence[tuple[int, str]]) -> _Table:
-    if sign in (_SPACES, _WIDE):
+    if sign in (SPACES, WIDE):
         text = next(text for at, text in first if at == line)
         names = _names(text, sign, [other for at, other in first if at > line])
         return _Table(source.name, source, sign, names, line, above=line > first[0][0])
     for at, row in _rows(source, sign):
         if at >= line:
-            return _Table(source.name, source, sign, [_clean(name) for name in row], at, above=line > first[0][0])
+            names = ["RSS [KiB]"] if row == ["RSS"] else [_clean(name) for name in row]  # ps has KiB
+            return _Table(source.name, source, sign, names, at, above=line > first[0][0])
     raise UsageError(f"{source.name}: its header is not there any more: the file was changed")
 
 
@@ -182,51 +181,36 @@ def _clean(name: str) -> str:
 
 def _names(text: str, sign: str, below: Sequence[str]) -> list[str]:
     """The names of a header."""
-    if sign == _WIDE:
-        return _ALIGNED.split(_clean(text))
-    if sign != _SPACES:
-        try:
-            return [_clean(name) for name in next(csv.reader([text], delimiter=sign, skipinitialspace=True), [])]
-        except csv.Error:
-            return []
-    line = _clean(text).lstrip("#").strip()
-    data = next((other.split() for other in below if not other.startswith("#")), [])
-    aligned = _ALIGNED.split(line)
-    names = aligned if len(aligned) == len(data) and len(aligned) > 1 else line.split()
-    if (
-        len(names) > 2 and ":" in names[0] and clocks.clock_of("", names[:1]) and not _is_data(names[1:])
-    ):  # sar writes the time of the header
-        names = ["time", *names[2 if names[1] in ("AM", "PM") else 1 :]]
-    names = [f"{name} [KiB]" if name in _IN_KIB else name for name in names]
-    if text.startswith("#") and below and below[0].startswith("#"):
-        spelled = below[0].lstrip("#").split()
-        if len(spelled) == len(names):
-            return [_with_unit(name, unit) for name, unit in zip(names, spelled, strict=True)]
-    return names
-
-
-def _with_unit(name: str, unit: str) -> str:
-    """`nvidia-smi` calls a MiB an MB."""
-    size = unit.lower() in units.SIZES or unit == "%"
-    return f"{name} [{'MiB' if unit == 'MB' else unit}]" if size else name
-
-
-def _is_data(names: Sequence[str]) -> bool:
-    return sum(bool(re.match(r"[+-]?\d", name)) for name in names) > len(names) // 2
+    if sign in (SPACES, WIDE):
+        return spaced.names(_clean(text), sign, below)
+    try:
+        return [_clean(name) for name in next(csv.reader([text], delimiter=sign, skipinitialspace=True), [])]
+    except csv.Error:
+        return []
 
 
 def _without_time(source: TraceSource, first: Sequence[tuple[int, str]], signs: Sequence[str]) -> _Table:
     """No name is that of a time: the first line is the header, unless units and times say that there is none."""
     line, text = first[0]
     below = [other for _, other in first[1:]]
-    signs = [*signs, _WIDE]
+    signs = [*signs, WIDE]
     counts = {sign: len(_names(text, sign, below)) for sign in signs}
     alike = [sign for sign in signs if counts[sign] > 1 and _like(below, sign, counts[sign])]
     sign = (alike or [","])[0]
-    cells = _names(text, sign, below)
-    if clocks.clock_of("", cells[:1]) and (_holds_amounts(cells[1:]) or not _is_number(cells[0])):
-        return _Table(source.name, source, sign, ["time", *(f"column {i}" for i in range(2, len(cells) + 1))], 0, False)
+    cells = spaced.split(text, sign) if sign == SPACES else _names(text, sign, below)
+    ahead = spaced.time_ahead(cells) if sign == SPACES else 1
+    time = " ".join(cells[:ahead])
+    if time and (spaced.is_moment(time) or (clocks.clock_of("", [time]) and _holds_amounts(cells[1:]))):
+        return _Table(source.name, source, sign, _unnamed(len(cells) - ahead), 0, False)
+    names = _names(text, sign, below)
+    if len(names) > 1 and _holds_amounts(names):
+        return _Table(source.name, source, sign, [f"column {i}" for i in range(1, len(names) + 1)], 0, False)
     return _found(source, sign, line, first)
+
+
+def _unnamed(columns: int) -> list[str]:
+    """The header of a table that has none, and begins with a time."""
+    return ["time", *(f"column {i}" for i in range(2, columns + 2))]
 
 
 def _like(below: Sequence[str], sign: str, count: int) -> bool:
@@ -240,11 +224,10 @@ def _holds_amounts(cells: Sequence[str]) -> bool:
 
 def _is_plain(table: _Table, layout: Layout) -> bool:
     """Whether the fast reader can read it."""
-    return (
-        table.headed and table.sign not in (_SPACES, _WIDE) and table.header_line == 1 and len(layout.time) == 1
-        and not layout.keys and layout.series is None and all(column.writing.plain for column in layout.columns)
-        and packed.is_utf8(table.file.path, table.file.packed) and room.for_arrow()
-    )  # fmt: skip
+    of_signs = table.headed and table.sign not in (SPACES, WIDE) and table.header_line == 1
+    of_one = len(layout.time) == 1 and not layout.keys and layout.series is None and not layout.newest_first
+    plain = all(column.writing.plain for column in layout.columns)
+    return of_signs and of_one and plain and packed.is_utf8(table.file.path, table.file.packed) and room.for_arrow()
 
 
 def _stream(table: _Table, layout: Layout) -> list[Trace]:

@@ -20,7 +20,7 @@ from soak.traces.source import Beginning, TraceSource
 EXAMPLE = "# TYPE node_memory_AnonPages_bytes gauge\nnode_memory_AnonPages_bytes 5.12e+08 1782727200000"
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?[\d.]+(?:[eE][+-]?\d+)?))?\s*(?:#.*)?$")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"')
-_TYPE = re.compile(r"#\s*(?:TYPE|HELP)\s+\S+")
+_TYPE = re.compile(r"#\s*(?:TYPE\s+\S+\s+[a-z]+\s*$|HELP\s+\S+)")
 _WORD = re.compile(r"[#=\s\-*>]*(?:scrape[d]?|time|date|timestamp|at|ts)?[\s:=]*", re.IGNORECASE)
 _CLOCKS = ("node_time_seconds", "scrape_timestamp_seconds")
 _MILLISECONDS = 1e11

@@ -18,7 +18,7 @@ _EXPECTED = "an array of objects, such as [{t: 0, rss_bytes: 5}], or an object o
 _SUMMARIES = ("total_num_allocations", "total_bytes_allocated", "top_locations_by_size")
 """Keys of what memray prints of a whole run."""
 _ROWS = ("samples", "data", "rows", "records", "results", "measurements", "values", "memory_records", "items", "stats",
-         "history", "points", "metrics")  # fmt: skip
+         "history", "points", "metrics", "Datapoints")  # fmt: skip
 """Keys under which the rows of an object may be."""
 
 
@@ -85,6 +85,8 @@ def _of_arrays(value: Mapping[str, Any]) -> tuple[list[str], Sequence[Row]] | No
 
 def _rows(source: TraceSource, rows: Sequence[Any], names: Any) -> tuple[list[str], Sequence[Row]]:
     objects = [one for one in rows if isinstance(one, Mapping)]
+    if all("Timestamp" in one for one in objects):  # CloudWatch gives its points in any order
+        objects = sorted(objects, key=lambda one: str(one["Timestamp"]))
     if objects:
         header = json_text.columns(objects)
         return header, [json_text.row(one, header, i) for i, one in enumerate(objects, 1)]
