@@ -53,8 +53,8 @@ def _groups(by_dose: DoseRates) -> list[tuple[str, ...]]:
 
 def _rate(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:
     low, high = by_dose.rates[group[0]].ci95
-    each = " or ".join(_each(by_dose.rates[name].rate, unit, name) for name in group)
-    return f"{each} ({_bound(low, unit, group[0])} to {_bound(high, unit, group[0])})"
+    first, *others = (_each(by_dose.rates[name].rate, unit, name) for name in group)
+    return " or ".join((f"{first} ({_bound(low, unit, group[0])} to {_bound(high, unit, group[0])})", *others))
 
 
 def _at_most(by_dose: DoseRates, group: Sequence[str], unit: str) -> str:

@@ -167,7 +167,22 @@ def _explain(path: Path, key: str, table: Any, kind: type, error: msgspec.Valida
     value: Any = table
     for part in re.findall(r"[^.\[\]]+", where):
         value = value[int(part)] if isinstance(value, list) else value.get(part)
-    return ConfigError(path, f"{key}.{where}", value, what[:1].lower() + what[1:])
+    return ConfigError(path, f"{key}.{where}", value, _in_words(what[:1].lower() + what[1:]))
+
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
+          "object": "a table", "null": ""}  # fmt: skip
+_TYPES = re.compile(r"`([a-z |]+)`")
+
+
+def _in_words(said: str) -> str:
+    """What msgspec says of types, without the names that Python and JSON have for them."""
+
+    def named(match: re.Match[str]) -> str:
+        kinds = (_WORDS.get(kind.strip(), kind.strip()) for kind in match[1].split("|"))
+        return " or ".join(dict.fromkeys(filter(None, kinds)))
+
+    return _TYPES.sub(named, said)
 
 
 def _choices(hint: Any) -> tuple[str, ...]:

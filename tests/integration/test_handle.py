@@ -78,7 +78,7 @@ def test_a_run_is_followed_to_its_verdict_and_read_back(here: Path) -> None:
     [
         ({"run": {"duratio": "4 s"}}, {}, "config: run.duratio = '4 s': unknown key: did you mean 'duration'?"),
         ("nothing.toml", {}, "nothing.toml: no such file"),
-        (config(), {"parallel": "many"}, '--set run.parallel="many": expected `int`'),
+        (config(), {"parallel": "many"}, '--set run.parallel="many": expected a whole number'),
         (config(workload="tortur"), {}, "tortur"),
         (config(options={"x": object()}), {}, "TOML cannot hold"),
         (config(options={"x": "\ud800"}), {}, "TOML cannot hold"),

@@ -40,7 +40,7 @@ def by_dose(rates: Rates, *follows: str, together: tuple[tuple[str, ...], ...] =
                 together=(("steps", "frames"),),
             ),
             "bytes",
-            "1.56 KiB a step or 100 B a frame (1.46 KiB to 1.66 KiB), 0 B/h with time (at most 9 B/h); "
+            "1.56 KiB a step (1.46 KiB to 1.66 KiB) or 100 B a frame, 0 B/h with time (at most 9 B/h); "
             "steps and frames rise together and cannot be separated",
         ),
         (
@@ -55,7 +55,7 @@ def by_dose(rates: Rates, *follows: str, together: tuple[tuple[str, ...], ...] =
                 {"hours": (3, 2, 4), "distinct_shapes": (1, 1, 2)}, "hours", together=(("hours", "distinct_shapes"),)
             ),
             "bytes",
-            "3 B/h with time or 1 B a distinct shape (2 B/h to 4 B/h); "
+            "3 B/h with time (2 B/h to 4 B/h) or 1 B a distinct shape; "
             "time and distinct shapes rise together and cannot be separated",
         ),
         (None, "bytes", ""),

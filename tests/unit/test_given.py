@@ -56,8 +56,8 @@ def test_an_error_of_exec_names_the_program(capsys: pytest.CaptureFixture[str]) 
         (["run", "--duration", "long"], '--duration long: expected a number with a unit, such as "90 s"'),
         (["run", "--device", "gpu"], '--device gpu: expected "auto"'),
         (["run", "--trial", "a", "--trial", "b"], "--trial a --trial b: names no trial; there are t"),
-        (["run", "--set", "run.parallel=x"], "--set run.parallel=x: expected `int`"),
-        (["check", "--set", "trial.0.threads=0"], "--set trial.0.threads=0: expected `int`"),
+        (["run", "--set", "run.parallel=x"], "--set run.parallel=x: expected a whole number"),
+        (["check", "--set", "trial.0.threads=0"], "--set trial.0.threads=0: expected a whole number"),
         (
             ["check", "--set", "trial.0.options={hidden = 1979-05-27}"],
             "--set trial.0.options={hidden = 1979-05-27}: exp",

@@ -62,7 +62,7 @@ def test_one_that_an_option_set_is_told_of_the_option(file: Path) -> None:
     asked = ["run.parallel='many'"]
     with pytest.raises(ConfigError) as caught, named_by_option(Overrides(asked).given()):
         config.load(file, asked)
-    assert "--set run.parallel='many': expected `int`, got `str`" in caught.value.lines()
+    assert "--set run.parallel='many': expected a whole number, got text" in caught.value.lines()
     assert len(caught.value.lines()) == 6
 
 
