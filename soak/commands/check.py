@@ -48,7 +48,7 @@ class CheckedFile:
 
     said: str
     columns: tuple[Column, ...]
-    rows: list[tuple[str, ...]]
+    rows: list[tuple[str | int, ...]]
 
     def body(self, path: Path) -> dict[str, Any]:
         """As JSON has it."""
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     shown = console()
     for path, one in found.items():
         shown.print(words(f"{path}: {one.said}"), soft_wrap=True)
-        print_table(one.columns, one.rows, shown)
+        print_table(one.columns, [[str(cell) for cell in row] for row in one.rows], shown)
     return 0
 
 
@@ -123,15 +123,15 @@ _SCHEDULES = tuple(map(Column, ("schedule", "when", "config", "device", "duratio
 _TRIALS = (Column("trial"), Column("number", right=True), *map(Column, ("block", "seed", "until", "control")))
 
 
-def _schedule(schedule: ScheduleTable) -> tuple[str, ...]:
+def _schedule(schedule: ScheduleTable) -> tuple[str | int, ...]:
     limit = format_duration(schedule.duration) if schedule.duration else "as its config"
     trials = ", ".join(schedule.trials) or "all"
     return schedule.name, schedule.when, schedule.config, schedule.device, limit, trials
 
 
-def _trial(trial: Trial) -> tuple[str, ...]:
+def _trial(trial: Trial) -> tuple[str | int, ...]:
     control = f"expected: {trial.expect}" if trial.expect else ""
-    return trial.name, str(trial.index + 1), trial.block, str(trial.spec.seed), _until(trial), control
+    return trial.name, trial.index + 1, trial.block, trial.spec.seed, _until(trial), control
 
 
 def _until(trial: Trial) -> str:

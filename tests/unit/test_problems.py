@@ -186,6 +186,7 @@ def test_check_as_json_tells_the_plan(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["check", str(path), "--json"]) == 0
     (body,) = json.loads(capsys.readouterr().out)
     (trial,) = body["trials"]
+    assert (trial["number"], trial["seed"]) == (1, 0)
     assert (body["config"], trial["trial"], trial["until"], trial["control"]) == (
         str(path), "mine", "1 min", "expected: pass"
     )  # fmt: skip
