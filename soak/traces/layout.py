@@ -225,7 +225,7 @@ def _check(seen: TableHead, columns: Sequence[TraceColumn]) -> None:
         if column.place < len(row) and np.isinf(column.numbers([row[column.place]])[0])
     )
     raise UsageError(
-        f"{seen.source}: line {line:,}, column {one_line(column.name, 60)}: {one_line(repr(cell), 60)} is no number; "
+        f"{seen.source}: line {line:,}, column {one_line(column.name, 60)}: {one_line(repr(cell), 60)} is not a number; "
         f"expected {cells.EXPECTED}"
     )
 

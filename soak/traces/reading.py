@@ -104,7 +104,7 @@ class TraceBuilder:
             timed = np.flatnonzero(np.abs(t) <= LATEST)
         self._lost["their time cannot be read"] += len(t) - len(timed)
         kept = timed[rising(t[timed], self._last)]
-        self._lost["their time is no later than that of a row before"] += len(timed) - len(kept)
+        self._lost["their time is not later than that of an earlier row"] += len(timed) - len(kept)
         return kept
 
     def _known(self, column: int, values: Floats) -> Floats:

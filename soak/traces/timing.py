@@ -129,7 +129,7 @@ def _clock(seen: TableHead, places: Sequence[int]) -> Callable[[], Clock]:
         shown = one_line(repr(fresh[1]), 60)
         column = one_line(seen.name(places[0]), 60)
         raise UsageError(
-            f"{seen.source}: line {fresh[0]:,}, column {column}: {shown} is no time; expected {clocks.EXPECTED}"
+            f"{seen.source}: line {fresh[0]:,}, column {column}: {shown} is not a time; expected {clocks.EXPECTED}"
         )
     return lambda: clocks.renewed(clock)
 

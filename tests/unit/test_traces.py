@@ -183,7 +183,7 @@ def test_every_row_and_cell_that_is_lost_is_counted(write: Write) -> None:
         "1 of 20 rows left out: they have too few columns",
         "1 of 20 rows left out: they have too many columns",
         "1 of 20 rows left out: their time cannot be read",
-        "1 of 20 rows left out: their time is no later than that of a row before",
+        "1 of 20 rows left out: their time is not later than that of an earlier row",
         "3 samples left out of rss_bytes: no finite number",
         "1 samples left out of rss_bytes: no value",
     }

@@ -72,7 +72,7 @@ def test_a_trace_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -
     (trace,) = tables.read_all(Path("-"))
     assert trace.source == "standard input"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"time,rss_mb\nnever,1\n")))
-    with pytest.raises(UsageError, match=r"^standard input: line 2, column time: 'never' is no time; expected seconds"):
+    with pytest.raises(UsageError, match=r"^standard input: line 2, column time: 'never' is not a time; expected seconds"):
         tables.read_all(Path("-"))
 
 
@@ -249,8 +249,8 @@ def test_an_amount_is_judged_in_place_of_its_share_and_of_what_is_unknown(tmp_pa
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("time,rss_mb\nyesterday,5\ntoday,6\n", "line 2, column time: 'yesterday' is no time; expected seconds, millisec"),
-        ("time,rss_mb\n0,lots\n1,much\n", "line 2, column rss_mb: 'lots' is no number; expected a number, with a unit"),
+        ("time,rss_mb\nyesterday,5\ntoday,6\n", "line 2, column time: 'yesterday' is not a time; expected seconds, millisec"),
+        ("time,rss_mb\n0,lots\n1,much\n", "line 2, column rss_mb: 'lots' is not a number; expected a number, with a unit"),
         ("a,b\nx,y\n", "first column 'a': expected a header with a column that is the time"),
         ("t,uptime_s,requests_total\n0,1,1\n1,2,2\n", "no column is judged (uptime_s: "),
         ('{"a": 1}', "JSON without a table; expected an array of objects"),
