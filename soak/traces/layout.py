@@ -224,10 +224,8 @@ def _check(seen: TableHead, columns: Sequence[TraceColumn]) -> None:
         for line, row in seen.rows
         if column.place < len(row) and np.isinf(column.numbers([row[column.place]])[0])
     )
-    raise UsageError(
-        f"{seen.source}: line {line:,}, column {one_line(column.name, 60)}: {one_line(repr(cell), 60)} is not a number; "
-        f"expected {cells.EXPECTED}"
-    )
+    place = f"{seen.source}: line {line:,}, column {one_line(column.name, 60)}"
+    raise UsageError(f"{place}: {one_line(repr(cell), 60)} is not a number; expected {cells.EXPECTED}")
 
 
 def of_series(layout: Layout, name: str) -> TraceColumn:

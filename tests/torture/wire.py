@@ -56,7 +56,7 @@ def unfit(message: Any) -> str:
         if not _text(getattr(message, name)):
             return f"{kind}.{name} is no text"
     if kind == "Hello" and not isinstance(message.pid, int):
-        return "Hello.pid is not a number"
+        return "Hello.pid is no number"
     if kind == "Ready" and not _mapping(message.environment, _text):
         return "Ready.environment holds more than texts"
     if kind == "Beat" and not (_number(message.t) and _mapping(message.values, _number)):

@@ -72,7 +72,9 @@ def test_a_trace_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -
     (trace,) = tables.read_all(Path("-"))
     assert trace.source == "standard input"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"time,rss_mb\nnever,1\n")))
-    with pytest.raises(UsageError, match=r"^standard input: line 2, column time: 'never' is not a time; expected seconds"):
+    with pytest.raises(
+        UsageError, match=r"^standard input: line 2, column time: 'never' is not a time; expected seconds"
+    ):
         tables.read_all(Path("-"))
 
 
