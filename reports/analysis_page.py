@@ -18,7 +18,7 @@ from reports import charts
 from reports.chart import PlotLine
 from reports.outline import Outline, outline, plot
 
-_TEMPLATES, _STATIC = Path(__file__).parent / "templates", Path(__file__).parent / "static"
+_TEMPLATES = Path(__file__).parent / "templates"
 _MOST = 24
 """Charts of one source: the likeliest leaks first."""
 
@@ -57,7 +57,6 @@ def page(sources: Sequence[AnalysisShown]) -> str:
         title=f"soak analyze: {leaks:,} of {of} leak{'s' if leaks == 1 else ''}",
         sources=shown,
         charts=charts,
-        style=Markup((_STATIC / "report.css").read_text()),  # noqa: S704  (a file of ours)
     )
 
 

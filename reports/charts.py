@@ -8,8 +8,7 @@ needs arrays only:
     html = figures([Plot("rss", "bytes", (trace,))], row="rss")[0]
 
 A page with charts holds `style()`, `script()`, `policy()` and, once, `marks(...)`, and each in a `figure` of its own.
-Colours are variables of the page's style: --torch, --tensorflow, --ink, --soft, --rule, --card, --shade, --fit, --leak,
---unsure, --broken, each as #rrggbb.
+Colours are variables in `reports/static/report.css`, each as #rrggbb.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ __all__ = ["BUCKETS", "figures", "marks", "policy", "script", "style"]
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "charts.js")
-_STYLES = ("uplot/uPlot.min.css", "charts.css")
+_STYLES = ("report.css", "uplot/uPlot.min.css", "charts.css")
 _LEVELS = 1e4
 """Steps of the vertical axis that values are rounded to in the JSON, at least: a fraction of a pixel."""
 
@@ -104,7 +103,7 @@ def marks(of: Mapping[str, Sequence[tuple[float, str]]]) -> Markup:
 
 @functools.cache
 def style() -> Markup:
-    """CSS that charts need."""
+    """CSS of a page with charts: its colours and layout, and what charts need."""
     return Markup("".join((_STATIC / name).read_text(encoding="utf-8") for name in _STYLES))  # noqa: S704  (ours)
 
 

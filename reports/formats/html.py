@@ -23,7 +23,6 @@ from reports.record import RunRecord
 FILE = "report.html"
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_STATIC = Path(__file__).parent.parent / "static"
 _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "inconclusive",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
 
@@ -38,7 +37,6 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
         charts=charts,
         words=_WORDS,
         unjudged=_unjudged(body),
-        style=Markup((_STATIC / "report.css").read_text()),  # noqa: S704  (a file of ours)
         leaks=_leaks(body),
         compared=_compared(body),
         next_steps=advice.next_steps(body["trials"]),
