@@ -7,6 +7,10 @@ class DeviceError(Exception):
     """A device that the framework cannot use; the message names both, why, and what to do."""
 
 
+class PrecisionError(Exception):
+    """A precision that an execution does not compute in; the message names both, and what was expected."""
+
+
 class StreamError(Exception):
     """A stream that cannot be made or read; the message names what is wrong and what was expected."""
 

@@ -18,14 +18,15 @@ from typing import Any
 from workloads.options import filled, make, nearest
 from workloads.protocol.execution import Topology
 
-_TITLES = {str: "a string", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology"}
+_TITLES = {str: "a string", tuple: "a tuple", Mapping: "a mapping", Topology: "a Topology", float: "a float"}
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("NAME", "AUTHORED_IN", "EXECUTED_BY", "ITEM", "READY", "TITLE"), str),
     **dict.fromkeys(("GPU_QUESTION", "CUDA_BUILD", "BLIND"), str),
-    **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS"), tuple),
+    **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS", "PRECISIONS"), tuple),
     **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS"), tuple),
     **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES"), Mapping),
     "TOPOLOGY": Topology,
+    "TOLERANCE": float,
 }
 """What a part of a module is, whatever kind of module has it; checked where it is there."""
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads import catalog, networks, sources
+from tests import ways
+from workloads import catalog, sources
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
 from workloads.worker.golden import distance
@@ -15,7 +16,7 @@ from workloads.worker.golden import distance
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec("synthetic", {"clip_length": "set", "clip_frames": [5, 8]}))
-WAYS = networks.ways()
+WAYS = ways.whole()
 
 
 def built(name: str, framework: str, mode: str, execution: str, **options: Any) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import ways
 from tests.rounding import LOSS_TOLERANCE, OUTPUT_TOLERANCE, SINGLE, apart, roundings, roundings_of_training
-from workloads import catalog, networks
+from workloads import catalog
 from workloads.inputs.synthetic import Options, open_source
 from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Setup
@@ -21,7 +22,7 @@ from workloads.protocol.contract import Setup
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 CLIPS, FRAMES = 20, (5, 8)
-OTHERS = [way for way in networks.ways() if way != ("torch", "eager")]
+OTHERS = [way for way in ways.whole() if way != ways.REFERENCE]
 
 
 @cache

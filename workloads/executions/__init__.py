@@ -10,7 +10,12 @@ reads it; its docstring's first line says what it is, and it defines
 - `MODES: tuple[str, ...]`, of train and infer;
 - `TOPOLOGY: Topology`: the processes that a trial is made of;
 - `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
-- where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda.
+- where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
+- where it does not compute in every precision, `PRECISIONS: tuple[str, ...]`, of float32 and bfloat16;
+- where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those
+  of the default execution of PyTorch, as a part of the largest value.
+
+What several of them share (exporting, converting, a program for each shape) is in `workloads.conversion`.
 
 Other packages add their own through the entry-point group `soak.executions`.
 """
@@ -22,10 +27,13 @@ import sys
 from typing import Any
 
 from workloads.modules import ModuleError, Modules
+from workloads.networks.architecture import PRECISIONS
 
 DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
 """What a trial runs in that names none."""
+TOLERANCE = 2e-5
+"""Largest difference of outputs in float32, as a part of the largest value: sums are taken in another order."""
 _PARTS = ("NAME", "AUTHORED_IN", "EXECUTED_BY", "REQUIRES", "MODES", "TOPOLOGY", "make_step")
 _EXECUTIONS = Modules("execution", (sys.modules[__name__],), "soak.executions", _PARTS)
 
@@ -90,6 +98,16 @@ def devices_of(module: Any) -> tuple[str, ...]:
     return tuple(getattr(module, "DEVICES", DEVICES))
 
 
+def precisions_of(module: Any) -> tuple[str, ...]:
+    """The precisions that an execution computes in: all, where it does not say."""
+    return tuple(getattr(module, "PRECISIONS", PRECISIONS))
+
+
+def tolerance_of(module: Any) -> float:
+    """How far its outputs in float32 may be from those of PyTorch's default, as a part of the largest value."""
+    return float(getattr(module, "TOLERANCE", TOLERANCE))
+
+
 def taken_by(workload: Any, framework: str) -> tuple[str, ...]:
     """The executions of a framework that a workload's module runs in: all, where it does not say."""
     named: tuple[str, ...] | None = getattr(workload, "EXECUTIONS", None)
@@ -109,5 +127,7 @@ def _told(module: Any) -> dict[str, Any]:
         "executed_by": module.EXECUTED_BY,
         "modes": list(module.MODES),
         "devices": list(devices_of(module)),
+        "precisions": list(precisions_of(module)),
+        "tolerance": tolerance_of(module),
         "ranks": module.TOPOLOGY.ranks,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import executions, networks
-from workloads.errors import DeviceError
+from workloads.errors import DeviceError, PrecisionError
 from workloads.networks.architecture import REPLAY_TOLERANCE, NetworkSizes
 from workloads.protocol.contract import Clip, Setup
 from workloads.protocol.execution import Network
@@ -24,6 +24,9 @@ class Driven:
         if setup.device not in (known := executions.devices_of(execution)):
             said = f"execution {setup.execution!r} of {setup.framework} does not run on device {setup.device!r}"
             raise DeviceError(f"{said}: expected {' or '.join(known)}")
+        if sizes.precision not in (known := executions.precisions_of(execution)):
+            said = f"execution {setup.execution!r} of {setup.framework} does not compute in {sizes.precision}"
+            raise PrecisionError(f"{said}: expected {' or '.join(known)}")
         self._network: Network = networks.load(setup.framework).build(architecture, setup, sizes, keep_graph)
         self._step = execution.make_step(self._network, setup)
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]

@@ -185,12 +185,12 @@ class TensorFlowNetwork:
         drawn = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         weights = {name: value.astype(self._dtype.as_numpy_dtype) for name, value in drawn.items()}
         with self._place:
-            self._model = _MODELS[architecture](weights, sizes)
-            self._optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
-            self._optimizer.build(self._model.trainable_variables)
+            self.model = _MODELS[architecture](weights, sizes)
+            self.optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
+            self.optimizer.build(self.model.trainable_variables)
             self.first = tf.constant(first_state(architecture, sizes), self._dtype)
             # What a replay runs: in training a copy, whose weights stay what they were at first.
-            self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self._model
+            self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self.model
         # A tape that nobody closes holds every tensor that came after it.
         self._tape = tf.GradientTape(persistent=True) if keep_graph else None
         if self._tape is not None:
@@ -206,13 +206,13 @@ class TensorFlowNetwork:
 
     def forward(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one clip."""
-        return self._model(self._batched(pictures), state)  # type: ignore[no-any-return]
+        return self.model(self.batched(pictures), state)  # type: ignore[no-any-return]
 
     def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one clip with the weights of the beginning."""
-        return self._frozen(self._batched(pictures), state)  # type: ignore[no-any-return]
+        return self._frozen(self.batched(pictures), state)  # type: ignore[no-any-return]
 
-    def _batched(self, pictures: Tensor) -> Tensor:
+    def batched(self, pictures: Tensor) -> Tensor:
         """In the model's precision, once for each lane: shape (T · lanes, height, width, channels)."""
         pictures = to(pictures, self._dtype)
         if self._batch == 1:
@@ -233,8 +233,8 @@ class TensorFlowNetwork:
 
     def update(self, loss: Tensor, tape: Any = None) -> None:
         """One step of SGD; `tape` recorded the loss."""
-        variables = self._model.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
 
     def on_device(self) -> AbstractContextManager[Any]:
         """Operations inside run on the device."""
@@ -251,7 +251,7 @@ class TensorFlowNetwork:
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
         """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""
-        kernel = self._model.head.kernel
+        kernel = self.model.head.kernel
         kernel.assign(tf.cast(change(tf.cast(kernel, tf.float32).numpy().T).T, kernel.dtype))
 
 

@@ -127,12 +127,12 @@ class TorchNetwork:
         self._device, self._dtype = torch.device(setup.device), getattr(torch, sizes.precision)
         self._batch = sizes.batch
         self.keep_graph = keep_graph
-        self._model = self._built(architecture, setup, sizes)
-        self._optimizer = torch.optim.SGD(self._model.parameters(), lr=sizes.learning_rate, momentum=0.9)
+        self.model = self._built(architecture, setup, sizes)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=sizes.learning_rate, momentum=0.9)
         # What a replay runs: in training another, whose weights stay what they were at first. A deep copy would lose
         # the order in memory that cuDNN wants the weights of a GRU in.
         trains = setup.mode == "train"
-        self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if trains else self._model
+        self._frozen = self._built(architecture, setup, sizes).requires_grad_(False) if trains else self.model
         self.first = torch.tensor(first_state(architecture, sizes)).to(self._device, self._dtype)
 
     def _built(self, architecture: str, setup: Setup, sizes: NetworkSizes) -> nn.Module:
@@ -152,15 +152,15 @@ class TorchNetwork:
 
     def forward(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one clip."""
-        found: tuple[Tensor, Tensor] = self._model(self._batched(pictures), state)
+        found: tuple[Tensor, Tensor] = self.model(self.batched(pictures), state)
         return found
 
     def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one clip with the weights of the beginning."""
-        found: tuple[Tensor, Tensor] = self._frozen(self._batched(pictures), state)
+        found: tuple[Tensor, Tensor] = self._frozen(self.batched(pictures), state)
         return found
 
-    def _batched(self, pictures: Tensor) -> Tensor:
+    def batched(self, pictures: Tensor) -> Tensor:
         """In the model's precision, once for each lane: shape (T · lanes, channels, height, width)."""
         pictures = pictures.to(self._dtype)
         if self._batch == 1:
@@ -183,12 +183,12 @@ class TorchNetwork:
 
     def clear_gradients(self) -> None:
         """Drop those of the last step, which stay beside the weights until then."""
-        self._optimizer.zero_grad()
+        self.optimizer.zero_grad()
 
     def update(self, loss: Tensor, tape: None = None) -> None:
         """One step of SGD."""
         loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        self.optimizer.step()
 
     def on_device(self) -> AbstractContextManager[None]:
         """Nothing need be said: tensors know where they are."""
@@ -205,7 +205,7 @@ class TorchNetwork:
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
         """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""
-        weight = self._model.get_parameter("head.weight").detach()
+        weight = self.model.get_parameter("head.weight").detach()
         weight.copy_(torch.tensor(change(weight.float().cpu().numpy())))
 
 

@@ -1,0 +1,27 @@
+"""Programs that are made for one shape each: exported, converted or compiled when that shape first comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+Program = TypeVar("Program")
+Shape = tuple[int, ...]
+
+
+class ByShape(Generic[Program]):
+    """A program for every shape that has come; all are kept, as a user would who was promised a few shapes."""
+
+    def __init__(self, make: Callable[[Shape], Program]) -> None:
+        self._make = make
+        self._made: dict[Shape, Program] = {}
+
+    def __call__(self, shape: Shape) -> Program:
+        """The program of that shape, made now if it is the first of it."""
+        if shape not in self._made:
+            self._made[shape] = self._make(shape)
+        return self._made[shape]
+
+    def counters(self) -> Mapping[str, float]:
+        """How many were made."""
+        return {"traces": float(len(self._made))}
