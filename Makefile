@@ -11,6 +11,8 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 CONFIG ?= configs/quick.toml
 LOWEST := $(VENV)-lowest
+# What configs/matrix.toml needs beside the frameworks; the tests run it too.
+MATRIX := soak/environments/matrix
 
 # Tests start hundreds of processes, and each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,8 +30,9 @@ $(VENV)/.installed: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[torch,tensorflow,video,service,clients,diagnose]"
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[test]"
+$(VENV)/.installed-test: $(VENV)/.installed $(MATRIX).txt $(MATRIX).no-deps.txt
+	$(BIN)/pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[test]" -r $(MATRIX).txt
+	$(BIN)/pip install --quiet $(PIP_ARGS) --no-deps -r $(MATRIX).no-deps.txt
 	@touch $@
 
 soak: $(VENV)/.installed

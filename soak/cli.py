@@ -45,6 +45,7 @@ examples:
   soak analyze trace.csv                 is there a leak in memory recorded by another tool?
   soak serve --config configs/service.toml   run soaks on a schedule, with a status page and metrics
   soak doctor                            is this node ready to soak, and what should be fixed?
+  soak env matrix                        build an environment for trials that do not fit into soak's own
   soak list                              all workloads, planted faults and samplers
   soak report runs/quick-…               write the report again, of a finished or unfinished run
   soak diagnose runs/quick-…             which lines and stacks grow, and what makes it stop?

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
-from soak import __version__
-from soak.doctor import devices, driver, environment, frameworks, system
+from soak import __version__, environments
+from soak.doctor import devices, driver, environment, frameworks, own_environments, system
 from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
@@ -19,6 +19,7 @@ from soak.gpu.attribution import attribute
 from soak.gpu.frameworks import Framework, ask
 from soak.gpu.pipe import ReaderHello
 from soak.gpu.watch import GpuWatch
+from soak.plan import interpreter
 from soak.record.environment import machine
 from workloads import frameworks as known
 
@@ -102,6 +103,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
         *devices.findings(checks, lambda pid: _command(wishes.root / "proc", pid)),
         *devices.mps(_processes(wishes.root / "proc")),
         *(frameworks.finding(each, hello) for each in asked),
+        *own_environments.findings(map(environments.find, environments.names()), interpreter.problem),
         *system.findings(wishes.root, wishes.runs),
         *environment.findings(os.environ),
     ]

@@ -13,7 +13,7 @@ from soak.errors import ConfigError, Problems, missing_key
 from soak.plan.config_tables import JudgeTable, RunTable, TrialTable
 from soak.plan.member_table import MemberTable, check_devices, check_made_of, check_named, member_tables
 from soak.plan.overrides import Overrides, written
-from soak.plan.single_keys import check_environment, check_probes, check_wish
+from soak.plan.single_keys import check_environment, check_probes, check_python, check_wish
 from soak.plan.stream import stream_of
 from soak.plan.tables import convert, known_keys, read_toml, without_dates
 from workloads import catalog, frameworks
@@ -185,6 +185,7 @@ def _made_of(
     check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
     for number, member in enumerate(members):
         check_environment(path, f"{key}.member[{number}].env", member.env)
+        check_python(path, f"{key}.member[{number}].python", member.python)
     if run is not None:
         _with_run(path, key, trial, members, run)
 
@@ -214,6 +215,7 @@ def _trial(path: Path, key: str, table: object) -> TrialTable:
     if trial.device and trial.devices is not None and not isinstance(trial.devices, int):
         raise ConfigError(path, f"{key}.device", trial.device, "expected either device or a list of devices")
     check_environment(path, f"{key}.env", trial.env)
+    check_python(path, f"{key}.python", trial.python)
     without_dates(path, f"{key}.options", trial.options)
     if (trial.expect_layer or trial.expect_end or trial.planted) and trial.expect is None:
         expected = "expected the verdict that expect_layer, expect_end or planted belongs to"

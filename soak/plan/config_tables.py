@@ -124,7 +124,7 @@ class TrialTable:
     devices: Count | list[Word] | None = None
     """GPUs that the trial gets: how many, or which. Ranks share them equally. All must be free, or none is taken."""
     python: Place = ""
-    """Interpreter of another environment that has the framework."""
+    """Interpreter of another environment that has the framework: a path, or "env:NAME" of one built by `soak env`."""
     memory_limit: Size | None = None
     """Memory limit of the trial, which ends above it: enforced by a cgroup, or from samples if there is none."""
     probes: Probes | None = None

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from monitors.gpu import Device
+from soak.environments import interpreter_of
 from soak.errors import ConfigError, Problems, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
@@ -67,7 +68,7 @@ class MemberTable:
     devices: Count | None = None
     """GPUs that it gets if the trial gets any: by default 1 if it is judged, none otherwise."""
     python: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    """Interpreter of another environment that has the framework."""
+    """Interpreter of another environment that has the framework: a path, or "env:NAME" of one built by `soak env`."""
 
     @property
     def counts(self) -> bool:
@@ -168,7 +169,8 @@ def as_member(table: MemberTable) -> Member:
     return Member(
         name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
         protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
-        judged=table.counts, ends_trial=table.ends_trial, python=table.python,
+        judged=table.counts, ends_trial=table.ends_trial,
+        python=interpreter_of(table.python),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from monitors.gpu import Device
+from soak.environments import interpreter_of
 from soak.errors import ConfigError, missing_key
 from soak.plan.block import COMMAND, block, numbered
 from soak.plan.combinations import combinations
@@ -248,7 +249,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
     sole = Member(
         argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
-        python=table.python,
+        python=interpreter_of(table.python),
         needs=1 if each is None else each, sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from soak.engine.clock import SystemClock
+from soak.environments import hint_of
 from soak.errors import ConfigError, Problems
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
@@ -186,7 +187,8 @@ def _interpreter(config: Config, where: str, python: str) -> None:
         return
     wrong = problem(python)
     if wrong:
-        raise ConfigError(config.path, f"{where}: python", python, f"expected {wrong}")
+        hint = hint_of(python)
+        raise ConfigError(config.path, f"{where}: python", python, f"expected {wrong}{hint and '; '}{hint}")
 
 
 def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:

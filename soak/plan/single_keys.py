@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monitors.text import HIDDEN
+from soak.environments import EnvironmentNameError, interpreter_of
 from soak.errors import ConfigError, missing_key
 from soak.gpu import placement
 
@@ -31,6 +32,14 @@ def check_environment(path: Path, key: str, env: Mapping[str, str]) -> None:
         if value == HIDDEN:
             expected = "expected the real value: records replace values that may be secret with this"
             raise ConfigError(path, f"{key}.{name}", value, expected)
+
+
+def check_python(path: Path, key: str, value: str) -> None:
+    """A path, or `env:` and the name of an environment that soak can build; whether it is there is asked later."""
+    try:
+        interpreter_of(value)
+    except EnvironmentNameError as error:
+        raise ConfigError(path, key, value, str(error)) from error
 
 
 def check_wish(path: Path, key: str, value: str) -> None:
