@@ -17,7 +17,7 @@ MATRIX := soak/environments/matrix
 # Tests start hundreds of processes, and each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help soak test test-slow test-lowest torture torture-slice lint check-format clean
+.PHONY: help soak matrix test test-slow test-lowest torture torture-slice lint check-format clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -37,6 +37,13 @@ $(VENV)/.installed-test: $(VENV)/.installed $(MATRIX).txt $(MATRIX).no-deps.txt
 
 soak: $(VENV)/.installed
 	$(BIN)/soak run $(CONFIG)
+
+# Every execution of both frameworks, for more than a minute each, and the page of what came of it. A leak, or an
+# execution that could not run, is told there; a config that is wrong is not.
+matrix: $(VENV)/.installed
+	$(BIN)/soak run configs/matrix.toml; test $$? -ne 2
+	$(BIN)/python -m benchmarks.matrix "$$(ls -td runs/matrix-* | head -1)" > docs/matrix.md.new
+	mv docs/matrix.md.new docs/matrix.md
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -37,6 +37,8 @@ DOSES = (
 )
 LEFT_FILES = "left_files"
 """Kind of the event that tells files that a trial left behind."""
+ANSWER = "answer"
+"""Kind of the event that tells how far the first answer of a member's model was from what it should be."""
 _OF_A_SERIES = ("series", "layer", "unit", "samples", "gaps")
 _OF_A_FINDING = tuple(field.name for field in fields(Finding) if field.name not in _OF_A_SERIES)
 
@@ -123,6 +125,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "tester": _tester(whole),
         "gpu": gpu_ledger.of_trial(info, series),
         "series": _series(series, info.judgement.findings if info.judgement else ()),
+        "answer": _answer([e.data for e in record.events() if e.trial == info.index and e.kind == ANSWER]),
         "left_files": [
             {"message": e.message, **e.data} for e in record.events() if e.trial == info.index and e.kind == LEFT_FILES
         ],
@@ -224,6 +227,21 @@ def _control(info: TrialInfo) -> dict[str, Any] | None:
         "expect_layers": list(info.expect_layers),
         "passed": info.judgement.control_passed if info.judgement else None,
     }
+
+
+def _answer(told: Sequence[Mapping[str, Any]]) -> dict[str, float | None] | None:
+    """Of the member that is the farthest off; one whose difference is no number is farther than any."""
+    known = [(_number(each.get("difference")), _number(each.get("tolerance"))) for each in told]
+    off = [(np.inf if difference is None else difference, within) for difference, within in known if within is not None]
+    if not off:
+        return None
+    difference, within = max(off)
+    return {"difference": difference if difference < np.inf else None, "tolerance": within}
+
+
+def _number(value: object) -> float | None:
+    """A finite one, or nothing: what a worker tells may be anything."""
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
 
 
 def _confirmation(info: TrialInfo, infos: Sequence[TrialInfo]) -> dict[str, str]:

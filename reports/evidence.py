@@ -15,7 +15,7 @@ from reports.outline import Outline, plot
 _FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
           "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
-_ROUTINE = ("ready", "started", "spawned", "no_data", "work_over", "finished", "ended", "judged", "census")
+_ROUTINE = ("ready", "started", "spawned", "no_data", "work_over", "finished", "ended", "judged", "census", "answer")
 """Events that every trial has; they are in the table, and not on the charts."""
 _FEW = 2
 """Members and devices that are all shown; of more, those that leak and their sum."""

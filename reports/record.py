@@ -62,8 +62,8 @@ class TrialInfo:
     """Seconds since it began up to which its samples are judged: what comes after the last step, or before the end of a
     program that ends by itself, is its end, which lets go of memory. None for all of them."""
     end_reason: str = ""
-    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, corrupted, broken, exhausted, lost, low_disk,
-    device_lost; or empty."""
+    """finished, stopped, interrupted, crashed, hung, oom, nan, failed, corrupted, wrong_answer, broken, exhausted,
+    lost, low_disk, device_lost; or empty."""
     end_message: str = ""
     judgement: Judgement | None = None
     """None before it was judged."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workloads import frameworks
 from workloads.models import recurrent
 from workloads.protocol import working
-from workloads.protocol.contract import Clip, Model, Setup
+from workloads.protocol.contract import Clip, KnownAnswer, Model, Setup
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,10 @@ class Planted:
     def replay(self, clip: Clip) -> npt.NDArray[np.float32]:
         """The model's."""
         return self._base.replay(clip)
+
+    def known_answer(self, clip: Clip) -> KnownAnswer | None:
+        """The model's."""
+        return self._base.known_answer(clip)
 
     def counters(self) -> Mapping[str, float]:
         """Those of the model."""

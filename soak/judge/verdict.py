@@ -46,6 +46,8 @@ def judge_trial(
         return Verdict("error", end_message or "it could not be started")
     if end_reason == "garbled":
         return Verdict("error", f"the worker broke the protocol: {end_message}")
+    if end_reason == "wrong_answer":
+        return Verdict("error", f"it does not compute what it should: {end_message}")
     if end_reason in _UNSTABLE_ENDS:
         said = f"{_ENDED[end_reason]}: {end_message}" if end_message else _ENDED[end_reason]
         if shown is not None and leaks:

@@ -18,8 +18,9 @@ import pytest
 
 from tests.installed import need
 from tests.patience import PATIENCE, wait_for
+from workloads import executions
 from workloads.protocol.order import StreamSpec, TrialSpec, to_json
-from workloads.protocol.wire import Beat, Done, Hello, Message, Ready, RecordNote, decode
+from workloads.protocol.wire import ANSWER, Beat, Done, Hello, Message, Ready, RecordNote, decode
 from workloads.worker import boot
 
 pytestmark = pytest.mark.framework
@@ -159,6 +160,27 @@ def test_a_flipped_bit_ends_the_trial_as_corrupted(start: Callable[..., Child]) 
     assert f"at step {last.values['steps']:.0f}:" in done.message
     assert last.values["steps"] >= 20
     assert last.values["golden_replays"] >= 2, "those before were as at first"
+
+
+def test_a_right_answer_is_told_before_the_first_beat(start: Callable[..., Child]) -> None:
+    *messages, done = start("recurrent", steps=3).messages()
+    assert done == Done("finished")
+    notes = [each for each in messages if isinstance(each, RecordNote) and each.kind == ANSWER]
+    assert len(notes) == 1
+    assert notes[0].data["difference"] < notes[0].data["tolerance"] == executions.TOLERANCE
+    assert messages.index(notes[0]) < next(at for at, each in enumerate(messages) if isinstance(each, Beat))
+
+
+def test_a_wrong_answer_ends_the_trial_before_its_first_step(start: Callable[..., Child]) -> None:
+    *messages, done = start("fault_wrong_answer").messages()
+    assert isinstance(done, Done)
+    assert done.reason == "wrong_answer"
+    assert done.message.startswith("the first answer differs by ")
+    assert not any(isinstance(each, Beat) for each in messages)
+    note = messages[-1]
+    assert isinstance(note, RecordNote)
+    assert note.kind == ANSWER
+    assert note.data["difference"] > 100 * note.data["tolerance"]
 
 
 @pytest.mark.parametrize(("interval", "replays"), [(0.0, None), (1000.0, 1.0)])

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from workloads import sources
-from workloads.protocol.contract import Clip
+from workloads.protocol.contract import Clip, KnownAnswer
 from workloads.protocol.order import StreamSpec, TrialSpec
-from workloads.worker.golden import Golden, golden_of
+from workloads.worker.golden import AnswerCheck, Golden, golden_of
 
 ANSWER = np.array([[0.5, -2.0], [1.0, 0.25]], np.float32)
 
@@ -88,3 +88,41 @@ def test_there_is_none_where_nothing_can_be_replayed_or_nobody_wants_it() -> Non
     nothing: Any = object()
     assert golden_of(nothing, TrialSpec("recurrent", "torch")) is None
     assert golden_of(workload, TrialSpec("recurrent", "torch")) is not None
+
+
+class Known(Answers):
+    """Of which the second row is known to be this."""
+
+    def __init__(self, answer: npt.NDArray[np.float32], known: list[float]) -> None:
+        super().__init__(answer)
+        self._known = known
+
+    def known_answer(self, clip: Clip) -> KnownAnswer:
+        return KnownAnswer(np.array([1]), np.array([self._known]), 0.1)
+
+
+def first_of(answer: npt.NDArray[np.float32], known: list[float]) -> AnswerCheck:
+    workload: Any = Known(answer, known)
+    check = Golden(workload, sources.golden(StreamSpec(), 0), 1.0).check
+    assert check is not None
+    return check
+
+
+def test_the_first_answer_is_held_against_what_is_known_of_it() -> None:
+    check = first_of(ANSWER, [1.0, 0.5])
+    assert (check.difference, check.tolerance, check.right) == (0.25, 0.1, False)
+    assert check.said.startswith("the first answer differs by 0.25 of the largest value from the reference")
+    assert check.data == {"difference": 0.25, "tolerance": 0.1}
+    assert first_of(ANSWER, [1.0, 0.3]).right
+
+
+def test_nothing_is_said_where_the_answer_is_not_known() -> None:
+    workload: Any = Answers(ANSWER)
+    assert Golden(workload, sources.golden(StreamSpec(), 0), 1.0).check is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_wrong(value: float) -> None:
+    check = first_of(np.full((2, 2), value, np.float32), [1.0, 0.25])
+    assert not check.right
+    assert check.data == {"tolerance": 0.1}

@@ -354,3 +354,27 @@ def test_a_run_of_one_trial_says_why_it_is_inconclusive() -> None:
     trial = {"name": "a", "verdict": "inconclusive", "reason": "too few samples", "control": None, "confirms": ""}
     said = headline.of_run("inconclusive", "a is inconclusive", False, [trial])
     assert said == "Inconclusive: a is inconclusive: too few samples."
+
+
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ([], None),
+        ([{"difference": 2e-7, "tolerance": 2e-5}], {"difference": 2e-7, "tolerance": 2e-5}),
+        (
+            [{"difference": 2e-7, "tolerance": 2e-5}, {"difference": 0.5, "tolerance": 2e-5, "member": "rank 1"}],
+            {"difference": 0.5, "tolerance": 2e-5},
+        ),
+        ([{"difference": 0.5, "tolerance": 0.1}, {"tolerance": 2e-5}], {"difference": None, "tolerance": 2e-5}),
+        ([{"difference": "near"}], None),
+    ],
+)
+def test_the_answer_that_is_the_farthest_off_is_told(
+    empty_record: Callable[..., Any], schema: jsonschema.Draft202012Validator, told: list[Any], answer: Any
+) -> None:
+    record = empty_record()
+    record.add("train", 0.0)
+    record.told.extend(Event(1.0, "answer", "…", 0, 5.0, data) for data in told)
+    body = document.build(record)
+    assert body["trials"][0]["answer"] == answer
+    schema.validate(json.loads(json.dumps(body)))

@@ -22,6 +22,8 @@ FLAT = Verdict("pass", "flat")
         ("failed", None, "unstable"),
         ("broken", None, "error"),
         ("garbled", FLAT, "error"),
+        ("wrong_answer", None, "error"),
+        ("wrong_answer", LEAK, "error"),
         ("garbled", LEAK, "error"),
         ("interrupted", FLAT, "inconclusive"),
         ("interrupted", LEAK, "leak"),

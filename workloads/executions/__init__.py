@@ -27,7 +27,7 @@ import sys
 from typing import Any
 
 from workloads.modules import ModuleError, Modules
-from workloads.networks.architecture import PRECISIONS
+from workloads.networks.architecture import PRECISIONS, REFERENCE_TOLERANCE
 
 DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
@@ -106,6 +106,11 @@ def precisions_of(module: Any) -> tuple[str, ...]:
 def tolerance_of(module: Any) -> float:
     """How far its outputs in float32 may be from those of PyTorch's default, as a part of the largest value."""
     return float(getattr(module, "TOLERANCE", TOLERANCE))
+
+
+def answers_within(module: Any, precision: str) -> float:
+    """How far its first answer in that precision may be from the right one, as a part of the largest value."""
+    return max(tolerance_of(module), REFERENCE_TOLERANCE.get(precision, 0.0))
 
 
 def taken_by(workload: Any, framework: str) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from workloads import executions, networks
 from workloads.errors import DeviceError, PrecisionError
 from workloads.networks.architecture import REPLAY_TOLERANCE, NetworkSizes
-from workloads.protocol.contract import Clip, Setup
+from workloads.networks.reference import ReferenceNetwork
+from workloads.protocol.contract import Clip, KnownAnswer, Setup
 from workloads.protocol.execution import Network
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Driven:
         self._network: Network = networks.load(setup.framework).build(architecture, setup, sizes, keep_graph)
         self._step = execution.make_step(self._network, setup)
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
+        self._reference = ReferenceNetwork(architecture, setup.channels, sizes, setup.seed)
+        self._tolerance = executions.answers_within(execution, sizes.precision)
         self._state = self._network.first
         self.output: Any = None
 
@@ -45,6 +48,10 @@ class Driven:
         with network.on_device(), network.unrecorded():
             answer, _, _ = self._step.answer(network.tensor(clip), network.first)
             return network.numbers(answer)
+
+    def known_answer(self, clip: Clip) -> KnownAnswer:
+        """What NumPy makes of the initial weights and a clip, with the tolerance of the execution."""
+        return self._reference.known_answer(clip, self._tolerance)
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
         """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""

@@ -68,6 +68,18 @@ class Setup:
     """Every option of the source, as JSON has them."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """What the answer to an item should be, computed apart from all that is soaked."""
+
+    rows: npt.NDArray[np.intp]
+    """The rows of an answer that are known."""
+    values: npt.NDArray[np.float64]
+    """What they should be, shape (rows, outputs)."""
+    tolerance: float
+    """How far an answer may be from it, as a part of the largest value."""
+
+
 class Workload(Protocol):
     """What is driven by a source: a model that keeps its recurrent state across clips, or any other program.
 
@@ -128,6 +140,10 @@ class Replayed(Workload, Protocol):
         Returns:
             The output for every frame, shape (frames of all lanes, outputs).
         """
+        ...
+
+    def known_answer(self, item: Any) -> KnownAnswer | None:
+        """What `replay` of an item should answer; None where that is not known."""
         ...
 
 

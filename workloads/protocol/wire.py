@@ -97,7 +97,10 @@ class Probe:
     """What of the clean-up raised an error, in words."""
 
 
-REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "failed", "broken")
+ANSWER = "answer"
+"""Kind of the note that tells how far the first answer of a model is from what it should be: `difference` and
+`tolerance`, as parts of the largest value."""
+REASONS = ("finished", "stopped", "nan", "oom", "exhausted", "corrupted", "wrong_answer", "failed", "broken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,8 @@ class Done:
     """The last message of an orderly end; notes may follow, of what is cleared away.
 
     reason: one of `REASONS`: `finished` (the stop condition was met), `stopped` (asked to), `nan`, `oom`, `exhausted`
-    (a bounded source ended), `corrupted` (the golden clip's answer changed), `failed` (an exception in a step) or
-    `broken` (it could not be built).
+    (a bounded source ended), `corrupted` (the golden clip's answer changed), `wrong_answer` (its first answer is beyond
+    the tolerance), `failed` (an exception in a step) or `broken` (it could not be built).
     """
 
     reason: str

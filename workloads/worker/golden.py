@@ -1,11 +1,14 @@
 """One item whose answer is known from the start: damage to weights, libraries or memory shows as another answer.
 
-It depends on the source's options and the seed alone; the running source does not lose one for it.
+The first answer is held against what it should be, where a workload knows that. The item depends on the source's
+options and the seed alone; the running source does not lose one for it.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -24,15 +27,52 @@ def golden_of(workload: Workload, spec: TrialSpec) -> Golden | None:
     return Golden(cast(Replayed, workload), sources.golden(spec.stream, spec.seed), spec.golden_interval)
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerCheck:
+    """How far the first answer is from what it should be."""
+
+    difference: float
+    """The largest, as a part of the largest value; it may be no number."""
+    tolerance: float
+
+    @property
+    def right(self) -> bool:
+        """Whether it is near enough."""
+        return self.difference <= self.tolerance
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        return (
+            f"the first answer differs by {self.difference:.2g} of the largest value from the reference"
+            f" (NumPy, float64); tolerance {self.tolerance:.2g}"
+        )
+
+    @property
+    def data(self) -> dict[str, float]:
+        """By name; a difference that is no number is left out."""
+        told = {"difference": self.difference, "tolerance": self.tolerance}
+        return {name: value for name, value in told.items() if math.isfinite(value)}
+
+
 class Golden:
     """Computes the answer once, then again between steps, and compares."""
 
     def __init__(self, workload: Replayed, item: Any, interval: float) -> None:
         self._workload, self._item = workload, item
         self._first = workload.replay(item)
+        self.check = self._checked()
+        """Of the first answer; None where what it should be is not known."""
         self._every = Every(interval, time.monotonic() + interval)
         self.replays = 0
         """Comparisons so far."""
+
+    def _checked(self) -> AnswerCheck | None:
+        known = self._workload.known_answer(self._item) if hasattr(self._workload, "known_answer") else None
+        if known is None:
+            return None
+        difference, largest = distance(known.values, self._first[known.rows].astype(np.float64))
+        return AnswerCheck(difference / largest if largest else difference, known.tolerance)
 
     def due(self, now: float) -> bool:
         """Whether it is time for another."""
@@ -53,7 +93,7 @@ class Golden:
         )
 
 
-def distance(first: npt.NDArray[np.float32], answer: npt.NDArray[np.float32]) -> tuple[float, float]:
+def distance(first: npt.NDArray[np.floating], answer: npt.NDArray[np.floating]) -> tuple[float, float]:
     """The largest difference of two answers of one shape, and the largest value of the first."""
     with np.errstate(invalid="ignore"):
         return float(np.abs(answer - first).max()), float(np.abs(first).max())

@@ -15,7 +15,7 @@ import sys
 import traceback
 from typing import Any, NamedTuple
 
-from workloads import catalog, frameworks, sources
+from workloads import catalog, executions, frameworks, sources
 from workloads.errors import StreamError
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
@@ -109,9 +109,16 @@ def soak(
         workload: Workload = module.build(setup_of(spec), options)
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
         return Soaked(_unbuilt(error))
-    facts = {**environment(), "framework": spec.framework, "device": spec.device}
+    facts = {**versions_of(spec), **environment(), "framework": spec.framework, "device": spec.device}
     pipe.send(wire.Ready({**facts, **runtime.environment()}))
     return Soaked(_driven(Drive(spec, source, workload, pipe, stop, asked, capture), runtime), workload)
+
+
+def versions_of(spec: TrialSpec) -> dict[str, str]:
+    """Of the modules that the execution requires, as far as they are imported and tell one."""
+    module = executions.of(spec.framework).get(spec.execution)
+    wanted = {name: getattr(sys.modules.get(name), "__version__", None) for name in getattr(module, "REQUIRES", ())}
+    return {name: version for name, version in wanted.items() if isinstance(version, str)}
 
 
 def _driven(drive: Drive, runtime: Any) -> wire.Done:
