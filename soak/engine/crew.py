@@ -124,12 +124,12 @@ class Crew:
         return self._there[0]
 
     def poll(self, now: float, goes_on: bool) -> None:
-        """Take in what all of them told, and, where the trial goes on, start the next one once the last is ready."""
+        """Take in what all of them told, and, where the trial goes on, start the next one when it is its turn."""
         self._turn += 1
         for member in self.running:
             self._poll(member, now)
         while (
-            len(self._there) < len(self.trial.members) and self._there[-1].ready
+            len(self._there) < len(self.trial.members) and self._has_turn(self.trial.members[len(self._there)])
             and goes_on and self._failed is None and not is_over(self.states())
         ):  # fmt: skip
             try:
@@ -139,6 +139,10 @@ class Crew:
                 return
             self.feed.joined(started.feed)
             self._poll(started, now)
+
+    def _has_turn(self, member: Member) -> bool:
+        """Whether it may be started now, after those that are there."""
+        return member.beside or all(one.ready for one in self._there)
 
     def _poll(self, member: MemberRun, now: float) -> None:
         """Also what a worker says of itself, by the first of them; and its end, where the others go on."""

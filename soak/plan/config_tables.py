@@ -100,7 +100,8 @@ class TrialTable:
     member: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Or `[[trial.member]]` tables: several processes that make one trial, such as a server and its client."""
     ranks: Ranks = 1
-    """Processes of the workload or command, which find each other by RANK, WORLD_SIZE, MASTER_ADDR and TF_CONFIG."""
+    """Processes of the workload or command, which find each other by RANK, WORLD_SIZE, MASTER_ADDR and TF_CONFIG. 1:
+    as many as the execution is made of, such as 2 for "ddp"."""
     framework: list[Word] | Word = dataclasses.field(default_factory=lambda: list(frameworks.DEFAULTS))
     """See `soak list frameworks`. The default is both, or those that the workload has; your own code uses "none"."""
     mode: list[Mode] | Mode = "infer"

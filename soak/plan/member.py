@@ -25,6 +25,8 @@ WORKER = "worker"
 """Name of the one member of a trial that names none."""
 _PLACE = re.compile(r"\{(?:(?P<member>[^{}]+)\.)?port\}")
 _MASTER = "MASTER_PORT"
+CHIEF = "chief"
+"""The role that drives the others of a cluster: there is one."""
 Ports = Mapping[str, int]
 """Free ports of 127.0.0.1, by the name of the member they were chosen for, or one that `Member.meets_at` has."""
 
@@ -51,6 +53,8 @@ class Member:
     ready: str = HELLO
     """What the next member waits for: hello (a worker says that it runs), alive, port (its own port listens), or a URL
     that answers."""
+    beside: bool = False
+    """Whether it is started together with the one before. Any other waits until all before it are ready."""
     judged: bool = True
     """Whether its memory counts for the verdict."""
     ends_trial: bool = True
@@ -152,6 +156,7 @@ def ranks_of(member: Member, count: int) -> tuple[Member, ...]:
     program may be a rank in both ways, and use the `{port}` of its command besides.
     """
     names = [f"rank {rank} of {count}" for rank in range(count)]
+    jobs = [("worker", _in_cluster(name)) for name in names]
     return tuple(
         replace(
             member,
@@ -161,10 +166,32 @@ def ranks_of(member: Member, count: int) -> tuple[Member, ...]:
             rank=True,
             ends_trial=False,
             meets_at=(*([] if rank else [_MASTER]), _in_cluster(name)),
-            env={**member.env, **_group(names, rank), **_cluster(names, rank)},
+            env={**member.env, **_group(names, rank), **_cluster(jobs, rank)},
         )
         for rank, name in enumerate(names)
     )  # fmt: skip
+
+
+def cluster_of(member: Member, roles: Sequence[str], server: Sequence[str]) -> tuple[Member, ...]:
+    """The jobs of a cluster of TensorFlow, in the order they are started: the last is the member, which ends the trial.
+
+    server: the command of all others. They are started at once, and the last when all of them listen.
+    """
+    names = [_name(roles, place) for place in range(len(roles))]
+    # One that steps says hello, as all workers do: where it listens is known to the others alone.
+    places = [*names[:-1], _in_cluster(names[-1])]
+    told = [{**member.env, **_cluster(list(zip(roles, places, strict=True)), at)} for at in range(len(roles))]
+    served = replace(
+        member, argv=tuple(server), spec=None, protocol="none", ready=PORT, has_others=True, ends_trial=False
+    )  # fmt: skip
+    servers = [replace(served, name=name, env=env, beside=True) for name, env in zip(names[:-1], told, strict=False)]
+    return (*servers, replace(member, name=names[-1], has_others=True, meets_at=(places[-1],), env=told[-1]))
+
+
+def _name(roles: Sequence[str], place: int) -> str:
+    """`chief` of a role that always has one process, `worker 0` of one that may have several."""
+    role = roles[place]
+    return role if role == CHIEF else f"{role} {roles[:place].count(role)}"
 
 
 def _in_cluster(name: str) -> str:
@@ -179,8 +206,11 @@ def _group(names: Sequence[str], rank: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _cluster(names: Sequence[str], rank: int) -> dict[str, str]:
-    """As `tf.distribute.MultiWorkerMirroredStrategy` reads it: a port for each rank."""
-    workers = [f"127.0.0.1:{{{_in_cluster(name)}.port}}" for name in names]
-    cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
-    return {"TF_CONFIG": json.dumps(cluster)}
+def _cluster(jobs: Sequence[tuple[str, str]], at: int) -> dict[str, str]:
+    """As the strategies of `tf.distribute` read it. jobs: the role of each process, and the name of its port."""
+    cluster: dict[str, list[str]] = {}
+    for role, port in jobs:
+        cluster.setdefault(role, []).append(f"127.0.0.1:{{{port}.port}}")
+    role = jobs[at][0]
+    index = [each for each, _ in jobs[:at]].count(role)
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": role, "index": index}})}

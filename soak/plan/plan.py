@@ -12,12 +12,13 @@ from typing import Any
 from monitors.gpu import Device
 from soak.environments import interpreter_of
 from soak.errors import ConfigError, missing_key
+from soak.plan import topology
 from soak.plan.block import COMMAND, block, numbered
 from soak.plan.combinations import combinations
 from soak.plan.config import Config, as_tuple
 from soak.plan.config_tables import RunTable, TrialTable
 from soak.plan.controls import with_controls
-from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports, ranks_of
+from soak.plan.member import ALIVE, HELLO, WORKER, Member, Ports
 from soak.plan.member_table import as_member, shared_out
 from soak.plan.program import name_of
 from soak.record import redaction
@@ -246,20 +247,17 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     table = config.trials[number]
     if config.members[number]:
         return tuple(_member(config, number, at, spec) for at in range(len(config.members[number])))
-    each = len(table.devices) // table.ranks if isinstance(table.devices, list) else table.devices
+    device = table.device or config.run.device
+    count = topology.ranks(config.path, f"trial[{number}]", table, spec, device)
     sole = Member(
         argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
         python=interpreter_of(table.python),
-        needs=1 if each is None else each, sandbox=config.run.sandbox,
+        needs=topology.devices_of_each(table, spec, count, device), sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,
-        told_ports=not table.command or table.ranks > 1,
+        told_ports=not table.command or count > 1,
     )  # fmt: skip
-    if table.ranks == 1:
-        return (sole,)
-    if sole.spec is not None:
-        sole = replace(sole, spec=replace(sole.spec, duration=None))
-    return ranks_of(sole, table.ranks)
+    return topology.arranged(sole, table, spec, count)
 
 
 def _member(config: Config, number: int, at: int, spec: TrialSpec) -> Member:

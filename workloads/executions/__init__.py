@@ -8,8 +8,10 @@ reads it; its docstring's first line says what it is, and it defines
 - `EXECUTED_BY: str`: the framework that runs them;
 - `REQUIRES: Mapping[str, str]`: modules that must be importable, and what to install for each;
 - `MODES: tuple[str, ...]`, of train and infer;
-- `TOPOLOGY: Topology`: the processes that a trial is made of;
+- `TOPOLOGY: Topology`: the processes that a trial is made of, where its config does not say: one, ranks, or roles;
 - `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
+- where networks must be made within something, such as the scope of a strategy, `scope(setup)`: a context manager, made
+  before the framework has run any operation, within which the network and its steps are made;
 - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
 - where it does not compute in every precision, `PRECISIONS: tuple[str, ...]`, of float32 and bfloat16;
 - where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those
@@ -22,12 +24,17 @@ Other packages add their own through the entry-point group `soak.executions`.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import sys
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from workloads.modules import ModuleError, Modules
 from workloads.networks.architecture import PRECISIONS, REFERENCE_TOLERANCE
+
+if TYPE_CHECKING:
+    from workloads.protocol.contract import Setup
 
 DEVICES = ("cpu", "cuda")
 DEFAULT = "eager"
@@ -111,6 +118,12 @@ def tolerance_of(module: Any) -> float:
 def answers_within(module: Any, precision: str) -> float:
     """How far its first answer in that precision may be from the right one, as a part of the largest value."""
     return max(tolerance_of(module), REFERENCE_TOLERANCE.get(precision, 0.0))
+
+
+def scope_of(module: Any, setup: Setup) -> AbstractContextManager[Any]:
+    """That within which it wants networks made."""
+    scope: AbstractContextManager[Any] = getattr(module, "scope", contextlib.nullcontext)(setup)
+    return scope
 
 
 def taken_by(workload: Any, framework: str) -> tuple[str, ...]:

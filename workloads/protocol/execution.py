@@ -77,11 +77,42 @@ class Network(Protocol):
         ...
 
 
+WORKER = "worker"
+"""The role of which a cluster may have any number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The processes that one trial of an execution is made of."""
+    """The processes that one trial of an execution is made of.
+
+    Without `roles` they are ranks: all of them step, and find each other by RANK, WORLD_SIZE and MASTER_PORT, or as
+    workers by TF_CONFIG. With `roles` they are the jobs of a cluster of TensorFlow, told by TF_CONFIG alone.
+    """
 
     ranks: int = 1
+    """How many, where a config does not say."""
+    roles: tuple[str, ...] = ()
+    """The job of each, in their order. The last steps: it drives the others, which run `server`, and is started once
+    all of them listen. With more or fewer ranks there are more or fewer of the role `worker`."""
+    server: str = ""
+    """Name of the module whose file is the program of all roles but the last."""
+
+    def __post_init__(self) -> None:
+        if self.roles and (len(self.roles) != self.ranks or WORKER not in self.roles[:-1] or not self.server):
+            raise ValueError(f"roles {self.roles}: expected {self.ranks}, with a worker before the last, and a server")
+
+    @property
+    def fewest(self) -> int:
+        """How many there are at least: one of each role, and of workers one."""
+        return len(self.roles) - self.roles.count(WORKER) + 1 if self.roles else 1
+
+    def roles_of(self, ranks: int) -> tuple[str, ...]:
+        """The roles of so many processes, `fewest` or more; none where they are ranks."""
+        if not self.roles:
+            return ()
+        first = self.roles.index(WORKER)
+        others = [role for role in self.roles[first:] if role != WORKER]
+        return (*self.roles[:first], *[WORKER] * (ranks - first - len(others)), *others)
 
 
 SINGLE = Topology()

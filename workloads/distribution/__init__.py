@@ -1,0 +1,1 @@
+"""What executions share that run on several processes. A framework is imported only inside."""
