@@ -1,0 +1,34 @@
+"""A network of TensorFlow as a SavedModel: the file format that servers and converters take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+SIGNATURE = "serving_default"
+INPUTS = ("pictures", "state")
+OUTPUTS = ("output", "state")
+
+
+def save(network: Any, shape: Sequence[int], folder: Path | str) -> None:
+    """Write a network's inference, with the weights that it has now, for clips of one shape.
+
+    The signature `serving_default` takes `pictures` and `state`, and gives `output` and `state`. A state has the shape
+    and the precision of `network.first`.
+
+    Args:
+        network: of TensorFlow.
+        shape: of a clip: (T, height, width, channels). `pictures` are float32 from 0 to 1 of that shape.
+        folder: where to write; made if it is not there.
+    """
+    import tensorflow as tf
+
+    def infer(pictures: Any, state: Any) -> dict[str, Any]:
+        return dict(zip(OUTPUTS, network.forward(pictures, state), strict=True))
+
+    first = network.first
+    given = (tf.TensorSpec(tuple(shape), tf.float32, "pictures"), tf.TensorSpec(first.shape, first.dtype, "state"))
+    served = tf.Module()
+    served.model = network.model  # what is saved is found from here
+    tf.saved_model.save(served, str(folder), {SIGNATURE: tf.function(infer, input_signature=given)})
