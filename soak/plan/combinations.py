@@ -51,7 +51,7 @@ def combinations(path: Path, key: str, table: Asking) -> list[tuple[str, str, st
 
 
 def _frameworks(path: Path, key: str, table: Asking) -> tuple[str, ...]:
-    known = frameworks.names()
+    known = frameworks.authored()
     wanted = as_tuple(table.framework)
     for number, name in enumerate(wanted):
         if name not in known:
@@ -65,7 +65,7 @@ def _frameworks(path: Path, key: str, table: Asking) -> tuple[str, ...]:
 def _executions(path: Path, key: str, table: Asking, framework: str) -> list[str]:
     known = executions.of(framework)
     wanted = as_tuple(table.execution)
-    everywhere = {name for each in frameworks.names() for name in executions.of(each)}
+    everywhere = {name for each in frameworks.authored() for name in executions.of(each)}
     unknown = [name for name in wanted if name not in everywhere]
     found = [name for name in wanted if name in known]
     if unknown or not found:

@@ -49,7 +49,7 @@ def test_it_says_what_it_is_and_what_it_needs(name: str) -> None:
     assert executions.find(module.AUTHORED_IN, module.NAME) is module
 
 
-@pytest.mark.parametrize("framework", frameworks.names())
+@pytest.mark.parametrize("framework", frameworks.authored())
 def test_every_framework_has_the_default(framework: str) -> None:
     assert next(iter(executions.of(framework))) == executions.DEFAULT
 

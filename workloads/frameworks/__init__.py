@@ -31,6 +31,9 @@ It may define, for a census, `tensor_types(module) -> tuple[type, ...]`: the typ
 `tensor_facts(tensor) -> tuple[str, float, object]`: what one is called (by type, shape, data type and device), its
 bytes, and what stands for the storage that they are in, None where it shares none. Neither computes nor copies.
 
+One that only runs what was written in another (a runtime of converted models) says so by `RUNS_ONLY = True`: no config
+names it as a framework, its versions are recorded where an execution is run by it.
+
 It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
@@ -60,6 +63,15 @@ _FRAMEWORKS = Modules("framework", (sys.modules[__name__],), "soak.frameworks", 
 def names() -> tuple[str, ...]:
     """Every framework: the defaults first."""
     return (*DEFAULTS, *(name for name in _FRAMEWORKS.paths() if name not in DEFAULTS))
+
+
+def authored() -> tuple[str, ...]:
+    """Those in which a model or a program can be written: all but those that only run what another's was made into.
+
+    One that is broken is among them: who asks for it is told what is wrong.
+    """
+    usable = _FRAMEWORKS.usable()
+    return tuple(name for name in names() if not getattr(usable.get(name), "RUNS_ONLY", False))
 
 
 def load(name: str) -> Any:

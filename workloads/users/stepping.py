@@ -24,7 +24,7 @@ EXPECTED = "expected a function, a generator function, or an object or class wit
 class UserModule:
     """Stands where a workload's module stands; nothing is imported before it is built."""
 
-    FRAMEWORKS = frameworks.names()
+    FRAMEWORKS = frameworks.authored()
     MODES = ("infer", "train")
     EXECUTIONS = (executions.DEFAULT,)
     FRAMEWORK_DEVICE = False

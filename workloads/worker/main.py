@@ -101,7 +101,9 @@ def soak(
     """Build and drive a workload. asked, capture: as `Drive` takes them."""
     try:
         runtime = runtime_of(spec.framework)
-        runtime.prepare(spec.threads, spec.seed, spec.device)
+        involved = (runtime, *run_by(spec))
+        for each in involved:
+            each.prepare(spec.threads, spec.seed, spec.device)
         module = catalog.load(spec.workload, spec.folder)
         require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
@@ -110,7 +112,9 @@ def soak(
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
         return Soaked(_unbuilt(error))
     facts = {**versions_of(spec), **environment(), "framework": spec.framework, "device": spec.device}
-    pipe.send(wire.Ready({**facts, **runtime.environment()}))
+    for each in reversed(involved):
+        facts |= each.environment()
+    pipe.send(wire.Ready(facts))
     return Soaked(_driven(Drive(spec, source, workload, pipe, stop, asked, capture), runtime), workload)
 
 
@@ -173,6 +177,12 @@ def setup_of(spec: TrialSpec) -> Setup:
 def runtime_of(framework: str) -> Any:
     """What the workloads of one framework share."""
     return frameworks.load(framework)
+
+
+def run_by(spec: TrialSpec) -> tuple[Any, ...]:
+    """The framework that runs the model, where it is another than the one that the model is written in."""
+    name = executions.find(spec.framework, spec.execution).EXECUTED_BY
+    return () if name == spec.framework else (runtime_of(name),)
 
 
 def require(module: Any, spec: TrialSpec, runtime: Any) -> None:

@@ -1,0 +1,24 @@
+"""PyTorch → ONNX by `torch.export`, in operator set 18, run by onnxruntime: a file for every new shape."""
+
+from __future__ import annotations
+
+from workloads.conversion import onnx_file, outside
+from workloads.protocol.contract import Setup
+from workloads.protocol.execution import SINGLE, Network, Step
+
+NAME = "onnx_opset18"
+AUTHORED_IN, EXECUTED_BY = "torch", "onnxruntime"
+REQUIRES = {**onnx_file.FROM_TORCH, **onnx_file.RUN}
+MODES = ("infer",)
+TOPOLOGY = SINGLE
+DEVICES = ("cpu",)
+PRECISIONS = ("float32",)
+
+
+def make_step(network: Network, setup: Setup) -> Step:
+    """Steps that a session runs; they count their `traces`, each of which is an export."""
+
+    def exported(shape: tuple[int, ...]) -> onnx_file.OnnxProgram:
+        return onnx_file.OnnxProgram(onnx_file.from_torch(network, shape, 18), setup.threads)
+
+    return outside.torch_steps(network, exported)
