@@ -11,7 +11,7 @@ from pathlib import Path
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from soak import __version__
-from soak.doctor import devices, driver, environment, frameworks, system
+from soak.doctor import containers, devices, driver, environment, frameworks, system
 from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
@@ -103,6 +103,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
         *devices.mps(_processes(wishes.root / "proc")),
         *(frameworks.finding(each, hello) for each in asked),
         *system.findings(wishes.root, wishes.runs),
+        *containers.findings(wishes.root, os.environ, len(checks)),
         *environment.findings(os.environ),
     ]
     return Examination(hello, checks, asked, found)
