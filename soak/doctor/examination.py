@@ -11,7 +11,7 @@ from pathlib import Path
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
 from soak import __version__, environments
-from soak.doctor import devices, driver, environment, frameworks, own_environments, system
+from soak.doctor import containers, devices, driver, environment, frameworks, own_environments, system
 from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
@@ -105,6 +105,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
         *(frameworks.finding(each, hello) for each in asked),
         *own_environments.findings(map(environments.find, environments.names()), interpreter.problem),
         *system.findings(wishes.root, wishes.runs),
+        *containers.findings(wishes.root, os.environ, len(checks)),
         *environment.findings(os.environ),
     ]
     return Examination(hello, checks, asked, found)

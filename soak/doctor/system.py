@@ -88,7 +88,10 @@ def _own_cgroup(root: Path) -> Diagnosis:
     group = TrialCgroup.create(name, 64 * 2**20, mount, proc)
     if group is None:
         said = "no cgroup with a memory limit can be created here: trials share one, and limits apply to each process"
-        advice = "`soak install` sets up a service that can; or set SOAK_CGROUP to a delegated cgroup v2 folder"
+        advice = (
+            "`soak install` sets up a service that can; or set SOAK_CGROUP to a delegated cgroup v2 folder;"
+            " of containers docs/kubernetes.md tells more"
+        )
         return _found("cgroup", "note", said, advice)
     group.remove()
     said = f"every trial can have its own cgroup (v{group.version}) with a memory limit"
