@@ -185,7 +185,6 @@ def _made_of(
     check_devices(path, key, trial.devices, sum(member.needs for member in members), trial.ranks)
     for number, member in enumerate(members):
         check_environment(path, f"{key}.member[{number}].env", member.env)
-        check_python(path, f"{key}.member[{number}].python", member.python)
     if run is not None:
         _with_run(path, key, trial, members, run)
 

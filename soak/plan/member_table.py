@@ -14,6 +14,7 @@ from soak.environments import interpreter_of
 from soak.errors import ConfigError, Problems, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
+from soak.plan.single_keys import check_python
 from soak.plan.tables import convert, without_dates
 from workloads import catalog, executions, frameworks, server_catalog
 from workloads.modules import ModuleError
@@ -37,7 +38,8 @@ class MemberTable:
     name: Word
     """What the member is called."""
     command: Command = dataclasses.field(default_factory=list)
-    """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's."""
+    """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's;
+    `{port:http}` and `{NAME.port:http}` for a further one, which may have any name."""
     server: Word = ""
     """Or a server that comes with soak (`soak list servers`), with its own `options`."""
     workload: Word = ""
@@ -68,7 +70,8 @@ class MemberTable:
     devices: Count | None = None
     """GPUs that it gets if the trial gets any: by default 1 if it is judged, none otherwise."""
     python: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    """Interpreter of another environment that has the framework: a path, or "env:NAME" of one built by `soak env`."""
+    """Interpreter of another environment that has the framework, or that runs the server: a path, or "env:NAME" of one
+    that `soak env` builds."""
 
     @property
     def counts(self) -> bool:
@@ -106,6 +109,7 @@ def _member(path: Path, where: str, table: object, before: set[str]) -> MemberTa
         raise missing_key(path, where, "expected either a command, a server or a workload")
     _command(path, where, member.command)
     without_dates(path, f"{where}.options", member.options)
+    check_python(path, f"{where}.python", member.python)
     _server(path, where, member)
     _ready(path, where, member)
     return member
@@ -128,7 +132,7 @@ def _command(path: Path, where: str, command: Sequence[str]) -> None:
 def _server(path: Path, where: str, member: MemberTable) -> None:
     if member.server:
         try:
-            server_catalog.start_of(member.server, member.options)
+            server_catalog.start_of(member.server, member.options, interpreter_of(member.python))
         except ModuleError as error:
             raise ConfigError(path, f"{where}.server", member.server, str(error)) from error
 
@@ -145,11 +149,12 @@ def _ready(path: Path, where: str, member: MemberTable) -> None:
 def _ports(path: Path, key: str, tables: Sequence[MemberTable]) -> None:
     """A port is known of a member that asks for one itself."""
     members = [_with_options(table) for table in tables]
-    own = {member.name for member in members if member.asks_for_port()}
+    own = {name for member in members for name in member.ports}
     for number, member in enumerate(members):
         for other in member.asks_of() - own:
             known = ", ".join(sorted(own)) or "none"
-            wrong = f"{{{other}.port}}: expected a member with its own {{port}}: {known}"
+            name, colon, further = other.partition(":")
+            wrong = f"{{{name}.port{colon}{further}}}: expected a member with its own {{port{colon}{further}}}: {known}"
             raise missing_key(path, f"{key}.member[{number}]", wrong)
 
 
@@ -165,12 +170,12 @@ def as_member(table: MemberTable) -> Member:
     """It as planned, but for the order of a worker."""
     start = server_catalog.Start(tuple(table.command), HELLO if table.workload else ALIVE)
     if table.server:
-        start = server_catalog.start_of(table.server, table.options)
+        start = server_catalog.start_of(table.server, table.options, interpreter_of(table.python))
     return Member(
         name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
         protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
-        judged=table.counts, ends_trial=table.ends_trial,
-        python=interpreter_of(table.python),
+        judged=table.counts, ends_trial=table.ends_trial, python=interpreter_of(table.python),
+        requires=start.requires, programs=start.programs,
     )  # fmt: skip
 
 
