@@ -173,7 +173,7 @@ def _killed_together(place: Place, mount: Path) -> Iterable[Diagnosis]:
 def _children(place: Place, mount: Path, mounts: str) -> Diagnosis:
     """Why trials have cgroups of their own here, or do not."""
     effect = (
-        "soak keeps `memory_limit` from samples, and an out-of-memory kill is told from the counter of the container"
+        "`memory_limit` holds for each process of a trial, and a kill for memory is counted for the whole container"
     )
     if _read_only(mounts) or not os.access(mount, os.W_OK):
         said = f"trials get no cgroups of their own: those of a container cannot be written; {effect}"

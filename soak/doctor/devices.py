@@ -124,6 +124,7 @@ def _attributed(device: Device, found: Attribution) -> Diagnosis:
         return Diagnosis("gpu", "attribution", "broken", f"{said} (CUDA cannot use it)", advice, device.uuid)
     advice = (
         "only the whole device can be measured: keep other programs off it, or start the container with `--pid=host`"
+        " (`hostPID: true` in a pod)"
     )
     return Diagnosis("gpu", "attribution", "warning", f"{said} (scope=device)", advice, device.uuid)
 

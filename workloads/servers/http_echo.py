@@ -86,11 +86,12 @@ def main() -> None:
     import uvicorn
 
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--options", type=json.loads, default={})
     given = parser.parse_args()
     uvicorn.run(
-        HttpEcho(Options(**given.options)), host="127.0.0.1", port=given.port,
+        HttpEcho(Options(**given.options)), host=given.host, port=given.port,
         log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
 
