@@ -250,7 +250,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     count = topology.ranks(config.path, f"trial[{number}]", table, spec, device)
     sole = Member(
         argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
-        python=table.python,
+        python=table.python, heartbeat=table.heartbeat_deadline,
         needs=topology.devices_of_each(table, spec, count, device), sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,
