@@ -221,6 +221,7 @@ class Crew:
             MemberState(
                 one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted,
                 one.died_of_signal, one.plan.rank, one.through, one.waits,
+                one.last_beat is not None,
             )
             for one in self._there
         ]  # fmt: skip

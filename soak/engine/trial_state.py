@@ -38,6 +38,8 @@ class MemberState:
 
     waits: bool = False
     """Whether its stacks say, where it hung, that it waited for another rank."""
+    began: bool = True
+    """Whether it ever told of a step."""
 
     @property
     def through(self) -> bool:
@@ -98,7 +100,7 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
         return ended_for(stop)
     if causes:
         first = _first(causes)
-        return named(first.name, _end(first))
+        return named(first.name, _with_those_it_waited_for(first, members))
     through = sorted((m for m in members if m.through), key=lambda m: (not _end(m).message, m.order))
     return _end(through[0]) if through else Ending("finished", "")
 
@@ -110,6 +112,16 @@ def _first(causes: Sequence[MemberState]) -> MemberState:
         stuck = [m for m in causes if _end(m).reason == HUNG and not m.waits]
         return min(stuck, key=lambda m: m.order, default=first)
     return first
+
+
+def _with_those_it_waited_for(first: MemberState, members: Sequence[MemberState]) -> Ending:
+    """How it ended. A rank that has not made its first step is given more time than one that hangs as it waits."""
+    end = _end(first)
+    if not first.waits or end.reason != HUNG:
+        return end
+    others = ", ".join(m.name for m in members if m.rank and not m.began and m.name != first.name)
+    said = f"{others}, not done with the first step" if others else "another rank"
+    return replace(end, message=f"{end.message}; it waited for {said}")
 
 
 def _end(member: MemberState) -> Ending:

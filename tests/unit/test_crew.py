@@ -317,6 +317,25 @@ def test_of_ranks_that_hang_the_one_that_waits_for_no_other_is_told(
     assert (end.reason, end.message.partition(":")[0]) == ("hung", named)
 
 
+def test_a_rank_that_hangs_as_it_waits_says_for_whom_where_one_never_stepped(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "Worker", Fake)
+    stage = play(*ranks_of(Member(spec=TrialSpec("t", "none")), 2))
+    stage.process(FIRST).heard.append(wire.Beat(1.0, {}))
+    monkeypatch.setattr(stage.process(FIRST), "stacks", lambda: WAITS)
+    for seconds in (0.5, 61.0, 2.0):
+        stage.turn(seconds)
+    end = stage.turn(**{FIRST: -9, SECOND: -9})
+    assert end is None or end.reason == "hung"
+    end = end or stage.turn()
+    said = (
+        f"{FIRST}: no heartbeat for 61 s; its stacks are in the record; it waited for {SECOND}, not done with the first"
+    )
+    assert end is not None
+    assert end.message.startswith(said)
+
+
 def test_a_rank_that_was_killed_is_told_and_not_one_that_ended_itself_for_want_of_it(ranks: Stage) -> None:
     end = ranks.turn(**{FIRST: -6, SECOND: -9})
     assert end == Ending("crashed", f"{SECOND} died of SIGKILL")
