@@ -1,7 +1,7 @@
 """PyTorch's DistributedDataParallel: each rank a process, gradients averaged by gloo, on GPUs by NCCL.
 
 All ranks see the same clips, so that their averaged gradients are those of one process: what they compute is what eager
-execution computes. Their weights are compared at the end of a trial by nobody but the tests.
+execution computes.
 """
 
 from __future__ import annotations
