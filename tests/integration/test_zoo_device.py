@@ -85,7 +85,7 @@ for options in ({"distinct": 0}, {"distinct": 1}, {"distinct": 3}, {"destroy": T
 """
 
 
-def test_process_groups_stay_as_many_as_are_distinct_and_none_that_is_destroyed() -> None:
+def test_process_groups_stay_as_many_as_are_distinct_and_one_where_each_is_destroyed() -> None:
     # In a process of its own, which has a group then.
     ran = subprocess.run([sys.executable, "-c", GROUPS], capture_output=True, text=True, check=False)
-    assert ran.stdout.split() == ["6", "6.0", "1", "1.0", "3", "3.0", "0", "6.0"], ran.stderr
+    assert ran.stdout.split() == ["6", "6.0", "1", "1.0", "3", "3.0", "1", "6.0"], ran.stderr

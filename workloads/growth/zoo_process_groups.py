@@ -1,7 +1,7 @@
 """Zoo: a process group of PyTorch for every task, never destroyed: threads, sockets and buffers of each stay.
 
-By NCCL on GPUs, where each keeps a communicator in device memory. `destroy = true` destroys each after its use: with
-gloo some 2 kB of it stay even so (seen with 2.13). Alone, or in ranks, which make their groups together.
+By NCCL on GPUs, where each keeps a communicator in device memory. `destroy = true` destroys each before the next is
+made: with gloo some 2 kB of each stay even so (seen with 2.13). Alone, or in ranks, which make their groups together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Options(novelty.Options):
     """How much novelty, and whether it is let go."""
 
     destroy: bool = False
-    """Destroy each group after its use."""
+    """Destroy each group before the next is made."""
 
 
 class _Groups(novelty.Novel):
@@ -44,16 +44,13 @@ class _Groups(novelty.Novel):
         self._sum = torch.ones(1024, device=setup.device)
 
     def once(self, novelty: int) -> float:
-        # PyTorch holds them all by itself: the dictionary is there to use one again.
-        made = self._groups.pop(novelty, None) or self._distributed.new_group()
+        if novelty not in self._groups:
+            while self._destroy and self._groups:
+                self._distributed.destroy_process_group(self._groups.popitem()[1])
+            self._groups[novelty] = self._distributed.new_group()
         self._sum.fill_(1.0)
-        self._distributed.all_reduce(self._sum, group=made)
-        value = float(self._sum[0])
-        if self._destroy:
-            self._distributed.destroy_process_group(made)
-        elif self._distinct:
-            self._groups[novelty] = made
-        return value
+        self._distributed.all_reduce(self._sum, group=self._groups[novelty])
+        return float(self._sum[0])
 
 
 build = _Groups
