@@ -37,7 +37,7 @@ class MemberState:
     """Whether it said its last word before anything asked it to end."""
 
     waits: bool = False
-    """Whether its stacks say, where it hung, that it waited for another rank."""
+    """Whether it is a rank whose stacks say, where it hung, that it waited for another."""
     began: bool = True
     """Whether it ever told of a step."""
 

@@ -336,6 +336,21 @@ def test_a_rank_that_hangs_as_it_waits_says_for_whom_where_one_never_stepped(
     assert end.message.startswith(said)
 
 
+def test_a_member_that_is_no_rank_waits_for_none(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "Worker", Fake)
+    stage = play(program("server"), Member("client", spec=TrialSpec("t", "none")))
+    stage.turn()
+    stage.process("client").heard.append(wire.Beat(1.0, {}))
+    monkeypatch.setattr(stage.process("client"), "stacks", lambda: WAITS)
+    for seconds in (0.5, 61.0, 2.0):
+        stage.turn(seconds)
+    stage.turn(client=-9)
+    end = stage.turn(server=-15)
+    assert end is not None
+    assert end.message.startswith("client: no heartbeat for ")
+    assert end.message.endswith("its stacks are in the record")
+
+
 def test_a_rank_that_was_killed_is_told_and_not_one_that_ended_itself_for_want_of_it(ranks: Stage) -> None:
     end = ranks.turn(**{FIRST: -6, SECOND: -9})
     assert end == Ending("crashed", f"{SECOND} died of SIGKILL")
