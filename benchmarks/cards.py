@@ -78,7 +78,10 @@ def soak(folder: Path, tables: Mapping[str, Any]) -> int:
     runs = folder / "runs"
     command = [sys.executable, "-m", "soak", "run", str(path), "--out", str(runs)]
     status = subprocess.run(command, env={**os.environ, **NO_MULTICAST}, check=False).returncode
-    (run,) = runs.iterdir()
+    made = sorted(runs.iterdir()) if runs.exists() else []
+    if not made:
+        sys.exit(f"soak run ended with status {status} before it had a run folder")
+    run = made[-1]
     for name in ("report.json", "report.html", "record.sqlite"):
         if (run / name).exists():
             shutil.copy(run / name, folder / name)
