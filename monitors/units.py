@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_SINGULAR = {"novelties": "novelty"}
+_SINGULAR = {"novelties": "novelty", "all_reduces": "all-reduce"}
 _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -42,7 +42,8 @@ def format_per_step(value: float, unit: str) -> str:
 def format_per_dose(value: float, unit: str, dose: str) -> str:
     """Growth for each of something counted, by the name of the count: `traces` → a trace."""
     one = _SINGULAR.get(dose, dose.removesuffix("s").replace("_", " "))
-    return f"{_bytes(value) if unit == 'bytes' else _figures(value)} a {one}"
+    article = "an" if one.startswith(("a", "e", "i", "o")) else "a"
+    return f"{_bytes(value) if unit == 'bytes' else _figures(value)} {article} {one}"
 
 
 def format_duration(seconds: float) -> str:

@@ -220,7 +220,8 @@ class Crew:
         found = [
             MemberState(
                 one.plan.name, one.state, one.end, one.order, one.plan.ends_trial, one.plan.name in outlasted,
-                one.died_of_signal, one.plan.rank, one.through,
+                one.died_of_signal, one.plan.rank, one.through, one.plan.rank and one.waits,
+                one.last_beat is not None,
             )
             for one in self._there
         ]  # fmt: skip

@@ -134,7 +134,8 @@ class Ending:
 
 WELL = ("finished", "exhausted")
 """How one ends that did all that it had to do."""
-OWN = ("hung", "garbled")
+HUNG = "hung"
+OWN = (HUNG, "garbled")
 """Blames that lie with the member itself, and not with whoever asked the trial to end."""
 OVER_DURATION, OVER_MEMORY = "duration", "memory_limit"
 """Why a trial is to end whose limits the supervisor keeps."""
@@ -159,7 +160,7 @@ def ended_for(blame: str) -> Ending:
 def ending(
     state: State, done: tuple[str, str] | None, returncode: int, oom_kills: int, garbled: str = "",
     greeted: bool = True, stacks: bool = True, who: str = "the worker", wire: bool = True,
-    probing: int | None = None,
+    probing: int | None = None, ready: bool = False,
 ) -> Ending:  # fmt: skip
     """Why a member is gone, from every sign there is.
 
@@ -173,6 +174,7 @@ def ending(
         stacks: whether it wrote its stacks when it was asked to. One that was stopped cannot.
         who: it, in a sentence.
         wire: whether it tells by itself how it ends. Otherwise its exit status does.
+        ready: whether one that does not was ready once: then it hung as it beat no more.
         probing: the step at which it was in the middle of a probe; None where it was in none.
     """
     if garbled:
@@ -180,7 +182,7 @@ def ending(
     if state.blame == "hung" and probing is not None:
         return Ending("probe_hung", f"the probe at step {probing:,} did not return within {state.silent:.0f} s")
     if state.blame == "hung":
-        return Ending("hung", _hang(state.silent, stacks, wire))
+        return Ending("hung", _hang(state.silent, stacks, wire, ready))
     if done is not None and not (done[0] == "stopped" and state.blame):
         return Ending(*done)
     if state.blame:
@@ -195,9 +197,9 @@ def ending(
     return Ending("crashed", _death(who, returncode, wire))
 
 
-def _hang(silent: float, stacks: bool, wire: bool) -> str:
+def _hang(silent: float, stacks: bool, wire: bool, ready: bool) -> str:
     if not wire:
-        return f"it was not ready within {silent:.0f} s"
+        return f"no heartbeat for {silent:.0f} s" if ready else f"it was not ready within {silent:.0f} s"
     said = "its stacks are in the record" if stacks else "it did not write its stacks when asked to"
     return f"no heartbeat for {silent:.0f} s; {said}"
 

@@ -30,8 +30,10 @@ from soak.engine.lifecycle import (
 from soak.engine.loopback import Readiness
 from soak.engine.member import MemberMessage, MemberProcess
 from soak.engine.sampling import MemberFeed
+from soak.engine.waiting import waits
 from soak.judge.verdict import PROBE_FAILED
 from soak.plan.member import HELLO, Member
+from workloads import frameworks
 from workloads.protocol import wire
 
 RecordEvent = Callable[[str, str, Mapping[str, object] | None], None]
@@ -58,9 +60,10 @@ class MemberRun:
         """
         self.process, self.feed, self._record_event, self._who = process, feed, record_event, who
         self._selector, self._listening = selector, set[int]()
-        wire_spoken = process.member.speaks_wire
         # Of a program that promised no beats none can be missing.
-        self._deadlines = deadlines if wire_spoken else Deadlines(deadlines.start, float("inf"), grace=deadlines.grace)
+        silent = deadlines.heartbeat if process.member.speaks_wire else float("inf")
+        self._deadlines = replace(deadlines, heartbeat=silent)
+        self._while_beating = replace(deadlines, heartbeat=process.member.heartbeat or silent)
         self._while_probed = deadlines
         self.state: State = spawned(now)
         self.ready = False
@@ -88,6 +91,8 @@ class MemberRun:
         """Whether it said that it cannot be probed."""
         self._beat_at = now
         self.died_of_signal = False
+        self.waits = False
+        """Whether its stacks say that it waited for another rank."""
         self._turn = 0
         self.order = 0
         """Turn of the loop in which it began to end of itself: when it was found to hang, or else to be gone."""
@@ -257,8 +262,10 @@ class MemberRun:
             self._record_event(kind, f"{silent}: requesting its stacks, then stopping it", None)
             self.process.dump_stacks()
         elif action is Action.DUMP:
-            said = f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready}), and is stopped"
-            self._record_event("not_ready", said, None)
+            kind, said = "not_ready", f"it was not ready within {self.state.silent:.0f} s ({self.plan.ready})"
+            if self.ready:
+                kind, said = "no_heartbeat", f"no heartbeat for {self.state.silent:.0f} s"
+            self._record_event(kind, f"{said}, and is stopped", None)
         elif action is Action.TERMINATE:
             if self.state.blame == "hung" and self.plan.speaks_wire:
                 self._record_event("stacks", "Python stacks of the hung worker", {"stacks": self.process.stacks()})
@@ -274,8 +281,13 @@ class MemberRun:
         return min(wake_at(self.state, self._held_to()), asked)
 
     def _held_to(self) -> Deadlines:
-        """A program that promised no beats has promised, with its first, that a probe comes back."""
-        return self._while_probed if self.probing else self._deadlines
+        """A program that promised no beats has promised, with its first, that a probe comes back.
+
+        One that said its last word has nothing more to say.
+        """
+        if self.probing:
+            return self._while_probed
+        return self._while_beating if self.last_beat is not None and self.done is None else self._deadlines
 
     def interrupt(self, now: float) -> None:
         """End it now, whatever it does."""
@@ -295,11 +307,12 @@ class MemberRun:
         self.order = self.order or self._turn
         # By SIGABRT a program ends itself, and a framework does so where it misses another rank.
         self.died_of_signal = code < 0 and code != -signal.SIGABRT
-        stacks = bool(self.process.stacks())
+        stacks = self.process.stacks()
+        self.waits = waits(stacks, frameworks.packages())
         said = (self.done.reason, self.done.message) if self.done else None
         self.end = ending(
-            self.state, said, code, oom_kills, self.garbled, self.process.greeted, stacks, self._who,
-            self.plan.speaks_wire, self.probing.step if self.probing else None,
+            self.state, said, code, oom_kills, self.garbled, self.process.greeted, bool(stacks), self._who,
+            self.plan.speaks_wire, self.probing.step if self.probing else None, self.ready,
         )  # fmt: skip
         tail = self.process.log.tail()
         if self.end.reason == "crashed" and (unstarted := self.process.unstarted()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from soak.engine.lifecycle import OWN, WELL, Ending, Phase, State, ended_for
+from soak.engine.lifecycle import HUNG, OWN, WELL, Ending, Phase, State, ended_for
 
 _SOONEST = (Phase.KILLED, Phase.STOPPING, Phase.DUMPING, Phase.STARTING, Phase.STEPPING)
 """The phase of a trial is the first of these that one of its members is in."""
@@ -35,6 +35,11 @@ class MemberState:
     """Whether all others work together with it."""
     done: bool = False
     """Whether it said its last word before anything asked it to end."""
+
+    waits: bool = False
+    """Whether it is a rank whose stacks say, where it hung, that it waited for another."""
+    began: bool = True
+    """Whether it ever told of a step."""
 
     @property
     def through(self) -> bool:
@@ -80,9 +85,9 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     """How the trial ended; None while a member runs, or is yet to be started and nothing has ended the trial.
 
     A sole member's end is the trial's. Of several, the first that began to end of itself gives it, with its name, where
-    its end ended the trial; of those that did together, the one that fared worst. Where all were asked to end, it is
-    the reason they were asked for. Where all did what they had to do, it is how one of them ended: the first that had
-    something to say.
+    its end ended the trial; of those that did together, the one that fared worst; of ranks that hang, one that waited
+    for no other. Where all were asked to end, it is the reason they were asked for. Where all did what they had to do,
+    it is how one of them ended: the first that had something to say.
 
     stop: why all of it was to end; empty where it was not.
     """
@@ -94,10 +99,29 @@ def ending_of(members: Sequence[MemberState], stop: str = "") -> Ending | None:
     if stop and not causes:
         return ended_for(stop)
     if causes:
-        first = min(causes, key=lambda m: (m.order, _badness(m)))
-        return named(first.name, _end(first))
+        first = _first(causes)
+        return named(first.name, _with_those_it_waited_for(first, members))
     through = sorted((m for m in members if m.through), key=lambda m: (not _end(m).message, m.order))
     return _end(through[0]) if through else Ending("finished", "")
+
+
+def _first(causes: Sequence[MemberState]) -> MemberState:
+    """The one whose doing it is. Where it hung as it waited for another rank, that is one that hung by itself."""
+    first = min(causes, key=lambda m: (m.order, _badness(m)))
+    if first.waits and _end(first).reason == HUNG:
+        stuck = [m for m in causes if _end(m).reason == HUNG and not m.waits]
+        return min(stuck, key=lambda m: m.order, default=first)
+    return first
+
+
+def _with_those_it_waited_for(first: MemberState, members: Sequence[MemberState]) -> Ending:
+    """How it ended. A rank that has not made its first step is given more time than one that hangs as it waits."""
+    end = _end(first)
+    if not first.waits or end.reason != HUNG:
+        return end
+    others = ", ".join(m.name for m in members if m.rank and not m.began and m.name != first.name)
+    said = f"{others}, not done with the first step" if others else "another rank"
+    return replace(end, message=f"{end.message}; it waited for {said}")
 
 
 def _end(member: MemberState) -> Ending:

@@ -126,6 +126,9 @@ class TrialTable:
     """GPUs that the trial gets: how many, or which. Ranks share them equally. All must be free, or none is taken."""
     python: Place = ""
     """Interpreter of another environment that has the framework: a path, or "env:NAME" of one built by `soak env`."""
+    heartbeat_deadline: Duration | None = None
+    """As `run.heartbeat_deadline`, for this trial. A command that calls `soak.beat()` is held to it from its first beat
+    on; without this key it may be silent for any time."""
     memory_limit: Size | None = None
     """Memory limit of the trial, which ends above it: enforced by a cgroup, or from samples if there is none."""
     probes: Probes | None = None

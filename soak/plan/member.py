@@ -62,6 +62,8 @@ class Member:
     """Whether the trial ends when it has finished. One that dies ends it always."""
     rank: bool = False
     """Whether it works together with all other members: each may end in its own time once one has finished."""
+    heartbeat: float | None = None
+    """Seconds of silence from which it hangs; None for the run's deadline, and for none of a program."""
     probes: bool = True
     """Whether it is asked, between two steps, what it holds after it cleaned up."""
     python: str = ""

@@ -14,6 +14,7 @@ from soak.environments import interpreter_of
 from soak.errors import ConfigError, Problems, missing_key
 from soak.gpu import placement
 from soak.plan.member import ALIVE, HELLO, PORT, READY, URL, Member
+from soak.plan.quantity import Duration
 from soak.plan.single_keys import check_python
 from soak.plan.tables import convert, without_dates
 from workloads import catalog, executions, frameworks, server_catalog
@@ -65,6 +66,9 @@ class MemberTable:
     judged: bool | None = None
     """Whether its memory counts for the verdict; otherwise it is only recorded. By default all members count but
     clients."""
+    heartbeat_deadline: Duration | None = None
+    """As `run.heartbeat_deadline`, for this member. A command that calls `soak.beat()` is held to it from its first
+    beat on; without this key it may be silent for any time."""
     ends_trial: bool = True
     """Whether the trial ends when this member has finished. The trial always ends when a member dies."""
     devices: Count | None = None
@@ -175,7 +179,7 @@ def as_member(table: MemberTable) -> Member:
         name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
         protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
         judged=table.counts, ends_trial=table.ends_trial, python=interpreter_of(table.python),
-        requires=start.requires, programs=start.programs,
+        heartbeat=table.heartbeat_deadline, requires=start.requires, programs=start.programs,
     )  # fmt: skip
 
 
@@ -208,9 +212,13 @@ _OF_A_WORKLOAD = {
 _SAYS_NOTHING: Mapping[str, set[str]] = {
     "workload": {"cwd"},
     "command": _OF_A_WORKLOAD,
-    "member": _OF_A_WORKLOAD | {"ranks", "cwd"},
+    "member": _OF_A_WORKLOAD | {"ranks", "cwd", "heartbeat_deadline"},
 }
-_BELONGS = {"ranks": "belongs to a workload or a command", "cwd": "belongs to a command"}
+_BELONGS = {
+    "ranks": "belongs to a workload or a command",
+    "cwd": "belongs to a command",
+    "heartbeat_deadline": "belongs to a workload, a command or a member",
+}
 """Keys of a trial that have no meaning for what it is made of."""
 
 

@@ -251,7 +251,7 @@ def _members(config: Config, number: int, spec: TrialSpec) -> tuple[Member, ...]
     count = topology.ranks(config.path, f"trial[{number}]", table, spec, device)
     sole = Member(
         argv=tuple(table.command), spec=None if table.command else spec, env=table.env, cwd=table.cwd,
-        python=interpreter_of(table.python),
+        python=interpreter_of(table.python), heartbeat=table.heartbeat_deadline,
         needs=topology.devices_of_each(table, spec, count, device), sandbox=config.run.sandbox,
         protocol="none" if table.command else "wire", ready=ALIVE if table.command else HELLO,
         name=PurePath(table.command[0]).name if table.command else WORKER,

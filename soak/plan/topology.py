@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from soak.errors import ConfigError
+from soak.plan.config_tables import TrialTable
 from soak.plan.member import Member, cluster_of, ranks_of
 from soak.plan.member_table import check_devices, check_named
 from workloads import executions
@@ -19,33 +18,13 @@ from workloads.protocol.order import TrialSpec
 ANYWHERE = "auto"
 
 
-class Asking(Protocol):
-    """What a trial table says of its processes and devices."""
-
-    @property
-    def ranks(self) -> int:
-        """So many, or as many as the execution is made of where that is 1."""
-
-    @property
-    def command(self) -> Sequence[str]:
-        """The program, where it is one."""
-
-    @property
-    def device(self) -> str:
-        """Where it runs; empty for where the run does."""
-
-    @property
-    def devices(self) -> int | list[str] | None:
-        """How many GPUs each has, or the names of all."""
-
-
-def topology_of(table: Asking, spec: TrialSpec) -> Topology:
+def topology_of(table: TrialTable, spec: TrialSpec) -> Topology:
     """That of the execution; a command is one process."""
     topology: Topology = SINGLE if table.command else executions.find(spec.framework, spec.execution).TOPOLOGY
     return topology
 
 
-def ranks(path: Path, key: str, table: Asking, spec: TrialSpec, device: str) -> int:
+def ranks(path: Path, key: str, table: TrialTable, spec: TrialSpec, device: str) -> int:
     """How many processes the trial has.
 
     Args:
@@ -72,7 +51,7 @@ def ranks(path: Path, key: str, table: Asking, spec: TrialSpec, device: str) -> 
     return count
 
 
-def devices_of_each(table: Asking, spec: TrialSpec, count: int, device: str) -> int:
+def devices_of_each(table: TrialTable, spec: TrialSpec, count: int, device: str) -> int:
     """The GPUs that each process gets where the trial gets any; none where its execution can use none."""
     if isinstance(table.devices, list):
         return len(table.devices) // count
@@ -82,7 +61,7 @@ def devices_of_each(table: Asking, spec: TrialSpec, count: int, device: str) -> 
     return 1 if everywhere or device != ANYWHERE else 0
 
 
-def arranged(sole: Member, table: Asking, spec: TrialSpec, count: int) -> tuple[Member, ...]:
+def arranged(sole: Member, table: TrialTable, spec: TrialSpec, count: int) -> tuple[Member, ...]:
     """The members of the trial. sole: what it would be as one process."""
     if count == 1:
         return (sole,)

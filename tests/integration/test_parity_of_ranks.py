@@ -147,6 +147,7 @@ def test_with_the_same_clips_each_computes_what_one_process_does(
     found = trained(tmp_path, "transformer", framework, execution, apart=False)
     for each in found:
         agrees(each, *alone("transformer"), (framework, execution))
+        assert framework == "torch" or each["traces"] == 1
         assert np.array_equal(each["weights"], found[0]["weights"])
 
 

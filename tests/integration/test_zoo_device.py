@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -65,3 +67,25 @@ def built_steps(name: str, count: int, **options: Any) -> list[float]:
 )
 def test_cases_that_need_a_card_say_so(name: str) -> None:
     assert catalog.describe(name)["devices"] == ["cuda"]
+
+
+GROUPS = """
+import sys
+import numpy as np
+from torch import distributed
+from workloads import catalog
+from workloads.protocol.contract import Clip, Setup
+clip, name = Clip(np.zeros((2, 8, 8, 3), np.uint8), 0), "zoo_process_groups"
+for options in ({"distinct": 0}, {"distinct": 1}, {"distinct": 3}, {"destroy": True}):
+    setup = Setup(name, "torch", "infer", "eager", 1, 3)
+    workload = catalog.load(name).build(setup, catalog.options_of(name, options))
+    assert [workload.step(clip) for _ in range(6)] == [1.0] * 6
+    print(len(distributed.distributed_c10d._world.pg_map) - 1, workload.counters()["novelties"])
+    distributed.destroy_process_group()
+"""
+
+
+def test_process_groups_stay_as_many_as_are_distinct_and_one_where_each_is_destroyed() -> None:
+    # In a process of its own, which has a group then.
+    ran = subprocess.run([sys.executable, "-c", GROUPS], capture_output=True, text=True, check=False)
+    assert ran.stdout.split() == ["6", "6.0", "1", "1.0", "3", "3.0", "1", "6.0"], ran.stderr

@@ -46,7 +46,7 @@ def test_a_small_config_runs_both_frameworks_in_one_block(tmp_path: Path) -> Non
         (['trial.0.framework="jaxx"'], "trial[0].framework = 'jaxx'", "expected torch or tensorflow or none"),
         (['trial.0.execution="grph"'], "trial[0].execution = 'grph'", "for torch"),
         (['trial.0.framework="tensorflow"', 'trial.0.execution="grph"'], "trial[0].execution", "mean 'graph'?"),
-        (['trial.0.framework="torch"', 'trial.0.execution="graph"'], "trial[0].execution", "eager for torch"),
+        (['trial.0.framework="torch"', 'trial.0.execution="graph"'], "trial[0].execution", "for torch"),
         (["trial.0.workload=3"], "trial[0].workload", "expected text"),
         (["trial.0.stream={fsp=3}"], "trial[0].stream.fsp", "did you mean 'fps'"),
         (

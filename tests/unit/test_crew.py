@@ -24,6 +24,20 @@ from tests.unit.test_trial_run import FakeProcess
 from workloads.protocol import wire
 from workloads.protocol.order import TrialSpec
 
+WAITS = """Thread 0x7f01 (most recent call first):
+  File "/lib/python3.11/threading.py", line 1 in wait
+
+Current thread 0x7f02 (most recent call first):
+  File "/env/site-packages/torch/autograd/graph.py", line 841 in _engine_run_backward
+  File "/soak/workloads/networks/driven.py", line 45 in step
+"""
+SLEEPS = """Thread 0x7f01 (most recent call first):
+  File "/env/site-packages/torch/autograd/graph.py", line 841 in _engine_run_backward
+
+Current thread 0x7f02 (most recent call first):
+  File "/soak/workloads/faults/fault_hang.py", line 25 in after_step
+  File "/env/site-packages/torch/autograd/graph.py", line 841 in _engine_run_backward
+"""
 NOWHERE = "http://127.0.0.1:1/"
 """Where nobody answers."""
 
@@ -119,6 +133,23 @@ def test_one_that_ends_before_it_is_ready_breaks_the_trial(play: Play, ends_tria
     assert end.reason == "broken"
     assert end.message.startswith(f"first: it ended before it was ready ({NOWHERE})")
     assert stage.started == ["first"]
+
+
+def test_those_beside_each_other_start_together_and_the_next_when_all_of_them_are_ready(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = set[int]()
+    monkeypatch.setattr(Readiness, "poll", lambda self, now: self._address[1] in answering)
+    places = [f"http://127.0.0.1:{port}/" for port in (1, 2)]
+    stage = play(program("ps", places[0]), program("worker", places[1], beside=True), program("chief"))
+    stage.turn()
+    assert stage.started == ["ps", "worker"]
+    answering.add(2)
+    stage.turn()
+    assert stage.started == ["ps", "worker"], "the first of them is not ready"
+    answering.add(1)
+    stage.turn()
+    assert stage.started == ["ps", "worker", "chief"]
 
 
 def test_the_duration_counts_from_when_the_last_one_works_or_has_ended(play: Play) -> None:
@@ -260,6 +291,64 @@ def test_a_rank_that_hangs_is_told_and_not_one_that_failed_for_want_of_it(
     end = workers.turn(**{FIRST: code, SECOND: -9})
     assert end is not None
     assert (end.reason, end.message.partition(":")[0]) == ("hung", SECOND)
+
+
+@pytest.mark.parametrize(
+    ("stacks", "named"),
+    [
+        ((WAITS, SLEEPS), SECOND),
+        ((SLEEPS, WAITS), FIRST),
+        ((WAITS, ""), SECOND),
+        (("", WAITS), FIRST),
+        ((WAITS, WAITS), SECOND),
+        ((SLEEPS, SLEEPS), SECOND),
+    ],
+)
+def test_of_ranks_that_hang_the_one_that_waits_for_no_other_is_told(
+    workers: Stage, monkeypatch: pytest.MonkeyPatch, stacks: tuple[str, str], named: str
+) -> None:
+    for name, text in zip((FIRST, SECOND), stacks, strict=True):
+        monkeypatch.setattr(workers.process(name), "stacks", lambda text=text: text)
+    workers.turn(50.0)
+    workers.turn(2.0)
+    assert workers.asked(FIRST), "the second was found first, and the first hangs too before that has ended"
+    end = workers.turn(**{FIRST: -9, SECOND: -9})
+    assert end is not None
+    assert (end.reason, end.message.partition(":")[0]) == ("hung", named)
+
+
+def test_a_rank_that_hangs_as_it_waits_says_for_whom_where_one_never_stepped(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "Worker", Fake)
+    stage = play(*ranks_of(Member(spec=TrialSpec("t", "none")), 2))
+    stage.process(FIRST).heard.append(wire.Beat(1.0, {}))
+    monkeypatch.setattr(stage.process(FIRST), "stacks", lambda: WAITS)
+    for seconds in (0.5, 61.0, 2.0):
+        stage.turn(seconds)
+    end = stage.turn(**{FIRST: -9, SECOND: -9})
+    assert end is None or end.reason == "hung"
+    end = end or stage.turn()
+    said = (
+        f"{FIRST}: no heartbeat for 61 s; its stacks are in the record; it waited for {SECOND}, not done with the first"
+    )
+    assert end is not None
+    assert end.message.startswith(said)
+
+
+def test_a_member_that_is_no_rank_waits_for_none(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "Worker", Fake)
+    stage = play(program("server"), Member("client", spec=TrialSpec("t", "none")))
+    stage.turn()
+    stage.process("client").heard.append(wire.Beat(1.0, {}))
+    monkeypatch.setattr(stage.process("client"), "stacks", lambda: WAITS)
+    for seconds in (0.5, 61.0, 2.0):
+        stage.turn(seconds)
+    stage.turn(client=-9)
+    end = stage.turn(server=-15)
+    assert end is not None
+    assert end.message.startswith("client: no heartbeat for ")
+    assert end.message.endswith("its stacks are in the record")
 
 
 def test_a_rank_that_was_killed_is_told_and_not_one_that_ended_itself_for_want_of_it(ranks: Stage) -> None:

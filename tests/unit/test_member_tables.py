@@ -156,7 +156,15 @@ def test_trials_of_other_members_are_never_compared_and_ports_say_nothing(tmp_pa
     assert placed[0] == placed[1]
 
 
+def test_a_trial_or_a_member_has_a_deadline_for_heartbeats_of_its_own(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, '[[trial]]\ncommand = ["a"]\nranks = 2\nheartbeat_deadline = "5 min"\n')
+    assert [member.heartbeat for member in trial.members] == [300.0, 300.0]
+    (trial,) = plan(tmp_path, f'{PAIR}heartbeat_deadline = "9 s"\n')
+    assert [member.heartbeat for member in trial.members] == [None, 9.0]
+
+
 WRONG = [
+    (f'[[trial]]\nname = "x"\nheartbeat_deadline = "9 s"\n{SERVER}', "trial[0].heartbeat_deadline = '9 s'"),
     ("[[trial]]\n", "trial[0].workload: a workload, a command, or [[trial.member]] tables are required"),
     ('[[trial]]\nworkload = "a"\ncommand = ["b"]\n', "trial[0].command: expected only one of workload and command"),
     ('[[trial]]\ncommand = [""]\n', "trial[0].command: expected the name of a program"),

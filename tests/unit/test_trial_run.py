@@ -258,6 +258,39 @@ def test_a_program_that_is_not_ready_in_time_is_hung_and_no_stacks_are_asked_for
     assert (played.run.end.reason, played.run.end.message) == ("hung", f"it was not ready within 301 s: {said}")
 
 
+def test_a_program_is_held_to_its_beats_where_that_is_asked_and_from_the_first_on() -> None:
+    played = Played(Member("train", ("./t",), protocol="none", ready=ALIVE, heartbeat=10.0))
+    played.poll(1000.0)
+    assert played.run.state.phase is Phase.STEPPING, "it imports, and nobody knows how long"
+    played.poll(1001.0, wire.Beat(1.0, {}))
+    played.poll(1010.0)
+    assert played.run.state.phase is Phase.STEPPING
+    assert played.run.wake_at() == 1011.0
+    for now in (1012.0, 1014.0, 1030.0):
+        played.poll(now)
+    assert [did for did in played.process.did if did != "trim_logs"] == ["terminate", "kill"]
+    played.poll(1031.0, code=-9)
+    assert played.run.end is not None
+    assert (played.run.end.reason, played.run.end.message) == ("hung", "no heartbeat for 11 s")
+
+
+def test_a_rank_that_said_its_last_word_need_not_beat_until_the_others_are_done() -> None:
+    played = Played(Member("train", ("./t",), protocol="none", ready=ALIVE, heartbeat=10.0, rank=True))
+    played.poll(101.0, wire.Beat(1.0, {}))
+    played.poll(102.0, wire.Done("finished"))
+    played.poll(500.0)
+    assert played.run.state.phase is Phase.STEPPING
+
+
+def test_a_worker_may_have_a_deadline_of_its_own() -> None:
+    played = Played(Member(spec=TrialSpec("t", "none"), heartbeat=200.0))
+    played.poll(101.0, wire.Beat(1.0, {}))
+    played.poll(290.0)
+    assert played.run.state.phase is Phase.STEPPING
+    played.poll(302.0)
+    assert played.run.state.phase is Phase.DUMPING
+
+
 @pytest.mark.parametrize(("stop", "reason"), [("duration", "finished"), ("memory_limit", "oom"), ("interrupted",) * 2])
 def test_a_program_that_is_ended_ended_for_that_reason(program: Played, stop: str, reason: str) -> None:
     program.poll(101.0)

@@ -23,8 +23,20 @@ def join(device: str, seconds: float | None = None) -> None:
 
     if VARIABLE not in os.environ:
         raise ValueError("it needs a trial of several ranks, such as ranks = 2")
-    for library in ("GLOO", "NCCL"):
-        # The ranks are of this machine: nobody need know its name.
-        os.environ.setdefault(f"{library}_SOCKET_IFNAME", LOOPBACK)
     timeout = None if seconds is None else timedelta(seconds=seconds)
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=timeout)
+    distributed.init_process_group(_backend(device), timeout=timeout)
+
+
+def alone(device: str) -> None:
+    """Make a group of this process alone."""
+    from torch import distributed
+
+    store = distributed.HashStore()  # type: ignore[attr-defined]
+    distributed.init_process_group(_backend(device), store=store, rank=0, world_size=1)
+
+
+def _backend(device: str) -> str:
+    """Which library sums. The ranks are of this machine: nobody need know its name."""
+    for library in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", LOOPBACK)
+    return "nccl" if device == "cuda" else "gloo"

@@ -37,18 +37,16 @@ def make_step(network: Network) -> Step:
 
     strategy = tf.distribute.get_strategy()
     coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
-    infer, learn = map(tf.function, tensorflow_eager.functions(network))
+
+    def once(function: Run) -> Any:
+        return tf.function(lambda frames, state: strategy.run(function, args=(frames, state)))
 
     def scheduled(function: Any) -> Run:
-        @tf.function  # type: ignore[untyped-decorator]
-        def once(frames: Tensor, state: Tensor) -> Any:
-            return strategy.run(function, args=(frames, state))
-
         def run(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            output, state, value = coordinator.schedule(once, args=(frames, state)).fetch()
+            output, state, value = coordinator.schedule(function, args=(frames, state)).fetch()
             return tf.constant(output), tf.constant(state), tf.constant(value)
 
         return run
 
-    counted: Any = learn
-    return Step(scheduled(learn), scheduled(infer), lambda: {"traces": float(counted.experimental_get_tracing_count())})
+    infer, learn = map(once, tensorflow_eager.functions(network))
+    return Step(scheduled(learn), scheduled(infer), lambda: {"traces": float(learn.experimental_get_tracing_count())})

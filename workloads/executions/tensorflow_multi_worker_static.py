@@ -1,4 +1,4 @@
-"""MultiWorkerMirroredStrategy with a fixed key for each all-reduce of the graph: the clean twin of `multi_worker`.
+"""MultiWorkerMirroredStrategy with one key for each all-reduce of the graph: clean twin of `multi_worker`.
 
 By an attribute of TensorFlow that is not public; on one machine, where all workers trace alike, it is safe.
 """

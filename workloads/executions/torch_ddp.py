@@ -1,7 +1,7 @@
 """PyTorch's DistributedDataParallel: each rank a process, gradients averaged by gloo, on GPUs by NCCL.
 
 All ranks see the same clips, so that their averaged gradients are those of one process: what they compute is what eager
-execution computes. Their weights are compared at the end of a trial by nobody but the tests.
+execution computes.
 """
 
 from __future__ import annotations
@@ -27,16 +27,35 @@ def make_step(network: Any, setup: Setup) -> Step:
     from torch.nn.parallel import DistributedDataParallel
 
     model = DistributedDataParallel(network.model)
-    reduced = 0
+    count = AllReduces(model)
 
     def learn(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        nonlocal reduced
         network.clear_gradients()
         pictures = network.pictures(frames)
         output, state = model(network.batched(pictures), state)
         loss = network.loss(output, pictures)
         network.update(loss)
-        reduced += 1
+        count.step()
         return output.detach(), state.detach(), loss.detach()
 
-    return Step(learn, torch_eager.make_step(network, setup).answer, lambda: {"all_reduces": float(reduced)})
+    return Step(learn, torch_eager.make_step(network, setup).answer, lambda: {"all_reduces": float(count.done)})
+
+
+class AllReduces:
+    """How many a model has done: one for each bucket of gradients in each step."""
+
+    def __init__(self, model: Any) -> None:
+        self.done = 0
+        self._model = model
+        self._each = 0
+        """In a step; known once the buckets are as they stay, after the first step."""
+
+    def step(self) -> None:
+        """It has made one."""
+        if self._each:
+            self.done += self._each
+            return
+        told = self._model._get_ddp_logging_data()
+        buckets = int(told.get("num_buckets_reduced", 1))
+        self.done += buckets
+        self._each = buckets if told.get("has_rebuilt_buckets") else 0

@@ -6,17 +6,15 @@ NCCL, and what leaks is memory of the rank's GPU.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from workloads.distribution import group
 from workloads.planted import Hoard, Kept, Planted
 from workloads.protocol.contract import Setup
 
 FRAMEWORKS = ("torch",)
 MODES = ("train", "infer")
-LOOPBACK = "lo"
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,7 @@ class _Planted(Planted):
 
         super().__init__(setup, options)
         gpu = setup.device == "cuda"
-        for library in ("GLOO", "NCCL"):
-            # The ranks are of this machine: nobody need know its name.
-            os.environ.setdefault(f"{library}_SOCKET_IFNAME", LOOPBACK)
-        distributed.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(seconds=options.timeout))
+        group.join(setup.device, options.timeout)
         self._distributed = distributed
         self._leaks = distributed.get_rank() == options.rank
         self._kept: Kept | Hoard = Kept(setup.framework, setup.device) if gpu else self._hoard
@@ -62,6 +57,4 @@ def build(setup: Setup, options: Options) -> Planted:
     Raises:
         ValueError: there are no ranks.
     """
-    if "RANK" not in os.environ:
-        raise ValueError("fault_rank_leak needs a trial of several ranks, such as ranks = 2")
     return _Planted(setup, options)

@@ -109,6 +109,12 @@ def versions() -> tuple[str, ...]:
     return tuple(dict.fromkeys(version for name in _usable() for version in load(name).VERSIONS))
 
 
+@functools.cache
+def packages() -> tuple[str, ...]:
+    """Modules of all of them."""
+    return tuple(dict.fromkeys(module for name in _usable() for module in load(name).REQUIRES))
+
+
 def caches() -> tuple[str, ...]:
     """Variables that name a folder in which any of them keeps what it made."""
     return tuple(dict.fromkeys(variable for name in _usable() for variable in load(name).CACHES))

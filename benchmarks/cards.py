@@ -1,0 +1,180 @@
+"""Training on all cards of a machine: efficiency against one card, what NCCL holds, and what leaks with it.
+
+    python benchmarks/cards.py FOLDER                 # all cards, some seven minutes; TensorFlow's part where it is
+    python benchmarks/cards.py FOLDER --cpu           # a rehearsal: two ranks with gloo, some three minutes
+
+Runs `configs/gpu-ranks.toml` with as many ranks as there are cards. FOLDER gets `summary.md`, `summary.json`, the
+report and the record of the run. The exit status is that of `soak run`: 1 also where a trial without an expected
+verdict leaks. NVLink multicast is off, as a program that uses it can stall cards that others share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from workloads import executions, frameworks
+from workloads.modules import ModuleError
+
+CONFIG = Path(__file__).parents[1] / "configs" / "gpu-ranks.toml"
+NO_MULTICAST = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "NVSHMEM_DISABLE_NVLS": "1"}
+REHEARSAL = {"stem": 8, "hidden": 32, "batch": 4}
+ONE, ALL = "one-card", "all-cards"
+ACCOUNTS = ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes")
+MIB = 2**20
+
+
+def cards() -> int:
+    """How many PyTorch sees, asked in a process of its own: it takes a context of none here."""
+    asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+
+
+def config_for(count: int, seconds: int, cpu: bool) -> dict[str, Any]:
+    """The tables of the config for so many cards, without what cannot run here."""
+    whole = tomllib.loads(CONFIG.read_text())
+    whole["run"] |= {"duration": f"{seconds} s", **({"device": "cpu"} if cpu else {})}
+    whole["trial"] = [_for(trial, count, cpu) for trial in whole["trial"] if _runs_here(trial, cpu)]
+    return whole
+
+
+def _for(trial: Mapping[str, Any], count: int, cpu: bool) -> dict[str, Any]:
+    made = dict(trial)
+    if "ranks" in made or made.get("execution") == "ddp":
+        made["ranks"] = count
+    if "devices" in made:
+        made["devices"] = 0 if cpu else count
+    if cpu and "batch" in made.get("options", {}):
+        made["options"] = REHEARSAL
+    return made
+
+
+def _runs_here(trial: Mapping[str, Any], cpu: bool) -> bool:
+    framework = trial["framework"]
+    try:
+        module = executions.find(framework, trial.get("execution", executions.DEFAULT))
+    except ModuleError:
+        return False
+    needed = {**frameworks.load(framework).REQUIRES, **module.REQUIRES}
+    there = all(importlib.util.find_spec(name) is not None for name in needed)
+    return there and ("cpu" if cpu else "cuda") in executions.devices_of(module)
+
+
+def soak(folder: Path, tables: Mapping[str, Any]) -> int:
+    """Run it; its report and its record lie in the folder after. Returns its exit status."""
+    path = folder / "cards.toml"
+    path.write_text(tomli_w.dumps(tables))
+    runs = folder / "runs"
+    command = [sys.executable, "-m", "soak", "run", str(path), "--out", str(runs)]
+    status = subprocess.run(command, env={**os.environ, **NO_MULTICAST}, check=False).returncode
+    made = sorted(runs.iterdir()) if runs.exists() else []
+    if not made:
+        sys.exit(f"soak run ended with status {status} before it had a run folder")
+    run = made[-1]
+    for name in ("report.json", "report.html", "record.sqlite"):
+        if (run / name).exists():
+            shutil.copy(run / name, folder / name)
+    return status
+
+
+def summary(report: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """What was seen of each trial, and how all cards compare with one."""
+    trials = {trial["name"]: _seen(trial) for trial in report["trials"]}
+    return {
+        "cards": count,
+        "trials": trials,
+        "efficiency": {name: _efficiency(trials, name) for name in frameworks.DEFAULTS},
+        "nccl_bytes": _nccl(trials),
+    }
+
+
+def _seen(trial: Mapping[str, Any]) -> dict[str, Any]:
+    gpu, rate = trial["gpu"] or {"accounts": [], "model": ""}, trial["rate"] or {}
+    return {
+        "framework": trial["framework"], "execution": trial["execution"], "card": gpu["model"],
+        "verdict": trial["verdict"], "layer": trial["layer"], "end": trial["end_reason"],
+        "reason": trial["reason"] or trial["end_message"], "message": trial["end_message"],
+        "steps_per_second": trial["steps_per_second"], "frames_per_second": trial["frames_per_second"],
+        "growth": rate.get("by_dose_text", ""),
+        "accounts": [
+            {name: account[name] for name in ("metric", "member", "device", "early", "late")}
+            for account in gpu["accounts"] if account["metric"] in ACCOUNTS
+        ],
+    }  # fmt: skip
+
+
+def _efficiency(trials: Mapping[str, Any], framework: str) -> float | None:
+    """Steps a second on all cards, each with the whole batch, over those on one."""
+    rates = [
+        next((t["steps_per_second"] for name, t in trials.items() if name.startswith(f"{which}-{framework}")), None)
+        for which in (ONE, ALL)
+    ]
+    one, every = rates
+    return every / one if one and every else None
+
+
+def _nccl(trials: Mapping[str, Any]) -> dict[str, float]:
+    """Of each rank, how much more of its card it holds past PyTorch's allocator than one process without a group."""
+    alone, ranks = trials.get(f"{ONE}-torch"), trials.get(f"{ALL}-torch-ddp")
+    if alone is None or ranks is None:
+        return {}
+    held = [account["late"] for account in alone["accounts"] if account["metric"] == "gpu_residual_bytes"]
+    theirs = {a["member"]: a["late"] for a in ranks["accounts"] if a["metric"] == "gpu_residual_bytes"}
+    return {member: late - held[0] for member, late in theirs.items()} if held else {}
+
+
+def page(told: Mapping[str, Any]) -> str:
+    """The summary for people."""
+    lines = ["| trial | execution | verdict | ended | steps a second | residual of each, MiB |", "| --- " * 6 + "|"]
+    for name, seen in told["trials"].items():
+        held = [a["late"] / MIB for a in seen["accounts"] if a["metric"] == "gpu_residual_bytes"]
+        rate = "–" if seen["steps_per_second"] is None else f"{seen['steps_per_second']:.1f}"
+        layer = f" in {seen['layer']}" if seen["verdict"] == "leak" else ""
+        amounts = ", ".join(f"{amount:.0f}" for amount in held) or "–"
+        lines.append(
+            f"| {name} | {seen['execution']} | {seen['verdict']}{layer} | {seen['end']} | {rate} | {amounts} |"
+        )
+    lines += ["", f"{told['cards']} processes or cards."]
+    for framework, share in told["efficiency"].items():
+        if share is not None:
+            lines.append(f"{framework}: {100 * share:.0f} % of the steps a second of one card, on every card.")
+    for member, more in told["nccl_bytes"].items():
+        lines.append(f"{member}: NCCL holds {more / MIB:.0f} MiB of its card.")
+    lines += [f"{name}: {seen['growth']}" for name, seen in told["trials"].items() if seen["growth"]]
+    lines += [f"{name}: {seen['message']}" for name, seen in told["trials"].items() if seen["end"] != "finished"]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and sum up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--cpu", action="store_true", help="two ranks on the processor")
+    parser.add_argument("--seconds", type=int, help="of each trial (default: 30, with --cpu 15)")
+    options = parser.parse_args(arguments)
+    count = 2 if options.cpu else cards()
+    if count < 2:
+        sys.exit(f"PyTorch sees {count} GPUs here: expected two or more, or --cpu")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    seconds = options.seconds or (15 if options.cpu else 30)
+    status = soak(options.folder, config_for(count, seconds, options.cpu))
+    told = summary(json.loads((options.folder / "report.json").read_text()), count)
+    (options.folder / "summary.json").write_text(json.dumps(told, indent=1))
+    (options.folder / "summary.md").write_text(page(told))
+    print(page(told))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
