@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from workloads.conversion.kept import compiler, kept
 
@@ -15,25 +18,26 @@ _SETTINGS = {"aot_inductor.precompile_headers": False}
 """They change no code. A header that is compiled for one package alone takes longer than it saves."""
 
 
-def exported(network: Any, shape: Shape) -> Any:
-    """The `ExportedProgram` of a network's model for pictures of one shape.
-
-    Args:
-        network: of PyTorch.
-        shape: (T · lanes, channels, height, width).
-    """
+def examples(network: Any, shape: Shape) -> tuple[Any, Any]:
+    """Pictures of one shape, (T · lanes, channels, height, width), and a state: what a network's model is called with."""
     import torch
 
     first = network.first
-    pictures = torch.zeros(shape, dtype=first.dtype, device=first.device)
+    return torch.zeros(shape, dtype=first.dtype, device=first.device), first.contiguous()
+
+
+def exported(model: Any, arguments: tuple[Any, ...]) -> Any:
+    """The `ExportedProgram` of a model for arguments of these shapes."""
+    import torch
+
     with torch.no_grad(), library_warnings_ignored():
-        return torch.export.export(network.model, (pictures, first.contiguous()))
+        return torch.export.export(model, arguments)
 
 
-def package_of(network: Any, shape: Shape) -> Path:
-    """The package that AOTInductor compiles of a network's model for one shape; the same graph is compiled once.
+def package_of(model: Any, arguments: tuple[Any, ...]) -> Path:
+    """The package that AOTInductor compiles of a model for arguments of these shapes; the same is compiled once.
 
-    Its weights are those of whoever had it compiled: `weights_for` gives the network's own.
+    Its weights are those of whoever had it compiled: `weights_for` gives a model's own.
 
     Raises:
         CompilerError: there is no C++ compiler.
@@ -41,22 +45,33 @@ def package_of(network: Any, shape: Shape) -> Path:
     import torch
 
     compiler()
-    program = exported(network, shape)
+    program = exported(model, arguments)
 
     def make(path: Path) -> None:
         with torch.no_grad(), library_warnings_ignored():
             torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=_SETTINGS)
 
-    return kept(".pt2", _identity(program, network.first), make)
+    return kept(".pt2", _identity(program), make)
 
 
-def weights_for(package_names: Iterable[str], network: Any) -> dict[str, Any]:
-    """The weights of a network that a package takes, by name; they are not copied."""
-    weights = network.model.state_dict()
-    return {name: weights[name] for name in package_names if name in weights}
+def loaded(path: Path) -> Any:
+    """A package, loaded from Python.
+
+    It unpacks a library, which stays mapped without its file, and would delete that only when it is let go of.
+    """
+    import torch
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, mock.patch.dict(os.environ, TMPDIR=own):
+        return torch._inductor.aoti_load_package(str(path))
 
 
-def _identity(program: Any, first: Any) -> str:
+def weights_for(names: Iterable[str], model: Any) -> dict[str, Any]:
+    """The weights of a model that a package takes, by name; they are not copied."""
+    weights = model.state_dict()
+    return {name: weights[name] for name in names if name in weights}
+
+
+def _identity(program: Any) -> str:
     """All that the code of a package depends on."""
     import torch
 
@@ -64,7 +79,7 @@ def _identity(program: Any, first: Any) -> str:
     given = [(name, *_told(value)) for name, value in program.state_dict.items()]
     constants = [(name, value.tolist()) for name, value in program.constants.items()]
     capability = torch.backends.cpu.get_cpu_capability()
-    return repr((torch.__version__, capability, str(first.device), program.graph_module.code, given, constants))
+    return repr((torch.__version__, capability, program.graph_module.code, str(program.graph_signature), given, constants))
 
 
 def _told(weight: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from workloads import frameworks
 from workloads.conversion import torch_steps
 from workloads.conversion.aoti_program import AotiProgram
 from workloads.conversion.by_shape import ByShape
-from workloads.conversion.exported import package_of
+from workloads.conversion.exported import examples, package_of
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Step, Tensor
 
@@ -28,7 +28,7 @@ def make_step(network: Any, setup: Setup) -> Step:
     Its memory counts: it is a process of the trial. Each shape has a package; the steps count them as `traces`.
     """
     child = AotiProgram(setup.threads)
-    packages = ByShape(lambda shape: package_of(network, shape))
+    packages = ByShape(lambda shape: package_of(network.model, examples(network, shape)))
     sent: dict[Path, list[int]] = {}
 
     def program(pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

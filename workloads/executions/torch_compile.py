@@ -7,6 +7,7 @@ from typing import Any
 
 from workloads import frameworks
 from workloads.conversion import torch_steps
+from workloads.conversion.exported import library_warnings_ignored
 from workloads.conversion.kept import compiler
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Step
@@ -29,7 +30,9 @@ def make_step(network: Any, setup: Setup) -> Step:
 
     if setup.device == "cpu":
         compiler()
-    return torch_steps.learning(network, setup, torch.compile(network.model), _traces)
+    with library_warnings_ignored():
+        compiled = torch.compile(network.model)
+    return torch_steps.learning(network, setup, compiled, _traces)
 
 
 def _traces() -> Mapping[str, float]:

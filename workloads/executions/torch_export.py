@@ -8,7 +8,7 @@ from typing import Any
 from workloads import frameworks
 from workloads.conversion import torch_steps
 from workloads.conversion.by_shape import ByShape, Shape
-from workloads.conversion.exported import exported, library_warnings_ignored
+from workloads.conversion.exported import examples, exported, library_warnings_ignored
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Step, Tensor
 
@@ -35,7 +35,7 @@ def _loaded(network: Any, shape: Shape) -> Any:
 
     file = io.BytesIO()
     with library_warnings_ignored():
-        torch.export.save(exported(network, shape), file)
+        torch.export.save(exported(network.model, examples(network, shape)), file)
         file.seek(0)
         module = torch.export.load(file).module()
     # The network's own weights in place of the copy: what happens to them must show.
