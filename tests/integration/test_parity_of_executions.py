@@ -32,7 +32,7 @@ def driven(architecture: str, framework: str, execution: str, mode: str) -> tupl
     outputs, values = [], []
     for _ in range(CLIPS):
         values.append(workload.step(stream.next()))
-        outputs.append(np.array(workload.output, np.float32))
+        outputs.append(np.asarray(workload.output).astype(np.float32))
     workload.close()
     return np.concatenate(outputs), np.array(values)
 

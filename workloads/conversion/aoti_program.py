@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import subprocess
@@ -57,6 +58,7 @@ class AotiProgram:
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self.pid = self._process.pid
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
 
@@ -81,7 +83,8 @@ class AotiProgram:
 
     def close(self) -> None:
         """End it; it removes what it has unpacked."""
-        self._requests.close()
+        with contextlib.suppress(BrokenPipeError):  # what was not written yet
+            self._requests.close()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

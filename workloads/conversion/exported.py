@@ -19,7 +19,7 @@ _SETTINGS = {"aot_inductor.precompile_headers": False}
 
 
 def examples(network: Any, shape: Shape) -> tuple[Any, Any]:
-    """Pictures of one shape, (T · lanes, channels, height, width), and a state: what a network's model is called with."""
+    """What a network's model is called with: pictures, shape (T · lanes, channels, height, width), and a state."""
     import torch
 
     first = network.first
@@ -79,7 +79,9 @@ def _identity(program: Any) -> str:
     given = [(name, *_told(value)) for name, value in program.state_dict.items()]
     constants = [(name, value.tolist()) for name, value in program.constants.items()]
     capability = torch.backends.cpu.get_cpu_capability()
-    return repr((torch.__version__, capability, program.graph_module.code, str(program.graph_signature), given, constants))
+    return repr(
+        (torch.__version__, capability, program.graph_module.code, str(program.graph_signature), given, constants)
+    )
 
 
 def _told(weight: Any) -> tuple[Any, ...]:

@@ -51,7 +51,9 @@ class VoiceActivity(tf.Module):  # type: ignore[misc]
             convolved = tf.nn.conv1d(padded, weights[f"encoder.{number}.reparam_conv.weight"], stride, "VALID")
             seen = tf.nn.relu(convolved + weights[f"encoder.{number}.reparam_conv.bias"])
         hidden, cell = self._lstm(seen[:, 0], state[0], state[1])
-        scores = tf.matmul(tf.nn.relu(hidden), weights["decoder.decoder.2.weight"][0]) + weights["decoder.decoder.2.bias"]
+        scores = (
+            tf.matmul(tf.nn.relu(hidden), weights["decoder.decoder.2.weight"][0]) + weights["decoder.decoder.2.bias"]
+        )
         return {"probability": tf.sigmoid(scores), "state": tf.stack([hidden, cell])}
 
     def _lstm(self, given: Any, hidden: Any, cell: Any) -> tuple[Any, Any]:

@@ -38,7 +38,7 @@ class _Planted(novelty.Novel):
         self._collectives = options.collectives
         self._distributed: Any = distributed
         # A group of one process records as any other does.
-        distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+        self._distributed.init_process_group("gloo", store=self._distributed.HashStore(), rank=0, world_size=1)
         self.output = torch.ones(100)
 
     def once(self, novelty: int) -> float:

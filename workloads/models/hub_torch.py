@@ -46,7 +46,9 @@ class TorchHubModel:
             raise OptionError("stream.chunk", setup.stream["chunk"], expected)
         folder = Path(hubs.__file__).parent
         onnx = options.form == "onnx"
-        self._model: Any = torch.hub.load(str(folder), "voice_activity", source="local", onnx=onnx)
+        self._model: Any = torch.hub.load(  # type: ignore[no-untyped-call]
+            str(folder), "voice_activity", source="local", onnx=onnx
+        )
         self._torch: Any = torch
         self.output: Any = None
 
