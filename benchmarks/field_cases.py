@@ -142,6 +142,9 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("compile_reset", HEAP, "", torch, fps=15, steps=300)
     yield from _leak("compiled_kept", HEAP, "Tensor|Parameter|Module", torch, fps=3, steps=120)
     yield from _leak("loader_fds", FDS, "torch_|shm|socket|file", torch)
+    mapped = "anonymous|mmap|total|file"
+    yield from _leak("aoti_reload", mapped, "native|malloc|deleted|wrapper|\\.so|mmap", torch, fps=60, steps=300)
+    yield from _leak("inference_sessions", HEAP, "native|malloc|no Python", ("none",), fps=1000, steps=20000)
     yield from _leak("keras_predict", HEAP, "", tensorflow, truth="either", fps=30, steps=600)
     yield from _leak("py_functions", HEAP, "", tensorflow, fps=30, steps=800)
     yield from _leak("random_seeds", HEAP, "native|malloc|no Python", tensorflow, fps=30, steps=1500)
@@ -179,6 +182,7 @@ def _lookalikes_of_frameworks() -> Iterator[Case]:
     yield from _bounded("loader_epochs", torch)
     yield from _bounded("model_reloads", torch)
     yield from _bounded("compile_limit", torch)
+    yield from _bounded("flight_recorder", torch, fps=300, steps=6000)
     yield from _bounded("few_lengths", tensorflow)
     yield from _bounded("one_trace", tensorflow)
     yield from _bounded("dataset_cache", tensorflow)

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: several tests run at a time
+# Before PyTorch: what it compiles for a model becomes one C++ file, and not one for each of a dozen kernels.
+os.environ.setdefault("TORCHINDUCTOR_CPP_WRAPPER", "1")
+os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")  # nor need the compiler be tried with each instruction set
 
 import numpy as np
 import pytest

@@ -17,3 +17,7 @@ class StreamError(Exception):
 
 class FinishedError(Exception):
     """Not an error: the workload has done all that it had to do; the message says how that was known."""
+
+
+class CompilerError(Exception):
+    """A compiler that is not there, or that failed; the message says which, and what to install or what it said."""

@@ -144,7 +144,9 @@ def tensor_facts(tensor: Any) -> tuple[str, float, object]:
         device = "" if tensor.device.type == "cpu" else f" on {tensor.device}"
         graph = ", with its graph" if tensor.grad_fn is not None else ""
         kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}".replace("torch.nn.parameter.", "torch.nn.")
-        storage = tensor.untyped_storage() if tensor.layout is torch.strided else None
+        # One of `torch.export` or a compiler has a shape and no memory, and warns of being asked for it.
+        real = tensor.layout is torch.strided and type(tensor).__name__ != "FakeTensor"
+        storage = tensor.untyped_storage() if real else None
         size, place = (storage.nbytes(), storage.data_ptr()) if storage is not None else (0, 0)
         dtype = str(tensor.dtype).removeprefix("torch.")
     return f"{kind} ({shape} {dtype}{device}{graph})", float(size), (device, place) if place else None

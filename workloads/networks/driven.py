@@ -64,5 +64,6 @@ class Driven:
         return counters
 
     def close(self) -> None:
-        """Let go of the output."""
+        """Let go of the output, and end what the execution started."""
         self.output = None
+        self._step.close()

@@ -35,6 +35,15 @@ class Sequences:
 
 
 @dataclass(frozen=True, slots=True)
+class Audio:
+    """A chunk of sound: `samples` has shape (n,), float32 from -1 to 1, and is read-only."""
+
+    samples: npt.NDArray[np.float32]
+    index: int
+    """Number of this chunk in the stream, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockTick:
     """A tick of a clock."""
 

@@ -129,3 +129,5 @@ class Step:
     """One step of inference with the weights of the beginning; in inference it is run as the steps are."""
     counters: Callable[[], Mapping[str, float]] = dict
     """Doses of the execution so far, by metric name (`traces`); none by default."""
+    close: Callable[[], object] = lambda: None
+    """Ends what it started and let run, such as processes."""

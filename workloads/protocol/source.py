@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-ITEMS = ("clip", "sequences", "tick", "request")
+ITEMS = ("clip", "sequences", "audio", "tick", "request")
 """Kinds of items that more than one source or workload agrees on; `workloads.protocol.contract` says what they hold."""
 
 

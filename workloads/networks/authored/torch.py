@@ -76,7 +76,7 @@ class TorchLayer(nn.Module):
         count, hidden = len(bias), tokens.shape[1]
         parts = self.attend(self.norm1(tokens)).reshape(-1, count, 3, self.heads, hidden // self.heads)
         # One lane alone goes without that dimension, as one would write it.
-        query, key, value = parts.permute(2, 0, 3, 1, 4).squeeze(1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).squeeze(1).unbind()
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         tokens = tokens + self.merge(seen.transpose(-3, -2).reshape(-1, hidden))
         widened = functional.gelu(self.widen(self.norm2(tokens)), approximate="tanh")
