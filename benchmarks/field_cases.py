@@ -137,6 +137,7 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("shared_tensors", SHARED, "torch_|shm|Tensor|Storage", torch, options={"kib": 16})
     yield from _leak("loaders", CHILDREN, "python|worker|DataLoader|pt_data_worker", torch, steps=800)
     yield from _leak("profiler", "host_heap|total|anonymous|mmap", "native|malloc", torch)
+    yield from _leak("video_decoders", HEAP, "native|malloc|no Python", torch, fps=60, steps=1500)
     yield from _leak("graph_modules", OBJECTS, "str|dict|list|Graph|code|tuple", torch, fps=30, steps=800)
     yield from _leak("jit_trace", HEAP, "native|malloc|Function|Script", torch, fps=6, steps=800)
     yield from _leak("compile_reset", HEAP, "", torch, fps=15, steps=300)

@@ -5,6 +5,7 @@ Naming them imports none of them; loading one imports that one, which imports ne
 
 from __future__ import annotations
 
+import ctypes.util
 import dataclasses
 import functools
 import importlib
@@ -24,7 +25,7 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("GPU_QUESTION", "CUDA_BUILD", "BLIND"), str),
     **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS", "PRECISIONS"), tuple),
     **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS"), tuple),
-    **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES", "PROGRAMS"), Mapping),
+    **dict.fromkeys(("REQUIRES", "LIBRARIES", "PROGRAMS", "DOSES", "VARIABLES"), Mapping),
     "TOPOLOGY": Topology,
     "TOLERANCE": float,
 }
@@ -125,8 +126,10 @@ class Modules:
             told = {"name": name, "about": (module.__doc__ or "").strip().partition("\n")[0], **more(module)}
         except ModuleError as error:
             return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
-        requires = getattr(module, "REQUIRES", {})
-        told |= {"requires": list(requires), "installed": not missing_of(requires), "install": list(requires.values())}
+        requires, libraries = getattr(module, "REQUIRES", {}), getattr(module, "LIBRARIES", {})
+        here = not missing_of(requires) and not missing_libraries(libraries)
+        told |= {"requires": [*requires, *map(library_file, libraries)], "installed": here}
+        told["install"] = [*requires.values(), *libraries.values()]
         return {**told, "options": filled(module.Options, {})} if "Options" in self.parts else told
 
 
@@ -138,3 +141,13 @@ def _foreign(group: str) -> dict[str, str]:
 def missing_of(modules: Iterable[str]) -> list[str]:
     """Those of these modules that are not installed here; none is imported."""
     return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def missing_libraries(libraries: Iterable[str]) -> list[str]:
+    """Those of these shared libraries that the loader does not find here; none is loaded."""
+    return [name for name in libraries if ctypes.util.find_library(name) is None]
+
+
+def library_file(name: str) -> str:
+    """The file of a shared library, as people know it."""
+    return f"lib{name}.so"

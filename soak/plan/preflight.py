@@ -23,7 +23,7 @@ from soak.plan.interpreter import ask, problem
 from soak.plan.member import Member
 from soak.plan.plan import Trial
 from workloads import catalog, executions, frameworks, sources
-from workloads.modules import ModuleError
+from workloads.modules import ModuleError, library_file, missing_libraries
 from workloads.protocol.order import TrialSpec
 from workloads.users import reference
 
@@ -157,6 +157,7 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"{where}: {key}", value, expected)
     _installed(config, f"{where}: workload", member.python, spec.workload, getattr(module, "REQUIRES", {}))
+    _libraries(config, f"{where}: workload", member.python, spec.workload, getattr(module, "LIBRARIES", {}))
 
 
 def _installed(config: Config, key: str, python: str, value: str, requires: Mapping[str, str]) -> None:
@@ -167,6 +168,16 @@ def _installed(config: Config, key: str, python: str, value: str, requires: Mapp
             needs = f"it needs {module}, which is not installed in {place}"
             hint = f"{needs}: pip install '{extra}', or name another `python`"
             raise ConfigError(config.path, key, value, hint)
+
+
+def _libraries(config: Config, key: str, python: str, value: str, libraries: Mapping[str, str]) -> None:
+    """See that the loader finds these shared libraries; another interpreter may have its own, as Conda's do.
+
+    libraries: the package of the system that has each.
+    """
+    for missing in [] if python else missing_libraries(libraries):
+        needs = f"it needs the shared library {library_file(missing)}, which is not installed"
+        raise ConfigError(config.path, key, value, f"{needs}: apt-get install {libraries[missing]}")
 
 
 def _instruments(config: Config, where: str, member: Member, spec: TrialSpec) -> None:

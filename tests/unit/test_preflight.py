@@ -10,6 +10,7 @@ import pytest
 from soak.errors import ConfigError
 from soak.plan import config, interpreter, preflight
 from soak.plan.plan import make_plan
+from workloads import catalog
 
 
 def check(folder: Path, python: str) -> None:
@@ -73,3 +74,22 @@ def test_a_workload_refuses_a_framework_that_it_is_not_written_in(tmp_path: Path
     loaded = config.load(path)
     with pytest.raises(ConfigError, match="framework = 'none': recurrent has torch and tensorflow"):
         preflight.check(loaded, make_plan(loaded))
+
+
+@pytest.mark.parametrize(("library", "is_there"), [("c", True), ("no_such_library_of_soak", False)])
+def test_a_shared_library_that_is_missing_is_told_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, is_there: bool
+) -> None:
+    monkeypatch.setattr(catalog.load("fault_fd"), "LIBRARIES", {library: "some-package"}, raising=False)
+    path = tmp_path / "soak.toml"
+    path.write_text('[run]\nduration = "1 s"\n[[trial]]\nworkload = "fault_fd"\nframework = "none"\n')
+    loaded = config.load(path)
+    if is_there:
+        preflight.check(loaded, make_plan(loaded))
+        return
+    said = "libno_such_library_of_soak.so, which is not installed: apt-get install some-package"
+    with pytest.raises(ConfigError, match=said):
+        preflight.check(loaded, make_plan(loaded))
+    told = catalog.describe("fault_fd")
+    assert not told["installed"]
+    assert "libno_such_library_of_soak.so" in told["requires"]

@@ -1,4 +1,4 @@
-"""Planted fault: one weight is another from the start, so that the model computes something else than it should."""
+"""Planted fault: one weight is another from the start, so that the first answer of the model is wrong."""
 
 from __future__ import annotations
 

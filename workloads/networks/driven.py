@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from workloads import executions, networks
 from workloads.errors import DeviceError, PrecisionError
 from workloads.networks.architecture import REPLAY_TOLERANCE, NetworkSizes
-from workloads.networks.reference import ReferenceNetwork
 from workloads.protocol.contract import Clip, KnownAnswer, Setup
 from workloads.protocol.execution import Network
 
@@ -32,6 +31,8 @@ class Driven:
             self._network: Network = networks.load(setup.framework).build(architecture, setup, sizes, keep_graph)
             self._step = execution.make_step(self._network, setup)
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]
+        from workloads.networks.reference import ReferenceNetwork  # what the supervisor reads must stay light
+
         self._reference = ReferenceNetwork(architecture, setup.channels, sizes, setup.seed)
         self._tolerance = executions.answers_within(execution, sizes.precision)
         self._state = self._network.first

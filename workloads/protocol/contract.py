@@ -112,7 +112,8 @@ class Workload(Protocol):
     needs; `latencies() -> Iterable[float]`, asked after it, then tells the seconds of each step that was done. At each
     beat `notes() -> Iterable[tuple[str, str]]` is asked for kind and message of what happened since. `clean_up()` is
     called at each probe: what it lets go of is a cache, and no leak. `REQUIRES:
-    Mapping[str, str]` of its module names modules that the interpreter must have, and what to install for them.
+    Mapping[str, str]` of its module names modules that the interpreter must have, and what to install for them;
+    `LIBRARIES: Mapping[str, str]` shared libraries (`avcodec`) and the packages of the system that have them.
     """
 
     output: Any
