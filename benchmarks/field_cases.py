@@ -159,6 +159,9 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("eager_outputs", HEAP, "EagerTensor|Tensor", tensorflow)
     yield from _leak("retrace", HEAP, "", tensorflow, fps=12, steps=600)
     yield from _leak("new_model", HEAP, "", tensorflow, mode="train", fps=6, steps=80)
+    yield from _leak("python_numbers", HEAP, "native|malloc|no Python|EagerTensor", tensorflow, steps=1500)
+    yield from _leak("all_reduce", HEAP, "native|malloc|no Python", tensorflow, mode="train")
+    yield from _leak("concat_gradients", HEAP, "native|malloc|no Python", tensorflow, mode="train", steps=1500)
     yield from _leak("graph_growth", HEAP, "Operation|dict|list|native", tensorflow, fps=30, steps=1200)
 
 
@@ -190,6 +193,8 @@ def _lookalikes_of_frameworks() -> Iterator[Case]:
     yield from _bounded("data_epochs", tensorflow)
     yield from _bounded("keras_fit", tensorflow, truth="either", mode="train", fps=15, steps=200)
     yield from _bounded("table_wraps", tensorflow, steps=3000)
+    yield from _bounded("saved_model_reloads", tensorflow, fps=30, steps=1500)
+    yield from _bounded("from_generator", tensorflow)
 
 
 def _twins() -> Iterator[Case]:
@@ -202,6 +207,18 @@ def _twins() -> Iterator[Case]:
         ("checkpoints", 200),
     ):
         yield from _bounded(name, label=f"{name}_bounded", workload=f"zoo_{name}", options={"distinct": distinct})
+    numpy = {"numpy": True}
+    yield from _bounded(
+        "python_numbers", ("tensorflow",), label="numpy_numbers", workload="zoo_python_numbers", options=numpy
+    )
+    clean = {"distinct": 1}
+    yield from _bounded(
+        "all_reduce", ("tensorflow",), label="one_device", workload="zoo_all_reduce", options=clean, mode="train"
+    )
+    yield from _bounded(
+        "concat_gradients", ("tensorflow",), label="stacked", workload="zoo_concat_gradients", options=clean,
+        mode="train", steps=1500,
+    )  # fmt: skip
     jit = {"distinct": 100}
     yield from _bounded(
         "jit_trace", ("torch",), label="jit_trace_bounded", workload="zoo_jit_trace", options=jit, fps=30

@@ -23,8 +23,10 @@ from monitors.judgement import Judgement
 from monitors.model import Event, Loss, MetricSpec
 from reports.record import RunInfo, TrialInfo
 from tests.installed import need
+from workloads import executions, networks
 from workloads import frameworks as known
-from workloads import networks
+from workloads.modules import missing_of
+from workloads.protocol.contract import Setup
 
 MIB = 2.0**20
 ANONYMOUS = MetricSpec("anonymous_bytes", "bytes", "Anonymous memory", "anonymous", judged=True)
@@ -49,6 +51,9 @@ def frameworks() -> None:
     need(*(each for module in modules for each in module.REQUIRES))
     for module in modules:
         module.prepare(1, 0)
+    for execution in map(executions.load, executions.names()):
+        if hasattr(execution, "prepare") and not missing_of(execution.REQUIRES):
+            execution.prepare(Setup("recurrent", execution.AUTHORED_IN, "infer", execution.NAME, 0, 3))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,10 @@ LEARNED = 2e-4
 def driven(architecture: str, framework: str, execution: str, mode: str) -> tuple[Any, Any]:
     """Outputs and values of every step, the state carried."""
     module = catalog.load(architecture)
-    workload = module.build(Setup(architecture, framework, mode, execution, 5, 3), module.Options())
+    setup = Setup(
+        architecture, framework, mode, execution, 5, 3, stream=sources.filled(STREAM), source=STREAM.source
+    )  # fmt: skip
+    workload = module.build(setup, module.Options())
     stream = sources.open_source(STREAM, 1)
     outputs, values = [], []
     for _ in range(CLIPS):

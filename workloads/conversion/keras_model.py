@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from workloads.conversion.by_shape import ByShape, Shape
@@ -22,9 +23,8 @@ def make_step(network: Any, setup: Setup, learn: Call, predict: Call) -> Step:
     learn: trains with the batch, and returns the loss. predict: returns output and state, in a batch of one.
     """
     # Keras would widen the shapes of a function that it has traced for two of them, and networks need them whole.
-    models, frozen = (
-        ByShape(lambda shape, of=of: made(network, of, shape)) for of in (network.forward, network.frozen)
-    )
+    models: ByShape[Any] = ByShape(partial(made, network, network.forward))
+    frozen: ByShape[Any] = ByShape(partial(made, network, network.frozen))
 
     def train(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         model = models(tuple(frames.shape))

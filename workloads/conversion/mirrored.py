@@ -75,7 +75,8 @@ def functions(network: Any, strategy: Any) -> tuple[Run, Run]:
         def one(pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
             return network.frozen_model(*_share(network.batched(pictures), state, replicas))  # type: ignore[no-any-return]
 
-        output, state = _whole(strategy, *strategy.run(one, (network.pictures(frames), state)), state)
+        output, after = strategy.run(one, (network.pictures(frames), state))
+        output, state = _whole(strategy, output, after, state)
         return output, state, network.mean(output)
 
     def learn(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:

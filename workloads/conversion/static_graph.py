@@ -82,4 +82,4 @@ class StaticGraph:
 def _fed(given: Sequence[Tensor], frames: Tensor, state: Tensor) -> dict[Any, Any]:
     """Tensors as arrays: a session knows none that is not of its graph."""
     values = (each.numpy() if hasattr(each, "numpy") else each for each in (frames, state))
-    return {each: value for each, value in zip(given, values, strict=True)}
+    return dict(zip(given, values, strict=True))

@@ -1,8 +1,8 @@
-"""TensorFlow fed by `tf.data`: a generator, frames shuffled and mapped in parallel, a graph for every new shape.
+"""TensorFlow fed by `tf.data`: a generator, frames shuffled and mapped; a graph for every new shape.
 
 Each clip goes through a pipeline whose generator hands it over: its frames are numbered, shuffled, mapped to pictures,
-batched, and put in order again, as the state is carried from frame to frame. Nothing is cached, as no clip of an endless
-stream comes again; and nothing is fetched ahead, as the clip after this one is not there yet.
+batched, and put in order again, as the state is carried from frame to frame. Nothing is cached, as no clip of an
+endless stream comes again; and nothing is fetched ahead, as the clip after this one is not there yet.
 """
 
 from __future__ import annotations

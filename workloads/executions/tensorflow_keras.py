@@ -1,6 +1,7 @@
 """TensorFlow by Keras: `fit` or `predict` is called for each clip.
 
-As a user does who learns from what comes in. Each call makes iterators and callbacks of its own: `keras_batch` does not.
+As a user does who learns from what comes in. Each call makes iterators and callbacks of its own; `keras_batch` makes
+none.
 """
 
 from __future__ import annotations
