@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads import frameworks
 from workloads.conversion.by_shape import Shape
+from workloads.conversion.exporters import expected_warnings
 from workloads.conversion.saved_model import INPUTS, OUTPUTS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def from_torch(network: Any, shape: Shape, opset: int) -> bytes:
     import torch
 
     given = (torch.zeros(shape), network.first)
-    with _expected_warnings(), torch.no_grad():
+    with expected_warnings(), torch.no_grad():
         exported = torch.export.export(network.model.eval(), given).run_decompositions(_decompositions())
         program: Any = torch.onnx.export(exported, given, dynamo=True, verbose=False, opset_version=opset,
                                          input_names=INPUTS, output_names=GIVEN)  # fmt: skip
@@ -66,7 +66,7 @@ def from_torch_traced(network: Any, shape: Shape, opset: int) -> bytes:
     import torch
 
     given = (torch.zeros(shape), network.first)
-    with tempfile.TemporaryDirectory() as folder, _expected_warnings(), _attention_by_its_parts(opset):
+    with tempfile.TemporaryDirectory() as folder, expected_warnings(), _attention_by_its_parts(opset):
         path = Path(folder, "model.onnx")
         torch.onnx.export(network.model.eval(), given, str(path), dynamo=False, opset_version=opset,
                           input_names=INPUTS, output_names=GIVEN)  # fmt: skip
@@ -159,14 +159,15 @@ def _squeezed(x: Any, dim: int) -> Any:
 @contextlib.contextmanager
 def _attention_by_its_parts(opset: int) -> Iterator[None]:
     """Within, the tracing exporter knows attention in operator sets from before 14, where it has no translation."""
-    import torch
+    import torch.onnx
 
+    onnx: Any = torch.onnx  # these two are documented, and not said to be exported
     name = "aten::scaled_dot_product_attention"
-    torch.onnx.register_custom_op_symbolic(name, _attention_in_onnx, opset)
+    onnx.register_custom_op_symbolic(name, _attention_in_onnx, opset)
     try:
         yield
     finally:
-        torch.onnx.unregister_custom_op_symbolic(name, opset)
+        onnx.unregister_custom_op_symbolic(name, opset)
 
 
 def _attention_in_onnx(graph: Any, query: Any, key: Any, value: Any, mask: Any, *rest: Any) -> Any:
@@ -178,24 +179,3 @@ def _attention_in_onnx(graph: Any, query: Any, key: Any, value: Any, mask: Any, 
     scale = graph.op("Constant", value_t=torch.tensor(sizes[-1] ** -0.5))
     scores = graph.op("Add", graph.op("Mul", graph.op("MatMul", query, turned), scale), mask)
     return graph.op("MatMul", graph.op("Softmax", scores, axis_i=last), value)
-
-
-@contextlib.contextmanager
-def _expected_warnings() -> Iterator[None]:
-    """What the exporters say of themselves and of models whose shapes are fixed is nothing that a user could change."""
-    with warnings.catch_warnings():
-        for said, kind in _EXPECTED:
-            warnings.filterwarnings("ignore", said, kind)
-        yield
-
-
-_EXPECTED: tuple[tuple[str, type[Warning]], ...] = (
-    (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
-    (r"The tensor attributes? self\.gru\._flat_weights", UserWarning),
-    ("You are using the legacy TorchScript-based ONNX export", DeprecationWarning),
-    ("The feature will be removed. Please remove usage of this function", DeprecationWarning),
-    ("Exporting a model to ONNX with a batch_size other than 1", UserWarning),
-    ("This model contains a squeeze operation on dimension 1", UserWarning),
-    ("(Converting a tensor to a|Using len to get tensor shape|Iterating over a tensor) ", Warning),
-)
-"""What each says, and its kind. The last are torch.jit's TracerWarning, which exists once torch is imported."""
