@@ -126,7 +126,10 @@ class Modules:
         except ModuleError as error:
             return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
         requires = getattr(module, "REQUIRES", {})
-        told |= {"requires": list(requires), "installed": not missing_of(requires), "install": list(requires.values())}
+        lacks = lacks_of(module)
+        installed = not missing_of(requires) and not lacks
+        install = [*requires.values(), *([lacks] if lacks else [])]
+        told |= {"requires": list(requires), "installed": installed, "install": install}
         return {**told, "options": filled(module.Options, {})} if "Options" in self.parts else told
 
 
@@ -138,3 +141,8 @@ def _foreign(group: str) -> dict[str, str]:
 def missing_of(modules: Iterable[str]) -> list[str]:
     """Those of these modules that are not installed here; none is imported."""
     return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def lacks_of(module: Any) -> str:
+    """What a module says that this machine lacks besides other modules, with what to do; empty for nothing."""
+    return str(getattr(module, "missing", str)())
