@@ -24,7 +24,7 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("GPU_QUESTION", "CUDA_BUILD", "BLIND"), str),
     **dict.fromkeys(("FRAMEWORKS", "MODES", "SOURCES", "DEVICES", "EXECUTIONS", "PRECISIONS"), tuple),
     **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS"), tuple),
-    **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES"), Mapping),
+    **dict.fromkeys(("REQUIRES", "DOSES", "VARIABLES", "PROGRAMS"), Mapping),
     "TOPOLOGY": Topology,
     "TOLERANCE": float,
 }

@@ -7,15 +7,18 @@ line says what it is, and defines
 - `command(options: Options) -> list[str]`: the arguments that start it, in which `{port}` stands for the port of
   127.0.0.1 that it is to listen on;
 - `READY: str`: when it serves: `port`, once that port is open, or the path of a URL that then answers;
-- where it needs to, `REQUIRES: Mapping[str, str]`: modules that soak's interpreter must have, and what to install.
+- where it needs to, `REQUIRES: Mapping[str, str]`: modules that the interpreter must have that runs it, and what to
+  install; and `PROGRAMS: Mapping[str, str]`: programs that must be found on the PATH, and what to install.
+
+`{port:NAME}` in the arguments stands for a further port. Where the first argument is `sys.executable`, the `python` of
+a config stands in its place.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workloads import servers
@@ -38,6 +41,10 @@ class Start:
     command: tuple[str, ...]
     ready: str
     """`port`, or the URL that answers once it serves."""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    """Modules that its interpreter must have, and what to install for them."""
+    programs: Mapping[str, str] = field(default_factory=dict)
+    """Programs that must be found, and what to install for them."""
 
 
 def names() -> tuple[str, ...]:
@@ -57,19 +64,19 @@ def load(name: str) -> Any:
     return module
 
 
-def start_of(name: str, given: Mapping[str, Any]) -> Start:
-    """How that server is started with these options.
+def start_of(name: str, given: Mapping[str, Any], python: str = "") -> Start:
+    """How that server is started with these options. Whether what it needs is there is not asked here.
+
+    python: the interpreter that runs it; empty for soak's own.
 
     Raises:
-        ServerError: there is none, it breaks the contract, an option is wrong, or it needs what is not installed here.
+        ServerError: there is none, it breaks the contract, or an option is wrong.
     """
     module, options = load(name), _SERVERS.options_of(name, given)
-    for needed, extra in getattr(module, "REQUIRES", {}).items():
-        if importlib.util.find_spec(needed) is None:
-            place = f"which is not installed in {sys.executable}: pip install '{extra}'"
-            raise ServerError(f"server {name!r} needs {needed}, {place}")
     ready = module.READY if module.READY == "port" else f"http://127.0.0.1:{{port}}{module.READY}"
-    return Start(tuple(module.command(options)), ready)
+    first, *others = module.command(options)
+    command = (python if python and first == sys.executable else first, *others)
+    return Start(command, ready, getattr(module, "REQUIRES", {}), getattr(module, "PROGRAMS", {}))
 
 
 def describe(name: str) -> dict[str, Any]:

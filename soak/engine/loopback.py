@@ -32,9 +32,9 @@ def choose(members: Iterable[Member], proc: Path = PROC) -> Ports:
     none is chosen that the kernel gives to connections, where there are others.
     """
     members = tuple(members)
-    wanted = {member.name for member in members if member.asks_for_port()}
+    wanted = {name for member in members for name in member.ports}
     # Of the ranks of a command, `{x.port}` may be anything.
-    known = {name for member in members for name in (member.name, *member.meets_at)}
+    known = {name for member in members for name in (member.name, *member.meets_at, *member.further)}
     wanted |= {name for member in members for name in member.asks_of()} & known
     with contextlib.ExitStack() as held:
         return {name: _free(held, proc) for name in sorted(wanted)}

@@ -23,10 +23,11 @@ READY = f'"{ALIVE}", "{PORT}", or a URL such as "http://127.0.0.1:{{port}}/healt
 """What a config may ask of a command before the next member is started."""
 WORKER = "worker"
 """Name of the one member of a trial that names none."""
-_PLACE = re.compile(r"\{(?:(?P<member>[^{}]+)\.)?port\}")
+_PLACE = re.compile(r"\{(?:(?P<member>[^{}]+)\.)?port(?::(?P<further>[a-z][a-z0-9_]*))?\}")
 _MASTER = "MASTER_PORT"
 Ports = Mapping[str, int]
-"""Free ports of 127.0.0.1, by the name of the member they were chosen for, or one that `Member.meets_at` has."""
+"""Free ports of 127.0.0.1, by the name of the member they were chosen for, or one that `Member.meets_at` or
+`Member.further` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Member:
     """Names of ports that it listens on besides its own, where other ranks find it."""
     met_at: tuple[int, ...] = ()
     """These, chosen when the trial starts."""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    """Modules that the interpreter of a server must have, and what to install for them."""
+    programs: Mapping[str, str] = field(default_factory=dict)
+    """Programs that a server starts, and what to install for them."""
     told_ports: bool = True
     """Whether `{port}` and `{NAME.port}` stand for ports. In a sole command they are its own words."""
 
@@ -88,15 +93,26 @@ class Member:
 
     def asks_for_port(self) -> bool:
         """Whether it is to have one of its own."""
-        return self.ready == PORT or None in self._asked()
+        return self.ready == PORT or (None, None) in self._asked()
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Names of the ports that it has besides its own: `{port:http}` of the member `server` is `server:http`."""
+        return tuple(sorted(f"{self.name}:{more}" for name, more in self._asked() if name is None and more))
+
+    @property
+    def ports(self) -> set[str]:
+        """Names of all ports that it has by what it asks for."""
+        return {*([self.name] if self.asks_for_port() else []), *self.further}
 
     def asks_of(self) -> set[str]:
-        """Members whose ports it is told."""
-        return {name for name in self._asked() if name is not None}
+        """Names of the ports of other members that it is told."""
+        return {_port_name(name, more) for name, more in self._asked() if name is not None}
 
-    def _asked(self) -> set[str | None]:
-        """Names of the members whose ports it asks for; None is its own."""
-        return {found["member"] for found in _PLACE.finditer(self._text())} if self.told_ports else set()
+    def _asked(self) -> set[tuple[str | None, str | None]]:
+        """Ports that it asks for: the name of their member, None for itself, and that of a further port of it."""
+        found = _PLACE.finditer(self._text()) if self.told_ports else ()
+        return {(each["member"], each["further"]) for each in found}
 
     def _text(self) -> str:
         """Everything that may hold `{port}` or `{NAME.port}`."""
@@ -118,13 +134,18 @@ class Member:
         return replace(
             self, spec=spec, argv=tuple(map(put, self.argv)), ready=put(self.ready), devices=tuple(devices),
             env={**{name: put(value) for name, value in self.env.items()}, **(environ or {})},
-            port=ports.get(self.name), met_at=tuple(ports[name] for name in self.meets_at if name in ports),
+            port=ports.get(self.name),
+            met_at=tuple(ports[name] for name in (*self.meets_at, *self.further) if name in ports),
         )  # fmt: skip
 
     def _putting(self, ports: Ports) -> Callable[[str], str]:
         """A text with ports in it; what names no port stays as it stands."""
         known = ports if self.told_ports else {}
-        return lambda text: _PLACE.sub(lambda found: str(known.get(found["member"] or self.name, found[0])), text)
+
+        def port(found: re.Match[str]) -> str:
+            return str(known.get(_port_name(found["member"] or self.name, found["further"]), found[0]))
+
+        return lambda text: _PLACE.sub(port, text)
 
     def facts(self, conceal: Callable[[str], str] = str) -> dict[str, Any]:
         """What the record says of it. conceal: takes out of a word what must not be told."""
@@ -134,6 +155,10 @@ class Member:
             "env": redaction.environment(self.env), "python": self.python,
             "workload": self.spec.workload if self.spec else "", "devices": [asdict(one) for one in self.devices],
         }  # fmt: skip
+
+
+def _port_name(member: str, further: str | None) -> str:
+    return f"{member}:{further}" if further else member
 
 
 def _filled(value: Any, put: Callable[[str], str]) -> Any:

@@ -36,7 +36,8 @@ class MemberTable:
     name: Word
     """What the member is called."""
     command: Command = dataclasses.field(default_factory=list)
-    """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's."""
+    """A program and its arguments. `{port}` stands for a free port of 127.0.0.1, `{NAME.port}` for another member's;
+    `{port:http}` and `{NAME.port:http}` for a further one, which may have any name."""
     server: Word = ""
     """Or a server that comes with soak (`soak list servers`), with its own `options`."""
     workload: Word = ""
@@ -67,7 +68,7 @@ class MemberTable:
     devices: Count | None = None
     """GPUs that it gets if the trial gets any: by default 1 if it is judged, none otherwise."""
     python: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    """Interpreter of another environment that has the framework."""
+    """Interpreter of another environment that has the framework, or that runs the server."""
 
     @property
     def counts(self) -> bool:
@@ -127,7 +128,7 @@ def _command(path: Path, where: str, command: Sequence[str]) -> None:
 def _server(path: Path, where: str, member: MemberTable) -> None:
     if member.server:
         try:
-            server_catalog.start_of(member.server, member.options)
+            server_catalog.start_of(member.server, member.options, member.python)
         except ModuleError as error:
             raise ConfigError(path, f"{where}.server", member.server, str(error)) from error
 
@@ -144,11 +145,12 @@ def _ready(path: Path, where: str, member: MemberTable) -> None:
 def _ports(path: Path, key: str, tables: Sequence[MemberTable]) -> None:
     """A port is known of a member that asks for one itself."""
     members = [_with_options(table) for table in tables]
-    own = {member.name for member in members if member.asks_for_port()}
+    own = {name for member in members for name in member.ports}
     for number, member in enumerate(members):
         for other in member.asks_of() - own:
             known = ", ".join(sorted(own)) or "none"
-            wrong = f"{{{other}.port}}: expected a member with its own {{port}}: {known}"
+            name, colon, further = other.partition(":")
+            wrong = f"{{{name}.port{colon}{further}}}: expected a member with its own {{port{colon}{further}}}: {known}"
             raise missing_key(path, f"{key}.member[{number}]", wrong)
 
 
@@ -164,11 +166,12 @@ def as_member(table: MemberTable) -> Member:
     """It as planned, but for the order of a worker."""
     start = server_catalog.Start(tuple(table.command), HELLO if table.workload else ALIVE)
     if table.server:
-        start = server_catalog.start_of(table.server, table.options)
+        start = server_catalog.start_of(table.server, table.options, table.python)
     return Member(
         name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
         protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
-        judged=table.counts, ends_trial=table.ends_trial, python=table.python,
+        judged=table.counts, ends_trial=table.ends_trial, python=table.python, requires=start.requires,
+        programs=start.programs,
     )  # fmt: skip
 
 

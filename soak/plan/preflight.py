@@ -126,12 +126,18 @@ def _command(config: Config, where: str, member: Member) -> None:
     folder, program = member.cwd or ".", member.argv[0]
     if not Path(folder).is_dir():
         raise ConfigError(config.path, f"{where}: cwd", member.cwd, "expected a folder that exists")
+    _interpreter(config, where, member.python)
+    _installed(config, f"{where}: server", member.python, member.name, member.requires)
     path = {**os.environ, **member.env}.get("PATH", os.defpath)
     # A program with a slash in its name is looked for in the folder that it runs in.
     place = os.path.join(folder, program) if "/" in program else program  # noqa: PTH118  (./a is not a)
     if shutil.which(place, path=path) is None:
         expected = "expected a program that exists and may be executed"
         raise ConfigError(config.path, f"{where}: command", program, expected)
+    for needed, package in member.programs.items():
+        if shutil.which(needed, path=path) is None:
+            missing = f"it needs the program {needed}, which is not on the PATH: {package}"
+            raise ConfigError(config.path, f"{where}: server", member.name, missing)
 
 
 def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> None:

@@ -19,6 +19,7 @@ from tests.loopback import free_port, is_open
 from tests.patience import wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
+from workloads.load.grpc_transport import NotServingError
 from workloads.load.silence import ServerSilentError
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
@@ -192,7 +193,7 @@ def test_another_machine_is_refused_before_anything_is_sent(place: Place) -> Non
 
 @pytest.mark.parametrize("place", ["grpc"], indirect=True)
 def test_a_grpc_server_that_is_not_there_is_told(place: Place) -> None:
-    with pytest.raises(grpc_client.NotServingError, match=r"never answered: no connection within 0\.5 s"):
+    with pytest.raises(NotServingError, match=r"never answered: no connection within 0\.5 s"):
         place.client(timeout=0.4, give_up=0.5)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError, is_loopback, resolve
 from workloads.load.generator import payload_of
+from workloads.load.grpc_transport import kind_of
 from workloads.load.histogram import LEAST, MOST, Histogram
 from workloads.load.options import header_lines
 from workloads.load.outcome import RequestOutcome, Tally, of_answer, of_connection, of_status
@@ -120,7 +121,7 @@ def test_a_failure_of_the_network_is_an_error_of_a_kind(error: OSError, kind: st
      ("INVALID_ARGUMENT", "", "status_4xx"), ("INTERNAL", "", "status_5xx"), ("UNIMPLEMENTED", "", "status_5xx")],
 )  # fmt: skip
 def test_a_code_of_grpc_is_an_error_of_a_kind(code: str, details: str, kind: str) -> None:
-    assert grpc_client.kind_of(code, details) == kind
+    assert kind_of(code, details) == kind
 
 
 def test_a_tally_counts_answers_and_errors() -> None:

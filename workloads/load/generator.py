@@ -16,18 +16,20 @@ from workloads.load.histogram import Histogram
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import ANSWERS, RequestOutcome, Tally
 from workloads.load.presence import Presence
-from workloads.load.schedule import ClosedLoop, OpenLoop, RequestSchedule
+from workloads.load.schedule import ClosedLoop, OpenLoop, RequestSchedule, SteppedLoop
 from workloads.load.silence import Silence
 from workloads.protocol.contract import ClockTick
 
-Send = Callable[[bytes], Awaitable[RequestOutcome]]
+Send = Callable[[Any], Awaitable[RequestOutcome]]
 """Sends one payload and waits for the answer; raises nothing but what ends the trial."""
 
 
 class Generator:
     """The load of one client on one server.
 
-    server: what the server is called in errors. send: sends one payload. close: lets go of the connections.
+    server: what the server is called in errors. send: sends one payload. close: lets go of the connections. abandon:
+    begins to send one, and closes the connection. payload: what an item of the source is sent as. counters: further
+    ones to tell.
     """
 
     def __init__(
@@ -37,7 +39,11 @@ class Generator:
         loop: asyncio.AbstractEventLoop,
         send: Send,
         close: Callable[[], Awaitable[Any]],
+        abandon: Send | None = None,
+        payload: Callable[[object], Any] | None = None,
+        counters: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
+        self._abandon, self._payload, self._counters = abandon, payload or payload_of, counters
         self._options, self._loop, self._send, self._close = options, loop, send, close
         self._schedule: RequestSchedule | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,9 +87,11 @@ class Generator:
 
     def counters(self) -> Mapping[str, float]:
         """Requests by what became of them; quantiles of the latencies are of the answers since this was last asked."""
-        values = dict(self._tally.counters())
+        values = {**self._tally.counters(), **self._counters()}
         if self._schedule is not None and self._options.rate:
             values["behind_seconds"] = self._schedule.behind(self._now())
+        if isinstance(self._schedule, SteppedLoop):
+            values["concurrency"] = float(self._schedule.concurrency(self._now()))
         window, self._window = self._window, Histogram()
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             if (latency := window.quantile(share)) is not None:
@@ -116,16 +124,20 @@ class Generator:
     def _begin(self) -> RequestSchedule:
         if self._options.rate:
             return OpenLoop(self._options.rate, self._options.max_in_flight, time.monotonic())
+        if self._options.concurrency_steps:
+            return SteppedLoop(self._options.concurrency_steps, self._options.concurrency_seconds, time.monotonic())
         return ClosedLoop(self._options.concurrency)
 
     def _start(self, take: Callable[[], object], due: float) -> None:
         try:
-            payload = payload_of(take())
+            payload = self._payload(take())
         except Exception as error:  # noqa: BLE001  (told by `run`; an end of the source would be none in a coroutine)
             self._failure = error
             return
         self._tally.sent += 1
-        task = self._loop.create_task(self._one(payload, due))
+        every = self._options.abandon_every
+        send = self._abandon if self._abandon and every and self._tally.sent % every == 0 else self._send
+        task = self._loop.create_task(self._one(send, payload, due))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -137,9 +149,9 @@ class Generator:
             self._schedule.move(absent)
         return now
 
-    async def _one(self, payload: bytes, due: float) -> None:
+    async def _one(self, send: Send, payload: Any, due: float) -> None:
         absent = self._presence.absent
-        outcome = await self._send(payload)
+        outcome = await send(payload)
         self._tally.add(outcome)
         if outcome.kind in ANSWERS:
             latency = self._now() - due - (self._presence.absent - absent)

@@ -22,6 +22,14 @@ class LoadOptions:
     """Requests a second of an open loop, sent whether or not the server keeps up; 0 for a closed loop."""
     concurrency: int = 8
     """Requests that a closed loop keeps in flight."""
+    concurrency_steps: tuple[int, ...] = ()
+    """In place of it: requests that a closed loop keeps in flight, each for `concurrency_seconds`, and then again from
+    the first; each request in flight has a connection of its own, and connections that were opened are counted."""
+    concurrency_seconds: float = 10.0
+    """Seconds of each of `concurrency_steps`."""
+    abandon_every: int = 0
+    """Every so many requests, the connection is closed in the middle of one: by turns before all of it was sent, and
+    before it was answered; 0 for none. Such requests are counted as `abandoned`, and are no errors."""
     max_in_flight: int = 256
     """The most that an open loop has in flight; what is due beyond that waits, and its waiting counts as latency."""
     timeout: float = 10.0
@@ -39,11 +47,21 @@ class LoadOptions:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 1 or more")
         if not 0 <= self.rate <= MOST_RATE:
             raise ValueError(f"rate = {self.rate:g}: expected requests a second, from 0 (closed loop) to {MOST_RATE}")
-        for name in ("timeout", "interval"):
+        if self.concurrency_steps and (min(self.concurrency_steps) < 1 or self.rate):
+            said = "expected numbers of 1 or more, and no rate: only a closed loop has a concurrency"
+            raise ValueError(f"concurrency_steps = {list(self.concurrency_steps)}: {said}")
+        if self.abandon_every < 0 or self.abandon_every == 1:
+            raise ValueError(f"abandon_every = {self.abandon_every}: expected 0, or 2 or more")
+        for name in ("timeout", "interval", "concurrency_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} = {getattr(self, name):g}: expected seconds, more than 0")
         if not self.timeout < self.give_up:
             raise ValueError(f"give_up = {self.give_up:g}: expected more than timeout = {self.timeout:g}")
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests that may be under way at once."""
+        return self.max_in_flight if self.rate else max(self.concurrency_steps or (self.concurrency,))
 
 
 def header_lines(text: str, environ: dict[str, str]) -> list[tuple[str, str]]:

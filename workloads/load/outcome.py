@@ -12,12 +12,14 @@ status_5xx: the server's own word (of gRPC, the codes that map to these). invali
 another status than was expected."""
 ANSWERS = ("", "status_4xx", "status_5xx")
 """Kinds of outcome that a server gives that answers."""
+ABANDONED = "abandoned"
+"""Kind of a request that the client itself gave up, as it was told to; no error, and no answer."""
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """One request's end. `kind` is empty where the answer was the expected one, or one of `KINDS`."""
+    """One request's end. `kind` is empty where the answer was the expected one, one of `KINDS`, or `ABANDONED`."""
 
     kind: str = ""
     message: str = ""
@@ -55,7 +57,7 @@ class Tally:
     """Requests so far, by what became of them."""
 
     def __init__(self) -> None:
-        self.sent = self.answered = self.response_bytes = 0
+        self.sent = self.answered = self.abandoned = self.response_bytes = 0
         self.errors = dict.fromkeys(KINDS, 0)
         self.message = ""
         self.unexpected = False
@@ -65,7 +67,9 @@ class Tally:
         """Count one that has ended."""
         self.answered += outcome.kind in ANSWERS
         self.response_bytes += outcome.response_bytes
-        if outcome.kind:
+        if outcome.kind == ABANDONED:
+            self.abandoned += 1
+        elif outcome.kind:
             self.errors[outcome.kind] += 1
             self.unexpected = outcome.unexpected
             told = [outcome.message] if outcome.unexpected else [outcome.kind, outcome.message]
@@ -86,8 +90,9 @@ class Tally:
         return {
             "requests": float(self.sent),
             "responses": float(self.answered),
-            "requests_in_flight": float(self.sent - self.answered - self.unanswered),
+            "requests_in_flight": float(self.sent - self.answered - self.unanswered - self.abandoned),
             "response_bytes": float(self.response_bytes),
             "request_errors": float(self.failed),
             **{f"request_errors_{kind}": float(count) for kind, count in self.errors.items()},
+            **({ABANDONED: float(self.abandoned)} if self.abandoned else {}),
         }

@@ -8,6 +8,7 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -65,6 +66,36 @@ class OpenLoop:
 
     def move(self, seconds: float) -> None:
         """See `RequestSchedule`."""
+        self._began += seconds
+
+
+class SteppedLoop:
+    """A closed loop whose concurrency changes: `steps` one after the other, each for so many seconds, and again."""
+
+    pause_after_error = 0.1
+
+    def __init__(self, steps: Sequence[int], seconds: float, began: float) -> None:
+        self._steps, self._seconds, self._began = steps, seconds, began
+
+    def concurrency(self, now: float) -> int:
+        """Requests to keep in flight now."""
+        passed = int(max(0.0, now - self._began) / self._seconds)
+        return self._steps[passed % len(self._steps)]
+
+    def take(self, now: float, in_flight: int) -> float | None:
+        """See `RequestSchedule`."""
+        return now if in_flight < self.concurrency(now) else None
+
+    def wait(self, now: float, in_flight: int) -> float | None:
+        """See `RequestSchedule`."""
+        return None if in_flight >= self.concurrency(now) else 0.0
+
+    def behind(self, now: float) -> float:
+        """See `RequestSchedule`: a closed loop is never behind."""
+        return 0.0
+
+    def move(self, seconds: float) -> None:
+        """See `RequestSchedule`: a step lasts as long as the client ran."""
         self._began += seconds
 
 

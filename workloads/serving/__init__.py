@@ -1,0 +1,1 @@
+"""What servers of `workloads/servers/` share: how one starts in any interpreter, and the model that it serves."""
