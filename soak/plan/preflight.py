@@ -43,7 +43,7 @@ def check(config: Config, plan: Sequence[Trial]) -> None:
     found: dict[tuple[str, str, str], dict[int, ConfigError]] = {}
     for trial in plan:
         # Options may hold ports, which are not chosen yet: any will do here.
-        ports = {member.name: 1 for member in trial.members}
+        ports = {name: 1 for member in trial.members for name in (member.name, *member.further)}
         for member in (each.placed(ports) for each in trial.members):
             where = f"trial {trial.name}" if len(trial.members) == 1 else f"trial {trial.name}: {member.name}"
             try:

@@ -35,7 +35,9 @@ class Reference:
             A prediction for each frame, shape (T, channels), and the state.
         """
         w = self._weights
-        features = self._convolved("stem.conv2", self._convolved("stem.conv1", frames / np.float32(255)))
+        features = self._convolved(
+            "stem.conv2", self._convolved("stem.conv1", np.divide(frames, 255, dtype=np.float32))
+        )
         given = self._linear("stem.project", features.mean(axis=(1, 2)))
         given = given @ w["gru.weight_ih_l0"].T + w["gru.bias_ih_l0"]
         hidden = []
