@@ -8,7 +8,8 @@ line says what it is, and defines
   127.0.0.1 that it is to listen on;
 - `READY: str`: when it serves: `port`, once that port is open, or the path of a URL that then answers;
 - where it needs to, `REQUIRES: Mapping[str, str]`: modules that the interpreter must have that runs it, and what to
-  install; and `PROGRAMS: Mapping[str, str]`: programs that must be found on the PATH, and what to install.
+  install, and `requires(options) -> Mapping[str, str]` for more that depends on its options; and `PROGRAMS:
+  Mapping[str, str]`: programs that must be found on the PATH, and what to install.
 
 `{port:NAME}` in the arguments stands for a further port. Where the first argument is `sys.executable`, the `python` of
 a config stands in its place.
@@ -17,7 +18,7 @@ a config stands in its place.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +77,9 @@ def start_of(name: str, given: Mapping[str, Any], python: str = "") -> Start:
     ready = module.READY if module.READY == "port" else f"http://127.0.0.1:{{port}}{module.READY}"
     first, *others = module.command(options)
     command = (python if python and first == sys.executable else first, *others)
-    return Start(command, ready, getattr(module, "REQUIRES", {}), getattr(module, "PROGRAMS", {}))
+    more: Callable[[Any], Mapping[str, str]] = getattr(module, "requires", lambda _: {})
+    requires = {**getattr(module, "REQUIRES", {}), **more(options)}
+    return Start(command, ready, requires, getattr(module, "PROGRAMS", {}))
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from workloads.load.histogram import Histogram
@@ -18,8 +18,11 @@ from workloads.load.outcome import ANSWERS, RequestOutcome, Tally
 from workloads.load.presence import Presence
 from workloads.load.schedule import ClosedLoop, OpenLoop, RequestSchedule, SteppedLoop
 from workloads.load.silence import Silence
+from workloads.phases import Phases, Turns
 from workloads.protocol.contract import ClockTick
 
+_ABANDONED = 401
+"""Lane of random bits."""
 Send = Callable[[Any], Awaitable[RequestOutcome]]
 """Sends one payload and waits for the answer; raises nothing but what ends the trial."""
 
@@ -28,8 +31,8 @@ class Generator:
     """The load of one client on one server.
 
     server: what the server is called in errors. send: sends one payload. close: lets go of the connections. abandon:
-    begins to send one, and closes the connection. payload: what an item of the source is sent as. counters: further
-    ones to tell.
+    begins to send one, and closes the connection. payload: what an item of the source is sent as. counters, notes:
+    further ones to tell.
     """
 
     def __init__(
@@ -42,8 +45,12 @@ class Generator:
         abandon: Send | None = None,
         payload: Callable[[object], Any] | None = None,
         counters: Callable[[], Mapping[str, float]] = dict,
+        notes: Callable[[], Iterable[tuple[str, str]]] = tuple,
     ) -> None:
-        self._abandon, self._payload, self._counters = abandon, payload or payload_of, counters
+        self._abandon, self._payload = abandon, payload or payload_of
+        self._counters, self._notes = counters, notes
+        # More often at times and less at others, so that growth by requests and by these can be told apart.
+        self._turns = Turns(options.abandon_every, Phases(0, _ABANDONED)) if options.abandon_every and abandon else None
         self._options, self._loop, self._send, self._close = options, loop, send, close
         self._schedule: RequestSchedule | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,6 +84,7 @@ class Generator:
 
     def notes(self) -> Iterator[tuple[str, str]]:
         """What the record should know, since this was last asked: kind and message."""
+        yield from self._notes()
         yield from self._presence.notes()
         yield from self._silence.notes()
 
@@ -135,8 +143,9 @@ class Generator:
             self._failure = error
             return
         self._tally.sent += 1
-        every = self._options.abandon_every
-        send = self._abandon if self._abandon and every and self._tally.sent % every == 0 else self._send
+        send = self._send
+        if self._abandon and self._turns and self._turns.due(self._tally.sent):
+            send = self._abandon
         task = self._loop.create_task(self._one(send, payload, due))
         self._tasks.add(task)
         task.add_done_callback(self._ended)

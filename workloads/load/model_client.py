@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -21,11 +21,16 @@ from workloads.load.generator import Generator
 from workloads.load.model_options import ModelOptions
 from workloads.load.options import header_lines
 from workloads.load.outcome import RequestOutcome
+from workloads.phases import EVEN, FEW, MANY, Phases
 from workloads.protocol.contract import Clip, Frames
 from workloads.serving.options import STATE
 from workloads.serving.reference import TOLERANCE, Reference, differs
 
 Floats: TypeAlias = "npt.NDArray[np.float32]"
+_SWAPS = 402
+"""Lane of random bits."""
+_WAITS = {MANY: 0.5, EVEN: 1.0, FEW: 2.0}
+"""Swaps come sooner at times and later at others, so that growth by them and by requests can be told apart."""
 FIRST = 3
 """The first answers of a client are all compared; one that is wrong ends the trial."""
 
@@ -109,8 +114,10 @@ class ModelDriver:
         self._states: list[Floats] = []
         """Those that came back, to be sent with the next clips: as many streams as there are requests in flight."""
         self._references: dict[int, Reference] = {}
-        self._sent = self._compared = self._answers = 0
-        self._swaps = 0
+        self._sent = self._answers = self._swaps = 0
+        self._apart = 0.0
+        self._notes: list[tuple[str, str]] = []
+        self._phases = Phases(0, _SWAPS)
         self._swapping: asyncio.Task[None] | None = None
         self._swap_due = time.monotonic() + options.swap_every
 
@@ -147,16 +154,28 @@ class ModelDriver:
         self._answers += 1
         if not every or (number >= FIRST and number % every):
             return ""
-        self._compared += 1
         expected = [self._reference(version)(request.clip, request.state) for version in answer.versions]
         apart = min(differs(prediction, each) for each, _ in expected)
         if apart <= TOLERANCE:
+            self._note(number, apart)
             return ""
         said = f"an answer differs by {apart:.2g} of the largest value from what the model's weights give"
         if number < FIRST:
             asked = f"weights of seed {self._options.seed}, hidden = {self._options.hidden}"
             raise WrongAnswerError(f"{said}: expected {TOLERANCE:g} at most ({asked}; check_every = 0 compares none)")
         return said
+
+    def _note(self, number: int, apart: float) -> None:
+        if number < FIRST:
+            self._apart = max(self._apart, apart)
+        if number == FIRST - 1:
+            said = f"the first {FIRST} answers differ from what the model's weights give by {self._apart:.1g} at most"
+            self._notes.append(("answers_agree", f"{said} of the largest value (computed by NumPy)"))
+
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """Kind and message of what was not told yet."""
+        while self._notes:
+            yield self._notes.pop(0)
 
     def _reference(self, version: int) -> Reference:
         if version not in self._references:
@@ -170,7 +189,7 @@ class ModelDriver:
             ended, self._swapping = self._swapping, None
             ended.result()
             self._swaps += 1
-            self._swap_due = time.monotonic() + self._options.swap_every
+            self._swap_due = time.monotonic() + self._options.swap_every * _WAITS[self._phases.at(self._swaps)]
         if self._options.swap_every and self._swapping is None and time.monotonic() >= self._swap_due:
             self._swapping = asyncio.get_running_loop().create_task(self._wire.swap())
 
@@ -178,7 +197,6 @@ class ModelDriver:
         """Doses of its own: swaps, connections."""
         options = self._options
         return {
-            **({"answers_compared": float(self._compared)} if options.check_every else {}),
             **({"swaps": float(self._swaps)} if options.swap_every else {}),
             **({"connections": float(self._wire.connections)} if options.concurrency_steps else {}),
         }
@@ -197,7 +215,7 @@ def client_of(options: ModelOptions, channels: int, wire: Any, loop: asyncio.Abs
     driver = ModelDriver(options, channels, wire)
     server = f"the server at {options.address}"
     generator = Generator(
-        server, options, loop, driver.send, driver.close, driver.abandon, clip_of, driver.counters
+        server, options, loop, driver.send, driver.close, driver.abandon, clip_of, driver.counters, driver.notes
     )  # fmt: skip
     return Client(generator)
 

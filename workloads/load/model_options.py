@@ -31,7 +31,8 @@ class ModelOptions(LoadOptions):
     """Every so many answers one is compared with what the weights give, computed by NumPy, and so are the first
     three; 0 for none, of a model that has other weights."""
     swap_every: float = 0.0
-    """Seconds from one swap of the model to the next: a version is loaded, another unloaded; 0 for none."""
+    """Seconds from one swap of the model to the next, at times half of that and at others twice: a version is loaded,
+    another unloaded; 0 for none."""
 
     def __post_init__(self) -> None:
         # Without arguments, super() is not to be had in a class with slots.

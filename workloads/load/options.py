@@ -2,8 +2,9 @@
 
 One file in `workloads/clients/` is one client, and so is a module that an entry point of the group `soak.clients`
 names: a workload (`workloads.protocol.contract`) whose `FRAMEWORKS` is `("none",)`, whose `SOURCES` are `requests` and
-`none`, whose options are `LoadOptions` and its own, and whose `build` makes a `workloads.load.client.Client`. One step
-is one answered request, its latency counted from when the request was due.
+`none`, or those of clips for a client of a model server, whose options are `LoadOptions` and its own, and whose `build`
+makes a `workloads.load.client.Client`. One step is one answered request, its latency counted from when the request was
+due.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class LoadOptions:
     concurrency_seconds: float = 10.0
     """Seconds of each of `concurrency_steps`."""
     abandon_every: int = 0
-    """Every so many requests, the connection is closed in the middle of one: by turns before all of it was sent, and
-    before it was answered; 0 for none. Such requests are counted as `abandoned`, and are no errors."""
+    """Every so many requests, at times every second or fourth such time alone, the connection is closed in the middle
+    of one: by turns before all of it was sent, and before it was answered; 0 for none. Such requests are counted as
+    `abandoned`, and are no errors."""
     max_in_flight: int = 256
     """The most that an open loop has in flight; what is due beyond that waits, and its waiting counts as latency."""
     timeout: float = 10.0

@@ -11,8 +11,6 @@ from __future__ import annotations
 import gc
 import json
 import re
-import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -195,6 +193,11 @@ class RestApplication:
         return {"model_version_status": [{"version": str(v), "state": state} for v, state in sorted(each.items())]}
 
 
+def _serialized(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data
+
+
 def grpc_server(services: GrpcServices, port: int, workers: int) -> Any:
     """A server of both services that listens."""
     from concurrent.futures import ThreadPoolExecutor
@@ -209,7 +212,7 @@ def grpc_server(services: GrpcServices, port: int, workers: int) -> Any:
         ("ModelService", "HandleReloadConfigRequest", services.reload, model_management_pb2.ReloadConfigRequest),
     ):
         handler = grpc.unary_unary_rpc_method_handler(
-            answer, request_deserializer=kind.FromString, response_serializer=lambda message: message.SerializeToString()
+            answer, request_deserializer=kind.FromString, response_serializer=_serialized
         )  # fmt: skip
         generic = grpc.method_handlers_generic_handler(f"tensorflow.serving.{service}", {method: handler})
         server.add_generic_rpc_handlers((generic,))
@@ -248,8 +251,6 @@ def main() -> None:
     import uvicorn
 
     options, ports = arguments(Options, "port", "rest")
-    # uvicorn hands the signal on once it has ended: the rest is ended in its turn, and the folder removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         versions = versions_of(options, Path(folder))

@@ -51,7 +51,8 @@ class Reference:
         windows = sliding_window_view(x, (3, 3), axis=(1, 2))[:, ::2, ::2]
         kernel = self._weights[f"{name}.weight"]
         summed: Floats = np.tensordot(windows, kernel, axes=((3, 4, 5), (1, 2, 3)))
-        return np.maximum(summed + self._weights[f"{name}.bias"], np.float32(0))
+        found: Floats = np.maximum(summed + self._weights[f"{name}.bias"], 0)
+        return found
 
     def _linear(self, name: str, x: Floats) -> Floats:
         found: Floats = x @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
