@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workloads import frameworks
+from workloads.conversion import calibration, saved_model
+from workloads.conversion.by_shape import ByShape, Shape
 from workloads.conversion.saved_model import SIGNATURE
+from workloads.protocol.contract import Setup
+from workloads.protocol.execution import Network, Step, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float32]
 
-REQUIRES = {"tensorflow": "soak[tensorflow]", "ai_edge_litert": "ai-edge-litert"}
+REQUIRES = {**frameworks.load("tensorflow").REQUIRES, "ai_edge_litert": "ai-edge-litert"}
 KINDS = ("float32", "float16", "int8")
 
 
@@ -71,3 +77,35 @@ class Program:
         """Run one clip. Shapes are those that it was converted for."""
         answer = self._run(pictures=pictures, state=state)
         return answer["output"], answer["state"]
+
+
+def make_step(network: Network, setup: Setup, kind: str) -> Step:
+    """Steps of inference that a program of LiteRT runs, one for each shape of clips; they count their `traces`."""
+    came: Any = None
+    first = network.first.numpy()
+
+    def converted(shape: Shape) -> Program:
+        with tempfile.TemporaryDirectory() as folder:
+            saved_model.save(network, shape, folder)
+            exact = Program(from_saved_model(folder, "float32"), setup.threads)
+            if kind == "float32":
+                return exact
+            examples = calibration.examples(setup, shape, came, first, exact) if kind == "int8" else ()
+            return Program(from_saved_model(folder, kind, examples), setup.threads)
+
+    programs = ByShape(converted)
+
+    def run(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal came
+        came = frames.numpy()
+        pictures = network.pictures(frames).numpy()
+        output, state = programs(came.shape)(pictures, _array(state))
+        return output, state, output.mean()
+
+    return Step(run, run, programs.counters)
+
+
+def _array(state: Any) -> Array:
+    """The first state of a stream is a tensor."""
+    array: Array = state.numpy() if hasattr(state, "numpy") else state
+    return array

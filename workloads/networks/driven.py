@@ -27,6 +27,8 @@ class Driven:
         if sizes.precision not in (known := executions.precisions_of(execution)):
             said = f"execution {setup.execution!r} of {setup.framework} does not compute in {sizes.precision}"
             raise PrecisionError(f"{said}: expected {' or '.join(known)}")
+        if hasattr(execution, "prepare"):
+            execution.prepare(setup)
         self._network: Network = networks.load(setup.framework).build(architecture, setup, sizes, keep_graph)
         self._step = execution.make_step(self._network, setup)
         self.replay_tolerance = REPLAY_TOLERANCE[sizes.precision]

@@ -66,6 +66,8 @@ class Setup:
     """The workload's own options, checked against its `Options` before."""
     stream: Mapping[str, Any] = field(default_factory=dict)
     """Every option of the source, as JSON has them."""
+    source: str = ""
+    """The name of the source; empty where what builds the workload feeds it itself."""
 
 
 class Workload(Protocol):

@@ -163,6 +163,7 @@ def setup_of(spec: TrialSpec) -> Setup:
         device=spec.device,
         options=spec.options,
         stream=sources.filled(spec.stream),
+        source=spec.stream.source,
     )
 
 

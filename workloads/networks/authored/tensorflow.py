@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,6 +20,10 @@ from workloads.protocol.contract import Clip, Setup
 
 Tensor = Any
 """TensorFlow ships no types that a checker can use."""
+MOMENTUM = 0.9
+UNSEEN = -30.0
+"""Added to the score of a frame that is not looked at: its weight, 1e-13, is nothing in float32. With infinity there is
+no range of scores that int8 could divide."""
 
 
 class Linear(tf.Module):  # type: ignore[misc]
@@ -163,7 +168,7 @@ class TensorFlowVideoTransformer(tf.Module):  # type: ignore[misc]
         tokens = tf.concat((state, fresh), axis=1)
         place = tf.range(tokens.shape[1])
         back = place[:, None] - place[None, :]
-        bias = tf.where((back < 0) | (back >= self.window), -np.inf, -tf.cast(back, tf.float32) / self.window)
+        bias = tf.where((back < 0) | (back >= self.window), UNSEEN, -tf.cast(back, tf.float32) / self.window)
         seen = tf.reshape(tokens, (-1, hidden))
         for layer in self.layers:
             seen = layer(seen, to(bias, seen.dtype))
@@ -180,21 +185,28 @@ class TensorFlowNetwork:
 
     def __init__(self, architecture: str, setup: Setup, sizes: NetworkSizes, keep_graph: bool) -> None:
         self._place, self._dtype = place(setup.device), tf.as_dtype(sizes.precision)
-        self._batch = sizes.batch
+        self._sizes, self._batch = sizes, sizes.batch
+        self._trains = setup.mode == "train"
         self.keep_graph = keep_graph
         drawn = initial(setup.seed, shapes(architecture, setup.channels, sizes))
         weights = {name: value.astype(self._dtype.as_numpy_dtype) for name, value in drawn.items()}
+        self.new_model: Callable[[], Any] = functools.partial(_MODELS[architecture], weights, sizes)
+        """The model with variables of its own, of the first weights, made where it is called: in a graph, a scope."""
         with self._place:
-            self.model = _MODELS[architecture](weights, sizes)
-            self.optimizer = tf.keras.optimizers.SGD(sizes.learning_rate, momentum=0.9)
-            self.optimizer.build(self.model.trainable_variables)
+            self.make_variables()
             self.first = tf.constant(first_state(architecture, sizes), self._dtype)
-            # What a replay runs: in training a copy, whose weights stay what they were at first.
-            self._frozen = _MODELS[architecture](weights, sizes) if setup.mode == "train" else self.model
         # A tape that nobody closes holds every tensor that came after it.
         self._tape = tf.GradientTape(persistent=True) if keep_graph else None
         if self._tape is not None:
             self._tape.__enter__()
+
+    def make_variables(self) -> None:
+        """Model and optimizer, as at first. An execution calls it again where variables must be made in a scope."""
+        self.model = self.new_model()
+        self.optimizer = tf.keras.optimizers.SGD(self._sizes.learning_rate, momentum=MOMENTUM)
+        self.optimizer.build(self.model.trainable_variables)
+        # What a replay runs: in training a copy, whose weights stay what they were at first.
+        self.frozen_model = self.new_model() if self._trains else self.model
 
     def tensor(self, clip: Clip) -> Tensor:
         """The frames on the device: shape (T, height, width, channels), uint8."""
@@ -210,7 +222,7 @@ class TensorFlowNetwork:
 
     def frozen(self, pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one clip with the weights of the beginning."""
-        return self._frozen(self.batched(pictures), state)  # type: ignore[no-any-return]
+        return self.frozen_model(self.batched(pictures), state)  # type: ignore[no-any-return]
 
     def batched(self, pictures: Tensor) -> Tensor:
         """In the model's precision, once for each lane: shape (T · lanes, height, width, channels)."""
@@ -228,7 +240,8 @@ class TensorFlowNetwork:
     def loss(self, output: Tensor, pictures: Tensor) -> Tensor:
         """Mean squared error against the following colour."""
         # A shifted picture has the same mean colour: every lane is told the same.
-        wanted = following(pictures) if self._batch == 1 else tf.repeat(following(pictures), self._batch, axis=0)
+        lanes = output.shape[0] // pictures.shape[0]
+        wanted = following(pictures) if lanes == 1 else tf.repeat(following(pictures), lanes, axis=0)
         return tf.reduce_mean(tf.math.squared_difference(to(output, tf.float32), wanted))
 
     def update(self, loss: Tensor, tape: Any = None) -> None:

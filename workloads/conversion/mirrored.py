@@ -1,0 +1,110 @@
+"""A network of TensorFlow under MirroredStrategy: a replica on each device, gradients reduced over all of them.
+
+On a GPU the replicas are all those that the trial has; without one, two logical devices of the CPU. Lanes are shared
+out where every replica gets as many; of fewer lanes each replica runs all. Either way outputs and losses are those of
+one device, and the weights of all replicas stay equal.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from workloads.errors import DeviceError
+from workloads.protocol.contract import Setup
+from workloads.protocol.execution import Run, Step, Tensor
+
+REPLICAS = 2
+"""Logical devices of the CPU."""
+
+
+def prepare(setup: Setup) -> None:
+    """Make the logical devices of the CPU, before TensorFlow makes its own.
+
+    Raises:
+        DeviceError: it has run something already.
+    """
+    import tensorflow as tf
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    if setup.device != "cpu" or len(tf.config.get_logical_device_configuration(cpu) or ()) >= REPLICAS:
+        return
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * REPLICAS)
+    except RuntimeError as error:
+        raise DeviceError(f"TensorFlow has no {REPLICAS} logical devices of the CPU: {error}") from error
+
+
+@functools.cache  # two of one process would count their collectives by the same keys, and get each other's
+def strategy_of(device: str, one_device: bool = False) -> Any:
+    """MirroredStrategy over the devices of the trial. one_device: reduce on one, not by the default of TensorFlow."""
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("CPU" if device == "cpu" else "GPU")
+    names = [each.name for each in devices[: REPLICAS if device == "cpu" else None]]
+    return tf.distribute.MirroredStrategy(names, tf.distribute.ReductionToOneDevice() if one_device else None)
+
+
+def make_step(network: Any, setup: Setup, one_device: bool = False) -> Step:
+    """Steps by all replicas, as graphs; they count their `traces`. one_device: as in `strategy_of`."""
+    import tensorflow as tf
+
+    strategy = strategy_of(setup.device, one_device)
+    with strategy.scope():
+        network.make_variables()
+    infer, learn = map(tf.function, functions(network, strategy))
+    run: Any = learn if setup.mode == "train" else infer
+    return Step(run, infer, lambda: {"traces": float(run.experimental_get_tracing_count())})
+
+
+def functions(network: Any, strategy: Any) -> tuple[Run, Run]:
+    """A step of inference, and one of training, by all replicas of a strategy."""
+    import tensorflow as tf
+
+    replicas = strategy.num_replicas_in_sync
+
+    def infer(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def one(pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            return network.frozen_model(*_share(network.batched(pictures), state, replicas))  # type: ignore[no-any-return]
+
+        output, state = _whole(strategy, *strategy.run(one, (network.pictures(frames), state)), state)
+        return output, state, network.mean(output)
+
+    def learn(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def one(pictures: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            batched, state = _share(network.batched(pictures), state, replicas)
+            with tf.GradientTape() as tape:
+                output, state = network.model(batched, state)
+                # The optimizer adds up the gradients of all replicas.
+                loss = network.loss(output, pictures) / replicas
+            network.update(loss, tape)
+            return output, state, loss
+
+        output, after, loss = strategy.run(one, (network.pictures(frames), state))
+        output, state = _whole(strategy, output, after, state)
+        return output, state, tf.add_n(strategy.experimental_local_results(loss))
+
+    return infer, learn
+
+
+def _share(batched: Tensor, state: Tensor, replicas: int) -> tuple[Tensor, Tensor]:
+    """The lanes of the replica that asks, of clips (T · lanes, height, width, channels) and of states (lanes, …)."""
+    import tensorflow as tf
+
+    lanes = state.shape[0]
+    if lanes % replicas:
+        return batched, state
+    mine = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+    frames = tf.reshape(batched, (-1, replicas, lanes // replicas, *batched.shape[1:]))[:, mine]
+    return tf.reshape(frames, (batched.shape[0] // replicas, *batched.shape[1:])), tf.split(state, replicas)[mine]
+
+
+def _whole(strategy: Any, output: Tensor, state: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Output and state of all lanes, of those of each replica."""
+    import tensorflow as tf
+
+    outputs, states = map(strategy.experimental_local_results, (output, state))
+    if states[0].shape == before.shape:
+        return outputs[0], states[0]
+    split = [tf.reshape(each, (-1, states[0].shape[0], each.shape[1])) for each in outputs]
+    return tf.reshape(tf.concat(split, axis=1), (-1, outputs[0].shape[1])), tf.concat(states, axis=0)

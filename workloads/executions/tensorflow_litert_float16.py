@@ -1,0 +1,22 @@
+"""LiteRT (TensorFlow Lite) with weights in float16: a converted program for every new shape."""
+
+from __future__ import annotations
+
+from workloads.conversion import litert
+from workloads.protocol.contract import Setup
+from workloads.protocol.execution import SINGLE, Network, Step
+
+NAME = "litert_float16"
+AUTHORED_IN = EXECUTED_BY = "tensorflow"
+REQUIRES = litert.REQUIRES
+MODES = ("infer",)
+TOPOLOGY = SINGLE
+DEVICES = ("cpu",)
+PRECISIONS = ("float32",)
+TOLERANCE = 2e-3
+"""Of weights that are rounded to float16: 11 bits, and sums of them."""
+
+
+def make_step(network: Network, setup: Setup) -> Step:
+    """Steps that the program runs; they count their `traces`, each of which is a conversion."""
+    return litert.make_step(network, setup, "float16")
