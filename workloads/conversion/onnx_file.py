@@ -28,6 +28,9 @@ GIVEN = (OUTPUTS[0], "next_state")
 """Names of what comes out: in one graph of ONNX nothing is called as something else is."""
 
 
+_UNSEEN = -30.0
+
+
 class OpsetError(Exception):
     """An exporter wrote another operator set than it was asked for; the message names both."""
 
@@ -146,7 +149,10 @@ def _attention(
     import torch
 
     scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    return torch.softmax(scores if attn_mask is None else scores + attn_mask, -1) @ value
+    if attn_mask is not None:
+        # The weight of what is not looked at, 1e-13, is nothing in float32; int8 can divide no range that is infinite.
+        scores = scores + attn_mask.clamp(min=_UNSEEN)
+    return torch.softmax(scores, -1) @ value
 
 
 def _squeezed(x: Any, dim: int) -> Any:

@@ -51,7 +51,7 @@ def saved_model_of(model: bytes, folder: Path | str) -> None:
         given, made = Path(work, "model.onnx"), Path(work, "converted")
         given.write_bytes(model)
         # Strict mode stays: without it attention is converted into something that answers otherwise, without a word.
-        _run(["onnx2tf", "-i", str(given), "-o", str(made), "-kat", *INPUTS, "-osd", "-n"])
+        _run(["onnx2tf", "-i", str(given), "-o", str(made), "-kat", *INPUTS, "-osd", "-eru", "-n"])
         _rename(made, folder)
 
 

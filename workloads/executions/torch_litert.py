@@ -11,7 +11,7 @@ from workloads import frameworks
 from workloads.conversion import outside
 from workloads.conversion.exporters import expected_warnings
 from workloads.protocol.contract import Setup
-from workloads.protocol.execution import SINGLE, Network, Step
+from workloads.protocol.execution import SINGLE, Network, Step, Tensor
 
 NAME = "litert"
 AUTHORED_IN, EXECUTED_BY = "torch", "litert"
@@ -29,7 +29,7 @@ PRECISIONS = ("float32",)
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that a program of LiteRT runs; they count their `traces`, each of which is a conversion."""
 
-    def converted(shape: tuple[int, ...]) -> outside.OutsideProgram:
+    def converted(shape: tuple[int, ...], _: Tensor) -> outside.OutsideProgram:
         return NumberedLiteRt(litert_of(network, shape), setup.threads)
 
     return outside.torch_steps(network, converted)

@@ -6,7 +6,7 @@ import tempfile
 
 from workloads.conversion import onnx_file, onnx_to_tensorflow, outside
 from workloads.protocol.contract import Setup
-from workloads.protocol.execution import SINGLE, Network, Step
+from workloads.protocol.execution import SINGLE, Network, Step, Tensor
 
 NAME = "tensorflow"
 AUTHORED_IN, EXECUTED_BY = "torch", "tensorflow"
@@ -20,7 +20,7 @@ PRECISIONS = ("float32",)
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that call a signature; they count their `traces`, each of which is a conversion."""
 
-    def converted(shape: tuple[int, ...]) -> onnx_to_tensorflow.SavedModelProgram:
+    def converted(shape: tuple[int, ...], _: Tensor) -> onnx_to_tensorflow.SavedModelProgram:
         model = onnx_file.from_torch(network, shape, onnx_to_tensorflow.OPSET)
         with tempfile.TemporaryDirectory() as folder:
             onnx_to_tensorflow.saved_model_of(model, folder)

@@ -7,7 +7,7 @@ import tempfile
 from workloads import frameworks
 from workloads.conversion import litert, onnx_file, onnx_to_tensorflow, outside
 from workloads.protocol.contract import Setup
-from workloads.protocol.execution import SINGLE, Network, Step
+from workloads.protocol.execution import SINGLE, Network, Step, Tensor
 
 NAME = "tensorflow_litert"
 AUTHORED_IN, EXECUTED_BY = "torch", "litert"
@@ -26,7 +26,7 @@ def prepare(setup: Setup) -> None:
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that a program of LiteRT runs; they count their `traces`, each of which is a conversion."""
 
-    def converted(shape: tuple[int, ...]) -> litert.Program:
+    def converted(shape: tuple[int, ...], _: Tensor) -> litert.Program:
         model = onnx_file.from_torch(network, shape, onnx_to_tensorflow.OPSET)
         with tempfile.TemporaryDirectory() as folder:
             onnx_to_tensorflow.saved_model_of(model, folder)
