@@ -127,9 +127,10 @@ class Modules:
         except ModuleError as error:
             return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
         requires, libraries = getattr(module, "REQUIRES", {}), getattr(module, "LIBRARIES", {})
-        here = not missing_of(requires) and not missing_libraries(libraries)
+        lacks = lacks_of(module)
+        here = not missing_of(requires) and not missing_libraries(libraries) and not lacks
         told |= {"requires": [*requires, *map(library_file, libraries)], "installed": here}
-        told["install"] = [*requires.values(), *libraries.values()]
+        told["install"] = [*requires.values(), *libraries.values(), *([lacks] if lacks else [])]
         return {**told, "options": filled(module.Options, {})} if "Options" in self.parts else told
 
 
@@ -151,3 +152,8 @@ def missing_libraries(libraries: Iterable[str]) -> list[str]:
 def library_file(name: str) -> str:
     """The file of a shared library, as people know it."""
     return f"lib{name}.so"
+
+
+def lacks_of(module: Any) -> str:
+    """What a module says that this machine lacks besides other modules, with what to do; empty for nothing."""
+    return str(getattr(module, "missing", str)())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from soak.engine.clock import SystemClock
 from soak.environments import hint_of
@@ -23,7 +24,7 @@ from soak.plan.interpreter import ask, problem
 from soak.plan.member import Member
 from soak.plan.plan import Trial
 from workloads import catalog, executions, frameworks, sources
-from workloads.modules import ModuleError, library_file, missing_libraries
+from workloads.modules import ModuleError, lacks_of, library_file, missing_libraries
 from workloads.protocol.order import TrialSpec
 from workloads.users import reference
 
@@ -158,6 +159,7 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
             raise ConfigError(config.path, f"{where}: {key}", value, expected)
     _installed(config, f"{where}: workload", member.python, spec.workload, getattr(module, "REQUIRES", {}))
     _libraries(config, f"{where}: workload", member.python, spec.workload, getattr(module, "LIBRARIES", {}))
+    _equipped(config, f"{where}: workload", spec.workload, module)
 
 
 def _installed(config: Config, key: str, python: str, value: str, requires: Mapping[str, str]) -> None:
@@ -178,6 +180,12 @@ def _libraries(config: Config, key: str, python: str, value: str, libraries: Map
     for missing in [] if python else missing_libraries(libraries):
         needs = f"it needs the shared library {library_file(missing)}, which is not installed"
         raise ConfigError(config.path, key, value, f"{needs}: apt-get install {libraries[missing]}")
+
+
+def _equipped(config: Config, key: str, value: str, module: Any) -> None:
+    """See that this machine has what it needs besides modules of Python."""
+    if lacks := lacks_of(module):
+        raise ConfigError(config.path, key, value, lacks)
 
 
 def _instruments(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
@@ -211,8 +219,9 @@ def _interpreter(config: Config, where: str, python: str) -> None:
 def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     own = frameworks.load(spec.framework).REQUIRES
     _installed(config, f"{where}: framework", member.python, spec.framework, own)
-    more = executions.find(spec.framework, spec.execution).REQUIRES
-    _installed(config, f"{where}: execution", member.python, spec.execution, more)
+    execution = executions.find(spec.framework, spec.execution)
+    _installed(config, f"{where}: execution", member.python, spec.execution, execution.REQUIRES)
+    _equipped(config, f"{where}: execution", spec.execution, execution)
 
 
 @cache

@@ -11,6 +11,7 @@ import pytest
 from tests import ways
 from tests.installed import need
 from workloads import catalog, executions, sources
+from workloads.modules import lacks_of
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec
 
@@ -45,6 +46,8 @@ def driven(architecture: str, framework: str, execution: str, mode: str) -> tupl
 def test_it_answers_as_pytorch_does(architecture: str, framework: str, execution: str) -> None:
     module = executions.find(framework, execution)
     need(*module.REQUIRES)
+    if lacks := lacks_of(module):
+        pytest.skip(lacks)
     for mode in module.MODES:
         wanted, wanted_values = driven(architecture, *ways.REFERENCE, mode)
         outputs, values = driven(architecture, framework, execution, mode)

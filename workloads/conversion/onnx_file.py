@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads import frameworks
 from workloads.conversion.by_shape import Shape
+from workloads.conversion.exporters import expected_warnings
 from workloads.conversion.saved_model import INPUTS, OUTPUTS
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ NEWEST = 24
 """The newest operator set that both exporter and onnxruntime of the versions in our pins take for both models."""
 GIVEN = (OUTPUTS[0], "next_state")
 """Names of what comes out: in one graph of ONNX nothing is called as something else is."""
+
+
+_UNSEEN = -30.0
 
 
 class OpsetError(Exception):
@@ -46,7 +49,7 @@ def from_torch(network: Any, shape: Shape, opset: int) -> bytes:
     import torch
 
     given = (torch.zeros(shape), network.first)
-    with _expected_warnings(), torch.no_grad():
+    with expected_warnings(), torch.no_grad():
         exported = torch.export.export(network.model.eval(), given).run_decompositions(_decompositions())
         program: Any = torch.onnx.export(exported, given, dynamo=True, verbose=False, opset_version=opset,
                                          input_names=INPUTS, output_names=GIVEN)  # fmt: skip
@@ -66,7 +69,7 @@ def from_torch_traced(network: Any, shape: Shape, opset: int) -> bytes:
     import torch
 
     given = (torch.zeros(shape), network.first)
-    with tempfile.TemporaryDirectory() as folder, _expected_warnings(), _attention_by_its_parts(opset):
+    with tempfile.TemporaryDirectory() as folder, expected_warnings(), _attention_by_its_parts(opset):
         path = Path(folder, "model.onnx")
         torch.onnx.export(network.model.eval(), given, str(path), dynamo=False, opset_version=opset,
                           input_names=INPUTS, output_names=GIVEN)  # fmt: skip
@@ -146,7 +149,10 @@ def _attention(
     import torch
 
     scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    return torch.softmax(scores if attn_mask is None else scores + attn_mask, -1) @ value
+    if attn_mask is not None:
+        # The weight of what is not looked at, 1e-13, is nothing in float32; int8 can divide no range that is infinite.
+        scores = scores + attn_mask.clamp(min=_UNSEEN)
+    return torch.softmax(scores, -1) @ value
 
 
 def _squeezed(x: Any, dim: int) -> Any:
@@ -159,14 +165,15 @@ def _squeezed(x: Any, dim: int) -> Any:
 @contextlib.contextmanager
 def _attention_by_its_parts(opset: int) -> Iterator[None]:
     """Within, the tracing exporter knows attention in operator sets from before 14, where it has no translation."""
-    import torch
+    import torch.onnx
 
+    onnx: Any = torch.onnx  # these two are documented, and not said to be exported
     name = "aten::scaled_dot_product_attention"
-    torch.onnx.register_custom_op_symbolic(name, _attention_in_onnx, opset)
+    onnx.register_custom_op_symbolic(name, _attention_in_onnx, opset)
     try:
         yield
     finally:
-        torch.onnx.unregister_custom_op_symbolic(name, opset)
+        onnx.unregister_custom_op_symbolic(name, opset)
 
 
 def _attention_in_onnx(graph: Any, query: Any, key: Any, value: Any, mask: Any, *rest: Any) -> Any:
@@ -178,24 +185,3 @@ def _attention_in_onnx(graph: Any, query: Any, key: Any, value: Any, mask: Any, 
     scale = graph.op("Constant", value_t=torch.tensor(sizes[-1] ** -0.5))
     scores = graph.op("Add", graph.op("Mul", graph.op("MatMul", query, turned), scale), mask)
     return graph.op("MatMul", graph.op("Softmax", scores, axis_i=last), value)
-
-
-@contextlib.contextmanager
-def _expected_warnings() -> Iterator[None]:
-    """What the exporters say of themselves and of models whose shapes are fixed is nothing that a user could change."""
-    with warnings.catch_warnings():
-        for said, kind in _EXPECTED:
-            warnings.filterwarnings("ignore", said, kind)
-        yield
-
-
-_EXPECTED: tuple[tuple[str, type[Warning]], ...] = (
-    (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
-    (r"The tensor attributes? self\.gru\._flat_weights", UserWarning),
-    ("You are using the legacy TorchScript-based ONNX export", DeprecationWarning),
-    ("The feature will be removed. Please remove usage of this function", DeprecationWarning),
-    ("Exporting a model to ONNX with a batch_size other than 1", UserWarning),
-    ("This model contains a squeeze operation on dimension 1", UserWarning),
-    ("(Converting a tensor to a|Using len to get tensor shape|Iterating over a tensor) ", Warning),
-)
-"""What each says, and its kind. The last are torch.jit's TracerWarning, which exists once torch is imported."""

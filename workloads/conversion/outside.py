@@ -18,18 +18,22 @@ OutsideProgram: TypeAlias = "Callable[[Array, Array], tuple[Array, Array]]"
 """(pictures, state) → (output, state)."""
 
 
-def torch_steps(network: Any, convert: Callable[[Shape], OutsideProgram]) -> Step:
+def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]) -> Step:
     """Steps of a network of PyTorch; they count their `traces`, each of which is a conversion.
 
     Args:
         network: of PyTorch, in float32 on the host.
-        convert: a program for pictures of a shape, as the model takes them: (T · lanes, channels, height, width).
+        convert: a program for pictures of a shape, as the model takes them: (T · lanes, channels, height, width). It
+            is given the clip that wants it, too.
     """
     import torch
 
-    programs: ByShape[OutsideProgram] = ByShape(convert)
+    came: Tensor = None
+    programs: ByShape[OutsideProgram] = ByShape(lambda shape: convert(shape, came))
 
     def run(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal came
+        came = frames
         pictures = network.batched(network.pictures(frames)).contiguous()
         output, after = programs(tuple(pictures.shape))(pictures.numpy(), state.numpy())
         found = torch.from_numpy(output)

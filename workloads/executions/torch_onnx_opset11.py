@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workloads.conversion import onnx_file, outside
 from workloads.protocol.contract import Setup
-from workloads.protocol.execution import SINGLE, Network, Step
+from workloads.protocol.execution import SINGLE, Network, Step, Tensor
 
 NAME = "onnx_opset11"
 AUTHORED_IN, EXECUTED_BY = "torch", "onnxruntime"
@@ -18,7 +18,7 @@ PRECISIONS = ("float32",)
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that a session runs; they count their `traces`, each of which is an export."""
 
-    def exported(shape: tuple[int, ...]) -> onnx_file.OnnxProgram:
+    def exported(shape: tuple[int, ...], _: Tensor) -> onnx_file.OnnxProgram:
         return onnx_file.OnnxProgram(onnx_file.from_torch_traced(network, shape, 11), setup.threads)
 
     return outside.torch_steps(network, exported)
