@@ -11,8 +11,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -20,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import workloads
-from workloads.serving import libpython
+from workloads.serving import child, libpython
 from workloads.serving.options import CLIP, NAME, PREDICTION, STATE, ServedModel, arguments
 from workloads.serving.start import command as started
 
@@ -110,9 +108,7 @@ def main() -> None:
             f"--load-model={NAME}", *local, f"--grpc-port={ports['port']}", f"--http-port={ports['http']}",
             f"--metrics-port={ports['metrics']}", "--exit-timeout-secs=5",
         ]  # fmt: skip
-        server = subprocess.Popen(told, env=environ)
-        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-        sys.exit(server.wait())
+        sys.exit(child.run(told, environ))
 
 
 if __name__ == "__main__":
