@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_SINGULAR = {"novelties": "novelty", "all_reduces": "all-reduce"}
+_SINGULAR = {"novelties": "novelty", "all_reduces": "all-reduce", "abandoned": "request abandoned"}
 _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 

@@ -19,7 +19,7 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Event, Finding
 from monitors.text import json_value
-from reports import blocks, controls, doses, gpu_ledger, headline, probes, sides, unjudged
+from reports import blocks, clients, controls, doses, gpu_ledger, headline, probes, sides, unjudged
 from reports.record import RunInfo, RunRecord, TrialInfo
 
 SCHEMA = "soak.report/1"
@@ -124,6 +124,7 @@ def _trial(info: TrialInfo, record: RunRecord) -> dict[str, Any]:
         "probes": probes.of_trial(info, series, whole),
         "tester": _tester(whole),
         "gpu": gpu_ledger.of_trial(info, series),
+        "serving": clients.of_trial(series, info.judgement.findings if info.judgement else ()),
         "series": _series(series, info.judgement.findings if info.judgement else ()),
         "answer": _answer([e.data for e in record.events() if e.trial == info.index and e.kind == ANSWER]),
         "left_files": [

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from monitors.units import format_interval, format_probability, format_rate
-from reports import advice, doses, headline
+from reports import advice, clients, doses, headline
 from reports.console import words
 from reports.tables import Column, print_table
 
@@ -57,6 +57,7 @@ def _notes(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield trial["name"], trial["cause"], "dim"
     if run["controls_text"]:
         yield "measured sensitivity", run["controls_text"], "dim"
+    yield from ((trial["name"], said, "dim") for trial in trials for said in clients.said(trial))
     for trial in filter(doses.told, trials):
         yield f"{trial['name']} by dose", trial["rate"]["by_dose_text"], "dim"
     for trial in trials:

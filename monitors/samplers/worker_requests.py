@@ -25,6 +25,8 @@ class WorkerRequests:
         MetricSpec("request_errors_invalid", "count", "Invalid or unexpected responses", counter=True),
         MetricSpec("request_latency_p50_seconds", "seconds", "Median latency of the responses since the previous beat"),
         MetricSpec("request_latency_p99_seconds", "seconds", "99th percentile of latencies since the previous beat"),
+        MetricSpec("request_latency_overall_p50_seconds", "seconds", "Median latency of all responses so far"),
+        MetricSpec("request_latency_overall_p99_seconds", "seconds", "99th percentile of the latencies of all so far"),
     )
     scope: SamplerScope = "beat"
     interval: float = 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitors.text import one_line
 from monitors.units import format_interval, format_probability, format_rate
-from reports import doses, headline
+from reports import clients, doses, headline
 from reports.diagnosis import diagnosed
 from reports.record import RunRecord
 
@@ -37,6 +37,7 @@ def render(body: dict[str, Any], record: RunRecord) -> str:
             for t in order
             if t["confirmation"]
         ),
+        *(f"- **{_text(t['name'])}**: {_text(said)}" for t in order for said in clients.said(t)),
         *(f"- **{_text(t['name'])}** by dose: {_text(t['rate']['by_dose_text'])}" for t in order if doses.told(t)),
         "",
         *_diagnosed(body),

@@ -59,7 +59,7 @@ class Generator:
         self._tally = Tally()
         self._presence = Presence(options.interval)
         self._silence = Silence(server, options.give_up)
-        self._window = Histogram()
+        self._window, self._whole = Histogram(), Histogram()
         self._latencies: list[float] = []
 
     def run(self, take: Callable[[], object]) -> None:
@@ -104,6 +104,8 @@ class Generator:
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             if (latency := window.quantile(share)) is not None:
                 values[f"request_latency_{name}_seconds"] = latency
+            if (latency := self._whole.quantile(share)) is not None:
+                values[f"request_latency_overall_{name}_seconds"] = latency
         return values
 
     def close(self) -> None:
@@ -165,6 +167,7 @@ class Generator:
         if outcome.kind in ANSWERS:
             latency = self._now() - due - (self._presence.absent - absent)
             self._window.add(latency)
+            self._whole.add(latency)
             self._latencies.append(latency)
         elif self._schedule is not None and self._schedule.pause_after_error:
             await asyncio.sleep(self._schedule.pause_after_error)

@@ -71,7 +71,6 @@ class HttpTransport:
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=options.timeout),
             trace_configs=[self._tracing()],
         )
 
@@ -84,12 +83,20 @@ class HttpTransport:
         tracing.on_connection_create_end.append(opened)
         return tracing
 
-    async def send(self, request: HttpRequest, expected_status: int = 0, keep: bool = False) -> HttpAnswer:
-        """Send one, and read the answer to its end. keep: its body too."""
-        size, kept = 0, bytearray()
+    async def send(
+        self, request: HttpRequest, expected_status: int = 0, keep: bool = False, timeout: float | None = None
+    ) -> HttpAnswer:
+        """Send one, and read the answer to its end. keep: its body too. timeout: seconds, where not that of options."""
+        size, kept, seconds = 0, bytearray(), timeout or self._options.timeout
+        limit = self._http.ClientTimeout(total=seconds)
         try:
             async with self._session.request(
-                request.method, request.url, data=request.body, headers=list(request.headers), allow_redirects=False
+                request.method,
+                request.url,
+                data=request.body,
+                headers=list(request.headers),
+                allow_redirects=False,
+                timeout=limit,
             ) as response:
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     size += len(chunk)
@@ -97,7 +104,7 @@ class HttpTransport:
                         kept += chunk
                 return HttpAnswer(of_answer(response.status, expected_status, size), bytes(kept))
         except TimeoutError:
-            return HttpAnswer(RequestOutcome("timeout", f"no answer within {self._options.timeout:g} s", size))
+            return HttpAnswer(RequestOutcome("timeout", f"no answer within {seconds:g} s", size))
         except (self._http.ClientError, OSError, ValueError) as error:
             return HttpAnswer(RequestOutcome(self._kind(error), f"{type(error).__name__}: {error}", size))
 

@@ -160,7 +160,9 @@ class KserveHttpWire(_Wire):
 
     async def _told(self, verb: str) -> str:
         url = self._base + repository_path(self._options.model, verb)
-        answer = await self._transport.send(HttpRequest("POST", url, self._headers, b"{}"), keep=True)
+        answer = await self._transport.send(
+            HttpRequest("POST", url, self._headers, b"{}"), keep=True, timeout=_MOST_SWAP
+        )
         return f"{answer.outcome.message} {answer.body[:200].decode(errors='replace')}" if answer.outcome.kind else ""
 
     def _request(self, request: ModelRequest) -> HttpRequest:

@@ -1,0 +1,77 @@
+"""KServe's Python model server with the recurrent model in PyTorch: Open Inference Protocol by gRPC and HTTP.
+
+gRPC listens on `{port}`, HTTP on `{port:http}`. It needs an environment of its own (`soak/environments/kserve.txt`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workloads.serving.options import CLIP, NAME, PREDICTION, STATE, ServedModel, arguments
+from workloads.serving.start import command as started
+
+REQUIRES = {"kserve": "kserve", "torch": "torch"}
+READY = "port"
+"""It serves once its port is open; that the model is loaded, its client asks."""
+_MODULE = "workloads.servers.kserve"
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ServedModel):
+    """Nothing more than which model."""
+
+
+def command(options: Options) -> list[str]:
+    """The arguments that start it: gRPC on `{port}`, HTTP on `{port:http}`."""
+    return started(_MODULE, "--port", "{port}", "--http", "{port:http}", "--options", json.dumps(asdict(options)))
+
+
+def model_of(options: Options) -> Any:
+    """The model, as KServe wants it."""
+    import kserve
+
+    from workloads.serving import torch_model
+
+    predict = torch_model.load(options)
+
+    class KserveRecurrent(kserve.Model):  # type: ignore[misc]
+        """One model, which is ready at once."""
+
+        def __init__(self) -> None:
+            super().__init__(NAME)
+            self.ready = True
+
+        def load(self) -> bool:
+            """It is there."""
+            self.ready = True
+            return True
+
+        async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:
+            """One request."""
+            given = {each.name: each.as_numpy() for each in payload.inputs}
+            outputs = []
+            for name, array in zip((PREDICTION, STATE), predict(given[CLIP], given[STATE]), strict=True):
+                output = kserve.InferOutput(name, list(array.shape), "FP32")
+                output.set_data_from_numpy(array, binary_data=payload.from_grpc)
+                outputs.append(output)
+            return kserve.InferResponse(response_id=payload.id or "0", model_name=NAME, infer_outputs=outputs)
+
+    return KserveRecurrent()
+
+
+def main() -> None:
+    """Serve until it is told to stop."""
+    import kserve
+
+    options, ports = arguments(Options, "port", "http")
+    server = kserve.ModelServer(
+        http_port=ports["http"], grpc_port=ports["port"], workers=1, enable_grpc=True, enable_docs_url=False,
+        access_log_format="",
+    )  # fmt: skip
+    server.start([model_of(options)])
+
+
+if __name__ == "__main__":
+    main()
