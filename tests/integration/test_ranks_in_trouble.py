@@ -88,7 +88,12 @@ def test_a_rank_that_hangs_is_named_and_not_the_one_that_waits_for_it(soak: Any,
 def test_a_rank_that_was_stopped_is_named(soak: Any, way: tuple[str, str]) -> None:
     text = trial(way, "recurrent", duration="10 min")
     found, code = signalled(soak, text, 1, signal.SIGSTOP, FIRST, SECOND)
-    assert (found["end_reason"], code) == ("hung", 1)
+    if found["end_reason"] == "failed":
+        # TensorFlow, and not PyTorch, may give up by itself on one that does not answer.
+        assert (way, code) == (MULTI_WORKER, 1)
+        assert found["end_message"].startswith(f"{FIRST}: UnavailableError")
+        return
+    assert (found["end_reason"], code) == ("hung", 1), found["end_message"]
     assert found["end_message"].startswith(f"{SECOND}: no heartbeat for ")
     assert "it did not write its stacks when asked to" in found["end_message"]
 
