@@ -88,7 +88,12 @@ def test_a_rank_that_hangs_is_named_and_not_the_one_that_waits_for_it(soak: Any,
 def test_a_rank_that_was_stopped_is_named(soak: Any, way: tuple[str, str]) -> None:
     text = trial(way, "recurrent", duration="10 min")
     found, code = signalled(soak, text, 1, signal.SIGSTOP, FIRST, SECOND)
-    assert (found["end_reason"], code) == ("hung", 1)
+    if found["end_reason"] == "failed":
+        # TensorFlow, and not PyTorch, may give up by itself on one that does not answer.
+        assert (way, code) == (MULTI_WORKER, 1)
+        assert found["end_message"].startswith(f"{FIRST}: UnavailableError")
+        return
+    assert (found["end_reason"], code) == ("hung", 1), found["end_message"]
     assert found["end_message"].startswith(f"{SECOND}: no heartbeat for ")
     assert "it did not write its stacks when asked to" in found["end_message"]
 
@@ -126,7 +131,8 @@ UNEVEN = 'exec "$0" "$1" --steps $((40 + RANK * 100000))'
 def test_a_worker_of_tensorflow_that_ends_before_the_others_holds_nobody_up(soak: Any) -> None:
     need("tensorflow")
     program = ["bash", "-c", UNEVEN, sys.executable, str(EXAMPLES / "tensorflow_ranks.py")]
-    run = RUN.replace('heartbeat_deadline = "20 s"', 'heartbeat_deadline = "5 s"')
+    # A probe is held to it too, and takes long on a busy machine.
+    run = RUN.replace('heartbeat_deadline = "20 s"', 'heartbeat_deadline = "12 s"')
     code, output = soak.run("run", soak.config(run + table({"name": "t", "command": program, "ranks": 2})))
     found = only_trial(soak)
     assert events(soak, "member_ended")[0] == f"{FIRST} finished", output
@@ -135,7 +141,7 @@ def test_a_worker_of_tensorflow_that_ends_before_the_others_holds_nobody_up(soak
         assert (found["end_message"].startswith(f"{SECOND} exited with status 1"), code) == (True, 1)
     else:
         assert (found["end_reason"], code) == ("finished", 3)
-        assert events(soak, "ranks_apart") == [f"not done 5 s after the first rank, and stopped: {SECOND}"]
+        assert events(soak, "ranks_apart") == [f"not done 12 s after the first rank, and stopped: {SECOND}"]
     assert not members_of(soak.folder)
 
 
