@@ -12,6 +12,8 @@ reads it; its docstring's first line says what it is, and it defines
 - `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
 - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
 - where it does not compute in every precision, `PRECISIONS: tuple[str, ...]`, of float32 and bfloat16;
+- where what runs is seen by none of the readers of `workloads.operators`, `operators(network: Network, setup: Setup,
+  shape: tuple[int, ...]) -> list[tuple[str, str]]`: layer and operator of an answer to a clip of that shape, in order;
 - where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those
   of the default execution of PyTorch, as a part of the largest value.
 
