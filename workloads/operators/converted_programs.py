@@ -78,8 +78,15 @@ def _around(kind: Any, read: Any) -> Iterator[None]:
 
 
 def of_onnx(model: Any, optimized: Any, layers: Layers) -> list[Operator]:
-    """Of a model after optimization. A fused node's layer is that of what gave its outputs before."""
+    """Of a model after optimization. A fused node's layer is that of what gave its outputs before.
+
+    A convolution for another order in memory gives an output of its own: its layer is that of the node which turns that
+    back.
+    """
     of = {name: _onnx_layer(node, layers) for node in model.graph.node for name in node.output}
+    for node in optimized.graph.node:
+        if node.op_type == "ReorderOutput":
+            of[node.input[0]] = of.get(node.output[0], WHOLE)
     found = []
     for node in optimized.graph.node:
         if node.op_type in ("Constant", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast"):
