@@ -16,8 +16,8 @@ reads it; its docstring's first line says what it is, and it defines
 - where it does not compute in every precision, `PRECISIONS: tuple[str, ...]`, of float32 and bfloat16;
 - where it needs more of a machine than modules of Python, `missing() -> str`: what of that is not there, with what to
   do; empty where all of it is;
-- where the framework must be told something before its first operation, `prepare(setup: Setup) -> None`: called before
-  the network is built, in one process maybe more than once;
+- where what runs is seen by none of the readers of `workloads.operators`, `operators(network: Network, setup: Setup,
+  shape: tuple[int, ...]) -> list[tuple[str, str]]`: layer and operator of an answer to a clip of that shape, in order;
 - where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those
   of the default execution of PyTorch, as a part of the largest value.
 
