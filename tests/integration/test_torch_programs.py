@@ -1,4 +1,4 @@
-"""Programs made of a model of PyTorch: they end, they say why they fail, and damage to the weights shows through them."""
+"""Programs made of a model of PyTorch: they end, they say why they fail, and damage to the weights shows."""
 
 from __future__ import annotations
 
