@@ -145,7 +145,13 @@ def _leaks_of_frameworks() -> Iterator[Case]:
     yield from _leak("loader_fds", FDS, "torch_|shm|socket|file", torch)
     mapped = "anonymous|mmap|total|file"
     yield from _leak("aoti_reload", mapped, "native|malloc|deleted|wrapper|\\.so|mmap", torch, fps=60, steps=300)
-    yield from _leak("inference_sessions", HEAP, "native|malloc|no Python", ("none",), fps=1000, steps=20000)
+    sessions: dict[str, Any] = {"frameworks": ("none",), "cause": "native|malloc|no Python|InferenceSession"}
+    yield from _leak("inference_sessions", HEAP + "|mmap", **sessions, options={"every": 20}, steps=2000)
+    released = {"released": True}
+    yield from _leak(
+        "inference_sessions", HEAP, **sessions, label="inference_sessions_released", truth="either",
+        options=released, fps=1000, steps=10000,
+    )  # fmt: skip
     yield from _leak("keras_predict", HEAP, "", tensorflow, truth="either", fps=30, steps=600)
     yield from _leak("py_functions", HEAP, "", tensorflow, fps=30, steps=800)
     yield from _leak("random_seeds", HEAP, "native|malloc|no Python", tensorflow, fps=30, steps=1500)

@@ -1,14 +1,16 @@
-"""Zoo: a new session of onnxruntime for each step, let go of after it; some bytes of each stay.
+"""Zoo: a new session of onnxruntime is made now and then and kept; each has an arena of a mebibyte.
 
-`distinct` bounds how many are made before they are only run: with 1 there is one session.
+`distinct` bounds how many are made before they are only run: with 1 there is one session. With `released` none is kept,
+and only the tens of bytes stay that onnxruntime does not free.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from workloads import frameworks
-from workloads.novelty import EXECUTIONS, Novel, Options
+from workloads import frameworks, novelty
+from workloads.novelty import EXECUTIONS, Novel
 from workloads.protocol.contract import Setup
 
 __all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "REQUIRES", "Options", "build"]
@@ -19,12 +21,21 @@ DEVICES = ("cpu",)
 REQUIRES = {"onnx": "onnx", "onnxruntime": "onnxruntime"}
 
 
+@dataclass(frozen=True)
+class Options(novelty.Options):
+    """How many, how often, and whether they stay."""
+
+    released: bool = False
+    """Whether each is let go of before the next."""
+
+
 class _Sessions(Novel):
     def __init__(self, options: Options) -> None:
         import numpy as np
         import onnxruntime
 
         super().__init__(options)
+        self._released = options.released
         self._runtime: Any = onnxruntime
         self._settings: Any = onnxruntime.SessionOptions()
         self._settings.intra_op_num_threads = self._settings.inter_op_num_threads = 1
@@ -33,11 +44,12 @@ class _Sessions(Novel):
         self._sessions: dict[int, Any] = {}
 
     def once(self, novelty: int) -> float:
-        session = self._sessions.get(novelty) or self._runtime.InferenceSession(
-            self._model, self._settings, providers=["CPUExecutionProvider"]
-        )
-        if self._distinct:
-            self._sessions[novelty] = session
+        session = self._sessions.get(novelty)
+        if session is None:
+            if self._released:
+                self._sessions.clear()
+            given = {"providers": ["CPUExecutionProvider"]}
+            session = self._sessions[novelty] = self._runtime.InferenceSession(self._model, self._settings, **given)
         (self.output,) = session.run(None, self._given)
         return float(self.output.mean())
 
