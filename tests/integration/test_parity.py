@@ -99,8 +99,10 @@ def test_a_coarser_precision_agrees_as_far_as_it_goes(
     outputs, _ = drive(architecture, "torch", "infer", "eager", **options)
     others, _ = drive(architecture, framework, "infer", execution, **options)
     for one, two in ((outputs, others), (outputs, exact), (others, exact)):
-        assert bound / 100 < rms(one - two) < bound, "it is coarser, and the same model"
+        assert rms(one - two) < bound, "it is the same model"
         assert np.abs(one - two).max() < SINGLE * bound
+    # Two that round alike may be equal to the last bit.
+    assert min(rms(outputs - exact), rms(others - exact)) > bound / 100, "it is coarser"
     trained, losses = drive(architecture, "torch", "train", "eager", **options)
     _, other_losses = drive(architecture, framework, "train", execution, **options)
     count = roundings_of_training(architecture, sizes, CLIPS, max(FRAMES))
