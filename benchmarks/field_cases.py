@@ -199,7 +199,7 @@ def _lookalikes_of_frameworks() -> Iterator[Case]:
     yield from _bounded("data_epochs", tensorflow)
     yield from _bounded("keras_fit", tensorflow, truth="either", mode="train", fps=15, steps=200)
     yield from _bounded("table_wraps", tensorflow, steps=3000)
-    yield from _bounded("saved_model_reloads", tensorflow, fps=30, steps=1500)
+    yield from _bounded("saved_model_reloads", tensorflow, fps=30, options={"every": 1}, steps=1200)
     yield from _bounded("from_generator", tensorflow)
 
 

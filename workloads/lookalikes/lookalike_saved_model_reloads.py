@@ -22,7 +22,7 @@ DEVICES = ("cpu",)
 class Options(novelty.Options):
     """How often and how large."""
 
-    every: int = 10
+    every: int = 2
     """Steps from one load to the next."""
     hidden: int = 64
     """Features of its two layers."""
