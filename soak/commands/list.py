@@ -61,7 +61,7 @@ _SHOWN = {
     "workloads": ("name", "about", "options", "frameworks"),
 }
 """What people look for first; the rest is in the JSON. Of other kinds all."""
-_SENTENCES = ("about", "options", "metrics", "install", "takes")
+_SENTENCES = ("about", "options", "metrics", "install", "requires", "takes")
 
 
 def _cell(value: Any) -> str:

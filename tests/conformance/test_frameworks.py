@@ -69,7 +69,8 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
 
 OWN = (
     "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
-    "workloads/language/", "workloads/conversion/", "workloads/distribution/", "workloads/faults/fault_rank_leak.py",
+    "workloads/language/", "workloads/conversion/", "workloads/distribution/", "workloads/servers/hybrid.py",
+    "workloads/faults/fault_rank_leak.py",
     *(f"workloads/lookalikes/{name}.py" for name in catalog.names() if len(catalog.load(name).FRAMEWORKS) == 1),
 )  # fmt: skip
 """Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows or seems to.

@@ -33,12 +33,14 @@ class _Leak(Novel):
     def __init__(self, setup: Setup, options: Options) -> None:
         super().__init__(options)
         self._child = started("undisposed", options.backend)
+        self.tensors = 0
 
     def once(self, novelty: int) -> float:
         """Three tensors of 96 KiB together; those that had the same number before are disposed of."""
         import numpy as np
 
         (answer,) = self._child(np.array([novelty], np.float32))
+        self.tensors = int(answer[1])
         return float(answer[0])
 
     def close(self) -> None:
