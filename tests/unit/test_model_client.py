@@ -16,7 +16,7 @@ from workloads.load.outcome import ABANDONED, RequestOutcome, Tally
 from workloads.load.schedule import SteppedLoop
 from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Clip, ClockTick
-from workloads.serving.reference import Reference, differs
+from workloads.serving.reference import NumpyRecurrent, differs
 
 HIDDEN = 4
 OPTIONS = {"stem": 2, "hidden": HIDDEN, "seed": 5}
@@ -33,7 +33,7 @@ class Wire:
     connections = 3
 
     def __init__(self) -> None:
-        self.model = Reference(5, 3, NetworkSizes(stem=2, hidden=HIDDEN, heads=1))
+        self.model = NumpyRecurrent(5, 3, NetworkSizes(stem=2, hidden=HIDDEN, heads=1))
         self.wrong, self.versions, self.fails = 0.0, (1,), False
         self.states: list[Any] = []
         self.swapped = 0
