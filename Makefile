@@ -17,7 +17,7 @@ MATRIX := soak/environments/matrix
 # Tests start hundreds of processes, and each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help soak matrix test test-slow test-lowest torture torture-slice lint check-format clean
+.PHONY: help soak matrix serving test test-slow test-lowest torture torture-slice lint check-format clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -50,6 +50,13 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Servers of models under load, three minutes each, and the page of what came of it. Those with an environment of their
+# own need it first: soak env kserve, soak env triton, soak env torchserve.
+serving: $(VENV)/.installed
+	$(BIN)/soak run configs/serving.toml; test $$? -ne 2
+	$(BIN)/python -m benchmarks.serving "$$(ls -td runs/serving-* | head -1)" > docs/serving.md.new
+	mv docs/serving.md.new docs/serving.md
 
 # Six at a time: most of a test that soaks is waiting. A file stays together, as its tests share a server, and those that
 # soak come first, in the order of their folders, so that none of them is left alone at the end.

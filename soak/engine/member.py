@@ -23,6 +23,7 @@ from soak.engine.cgroup import TrialCgroup, limit_process
 from soak.engine.guardian import MARK, MEMBER
 from soak.engine.worker_log import WorkerLog
 from soak.errors import SoakError
+from soak.plan.interpreter import environ_for
 from soak.plan.member import Member
 from workloads.protocol import wire
 from workloads.protocol.asking import Request
@@ -142,7 +143,8 @@ class MemberProcess:
 
     def _around(self) -> Mapping[str, str]:
         """The environment that it is started in."""
-        return {**os.environ, **(self._beats.environ() if self._beats else {})}
+        inherited = environ_for(self.member.python, os.environ)
+        return {**inherited, **(self._beats.environ() if self._beats else {})}
 
     def _spawn(self, number: int, home: Home, opened: contextlib.ExitStack) -> None:
         environ = confinement.environ(self.member, home.folder, self._logs(home), self._around())

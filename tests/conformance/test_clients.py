@@ -17,7 +17,7 @@ NAMES = catalog.client_names()
 
 
 def test_the_clients_that_come_with_soak_are_there() -> None:
-    assert {"http_client", "grpc_client"} <= set(NAMES)
+    assert {"http_client", "grpc_client", "tensorflow_serving_client", "kserve_client"} <= set(NAMES)
     assert not set(NAMES) & set(catalog.names()), "a client is listed once"
 
 

@@ -20,7 +20,7 @@ NAMES = server_catalog.names()
 
 
 def test_the_servers_that_come_with_soak_are_there() -> None:
-    assert {"http_echo", "grpc_echo"} <= set(NAMES)
+    assert {"http_echo", "grpc_echo", "tensorflow_serving", "triton", "torchserve", "mlserver", "nginx"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,15 +35,29 @@ def test_it_says_what_it_is(name: str) -> None:
 def test_its_options_are_frozen_documented_and_have_defaults(name: str) -> None:
     options = server_catalog.load(name).Options
     made = options()
+    source = "".join(inspect.getsource(kind) for kind in options.__mro__ if kind is not object)
     for field in dataclasses.fields(options):
         assert field.default is not dataclasses.MISSING
-        _, _, after = inspect.getsource(options).partition(f"    {field.name}: ")
+        _, _, after = source.partition(f"    {field.name}: ")
         assert after.splitlines()[1].strip().startswith('"""'), f"{field.name} has no docstring"
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(made, field.name, field.default)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_each_says_what_it_needs_and_starts_in_the_interpreter_that_is_named() -> None:
+    for name in NAMES:
+        start = server_catalog.start_of(name, {}, "/opt/other/bin/python")
+        assert start.command[0] == "/opt/other/bin/python"
+        assert server_catalog.start_of(name, {}).command[1:] == start.command[1:]
+        assert all(start.requires.values())
+        assert all(start.programs.values())
+
+
+LIGHT = [name for name in NAMES if set(server_catalog.start_of(name, {}).requires) <= {"grpc", "uvicorn"}]
+"""Those that need neither a framework nor an environment of their own; `tests/integration` starts the others."""
+
+
+@pytest.mark.parametrize("name", [name for name in LIGHT if not server_catalog.start_of(name, {}).programs])
 def test_it_serves_on_the_port_that_it_is_given(name: str) -> None:
     need("uvicorn", "grpc")
     start, port = server_catalog.start_of(name, {}), str(free_port())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import signal
@@ -20,6 +21,9 @@ from tests.patience import wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
 from workloads.load.grpc_transport import NotServingError
+from workloads.load.http_transport import HttpRequest, HttpTransport
+from workloads.load.options import LoadOptions
+from workloads.load.outcome import RequestOutcome
 from workloads.load.silence import ServerSilentError
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec, TrialSpec
@@ -290,3 +294,64 @@ def test_a_worker_whose_server_is_gone_ends_with_that_reason(place: Place, child
     assert isinstance(done, Done)
     assert done.reason == "failed"
     assert re.search(f"the server at .*:{place.port}/? stopped answering: no response for 3 s: refused", done.message)
+
+
+@every_kind
+def test_clients_that_vanish_are_no_errors_and_leave_the_server_as_it_was(place: Place) -> None:
+    place.serve()
+    client = place.client(abandon_every=2, concurrency=2)
+    found = until(client, lambda counters: counters.get("abandoned", 0) >= 10 and counters["responses"] >= 20)
+    assert found["request_errors"] == 0
+    assert found["requests"] == found["responses"] + found["abandoned"] + found["requests_in_flight"]
+    assert len(client.latencies()) == found["responses"], "a request that was given up has no latency"
+
+
+@every_kind
+def test_a_client_that_vanishes_where_nobody_listens_is_an_error(place: Place) -> None:
+    server = place.serve()
+    client = place.client(abandon_every=2, timeout=0.3)
+    until(client, lambda counters: counters["responses"] >= 1)
+    server.kill()
+    server.wait()
+    before = client.counters().get("abandoned", 0)
+    found = until(client, lambda counters: counters["request_errors"] >= 20)
+    # What was under way when the server was killed had a connection.
+    assert found.get("abandoned", 0) <= before + 8
+
+
+@every_kind
+def test_each_request_in_flight_of_a_stepped_loop_has_a_connection(place: Place) -> None:
+    place.serve(delay_seconds=0.02)
+    client = place.client(concurrency_steps=(1, 5), concurrency_seconds=0.2)
+    found = until(client, lambda counters: counters["connections"] >= 5)
+    assert found["request_errors"] == 0
+    assert found["requests_in_flight"] <= 5
+
+
+@pytest.mark.parametrize(("whole", "length"), [(False, 500), (True, 1000)])
+def test_the_connection_is_closed_in_the_middle_of_a_request(whole: bool, length: int) -> None:
+    need("aiohttp")
+    got: list[bytes] = []
+
+    def served(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(1 << 16):
+                got.append(part)
+
+    async def vanish(url: str) -> RequestOutcome:
+        transport = HttpTransport(LoadOptions(), ["127.0.0.1"])
+        outcome = await transport.abandon(HttpRequest("POST", url, [("X-A", "b")], b"x" * 1000), whole)
+        await transport.close()
+        return outcome
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=served, args=(listener,))
+        thread.start()
+        outcome = asyncio.run(vanish(f"http://127.0.0.1:{listener.getsockname()[1]}/p?q=1"))
+        thread.join()
+    assert outcome == RequestOutcome("abandoned")
+    head, _, body = b"".join(got).partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /p?q=1 HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"Content-Length: 1000" in head
+    assert len(body) == length

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,16 @@ from soak.plan.plan import Trial, make_plan
 RUN = '[run]\nduration = "1 min"\n'
 SERVER = '[[trial.member]]\nname = "server"\ncommand = ["s", "{port}"]\nready = "http://127.0.0.1:{port}/health"\n'
 CLIENT = '[[trial.member]]\nname = "client"\ncommand = ["c", "http://127.0.0.1:{server.port}/"]\njudged = false\n'
+PORTS = """
+[[trial]]
+name = "served"
+[[trial.member]]
+name = "server"
+command = ["s", "{port}", "{port:http}"]
+[[trial.member]]
+name = "client"
+command = ["c", "{server.port}", "{server.port:http}"]
+"""
 PAIR = f'{RUN}[[trial]]\nname = "served"\n{SERVER}{CLIENT}'
 GPUS = tuple(Device(f"cuda:{n}", f"GPU-{n}", "H200", f"0000:0{n}:00") for n in range(4))
 
@@ -53,6 +65,38 @@ def test_a_client_is_told_the_port_of_its_server(tmp_path: Path) -> None:
     assert (server.argv, server.ready, server.port) == (("s", "4711"), "http://127.0.0.1:4711/health", 4711)
     assert client.argv == ("c", "http://127.0.0.1:4711/")
     assert (server.judged, client.judged) == (True, False)
+
+
+def test_a_member_has_further_ports_by_the_names_that_it_gives_them(tmp_path: Path) -> None:
+    (trial,) = plan(tmp_path, RUN + PORTS)
+    server, client = trial.members
+    assert (server.ports, client.asks_of()) == ({"server", "server:http"}, {"server", "server:http"})
+    assert set(loopback.choose(trial.members)) == {"server", "server:http"}
+    server, client = trial.placed((), seen, {"server": 4711, "server:http": 4712}).members
+    assert (server.argv, server.port, server.met_at) == (("s", "4711", "4712"), 4711, (4712,))
+    assert client.argv == ("c", "4711", "4712")
+
+
+def test_a_further_port_that_nobody_has_is_told(tmp_path: Path) -> None:
+    wrong = PORTS.replace("{server.port:http}", "{server.port:rest}")
+    with pytest.raises(
+        ConfigError, match=r"\{server\.port:rest\}: expected a member with its own \{port:rest\}: server,"
+    ):
+        plan(tmp_path, RUN + wrong)
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ({"programs": {"no-such-program": "apt install it"}}, "program no-such-program, which is not on the PATH: apt"),
+        ({"requires": {"no_such_module": "it"}}, r"no_such_module, which is not installed in .*: pip install 'it'"),
+    ],
+)
+def test_a_server_that_needs_what_is_not_there_is_not_started(tmp_path: Path, needs: Any, said: str) -> None:
+    (trial,) = plan(tmp_path, f'{RUN}[[trial]]\ncommand = ["true"]\n')
+    needy = dataclasses.replace(trial, members=(dataclasses.replace(trial.members[0], **needs),))
+    with pytest.raises(ConfigError, match=said):
+        preflight.check(config.load(tmp_path / "soak.toml"), (needy,))
 
 
 def test_other_braces_stay_as_they_are() -> None:

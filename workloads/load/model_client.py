@@ -24,7 +24,7 @@ from workloads.load.outcome import RequestOutcome
 from workloads.phases import EVEN, FEW, MANY, Phases
 from workloads.protocol.contract import Clip, Frames
 from workloads.serving.options import STATE
-from workloads.serving.reference import TOLERANCE, Reference, differs
+from workloads.serving.reference import TOLERANCE, NumpyRecurrent, differs
 
 Floats: TypeAlias = "npt.NDArray[np.float32]"
 _SWAPS = 402
@@ -113,7 +113,7 @@ class ModelDriver:
         self._halves = itertools.cycle((False, True))
         self._states: list[Floats] = []
         """Those that came back, to be sent with the next clips: as many streams as there are requests in flight."""
-        self._references: dict[int, Reference] = {}
+        self._references: dict[int, NumpyRecurrent] = {}
         self._sent = self._answers = self._swaps = 0
         self._apart = 0.0
         self._notes: list[tuple[str, str]] = []
@@ -177,10 +177,10 @@ class ModelDriver:
         while self._notes:
             yield self._notes.pop(0)
 
-    def _reference(self, version: int) -> Reference:
+    def _reference(self, version: int) -> NumpyRecurrent:
         if version not in self._references:
             seed = self._options.seed + version - 1
-            self._references[version] = Reference(seed, self._channels, self._options.sizes())
+            self._references[version] = NumpyRecurrent(seed, self._channels, self._options.sizes())
         return self._references[version]
 
     def _swap(self) -> None:

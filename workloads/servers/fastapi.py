@@ -16,7 +16,7 @@ from workloads.options import between, one_of
 from workloads.serving.options import CLIP, NAME, PREDICTION, STATE, ServedModel, arguments
 from workloads.serving.start import command as started
 
-REQUIRES = {"fastapi": "fastapi", "uvicorn": "soak[clients]", "numpy": "numpy"}
+REQUIRES = {"fastapi": "soak[serving]", "uvicorn": "soak[clients]", "numpy": "numpy"}
 READY = "/v2/health/ready"
 """The path that answers once it serves."""
 _MODULE = "workloads.servers.fastapi"

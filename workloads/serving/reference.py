@@ -18,7 +18,7 @@ TOLERANCE = 1e-4
 state that is carried on may make larger; a wrong weight, frame or state differs by more than a hundredth."""
 
 
-class Reference:
+class NumpyRecurrent:
     """The model with the weights of one seed."""
 
     def __init__(self, seed: int, channels: int, sizes: NetworkSizes) -> None:

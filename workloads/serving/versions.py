@@ -24,7 +24,7 @@ class NoVersionError(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedVersions:
     """What is served at one time; never changed, but replaced as a whole."""
 
     models: Mapping[int, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Versions:
         self._name, self._base, self._load, self._unloaded, self._latest = name, base, load, unloaded, latest
         self._wanted: frozenset[int] | None = None
         self._labels: Mapping[str, int] = {}
-        self._served, self._loading = Served(), 0
+        self._served, self._loading = ServedVersions(), 0
         self._ended: dict[int, None] = {}
         self._wake, self._lock = threading.Event(), threading.Lock()
         self.swaps = 0
@@ -134,4 +134,4 @@ class Versions:
     def _publish(self, models: Mapping[int, Any]) -> None:
         ends = {STABLE: min(models), CANARY: max(models)} if models else {}
         named = {label: version for label, version in self._labels.items() if version in models}
-        self._served = Served(dict(models), {**ends, **named})
+        self._served = ServedVersions(dict(models), {**ends, **named})

@@ -1,0 +1,211 @@
+"""What clients of model servers share: the state that is carried on, answers that are compared, swaps, vanishing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workloads.load.generator import Generator
+from workloads.load.model_client import FIRST, ModelAnswer, ModelDriver, SwapError, WrongAnswerError, clip_of
+from workloads.load.model_options import ModelOptions
+from workloads.load.options import LoadOptions
+from workloads.load.outcome import ABANDONED, RequestOutcome, Tally
+from workloads.load.schedule import SteppedLoop
+from workloads.networks.architecture import NetworkSizes
+from workloads.protocol.contract import Clip, ClockTick
+from workloads.serving.reference import NumpyRecurrent, differs
+
+HIDDEN = 4
+OPTIONS = {"stem": 2, "hidden": HIDDEN, "seed": 5}
+
+
+def clip(number: int) -> Clip:
+    frames = np.random.default_rng(number).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
+    return Clip(frames, number)
+
+
+class Wire:
+    """A server whose model has the weights of one version; `wrong` is added to what it answers."""
+
+    connections = 3
+
+    def __init__(self) -> None:
+        self.model = NumpyRecurrent(5, 3, NetworkSizes(stem=2, hidden=HIDDEN, heads=1))
+        self.wrong, self.versions, self.fails = 0.0, (1,), False
+        self.states: list[Any] = []
+        self.swapped = 0
+        self.abandoned: list[bool] = []
+        self.outcome = RequestOutcome(response_bytes=9)
+
+    async def ready(self) -> None:
+        """At once."""
+
+    async def predict(self, request: Any) -> ModelAnswer:
+        self.states.append(request.state)
+        if self.outcome.kind:
+            return ModelAnswer(self.outcome)
+        prediction, state = self.model(request.clip, request.state)
+        return ModelAnswer(self.outcome, prediction + np.float32(self.wrong), state, self.versions)
+
+    async def abandon(self, request: Any, whole: bool) -> RequestOutcome:
+        self.abandoned.append(whole)
+        return RequestOutcome(ABANDONED)
+
+    async def swap(self) -> None:
+        self.swapped += 1
+        if self.fails:
+            raise SwapError("not loaded")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def driven(wire: Wire, **options: Any) -> ModelDriver:
+    return ModelDriver(ModelOptions(**OPTIONS, **options), 3, wire)
+
+
+def test_the_state_of_an_answer_goes_with_the_next_clip() -> None:
+    wire = Wire()
+    driver = driven(wire)
+    asyncio.run(sent(driver, 3))
+    state = np.zeros((1, HIDDEN), np.float32)
+    for number, found in enumerate(wire.states):
+        np.testing.assert_array_equal(found, state)
+        _, state = wire.model(clip(number).frames, state)
+
+
+async def sent(driver: ModelDriver, count: int) -> list[RequestOutcome]:
+    return [await driver.send(clip(number)) for number in range(count)]
+
+
+def test_a_request_that_fails_loses_its_state() -> None:
+    wire = Wire()
+    driver = driven(wire)
+    asyncio.run(sent(driver, 1))
+    wire.outcome = RequestOutcome("status_5xx")
+    asyncio.run(sent(driver, 2))
+    assert wire.states[1].any()
+    assert not wire.states[2].any(), "the state went with the request that failed, and begins anew"
+
+
+def test_a_wrong_answer_among_the_first_ends_the_trial() -> None:
+    wire = Wire()
+    wire.wrong = 0.1
+    with pytest.raises(WrongAnswerError, match=r"weights of seed 5, hidden = 4; check_every = 0 compares none"):
+        asyncio.run(sent(driven(wire), 1))
+
+
+def test_a_wrong_answer_later_is_an_invalid_one() -> None:
+    wire = Wire()
+    driver = driven(wire, check_every=5)
+    assert not any(outcome.kind for outcome in asyncio.run(sent(driver, 5)))
+    wire.wrong = 0.1
+    kinds = [outcome.kind for outcome in asyncio.run(sent(driver, 5))]
+    assert kinds == ["invalid", "", "", "", ""], "the sixth of all is compared, and then the eleventh"
+
+
+def test_a_model_that_is_not_known_is_not_compared() -> None:
+    wire = Wire()
+    wire.wrong = 1.0
+    assert not any(outcome.kind for outcome in asyncio.run(sent(driven(wire, check_every=0), 8)))
+
+
+def test_an_answer_may_be_of_any_version_that_was_served() -> None:
+    wire = Wire()
+    wire.versions = (2, 1)
+    assert not any(outcome.kind for outcome in asyncio.run(sent(driven(wire), FIRST)))
+    wire.versions = (2,)
+    with pytest.raises(WrongAnswerError):
+        asyncio.run(sent(driven(wire), 1))
+
+
+def test_it_is_told_once_that_the_answers_agree() -> None:
+    driver = driven(Wire())
+    asyncio.run(sent(driver, FIRST + 5))
+    ((kind, message),) = driver.notes()
+    assert kind == "answers_agree"
+    assert "the first 3 answers differ from what the model's weights give by" in message
+    assert not list(driver.notes())
+
+
+def test_swaps_are_made_and_counted() -> None:
+    wire = Wire()
+    driver = driven(wire, swap_every=1e-9)
+    asyncio.run(turns(driver, 6))
+    assert driver.counters()["swaps"] == wire.swapped - 1 >= 1, "the last one is under way"
+
+
+async def turns(driver: ModelDriver, count: int) -> None:
+    for number in range(count):
+        await driver.send(clip(number))
+        await asyncio.sleep(0)
+    await driver.close()
+
+
+def test_a_swap_that_fails_ends_the_trial() -> None:
+    wire = Wire()
+    wire.fails = True
+    with pytest.raises(SwapError, match="not loaded"):
+        asyncio.run(turns(driven(wire, swap_every=1e-9), 3))
+
+
+def test_every_so_many_requests_the_client_vanishes() -> None:
+    wire = Wire()
+    options = ModelOptions(**OPTIONS, interval=0.05, concurrency=1, abandon_every=4, check_every=0)  # type: ignore[arg-type]
+    driver = ModelDriver(options, 3, wire)
+    load = Generator(
+        "S", options, asyncio.new_event_loop(), driver.send, driver.close, driver.abandon, clip_of, driver.counters
+    )
+    while load.counters().get("abandoned", 0) < 4:
+        load.run(lambda: clip(0))
+    counters = load.counters()
+    assert counters["request_errors"] == 0
+    assert counters["requests"] == counters["responses"] + counters["abandoned"] + counters["requests_in_flight"]
+    assert counters["abandoned"] <= counters["requests"] / 4
+    assert wire.abandoned[:4] == [False, True, False, True]
+    load.close()
+
+
+def test_only_clips_can_be_sent() -> None:
+    with pytest.raises(TypeError, match="its source yields ClockTick: use source synthetic"):
+        clip_of(ClockTick(0, 0.0))
+
+
+def test_concurrency_steps_up_and_begins_again() -> None:
+    loop = SteppedLoop((1, 4), seconds=10.0, began=100.0)
+    assert [loop.concurrency(now) for now in (99.0, 100.0, 109.9, 110.0, 119.9, 120.0)] == [1, 1, 1, 4, 4, 1]
+    assert loop.take(105.0, 0) == 105.0
+    assert loop.take(105.0, 1) is None
+    assert loop.take(115.0, 3) == 115.0
+    assert (loop.wait(115.0, 3), loop.wait(115.0, 4)) == (0.0, None)
+    loop.move(60.0)
+    assert loop.concurrency(115.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"concurrency_steps": (1, 0)}, "numbers of 1 or more"), ({"concurrency_steps": (2,), "rate": 5.0}, "no rate"),
+        ({"abandon_every": 1}, "0, or 2 or more"), ({"abandon_every": -1}, "0, or 2 or more"),
+    ],
+)  # fmt: skip
+def test_load_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        LoadOptions(**options)
+
+
+def test_requests_that_were_given_up_are_neither_answers_nor_errors() -> None:
+    tally = Tally()
+    tally.sent = 3
+    for outcome in (RequestOutcome(), RequestOutcome(ABANDONED)):
+        tally.add(outcome)
+    counters = tally.counters()
+    assert (counters["responses"], counters["abandoned"], counters["requests_in_flight"]) == (1, 1, 1)
+    assert (tally.failed, tally.unanswered, tally.message) == (0, 0, "")
+
+
+def test_two_answers_of_unequal_shape_differ_without_bound() -> None:
+    assert differs(np.zeros((2, 3), np.float32), np.ones((3, 3), np.float32)) == float("inf")
