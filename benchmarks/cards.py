@@ -1,7 +1,8 @@
 """Training on all cards of a machine: efficiency against one card, what NCCL holds, and what leaks with it.
 
-    python benchmarks/cards.py FOLDER                 # all cards, some seven minutes; TensorFlow's part where it is
-    python benchmarks/cards.py FOLDER --cpu           # a rehearsal: two ranks with gloo, some three minutes
+    python -m benchmarks.cards FOLDER                 # all cards, some nine minutes; TensorFlow's part where it is
+    python -m benchmarks.cards FOLDER --cpu           # a rehearsal: two ranks with gloo, some three minutes
+    python -m benchmarks.cards FOLDER --only one-card --only all-cards
 
 Runs `configs/gpu-ranks.toml` with as many ranks as there are cards. FOLDER gets `summary.md`, `summary.json`, the
 report and the record of the run. The exit status is that of `soak run`: 1 also where a trial without an expected
@@ -29,6 +30,7 @@ from workloads.modules import ModuleError
 
 CONFIG = Path(__file__).parents[1] / "configs" / "gpu-ranks.toml"
 NO_MULTICAST = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "NVSHMEM_DISABLE_NVLS": "1"}
+ONE_CARD = {"stem": 32, "hidden": 256, "batch": 64}
 REHEARSAL = {"stem": 8, "hidden": 32, "batch": 4}
 ONE, ALL = "one-card", "all-cards"
 ACCOUNTS = ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes")
@@ -41,11 +43,12 @@ def cards() -> int:
     return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
 
 
-def config_for(count: int, seconds: int, cpu: bool) -> dict[str, Any]:
-    """The tables of the config for so many cards, without what cannot run here."""
+def config_for(count: int, seconds: int, cpu: bool, only: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of the config for so many cards, without what cannot run here. only: names of trials; none for all."""
     whole = tomllib.loads(CONFIG.read_text())
     whole["run"] |= {"duration": f"{seconds} s", **({"device": "cpu"} if cpu else {})}
-    whole["trial"] = [_for(trial, count, cpu) for trial in whole["trial"] if _runs_here(trial, cpu)]
+    wanted = [trial for trial in whole["trial"] if not only or trial["name"] in only]
+    whole["trial"] = [_for(trial, count, cpu) for trial in wanted if _runs_here(trial, cpu)]
     return whole
 
 
@@ -53,10 +56,12 @@ def _for(trial: Mapping[str, Any], count: int, cpu: bool) -> dict[str, Any]:
     made = dict(trial)
     if "ranks" in made or made.get("execution") == "ddp":
         made["ranks"] = count
-    if "devices" in made:
-        made["devices"] = 0 if cpu else count
     if cpu and "batch" in made.get("options", {}):
         made["options"] = REHEARSAL
+    if "devices" in made:
+        made["devices"] = 0 if cpu else count
+        # One process shares its batch out to all cards, where each rank has one of its own.
+        made["options"] = {**made["options"], "batch": (REHEARSAL if cpu else ONE_CARD)["batch"] * count}
     return made
 
 
@@ -115,7 +120,7 @@ def _seen(trial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _efficiency(trials: Mapping[str, Any], framework: str) -> float | None:
-    """Steps a second on all cards, each with the whole batch, over those on one."""
+    """Steps a second on all cards, each with the batch of the one card, over those on one."""
     rates = [
         next((t["steps_per_second"] for name, t in trials.items() if name.startswith(f"{which}-{framework}")), None)
         for which in (ONE, ALL)
@@ -161,14 +166,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--cpu", action="store_true", help="two ranks on the processor")
-    parser.add_argument("--seconds", type=int, help="of each trial (default: 30, with --cpu 15)")
+    parser.add_argument("--seconds", type=int, help="of each trial (default: 50, with --cpu 15)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="run these trials alone")
     options = parser.parse_args(arguments)
     count = 2 if options.cpu else cards()
     if count < 2:
         sys.exit(f"PyTorch sees {count} GPUs here: expected two or more, or --cpu")
     options.folder.mkdir(parents=True, exist_ok=True)
-    seconds = options.seconds or (15 if options.cpu else 30)
-    status = soak(options.folder, config_for(count, seconds, options.cpu))
+    seconds = options.seconds or (15 if options.cpu else 50)
+    status = soak(options.folder, config_for(count, seconds, options.cpu, options.only))
     told = summary(json.loads((options.folder / "report.json").read_text()), count)
     (options.folder / "summary.json").write_text(json.dumps(told, indent=1))
     (options.folder / "summary.md").write_text(page(told))

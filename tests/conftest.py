@@ -27,6 +27,7 @@ from workloads import executions, networks
 from workloads import frameworks as known
 from workloads.modules import missing_of
 from workloads.protocol.contract import Setup
+from workloads.protocol.execution import SINGLE
 
 MIB = 2.0**20
 ANONYMOUS = MetricSpec("anonymous_bytes", "bytes", "Anonymous memory", "anonymous", judged=True)
@@ -52,8 +53,9 @@ def frameworks() -> None:
     for module in modules:
         module.prepare(1, 0)
     for execution in map(executions.load, executions.names()):
-        if hasattr(execution, "prepare") and not missing_of(execution.REQUIRES):
-            execution.prepare(Setup("recurrent", execution.AUTHORED_IN, "infer", execution.NAME, 0, 3))
+        if execution.TOPOLOGY == SINGLE and not missing_of(execution.REQUIRES):
+            # What one of them has to tell a framework before its first operation.
+            executions.scope_of(execution, Setup("recurrent", execution.AUTHORED_IN, "infer", execution.NAME, 0, 3))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,26 +10,22 @@ from workloads.protocol.execution import SINGLE
 Way = tuple[str, str]
 REFERENCE: Way = ("torch", executions.DEFAULT)
 """What all others are held against."""
+PLAIN: tuple[Way, ...] = (REFERENCE, ("tensorflow", executions.DEFAULT), ("tensorflow", "graph"))
+"""A framework as it comes. These are tried at length; what is made of them, in a few steps each."""
+
+
+def made() -> list[Way]:
+    """The others of a single process: traced, compiled, exported, converted, or fed in another way."""
+    return [way for way in networks.ways() if way not in PLAIN and executions.find(*way).TOPOLOGY == SINGLE]
 
 
 def whole() -> list[Way]:
-    """Those that train and infer in every precision, in one process, and need nothing but their framework."""
-    return [way for way in networks.ways() if _is_whole(way)]
+    """Those of `made` that train, and compute in every precision."""
+    return [way for way in made() if _is_whole(executions.find(*way))]
 
 
-def partial() -> list[Way]:
-    """The others of a single process: exported, converted, or of one mode or precision."""
-    return [way for way in networks.ways() if not _is_whole(way) and executions.find(*way).TOPOLOGY == SINGLE]
-
-
-def _is_whole(way: Way) -> bool:
-    module = executions.find(*way)
-    return (
-        set(module.MODES) == {"train", "infer"}
-        and set(executions.precisions_of(module)) == set(PRECISIONS)
-        and executions.tolerance_of(module) == executions.TOLERANCE
-        and module.TOPOLOGY == SINGLE
-    )
+def _is_whole(module: object) -> bool:
+    return "train" in getattr(module, "MODES", ()) and set(executions.precisions_of(module)) == set(PRECISIONS)
 
 
 def lacks(way: Way) -> list[str]:

@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", default=sys.executable, metavar="PATH",
                         help="interpreter to build them with (default: soak's own)")  # fmt: skip
     parser.add_argument("--pip-args", default="", metavar="WORDS",
-                        help="more arguments for pip, such as an index of CPU builds of PyTorch")  # fmt: skip
+                        help="more arguments for pip, such as --extra-index-url=…")  # fmt: skip
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--path", action="store_true", help="print the path of each interpreter; build nothing")
     one.add_argument("--remove", action="store_true", help="delete the environments")

@@ -8,7 +8,6 @@ Node.js). `soak env NAME` builds one. Standard library alone.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -82,6 +81,8 @@ class Environment:
     @property
     def made_of(self) -> str:
         """A digest of its files: another one needs to be built again."""
+        import hashlib  # brings OpenSSL, which a supervisor does without
+
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

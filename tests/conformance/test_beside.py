@@ -18,6 +18,7 @@ NAMES = [
     if name.startswith(("zoo_", "lookalike_"))
     and "none" in (module := catalog.load(name)).FRAMEWORKS
     and not getattr(module, "REQUIRES", {})
+    and not hasattr(module, "missing")
 ]
 
 CODE = """

@@ -69,15 +69,22 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
 
 OWN = (
     "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
-    "workloads/language/", "workloads/conversion/", "workloads/distribution/", "workloads/servers/hybrid.py",
-    "workloads/faults/fault_rank_leak.py",
-    *(f"workloads/lookalikes/{name}.py" for name in catalog.names() if len(catalog.load(name).FRAMEWORKS) == 1),
+    "workloads/language/", "workloads/conversion/", "workloads/distribution/", "workloads/operators/", "workloads/hubs/",
+    "workloads/servers/", "workloads/serving/", "workloads/faults/fault_rank_leak.py",
+    *(
+        f"workloads/{room}/{name}.py"
+        for room in ("lookalikes", "models")
+        for name in catalog.names()
+        if len(catalog.load(name).FRAMEWORKS) == 1
+    ),
 )  # fmt: skip
-"""Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows or seems to.
+"""Code that is of one framework alone: its own file, its networks, its executions, a way in which it grows or seems to,
+a server that runs its models.
 """
 EXCEPT = {
     "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
     "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read
+    "workloads/load/prediction_service.py": {"tensorflow"},  # the names of that protocol
     "workloads/worker/allocators.py": {"jax"},  # which has no file of its own: a program may bring it by itself
 }
 WORDS = re.compile(r"torch|tensorflow|keras|triton|jax|(?<![A-Z])TF_|\btf\b", re.IGNORECASE)

@@ -16,7 +16,7 @@ from workloads.worker.golden import distance
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 SPEC = TrialSpec("recurrent", "torch", stream=StreamSpec("synthetic", {"clip_length": "set", "clip_frames": [5, 8]}))
-WAYS = ways.whole()
+WAYS = ways.PLAIN
 
 
 def built(name: str, framework: str, mode: str, execution: str, **options: Any) -> Any:

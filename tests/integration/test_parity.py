@@ -22,7 +22,7 @@ from workloads.protocol.contract import Setup
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 CLIPS, FRAMES = 20, (5, 8)
-OTHERS = [way for way in ways.whole() if way != ways.REFERENCE]
+OTHERS = [way for way in ways.PLAIN if way != ways.REFERENCE]
 
 
 @cache

@@ -104,5 +104,5 @@ def test_a_tensor_of_a_compiler_has_a_shape_and_no_memory() -> None:
 
 
 def test_those_of_this_file_are_held_to_parity() -> None:
-    known = {name for framework, name in (*ways.whole(), *ways.partial()) if framework == "torch"}
+    known = {name for framework, name in (*ways.PLAIN, *ways.made()) if framework == "torch"}
     assert set(OURS) <= known

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from workloads.conversion.kept import compiler, kept
 
 Shape = tuple[int, ...]
+_TMPDIR = "TMPDIR"
 _SETTINGS = {"aot_inductor.precompile_headers": False}
 """They change no code. A header that is compiled for one package alone takes longer than it saves."""
 
@@ -61,8 +61,22 @@ def loaded(path: Path) -> Any:
     """
     import torch
 
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, mock.patch.dict(os.environ, TMPDIR=own):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, _temporary_folder(own):
         return torch._inductor.aoti_load_package(str(path))
+
+
+@contextmanager
+def _temporary_folder(folder: str) -> Iterator[None]:
+    """Native code takes this folder for temporary files."""
+    before = os.environ.get(_TMPDIR)
+    os.environ[_TMPDIR] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_TMPDIR]
+        else:
+            os.environ[_TMPDIR] = before
 
 
 def weights_for(names: Iterable[str], model: Any) -> dict[str, Any]:

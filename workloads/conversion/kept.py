@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -26,6 +25,8 @@ def kept(kind: str, made_from: str, make: Callable[[Path], object]) -> Path:
 
     folder = Path(cache_dir()) / "soak"
     folder.mkdir(parents=True, exist_ok=True)
+    import hashlib  # brings OpenSSL, which a supervisor that reads this does without
+
     path = folder / f"{hashlib.sha256(made_from.encode()).hexdigest()[:32]}{kind}"
     if not path.exists():
         # Trials that run side by side may make the same: each puts a whole one in place.

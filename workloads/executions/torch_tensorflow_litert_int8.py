@@ -1,4 +1,4 @@
-"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, with ranges learned from the stream: one for every shape."""
+"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, its ranges learned from the stream; one a shape."""
 
 from __future__ import annotations
 
