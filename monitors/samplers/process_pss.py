@@ -41,7 +41,8 @@ class ProcessPss:
         Raises:
             NoDataError: the tree is gone, the kernel has no rollup, or it may not be read.
         """
-        living = self._tree.read(target).living
+        tree = self._tree.read(target)
+        living = tree.living
         began = self._clock()
         try:
             read = [procfs.read_rollup(self._roots.proc, pid) for pid in living]
@@ -51,7 +52,7 @@ class ProcessPss:
             self.interval = max(SHORTEST_INTERVAL, (self._clock() - began) / COST)
         rollups = [rollup for rollup in read if rollup is not None]
         if not rollups:
-            raise NoDataError("no smaps_rollup")
+            raise NoDataError("no smaps_rollup" if tree.holds_memory() else f"process {tree.root} has ended")
         yield Sample(PSS, sum(rollup.pss for rollup in rollups))
         yield Sample(USS, sum(rollup.uss for rollup in rollups))
 

@@ -39,9 +39,9 @@ class ProcessTotal:
             NoDataError: the tree is gone, or its kernel tells no anonymous memory.
         """
         tree = self._tree.read(target)
-        statuses = tree.by_pid()
-        known = [status.anonymous for status in statuses.values()]
-        if None in known:
+        # One that is ending has let go of its memory: the kernel tells none of its amounts, and there is none to count.
+        statuses = {pid: status for pid, status in tree.by_pid().items() if status.rss is not None}
+        if any(status.anonymous is None for status in statuses.values()):
             raise NoDataError("the kernel does not report anonymous memory")
         own = sum(status.anonymous + (status.swap or 0) for status in statuses.values() if status.anonymous is not None)
         maps = {pid: status.shared for pid, status in statuses.items() if status.shared}

@@ -62,6 +62,11 @@ class ProcessTree:
             self._statuses = {pid: status for pid, status in read_now.items() if status is not None}
         return self._statuses
 
+    def holds_memory(self) -> bool:
+        """Whether the root has memory at this moment, read anew: one that is ending has none, and is still there."""
+        root = procfs.read_status(self.proc, self.root)
+        return root is not None and root.rss is not None
+
 
 class TreeReader:
     """Follows one trial's tree from round to round; keeps nothing open.

@@ -161,6 +161,38 @@ def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Pa
     assert values(ProcessTotal(Roots(proc)), fresh()) == {"total_bytes": own + 3072 * KIB}
 
 
+def ending(proc: Path, pid: int) -> None:
+    """As the kernel tells of a process that has let go of its memory, and is not a zombie yet."""
+    lines = (proc / f"{pid}/status").read_text().splitlines(keepends=True)
+    (proc / f"{pid}/status").write_text("".join(line for line in lines if not line.startswith(("Vm", "Rss"))))
+    (proc / f"{pid}/smaps_rollup").unlink()
+
+
+def test_of_a_process_that_is_ending_nothing_is_counted(proc: Path) -> None:
+    root = procfs.read_status(proc, 4100)
+    assert root is not None
+    ending(proc, 4101)
+    held = sum(amount or 0 for amount in (root.anonymous, root.swap, root.shared))
+    taken = Round({"total": ProcessTotal(Roots(proc))}, lambda: 0.0).take(fresh(), 0.0)
+    assert ([sample.value for sample in taken.samples], taken.events) == ([held], ())
+
+
+def test_memory_of_a_kernel_that_reports_no_anonymous_memory_is_absent_and_told(proc: Path) -> None:
+    for path in proc.glob("*/status"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not line.startswith("Rss")))
+    with pytest.raises(NoDataError, match="the kernel does not report anonymous memory"):
+        values(ProcessTotal(Roots(proc)), fresh())
+
+
+@pytest.mark.parametrize("sampler", [ProcessTotal, ProcessPss])
+def test_a_tree_whose_root_is_ending_has_ended(proc: Path, sampler: Callable[[Roots], Sampler]) -> None:
+    for pid in (4100, 4101):
+        ending(proc, pid)
+    with pytest.raises(NoDataError, match="process 4100 has ended"):
+        values(sampler(Roots(proc)), fresh())
+
+
 def test_files_in_dev_shm_that_nobody_maps_are_seen_without_a_cgroup(proc: Path, tmp_path: Path) -> None:
     shm = tmp_path / "shm"
     shm.mkdir()
