@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
+from monitors.read_cost import ReadCost
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
@@ -34,6 +35,7 @@ class ProcessPss:
         self._roots = roots
         self._tree = TreeReader(roots)
         self._clock = clock
+        self._cost = ReadCost(COST)
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read now.
@@ -49,7 +51,7 @@ class ProcessPss:
         except PermissionError as error:
             raise NoDataError(f"{error.filename or 'smaps_rollup'} may not be read") from error
         finally:
-            self.interval = max(SHORTEST_INTERVAL, (self._clock() - began) / COST)
+            self.interval = max(SHORTEST_INTERVAL, self._cost.wait(self._clock() - began))
         rollups = [rollup for rollup in read if rollup is not None]
         if not rollups:
             raise NoDataError("no smaps_rollup" if tree.holds_memory() else f"process {tree.root} has ended")

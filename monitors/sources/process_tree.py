@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from monitors.model import NoDataError, Roots, Target
+from monitors.read_cost import ReadCost
 from monitors.sources import procfs
 from monitors.sources.files import ParseError, read
 from monitors.sources.procfs import ProcessStatus, Stat
@@ -79,6 +80,7 @@ class TreeReader:
         self._roots = roots
         self._clock = clock
         self._known: dict[int, int] = {}
+        self._cost = ReadCost(COST)
         self._search_due = float("-inf")
         self._newest: int | None = None
         """Number of the process that had been started last when the last walk began."""
@@ -114,7 +116,7 @@ class TreeReader:
         self._add_descendants(members, thorough)
         self._covered = (thorough or self._covered) and self._add_recent(members, newest)
         if thorough:
-            self._search_due = began + (self._clock() - began) / COST
+            self._search_due = began + self._cost.wait(self._clock() - began)
             self._covered = newest is not None
         for pid in _cgroup_pids(target.cgroup) - members.keys():
             self._add(members, pid)
