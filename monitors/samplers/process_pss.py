@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
+from monitors.read_cost import ReadCost
 from monitors.sources import procfs
 from monitors.sources.process_tree import TreeReader
 
@@ -34,6 +35,7 @@ class ProcessPss:
         self._roots = roots
         self._tree = TreeReader(roots)
         self._clock = clock
+        self._cost = ReadCost(COST)
 
     def sample(self, target: Target) -> Iterable[Sample]:
         """Read now.
@@ -41,17 +43,18 @@ class ProcessPss:
         Raises:
             NoDataError: the tree is gone, the kernel has no rollup, or it may not be read.
         """
-        living = self._tree.read(target).living
+        tree = self._tree.read(target)
+        living = tree.living
         began = self._clock()
         try:
             read = [procfs.read_rollup(self._roots.proc, pid) for pid in living]
         except PermissionError as error:
             raise NoDataError(f"{error.filename or 'smaps_rollup'} may not be read") from error
         finally:
-            self.interval = max(SHORTEST_INTERVAL, (self._clock() - began) / COST)
+            self.interval = max(SHORTEST_INTERVAL, self._cost.wait(self._clock() - began))
         rollups = [rollup for rollup in read if rollup is not None]
         if not rollups:
-            raise NoDataError("no smaps_rollup")
+            raise NoDataError("no smaps_rollup" if tree.holds_memory() else f"process {tree.root} has ended")
         yield Sample(PSS, sum(rollup.pss for rollup in rollups))
         yield Sample(USS, sum(rollup.uss for rollup in rollups))
 

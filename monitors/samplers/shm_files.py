@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from monitors.model import MetricSpec, NoDataError, Roots, Sample, Sampler, SamplerScope, Target
+from monitors.read_cost import ReadCost
 from monitors.sources.files import read
 from monitors.sources.process_tree import TreeReader
 from monitors.sources.tmpfs import files
@@ -45,6 +46,7 @@ class ShmFiles:
         self.interval: float = 0.0
         self._roots, self._clock = roots, clock
         self._tree = TreeReader(roots)
+        self._cost = ReadCost(COST)
         self._before: frozenset[int] | None = None
         """Inodes of the files that were there; a number that is given again is that of a new file only once it was
         free, so it leaves this set when its file is gone."""
@@ -66,7 +68,7 @@ class ShmFiles:
             raise NoDataError("other trials run at the same time: files in /dev/shm cannot be attributed to one trial")
         user = _user(tree.proc, tree.root)
         if _others_run(tree.proc, tree.root):
-            self.interval = min(_LONGEST, (self._clock() - began) / COST)
+            self.interval = min(_LONGEST, self._cost.wait(self._clock() - began))
             raise NoDataError("trials of another run are running: files in /dev/shm cannot be attributed to one trial")
         found = {inode: file for inode, file in files(self._roots.shm).items() if file.uid == user}
         self._before = frozenset(found) if self._before is None else self._before & found.keys()
@@ -79,7 +81,7 @@ class ShmFiles:
                 self._others[inode] = _of_another(file.name, tree.proc, tree.members.keys())
             held += 0 if self._others[inode] else file.bytes
         self._others = {inode: other for inode, other in self._others.items() if inode in found}
-        self.interval = min(_LONGEST, (self._clock() - began) / COST)
+        self.interval = min(_LONGEST, self._cost.wait(self._clock() - began))
         return [Sample(FILES, held)]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from monitors.model import NoDataError, Roots, Target
+from monitors.read_cost import ReadCost
 from monitors.sources import procfs
 from monitors.sources.files import ParseError, read
 from monitors.sources.procfs import ProcessStatus, Stat
@@ -62,6 +63,11 @@ class ProcessTree:
             self._statuses = {pid: status for pid, status in read_now.items() if status is not None}
         return self._statuses
 
+    def holds_memory(self) -> bool:
+        """Whether the root has memory at this moment, read anew: one that is ending has none, and is still there."""
+        root = procfs.read_status(self.proc, self.root)
+        return root is not None and root.rss is not None
+
 
 class TreeReader:
     """Follows one trial's tree from round to round; keeps nothing open.
@@ -74,6 +80,7 @@ class TreeReader:
         self._roots = roots
         self._clock = clock
         self._known: dict[int, int] = {}
+        self._cost = ReadCost(COST)
         self._search_due = float("-inf")
         self._newest: int | None = None
         """Number of the process that had been started last when the last walk began."""
@@ -109,7 +116,7 @@ class TreeReader:
         self._add_descendants(members, thorough)
         self._covered = (thorough or self._covered) and self._add_recent(members, newest)
         if thorough:
-            self._search_due = began + (self._clock() - began) / COST
+            self._search_due = began + self._cost.wait(self._clock() - began)
             self._covered = newest is not None
         for pid in _cgroup_pids(target.cgroup) - members.keys():
             self._add(members, pid)

@@ -102,6 +102,9 @@ def member_tables(path: Path, key: str, tables: Sequence[object]) -> tuple[Membe
             members.append(_member(path, f"{key}.member[{number}]", table, {each.name for each in members}))
     problems.tell()
     _ports(path, key, members)
+    if members and not any(member.counts for member in members):
+        expected = "nothing in this trial is judged: expected a server as a member too, or `judged = true` for a member"
+        raise missing_key(path, f"{key}.member", expected)
     return tuple(members)
 
 

@@ -26,7 +26,7 @@ _CHARACTERS = 16 << 20
 _ROWS = 20_000
 """Rows that are held at most, where they are short."""
 
-
+_QUOTED = "they are inside a quoted field"
 _TURNED, _A_ROW = 256 << 20, 200
 """Characters of a table that is turned round, at most, and what a row costs beside them."""
 
@@ -124,9 +124,13 @@ def groups_of(layout: Layout) -> Groups:
     return Groups(layout.source, names, make)
 
 
-def walk(table: TextTable, layout: Layout) -> list[Trace]:
-    """The slow way: cell by cell; what is no number is absent, and so is a line that was cut short or runs on."""
+def walk(table: TextTable, layout: Layout, in_header: int = 0) -> list[Trace]:
+    """The slow way: cell by cell; what is no number is absent, and so is a line that was cut short or runs on.
+
+    in_header: rows that the header swallowed.
+    """
     taking = _Walk(layout, table.header_line)
+    taking.groups.lose(in_header, _QUOTED)
     for line, row in _oldest_first(table) if layout.newest_first else table.rows():
         taking.add(line, row)
     taking.flush()
@@ -191,7 +195,7 @@ class _Walk:
         """Take a row that ends on a line of the file."""
         swallowed, self._line = (0 if self._layout.newest_first else line - self._line - 1), line
         if self._layout.header and swallowed > 0 and self._swallows(row):
-            self.groups.lose(swallowed, "they are inside a quoted field")
+            self.groups.lose(swallowed, _QUOTED)
         if len(row) < self._width:
             self.groups.lose(int(bool(row)), "they have too few columns")
         elif any(cell.strip() for cell in row[len(self._header) :]):

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitors.text import printable
@@ -49,6 +49,7 @@ def well_formed(trace: Trace) -> None:
 
 @BOUNDED
 @given(seed=SEEDS)
+@example(seed=26057)  # the first row is the header, and a quotation in it takes in the only other row
 def test_no_row_of_a_csv_is_lost_without_a_word(tmp_path: Path, seed: int) -> None:
     case = traces.csv_file(random.Random(seed))
     trace = read(tmp_path, case)

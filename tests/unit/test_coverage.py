@@ -106,6 +106,50 @@ def test_a_gap_over_which_more_came_to_be_held_cannot_pass() -> None:
     assert only(from_rounds(MEMORY, "", T, jumped)).verdict == "pass", "seen, it is a step"
 
 
+def slowed(every: float, until: float = 600.0, begin: float = 60.0) -> np.ndarray:
+    """Sampled once a second at first, as while one process alone maps shared memory, and then now and then."""
+    return (begin > T) | (((T - begin) % every == 0) & (until > T))
+
+
+@pytest.mark.parametrize("every", [30, 62, 90, 100])
+def test_what_is_sampled_slowly_and_regularly_up_to_the_end_was_seen(every: float) -> None:
+    found = only(memory(slowed(every)))
+    assert (found.verdict, found.unseen_seconds) == ("pass", 0.0), found.reason
+
+
+def test_regular_up_to_what_the_cost_of_a_read_on_a_busy_machine_makes_of_it() -> None:
+    for seed in range(20):
+        at = np.round(60 + np.cumsum(np.random.default_rng(seed).uniform(50, 105, 5)))
+        series = memory((T < 60) | np.isin(T, at), end=at[-1] + 49)
+        assert len(series.holes) == 6
+        assert unseen(series).seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        slowed(62) & ~((T > 200) & (T < 400)),  # a stall amid it
+        slowed(62, until=430.0),  # and at its end
+        slowed(110),  # too few to say that they are regular
+        (T < 60) | (T == 160) | (T == 260) | (T == 360) | (T > 460),  # stalls, after which it goes on
+        (T < 60) | (T == 330) | (T > 590),
+    ],
+)
+def test_a_stall_of_what_is_sampled_slowly_cannot_pass(seen: np.ndarray) -> None:
+    found = only(memory(seen))
+    assert (found.verdict, found.unseen_seconds > 120) == ("inconclusive", True), found.reason
+    assert "of the trial" in found.reason
+
+
+@pytest.mark.parametrize("begin", [0.0, 60.0, 300.0])
+@pytest.mark.parametrize("rate", [0.05, 0.5, 5.0])
+def test_growth_between_samples_that_are_few_is_not_passed(begin: float, rate: float) -> None:
+    """Of 600 s, in MiB a second: it is 15 MiB or more."""
+    grown = flat() + rate * MIB * np.maximum(0.0, T - begin)
+    found = only(from_rounds(MEMORY, "", T, np.where(slowed(90), grown, np.nan)).until(599.0))
+    assert found.verdict != "pass", found.reason
+
+
 def test_a_step_that_takes_long_is_no_gap() -> None:
     """A worker tells of itself between two steps; one that compiles takes its time, and some memory."""
     seen, jumped = (T < 300) | (T > 380), flat() + 9 * MIB * (T > 340)

@@ -67,6 +67,20 @@ def test_a_client_is_told_the_port_of_its_server(tmp_path: Path) -> None:
     assert (server.judged, client.judged) == (True, False)
 
 
+@pytest.mark.parametrize(
+    "client", ['workload = "http_client"\noptions = { url = "http://127.0.0.1:1/" }', 'command = ["c"]\njudged = false']
+)
+def test_a_trial_in_which_nothing_is_judged_is_refused(tmp_path: Path, client: str) -> None:
+    alone = f'{RUN}[[trial]]\nname = "load"\n[[trial.member]]\nname = "client"\n{client}\n'
+    with pytest.raises(ConfigError, match=r"nothing in this trial is judged: .* or `judged = true`") as told:
+        plan(tmp_path, alone)
+    assert told.value.key == "trial[0].member"
+    judged = alone.replace("judged = false\n", "") + "judged = true\n"
+    assert [member.judged for member in plan(tmp_path, judged)[0].members] == [True]
+    (served,) = plan(tmp_path, alone + '[[trial.member]]\nname = "server"\ncommand = ["s"]\n')
+    assert [member.judged for member in served.members] == [False, True]
+
+
 def test_a_member_has_further_ports_by_the_names_that_it_gives_them(tmp_path: Path) -> None:
     (trial,) = plan(tmp_path, RUN + PORTS)
     server, client = trial.members

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitors.model import NoDataError, Roots, Sampler, Target
@@ -47,6 +48,12 @@ def replace(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def rewrite(path: Path, pattern: str, new: str) -> None:
+    text, count = re.subn(pattern, new, path.read_text())
+    assert count == 1
+    path.write_text(text)
 
 
 def test_process_memory_sums_the_living_of_the_tree() -> None:
@@ -146,9 +153,55 @@ def test_memory_taken_from_the_machine_counts_each_shared_page_once(proc: Path) 
         rollup.write_text(re.sub(r"Pss_Shmem:\s+\d+ kB", f"Pss_Shmem: {share} kB", rollup.read_text()))
     sampler = ProcessTotal(Roots(proc), clock)
     assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
-    assert values(sampler, fresh()) == {}, "reading took a quarter of a second: not again for 250 s"
-    now[0] += 250.0
-    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}
+    rewrite(proc / "4100/status", r"RssAnon:\s+\d+ kB", "RssAnon:\t 30000 kB")
+    own += 30000 * KIB - (status[4100].anonymous or 0 if status[4100] else 0)
+    rewrite(path, r"RssShmem:.*", "RssShmem:\t 3200 kB")
+    assert values(sampler, fresh()) == {"total_bytes": own + 3072 * KIB}, "shares hold while nobody maps much more"
+    rewrite(path, r"RssShmem:.*", "RssShmem:\t 4096 kB")
+    rewrite(proc / "4101/smaps_rollup", r"Pss_Shmem:.*", "Pss_Shmem: 2048 kB")
+    assert values(sampler, fresh()) == {}, "reading took a quarter of a second, and 60 s were saved: not for 190 s"
+    now[0] += 188.0
+    assert values(sampler, fresh()) == {}
+    now[0] += 2.0
+    assert values(sampler, fresh()) == {"total_bytes": own + 4096 * KIB}
+
+
+def test_shares_are_read_again_when_they_change_and_seldom_otherwise(proc: Path) -> None:
+    """A read takes 4 ms, as of a server of half a gigabyte; rounds come every half second."""
+    now, reads = [0.0], [0]
+
+    def clock() -> float:
+        now[0] += 0.002
+        return now[0]
+
+    def read_rollup(proc: Path, pid: int) -> procfs.Rollup:
+        reads[0] += pid == 4100
+        now[0] += 0.001
+        return procfs.Rollup(0, 0, pid * KIB)
+
+    sampler = ProcessTotal(Roots(proc), clock)
+    sampled: list[bool] = []
+
+    def rounds(seconds: float, changing: bool = False) -> int:
+        before = reads[0]
+        for at in range(int(2 * seconds)):
+            rewrite(proc / "4101/status", r"RssShmem:.*", f"RssShmem:\t {1024 + 300 * (at % 7 if changing else 0)} kB")
+            sampled.append(bool(values(sampler, fresh())))
+            now[0] += 0.5
+        return reads[0] - before
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(procfs, "read_rollup", read_rollup)
+        assert rounds(300) == 5, "once a minute"
+        assert all(sampled)
+        assert 13 <= rounds(7, changing=True) <= 14, (
+            "what was saved up is spent: a minute of 1 ms a second, 4 ms a read"
+        )
+        assert all(sampled)
+        sampled.clear()
+        assert rounds(400, changing=True) <= 0.001 * (400 + 60) / 0.004 + 1
+        gaps = np.diff(np.flatnonzero(sampled[-400:])) / 2
+        assert gaps.max() <= 4.5, "and then regularly, by the cost of a read"
 
 
 def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Path) -> None:
@@ -159,6 +212,38 @@ def test_memory_taken_from_the_machine_without_shares_takes_the_largest(proc: Pa
     status = [procfs.read_status(proc, pid) for pid in (4100, 4101)]
     own = sum((one.anonymous or 0) + (one.swap or 0) for one in status if one)
     assert values(ProcessTotal(Roots(proc)), fresh()) == {"total_bytes": own + 3072 * KIB}
+
+
+def ending(proc: Path, pid: int) -> None:
+    """As the kernel tells of a process that has let go of its memory, and is not a zombie yet."""
+    lines = (proc / f"{pid}/status").read_text().splitlines(keepends=True)
+    (proc / f"{pid}/status").write_text("".join(line for line in lines if not line.startswith(("Vm", "Rss"))))
+    (proc / f"{pid}/smaps_rollup").unlink()
+
+
+def test_of_a_process_that_is_ending_nothing_is_counted(proc: Path) -> None:
+    root = procfs.read_status(proc, 4100)
+    assert root is not None
+    ending(proc, 4101)
+    held = sum(amount or 0 for amount in (root.anonymous, root.swap, root.shared))
+    taken = Round({"total": ProcessTotal(Roots(proc))}, lambda: 0.0).take(fresh(), 0.0)
+    assert ([sample.value for sample in taken.samples], taken.events) == ([held], ())
+
+
+def test_memory_of_a_kernel_that_reports_no_anonymous_memory_is_absent_and_told(proc: Path) -> None:
+    for path in proc.glob("*/status"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not line.startswith("Rss")))
+    with pytest.raises(NoDataError, match="the kernel does not report anonymous memory"):
+        values(ProcessTotal(Roots(proc)), fresh())
+
+
+@pytest.mark.parametrize("sampler", [ProcessTotal, ProcessPss])
+def test_a_tree_whose_root_is_ending_has_ended(proc: Path, sampler: Callable[[Roots], Sampler]) -> None:
+    for pid in (4100, 4101):
+        ending(proc, pid)
+    with pytest.raises(NoDataError, match="process 4100 has ended"):
+        values(sampler(Roots(proc)), fresh())
 
 
 def test_files_in_dev_shm_that_nobody_maps_are_seen_without_a_cgroup(proc: Path, tmp_path: Path) -> None:

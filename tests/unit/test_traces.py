@@ -198,6 +198,41 @@ def test_a_quotation_that_swallows_lines_is_told(write: Write) -> None:
     assert "10 of 30 rows left out: they are inside a quoted field" in trace.notes
 
 
+@pytest.mark.parametrize("quoted", ["RssAnon", "1024"])
+def test_a_quotation_of_the_header_that_swallows_rows_is_told(write: Write, quoted: str) -> None:
+    rows = [f"{i},{i}" for i in range(30)]
+    rows[9] = '9,"9'
+    trace = tables.read(write(f't,"{quoted}\n' + "\n".join(rows)))
+    assert [one.size for one in trace.series] == [20]
+    assert "10 of 30 rows left out: they are inside a quoted field" in trace.notes
+    assert list(trace.lost.values()) == [10 / 30]
+    assert weighed(judge(trace.series), trace.lost).verdict == "inconclusive"
+
+
+def test_where_a_quotation_of_the_header_swallows_all_rows_none_is_lost_without_a_word(write: Write) -> None:
+    trace = tables.read(write('2024-01-01T00:00:00+00:00,"unbalanced\n1700000000100.0,301000570'))
+    assert [(one.size, trace.lost[one.name]) for one in trace.series] == [(0, 1.0)]
+    assert "1 of 1 rows left out: they are inside a quoted field" in trace.notes
+
+
+@pytest.mark.parametrize(
+    "names", ['t,"rss\n(MiB)"', 't,"rss\n(MiB)",fds', '"t\n(s)","rss\n(MiB)\n[2]"', '"t", "rss\n2"']
+)
+def test_names_of_two_lines_are_no_rows(write: Write, names: str) -> None:
+    cells = names.count(",") + 1
+    rows = "\n".join(",".join(str(i) for _ in range(cells)) for i in range(30))
+    trace = tables.read(write(f"{names}\n{rows}\n"))
+    assert {one.size for one in trace.series} == {30}
+    assert not any("left out" in note for note in trace.notes)
+
+
+def test_lines_above_a_header_of_two_lines_are_counted_without_its_own(write: Write) -> None:
+    rows = "\n".join(f"{i},{i},{i}" for i in range(30))
+    trace = tables.read(write(f'a report of today\nt,"rss\n(MiB)",fds\n{rows}\n'))
+    assert "1 lines above the header left out" in trace.notes
+    assert {one.size for one in trace.series} == {30}
+
+
 def test_one_time_far_ahead_costs_no_more_than_itself(write: Write) -> None:
     rows = [f"{i},{i}" for i in range(50)]
     rows[20] = "99999999,20"

@@ -59,12 +59,27 @@ def read(source: TraceSource, request: TraceRequest) -> list[Trace]:
             return _stream(table, layout)
         except _MalformedError:
             pass
-    return walk(table, layout)
+    return walk(table, layout, _inside_header(table))
+
+
+def _inside_header(table: _Table) -> int:
+    """How many rows stand within a quotation that begins in the header, and does not end there."""
+    more = islice(table.file.lines(), table.header_begin, table.header_line)
+    return sum(_is_row(_names(text, table.sign, ()), len(table.header)) for _, text in more)
+
+
+def _is_row(cells: Sequence[str], columns: int) -> bool:
+    """Whether the cells of a line have an amount or a time; a name of two lines, as of one with its unit, has neither.
+
+    columns: names that the header has.
+    """
+    cells = [cell.strip('"') for cell in cells]
+    return len(cells) > int(columns > 1) and any(_is_number(cell) or spaced.is_moment(cell) for cell in cells)
 
 
 def _above(table: _Table) -> list[str]:
     """What is said of lines above the header that are no comments."""
-    lines = islice(table.file.lines(), max(0, table.header_line - 1)) if table.above else ()
+    lines = islice(table.file.lines(), max(0, table.header_begin - 1)) if table.above else ()
     count = sum(bool(text.strip()) and not text.startswith("#") and not _SEP.match(text) for _, text in lines)
     return [f"{count:,} lines above the header left out"] if count else []
 
@@ -86,6 +101,8 @@ class _Table:
     headed: bool = True
     above: bool = False
     """Whether its header is not the first of its lines."""
+    header_begin: int = 0
+    """On which line it begins; 0 where there is none. A name in quotation marks may be of several lines."""
 
     @property
     def semicolons(self) -> bool:
@@ -167,11 +184,11 @@ def _found(source: TraceSource, sign: str, line: int, first: Sequence[tuple[int,
     if sign in (SPACES, WIDE):
         text = next(text for at, text in first if at == line)
         names = _names(text, sign, [other for at, other in first if at > line])
-        return _Table(source.name, source, sign, names, line, above=line > first[0][0])
+        return _Table(source.name, source, sign, names, line, above=line > first[0][0], header_begin=line)
     for at, row in _rows(source, sign):
         if at >= line:
             names = ["RSS [KiB]"] if row == ["RSS"] else [_clean(name) for name in row]  # ps has KiB
-            return _Table(source.name, source, sign, names, at, above=line > first[0][0])
+            return _Table(source.name, source, sign, names, at, above=line > first[0][0], header_begin=line)
     raise UsageError(f"{source.name}: its header is not there any more: the file was changed")
 
 
