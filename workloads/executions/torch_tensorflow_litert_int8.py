@@ -17,7 +17,7 @@ MODES = ("infer",)
 TOPOLOGY = SINGLE
 DEVICES = ("cpu",)
 PRECISIONS = ("float32",)
-TOLERANCE = tensorflow_litert_int8.TOLERANCE
+TOLERANCE, STEP = tensorflow_litert_int8.TOLERANCE, tensorflow_litert_int8.STEP
 prepare = torch_tensorflow_litert.prepare
 
 
