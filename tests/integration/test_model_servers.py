@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.installed import need
@@ -283,6 +284,29 @@ def _working_in(folder: Path) -> Iterator[str]:
         with contextlib.suppress(OSError):
             if process.name.isdecimal() and (process / "cwd").readlink().is_relative_to(folder.resolve()):
                 yield (process / "cmdline").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlserver", "kserve", "triton", "pytriton", "torchserve"])
+def test_a_server_of_another_environment_listens_on_loopback_alone(kind: str) -> None:
+    environment, _ = FOREIGN[kind]
+    python = ENVIRONMENTS / environment / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"there is no environment {environment}: soak env {environment}")
+    if kind == "torchserve" and not shutil.which("java"):
+        pytest.skip("java is not installed")
+    server = RunningServer(kind, {}, str(python))
+    # One port is open before the others are: all of them must be.
+    all_open = lambda: server.is_ready() and all(map(is_open, server.ports.values()))
+    try:
+        wait_for(all_open)
+        top = psutil.Process(server.process.pid)
+        found = [each for one in (top, *top.children(recursive=True)) for each in one.net_connections("inet")]
+        addresses = {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+        assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+        assert addresses
+    finally:
+        server.end()
 
 
 @pytest.mark.slow  # a minute of soaking
