@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -306,7 +307,9 @@ def test_a_server_of_another_environment_listens_on_loopback_alone(kind: str) ->
         assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
         assert addresses
     finally:
-        server.end()
+        # All of it, as a trial does: TorchServe's launcher alone would leave Java.
+        os.killpg(server.process.pid, signal.SIGTERM)
+        server.process.wait()
 
 
 @pytest.mark.slow  # a minute of soaking
