@@ -297,10 +297,9 @@ def test_a_server_of_another_environment_listens_on_loopback_alone(kind: str) ->
     if kind == "torchserve" and not shutil.which("java"):
         pytest.skip("java is not installed")
     server = RunningServer(kind, {}, str(python))
-    # One port is open before the others are: all of them must be.
-    all_open = lambda: server.is_ready() and all(map(is_open, server.ports.values()))
     try:
-        wait_for(all_open)
+        # One port is open before the others are.
+        wait_for(lambda: server.is_ready() and all(map(is_open, server.ports.values())))
         top = psutil.Process(server.process.pid)
         found = [each for one in (top, *top.children(recursive=True)) for each in one.net_connections("inet")]
         addresses = {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}

@@ -1,4 +1,4 @@
-"""PyTorch → ONNX by TorchScript (deprecated), in operator set 11, run by onnxruntime: a file for every new shape."""
+"""PyTorch → ONNX by TorchScript (deprecated), in operator set 11, run by onnxruntime: a file for each shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, with ranges learned from the stream: one for every shape."""
+"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, ranges from the stream: a program for every shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOPOLOGY = SINGLE
 DEVICES = ("cpu",)
 PRECISIONS = ("float32",)
 TOLERANCE, STEP = tensorflow_litert_int8.TOLERANCE, tensorflow_litert_int8.STEP
-prepare = torch_tensorflow_litert.prepare
+scope = torch_tensorflow_litert.scope
 
 
 def make_step(network: Network, setup: Setup) -> Step:
