@@ -27,7 +27,7 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("TOLD", "VERSIONS", "CACHES", "CACHES_AT_HOME", "LAUNCHERS"), tuple),
     **dict.fromkeys(("REQUIRES", "LIBRARIES", "PROGRAMS", "DOSES", "VARIABLES"), Mapping),
     "TOPOLOGY": Topology,
-    "TOLERANCE": float,
+    **dict.fromkeys(("TOLERANCE", "STEP"), float),
 }
 """What a part of a module is, whatever kind of module has it; checked where it is there."""
 

@@ -34,12 +34,13 @@ def build(environment: Environment, python: str, pip_arguments: Sequence[str], s
         SoakError: a step failed; it names the command.
         UsageError: npm is not installed, or another build of it goes on.
     """
+    commands = steps(environment, python, pip_arguments)
     with _alone(environment.folder):
         if environment.folder.exists():
             say(f"removing {environment.folder}")
             shutil.rmtree(environment.folder)
         environment.folder.mkdir(parents=True)
-        for command in steps(environment, python, pip_arguments):
+        for command in commands:
             say(" ".join(command))
             _run(command, python)
         told = {"made_of": environment.made_of, "soak": __version__, "files": [file.name for file in environment.files]}

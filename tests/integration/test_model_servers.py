@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.installed import need
@@ -283,6 +285,30 @@ def _working_in(folder: Path) -> Iterator[str]:
         with contextlib.suppress(OSError):
             if process.name.isdecimal() and (process / "cwd").readlink().is_relative_to(folder.resolve()):
                 yield (process / "cmdline").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlserver", "kserve", "triton", "pytriton", "torchserve"])
+def test_a_server_of_another_environment_listens_on_loopback_alone(kind: str) -> None:
+    environment, _ = FOREIGN[kind]
+    python = ENVIRONMENTS / environment / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"there is no environment {environment}: soak env {environment}")
+    if kind == "torchserve" and not shutil.which("java"):
+        pytest.skip("java is not installed")
+    server = RunningServer(kind, {}, str(python))
+    try:
+        # One port is open before the others are.
+        wait_for(lambda: server.is_ready() and all(map(is_open, server.ports.values())))
+        top = psutil.Process(server.process.pid)
+        found = [each for one in (top, *top.children(recursive=True)) for each in one.net_connections("inet")]
+        addresses = {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+        assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+        assert addresses
+    finally:
+        # All of it, as a trial does: TorchServe's launcher alone would leave Java.
+        os.killpg(server.process.pid, signal.SIGTERM)
+        server.process.wait()
 
 
 @pytest.mark.slow  # a minute of soaking

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import ways
+from tests.installed import need
 from workloads import catalog, executions, sources
 from workloads.networks.architecture import NetworkSizes
 from workloads.networks.reference import ReferenceNetwork
@@ -75,6 +76,34 @@ def test_an_altered_weight_is_a_wrong_answer(architecture: str, framework: str, 
     workload = built(architecture, framework, execution)
     workload.alter_head(lambda weights: weights * np.float32(1.001))
     assert not checked(workload).right
+
+
+# Of each the few values of the clip are near 0, where the terms that they are sums of are not.
+@pytest.mark.parametrize(("architecture", "seed"), [("recurrent", 25), ("recurrent", 176), ("transformer", 70)])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_right_answer_whose_values_are_small_by_chance_is_right(architecture: str, seed: int, precision: str) -> None:
+    stream = StreamSpec("synthetic", {"clip_frames": [2], "height": 32, "width": 32, "channels": 1})
+    setup = Setup(architecture, *ways.REFERENCE[:1], "infer", "eager", seed, 1)
+    workload = catalog.load(architecture).build(setup, catalog.options_of(architecture, {"precision": precision}))
+    golden = golden_of(workload, TrialSpec(architecture, "torch", seed=seed, stream=stream))
+    assert golden is not None
+    assert golden.check is not None
+    assert golden.check.difference < golden.check.tolerance / 2
+
+
+@pytest.mark.parametrize(("seed", "size", "frames", "channels"), [(0, 32, 4, 3), (2, 16, 2, 1)])
+def test_a_right_answer_in_int8_is_right_for_a_state_of_a_few_steps(
+    seed: int, size: int, frames: int, channels: int
+) -> None:
+    need("tensorflow", "ai_edge_litert")
+    options = {"clip_frames": [frames], "height": size, "width": size, "channels": channels}
+    spec = TrialSpec("recurrent", "tensorflow", seed=seed, stream=StreamSpec("synthetic", options))
+    stream = {"source": "synthetic", "stream": sources.filled(spec.stream)}
+    setup = Setup("recurrent", "tensorflow", "infer", "litert_int8", seed, channels, **stream)
+    golden = golden_of(catalog.load("recurrent").build(setup, catalog.options_of("recurrent", {})), spec)
+    assert golden is not None
+    assert golden.check is not None
+    assert golden.check.right, golden.check.said
 
 
 @pytest.mark.parametrize("architecture", ["recurrent", "transformer"])

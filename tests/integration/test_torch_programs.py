@@ -58,6 +58,18 @@ def test_what_happens_to_the_weights_shows_in_its_answers(execution: str, clip: 
     assert np.abs(after - before).max() > 100 * tolerance
 
 
+@pytest.mark.parametrize("execution", ["aotinductor", "aotinductor_cpp"])
+def test_a_package_is_for_pictures_of_one_size(execution: str) -> None:
+    workload, wanted = built(execution), built("eager")
+    tolerance = executions.tolerance_of(executions.find("torch", execution))
+    for size in (16, 24):
+        spec = StreamSpec("synthetic", {"clip_frames": [2], "height": size, "width": size})
+        clip = sources.golden(spec, 1)
+        answer = wanted.replay(clip)
+        assert np.abs(workload.replay(clip) - answer).max() < tolerance * np.abs(answer).max()
+    workload.close()
+
+
 @pytest.mark.parametrize("execution", WITH_PROCESSES)
 def test_its_process_ends_when_it_is_closed(execution: str, clip: Any) -> None:
     before = children()

@@ -7,14 +7,27 @@ from pathlib import Path
 import pytest
 
 from tests.installed import need
+from workloads import executions
 from workloads.conversion import kept
 from workloads.errors import CompilerError
+from workloads.modules import lacks_of
 
 
 def test_a_compiler_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(CompilerError, match=r"'no-such-compiler'.*is not installed: install g\+\+"):
         kept.compiler()
+
+
+@pytest.mark.parametrize("execution", ["aotinductor", "aotinductor_cpp"])
+def test_an_execution_without_it_is_refused_before_a_trial_starts(
+    execution: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = executions.find("torch", execution)
+    monkeypatch.setenv("CXX", "sh")
+    assert lacks_of(module) == ""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert "install g++" in lacks_of(module)
 
 
 def test_the_compiler_is_the_one_that_cxx_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

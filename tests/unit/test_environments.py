@@ -12,7 +12,7 @@ import pytest
 from soak import environments
 from soak.doctor.own_environments import findings
 from soak.environments import Environment, EnvironmentNameError
-from soak.environments.build import NPM_OPTIONS, steps
+from soak.environments.build import NPM_OPTIONS, build, steps
 from soak.errors import ConfigError, UsageError
 from soak.plan.config import load
 from soak.plan.plan import make_plan
@@ -108,6 +108,11 @@ def test_without_npm_one_that_needs_it_says_so(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(UsageError, match="environment 'script' needs npm, which is not installed"):
         steps(environments.find("script"), sys.executable, [])
+    built = environments.find("script").folder / "node_modules"
+    built.mkdir(parents=True)
+    with pytest.raises(UsageError, match="npm"):
+        build(environments.find("script"), sys.executable, [], print)
+    assert built.exists(), "what was there is not removed for what cannot be built"
 
 
 # -- the state that one is in --

@@ -9,8 +9,9 @@ import pytest
 from soak.errors import ConfigError
 from soak.plan import config
 from soak.plan.plan import make_plan
-from workloads import frameworks
+from workloads import executions, frameworks
 from workloads.modules import lacks_of
+from workloads.protocol.contract import Setup
 from workloads.protocol.order import TrialSpec
 from workloads.worker.main import run_by
 
@@ -41,6 +42,18 @@ def test_what_runs_a_model_is_made_ready_beside_what_it_is_written_in(
 ) -> None:
     found = run_by(TrialSpec("recurrent", framework, execution=execution))
     assert list(found) == [frameworks.load(name) for name in runs]
+
+
+@pytest.mark.parametrize("execution", ["tensorflow_litert", "tensorflow_litert_int8"])
+def test_tensorflow_on_the_way_to_litert_has_the_threads_of_the_trial(
+    execution: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    tensorflow = frameworks.load("tensorflow")
+    monkeypatch.setattr(tensorflow, "prepare", lambda threads, seed, device="cpu": given.append((threads, seed)))
+    setup = Setup("recurrent", "torch", "infer", execution, 7, 3, threads=2)
+    with executions.scope_of(executions.find("torch", execution), setup):
+        assert given == [(2, 7)]
 
 
 class Told:

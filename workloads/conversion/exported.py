@@ -51,7 +51,7 @@ def package_of(model: Any, arguments: tuple[Any, ...]) -> Path:
         with torch.no_grad(), library_warnings_ignored():
             torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=_SETTINGS)
 
-    return kept(".pt2", _identity(program), make)
+    return kept(".pt2", _identity(program, arguments), make)
 
 
 def loaded(path: Path) -> Any:
@@ -85,17 +85,19 @@ def weights_for(names: Iterable[str], model: Any) -> dict[str, Any]:
     return {name: weights[name] for name in names if name in weights}
 
 
-def _identity(program: Any) -> str:
+def _identity(program: Any, arguments: tuple[Any, ...]) -> str:
     """All that the code of a package depends on."""
     import torch
+
+    # The Python code of a program does not name them; loops are compiled for these sizes, and so many threads.
+    shapes = [(tuple(each.shape), str(each.dtype), str(each.device)) for each in arguments]
 
     # A weight whose values are all the same, as biases are at first, becomes part of the code.
     given = [(name, *_told(value)) for name, value in program.state_dict.items()]
     constants = [(name, value.tolist()) for name, value in program.constants.items()]
-    capability = torch.backends.cpu.get_cpu_capability()
-    return repr(
-        (torch.__version__, capability, program.graph_module.code, str(program.graph_signature), given, constants)
-    )
+    machine = (torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())
+    code = (program.graph_module.code, str(program.graph_signature))
+    return repr((machine, shapes, code, given, constants))
 
 
 def _told(weight: Any) -> tuple[Any, ...]:

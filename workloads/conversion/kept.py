@@ -37,6 +37,15 @@ def kept(kind: str, made_from: str, make: Callable[[Path], object]) -> Path:
     return path
 
 
+def missing() -> str:
+    """What there is not of what compiles, with what to do; empty where all of it is there."""
+    try:
+        compiler()
+    except CompilerError as error:
+        return str(error)
+    return ""
+
+
 def compiler() -> str:
     """The C++ compiler: `CXX`, or g++.
 

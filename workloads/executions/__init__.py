@@ -19,7 +19,8 @@ reads it; its docstring's first line says what it is, and it defines
 - where what runs is seen by none of the readers of `workloads.operators`, `operators(network: Network, setup: Setup,
   shape: tuple[int, ...]) -> list[tuple[str, str]]`: layer and operator of an answer to a clip of that shape, in order;
 - where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those
-  of the default execution of PyTorch, as a part of the largest value.
+  of the default execution of PyTorch, as a part of the largest value;
+- where it rounds features to steps whose size does not depend on how small they are, `STEP: float`: that size.
 
 What several of them share (exporting, converting, a program for each shape) is in `workloads.conversion`.
 
@@ -117,6 +118,11 @@ def precisions_of(module: Any) -> tuple[str, ...]:
 def tolerance_of(module: Any) -> float:
     """How far its outputs in float32 may be from those of PyTorch's default, as a part of the largest value."""
     return float(getattr(module, "TOLERANCE", TOLERANCE))
+
+
+def step_of(module: Any) -> float:
+    """The steps that it rounds features to: 0, where it does not say."""
+    return float(getattr(module, "STEP", 0.0))
 
 
 def answers_within(module: Any, precision: str) -> float:

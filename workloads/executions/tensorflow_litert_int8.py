@@ -16,6 +16,8 @@ PRECISIONS = ("float32",)
 TOLERANCE = 0.2
 """Of 256 steps between the least and the largest value of each tensor, and outputs of a sigmoid and tanh that have a
 fixed range: a small state has few of them."""
+STEP = 2 / 256
+"""Of a tanh, whatever its values are: the first states of a stream are not much larger."""
 
 
 def make_step(network: Network, setup: Setup) -> Step:

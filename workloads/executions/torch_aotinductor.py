@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workloads import frameworks
-from workloads.conversion import exported, torch_steps
+from workloads.conversion import exported, kept, torch_steps
 from workloads.conversion.by_shape import ByShape, Shape
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Step, Tensor
@@ -17,6 +17,7 @@ MODES = ("infer",)
 PRECISIONS = ("float32",)
 DEVICES = ("cpu",)
 TOPOLOGY = SINGLE
+missing = kept.missing
 
 
 def make_step(network: Any, setup: Setup) -> Step:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workloads import frameworks
-from workloads.conversion import torch_steps
+from workloads.conversion import kept, torch_steps
 from workloads.conversion.aoti_program import AotiProgram
 from workloads.conversion.by_shape import ByShape
 from workloads.conversion.exported import examples, package_of
@@ -20,6 +20,7 @@ MODES = ("infer",)
 PRECISIONS = ("float32",)
 DEVICES = ("cpu",)
 TOPOLOGY = SINGLE
+missing = kept.missing
 
 
 def make_step(network: Any, setup: Setup) -> Step:

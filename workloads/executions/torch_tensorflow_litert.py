@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from contextlib import AbstractContextManager
 
 from workloads import frameworks
 from workloads.conversion import litert, onnx_file, onnx_to_tensorflow, outside
@@ -18,9 +20,10 @@ DEVICES = ("cpu",)
 PRECISIONS = ("float32",)
 
 
-def prepare(setup: Setup) -> None:
-    """TensorFlow, which the way there leads through, computes with few threads too."""
+def scope(setup: Setup) -> AbstractContextManager[None]:
+    """TensorFlow, which the way there leads through, is made ready too: its threads are those of the trial."""
     frameworks.load("tensorflow").prepare(setup.threads, setup.seed)
+    return contextlib.nullcontext()
 
 
 def make_step(network: Network, setup: Setup) -> Step:

@@ -1,4 +1,4 @@
-"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, its ranges learned from the stream; one a shape."""
+"""PyTorch → ONNX → TensorFlow by onnx2tf → LiteRT in int8, ranges from the stream: a program for every shape."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MODES = ("infer",)
 TOPOLOGY = SINGLE
 DEVICES = ("cpu",)
 PRECISIONS = ("float32",)
-TOLERANCE = tensorflow_litert_int8.TOLERANCE
-prepare = torch_tensorflow_litert.prepare
+TOLERANCE, STEP = tensorflow_litert_int8.TOLERANCE, tensorflow_litert_int8.STEP
+scope = torch_tensorflow_litert.scope
 
 
 def make_step(network: Network, setup: Setup) -> Step:

@@ -35,6 +35,7 @@ class Driven:
 
         self._reference = ReferenceNetwork(architecture, setup.channels, sizes, setup.seed)
         self._tolerance = executions.answers_within(execution, sizes.precision)
+        self._rounded_to = executions.step_of(execution)
         self._state = self._network.first
         self.output: Any = None
 
@@ -53,7 +54,7 @@ class Driven:
 
     def known_answer(self, clip: Clip) -> KnownAnswer:
         """What NumPy makes of the initial weights and a clip, with the tolerance of the execution."""
-        return self._reference.known_answer(clip, self._tolerance)
+        return self._reference.known_answer(clip, self._tolerance, self._rounded_to)
 
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
         """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""

@@ -32,29 +32,40 @@ class ReferenceNetwork:
         self._architecture, self._sizes, self._seed = architecture, sizes, seed
         self._shapes = shapes(architecture, channels, sizes)
 
-    def known_answer(self, clip: Clip, tolerance: float, most: float = MOST) -> KnownAnswer:
+    def known_answer(self, clip: Clip, tolerance: float, step: float = 0.0, most: float = MOST) -> KnownAnswer:
         """What the answer to a clip is, from the first state: of as many frames as `most` products allow.
 
-        tolerance: of the execution that is held against it, as a part of the largest value.
+        tolerance, step: of the execution that is held against it. The first is a part of the largest value; features
+        that are rounded to whole steps add to it what the last layer makes of one.
         """
         batch = self._sizes.batch
         lanes = sorted({0, batch - 1})
         count = self._frames(clip.frames, len(lanes), most)
         rows = np.arange(count)[:, None] * batch + np.array(lanes)
-        return KnownAnswer(rows.reshape(-1), self.answer(clip.frames[:count], lanes), tolerance)
+        features = self._features(clip.frames[:count], lanes)
+        values = self._linear("head", features)
+        # Terms of a sum cancel out by chance, and their roundings do not: as large as a sum of any signs would be.
+        squares = np.square(self._weight("head.weight").T)
+        scale = float(max(np.sqrt(np.square(features) @ squares).max(), np.abs(values).max()))
+        rounded = step * float(np.sqrt(squares.sum(axis=0)).max())
+        return KnownAnswer(rows.reshape(-1), values, tolerance + (rounded / scale if scale else 0.0), scale)
 
     def answer(self, frames: Frames, lanes: list[int]) -> Array:
         """The predictions for these frames and lanes, shape (T · lanes, channels), the lanes of a frame side by side.
 
         frames: shape (T, height, width, channels), uint8.
         """
+        return self._linear("head", self._features(frames, lanes))
+
+    def _features(self, frames: Frames, lanes: list[int]) -> Array:
+        """What the last layer is given, shape (T · lanes, hidden)."""
         shifted = columns(self._sizes.batch, frames.shape[2])[lanes]
         pictures = frames[:, :, shifted].swapaxes(1, 2).reshape(-1, *frames.shape[1:])
         state = self._rounded(first_state(self._architecture, self._sizes))[lanes]
         features = self._stem(self._rounded(pictures.astype(np.float32) / np.float32(255)))
         features = features.reshape(len(frames), len(lanes), -1)
         middle = self._recurrent if self._architecture == "recurrent" else self._transformer
-        return self._linear("head", middle(features, state).reshape(len(frames) * len(lanes), -1))
+        return middle(features, state).reshape(len(frames) * len(lanes), -1)
 
     def _frames(self, frames: Frames, lanes: int, most: float) -> int:
         """How many frames of a clip may be computed."""

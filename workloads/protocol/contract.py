@@ -89,6 +89,8 @@ class KnownAnswer:
     """What they should be, shape (rows, outputs)."""
     tolerance: float
     """How far an answer may be from it, as a part of the largest value."""
+    scale: float = 0.0
+    """What the largest value is taken for where all of `values` are smaller: a few of them may be near 0 by chance."""
 
 
 class Workload(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from workloads.serving.options import CLIP, NAME, PREDICTION, STATE, ServedModel, arguments
@@ -15,7 +16,7 @@ from workloads.serving.start import command as started
 REQUIRES = {"kserve": "kserve", "torch": "torch"}
 READY = "port"
 """It serves once its port is open; that the model is loaded, its client asks."""
-_MODULE = "workloads.servers.kserve"
+_MODULE, _HOST = "workloads.servers.kserve", "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,34 @@ def model_of(options: Options) -> Any:
     return KserveRecurrent()
 
 
+def only_on_loopback() -> None:
+    """KServe listens on all addresses of the machine, and has no option for another: put one in its place."""
+    from grpc import aio
+    from kserve import model_server
+    from kserve.protocol.grpc import server as grpc_server
+
+    class OnLoopback(model_server.RESTServer):  # type: ignore[misc]
+        """Of HTTP."""
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.config.host = _HOST
+
+    def made(*given: Any, **named: Any) -> Any:
+        server = aio.server(*given, **named)
+        listen = server.add_insecure_port
+        server.add_insecure_port = lambda address: listen(f"{_HOST}:{address.rpartition(':')[2]}")
+        return server
+
+    model_server.RESTServer = OnLoopback
+    grpc_server.aio = SimpleNamespace(server=made)
+
+
 def main() -> None:
     """Serve until it is told to stop."""
     import kserve
 
+    only_on_loopback()
     options, ports = arguments(Options, "port", "http")
     server = kserve.ModelServer(
         http_port=ports["http"], grpc_port=ports["port"], workers=1, enable_grpc=True, enable_docs_url=False,

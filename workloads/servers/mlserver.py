@@ -9,6 +9,7 @@ import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from workloads.options import between
 from workloads.serving.options import NAME, ServedModel, arguments
@@ -54,21 +55,21 @@ def main() -> None:
             "parameters": {"extra": model},
         }
         Path(folder, "model-settings.json").write_text(json.dumps(settings))
-        server = mlserver.MLServer(
-            mlserver.Settings(
-                host="127.0.0.1", grpc_port=ports["port"], http_port=ports["http"], metrics_port=ports["metrics"],
-                parallel_workers=options.workers, model_repository_root=folder, metrics_dir=folder,
-                environments_dir=folder, debug=False,
-            )
+        told = mlserver.Settings(
+            host="127.0.0.1", grpc_port=ports["port"], http_port=ports["http"], metrics_port=ports["metrics"],
+            parallel_workers=options.workers, model_repository_root=folder, metrics_dir=folder,
+            environments_dir=folder, debug=False,
         )  # fmt: skip
-        asyncio.run(_serve(server, folder))
+        asyncio.run(_serve(told, folder))
 
 
-async def _serve(server: object, folder: str) -> None:
+async def _serve(settings: Any, folder: str) -> None:
+    import mlserver
     from mlserver.repository import SchemalessModelRepository
 
-    models = await SchemalessModelRepository(folder).list()
-    await server.start(models)  # type: ignore[attr-defined]
+    # Made here, as it has the loop that runs tell it of signals.
+    server = mlserver.MLServer(settings)
+    await server.start(await SchemalessModelRepository(folder).list())
 
 
 if __name__ == "__main__":

@@ -254,9 +254,10 @@ def main() -> None:
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         versions = versions_of(options, Path(folder))
+        # A port that is taken ends it here: a thread that polls would keep it alive.
+        server = grpc_server(GrpcServices(versions), ports["port"], options.workers)
         polling = threading.Thread(target=versions.keep, args=(options.poll_seconds, stop, print))
         polling.start()
-        server = grpc_server(GrpcServices(versions), ports["port"], options.workers)
         try:
             uvicorn.run(
                 RestApplication(versions), host="127.0.0.1", port=ports["rest"],

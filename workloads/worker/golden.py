@@ -72,7 +72,8 @@ class Golden:
         if known is None:
             return None
         difference, largest = distance(known.values, self._first[known.rows].astype(np.float64))
-        return AnswerCheck(difference / largest if largest else difference, known.tolerance)
+        scale = max(largest, known.scale)
+        return AnswerCheck(difference / scale if scale else difference, known.tolerance)
 
     def due(self, now: float) -> bool:
         """Whether it is time for another."""
