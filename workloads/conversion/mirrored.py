@@ -21,26 +21,20 @@ REPLICAS = 2
 
 
 def prepared(setup: Setup) -> AbstractContextManager[None]:
-    """A scope that is none, once the devices are made."""
-    prepare(setup)
-    return contextlib.nullcontext()
-
-
-def prepare(setup: Setup) -> None:
-    """Make the logical devices of the CPU, before TensorFlow makes its own.
+    """Make the logical devices of the CPU, before TensorFlow makes its own. The scope itself is none.
 
     Raises:
-        DeviceError: it has run something already.
+        DeviceError: TensorFlow has run something already.
     """
     import tensorflow as tf
 
     (cpu,) = tf.config.list_physical_devices("CPU")
-    if setup.device != "cpu" or len(tf.config.get_logical_device_configuration(cpu) or ()) >= REPLICAS:
-        return
-    try:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * REPLICAS)
-    except RuntimeError as error:
-        raise DeviceError(f"TensorFlow has no {REPLICAS} logical devices of the CPU: {error}") from error
+    if setup.device == "cpu" and len(tf.config.get_logical_device_configuration(cpu) or ()) < REPLICAS:
+        try:
+            tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * REPLICAS)
+        except RuntimeError as error:
+            raise DeviceError(f"TensorFlow has no {REPLICAS} logical devices of the CPU: {error}") from error
+    return contextlib.nullcontext()
 
 
 @functools.cache  # two of one process would count their collectives by the same keys, and get each other's
