@@ -39,7 +39,7 @@ class _Reduces(novelty.Novel):
         import tensorflow as tf
 
         super().__init__(options)
-        mirrored.prepare(setup)
+        mirrored.prepared(setup)
         self._strategy: Any = mirrored.strategy_of(setup.device, one_device=bool(options.distinct))
 
         def one(given: Any) -> Any:
