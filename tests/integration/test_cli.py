@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from soak import environments
 from tests.installed import ROOT, link_packages, need
 from tests.patience import PATIENCE
 
@@ -56,9 +57,16 @@ def test_list_shows_every_kind() -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_can_be_run_here(config: Path) -> None:
     need("torch", "tensorflow")
+    named = set(re.findall(r'"env:(\w+)"', config.read_text()))
+    absent = {name for name in named if environments.find(name).state != "ready"}
     code, said = soak("check", config)
+    if absent:
+        assert code == 2
+        assert all(re.search(rf"run `soak env ({'|'.join(absent)})` first", line) for line in said.splitlines()), said
+        return
     assert code == 0, said
-    assert any(known in said for known in ("recurrent", "native-heap", "jit-trace", "leaks", "ranks", "2 schedules"))
+    known = ("recurrent", "native-heap", "jit-trace", "leaks", "ranks", "served", "2 schedules")
+    assert any(word in said for word in known)
 
 
 RUN = '[run]\nduration = "5 s"\n'

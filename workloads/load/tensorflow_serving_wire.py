@@ -75,9 +75,12 @@ class _Wire:
     async def swap(self) -> None:
         """Load a version that is not served, and only then unload the oldest and move the labels on."""
         live = await self._live()
-        waiting = [version for version in self._options.versions if version not in live]
         if not live:
             raise SwapError("the server says of no version that it is served")
+        if len(live) > 1 and set(self._options.versions) <= set(live):
+            # A client before this one was stopped in the middle of a swap.
+            live = await self._without_oldest(live)
+        waiting = [version for version in self._options.versions if version not in live]
         if not waiting:
             raise SwapError(f"of versions {list(self._options.versions)}, {live} are served: there is none to load")
         # In the order of `versions`, the first that comes after those that are served.
@@ -87,10 +90,15 @@ class _Wire:
         self._versions = [*live, new]
         await self._reload([*live, new], self._labels(live))
         await self._until(new, AVAILABLE)
-        kept = [*live[1:], new]
+        await self._without_oldest([*live, new])
+
+    async def _without_oldest(self, live: Sequence[int]) -> list[int]:
+        """Unload the first of the versions that are served, and move the labels on; what is served then."""
+        kept = list(live[1:])
         await self._reload(kept, self._labels(kept))
         await self._until(live[0], END)
         self._versions = self._order = kept
+        return kept
 
     _order: Sequence[int] = ()
     """The versions that are served, in the order in which they were loaded."""
