@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from workloads.clients import tensorflow_serving_client
 from workloads.load.generator import Generator
 from workloads.load.model_client import FIRST, ModelAnswer, ModelDriver, SwapError, WrongAnswerError, clip_of
 from workloads.load.model_options import ModelOptions
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import ABANDONED, RequestOutcome, Tally
+from workloads.load.prediction_service import AVAILABLE, END
 from workloads.load.schedule import SteppedLoop
+from workloads.load.tensorflow_serving_wire import GrpcWire
 from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Clip, ClockTick
 from workloads.serving.reference import NumpyRecurrent, differs
@@ -209,3 +213,33 @@ def test_requests_that_were_given_up_are_neither_answers_nor_errors() -> None:
 
 def test_two_answers_of_unequal_shape_differ_without_bound() -> None:
     assert differs(np.zeros((2, 3), np.float32), np.ones((3, 3), np.float32)) == float("inf")
+
+
+class Swapped(GrpcWire):
+    """A server of versions that need no time; what each order made it serve."""
+
+    def __init__(self, *versions: int, serves: tuple[int, ...]) -> None:
+        options = tensorflow_serving_client.Options(swap_every=1.0, versions=versions)
+        super().__init__(options, {options.address: ["127.0.0.1"]})
+        self.serves, self.orders = serves, list[tuple[int, ...]]()
+
+    async def _states(self) -> dict[int, int]:
+        return {version: AVAILABLE if version in self.serves else END for version in self._options.versions}
+
+    async def _reload(self, versions: Sequence[int], labels: Mapping[str, int]) -> None:
+        self.serves = tuple(versions)
+        self.orders.append(self.serves)
+
+
+async def swapped(*versions: int, serves: tuple[int, ...]) -> list[tuple[int, ...]]:
+    wire = Swapped(*versions, serves=serves)
+    await wire.swap()
+    return wire.orders
+
+
+def test_a_version_is_loaded_before_the_oldest_is_unloaded() -> None:
+    assert asyncio.run(swapped(1, 2, 3, serves=(1, 2))) == [(1, 2, 3), (2, 3)]
+
+
+def test_what_a_client_left_in_the_middle_of_a_swap_is_done_first() -> None:
+    assert asyncio.run(swapped(1, 2, 3, serves=(1, 2, 3))) == [(2, 3), (2, 3, 1), (3, 1)]
