@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 EXTRAS = ("video", "service", "clients", "test")
-TOOLS = ("axe-playwright-python", "mypy", "playwright", "ruff", "schemathesis")
+TOOLS = ("axe-playwright-python", "fastapi", "mypy", "playwright", "ruff", "schemathesis")
 """Not imported by the tests that are run."""
 REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9.]+)(?:,<[0-9.]+)?$")
 
