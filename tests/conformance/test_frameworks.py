@@ -51,7 +51,7 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
     class OurError(RuntimeError):
         pass
 
-    for name in frameworks.DEFAULTS:
+    for name in frameworks.names():
         for module in frameworks.load(name).REQUIRES:
             monkeypatch.delitem(sys.modules, module, raising=False)
     none, other = frameworks.load(frameworks.NONE), frameworks.load(frameworks.DEFAULTS[0])

@@ -18,12 +18,7 @@ from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec
 from workloads.worker.golden import distance
 
-pytestmark = [
-    pytest.mark.framework,
-    pytest.mark.usefixtures("frameworks"),
-    # JAX, which a converter brings into this process, warns of every fork: a worker of a DataLoader is one.
-    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
-]
+pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 CLIPS = 4
 STREAM = StreamSpec("synthetic", {"clip_length": "set", "clip_frames": [4], "height": 32, "width": 32})
