@@ -128,6 +128,9 @@ class _Server(http.server.ThreadingHTTPServer):
         self.asked: list[tuple[str, str | None]] = []
         self.headers: dict[str, str] = {}
 
+    def handle_error(self, *_: Any) -> None:
+        """Nothing: who asked may go away in the middle of an answer, and what is printed here is read as its own."""
+
 
 class _Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
