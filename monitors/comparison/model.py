@@ -1,0 +1,103 @@
+"""What is compared, and what comes of it: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["proportion", "amount", "change"]
+"""proportion: of trials, each with a probability; amount: positive, compared by its ratio; change: may be negative."""
+Direction = Literal["lower", "higher"]
+Answer = Literal["lower", "higher", "alike", "undecided"]
+"""Of the first side against the second. alike: the difference is within the margin; undecided: it cannot be told."""
+ClaimAnswer = Literal["supported", "refuted", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One thing that is compared, higher or lower being better."""
+
+    name: str
+    """As a claim and JSON call it: `leak_probability`."""
+    words: str
+    """As people read it: `leak probability`."""
+    kind: Kind
+    unit: str
+    """bytes, bytes_per_hour, bytes_per_step, seconds, hours, per_second, or 1."""
+    better: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One trial of one side."""
+
+    group: str
+    """What trials share whose differences are of one kind: their block, but for its seed."""
+    pair: str
+    """Equal in both sides for two trials of the same block that are set against each other."""
+    values: Mapping[str, float]
+    """By the name of the measure; of leak_probability the calibrated one. What is not known is absent."""
+    deviations: Mapping[str, float] = field(default_factory=dict)
+    """The standard error of a value within its trial, where it is known: that of a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval. Without an interval it is of too few trials to have one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure of two sides, in one group of blocks or in all of them."""
+
+    measure: str
+    group: str
+    """Empty: all groups together."""
+    first: Estimate
+    second: Estimate
+    trials: tuple[int, int]
+    """Of each side."""
+    pairs: int
+    """Of trials that were set against each other."""
+    relative: Estimate | None
+    """first ÷ second − 1: −0.62 is 62 % lower. None where the second may be nothing."""
+    absolute: Estimate
+    """first − second, in the unit of the measure."""
+    p: float | None
+    """Two-sided, of no difference; None where it cannot be told."""
+    adjusted_p: float | None
+    """The same, by Holm's method over everything that was compared at once."""
+    answer: Answer
+    reason: str
+    """Why it is undecided, as a clause; or empty."""
+    further: int | None
+    """About how many more trials a side would settle it; None where it is settled, or no number would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`tensorflow 62% lower than torch`: of one measure of two sides."""
+
+    first: str
+    measure: str
+    percent: float
+    """0 for `tensorflow lower than torch`: by any amount."""
+    direction: Direction
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What the trials say of it."""
+
+    claim: Claim
+    answer: ClaimAnswer
+    reason: str
+    """One plain sentence."""
+    further: int | None
+    """About how many more trials a side would settle it."""
