@@ -3,7 +3,8 @@
     python -m benchmarks.matrix RUN [RUN…] > docs/matrix.md
 
 Made from records alone, with the report that soak makes of them; several runs are one page, as where executions need
-environments on several machines. What is missing is told by the executions that there are now.
+environments on several machines. Of a trial that several of them have, the last stands there. What is missing is told
+by the executions that there are now.
 """
 
 from __future__ import annotations
@@ -76,17 +77,18 @@ def _median(these: Sequence[Any]) -> float:
     return float(sum(np.median(one.values[one.t >= one.t[0] + SETTLED * (one.t[-1] - one.t[0])]) for one in sums))
 
 
-def page(rows: Sequence[Row]) -> str:
+def page(every: Sequence[Row]) -> str:
     """The whole page, in Markdown."""
+    rows = list({(row.way, row.trial["name"]): row for row in every}.values())
     parts = ["# Every execution, soaked", _said(rows), LEGEND]
     for framework in dict.fromkeys(name for name in frameworks.names() if any(r.way[0] == name for r in rows)):
         these = sorted((row for row in rows if row.way[0] == framework), key=_order)
         title = frameworks.load(framework).TITLE
         parts += [
             f"## Models written in {title}",
-            "\n".join([*map(_joined, (COLUMNS, COLUMNS.values())), *(_line(row, rows) for row in these)]),
+            "\n".join([*map(_joined, (COLUMNS, COLUMNS.values())), *(_line(row, every) for row in these)]),
         ]
-    parts += ["## Versions", _versions(rows), "## What is missing", _missing(rows), "## Again", _again(rows)]
+    parts += ["## Versions", _versions(rows), "## What is missing", _missing(rows), "## Again", _again(every)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -227,7 +229,7 @@ def _missing(rows: Sequence[Row]) -> str:
 
 def _again(rows: Sequence[Row]) -> str:
     commands = dict.fromkeys(row.run["command"] for row in rows)
-    return "\n".join(["```sh", *commands, "python -m benchmarks.matrix RUN > docs/matrix.md", "```"])
+    return "\n".join(["```sh", *commands, "python -m benchmarks.matrix RUN… > docs/matrix.md", "```"])
 
 
 def _each(names: Iterable[str]) -> str:

@@ -239,14 +239,14 @@ class MemberRun:
         The last beat comes with the end, and no round sees it: the one before it is the last that could be seen.
         """
         beat = self.beat_before or self.last_beat
-        return None if self.built_at is None or beat is None else min(self.built_at + max(0.0, beat.t), now)
+        return None if self.built_at is None or beat is None else min(self.built_at + _since_built(beat), now)
 
     def last_step(self) -> float | None:
         """When a worker that came to its end well made its last step, by its own count; None for others."""
         beat = self.last_beat
         if not (self.plan.speaks_wire and self.through) or self.built_at is None or beat is None:
             return None
-        return self.built_at + max(0.0, beat.t)
+        return self.built_at + _since_built(beat)
 
     def decide(self, now: float, stop: str) -> None:
         """Do what is due. stop: why it is to end now; empty while it is not."""
@@ -358,3 +358,8 @@ class AtTime:
 def _last_line(tail: str) -> str:
     """Whole, as what is secret is taken out of it later: of half a secret nobody would know it."""
     return one_line(tail.rpartition("\n")[2], len(tail))
+
+
+def _since_built(beat: wire.Beat) -> float:
+    """Seconds from when its workload was built to that beat."""
+    return max(0.0, beat.after) + max(0.0, beat.t)

@@ -61,7 +61,7 @@ def test_a_model_leaves_no_tensor_between_two_clips(tmp_path: Path, backend: str
     counts = set()
     for _ in range(10):
         _, state = program(pictures, state)
-        counts.add(program.tensors())
+        counts.add(program.collect())
     assert len(counts) == 1
     with pytest.raises(ChildError, match=r"TensorFlow.js \(model\): .*shape"):
         program(pictures[:, :8], state)

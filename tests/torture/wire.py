@@ -59,7 +59,7 @@ def unfit(message: Any) -> str:
         return "Hello.pid is no number"
     if kind == "Ready" and not _mapping(message.environment, _text):
         return "Ready.environment holds more than texts"
-    if kind == "Beat" and not (_number(message.t) and _mapping(message.values, _number)):
+    if kind == "Beat" and not (_number(message.t) and _number(message.after) and _mapping(message.values, _number)):
         return "Beat holds more than finite numbers"
     return "RecordNote.data is no JSON" if kind == "RecordNote" and not _mapping(message.data, _json) else ""
 

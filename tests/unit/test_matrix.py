@@ -88,3 +88,15 @@ def test_the_page_tells_what_is_missing(empty_record: Callable[..., Any]) -> Non
         for mode in modes
     ]
     assert "Nothing: every execution" in matrix.page(whole)
+
+
+def test_of_a_trial_of_several_runs_the_last_stands_there_beside_eager_of_its_own_run(
+    empty_record: Callable[..., Any],
+) -> None:
+    before = rows(empty_record)
+    slower = {**before[1].trial, "steps_per_second": 20.0}
+    again = [replace(row, run={**row.run, "id": "again"}) for row in (before[2], replace(before[1], trial=slower))]
+    text = matrix.page([*before, *again])
+    assert line(text, "| graph ")[5:7] == ["20", "0.50×"]
+    assert text.count("| eager |") == 2, "one of each framework"
+    assert line(text.partition("written in PyTorch")[2].partition("##")[0], "| eager ")[6] == "1.00×"

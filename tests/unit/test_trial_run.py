@@ -100,6 +100,14 @@ def test_it_ended_when_its_last_steps_did_not_when_somebody_woke_up(worker: Play
     assert worker.run.stepped(120.0) == 120.0, "no later than now, whatever it says"
 
 
+def test_what_lies_between_ready_and_the_first_step_is_work_of_no_step(worker: Played) -> None:
+    worker.poll(105.0, wire.Ready({}))
+    worker.poll(400.0, *(wire.Beat(float(t), {}, 180.0) for t in range(81)))
+    assert worker.run.stepped(400.0) == 105.0 + 180.0 + 79.0, "it compiled its first answer for three minutes"
+    worker.poll(401.0, wire.Done("finished", ""))
+    assert worker.run.last_step() == 105.0 + 180.0 + 80.0
+
+
 def test_a_worker_that_came_to_its_end_well_says_when_its_last_step_was(worker: Played, program: Played) -> None:
     worker.poll(105.0, wire.Ready({}))
     worker.poll(190.0, *(wire.Beat(float(t), {}) for t in range(81)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 Program = TypeVar("Program")
@@ -21,6 +21,10 @@ class ByShape(Generic[Program]):
         if shape not in self._made:
             self._made[shape] = self._make(shape)
         return self._made[shape]
+
+    def made(self) -> Iterable[Program]:
+        """All of them."""
+        return self._made.values()
 
     def counters(self) -> Mapping[str, float]:
         """How many were made."""

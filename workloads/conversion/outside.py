@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from workloads.conversion.by_shape import ByShape, Shape
 from workloads.protocol.execution import Step, Tensor
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OutsideProgram: TypeAlias = "Callable[[Array, Array], tuple[Array, Array]]"
 """(pictures, state) → (output, state)."""
+Outside = TypeVar("Outside", bound="OutsideProgram")
 
 
 def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]) -> Step:
@@ -42,14 +43,21 @@ def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]
     return Step(run, run, programs.counters)
 
 
-def tensorflow_steps(network: Any, convert: Callable[[Shape], OutsideProgram]) -> Step:
+def tensorflow_steps(
+    network: Any, convert: Callable[[Shape], Outside], clean_up: Callable[[Outside], object] | None = None
+) -> Step:
     """Steps of a network of TensorFlow; they count their `traces`, each of which is a conversion.
 
     Args:
         network: of TensorFlow, in float32 on the host.
         convert: a program for clips of a shape: (T, height, width, channels).
+        clean_up: has such a program let go of what is no more than a cache, or garbage.
     """
-    programs: ByShape[OutsideProgram] = ByShape(convert)
+    programs: ByShape[Outside] = ByShape(convert)
+
+    def cleaned_up() -> None:
+        for program in programs.made() if clean_up is not None else ():
+            clean_up(program)
 
     def run(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         pictures = network.pictures(frames).numpy()
@@ -58,4 +66,4 @@ def tensorflow_steps(network: Any, convert: Callable[[Shape], OutsideProgram]) -
         output, after = programs(pictures.shape)(pictures, given)
         return output, after, output.mean()
 
-    return Step(run, run, programs.counters)
+    return Step(run, run, programs.counters, clean_up=cleaned_up)

@@ -96,7 +96,8 @@ def started(script: str, *words: str) -> Child:
     if lacks := missing():
         raise TensorFlowJsError(lacks)
     packages = str(frameworks.load("tfjs").packages())
-    return Child(["node", str(_SCRIPTS / f"{script}.js"), packages, *words], f"TensorFlow.js ({script})")
+    command = ["node", "--expose-gc", str(_SCRIPTS / f"{script}.js"), packages, *words]
+    return Child(command, f"TensorFlow.js ({script})")
 
 
 class TensorFlowJsProgram:
@@ -110,8 +111,8 @@ class TensorFlowJsProgram:
         output, after = self._child(pictures, state)
         return output, after
 
-    def tensors(self) -> int:
-        """How many it holds between two clips."""
+    def collect(self) -> int:
+        """Collect the garbage of JavaScript; how many tensors it holds then, between two clips."""
         (count,) = self._child()
         return int(count[0])
 
@@ -126,4 +127,5 @@ def make_step(network: Network, setup: Setup, backend: str) -> Step:
             convert(saved, made)
             return TensorFlowJsProgram(made, backend, setup.threads)
 
-    return outside.tensorflow_steps(network, converted)
+    # V8 lets its heap grow by megabytes in minutes before it collects what nobody holds.
+    return outside.tensorflow_steps(network, converted, TensorFlowJsProgram.collect)

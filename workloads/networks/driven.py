@@ -65,6 +65,10 @@ class Driven:
         counters: Mapping[str, float] = self._step.counters()
         return counters
 
+    def clean_up(self) -> None:
+        """What the execution holds that is no more than a cache."""
+        self._step.clean_up()
+
     def close(self) -> None:
         """Let go of the output, and end what the execution started."""
         self.output = None

@@ -131,3 +131,5 @@ class Step:
     """Doses of the execution so far, by metric name (`traces`); none by default."""
     close: Callable[[], object] = lambda: None
     """Ends what it started and let run, such as processes."""
+    clean_up: Callable[[], object] = lambda: None
+    """Lets go of caches and garbage that no clean-up of the framework reaches, at each probe."""

@@ -54,6 +54,8 @@ class Beat:
     t: float
     """Seconds since the first step began."""
     values: Mapping[str, float]
+    after: float = 0.0
+    """Seconds from Ready to the first step: a first answer that is checked may have to be compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,7 @@ def _data(value: object) -> dict[str, Any]:
 _CHECKS: dict[type[Message], dict[str, Callable[[Any], Any]]] = {
     Hello: {"pid": _whole, "python": _text},
     Ready: {"environment": _texts},
-    Beat: {"t": _number, "values": _numbers},
+    Beat: {"t": _number, "values": _numbers, "after": _number},
     ProbeBegun: {"number": _whole, "step": _whole},
     Probe: {
         "number": _whole,

@@ -63,7 +63,7 @@ class Drive:
         self._latency_steps = 0
         self._latency_total = 0.0
         self._latency_counts = [0] * len(wire.LATENCY_BOUNDS)
-        self._began = self._beat_at = time.monotonic()
+        self._ready = self._began = self._beat_at = time.monotonic()
         self._objects = Every(spec.count_objects_interval, self._began)
         self._instruments = Instruments(spec, self._began, capture)
         self._golden: Golden | None = None
@@ -214,7 +214,7 @@ class Drive:
         for note in self._instruments.notes(now, self._steps, ended, self._alive):
             self._pipe.send(note)
         self._note()
-        self._pipe.send(wire.Beat(now - self._began, self._values(now)))
+        self._pipe.send(wire.Beat(now - self._began, self._values(now), self._began - self._ready))
         self._beat_at = now
         self._beat_seconds += time.monotonic() - began
         self._latency_sum = self._latency_max = 0.0
@@ -224,7 +224,8 @@ class Drive:
         """Show a sign of life in the middle of long work between two steps: nothing is read, as it is in disorder."""
         now = time.monotonic()
         if now - self._beat_at >= self._spec.beat_interval:
-            self._pipe.send(wire.Beat(now - self._began, {"steps": float(self._steps)}))
+            steps = {"steps": float(self._steps)}
+            self._pipe.send(wire.Beat(now - self._began, steps, self._began - self._ready))
             self._beat_at = now
 
     def _note(self) -> None:
