@@ -36,10 +36,11 @@ COLUMNS = {
 }  # fmt: skip
 LEGEND = """\
 *answer off by*: how far its first answer was from that of the reference (NumPy, float64), as a part of the largest
-value, and the tolerance that it is held to. *of eager*: its steps a second, as a part of those of the framework's eager
-execution in the same mode and run. *total*, *anonymous*: memory of the whole process tree, the median of the last third
-of the trial. *growth a step*: of the layer that is named, with its 95 % interval; of a trial that passes that is what
-could not be told from none. *growth by dose*: where growth was plain enough to be divided."""
+value, and the tolerance that it is held to. *of eager*: its steps a second, as a part of those of the framework's
+eager execution in the same mode and run; none for executions of several processes, whose block is another. *total*,
+*anonymous*: memory of the whole process tree, the median of the last third of the trial. *growth a step*: of the
+layer that is named, with its 95 % interval; of a trial that passes that is what could not be told from none. *growth
+by dose*: where growth was plain enough to be divided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def _version(row: Row) -> str:
     """What its worker said of itself that is a version."""
     framework, name, _ = row.way
     told = row.trial["environment"]
-    modules = {framework: None, **dict.fromkeys(_requires(framework, name)), "numpy": None, "python": None}
+    modules = dict.fromkeys((framework, *frameworks.versions(), *_requires(framework, name), "numpy", "python"))
     return ", ".join(f"{each} {told[each]}" for each in modules if each in told) or "not told"
 
 
