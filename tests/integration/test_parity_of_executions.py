@@ -12,7 +12,7 @@ from tests import ways
 from tests.installed import need
 from tests.rounding import SINGLE, apart, roundings
 from workloads import answers, catalog, executions, sources
-from workloads.modules import lacks_of
+from workloads.needs import needs_of
 from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec
@@ -57,8 +57,8 @@ def able(framework: str, execution: str) -> Any:
     """The module of an execution that can run here; otherwise the test is skipped."""
     module = executions.find(framework, execution)
     need(*module.REQUIRES)
-    if lacks := lacks_of(module):
-        pytest.skip(lacks)
+    if lacks := list(needs_of(module).lacks()):
+        pytest.skip(str(lacks[0]))
     return module
 
 

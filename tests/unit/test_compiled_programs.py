@@ -10,7 +10,7 @@ from tests.installed import need
 from workloads import executions
 from workloads.conversion import kept
 from workloads.errors import CompilerError
-from workloads.modules import lacks_of
+from workloads.needs import needs_of
 
 
 def test_a_compiler_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,9 +25,9 @@ def test_an_execution_without_it_is_refused_before_a_trial_starts(
 ) -> None:
     module = executions.find("torch", execution)
     monkeypatch.setenv("CXX", "sh")
-    assert lacks_of(module) == ""
+    assert needs_of(module).missing() == ""
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "install g++" in lacks_of(module)
+    assert "install g++" in needs_of(module).missing()
 
 
 def test_the_compiler_is_the_one_that_cxx_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
