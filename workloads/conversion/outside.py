@@ -39,7 +39,7 @@ def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]
         found = torch.from_numpy(output)
         return found, torch.from_numpy(after), network.mean(found)
 
-    return Step(run, run, programs.counters)
+    return Step(run, run, programs.counters, programs.forget)
 
 
 def tensorflow_steps(network: Any, convert: Callable[[Shape], OutsideProgram]) -> Step:
@@ -58,4 +58,4 @@ def tensorflow_steps(network: Any, convert: Callable[[Shape], OutsideProgram]) -
         output, after = programs(pictures.shape)(pictures, given)
         return output, after, output.mean()
 
-    return Step(run, run, programs.counters)
+    return Step(run, run, programs.counters, programs.forget)
