@@ -20,9 +20,9 @@ def findings(needs: Iterable[tuple[str, Needs]]) -> Iterator[Diagnosis]:
                 others.setdefault(lack, []).append(who)
     if packages:
         yield _modules(packages)
-    for lack, who in others.items():
+    for lack, needing in others.items():
         advice = lack.advice and f"`{lack.advice}`"
-        yield Diagnosis("system", "plug-ins", "note", f"{', '.join(who)}: {lack.said}", advice)
+        yield Diagnosis("system", "plug-ins", "note", f"{', '.join(needing)}: {lack.said}", advice)
 
 
 def _modules(packages: Mapping[str, list[str]]) -> Diagnosis:
