@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.matrix_config import shipped
 from workloads import executions
-from workloads.modules import missing_of
+from workloads.needs import missing_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS, PAGE = ROOT / "docs" / "operators.json", ROOT / "docs" / "operators.md"

@@ -9,6 +9,8 @@ from monitors.model import Finding
 
 TrialVerdict = Literal["pass", "leak", "unstable", "inconclusive", "invalid", "error"]
 """And that of a run, whose verdict is that of one of its trials, or `invalid`."""
+BESIDE = "; "
+"""In the reason of a run's verdict between what it says of trials under test and what of controls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from monitors.judgement import BESIDE
 from monitors.units import format_interval, format_probability, format_rate
 
 Trial = Mapping[str, Any]
@@ -25,7 +26,8 @@ def of_run(verdict: str | None, reason: str, unfinished: bool, trials: Sequence[
         alone = sum(map(_tested, trials)) == 1
         said = f"{_WORDS[verdict]}: {worst}" if alone else f"{said}. {worst}"
     elif verdict == "pass" and (limit := detectable_in_all(trials)):
-        said += f" (detectable above {limit})"
+        tested, beside, controls = said.partition(BESIDE)
+        said = f"{tested} (detectable above {limit}){beside}{controls}"
     elif verdict not in ("leak", "pass") and (why := _why(verdict, trials)):
         said += f": {why}"
     return f"{said}{' (unfinished)' if unfinished else ''}."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import monitors.catalog
@@ -12,6 +13,8 @@ import workloads.catalog
 import workloads.server_catalog
 import workloads.sources
 from workloads import executions, frameworks
+from workloads.modules import ModuleError
+from workloads.needs import Needs, needs_of
 
 
 def _workloads() -> list[dict[str, Any]]:
@@ -38,6 +41,20 @@ def _servers() -> list[dict[str, Any]]:
 
 def _sources() -> list[dict[str, Any]]:
     return [workloads.sources.describe(name) for name in workloads.sources.names()]
+
+
+def needs() -> Iterator[tuple[str, Needs]]:
+    """What each of those that a trial runs needs, with its kind and name; of one that is broken, nothing is known."""
+    catalog, servers = workloads.catalog, workloads.server_catalog
+    kinds: dict[str, tuple[Iterable[str], Callable[[str], Any]]] = {
+        "workload": (catalog.names(), catalog.load), "client": (catalog.client_names(), catalog.load),
+        "server": (servers.names(), servers.load), "source": (workloads.sources.names(), workloads.sources.load),
+        "framework": (frameworks.names(), frameworks.load), "execution": (executions.names(), executions.load),
+    }  # fmt: skip
+    for kind, (names, load) in kinds.items():
+        for name in names:
+            with contextlib.suppress(ModuleError):
+                yield f"{kind} {name}", needs_of(load(name))
 
 
 def _samplers() -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from tests.installed import need
 from workloads import executions, networks
 from workloads import frameworks as known
 from workloads.errors import DeviceError
-from workloads.modules import missing_of
+from workloads.needs import missing_of
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE
 

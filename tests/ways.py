@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workloads import executions, networks
-from workloads.modules import missing_of
+from workloads.needs import missing_of
 from workloads.networks.architecture import PRECISIONS
 from workloads.protocol.execution import SINGLE
 

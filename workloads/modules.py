@@ -5,17 +5,16 @@ Naming them imports none of them; loading one imports that one, which imports ne
 
 from __future__ import annotations
 
-import ctypes.util
 import dataclasses
 import functools
 import importlib
-import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
+from workloads.needs import needs_of
 from workloads.options import filled, make, nearest
 from workloads.protocol.execution import Topology
 
@@ -126,34 +125,12 @@ class Modules:
             told = {"name": name, "about": (module.__doc__ or "").strip().partition("\n")[0], **more(module)}
         except ModuleError as error:
             return {"name": name, "about": str(error), "requires": [], "installed": False, "install": []}
-        requires, libraries = getattr(module, "REQUIRES", {}), getattr(module, "LIBRARIES", {})
-        lacks = lacks_of(module)
-        here = not missing_of(requires) and not missing_libraries(libraries) and not lacks
-        told |= {"requires": [*requires, *map(library_file, libraries)], "installed": here}
-        told["install"] = [*requires.values(), *libraries.values(), *([lacks] if lacks else [])]
+        needs = needs_of(module, module.Options() if hasattr(module, "requires") else None)
+        told |= {"requires": needs.names, "installed": not any(needs.lacks())}
+        told["install"] = [*needs.install, *filter(None, [needs.missing()])]
         return {**told, "options": filled(module.Options, {})} if "Options" in self.parts else told
 
 
 @functools.cache  # every installed distribution is looked into: milliseconds
 def _foreign(group: str) -> dict[str, str]:
     return {point.name: point.module for point in entry_points(group=group)}
-
-
-def missing_of(modules: Iterable[str]) -> list[str]:
-    """Those of these modules that are not installed here; none is imported."""
-    return [name for name in modules if importlib.util.find_spec(name) is None]
-
-
-def missing_libraries(libraries: Iterable[str]) -> list[str]:
-    """Those of these shared libraries that the loader does not find here; none is loaded."""
-    return [name for name in libraries if ctypes.util.find_library(name) is None]
-
-
-def library_file(name: str) -> str:
-    """The file of a shared library, as people know it."""
-    return f"lib{name}.so"
-
-
-def lacks_of(module: Any) -> str:
-    """What a module says that this machine lacks besides other modules, with what to do; empty for nothing."""
-    return str(getattr(module, "missing", str)())

@@ -7,9 +7,7 @@ line says what it is, and defines
 - `command(options: Options) -> list[str]`: the arguments that start it, in which `{port}` stands for the port of
   127.0.0.1 that it is to listen on;
 - `READY: str`: when it serves: `port`, once that port is open, or the path of a URL that then answers;
-- where it needs to, `REQUIRES: Mapping[str, str]`: modules that the interpreter must have that runs it, and what to
-  install, and `requires(options) -> Mapping[str, str]` for more that depends on its options; and `PROGRAMS:
-  Mapping[str, str]`: programs that must be found on the PATH, and what to install.
+- where it needs anything, what `workloads.needs` says.
 
 `{port:NAME}` in the arguments stands for a further port. Where the first argument is `sys.executable`, the `python` of
 a config stands in its place.
@@ -18,12 +16,13 @@ a config stands in its place.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from workloads import servers
 from workloads.modules import ModuleError, Modules
+from workloads.needs import Needs, needs_of
 
 GROUP = "soak.servers"
 
@@ -42,10 +41,8 @@ class Start:
     command: tuple[str, ...]
     ready: str
     """`port`, or the URL that answers once it serves."""
-    requires: Mapping[str, str] = field(default_factory=dict)
-    """Modules that its interpreter must have, and what to install for them."""
-    programs: Mapping[str, str] = field(default_factory=dict)
-    """Programs that must be found, and what to install for them."""
+    requires: Needs = field(default_factory=Needs)
+    """Of the interpreter that runs it, and of the machine."""
 
 
 def names() -> tuple[str, ...]:
@@ -77,9 +74,7 @@ def start_of(name: str, given: Mapping[str, Any], python: str = "") -> Start:
     ready = module.READY if module.READY == "port" else f"http://127.0.0.1:{{port}}{module.READY}"
     first, *others = module.command(options)
     command = (python if python and first == sys.executable else first, *others)
-    more: Callable[[Any], Mapping[str, str]] = getattr(module, "requires", lambda _: {})
-    requires = {**getattr(module, "REQUIRES", {}), **more(options)}
-    return Start(command, ready, requires, getattr(module, "PROGRAMS", {}))
+    return Start(command, ready, needs_of(module, options))
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from workloads import inputs
 from workloads.modules import ModuleError, Modules
+from workloads.needs import Needs, needs_of
 from workloads.options import OptionError, make, plain
 from workloads.protocol.order import StreamSpec
 from workloads.protocol.source import Source
@@ -114,7 +115,6 @@ def yielding(item: str) -> tuple[str, ...]:
     return tuple(name for name, module in _SOURCES.usable().items() if item == module.ITEM)
 
 
-def requires(spec: StreamSpec) -> Mapping[str, str]:
-    """Modules that the worker's interpreter must have, and what to install for them."""
-    found: Mapping[str, str] = getattr(load(spec.source), "REQUIRES", {})
-    return found
+def needs(spec: StreamSpec) -> Needs:
+    """What it needs of the worker's interpreter and of the machine."""
+    return needs_of(load(spec.source))

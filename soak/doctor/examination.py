@@ -10,8 +10,8 @@ from pathlib import Path
 
 from monitors.sources import procfs
 from monitors.sources.files import ParseError
-from soak import __version__, environments
-from soak.doctor import containers, devices, driver, environment, frameworks, own_environments, system
+from soak import __version__, environments, plugins
+from soak.doctor import containers, devices, driver, environment, frameworks, own_environments, plug_ins, system
 from soak.doctor.devices import DeviceCheck
 from soak.doctor.finding import Diagnosis, worst
 from soak.engine.clock import Clock
@@ -104,6 +104,7 @@ def examine(wishes: Wishes, clock: Clock, say: Say) -> Examination:
         *devices.mps(_processes(wishes.root / "proc")),
         *(frameworks.finding(each, hello) for each in asked),
         *own_environments.findings(map(environments.find, environments.names()), interpreter.problem),
+        *plug_ins.findings(plugins.needs()),
         *system.findings(wishes.root, wishes.runs),
         *containers.findings(wishes.root, os.environ, len(checks)),
         *environment.findings(os.environ),

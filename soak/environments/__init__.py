@@ -147,6 +147,35 @@ def interpreter_of(python: str) -> str:
     return str(found.python)
 
 
+def holding(package: str) -> tuple[str, ...]:
+    """The environments that have a package of pip among those that are named for it."""
+    wanted = _plain(package)
+    return tuple(name for name in names() if wanted and wanted in _packages(find(name)))
+
+
+def _packages(environment: Environment) -> set[str]:
+    files = filter(None, (environment.requirements, environment.without_dependencies))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return {_plain(line.partition("==")[0]) for line in lines if "==" in line and not line.startswith("#")}
+
+
+def _plain(package: str) -> str:
+    """As package indexes compare names."""
+    return package.strip().lower().replace("_", "-").replace(".", "-")
+
+
+def advice_of(package: str, python: str) -> str:
+    """Which environment would have a package that an interpreter lacks, and how to use it; empty where none would.
+
+    package: of pip; empty for none. python: the interpreter; empty for soak's own.
+    """
+    held = holding(package)
+    own = next((name for name in held if str(find(name).python) == python), "")
+    if own:
+        return f"`soak env {own} --rebuild` installs it"
+    return f'`soak env {held[0]}` builds one that has it, for python = "{PREFIX}{held[0]}"' if held else ""
+
+
 def hint_of(python: str) -> str:
     """How to build the environment that this path is the interpreter of; empty where it is of none."""
     built = (find(name) for name in names())

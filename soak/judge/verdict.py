@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from monitors.judgement import TrialVerdict
+from monitors.judgement import BESIDE, TrialVerdict
 
 EXIT_CODES = {"pass": 0, "leak": 1, "unstable": 1, "inconclusive": 3, "invalid": 4, "error": 4}
 
@@ -134,23 +135,32 @@ def judge_run(trials: Sequence[Judged], interrupted: bool = False) -> Verdict:
             said += f"; and {len(failed) - 3} more"
         return Verdict("invalid", f"{_count(failed, 'control')} failed, so this run is not valid: {said}")
     tested = [t for t in trials if t.control_passed is None]
+    controls = [t for t in trials if t.control_passed]
+    under_test = f"{len(tested)} trials{' under test' if controls else ''}"
     for verdict, (one, several) in _WORST_FIRST.items():
         found = [t.name for t in tested if t.verdict == verdict]
         if found and len(tested) == 1:
             return Verdict(verdict, f"{found[0]} {one}")
         if found:
             said = one if len(found) == 1 else several
-            return Verdict(verdict, f"{len(found)} of {len(tested)} trials {said}: {', '.join(found)}")
+            return Verdict(verdict, f"{len(found)} of {under_test} {said}: {', '.join(found)}")
     if interrupted or not trials:
         return Verdict("inconclusive", "interrupted before all trials had run")
     if not tested:
-        said = f"all {len(trials)} controls were" if len(trials) > 1 else "its control was"
-        return Verdict("pass", f"{said} judged as expected")
-    if len(tested) == 1:
-        return Verdict("pass", f"no leak in {tested[0].name}")
-    return Verdict("pass", f"no leak in {len(tested)} trials")
+        return Verdict("pass", f"no trial was under test{BESIDE}{_as_expected(controls)}")
+    said = f"no leak in {tested[0].name if len(tested) == 1 else under_test}"
+    return Verdict("pass", f"{said}{BESIDE}{_as_expected(controls)}" if controls else said)
 
 
+def _as_expected(controls: Sequence[Judged]) -> str:
+    """What the controls were: who reads of a leak beside "no leak" must know that it is there on purpose."""
+    kinds = Counter(t.verdict for t in controls)
+    words = {kind: _CONTROLS.get(kind, f"ended as {kind}") for kind in kinds}
+    told = list(words.values()) if len(kinds) == 1 else [f"{kinds[kind]} {said}" for kind, said in words.items()]
+    return f"{_count(controls, 'control')} as expected ({', '.join(told)})"
+
+
+_CONTROLS: dict[TrialVerdict, str] = {"leak": "leaked on purpose", "pass": "passed"}
 _WORST_FIRST: dict[TrialVerdict, tuple[str, str]] = {
     "leak": ("leaks", "leak"),
     "unstable": ("failed", "failed"),

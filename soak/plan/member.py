@@ -14,6 +14,7 @@ from typing import Any, Literal
 from monitors.gpu import Device
 from soak.plan.block import shared
 from soak.record import redaction
+from workloads.needs import Needs
 from workloads.protocol.order import TrialSpec
 
 Protocol = Literal["wire", "none"]
@@ -78,10 +79,8 @@ class Member:
     """Names of ports that it listens on besides its own, where other ranks find it."""
     met_at: tuple[int, ...] = ()
     """These, chosen when the trial starts."""
-    requires: Mapping[str, str] = field(default_factory=dict)
-    """Modules that the interpreter of a server must have, and what to install for them."""
-    programs: Mapping[str, str] = field(default_factory=dict)
-    """Programs that a server starts, and what to install for them."""
+    requires: Needs = field(default_factory=Needs)
+    """What a server needs of its interpreter and of the machine."""
     told_ports: bool = True
     """Whether `{port}` and `{NAME.port}` stand for ports. In a sole command they are its own words."""
 

@@ -182,7 +182,7 @@ def as_member(table: MemberTable) -> Member:
         name=table.name, argv=start.command, env=table.env, cwd=table.cwd, needs=table.needs,
         protocol="wire" if table.workload else "none", ready=table.ready or start.ready,
         judged=table.counts, ends_trial=table.ends_trial, python=interpreter_of(table.python),
-        heartbeat=table.heartbeat_deadline, requires=start.requires, programs=start.programs,
+        heartbeat=table.heartbeat_deadline, requires=start.requires,
     )  # fmt: skip
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from soak.engine.clock import SystemClock
-from soak.environments import hint_of
+from soak.environments import advice_of, hint_of
 from soak.errors import ConfigError, Problems
 from soak.gpu.frameworks import sees_gpu
 from soak.gpu.placement import Asked, PlacementError
@@ -24,13 +21,14 @@ from soak.plan.interpreter import ask, problem
 from soak.plan.member import Member
 from soak.plan.plan import Trial
 from workloads import catalog, executions, frameworks, sources
-from workloads.modules import ModuleError, lacks_of, library_file, missing_libraries
+from workloads.modules import ModuleError
+from workloads.needs import Needs, has_module, needs_of
 from workloads.protocol.order import TrialSpec
 from workloads.users import reference
 
 STREAM_TIME = "stream_seconds"
 """The dose that a limit of stream time is held against."""
-_MEMRAY = {"memray": "soak[diagnose]"}
+_MEMRAY = Needs({"memray": "soak[diagnose]"})
 _ANY = "any"
 """In place of a framework: what a command uses is not known."""
 
@@ -128,17 +126,13 @@ def _command(config: Config, where: str, member: Member) -> None:
     if not Path(folder).is_dir():
         raise ConfigError(config.path, f"{where}: cwd", member.cwd, "expected a folder that exists")
     _interpreter(config, where, member.python)
-    _installed(config, f"{where}: server", member.python, member.name, member.requires)
     path = {**os.environ, **member.env}.get("PATH", os.defpath)
     # A program with a slash in its name is looked for in the folder that it runs in.
     place = os.path.join(folder, program) if "/" in program else program  # noqa: PTH118  (./a is not a)
     if shutil.which(place, path=path) is None:
         expected = "expected a program that exists and may be executed"
         raise ConfigError(config.path, f"{where}: command", program, expected)
-    for needed, package in member.programs.items():
-        if shutil.which(needed, path=path) is None:
-            missing = f"it needs the program {needed}, which is not on the PATH: {package}"
-            raise ConfigError(config.path, f"{where}: server", member.name, missing)
+    _equipped(config, f"{where}: server", member.python, member.name, member.requires, path)
 
 
 def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
@@ -157,40 +151,19 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"{where}: {key}", value, expected)
-    _installed(config, f"{where}: workload", member.python, spec.workload, getattr(module, "REQUIRES", {}))
-    _libraries(config, f"{where}: workload", member.python, spec.workload, getattr(module, "LIBRARIES", {}))
-    _equipped(config, f"{where}: workload", spec.workload, module)
+    _equipped(config, f"{where}: workload", member.python, spec.workload, needs_of(module))
 
 
-def _installed(config: Config, key: str, python: str, value: str, requires: Mapping[str, str]) -> None:
-    """See that the interpreter has these modules. requires: what to install for each."""
-    for module, extra in requires.items():
-        if not _has(python, module):
-            place = python or sys.executable
-            needs = f"it needs {module}, which is not installed in {place}"
-            hint = f"{needs}: pip install '{extra}', or name another `python`"
-            raise ConfigError(config.path, key, value, hint)
-
-
-def _libraries(config: Config, key: str, python: str, value: str, libraries: Mapping[str, str]) -> None:
-    """See that the loader finds these shared libraries; another interpreter may have its own, as Conda's do.
-
-    libraries: the package of the system that has each.
-    """
-    for missing in [] if python else missing_libraries(libraries):
-        needs = f"it needs the shared library {library_file(missing)}, which is not installed"
-        raise ConfigError(config.path, key, value, f"{needs}: apt-get install {libraries[missing]}")
-
-
-def _equipped(config: Config, key: str, value: str, module: Any) -> None:
-    """See that this machine has what it needs besides modules of Python."""
-    if lacks := lacks_of(module):
-        raise ConfigError(config.path, key, value, lacks)
+def _equipped(config: Config, key: str, python: str, value: str, needs: Needs, path: str | None = None) -> None:
+    """See that the interpreter and this machine have all of it. path: where its programs are looked for."""
+    for lack in needs.lacks(lambda module: _has(python, module), python, path):
+        advice = advice_of(lack.package, python)
+        raise ConfigError(config.path, key, value, f"{lack}; {advice}" if advice else str(lack))
 
 
 def _instruments(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
     if spec.memray:
-        _installed(config, f"{where}: memray", member.python, "true", _MEMRAY)
+        _equipped(config, f"{where}: memray", member.python, "true", _MEMRAY)
     if spec.device_history and not hasattr(frameworks.load(spec.framework), "keep_history"):
         expected = f"expected a framework that records which code holds device memory; {spec.framework} does not"
         raise ConfigError(config.path, f"{where}: device_history", True, expected)
@@ -201,7 +174,7 @@ def _stream(config: Config, where: str, member: Member, spec: TrialSpec) -> None
     key, source = f"{where}: stream.source", spec.stream.source
     if source not in known:
         raise ConfigError(config.path, key, source, f"{spec.workload} takes {' or '.join(known)}")
-    _installed(config, key, member.python, source, sources.requires(spec.stream))
+    _equipped(config, key, member.python, source, sources.needs(spec.stream))
     if spec.stream_time is not None and STREAM_TIME not in sources.load(source).DOSES:
         hint = f"source {source!r} has no stream time: expected duration or steps"
         raise ConfigError(config.path, f"{where}: stream_time", spec.stream_time, hint)
@@ -217,18 +190,17 @@ def _interpreter(config: Config, where: str, python: str) -> None:
 
 
 def _framework(config: Config, where: str, member: Member, spec: TrialSpec) -> None:
-    own = frameworks.load(spec.framework).REQUIRES
-    _installed(config, f"{where}: framework", member.python, spec.framework, own)
-    execution = executions.find(spec.framework, spec.execution)
-    _installed(config, f"{where}: execution", member.python, spec.execution, execution.REQUIRES)
-    _equipped(config, f"{where}: execution", spec.execution, execution)
+    own = needs_of(frameworks.load(spec.framework))
+    _equipped(config, f"{where}: framework", member.python, spec.framework, own)
+    execution = needs_of(executions.find(spec.framework, spec.execution))
+    _equipped(config, f"{where}: execution", member.python, spec.execution, execution)
 
 
 @cache
 def _has(python: str, module: str) -> bool:
     """Without importing it, in this interpreter or another."""
     if not python:
-        return importlib.util.find_spec(module) is not None
+        return has_module(module)
     with contextlib.suppress(subprocess.TimeoutExpired, OSError, ValueError):
         found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return ask(python, found, "-P") == 0

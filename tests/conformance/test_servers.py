@@ -49,15 +49,14 @@ def test_each_says_what_it_needs_and_starts_in_the_interpreter_that_is_named() -
         start = server_catalog.start_of(name, {}, "/opt/other/bin/python")
         assert start.command[0] == "/opt/other/bin/python"
         assert server_catalog.start_of(name, {}).command[1:] == start.command[1:]
-        assert all(start.requires.values())
-        assert all(start.programs.values())
+        assert all(start.requires.install)
 
 
-LIGHT = [name for name in NAMES if set(server_catalog.start_of(name, {}).requires) <= {"grpc", "uvicorn"}]
+LIGHT = [name for name in NAMES if set(server_catalog.start_of(name, {}).requires.modules) <= {"grpc", "uvicorn"}]
 """Those that need neither a framework nor an environment of their own; `tests/integration` starts the others."""
 
 
-@pytest.mark.parametrize("name", [name for name in LIGHT if not server_catalog.start_of(name, {}).programs])
+@pytest.mark.parametrize("name", [name for name in LIGHT if not server_catalog.start_of(name, {}).requires.programs])
 def test_it_serves_on_the_port_that_it_is_given(name: str) -> None:
     need("uvicorn", "grpc")
     start, port = server_catalog.start_of(name, {}), str(free_port())

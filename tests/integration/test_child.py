@@ -321,4 +321,4 @@ def test_another_interpreter_needs_neither_soak_nor_its_folder_on_the_path(tmp_p
     assert isinstance(first, Hello)
     assert isinstance(last, Done)
     # Without site-packages there is no framework: told, not raised.
-    assert (last.reason, "No module named" in last.message) == ("broken", True)
+    assert (last.reason, "framework 'torch': it needs torch, which is not" in last.message) == ("broken", True)

@@ -11,7 +11,7 @@ import pytest
 from tests.installed import need
 from workloads import catalog
 from workloads.errors import StreamError
-from workloads.modules import missing_libraries
+from workloads.needs import needs_of
 from workloads.protocol.contract import ClockTick, Setup
 from workloads.video import recorded
 
@@ -35,8 +35,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(name: str, **options: Any) -> Any:
     module = catalog.load(name)
     need(*module.REQUIRES)
-    if missing := missing_libraries(getattr(module, "LIBRARIES", {})):
-        pytest.skip(f"no shared library {' or '.join(missing)}")
+    if lacks := list(needs_of(module).lacks()):
+        pytest.skip(str(lacks[0]))
     setup = Setup(name, module.FRAMEWORKS[0], "infer", "eager", 3, 0)
     return module.build(setup, catalog.options_of(name, options))
 

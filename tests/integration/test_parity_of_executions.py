@@ -11,12 +11,11 @@ import pytest
 from tests import ways
 from tests.installed import need
 from tests.rounding import SINGLE, apart, roundings
-from workloads import catalog, executions, sources
-from workloads.modules import lacks_of
+from workloads import answers, catalog, executions, sources
+from workloads.needs import needs_of
 from workloads.networks.architecture import NetworkSizes
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import StreamSpec
-from workloads.worker.golden import distance
 
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
@@ -44,8 +43,7 @@ def driven(architecture: str, framework: str, execution: str, mode: str, **optio
     for _ in range(CLIPS):
         values.append(workload.step(stream.next()))
         outputs.append(numbers(workload.output))
-    difference, largest = distance(first, workload.replay(golden))
-    assert difference <= workload.replay_tolerance * largest
+    assert answers.apart(workload.replay(golden), first) <= workload.replay_tolerance
     workload.close()
     return np.concatenate(outputs), np.array(values)
 
@@ -59,8 +57,8 @@ def able(framework: str, execution: str) -> Any:
     """The module of an execution that can run here; otherwise the test is skipped."""
     module = executions.find(framework, execution)
     need(*module.REQUIRES)
-    if lacks := lacks_of(module):
-        pytest.skip(lacks)
+    if lacks := list(needs_of(module).lacks()):
+        pytest.skip(str(lacks[0]))
     return module
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from tests.installed import need
 from workloads import executions
 from workloads.conversion import kept
 from workloads.errors import CompilerError
-from workloads.modules import lacks_of
+from workloads.needs import needs_of
 
 
 def test_a_compiler_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,9 +28,9 @@ def test_an_execution_without_it_is_refused_before_a_trial_starts(
 ) -> None:
     module = executions.find("torch", execution)
     monkeypatch.setenv("CXX", "sh")
-    assert lacks_of(module) == ""
+    assert needs_of(module).missing() == ""
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "install g++" in lacks_of(module)
+    assert "install g++" in needs_of(module).missing()
 
 
 def test_the_compiler_is_the_one_that_cxx_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -36,6 +39,37 @@ def test_the_compiler_is_the_one_that_cxx_names(monkeypatch: pytest.MonkeyPatch,
     program.chmod(0o755)
     monkeypatch.setenv("CXX", str(program))
     assert kept.compiler() == str(program)
+
+
+def sized(size: int) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(b"x" * size)
+
+
+def test_beyond_the_bound_files_go_that_were_not_used_for_the_longest_time(tmp_path: Path) -> None:
+    old, used, new = (kept.kept_in(tmp_path, ".text", text, sized(40), 120) for text in ("old", "used", "new"))
+    for age, path in enumerate((new, used, old), 1):
+        os.utime(path, (age_of := time.time() - 1000 * age, age_of))
+    assert kept.kept_in(tmp_path, ".text", "used", sized(40), 120) == used
+    fourth = kept.kept_in(tmp_path, ".text", "fourth", sized(40), 120)
+    assert set(tmp_path.iterdir()) == {used, new, fourth}
+    fifth = kept.kept_in(tmp_path, ".text", "fifth", sized(70), 120)
+    assert set(tmp_path.iterdir()) in ({used, fifth}, {fourth, fifth}), "the two were used within one tick of a clock"
+
+
+def test_one_that_is_larger_than_the_bound_is_kept_alone(tmp_path: Path) -> None:
+    kept.kept_in(tmp_path, ".text", "small", sized(10), 50)
+    large = kept.kept_in(tmp_path, ".text", "large", sized(100), 50)
+    assert list(tmp_path.iterdir()) == [large]
+
+
+def test_what_a_killed_trial_left_half_made_goes_and_what_is_being_made_stays(tmp_path: Path) -> None:
+    left, making = tmp_path / "tmpleft", tmp_path / "tmpmaking"
+    for folder in (left, making):
+        folder.mkdir()
+        (folder / "half.text").write_text("half")
+    os.utime(left, (0, time.time() - 2 * 24 * 3600))
+    path = kept.kept_in(tmp_path, ".text", "one", sized(1))
+    assert set(tmp_path.iterdir()) == {making, path}
 
 
 @pytest.mark.framework

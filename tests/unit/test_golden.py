@@ -46,7 +46,7 @@ def test_a_larger_difference_is_told_with_its_step_and_size() -> None:
     other = ANSWER.copy()
     other[0, 0] = 0.75
     assert looked(ANSWER, other) == (
-        "the golden clip's answer changed at step 7: it differs by 0.25, where the largest value is 2"
+        "the golden clip's answer changed at step 7: it differs by 0.12 of the largest value; tolerance 1e-05"
     )
     assert looked(ANSWER, ANSWER + np.float32(2.1e-5)) != ""
 
@@ -93,16 +93,16 @@ def test_there_is_none_where_nothing_can_be_replayed_or_nobody_wants_it() -> Non
 class Known(Answers):
     """Of which the second row is known to be this."""
 
-    def __init__(self, answer: npt.NDArray[np.float32], known: list[float]) -> None:
-        super().__init__(answer)
-        self._known = known
+    def __init__(self, *answers: npt.NDArray[np.float32], known: list[float], scale: float = 0.0) -> None:
+        super().__init__(*answers)
+        self._known, self._scale = known, scale
 
     def known_answer(self, clip: Clip) -> KnownAnswer:
-        return KnownAnswer(np.array([1]), np.array([self._known]), 0.1)
+        return KnownAnswer(np.array([1]), np.array([self._known]), 0.1, self._scale)
 
 
 def first_of(answer: npt.NDArray[np.float32], known: list[float]) -> AnswerCheck:
-    workload: Any = Known(answer, known)
+    workload: Any = Known(answer, known=known)
     check = Golden(workload, sources.golden(StreamSpec(), 0), 1.0).check
     assert check is not None
     return check
@@ -114,6 +114,13 @@ def test_the_first_answer_is_held_against_what_is_known_of_it() -> None:
     assert check.said.startswith("the first answer differs by 0.25 of the largest value from the reference")
     assert check.data == {"difference": 0.25, "tolerance": 0.1}
     assert first_of(ANSWER, [1.0, 0.3]).right
+
+
+@pytest.mark.parametrize(("scale", "changed"), [(2.0, False), (0.0, True)])
+def test_replays_of_an_answer_that_is_small_by_chance_are_held_against_its_scale(scale: float, changed: bool) -> None:
+    small = ANSWER * np.float32(2.0**-10)
+    workload: Any = Known(small, small + np.float32(1.5e-5), known=[0.0, 0.0], scale=scale)
+    assert bool(Golden(workload, sources.golden(StreamSpec(), 0), 1.0).changed(1)) is changed
 
 
 def test_nothing_is_said_where_the_answer_is_not_known() -> None:

@@ -32,6 +32,19 @@ def test_what_fits_is_told_with_its_difference_and_what_comes_first_is_held_agai
     assert found == [Joint(2, "torch", "onnx", 0.0625, 0.1), Joint(2, "onnx", "int8", 0.0, 0.0)]
 
 
+def test_values_that_are_small_by_chance_are_held_against_how_large_they_could_be() -> None:
+    def near(value: float) -> list[Stage]:
+        def run(clip: Any, state: Any) -> tuple[Any, Any]:
+            return np.full((2, 1), value, np.float32), state
+
+        return [Stage("torch", lambda clip, state: (np.zeros((2, 1), np.float32), state)), Stage("onnx", run)]
+
+    (found,) = joints(1, near(2.0**-20), CLIPS, FIRST, scale=0.25)
+    assert found.difference == 2.0**-18
+    with pytest.raises(JointError):
+        list(joints(1, near(2.0**-10), CLIPS, FIRST, scale=0.25))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [program(1.01), program(state_scale=1.01), program(rows=1), program(float("nan")), program(float("inf"))],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from soak.errors import ConfigError
 from soak.plan import config, preflight
 from soak.plan.member import Member
 from soak.plan.plan import Trial, make_plan
+from workloads.needs import Needs
 
 RUN = '[run]\nduration = "1 min"\n'
 SERVER = '[[trial.member]]\nname = "server"\ncommand = ["s", "{port}"]\nready = "http://127.0.0.1:{port}/health"\n'
@@ -102,13 +102,14 @@ def test_a_further_port_that_nobody_has_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("needs", "said"),
     [
-        ({"programs": {"no-such-program": "apt install it"}}, "program no-such-program, which is not on the PATH: apt"),
-        ({"requires": {"no_such_module": "it"}}, r"no_such_module, which is not installed in .*: pip install 'it'"),
+        (Needs(programs={"no-such-program": "it"}), "program no-such-program, which is not on the PATH: apt install"),
+        (Needs({"no_such_module": "it"}), r"no_such_module, which is not installed in .*: pip install 'it'"),
+        (Needs({"no_such_module": "TorchServe"}), r"`soak env torchserve` .* python = \"env:torchserve\""),
     ],
 )
-def test_a_server_that_needs_what_is_not_there_is_not_started(tmp_path: Path, needs: Any, said: str) -> None:
+def test_a_server_that_needs_what_is_not_there_is_not_started(tmp_path: Path, needs: Needs, said: str) -> None:
     (trial,) = plan(tmp_path, f'{RUN}[[trial]]\ncommand = ["true"]\n')
-    needy = dataclasses.replace(trial, members=(dataclasses.replace(trial.members[0], **needs),))
+    needy = dataclasses.replace(trial, members=(dataclasses.replace(trial.members[0], requires=needs),))
     with pytest.raises(ConfigError, match=said):
         preflight.check(config.load(tmp_path / "soak.toml"), (needy,))
 

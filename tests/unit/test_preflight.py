@@ -87,7 +87,7 @@ def test_a_shared_library_that_is_missing_is_told_with_its_package(
     if is_there:
         preflight.check(loaded, make_plan(loaded))
         return
-    said = "libno_such_library_of_soak.so, which is not installed: apt-get install some-package"
+    said = "libno_such_library_of_soak.so, which is not installed: apt install some-package"
     with pytest.raises(ConfigError, match=said):
         preflight.check(loaded, make_plan(loaded))
     told = catalog.describe("fault_fd")

@@ -204,6 +204,8 @@ def test_one_trial_that_passes_is_spoken_of_as_one(calm: Any) -> None:
     limit = format_rate(alone[0]["minimum_detectable_rate"]["per_hour"], "bytes")
     said = headline.of_run("pass", "no leak in a", False, alone)
     assert said == f"Pass: no leak in a (detectable above {limit})."
+    beside = headline.of_run("pass", "no leak in a; 1 control as expected (leaked on purpose)", False, alone)
+    assert beside == f"Pass: no leak in a (detectable above {limit}); 1 control as expected (leaked on purpose)."
 
 
 def test_one_trial_that_cannot_be_judged_says_why(empty_record: Callable[..., Any]) -> None:

@@ -10,7 +10,6 @@ from soak.errors import ConfigError
 from soak.plan import config
 from soak.plan.plan import make_plan
 from workloads import executions, frameworks
-from workloads.modules import lacks_of
 from workloads.protocol.contract import Setup
 from workloads.protocol.order import TrialSpec
 from workloads.worker.main import run_by
@@ -54,16 +53,3 @@ def test_tensorflow_on_the_way_to_litert_has_the_threads_of_the_trial(
     setup = Setup("recurrent", "torch", "infer", execution, 7, 3, threads=2)
     with executions.scope_of(executions.find("torch", execution), setup):
         assert given == [(2, 7)]
-
-
-class Told:
-    """A module that lacks something."""
-
-    @staticmethod
-    def missing() -> str:
-        return "a program: install it"
-
-
-def test_what_a_module_lacks_is_what_it_says() -> None:
-    assert lacks_of(Told) == "a program: install it"
-    assert lacks_of(object()) == ""

@@ -81,10 +81,32 @@ def test_a_run_is_no_better_than_its_controls_and_its_worst_trial(
     assert judge_run(judged).verdict == verdict
 
 
-def test_one_control_alone_is_spoken_of_as_one() -> None:
-    one, two = Judged("a", "leak", True, "leak"), Judged("b", "pass", True, "pass")
-    assert judge_run([one]).reason == "its control was judged as expected"
-    assert judge_run([one, two]).reason == "all 2 controls were judged as expected"
+PLANTED = Judged("control-leak", "leak", True, "leak")
+CLEAN = Judged("control-clean", "pass", True, "pass")
+HANG = Judged("control-hang", "unstable", True, "unstable")
+
+
+@pytest.mark.parametrize(
+    ("controls", "said"),
+    [
+        ([PLANTED], "1 control as expected (leaked on purpose)"),
+        ([PLANTED, PLANTED], "2 controls as expected (leaked on purpose)"),
+        ([PLANTED, CLEAN, PLANTED], "3 controls as expected (2 leaked on purpose, 1 passed)"),
+        ([HANG, CLEAN], "2 controls as expected (1 ended as unstable, 1 passed)"),
+    ],
+)
+def test_a_leak_beside_no_leak_is_said_to_be_there_on_purpose(controls: list[Judged], said: str) -> None:
+    calm = [Judged(name, "pass", None) for name in "abcd"]
+    assert judge_run([*controls, *calm]).reason == f"no leak in 4 trials under test; {said}"
+    assert judge_run([*controls, *calm[:1]]).reason == f"no leak in a; {said}"
+    assert judge_run(controls).reason == f"no trial was under test; {said}"
+    leak = Judged("e", "leak", None)
+    assert judge_run([*controls, *calm, leak]).reason == "1 of 5 trials under test leaks: e"
+
+
+def test_without_controls_nothing_is_said_of_them() -> None:
+    assert judge_run([Judged(name, "pass", None) for name in "ab"]).reason == "no leak in 2 trials"
+    assert judge_run([Judged("a", "pass", None), Judged("b", "leak", None)]).reason == "1 of 2 trials leaks: b"
 
 
 def test_an_interrupted_run_cannot_pass_but_can_leak() -> None:

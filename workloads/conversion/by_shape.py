@@ -15,11 +15,13 @@ class ByShape(Generic[Program]):
     def __init__(self, make: Callable[[Shape], Program]) -> None:
         self._make = make
         self._made: dict[Shape, Program] = {}
+        self._count = 0
 
     def __call__(self, shape: Shape) -> Program:
         """The program of that shape, made now if it is the first of it."""
         if shape not in self._made:
             self._made[shape] = self._make(shape)
+            self._count += 1
         return self._made[shape]
 
     def made(self) -> Iterable[Program]:
@@ -28,4 +30,8 @@ class ByShape(Generic[Program]):
 
     def counters(self) -> Mapping[str, float]:
         """How many were made."""
-        return {"traces": float(len(self._made))}
+        return {"traces": float(self._count)}
+
+    def forget(self, change: object = None) -> None:
+        """Make all of them anew when their shapes come next: what they hold is no longer so. change: what happened."""
+        self._made.clear()

@@ -27,7 +27,7 @@ from workloads import executions, frameworks, networks, sources
 from workloads.conversion import litert, onnx_file, onnx_to_tensorflow, saved_model, torch_to_int8
 from workloads.executions import torch_tensorflow_litert_int8 as int8
 from workloads.options import between, make, one_of
-from workloads.protocol.contract import Setup
+from workloads.protocol.contract import Clip, Setup
 from workloads.protocol.order import StreamSpec
 from workloads.serving.options import CLIP, NAME, PREDICTION, STATE, ServedModel
 
@@ -104,7 +104,9 @@ class Stage:
     tolerance: float = executions.TOLERANCE
 
 
-def joints(version: int, stages: Iterable[Stage], clips: Sequence[Array], first: Array) -> Iterator[Joint]:
+def joints(
+    version: int, stages: Iterable[Stage], clips: Sequence[Array], first: Array, scale: float = 0.0
+) -> Iterator[Joint]:
     """Each stage against the one before it, as soon as it is made.
 
     Args:
@@ -112,6 +114,7 @@ def joints(version: int, stages: Iterable[Stage], clips: Sequence[Array], first:
         stages: in their order.
         clips: what they are asked, as the model takes them; each carries a state of its own.
         first: the state that they start from.
+        scale: of the answers, where they are smaller by chance.
 
     Raises:
         JointError: one is further away than it may be; nothing is made of it any more.
@@ -121,7 +124,7 @@ def joints(version: int, stages: Iterable[Stage], clips: Sequence[Array], first:
     for stage in stages:
         answers = _answers(stage.program, clips, first)
         if before is not None:
-            joint = Joint(version, before.name, stage.name, _apart(answers, wanted), stage.tolerance)
+            joint = Joint(version, before.name, stage.name, _apart(answers, wanted, scale), stage.tolerance)
             if not joint.fits:
                 raise JointError(str(joint))
             yield joint
@@ -136,14 +139,14 @@ def _answers(program: OutsideProgram, clips: Sequence[Array], state: Array) -> l
     return found
 
 
-def _apart(answers: Sequence[Array], wanted: Sequence[Array]) -> float:
+def _apart(answers: Sequence[Array], wanted: Sequence[Array], scale: float) -> float:
+    """Of all of them together, the largest value being that of all."""
     import numpy as np
 
-    if any(found.shape != right.shape for found, right in zip(answers, wanted, strict=True)):
-        return float("inf")
-    differences = [np.abs(found - right).max() for found, right in zip(answers, wanted, strict=True)]
-    # Not the larger of the two in Python, which passes over what is no number.
-    return float(np.max(differences) / max(float(np.abs(right).max()) for right in wanted))
+    from workloads.answers import apart
+
+    largest = float(np.max([scale, *(np.abs(right).max() for right in wanted)]))
+    return float(np.max([apart(found, right, largest) for found, right in zip(answers, wanted, strict=True)]))
 
 
 def convert(options: HybridOptions, folder: Path, told: Callable[[Joint], object]) -> None:
@@ -156,7 +159,8 @@ def convert(options: HybridOptions, folder: Path, told: Callable[[Joint], object
     for version in range(1, options.versions + 1):
         network, clips = _network(options, version), _clips(options)
         given = [network.batched(network.pictures(clip)).contiguous().numpy() for clip in clips]
-        for joint in joints(version, _stages(options, network, clips, folder, version), given, network.first.numpy()):
+        stages, first = _stages(options, network, clips, folder, version), network.first.numpy()
+        for joint in joints(version, stages, given, first, _scale(options, version, clips[0])):
             found.append(joint)
             told(joint)
         (folder / JOINTS).write_text(json.dumps([dataclasses.asdict(each) for each in found], indent=2) + "\n")
@@ -238,6 +242,14 @@ def _setup(options: HybridOptions, version: int) -> Setup:
 
 def _network(options: HybridOptions, version: int) -> Any:
     return networks.load("torch").build(NAME, _setup(options, version), options.sizes(), False)
+
+
+def _scale(options: HybridOptions, version: int, clip: Any) -> float:
+    """Of the answers, as the weights alone give it."""
+    from workloads.networks.reference import ReferenceNetwork
+
+    network = ReferenceNetwork(NAME, options.channels, options.sizes(), _setup(options, version).seed)
+    return network.known_answer(Clip(clip.numpy(), 0), 0.0).scale
 
 
 def _clips(options: HybridOptions) -> list[Any]:

@@ -102,7 +102,7 @@ def make_step(network: Network, setup: Setup, kind: str) -> Step:
         output, state = programs(came.shape)(pictures, _array(state))
         return output, state, output.mean()
 
-    return Step(run, run, programs.counters)
+    return Step(run, run, programs.counters, programs.forget)
 
 
 def _array(state: Any) -> Array:

@@ -40,7 +40,7 @@ def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]
         found = torch.from_numpy(output)
         return found, torch.from_numpy(after), network.mean(found)
 
-    return Step(run, run, programs.counters)
+    return Step(run, run, programs.counters, programs.forget)
 
 
 def tensorflow_steps(
@@ -66,4 +66,4 @@ def tensorflow_steps(
         output, after = programs(pictures.shape)(pictures, given)
         return output, after, output.mean()
 
-    return Step(run, run, programs.counters, clean_up=cleaned_up)
+    return Step(run, run, programs.counters, programs.forget, clean_up=cleaned_up)

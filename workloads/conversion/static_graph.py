@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workloads.conversion.by_shape import ByShape, Shape
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import Tensor
+
+if TYPE_CHECKING:
+    from workloads.protocol.execution import Change
 
 
 class StaticGraph:
@@ -42,6 +45,17 @@ class StaticGraph:
         output, state, value = self._session.run(fetches, _fed(given, frames, state))
         return output, state, value
 
+    def alter(self, change: Change) -> None:
+        """Replace the weights of the last layer by what `change` makes of them; the graph has its own."""
+        import numpy as np
+
+        self._begin()
+        kernel = self._model.head.kernel
+        before = self._session.run(kernel)
+        after = change(before.astype(np.float32).T).T.astype(before.dtype)
+        # As a variable of version 1 loads a value: by what initializes it, so that the graph may stay finalized.
+        self._session.run(kernel.initializer, {kernel.initializer.inputs[1]: after})
+
     def _config(self, setup: Setup) -> Any:
         config = self._v1.ConfigProto(intra_op_parallelism_threads=setup.threads, inter_op_parallelism_threads=1)
         if setup.device == "cpu":
@@ -56,12 +70,17 @@ class StaticGraph:
         self._graph._unsafe_unfinalize()
         with self._graph.as_default(), self._network.on_device():
             parts = self._part(shape)
-            fresh = [each for each in self._v1.global_variables() if each.name not in self._initialized]
-            self._initialized.update(each.name for each in fresh)
-            begin = self._v1.variables_initializer(fresh)
+        self._begin()
         self._graph.finalize()
-        self._session.run(begin)
         return parts
+
+    def _begin(self) -> None:
+        """Give their first values to the variables that have none yet."""
+        with self._graph.as_default():
+            fresh = [each for each in self._v1.global_variables() if each.name not in self._initialized]
+            if fresh:
+                self._session.run(self._v1.variables_initializer(fresh))
+        self._initialized.update(each.name for each in fresh)
 
     def _part(self, shape: Shape) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
         network, first = self._network, self._network.first

@@ -26,7 +26,7 @@ def inferring(
             output, state = program(pictures, state.contiguous())
             return output, state, network.mean(output)
 
-    return Step(run, run, counters, close)
+    return Step(run, run, counters, close=close)
 
 
 def learning(network: Any, setup: Setup, program: Program, counters: Counters = dict) -> Step:

@@ -6,7 +6,8 @@ reads it; its docstring's first line says what it is, and it defines
 - `NAME: str`: what a config calls it (`execution = "graph"`); one of a kind among those of its framework;
 - `AUTHORED_IN: str`: the framework in which the networks that it takes are written (`framework = …`);
 - `EXECUTED_BY: str`: the framework that runs them;
-- `REQUIRES: Mapping[str, str]`: modules that must be importable, and what to install for each;
+- `REQUIRES: Mapping[str, str]`: modules that must be importable, and what to install for each; with whatever else of
+  the machine it needs, as `workloads.needs` says;
 - `MODES: tuple[str, ...]`, of train and infer;
 - `TOPOLOGY: Topology`: the processes that a trial is made of, where its config does not say: one, ranks, or roles;
 - `make_step(network: Network, setup: Setup) -> Step`: see `workloads.protocol.execution`;
@@ -14,8 +15,6 @@ reads it; its docstring's first line says what it is, and it defines
   before the framework has run any operation, within which the network and its steps are made;
 - where it does not run on every device, `DEVICES: tuple[str, ...]`, of cpu and cuda;
 - where it does not compute in every precision, `PRECISIONS: tuple[str, ...]`, of float32 and bfloat16;
-- where it needs more of a machine than modules of Python, `missing() -> str`: what of that is not there, with what to
-  do; empty where all of it is;
 - where what runs is seen by none of the readers of `workloads.operators`, `operators(network: Network, setup: Setup,
   shape: tuple[int, ...]) -> list[tuple[str, str]]`: layer and operator of an answer to a clip of that shape, in order;
 - where it rounds more coarsely than sums in another order do, `TOLERANCE: float`: how far its outputs may be from those

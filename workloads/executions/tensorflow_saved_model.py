@@ -34,4 +34,4 @@ def make_step(network: Network, setup: Setup) -> Step:
         answer = signatures(tuple(frames.shape))(pictures=network.pictures(frames), state=state)
         return answer["output"], answer["state"], network.mean(answer["output"])
 
-    return Step(run, run, signatures.counters)
+    return Step(run, run, signatures.counters, signatures.forget)

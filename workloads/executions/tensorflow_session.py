@@ -17,4 +17,4 @@ TOPOLOGY = SINGLE
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that a session runs; a new shape adds a part to the graph, which is counted in `traces`."""
     graph = StaticGraph(network, setup)
-    return Step(graph.run, graph.answer, graph.by_shape.counters)
+    return Step(graph.run, graph.answer, graph.by_shape.counters, graph.alter)

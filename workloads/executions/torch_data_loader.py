@@ -22,7 +22,7 @@ def make_step(network: Any, setup: Setup) -> Step:
     on_gpu = setup.device == "cuda"
     loader = FedLoader(network, pinned=on_gpu)
     eager = torch_eager.make_step(_Loaded(network, loader), setup)
-    return Step(eager.run, torch_eager.make_step(network, setup).answer, eager.counters, loader.close)
+    return Step(eager.run, torch_eager.make_step(network, setup).answer, eager.counters, close=loader.close)
 
 
 class _Loaded:

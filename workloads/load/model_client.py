@@ -16,21 +16,25 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from workloads.answers import apart
 from workloads.load.client import Client
 from workloads.load.generator import Generator
 from workloads.load.model_options import ModelOptions
 from workloads.load.options import header_lines
 from workloads.load.outcome import RequestOutcome
+from workloads.networks.reference import ReferenceAnswer, ReferenceNetwork
 from workloads.phases import EVEN, FEW, MANY, Phases
 from workloads.protocol.contract import Clip, Frames
-from workloads.serving.options import STATE
-from workloads.serving.reference import TOLERANCE, NumpyRecurrent, differs
+from workloads.serving.options import NAME, STATE
 
 Floats: TypeAlias = "npt.NDArray[np.float32]"
 _SWAPS = 402
 """Lane of random bits."""
 _WAITS = {MANY: 0.5, EVEN: 1.0, FEW: 2.0}
 """Swaps come sooner at times and later at others, so that growth by them and by requests can be told apart."""
+TOLERANCE = 1e-4
+"""Largest difference, as a part of the largest value. Sums in another order differ by some 1e-6 in float32, which a
+state that is carried on may make larger; a wrong weight, frame or state differs by more than a hundredth."""
 FIRST = 3
 """The first answers of a client are all compared; one that is wrong ends the trial."""
 
@@ -113,7 +117,7 @@ class ModelDriver:
         self._halves = itertools.cycle((False, True))
         self._states: list[Floats] = []
         """Those that came back, to be sent with the next clips: as many streams as there are requests in flight."""
-        self._references: dict[int, NumpyRecurrent] = {}
+        self._references: dict[int, ReferenceNetwork] = {}
         self._sent = self._answers = self._swaps = 0
         self._apart = 0.0
         self._notes: list[tuple[str, str]] = []
@@ -154,20 +158,20 @@ class ModelDriver:
         self._answers += 1
         if not every or (number >= FIRST and number % every):
             return ""
-        expected = [self._reference(version)(request.clip, request.state) for version in answer.versions]
-        apart = min(differs(prediction, each) for each, _ in expected)
-        if apart <= TOLERANCE:
-            self._note(number, apart)
+        expected = [self._expected(version, request) for version in answer.versions]
+        difference = min(apart(prediction, each.values, each.scale) for each in expected)
+        if difference <= TOLERANCE:
+            self._note(number, difference)
             return ""
-        said = f"an answer differs by {apart:.2g} of the largest value from what the model's weights give"
+        said = f"an answer differs by {difference:.2g} of the largest value from what the model's weights give"
         if number < FIRST:
             asked = f"weights of seed {self._options.seed}, hidden = {self._options.hidden}"
             raise WrongAnswerError(f"{said}: expected {TOLERANCE:g} at most ({asked}; check_every = 0 compares none)")
         return said
 
-    def _note(self, number: int, apart: float) -> None:
+    def _note(self, number: int, difference: float) -> None:
         if number < FIRST:
-            self._apart = max(self._apart, apart)
+            self._apart = max(self._apart, difference)
         if number == FIRST - 1:
             said = f"the first {FIRST} answers differ from what the model's weights give by {self._apart:.1g} at most"
             self._notes.append(("answers_agree", f"{said} of the largest value (computed by NumPy)"))
@@ -177,11 +181,11 @@ class ModelDriver:
         while self._notes:
             yield self._notes.pop(0)
 
-    def _reference(self, version: int) -> NumpyRecurrent:
+    def _expected(self, version: int, request: ModelRequest) -> ReferenceAnswer:
         if version not in self._references:
             seed = self._options.seed + version - 1
-            self._references[version] = NumpyRecurrent(seed, self._channels, self._options.sizes())
-        return self._references[version]
+            self._references[version] = ReferenceNetwork(NAME, self._channels, self._options.sizes(), seed)
+        return self._references[version].answer(request.clip, [0], request.state)
 
     def _swap(self) -> None:
         """Begin one where it is due; what the last one raised is raised here."""

@@ -59,6 +59,7 @@ class Driven:
     def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
         """Replace the weights of the last layer by what `change` makes of them; shape (channels, hidden)."""
         self._network.alter_head(change)
+        self._step.alter(change)
 
     def counters(self) -> Mapping[str, float]:
         """Those of the execution."""

@@ -1,4 +1,4 @@
-"""The two architectures in NumPy alone, in float64: what the first answer of every execution is held against.
+"""The two architectures in NumPy alone, in float64: what executions and servers must answer.
 
 Plain and slow, and written from what the architectures are, not from the code of a framework. A prediction depends on
 its own frame and those before it, and on its own lane: so of a large model a few frames of two lanes are computed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,18 @@ MOST = 2e7
 """Products that are computed, some tens of milliseconds; but for one frame at least, whatever it takes."""
 _EPSILON = 1e-5
 """Of a norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceAnswer:
+    """What a network answers."""
+
+    values: Array
+    """The predictions, shape (T · lanes, channels), the lanes of a frame side by side."""
+    state: Array
+    """After the last frame, as the first one is: shape (lanes, hidden) or (lanes, window, hidden)."""
+    scale: float
+    """What `workloads.answers.apart` takes the largest value for where all are smaller."""
 
 
 class ReferenceNetwork:
@@ -42,30 +55,39 @@ class ReferenceNetwork:
         lanes = sorted({0, batch - 1})
         count = self._frames(clip.frames, len(lanes), most)
         rows = np.arange(count)[:, None] * batch + np.array(lanes)
-        features = self._features(clip.frames[:count], lanes)
+        answer = self.answer(clip.frames[:count], lanes)
+        rounded = step * float(np.sqrt(self._squares().sum(axis=0)).max())
+        within = tolerance + (rounded / answer.scale if answer.scale else 0.0)
+        return KnownAnswer(rows.reshape(-1), answer.values, within, answer.scale)
+
+    def answer(self, frames: Frames, lanes: list[int], state: npt.NDArray[np.float32] | None = None) -> ReferenceAnswer:
+        """What it answers to these frames in these lanes.
+
+        Args:
+            frames: shape (T, height, width, channels), uint8.
+            lanes: of the batch, from 0.
+            state: of each of these lanes, from the frames before; the first state where it is left out.
+        """
+        given = first_state(self._architecture, self._sizes)[lanes] if state is None else state
+        features, after = self._features(frames, lanes, self._rounded(given))
         values = self._linear("head", features)
         # Terms of a sum cancel out by chance, and their roundings do not: as large as a sum of any signs would be.
-        squares = np.square(self._weight("head.weight").T)
-        scale = float(max(np.sqrt(np.square(features) @ squares).max(), np.abs(values).max()))
-        rounded = step * float(np.sqrt(squares.sum(axis=0)).max())
-        return KnownAnswer(rows.reshape(-1), values, tolerance + (rounded / scale if scale else 0.0), scale)
+        scale = max(np.sqrt(np.square(features) @ self._squares()).max(), np.abs(values).max())
+        return ReferenceAnswer(values, after, float(scale))
 
-    def answer(self, frames: Frames, lanes: list[int]) -> Array:
-        """The predictions for these frames and lanes, shape (T · lanes, channels), the lanes of a frame side by side.
+    def _squares(self) -> Array:
+        """Of the weights of the last layer, shape (hidden, channels)."""
+        return np.square(self._weight("head.weight").T)
 
-        frames: shape (T, height, width, channels), uint8.
-        """
-        return self._linear("head", self._features(frames, lanes))
-
-    def _features(self, frames: Frames, lanes: list[int]) -> Array:
-        """What the last layer is given, shape (T · lanes, hidden)."""
+    def _features(self, frames: Frames, lanes: list[int], state: Array) -> tuple[Array, Array]:
+        """What the last layer is given, shape (T · lanes, hidden), and the state after it."""
         shifted = columns(self._sizes.batch, frames.shape[2])[lanes]
         pictures = frames[:, :, shifted].swapaxes(1, 2).reshape(-1, *frames.shape[1:])
-        state = self._rounded(first_state(self._architecture, self._sizes))[lanes]
         features = self._stem(self._rounded(pictures.astype(np.float32) / np.float32(255)))
         features = features.reshape(len(frames), len(lanes), -1)
         middle = self._recurrent if self._architecture == "recurrent" else self._transformer
-        return middle(features, state).reshape(len(frames) * len(lanes), -1)
+        found, after = middle(features, state)
+        return found.reshape(len(frames) * len(lanes), -1), after
 
     def _frames(self, frames: Frames, lanes: int, most: float) -> int:
         """How many frames of a clip may be computed."""
@@ -92,8 +114,8 @@ class ReferenceNetwork:
         found = products.reshape(*seen.shape[:3], len(kernel)) + self._weight(f"{name}.bias")
         return np.maximum(found, 0.0)
 
-    def _recurrent(self, features: Array, state: Array) -> Array:
-        """A GRU: shape (T, lanes, hidden) → the same."""
+    def _recurrent(self, features: Array, state: Array) -> tuple[Array, Array]:
+        """A GRU: shape (T, lanes, hidden) → the same, and the state."""
         matrix, bias = self._weight("gru.weight_hh_l0"), self._weight("gru.bias_hh_l0")
         given = features @ self._weight("gru.weight_ih_l0").T + self._weight("gru.bias_ih_l0")
         hidden = []
@@ -104,18 +126,20 @@ class ReferenceNetwork:
             fresh = np.tanh(new_in + _sigmoid(reset_in + reset) * new)
             state = (1 - keep) * fresh + keep * state
             hidden.append(state)
-        return np.stack(hidden)
+        return np.stack(hidden), state
 
-    def _transformer(self, features: Array, state: Array) -> Array:
-        """An encoder, norms first, over the window before and the clip: shape (T, lanes, hidden) → the same."""
+    def _transformer(self, features: Array, state: Array) -> tuple[Array, Array]:
+        """An encoder, norms first, over the window before and the clip: shape (T, lanes, hidden) → the same, and the
+        window after it."""
         window = self._sizes.window
         tokens = np.concatenate((state, features.swapaxes(0, 1)), axis=1)
+        after = tokens[:, -window:]
         place = np.arange(tokens.shape[1])
         back = place[:, None] - place[None, :]
         bias = np.where((back < 0) | (back >= window), -np.inf, -back / window)
         for i in range(self._sizes.layers):
             tokens = self._layer(f"layers.{i}", tokens, bias)
-        return self._norm("norm", tokens[:, window:].swapaxes(0, 1))
+        return self._norm("norm", tokens[:, window:].swapaxes(0, 1)), after
 
     def _layer(self, name: str, tokens: Array, bias: Array) -> Array:
         """tokens: shape (lanes, n, hidden). bias: shape (n, n), added to the scores."""

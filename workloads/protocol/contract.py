@@ -113,9 +113,8 @@ class Workload(Protocol):
     computed at first. With `pulls = True`, `step` is given the source itself, of which it takes as many items as it
     needs; `latencies() -> Iterable[float]`, asked after it, then tells the seconds of each step that was done. At each
     beat `notes() -> Iterable[tuple[str, str]]` is asked for kind and message of what happened since. `clean_up()` is
-    called at each probe: what it lets go of is a cache, and no leak. `REQUIRES:
-    Mapping[str, str]` of its module names modules that the interpreter must have, and what to install for them;
-    `LIBRARIES: Mapping[str, str]` shared libraries (`avcodec`) and the packages of the system that have them.
+    called at each probe: what it lets go of is a cache, and no leak. What it needs of its interpreter and of the
+    machine, its module says as `workloads.needs` tells.
     """
 
     output: Any

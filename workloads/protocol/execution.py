@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from workloads.protocol.contract import Clip
 
+    Change: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+    """Weights of the last layer, shape (channels, hidden), to others."""
+
 Tensor: TypeAlias = Any
 """Of whatever framework."""
 Run: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -72,7 +75,7 @@ class Network(Protocol):
         """An output on the host."""
         ...
 
-    def alter_head(self, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> None:
+    def alter_head(self, change: Change) -> None:
         """Replace the weights of the last layer, shape (channels, hidden), by what `change` makes of them."""
         ...
 
@@ -129,6 +132,9 @@ class Step:
     """One step of inference with the weights of the beginning; in inference it is run as the steps are."""
     counters: Callable[[], Mapping[str, float]] = dict
     """Doses of the execution so far, by metric name (`traces`); none by default."""
+    alter: Callable[[Change], object] = lambda change: None
+    """Told of `Network.alter_head` after it, with what it was told: where the execution holds weights of its own, those
+    are altered too, or made anew from the network's."""
     close: Callable[[], object] = lambda: None
     """Ends what it started and let run, such as processes."""
     clean_up: Callable[[], object] = lambda: None

@@ -11,7 +11,7 @@ A module in `workloads/inputs/`, or one that an entry point of the group `soak.s
 
 and where it needs to
 
-- `REQUIRES: Mapping[str, str]`: modules that the worker's interpreter must have, and what to install for them;
+- `REQUIRES: Mapping[str, str]`, and whatever else of the machine it needs, as `workloads.needs` says;
 - `check(options: Options) -> None`: raises `OptionError` for what this machine lacks, such as a file;
 - `ESCALATES: Mapping[str, Callable[[Options, int], Options | None]]`: by dose, what makes of a stream's options those
   of one that gives one, two or four times the least of it; None where the options leave no room;

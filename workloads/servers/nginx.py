@@ -15,7 +15,7 @@ from workloads.serving import child
 from workloads.serving.options import NAME, arguments
 from workloads.serving.start import command as started
 
-PROGRAMS = {"nginx": "apt install nginx-light"}
+PROGRAMS = {"nginx": "nginx-light"}
 READY = "port"
 """It serves once its port is open."""
 _MODULE = "workloads.servers.nginx"

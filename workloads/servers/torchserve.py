@@ -22,7 +22,7 @@ from workloads.serving.options import NAME, ServedModel, arguments
 from workloads.serving.start import command as started
 
 REQUIRES = {"ts": "torchserve", "model_archiver": "torch-model-archiver", "torch": "torch"}
-PROGRAMS = {"java": "apt install openjdk-17-jre-headless"}
+PROGRAMS = {"java": "openjdk-17-jre-headless"}
 READY = "/ping"
 """The path that answers once it serves."""
 _MODULE = "workloads.servers.torchserve"

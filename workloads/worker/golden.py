@@ -11,10 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from workloads import sources
+from workloads.answers import apart
 from workloads.protocol.contract import Replayed, Workload
 from workloads.protocol.order import TrialSpec
 from workloads.worker.every import Every
@@ -61,6 +59,7 @@ class Golden:
     def __init__(self, workload: Replayed, item: Any, interval: float) -> None:
         self._workload, self._item = workload, item
         self._first = workload.replay(item)
+        self._scale = 0.0
         self.check = self._checked()
         """Of the first answer; None where what it should be is not known."""
         self._every = Every(interval, time.monotonic() + interval)
@@ -71,9 +70,8 @@ class Golden:
         known = self._workload.known_answer(self._item) if hasattr(self._workload, "known_answer") else None
         if known is None:
             return None
-        difference, largest = distance(known.values, self._first[known.rows].astype(np.float64))
-        scale = max(largest, known.scale)
-        return AnswerCheck(difference / scale if scale else difference, known.tolerance)
+        self._scale = known.scale
+        return AnswerCheck(apart(self._first[known.rows], known.values, known.scale), known.tolerance)
 
     def due(self, now: float) -> bool:
         """Whether it is time for another."""
@@ -83,18 +81,12 @@ class Golden:
         """Replay the item after that step; what is wrong with the answer, or nothing."""
         answer = self._workload.replay(self._item)
         self.replays += 1
-        difference, largest = distance(self._first, answer)
+        difference, tolerance = apart(answer, self._first, self._scale), self._workload.replay_tolerance
         # Not bit by bit: libraries may choose another algorithm for the same shape while they run (when there is less
         # room for a workspace, say), and a sum taken in another order is no damage. A difference that is no number is.
-        if difference <= self._workload.replay_tolerance * largest:
+        if difference <= tolerance:
             return ""
         return (
-            f"the golden clip's answer changed at step {step}: it differs by {difference:.3g},"
-            f" where the largest value is {largest:.3g}"
+            f"the golden clip's answer changed at step {step}: it differs by {difference:.2g} of the largest value;"
+            f" tolerance {tolerance:.2g}"
         )
-
-
-def distance(first: npt.NDArray[np.floating], answer: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """The largest difference of two answers of one shape, and the largest value of the first."""
-    with np.errstate(invalid="ignore"):
-        return float(np.abs(answer - first).max()), float(np.abs(first).max())

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from workloads import catalog, executions, frameworks, sources
 from workloads.errors import StreamError
+from workloads.needs import hold, needs_of
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
@@ -102,9 +103,11 @@ def soak(
     try:
         runtime = runtime_of(spec.framework)
         involved = (runtime, *run_by(spec))
+        equipped(spec)
         for each in involved:
             each.prepare(spec.threads, spec.seed, spec.device)
         module = catalog.load(spec.workload, spec.folder)
+        hold(f"workload {spec.workload!r}", needs_of(module))
         require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
         source = source_of(spec)
@@ -116,6 +119,17 @@ def soak(
         facts |= each.environment()
     pipe.send(wire.Ready(facts))
     return Soaked(_driven(Drive(spec, source, workload, pipe, stop, asked, capture), runtime), workload)
+
+
+def equipped(spec: TrialSpec) -> None:
+    """See that what runs the workload finds here what it needs: asked in this very interpreter, before any import.
+
+    Raises:
+        NeedsError: it does not.
+    """
+    hold(f"framework {spec.framework!r}", needs_of(frameworks.load(spec.framework)))
+    hold(f"execution {spec.execution!r}", needs_of(executions.of(spec.framework).get(spec.execution)))
+    hold(f"source {spec.stream.source!r}", sources.needs(spec.stream))
 
 
 def versions_of(spec: TrialSpec) -> dict[str, str]:
