@@ -106,7 +106,7 @@ def _said(rows: Sequence[Row]) -> str:
     machine = next(iter(runs.values()))["environment"]
     spans = sorted(row.trial["seconds"] or 0.0 for row in rows)
     threads = sorted({str(row.trial["settings"].get("threads", "?")) for row in rows})
-    when = ", ".join(_day(run["started"]) for run in runs.values())
+    when = ", ".join(dict.fromkeys(_day(run["started"]) for run in runs.values()))
     return (
         f"{len(rows)} trials of the {_each(row.trial['workload'] for row in rows)} model:"
         f" {len({row.way[:2] for row in rows})} executions. Each ran {format_duration(spans[len(spans) // 2])}"
