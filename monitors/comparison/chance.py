@@ -25,12 +25,18 @@ def of_noise(tested: int) -> NoChange:
 
     tested: courses that are judged at once.
     """
-    return lambda values: _noise(len(values), max(_ENOUGH, _PER_COURSE * tested))
+    return lambda values: _noise(len(values), _draws(len(values), tested))
 
 
 def of_orders(tested: int) -> NoChange:
     """The course's own runs in any other order: right for values of any kind. tested: as of `of_noise`."""
     return lambda values: _orders(values, max(_ENOUGH, _PER_COURSE * tested))
+
+
+def _draws(runs: int, tested: int) -> int:
+    """How many courses are simulated of each kind of noise."""
+    usual = min(_MOST, int(_BUDGET / len(places(runs)[0])))
+    return max(_ENOUGH, _PER_COURSE * tested, usual)
 
 
 def p_value(values: Floats, without: NoChange) -> float:
@@ -50,8 +56,7 @@ def holm(each: Sequence[float | None]) -> list[float | None]:
 
 
 @functools.lru_cache(maxsize=128)
-def _noise(runs: int, draws: int) -> Floats:
-    count = max(draws, min(_MOST, int(_BUDGET / len(places(runs)[0]))))
+def _noise(runs: int, count: int) -> Floats:
     return np.asarray(np.max([_simulated(draw, runs, count) for draw in _NOISE], axis=0))
 
 

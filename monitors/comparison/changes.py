@@ -9,7 +9,7 @@ far from the five around it is told as outlying, and counts as their median.
 2. How much that gets without any change is simulated, for noise of four kinds (normal; Student's t of three degrees of
    freedom; normal, a tenth of the runs eight times as far; normal, one run far off), and the p of the worst of these
    counts. Of proportions, whose values are few, it is simulated by putting the course's own runs in another order.
-3. p is corrected by Holm's method over all courses of a history: of histories without a change, one in twenty shows one.
+3. p is corrected by Holm's method over all courses of a history: of those without a change, one in twenty shows one.
 4. Where there is a change, what is before and after it is searched likewise. Then each change is moved to the likeliest
    place between its neighbours, and what lies within its own 95 % interval of no change is dropped.
 
@@ -21,6 +21,7 @@ References: Olshen et al. 2004 (circular binary segmentation), Andrews and Plobe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ import numpy as np
 from monitors.comparison.chance import NoChange, holm, of_noise, of_orders, p_value
 from monitors.comparison.levels import levels, scaled
 from monitors.comparison.model import Estimate, Measure
-from monitors.comparison.places import FEWEST, LEAST, Floats, lasting, places, tamed, weights
+from monitors.comparison.places import FEWEST, LEAST, Floats, lasting, likeliest, places, tamed, weights
 
 ALPHA = 0.05
 """Share of histories without a change that show one."""
@@ -125,7 +126,7 @@ class _Judged:
         moved = list(cuts)
         for place in range(len(moved)):
             start, end = self._around(moved, place)
-            moved[place] = start + LEAST + int(lasting(self._tamed[start:end]).argmax())
+            moved[place] = start + LEAST + likeliest(lasting(self._tamed[start:end]))
         return moved
 
     def _around(self, cuts: Sequence[int], place: int) -> tuple[int, int]:
@@ -134,10 +135,10 @@ class _Judged:
 
     def _described(self, cuts: Sequence[int]) -> RunCourse:
         edges = [0, *cuts, len(self._values)]
-        parts = [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+        parts = [slice(start, end) for start, end in itertools.pairwise(edges)]
         each = levels(self._measure.kind, self._values, self._tamed, self._regular, parts)
         kept = [RunLevel(part.start, part.stop, one.level()) for part, one in zip(parts, each, strict=True)]
-        moves = [after.since(before) for before, after in zip(each, each[1:], strict=False)]
+        moves = [after.since(before) for before, after in itertools.pairwise(each)]
         changes = [self._change(cuts, place, *move) for place, move in enumerate(moves)]
         return RunCourse(kept, changes, (), None, None)
 
@@ -160,10 +161,10 @@ def _split(values: Floats, before: int, without: NoChange, threshold: float) -> 
     if len(values) < FEWEST or p_value(values, without) > threshold:
         return []
     first, end, _ = places(len(values))
-    best = int(weights(values).argmax())
+    best = likeliest(weights(values))
     edges = sorted({0, int(first[best]), int(end[best]), len(values)})
     found = [before + edge for edge in edges[1:-1]]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         found += _split(values[start:stop], before + start, without, threshold)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -102,6 +102,6 @@ class _Mean:
         return Estimate(value, *Spread(value, self.deviation * math.sqrt(variance), self.freedom).interval())
 
 
-def _mapped(rising, of: Estimate) -> Estimate:  # type: ignore[no-untyped-def]
-    low, high = (None if end is None else float(rising(end)) for end in (of.low, of.high))
-    return Estimate(float(rising(of.value)), low, high)
+def _mapped(rising: Callable[[float], float], of: Estimate) -> Estimate:
+    low, high = (None if end is None else rising(end) for end in (of.low, of.high))
+    return Estimate(rising(of.value), low, high)

@@ -83,6 +83,11 @@ def evidence(values: Floats) -> Floats:
     return np.asarray(most + np.log(np.exp(each - most[..., None]).sum(axis=-1)))
 
 
+def likeliest(each: Floats) -> int:
+    """Of the largest of some weights the first: what differs by rounding alone is equal."""
+    return int(np.round(each, 6).argmax())
+
+
 def lasting(values: Floats) -> Floats:
     """The weights of those places that last up to the end, from the `LEAST`-th run on."""
     return np.asarray(weights(values)[..., : values.shape[-1] - FEWEST + 1])
