@@ -58,6 +58,8 @@ class ArmTold:
     framework: str
     execution: str
     mode: str
+    settings: Mapping[str, str]
+    """In which it differs from others of its group besides: environment variables, its interpreter."""
     runs: Sequence[HistoryRun]
     courses: Sequence[CourseTold]
 
@@ -87,16 +89,16 @@ def build(arms: Sequence[ArmTold], margin: float, left_out: Sequence[str], notes
 
 
 def _arm(arm: ArmTold, margin: float) -> dict[str, Any]:
-    how = " ".join(dict.fromkeys(filter(None, (arm.framework, arm.execution))))
-    name = arm.title if arm.mode == "command" else f"{arm.title}, {how}"
+    how = [] if arm.mode == "command" else [f"{arm.framework} {arm.execution}"]
     return {
-        "name": name,
+        "name": ", ".join([arm.title, *how, *(f"{name} {value}" for name, value in arm.settings.items())]),
         "group": arm.group,
         "title": arm.title,
         "workload": arm.workload,
         "framework": arm.framework,
         "execution": arm.execution,
         "mode": arm.mode,
+        "settings": dict(arm.settings),
         "runs": [asdict(run) for run in arm.runs],
         "courses": [_course(course, arm.runs, margin) for course in arm.courses],
     }

@@ -13,7 +13,8 @@ _BUDGET, _ENOUGH, _MOST = 3e6, 4_000, 10_000
 """Places that are weighed for one kind of noise, and how many courses that may be."""
 _PER_COURSE = 40
 """Simulated courses for each that is judged at once, so that p can get as small as Holm's method asks."""
-_CHUNK = 1_000
+_AT_ONCE = 1e6
+"""Places of all courses that are weighed at once: some ten megabytes for each array of them."""
 
 NoChange = Callable[[Floats], Floats]
 """A tamed course → what speaks for a change in courses like it without one, sorted."""
@@ -62,8 +63,12 @@ def _noise(runs: int, count: int) -> Floats:
 
 def _simulated(draw: _Draw, runs: int, count: int) -> Floats:
     chance = np.random.default_rng((runs, count))
-    sizes = [min(_CHUNK, count - done) for done in range(0, count, _CHUNK)]
-    return np.sort(np.concatenate([evidence(tamed(draw(chance, (size, runs)))) for size in sizes]))
+    return np.sort(np.concatenate([evidence(tamed(draw(chance, (size, runs)))) for size in _parts(runs, count)]))
+
+
+def _parts(runs: int, count: int) -> list[int]:
+    most = max(1, int(_AT_ONCE / len(places(runs)[0])))
+    return [min(most, count - done) for done in range(0, count, most)]
 
 
 def _normal(chance: np.random.Generator, shape: tuple[int, int]) -> Floats:
@@ -89,6 +94,5 @@ _NOISE: tuple[_Draw, ...] = (_normal, _heavy, _mixed, _one_far)
 
 def _orders(values: Floats, draws: int) -> Floats:
     chance = np.random.default_rng(len(values))
-    sizes = [min(_CHUNK, draws - done) for done in range(0, draws, _CHUNK)]
-    shuffled = (chance.permuted(np.tile(values, (size, 1)), axis=1) for size in sizes)
+    shuffled = (chance.permuted(np.tile(values, (size, 1)), axis=1) for size in _parts(len(values), draws))
     return np.sort(np.concatenate([evidence(tamed(each)) for each in shuffled]))

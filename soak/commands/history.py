@@ -30,8 +30,8 @@ from typing import Any
 
 from soak.errors import UsageError
 
-_MOST = 1000
-"""Runs of an arm; the cost is a second or two for a few hundred."""
+_MOST = 500
+"""Runs of an arm: what is simulated for so many takes seconds."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

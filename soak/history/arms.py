@@ -11,11 +11,12 @@ import numpy as np
 from monitors.comparison.model import Measure
 from monitors.comparison.places import Floats
 from reports.record import RunInfo, TrialInfo
-from soak.compare.likeness import group_of, rest
+from soak.compare.likeness import EXECUTION, FRAMEWORK, group_of, rest
 from soak.compare.readings import agreed
 from soak.compare.trials import ComparedTrial
 
-_Key = tuple[str, tuple[tuple[str, str], ...], str]
+PYTHON = "python"
+_Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class ArmRuns:
     """Trials of one block but for the seed, run alike but for their versions. Oldest run first."""
 
     group: str
+    settings: Mapping[str, str]
+    """What else tells it from other arms of its group: environment variables that change memory, its interpreter."""
     runs: Sequence[ArmRun]
 
     @property
@@ -47,13 +50,13 @@ class ArmRuns:
 
 def arms_of(trials: Sequence[ComparedTrial], measures: Sequence[Measure], last: int) -> list[ArmRuns]:
     """In the order of what they are called. last: runs of each that are kept, the newest."""
-    found: dict[_Key, dict[str, list[ComparedTrial]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, _Settings], list[ComparedTrial]] = defaultdict(list)
     for trial in _once(trials):
-        found[_key(trial)][trial.run.run_id].append(trial)
+        found[group_of(trial), rest(trial, "")].append(trial)
     told = [
-        _arm(group, sorted(runs.values(), key=lambda those: _when(those[0]))[-last:], measures)
-        for key, by_run in found.items()
-        for group, runs in _by_interpreter(key, by_run)
+        _arm(group, settings, _in_time(those)[-last:], measures)
+        for (group, alike), several in found.items()
+        for settings, those in _by_interpreter(alike, several)
     ]
     return sorted(told, key=_order)
 
@@ -63,40 +66,43 @@ def _once(trials: Sequence[ComparedTrial]) -> list[ComparedTrial]:
     return list({(trial.run.run_id, trial.run.started, trial.info.index): trial for trial in trials}.values())
 
 
-def _key(trial: ComparedTrial) -> _Key:
-    return group_of(trial), rest(trial, ""), ""
-
-
 def _by_interpreter(
-    key: _Key, runs: Mapping[str, Sequence[ComparedTrial]]
-) -> list[tuple[str, Mapping[str, list[ComparedTrial]]]]:
-    """All runs; where one has several interpreters beside each other, those of each, as they are no repeats."""
-    several = any(len({_interpreter(trial) for trial in trials}) > 1 for trials in runs.values())
-    found: dict[str, dict[str, list[ComparedTrial]]] = defaultdict(lambda: defaultdict(list))
-    for run, trials in runs.items():
-        for trial in trials:
-            found[_interpreter(trial) if several else ""][run].append(trial)
-    return [(key[0], of_one) for of_one in found.values()]
+    alike: _Settings, trials: Sequence[ComparedTrial]
+) -> list[tuple[_Settings, Sequence[ComparedTrial]]]:
+    """All trials; where one run has several interpreters beside each other, those of each: they are no repeats."""
+    beside: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, list[ComparedTrial]] = defaultdict(list)
+    for trial in trials:
+        beside[trial.run.run_id].add(_interpreter(trial))
+        found[_interpreter(trial)].append(trial)
+    if all(len(interpreters) == 1 for interpreters in beside.values()):
+        return [(alike, trials)]
+    return [((*alike, (PYTHON, name or "soak's own")), those) for name, those in found.items()]
 
 
 def _interpreter(trial: ComparedTrial) -> str:
-    return str(trial.info.settings.get("python", ""))
+    return str(trial.info.settings.get(PYTHON, ""))
 
 
-def _when(trial: ComparedTrial) -> tuple[float, str]:
-    return trial.run.started, trial.run.run_id
+def _in_time(trials: Sequence[ComparedTrial]) -> list[list[ComparedTrial]]:
+    """Run by run, oldest first."""
+    runs: dict[tuple[float, str], list[ComparedTrial]] = defaultdict(list)
+    for trial in trials:
+        runs[trial.run.started, trial.run.run_id].append(trial)
+    return [runs[when] for when in sorted(runs)]
 
 
 def _order(arm: ArmRuns) -> tuple[str, ...]:
     info = arm.info
-    return info.workload, info.mode, info.framework, info.execution, arm.group, info.arm
+    return info.workload, info.mode, info.framework, info.execution, arm.group, repr(arm.settings)
 
 
-def _arm(group: str, runs: Sequence[Sequence[ComparedTrial]], measures: Sequence[Measure]) -> ArmRuns:
+def _arm(
+    group: str, alike: _Settings, runs: Sequence[Sequence[ComparedTrial]], measures: Sequence[Measure]
+) -> ArmRuns:  # fmt: skip
     taken = iter(agreed([trial.readings for trials in runs for trial in trials]).values)
-    return ArmRuns(group, [
-        ArmRun(trials[0].run, trials, _means([next(taken) for _ in trials], measures)) for trials in runs
-    ])  # fmt: skip
+    told = [ArmRun(trials[0].run, trials, _means([next(taken) for _ in trials], measures)) for trials in runs]
+    return ArmRuns(group, {name: value for name, value in alike if name not in (FRAMEWORK, EXECUTION)}, told)
 
 
 def _means(trials: Sequence[Mapping[str, float]], measures: Sequence[Measure]) -> dict[str, float]:

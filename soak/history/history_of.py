@@ -98,4 +98,4 @@ def _arm(arm: ArmRuns, title: str, told: Sequence[CourseTold]) -> ArmTold:
     info = arm.info
     runs = [HistoryRun(one.run.run_id, one.run.name, one.run.started, one.run.verdict, len(one.trials))
             for one in arm.runs]  # fmt: skip
-    return ArmTold(arm.group, title, info.workload, info.framework, info.execution, info.mode, runs, told)
+    return ArmTold(arm.group, title, info.workload, info.framework, info.execution, info.mode, arm.settings, runs, told)

@@ -186,6 +186,9 @@ def test_two_interpreters_side_by_side_are_no_repeats(plant: Plant, capsys: pyte
     new = {"settings": {**of, "python": "new/bin/python"}, "name": "new"}
     body = body_of(capsys, str(plant(3, trials=lambda _: [old, new])))
     assert [len(arm["runs"]) for arm in body["arms"]] == [3, 3]
+    assert [arm["name"] for arm in body["arms"]] == [
+        f"lstm train, torch eager, python {name}/bin/python" for name in ("new", "old")
+    ]
 
 
 def test_a_run_that_two_paths_name_counts_once(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
