@@ -11,7 +11,7 @@ from monitors.comparison.grammar import parse, show
 from monitors.comparison.means import Means, grows, means
 from monitors.comparison.measures import named
 from monitors.comparison.model import Claim, ClaimResult, Measure, Measured
-from monitors.comparison.pairing import Matched, matched
+from monitors.comparison.pairing import matched
 from monitors.comparison.proportions import Shares
 from monitors.comparison.spread import Spread
 from monitors.comparison.statistics import compare, proportions
@@ -117,7 +117,7 @@ def _undecided(claim: Claim, reason: str, more: int | None) -> ClaimResult:
 
 def _told(claim: Claim, measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> str:
     """What was measured of either side, and of the one against the other."""
-    found = compare(first, second, [measure])[0]
+    found = compare(first, second, [measure], ask_further=False)[0]
     sides = (
         f"the {measure.words} of {claim.first} is {estimated(found.first, measure)}, "
         f"that of {claim.second} {estimated(found.second, measure)}"

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 LEANING = 0.3
 """By how much of a trial a prior leans: the least with which, of 1 to 40 trials a side, no true proportions were seen
 at which a difference was called too often (`python -m benchmarks.comparison`)."""
-_CELLS = 2000
+_CELLS = 1000
 _ANGLES = np.linspace(0, np.pi / 2, _CELLS + 1)
 _EDGES = np.sin(_ANGLES) ** 2
 _MIDDLES = np.sin((_ANGLES[1:] + _ANGLES[:-1]) / 2) ** 2

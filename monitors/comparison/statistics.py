@@ -38,12 +38,17 @@ class _Compared:
 
 
 def compare(
-    first: Sequence[Measured], second: Sequence[Measured], measures: Iterable[Measure], margin: float = MARGIN
+    first: Sequence[Measured],
+    second: Sequence[Measured],
+    measures: Iterable[Measure],
+    margin: float = MARGIN,
+    ask_further: bool = True,
 ) -> list[Difference]:
     """By measure: of all groups together (`group` is empty), then, where there are several, of each.
 
     A measure or group that not both sides tell is absent. p is corrected over all that is returned. A difference is
     called lower or higher by that, alike where it is surely within `margin`, even if it is surely not nothing.
+    ask_further: whether to work out how many more trials would settle what is undecided, which takes most of the time.
     """
     compared = []
     for measure in measures:
@@ -57,7 +62,7 @@ def compare(
             if own.groups:
                 compared.append(_compared(measure, group, own, margin))
     factors, adjusted = holm([one.found.p for one in compared])
-    return [_answered(one, p, factor) for one, p, factor in zip(compared, adjusted, factors, strict=True)]
+    return [_answered(one, p, factor, ask_further) for one, p, factor in zip(compared, adjusted, factors, strict=True)]
 
 
 def _of(side: Sequence[Measured], group: str) -> list[Measured]:
@@ -119,7 +124,7 @@ def _of_proportions(measure: Measure, group: str, match: Matched, margin: float)
     return _Compared(measure, found, gap, margin)
 
 
-def _answered(one: _Compared, adjusted: float | None, factor: int) -> Difference:
+def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: bool) -> Difference:
     found = replace(one.found, adjusted_p=adjusted)
     if one.gap is None or found.p is None or adjusted is None:
         return replace(found, reason=_too_few(found), further=1)
@@ -127,8 +132,11 @@ def _answered(one: _Compared, adjusted: float | None, factor: int) -> Difference
         return replace(found, answer="alike")
     if adjusted <= LEVEL:
         return replace(found, answer="lower" if one.gap.not_below(0.0) < 0.5 else "higher")
+    found = replace(found, reason=_undecided(one, found, factor))
+    if not ask_further:
+        return found
     more = further(lambda times: _would_tell(one.times(times), one.margin, factor), max(_trials(found)))
-    return replace(found, reason=_undecided(one, found, factor), further=more)
+    return replace(found, further=more)
 
 
 def _would_tell(gap: Gap, margin: float, factor: int) -> bool:

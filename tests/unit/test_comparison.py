@@ -195,8 +195,8 @@ def test_few_values_that_happen_to_be_alike_are_not_surer_than_each_of_them() ->
     ("value", "name", "text"),
     [
         (2**30, "steady_memory", "1 GiB"), (2**20, "growth_per_hour", "1 MiB/h"), (0.012, "latency_p99", "12 ms"),
-        (1849.2, "throughput", "1,849/s"), (36.0, "time_to_exhaustion", "1 d 12 h"), (0.384, "leak_probability", "0.38"),
-        (1024, "growth_per_step", "1 KiB a step"),
+        (1849.2, "throughput", "1,849/s"), (36.0, "time_to_exhaustion", "1 d 12 h"),
+        (0.384, "leak_probability", "0.38"), (1024, "growth_per_step", "1 KiB a step"),
     ],
 )  # fmt: skip
 def test_values_are_shown_with_their_unit(value: float, name: str, text: str) -> None:
