@@ -10,6 +10,8 @@ from monitors.comparison.model import Answer, Measure
 from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
 
 UNKNOWN = "–"
+COUNTED = "restarts"
+"""The measure of which each trial tells whether it was so."""
 _BY_NAME = {measure.name: measure for measure in MEASURES}
 _ANSWERS = {"supported": "Supported", "refuted": "Refuted", "undecided": "Undecided"}
 
@@ -40,10 +42,22 @@ def amount(name: str, value: float) -> str:
     return f"{format_value(value, 'value')}/s" if unit == "per_second" else format_probability(value)
 
 
-def estimate(name: str, told: Mapping[str, Any]) -> str:
-    """A value with its interval in brackets."""
-    value, ends = amount(name, told["value"]), told["ci95"]
-    return f"{value} ({_span(*(amount(name, end) for end in ends))})" if ends else value
+def side(comparison: Mapping[str, Any], difference: Mapping[str, Any], which: str) -> str:
+    """What one side (`first` or `second`) has of a measure, with its interval in brackets."""
+    value, ends = side_parts(comparison, difference, which)
+    return f"{value} ({ends})" if ends else value
+
+
+def side_parts(comparison: Mapping[str, Any], difference: Mapping[str, Any], which: str) -> tuple[str, str]:
+    """Its value, and its interval or nothing; how many of its trials, where that was counted."""
+    name, told = difference["measure"], difference[which]
+    ends = _span(*(amount(name, end) for end in told["ci95"])) if told["ci95"] else ""
+    if name != COUNTED:
+        return amount(name, told["value"]), ends
+    counted = [trial["values"][COUNTED] for trial in comparison["trials"]
+               if trial["side"] == comparison[which] and COUNTED in trial["values"]
+               and difference["group"] in ("", trial["group"])]  # fmt: skip
+    return f"{sum(counted):.0f} of {len(counted)}", ends
 
 
 def change(difference: Mapping[str, Any]) -> str:
@@ -70,18 +84,26 @@ def _shown(difference: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _signed(difference: Mapping[str, Any], value: float) -> str:
     if is_relative(difference):
-        said = format_value(value, "ratio")
+        said = format_value(value, "ratio") if value < 1 else f"×{format_value(1 + value, 'value')}"
     elif measure(difference["measure"]).kind == "proportion":
         said = f"{value:.2f}"
     else:
         said = amount(difference["measure"], value)
-    return said if said.startswith("-") or value <= 0 else f"+{said}"
+    nothing = not any(digit in said for digit in "123456789")
+    return said.removeprefix("-") if nothing else said if said[0] in "-×" else f"+{said}"
 
 
 def _span(low: str, high: str) -> str:
     """From one to another; a unit that both have is said once."""
     one, _, unit = low.partition(" ")
     return f"{one} to {high}" if unit and high.partition(" ")[2] == unit else f"{low} to {high}"
+
+
+def chance(p: float | None) -> str:
+    """A p; a dash where there is none."""
+    if p is None:
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def answer(difference: Mapping[str, Any]) -> str:
