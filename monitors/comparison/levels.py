@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from monitors.comparison.model import Estimate, Kind
 from monitors.comparison.places import Floats
-from monitors.comparison.proportions import Proportion, difference_interval, proportion
+from monitors.comparison.proportions import Proportion, Shares, proportion
 from monitors.comparison.spread import Spread
 
 _CERTAIN = 0.01
@@ -72,7 +72,7 @@ class _Share:
         return Estimate(self.posterior.mean, *self.posterior.interval())
 
     def since(self, before: _Share) -> tuple[None, Estimate]:
-        ends = difference_interval(self.posterior, before.posterior)
+        ends = Shares(self.posterior, before.posterior).interval()
         return None, Estimate(self.posterior.mean - before.posterior.mean, *ends)
 
 
