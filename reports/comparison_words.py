@@ -42,6 +42,12 @@ def amount(name: str, value: float) -> str:
     return f"{format_value(value, 'value')}/s" if unit == "per_second" else format_probability(value)
 
 
+def estimate(name: str, told: Mapping[str, Any]) -> str:
+    """A value of a measure with its interval in brackets."""
+    value, ends = amount(name, told["value"]), told["ci95"]
+    return f"{value} ({_span(*(amount(name, end) for end in ends))})" if ends else value
+
+
 def side(comparison: Mapping[str, Any], difference: Mapping[str, Any], which: str) -> str:
     """What one side (`first` or `second`) has of a measure, with its interval in brackets."""
     value, ends = side_parts(comparison, difference, which)
