@@ -49,14 +49,14 @@ class PlantedTrial:
     def body(self, index: int) -> dict[str, Any]:
         """As the record holds it. Its block is named by its seed and its settings."""
         settings = {"workload": "recurrent", "framework": self.framework, "execution": self.execution,
-                    "seed": self.seed, "mode": "infer", "threads": 1, "duration": 30.0, "env": dict(self.env), "gpu": None,
-                    **self.settings}  # fmt: skip
+                    "seed": self.seed, "mode": "infer", "threads": 1, "duration": 30.0,
+                    "env": dict(self.env), "gpu": None, **self.settings}  # fmt: skip
         unequal = "".join(f"{name}{value}" for name, value in sorted(self.settings.items()))
         return {
             "index": index, "name": self.name, "workload": "recurrent", "framework": self.framework, "mode": "infer",
             "execution": self.execution, "seed": self.seed, "block": f"block{self.seed}{unequal}",
-            "arm": self.framework, "state": "ended", "started": 1.7e9 + 60 * index, "seconds": float(SECONDS), "end_reason": self.end,
-            "settings": settings,
+            "arm": self.framework, "state": "ended", "started": 1.7e9 + 60 * index, "seconds": float(SECONDS),
+            "end_reason": self.end, "settings": settings,
             "environment": {self.framework: self.version, "python": "3.11.7", f"{self.framework}_threads": "1",
                             **self.told},
             **self.keys,
@@ -90,7 +90,8 @@ def planted(parent: Path, run_id: str, trials: Sequence[PlantedTrial], **facts: 
     told = {
         "run_id": run_id, "name": "planted", "soak_version": "0.1", "command": "soak run", "config_path": "c.toml",
         "config_text": "[run]", "seed": 1, "started": 1.7e9, "verdict": "pass", "reason": "planted",
-        "ended": 1.7e9 + 99, "environment": {"cpu": "a processor", "host": "one"}, "judge": {"min_rate": 0.0, "alarm": None}, **facts,
+        "ended": 1.7e9 + 99, "environment": {"cpu": "a processor", "host": "one"}, "judge": {"min_rate": 0.0, "alarm": None},
+        **facts,
     }  # fmt: skip
     with Store.create(folder / FILE) as store:
         for key, value in told.items():
