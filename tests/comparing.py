@@ -90,8 +90,8 @@ def planted(parent: Path, run_id: str, trials: Sequence[PlantedTrial], **facts: 
     told = {
         "run_id": run_id, "name": "planted", "soak_version": "0.1", "command": "soak run", "config_path": "c.toml",
         "config_text": "[run]", "seed": 1, "started": 1.7e9, "verdict": "pass", "reason": "planted",
-        "ended": 1.7e9 + 99, "environment": {"cpu": "a processor", "host": "one"}, "judge": {"min_rate": 0.0, "alarm": None},
-        **facts,
+        "ended": 1.7e9 + 99, "environment": {"cpu": "a processor", "host": "one"},
+        "judge": {"min_rate": 0.0, "alarm": None}, **facts,
     }  # fmt: skip
     with Store.create(folder / FILE) as store:
         for key, value in told.items():

@@ -18,8 +18,6 @@ from workloads import executions, frameworks
 VERSION = "version"
 BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT)
 _PARTS = re.compile(r"\d+|[a-zA-Z]+")
-_SHOWN = 12
-"""Digits of a commit: as many as tell it from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def _fact(trial: ComparedTrial, by: str) -> str:
     found = facts(trial).get(by, "")
     if by == FRAMEWORK and found == frameworks.NONE:
         return ""
-    return found[:_SHOWN] if by == COMMIT else _word(found) if found else ""
+    return _word(found) if found else ""
 
 
 def _version_of(trials: Sequence[ComparedTrial]) -> Callable[[ComparedTrial], str]:
