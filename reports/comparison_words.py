@@ -7,6 +7,7 @@ from typing import Any
 
 from monitors.comparison.measures import MEASURES
 from monitors.comparison.model import Answer, Measure
+from monitors.comparison.words import by
 from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
 
 UNKNOWN = "–"
@@ -113,7 +114,7 @@ def chance(p: float | None) -> str:
 
 
 def answer(difference: Mapping[str, Any]) -> str:
-    """What is known of it, in few words."""
+    """What is known of it, in few words; `about 3 more`: trials of each side that would tell it."""
     found = difference["answer"]
     if found == "alike":
         return "alike"
@@ -123,8 +124,11 @@ def answer(difference: Mapping[str, Any]) -> str:
 
 
 def _more(difference: Mapping[str, Any]) -> str:
-    further = difference["further"]
-    return f"; about {further:,} more trial{'s'[: further != 1]} a side would" if further else ""
+    return f" (about {difference['further']:,} more)" if difference["further"] else ""
+
+
+def _trials(further: int) -> str:
+    return f"about {further:,} more trial{'s'[: further != 1]} a side"
 
 
 def sentence(comparison: Mapping[str, Any], margin: float) -> str:
@@ -143,7 +147,7 @@ def sentence(comparison: Mapping[str, Any], margin: float) -> str:
         said.append(f"Alike, to within {format_value(margin, 'ratio')}: {listed(alike)}.")
     unknown = [one for one in overall if one["answer"] == "undecided"]
     if unknown:
-        said.append(f"Cannot tell: {listed([_unknown(one) for one in unknown])}.")
+        said.append(f"Cannot tell: {listed(_unknown(unknown))}.")
     return " ".join(said)
 
 
@@ -153,14 +157,7 @@ def _clause(difference: Mapping[str, Any]) -> str:
         first, second = (amount(name.name, difference[side]["value"]) for side in ("first", "second"))
         return f"{name.words} {found} ({first} against {second})"
     ends = difference["relative"]["ci95"]
-    return f"{name.words} {share(difference['relative']['value'])} ({_shares(ends, found)})"
-
-
-def share(relative: float) -> str:
-    """62 % lower, 12 % higher; from twice as much on, how many times as high."""
-    if relative >= 1:
-        return f"{format_value(1 + relative, 'value')} times as high"
-    return f"{format_value(abs(relative), 'ratio')} {'lower' if relative < 0 else 'higher'}"
+    return f"{name.words} {by(difference['relative']['value'])} ({_shares(ends, found)})"
 
 
 def _shares(ends: Sequence[float], found: str) -> str:
@@ -171,10 +168,15 @@ def _shares(ends: Sequence[float], found: str) -> str:
     return _span(*(format_value(end, "ratio") for end in ends))
 
 
-def _unknown(difference: Mapping[str, Any]) -> str:
-    further = difference["further"]
-    more = f" (about {further:,} more trial{'s'[: further != 1]} a side would)" if further else ""
-    return f"{measure(difference['measure']).words}{more}"
+def _unknown(those: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What cannot be told, with how many more trials would tell it; in full words once."""
+    found, told = [], False
+    for one in those:
+        more = one["further"]
+        said = "" if not more else f" ({more:,} more)" if told else f" ({_trials(more)} would)"
+        told = told or bool(more)
+        found.append(f"{measure(one['measure']).words}{said}")
+    return found
 
 
 def listed(words: Sequence[str]) -> str:
@@ -185,13 +187,13 @@ def listed(words: Sequence[str]) -> str:
 def claimed(claim: Mapping[str, Any]) -> str:
     """A claim with its answer and the reason, as a sentence."""
     reason = claim["reason"].rstrip(".")
-    return f"{_ANSWERS[claim['answer']]}: “{claim['text']}”: {reason}{_claim_more(claim)}."
+    return f"{_ANSWERS[claim['answer']]}: “{claim['text']}”. {reason}{_claim_more(claim)}."
 
 
 def _claim_more(claim: Mapping[str, Any]) -> str:
     further = claim["further"]
     settles = claim["answer"] == "undecided" and further and "more trial" not in claim["reason"]
-    return f"; about {further:,} more trial{'s'[: further != 1]} a side would settle it" if settles else ""
+    return f"; {_trials(further)} would settle it" if settles else ""
 
 
 def unequal(fact: Mapping[str, Any], first: str, second: str) -> str:

@@ -18,8 +18,6 @@ from workloads import executions, frameworks
 VERSION = "version"
 BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT)
 _PARTS = re.compile(r"\d+|[a-zA-Z]+")
-_SHOWN = 12
-"""Digits of a commit: as many as tell it from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,10 @@ class ComparedSides:
             UsageError: there is none.
         """
         names = {side.name.lower(): side for side in self.sides}
-        found = names.get(name.lower())
+        called = "-".join(name.lower().split())
+        found = names.get(called)
         if found is None:
-            near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(called, names, n=1)
             hint = f"; did you mean `{names[near[0]].name}`?" if near else ""
             raise UsageError(f"no side is called `{name}`: there are {_list(side.name for side in self.sides)}{hint}")
         return found
@@ -109,7 +108,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _word(text: str) -> str:
     """Fit to be written in a claim."""
-    return re.sub(r"\s+", "_", one_line(text, 120)) or "_"
+    return "-".join(one_line(text, 120).split()) or "-"
 
 
 def _sorted_by(by: str, trials: Sequence[ComparedTrial]) -> ComparedSides:
@@ -126,7 +125,7 @@ def _fact(trial: ComparedTrial, by: str) -> str:
     found = facts(trial).get(by, "")
     if by == FRAMEWORK and found == frameworks.NONE:
         return ""
-    return found[:_SHOWN] if by == COMMIT else _word(found) if found else ""
+    return _word(found) if found else ""
 
 
 def _version_of(trials: Sequence[ComparedTrial]) -> Callable[[ComparedTrial], str]:
