@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitors.comparison.places import FEWEST
+from monitors.comparison.words import by
 from reports import comparison_words as said
 
 _MOST = 4
@@ -61,7 +62,7 @@ def moved(course: Mapping[str, Any], change: Mapping[str, Any]) -> str:
     interval = said.interval(of)
     ends = f" ({interval})" if interval != said.UNKNOWN else ""
     if said.is_relative(of):
-        return f"{said.share(change['relative']['value'])}{ends}"
+        return f"{by(change['relative']['value'])}{ends}"
     before, after = course["levels"][place(course, change)], course["levels"][place(course, change) + 1]
     return f"{said.amount(name, before['value'])} → {said.amount(name, after['value'])}{ends}"
 

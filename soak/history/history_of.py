@@ -71,9 +71,10 @@ def _nothing(read: ReadRuns, order: HistoryOrder) -> str:
 
 
 def _left_out(read: ReadRuns, earlier: int) -> list[str]:
+    """What does not count, each kind in a line with how many there are."""
     kinds = Counter(why for why, _ in read.left_out)
-    kinds |= Counter({"of runs before --since": earlier} if earlier else {})
-    return [f"{number:,} trial{'s'[: number != 1]} {why}" for why, number in kinds.items()]
+    kinds["of runs before --since"] = earlier
+    return [f"{why}: {number:,} trial{'s'[: number != 1]}" for why, number in kinds.items() if number]
 
 
 def _told(arms: Sequence[ArmRuns], measures: Sequence[Measure]) -> list[ArmTold]:

@@ -177,7 +177,7 @@ def test_repeats_are_one_run_and_arms_and_controls_are_told_apart(
     body = body_of(capsys, str(plant(6, trials=lambda _: [{}, again, tensorflow, {"expect": "leak", "name": "c"}])))
     assert [(arm["framework"], len(arm["runs"])) for arm in body["arms"]] == [("tensorflow", 6), ("torch", 6)]
     assert [run["trials"] for arm in body["arms"] for run in arm["runs"]] == [1] * 6 + [2] * 6
-    assert body["left_out"] == ["6 trials that are controls"]
+    assert body["left_out"] == ["controls: 6 trials"]
 
 
 def test_two_interpreters_side_by_side_are_no_repeats(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
