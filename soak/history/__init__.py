@@ -1,0 +1,1 @@
+"""Runs in time → a history: `soak history`."""
