@@ -16,6 +16,7 @@ from monitors.comparison.model import Estimate, Measure
 from monitors.comparison.pairing import Floats, Matched
 from monitors.comparison.spread import Spread, of_groups, of_values
 
+_FARTHEST = 1e9
 FEWEST = 2
 """Pairs, or trials of each side of each group, with which there is an interval."""
 
@@ -35,6 +36,10 @@ class Means:
     def paired(self) -> bool:
         """Whether pairs are what is compared."""
         return self.match.count >= FEWEST
+
+    def size(self) -> int:
+        """How many pairs, or trials of the side that has more, are compared."""
+        return self.match.count if self.paired() else self.match.size()
 
     def gap(self, times: float = 1.0) -> Spread:
         """first - `times` * second. Raises ValueError where there are too few trials."""
@@ -113,7 +118,8 @@ def relative(of: Means) -> Estimate | None:
         return None
     first_mean, second_mean = (side.mean for side in of.sides())
     ratio = first_mean / second_mean
-    return Estimate(ratio - 1, _end(of, ratio, -1) - 1, _end(of, ratio, 1) - 1)
+    low, high = _end(of, ratio, -1), _end(of, ratio, 1)
+    return None if low is None or high is None else Estimate(ratio - 1, low - 1, high - 1)
 
 
 def grows(of: Means) -> bool:
@@ -121,11 +127,16 @@ def grows(of: Means) -> bool:
     return of.enough() and of.sides()[1].not_above(0.0) <= 0.025
 
 
-def _end(of: Means, ratio: float, sign: int) -> float:
-    """The ratio at which the interval ends: from there on, first - ratio · second is surely not nothing."""
+def _end(of: Means, ratio: float, sign: int) -> float | None:
+    """The ratio at which the interval ends: from there on, first - ratio · second is surely not nothing.
+
+    None where it is out of sight.
+    """
     near, step = ratio, sign * max(abs(ratio), 1.0) / 8
     while of.gap(near + step).beyond() > 0.05:
         near, step = near + step, 2 * step
+        if abs(step) > _FARTHEST:
+            return None
     far = near + step
     for _ in range(40):
         middle = (near + far) / 2
