@@ -165,7 +165,8 @@ def _order(by: str, name: str, trials: Sequence[ComparedTrial]) -> tuple[object,
         return (name != executions.DEFAULT, name)
     if by == VERSION:
         # A word, as in 2.9.0rc1, comes before the end, and a further number after it.
-        return ([*(int(part) if part.isdigit() else -1 for part in _PARTS.findall(name)), 0], name)
+        numbers = [int(part) if part.isdigit() else -1 for part in _PARTS.findall(name)]
+        return (re.split(r"\d", name)[0], [*numbers, 0], name)
     if by == COMMIT:
         return (min(trial.run.started for trial in trials), name)
     return (name,)
