@@ -17,6 +17,8 @@ _FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "no_data", "work_over", "finished", "ended", "judged", "census", "answer")
 """Events that every trial has; they are in the table, and not on the charts."""
+_PEAKED = "gpu_allocated"
+"""The layer that has peaks, drawn with it."""
 _FEW = 2
 """Members and devices that are all shown; of more, those that leak and their sum."""
 _MOST_MARKS = 200
@@ -86,12 +88,18 @@ def _row(place: Place, found: Sequence[Mapping[Place, Cell]], section: str) -> d
 def _charts(trial: Mapping[str, Any], record: ReadOnce, end: float) -> dict[Place, Cell]:
     """One chart for each judged layer of each member and device of a trial."""
     outlines: dict[Place, list[Outline]] = {}
+    peaks: dict[Place, Outline] = {}
     for one in record.drawn(trial["index"]):
-        outlines.setdefault((one.metric.layer or "", one.member, one.device), []).append(one)
+        place = (one.metric.layer or _PEAKED, one.member, one.device)
+        if one.metric.layer:
+            outlines.setdefault(place, []).append(one)
+        else:
+            peaks[place] = one
     by_floors = any(one.floor and one.finding for of in outlines.values() for one in of)
     events = _marked(record, trial["index"])
     return {
-        place: _cell(trial, sorted(of, key=_standing), events, by_floors, end) for place, of in outlines.items()
+        place: _cell(trial, sorted(of, key=_standing), peaks.get(place), events, by_floors, end)
+        for place, of in outlines.items()
     }  # fmt: skip
 
 
@@ -101,10 +109,12 @@ def _standing(one: Outline) -> tuple[int, bool]:
 
 
 def _cell(
-    trial: Mapping[str, Any], of: Sequence[Outline], events: Sequence[Event], by_floors: bool, end: float
-) -> Cell:
+    trial: Mapping[str, Any], of: Sequence[Outline], peak: Outline | None, events: Sequence[Event], by_floors: bool,
+    end: float,
+) -> Cell:  # fmt: skip
     main = of[0]
-    beside = next((one for one in of if _stem(one) == _stem(main) and one.floor != main.floor), None)
+    same = next((one for one in of if _stem(one) == _stem(main) and one.floor != main.floor), None)
+    beside = [one for one in (same, peak) if one is not None]
     return {
         "verdict": main.finding.verdict if main.finding else None,
         "reason": _reason(main, by_floors),
@@ -124,10 +134,10 @@ def _reason(main: Outline, by_floors: bool) -> str:
 
 
 def _chart(
-    trial: Mapping[str, Any], main: Outline, beside: Outline | None, events: Sequence[Event], end: float
+    trial: Mapping[str, Any], main: Outline, beside: Sequence[Outline], events: Sequence[Event], end: float
 ) -> Plot:
     broke = next((event for event in events if event.data.get("breaks")), None)
-    traces = [main] if beside is None else [main, beside]
+    traces = [main, *beside]
     lines = tuple(PlotLine(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces)
     return replace(
         plot(main, lines, end),
@@ -141,5 +151,7 @@ def _chart(
 
 
 def _label(one: Outline, of: int) -> str:
+    if not one.metric.layer:
+        return "peak since the sample before"
     kind = "after each probe" if one.floor else "sampled continuously" if of > 1 else "sampled"
     return f"{kind} (judged)" if one.finding else kind
