@@ -25,6 +25,7 @@ BEYOND = MetricSpec(
     "gpu_beyond_tensors_bytes",
     "bytes",
     "Device memory of the trial's processes beyond live tensors, where cached and residual cannot be told apart",
+    unjudged="judged as a part of gpu_process_bytes",
 )
 
 

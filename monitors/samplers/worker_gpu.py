@@ -13,16 +13,28 @@ ALLOCATED = MetricSpec(
 RESERVED = MetricSpec(
     "gpu_reserved_bytes", "bytes", "Device memory reserved by the framework's allocator", "gpu_reserved", judged=True
 )
+_PART, _MOMENT = "judged as a part of gpu_reserved_bytes", "for a moment: what is held is judged"
 CACHED = MetricSpec(
-    "gpu_cached_bytes", "bytes", "Device memory that the framework's allocator keeps and no live tensor uses"
+    "gpu_cached_bytes",
+    "bytes",
+    "Device memory that the framework's allocator keeps and no live tensor uses",
+    unjudged=_PART,
 )
 FRAGMENTATION = MetricSpec(
     "gpu_fragmentation_bytes",
     "bytes",
     "Fragmentation: cached device memory in free parts of split blocks, which cannot be released",
+    unjudged=_PART,
 )
-PEAK = MetricSpec("gpu_peak_allocated_bytes", "bytes", "Peak of device memory in live tensors since the sample before")
-PEAK_SINCE_START = MetricSpec("gpu_peak_bytes", "bytes", "Peak of device memory in live tensors since the start")
+PEAK = MetricSpec(
+    "gpu_peak_allocated_bytes",
+    "bytes",
+    "Peak of device memory in live tensors since the sample before",
+    unjudged=_MOMENT,
+)
+PEAK_SINCE_START = MetricSpec(
+    "gpu_peak_bytes", "bytes", "Peak of device memory in live tensors since the start", unjudged=_MOMENT
+)
 _TOLD = (
     ALLOCATED,
     RESERVED,
