@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import ledger
+from workloads.worker import allocators
 
 
 class Card:
@@ -50,7 +51,7 @@ class Block:
 
 def failed(monkeypatch: pytest.MonkeyPatch, card: Card) -> list[str]:
     """The checks that fail."""
-    monkeypatch.setattr(ledger.allocators, "read", card.read)
+    monkeypatch.setattr(allocators, "read", card.read)
     return [what for what, holds, _ in ledger.checks(SimpleNamespace(ones=card.ones)) if not holds]
 
 

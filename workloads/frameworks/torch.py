@@ -95,7 +95,7 @@ def environment() -> Mapping[str, str]:
         "torch": torch.__version__,
         "torch_threads": str(torch.get_num_threads()),
         "torch_inter_op_threads": str(torch.get_num_interop_threads()),
-        "torch_onednn": "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off",
+        "torch_onednn": _onednn(torch.backends.mkldnn),
         "torch_cpu": torch.backends.cpu.get_cpu_capability(),
     }
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -106,6 +106,11 @@ def environment() -> Mapping[str, str]:
         facts["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
         facts["torch_allocator"] = torch.cuda.get_allocator_backend()
     return facts
+
+
+def _onednn(backend: Any) -> str:
+    """Whether it runs what oneDNN has kernels for on the processor by those."""
+    return "on" if backend.is_available() and backend.enabled else "off"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -41,7 +41,7 @@ def read(reset_peaks: bool = False) -> Mapping[str, float]:
 
 
 def _reset(framework: Any, module: Any) -> bool:
-    return hasattr(framework, "reset_peaks") and framework.reset_peaks(module)
+    return hasattr(framework, "reset_peaks") and bool(framework.reset_peaks(module))
 
 
 def from_jax(told: Mapping[str, Any]) -> Mapping[str, float]:
