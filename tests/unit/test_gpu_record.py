@@ -57,5 +57,5 @@ def test_what_an_earlier_record_calls_fragmentation_is_cached(record: Record) ->
         assert 0 <= late["fragmentation"] <= late["cached"]
         assert trial["gpu"]["peak_allocated_bytes"] is None, "no peak was recorded then"
         found[trial["name"]] = (late["cached"] / MIB, late["fragmentation"] / MIB)
-    assert found["graph-capture-torch"] == (758.0, 2.0)
-    assert found["fragments-torch"] == (392.0, 64.0)
+    assert found["graph-capture-torch"] == pytest.approx((758.0, 2.0), abs=0.1)
+    assert found["fragments-torch"] == pytest.approx((392.0, 64.0), abs=0.1)
