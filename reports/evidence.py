@@ -12,19 +12,19 @@ from reports.charts import figures
 from reports.once import ReadOnce
 from reports.outline import Outline, plot
 
-_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
+_PEAK = "peak allocated"
+"""What has no layer and is drawn: of device memory, since the sample before."""
+_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", _PEAK, "gpu_reserved",
           "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "no_data", "work_over", "finished", "ended", "judged", "census", "answer")
 """Events that every trial has; they are in the table, and not on the charts."""
-_PEAKED = "gpu_allocated"
-"""The layer that has peaks, drawn with it."""
 _FEW = 2
 """Members and devices that are all shown; of more, those that leak and their sum."""
 _MOST_MARKS = 200
 
 Place = tuple[str, str, str]
-"""Layer, member and device of a chart."""
+"""Layer, or what a peak is called, member and device of a chart."""
 Cell = dict[str, Any]
 
 
@@ -86,20 +86,14 @@ def _row(place: Place, found: Sequence[Mapping[Place, Cell]], section: str) -> d
 
 
 def _charts(trial: Mapping[str, Any], record: ReadOnce, end: float) -> dict[Place, Cell]:
-    """One chart for each judged layer of each member and device of a trial."""
+    """One chart for each judged layer of each member and device of a trial, and for peaks."""
     outlines: dict[Place, list[Outline]] = {}
-    peaks: dict[Place, Outline] = {}
     for one in record.drawn(trial["index"]):
-        place = (one.metric.layer or _PEAKED, one.member, one.device)
-        if one.metric.layer:
-            outlines.setdefault(place, []).append(one)
-        else:
-            peaks[place] = one
+        outlines.setdefault((one.metric.layer or _PEAK, one.member, one.device), []).append(one)
     by_floors = any(one.floor and one.finding for of in outlines.values() for one in of)
     events = _marked(record, trial["index"])
     return {
-        place: _cell(trial, sorted(of, key=_standing), peaks.get(place), events, by_floors, end)
-        for place, of in outlines.items()
+        place: _cell(trial, sorted(of, key=_standing), events, by_floors, end) for place, of in outlines.items()
     }  # fmt: skip
 
 
@@ -109,12 +103,10 @@ def _standing(one: Outline) -> tuple[int, bool]:
 
 
 def _cell(
-    trial: Mapping[str, Any], of: Sequence[Outline], peak: Outline | None, events: Sequence[Event], by_floors: bool,
-    end: float,
-) -> Cell:  # fmt: skip
+    trial: Mapping[str, Any], of: Sequence[Outline], events: Sequence[Event], by_floors: bool, end: float
+) -> Cell:
     main = of[0]
-    same = next((one for one in of if _stem(one) == _stem(main) and one.floor != main.floor), None)
-    beside = [one for one in (same, peak) if one is not None]
+    beside = next((one for one in of if _stem(one) == _stem(main) and one.floor != main.floor), None)
     return {
         "verdict": main.finding.verdict if main.finding else None,
         "reason": _reason(main, by_floors),
@@ -130,14 +122,16 @@ def _stem(one: Outline) -> str:
 def _reason(main: Outline, by_floors: bool) -> str:
     if main.finding is not None:
         return main.finding.reason
+    if not main.metric.layer:
+        return "not judged: what is held is, and a peak is over at once"
     return "not judged: the verdict uses what was held after each probe" if by_floors else "not judged"
 
 
 def _chart(
-    trial: Mapping[str, Any], main: Outline, beside: Sequence[Outline], events: Sequence[Event], end: float
+    trial: Mapping[str, Any], main: Outline, beside: Outline | None, events: Sequence[Event], end: float
 ) -> Plot:
     broke = next((event for event in events if event.data.get("breaks")), None)
-    traces = [main, *beside]
+    traces = [main] if beside is None else [main, beside]
     lines = tuple(PlotLine(_label(one, len(traces)), *one.thin, dots=one.dots) for one in traces)
     return replace(
         plot(main, lines, end),
@@ -151,7 +145,5 @@ def _chart(
 
 
 def _label(one: Outline, of: int) -> str:
-    if not one.metric.layer:
-        return "peak since the sample before"
     kind = "after each probe" if one.floor else "sampled continuously" if of > 1 else "sampled"
     return f"{kind} (judged)" if one.finding else kind

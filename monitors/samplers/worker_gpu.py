@@ -13,7 +13,7 @@ ALLOCATED = MetricSpec(
 RESERVED = MetricSpec(
     "gpu_reserved_bytes", "bytes", "Device memory reserved by the framework's allocator", "gpu_reserved", judged=True
 )
-_PART, _MOMENT = "judged as a part of gpu_reserved_bytes", "for a moment: what is held is judged"
+_PART, _MOMENT = "judged as a part of gpu_reserved_bytes", "a peak: what is held is judged"
 CACHED = MetricSpec(
     "gpu_cached_bytes",
     "bytes",

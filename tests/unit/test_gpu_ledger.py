@@ -72,14 +72,15 @@ def test_the_report_with_a_ledger_is_valid_and_shows_it(record_of: Callable[...,
     assert ">cached</td>" in page
 
 
-def test_a_peak_is_drawn_beside_what_is_allocated_and_has_no_chart_of_its_own(record_of: Callable[..., Any]) -> None:
+def test_a_peak_is_drawn_after_what_is_allocated(record_of: Callable[..., Any]) -> None:
     once = ReadOnce(record_of(TORCH))
     body = document.build(once)
     section = evidence.section(body["blocks"][0], body, once)
-    rows = {row["title"]: row["cells"][0]["figure"] for row in (*section["rows"], *section["folded"])}
-    assert "peak since the sample before" in str(rows["gpu_allocated"])
-    assert not any("peak" in title for title in rows)
-    assert "peak since the sample before" not in str(rows["gpu_reserved"])
+    titles = [row["title"] for row in section["rows"]]
+    at = titles.index("peak allocated")
+    assert titles[at - 1 : at + 2] == ["gpu_allocated", "peak allocated", "gpu_reserved"]
+    (cell,) = section["rows"][at]["cells"]
+    assert (cell["verdict"], cell["reason"]) == (None, "not judged: what is held is, and a peak is over at once")
 
 
 def test_a_peak_is_not_judged() -> None:
