@@ -27,7 +27,7 @@ CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstal
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
 VARIABLES = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "overrides the setting of a program: `false` makes TensorFlow take the whole device",
-    "TF_ENABLE_ONEDNN_OPTS": "`0` takes oneDNN and its cache of primitives from TensorFlow alone: PyTorch keeps its own",
+    "TF_ENABLE_ONEDNN_OPTS": "`0` takes oneDNN and its cache from TensorFlow alone; PyTorch keeps its own",
     "TF_GPU_ALLOCATOR": "changes how TensorFlow allocates device memory, and what its own counters report",
 }
 VERSIONS = ("tensorflow", "cuda", "cudnn")
