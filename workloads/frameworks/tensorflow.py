@@ -46,8 +46,10 @@ def prepare(threads: int, seed: int, device: str = "cpu") -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU") if device != "cpu" else []
-    # A thread starts the work of a device: by one alone, two cards would wait for each other.
-    tf.config.threading.set_inter_op_parallelism_threads(max(1, len(gpus)))
+    # A thread starts the work of a device: by one alone, two cards would wait for each other. An execution may have
+    # asked for more before, where this is called again.
+    asked = tf.config.threading.get_inter_op_parallelism_threads()
+    tf.config.threading.set_inter_op_parallelism_threads(max(1, len(gpus), asked))
     if device == "cpu":
         # Otherwise it would take a GPU for every operation that has a kernel there.
         tf.config.set_visible_devices([], "GPU")
