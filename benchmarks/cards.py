@@ -33,7 +33,10 @@ NO_MULTICAST = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1"
 ONE_CARD = {"stem": 32, "hidden": 256, "batch": 64}
 REHEARSAL = {"stem": 8, "hidden": 32, "batch": 4}
 ONE, ALL = "one-card", "all-cards"
-ACCOUNTS = ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes")
+ACCOUNTS = ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes", "gpu_beyond_tensors_bytes",
+            "gpu_peak_allocated_bytes")  # fmt: skip
+THREADS = ("torch_threads", "torch_inter_op_threads", "tensorflow_threads", "tensorflow_inter_op_threads")
+"""Of the environment of a trial: a thread starts the work of a card, of one or of each of all."""
 MIB = 2**20
 
 
@@ -112,6 +115,7 @@ def _seen(trial: Mapping[str, Any]) -> dict[str, Any]:
         "reason": trial["reason"] or trial["end_message"], "message": trial["end_message"],
         "steps_per_second": trial["steps_per_second"], "frames_per_second": trial["frames_per_second"],
         "growth": rate.get("by_dose_text", ""),
+        "threads": {name: trial["environment"][name] for name in THREADS if name in trial["environment"]},
         "accounts": [
             {name: account[name] for name in ("metric", "member", "device", "early", "late")}
             for account in gpu["accounts"] if account["metric"] in ACCOUNTS

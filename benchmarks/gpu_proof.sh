@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The whole proof on a real card in one go, some 17 minutes with PyTorch alone. What it sees lies in FOLDER after.
 #   benchmarks/gpu_proof.sh FOLDER             everything
-#   benchmarks/gpu_proof.sh FOLDER PART...     of: doctor accounts cost planted overhead zoo, and two, for two cards
+#   benchmarks/gpu_proof.sh FOLDER PART...     of: doctor accounts ledger cost planted overhead zoo, and two, for two
+#                                              cards; FRAMEWORKS="torch tensorflow" asks both for their ledger
 # PYTHON names the interpreter (default: python3), in whose environment soak and a CUDA build of PyTorch are.
 set -uo pipefail
 
-[ $# -ge 1 ] || { sed -n '2,5s/^# \?//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,6s/^# \?//p' "$0"; exit 2; }
 mkdir -p "$1" && folder=$(cd "$1" && pwd) || exit 2
 shift
 python=${PYTHON:-python3}
@@ -14,6 +15,7 @@ failed=()
 
 doctor() { "$python" -m soak doctor && "$python" -m soak doctor --json >"$folder/doctor.json"; }
 accounts() { nvidia-smi; "$python" -m benchmarks.gpu accounts; }
+ledger() { "$python" -m benchmarks.ledger ${FRAMEWORKS:-torch}; }
 cost() { "$python" -m benchmarks.gpu cost --seconds 30; }
 overhead() { "$python" -m benchmarks.overhead --device cuda --frameworks torch --pairs 3 --seconds 12; }
 
@@ -38,10 +40,10 @@ zoo() {  # what real code meets, each with its clean twin, for 40 s instead of m
 
 two() { soaked "$folder/two-runs" configs/gpu-two.toml; }
 
-parts=(doctor accounts cost planted overhead zoo)
+parts=(doctor accounts ledger cost planted overhead zoo)
 [ $# -eq 0 ] || parts=("$@")
 for name in "${parts[@]}"; do
-  case $name in doctor | accounts | cost | planted | overhead | zoo | two) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
+  case $name in doctor | accounts | ledger | cost | planted | overhead | zoo | two) ;; *) echo "no part is named $name" >&2; exit 2 ;; esac
 done
 for name in "${parts[@]}"; do
   echo "== $name"

@@ -23,8 +23,8 @@ _LEAK = {
     "children": "child processes do not end, or nobody waits for them: ps --ppid PID shows which",
     "gpu_allocated": "tensors stay referenced: look for outputs and losses that are kept with their graph; the "
     "framework's snapshot of device memory shows them",
-    "gpu_reserved": "the framework's allocator takes more and more for the same tensors (fragmentation): try its "
-    "option for expandable segments",
+    "gpu_reserved": "the framework's allocator takes more and more for the same tensors: where the ledger calls "
+    "much of that fragmentation, try its option for expandable segments; else look at CUDA graphs and their pools",
     "pinned": "page-locked host memory is not freed: look at pin_memory and buffers for transfers to the GPU",
 }
 _GPU = "device memory grows outside the framework's allocator: look at custom kernels, CUDA graphs, cuDNN and NCCL"

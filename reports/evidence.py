@@ -12,7 +12,9 @@ from reports.charts import figures
 from reports.once import ReadOnce
 from reports.outline import Outline, plot
 
-_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", "gpu_reserved",
+_PEAK = "peak allocated"
+"""What has no layer and is drawn: of device memory, since the sample before."""
+_FIRST = ("total", "anonymous", "host_heap", "heap_held", "python_objects", "gpu_allocated", _PEAK, "gpu_reserved",
           "gpu_process", "gpu_device", "fds", "threads")  # fmt: skip
 """Layers that are shown for every trial; any other layer that leaks comes with them, the rest is folded."""
 _ROUTINE = ("ready", "started", "spawned", "no_data", "work_over", "finished", "ended", "judged", "census", "answer")
@@ -22,7 +24,7 @@ _FEW = 2
 _MOST_MARKS = 200
 
 Place = tuple[str, str, str]
-"""Layer, member and device of a chart."""
+"""Layer, or what a peak is called, member and device of a chart."""
 Cell = dict[str, Any]
 
 
@@ -84,10 +86,10 @@ def _row(place: Place, found: Sequence[Mapping[Place, Cell]], section: str) -> d
 
 
 def _charts(trial: Mapping[str, Any], record: ReadOnce, end: float) -> dict[Place, Cell]:
-    """One chart for each judged layer of each member and device of a trial."""
+    """One chart for each judged layer of each member and device of a trial, and for peaks."""
     outlines: dict[Place, list[Outline]] = {}
     for one in record.drawn(trial["index"]):
-        outlines.setdefault((one.metric.layer or "", one.member, one.device), []).append(one)
+        outlines.setdefault((one.metric.layer or _PEAK, one.member, one.device), []).append(one)
     by_floors = any(one.floor and one.finding for of in outlines.values() for one in of)
     events = _marked(record, trial["index"])
     return {
@@ -120,6 +122,8 @@ def _stem(one: Outline) -> str:
 def _reason(main: Outline, by_floors: bool) -> str:
     if main.finding is not None:
         return main.finding.reason
+    if not main.metric.layer:
+        return "not judged: what is held is, and a peak is over at once"
     return "not judged: the verdict uses what was held after each probe" if by_floors else "not judged"
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from monitors.detection.series import Series
-from monitors.model import Event, Loss
+from monitors.model import Event, Loss, MetricSpec
+from monitors.samplers.worker_gpu import PEAK
 from reports.outline import Outline, outline
 from reports.probes import share
 from reports.record import RunInfo, RunRecord, TrialInfo
@@ -46,14 +47,14 @@ class ReadOnce:
         if trial not in self._drawn:
             judgement = next((info.judgement for info in self._trials if info.index == trial), None)
             found = {finding.series: finding for finding in (judgement.findings if judgement else ())}
-            judged = [one for one in series if one.metric.judged and one.metric.layer is not None and len(one.t)]
+            shown = [one for one in series if _is_drawn(one.metric) and len(one.t)]
             probing = share(series)
-            buckets = buckets_for(len(judged) * len(self._trials))
-            self._drawn[trial] = [outline(one, found.get(one.name), buckets, probing) for one in judged]
+            buckets = buckets_for(len(shown) * len(self._trials))
+            self._drawn[trial] = [outline(one, found.get(one.name), buckets, probing) for one in shown]
         return series
 
     def drawn(self, trial: int) -> Sequence[Outline]:
-        """What is drawn of its judged series. Reads no rounds where its series were asked for before."""
+        """What is drawn of its judged series, and of peaks. Reads no rounds where its series were asked for before."""
         if trial not in self._drawn:
             self.series(trial)
         return self._drawn[trial]
@@ -65,3 +66,7 @@ class ReadOnce:
     def damage(self) -> Sequence[str]:
         """What could not be read of all that was asked for so far."""
         return self._record.damage()
+
+
+def _is_drawn(metric: MetricSpec) -> bool:
+    return (metric.judged and metric.layer is not None) or metric.name == PEAK.name

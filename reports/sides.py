@@ -27,11 +27,11 @@ def answer(trials: Sequence[Trial]) -> str:
 
 
 def label(trial: Trial, others: Sequence[Trial]) -> str:
-    """Framework and version; with how it was run, where not all were run in the same way; or else its name."""
+    """Framework and version; its name where it was run again alike, and how it was run where not all were run so."""
     alike = [other for other in others if other["framework"] == trial["framework"]]
     again = sum(other["execution"] == trial["execution"] for other in alike) > 1
-    unlike = len({other["execution"] for other in others}) > 1
-    which = trial["name"] if again else trial["execution"] if unlike else ""
+    ways = {other["execution"] for other in others}
+    which = ", ".join(filter(None, (again and trial["name"], len(ways) > 1 and trial["execution"])))
     version = trial["environment"].get(trial["framework"], "")
     return " ".join(filter(None, (trial["framework"], version, which and f"({which})")))
 

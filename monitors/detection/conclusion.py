@@ -16,7 +16,7 @@ from monitors.units import format_interval, format_rate
 
 LEAK_FROM, PASS_TO = calibration.load().leak_from, calibration.load().pass_to
 _MEANINGS = {
-    "gpu_reserved": "the framework's allocator takes more while its tensors do not: fragmentation, or blocks kept",
+    "gpu_reserved": "the framework's allocator takes more while its tensors do not: cached blocks, or fragmentation",
     "gpu_residual": "outside the framework's allocator: contexts, modules, cuDNN, NCCL, graphs",
 }
 """What growth means where a layer is the innermost that grows, and its name does not say so."""

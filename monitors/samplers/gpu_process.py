@@ -21,12 +21,18 @@ RESIDUAL = MetricSpec(
     "gpu_residual",
     judged=True,
 )
+BEYOND = MetricSpec(
+    "gpu_beyond_tensors_bytes",
+    "bytes",
+    "Device memory of the trial's processes beyond live tensors, where cached and residual cannot be told apart",
+    unjudged="judged as a part of gpu_process_bytes",
+)
 
 
 class GpuProcess:
     """Sum over the process tree, from the driver. Absent if the driver does not attribute memory to processes."""
 
-    specs: tuple[MetricSpec, ...] = (PROCESS, RESIDUAL)
+    specs: tuple[MetricSpec, ...] = (PROCESS, RESIDUAL, BEYOND)
     scope: SamplerScope = "member_device"
     interval: float = 0.0
 
@@ -57,9 +63,11 @@ class GpuProcess:
             return
         yield Sample(PROCESS, held)
         one = "" if target.device_index is None else f"{{{target.device_index}}}"
-        reserved = target.beat.get(f"gpu_reserved_bytes{one}")
-        if reserved is not None and held >= reserved:
-            yield Sample(RESIDUAL, held - reserved)
+        reserved, allocated = (target.beat.get(f"gpu_{which}_bytes{one}") for which in ("reserved", "allocated"))
+        spec, inner = (BEYOND, allocated) if reserved is None else (RESIDUAL, reserved)
+        # A beat and a reading are not of the same moment.
+        if inner is not None and held >= inner:
+            yield Sample(spec, held - inner)
 
 
 SAMPLER: type[Sampler] = GpuProcess

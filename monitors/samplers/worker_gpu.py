@@ -13,15 +13,35 @@ ALLOCATED = MetricSpec(
 RESERVED = MetricSpec(
     "gpu_reserved_bytes", "bytes", "Device memory reserved by the framework's allocator", "gpu_reserved", judged=True
 )
+_PART, _MOMENT = "judged as a part of gpu_reserved_bytes", "a peak: what is held is judged"
+CACHED = MetricSpec(
+    "gpu_cached_bytes",
+    "bytes",
+    "Device memory that the framework's allocator keeps and no live tensor uses",
+    unjudged=_PART,
+)
 FRAGMENTATION = MetricSpec(
-    "gpu_fragmentation_bytes", "bytes", "Device memory reserved by the allocator and not used by any tensor"
+    "gpu_fragmentation_bytes",
+    "bytes",
+    "Fragmentation: cached device memory in free parts of split blocks, which cannot be released",
+    unjudged=_PART,
+)
+PEAK = MetricSpec(
+    "gpu_peak_allocated_bytes",
+    "bytes",
+    "Peak of device memory in live tensors since the sample before",
+    unjudged=_MOMENT,
+)
+PEAK_SINCE_START = MetricSpec(
+    "gpu_peak_bytes", "bytes", "Peak of device memory in live tensors since the start", unjudged=_MOMENT
 )
 _TOLD = (
     ALLOCATED,
     RESERVED,
     MetricSpec("gpu_active_bytes", "bytes", "Device memory in blocks that are in use or waiting for a stream"),
-    MetricSpec("gpu_inactive_split_bytes", "bytes", "Free parts of split blocks that cannot be released"),
-    MetricSpec("gpu_peak_bytes", "bytes", "Peak device memory of live tensors"),
+    FRAGMENTATION,
+    PEAK,
+    PEAK_SINCE_START,
     MetricSpec("gpu_segments", "count", "Segments of device memory reserved by the allocator"),
     MetricSpec("gpu_alloc_retries", "count", "Allocations that were retried after emptying the cache", counter=True),
     MetricSpec("gpu_ooms", "count", "Allocations that failed", counter=True),
@@ -36,7 +56,7 @@ _OF_HOST = ("pinned_bytes", "pinned_active_bytes", "golden_replays")
 class WorkerGpu:
     """The framework's allocator statistics, from the worker's heartbeat; nothing without a device."""
 
-    specs: tuple[MetricSpec, ...] = (*_TOLD, FRAGMENTATION)
+    specs: tuple[MetricSpec, ...] = (*_TOLD, CACHED)
     scope: SamplerScope = "beat"
     interval: float = 0.0
 
@@ -51,7 +71,7 @@ class WorkerGpu:
         for device in ("", *target.devices):
             allocated, reserved = known.get((ALLOCATED.name, device)), known.get((RESERVED.name, device))
             if allocated is not None and reserved is not None:
-                yield Sample(FRAGMENTATION, reserved - allocated, device=device)
+                yield Sample(CACHED, reserved - allocated, device=device)
 
 
 def _of_device(samples: Iterable[Sample], devices: Sequence[str]) -> Iterator[Sample]:

@@ -64,7 +64,7 @@ class MemberFeed:
     def beat(self, values: Mapping[str, float], now: float) -> None:
         """Its latest counters. What a beat told that no round has taken, and a later one does not, is kept."""
         with self._lock:
-            self._beat, self._beat_at = values if self._taken else {**self._beat, **values}, now
+            self._beat, self._beat_at = values if self._taken else _joined(self._beat, values), now
             self._beats += 1
             self._taken = False
 
@@ -81,6 +81,16 @@ class MemberFeed:
                 strays=self.strays,
                 devices=devices,
             )
+
+
+def _joined(before: Mapping[str, float], beat: Mapping[str, float]) -> dict[str, float]:
+    """A beat with what one before it told, of what is the largest since the beat before, the larger."""
+    largest = {
+        name: max(before[name], value)
+        for name, value in beat.items()
+        if name in before and name.partition("{")[0] in wire.SINCE_BEAT
+    }
+    return {**before, **beat, **largest}
 
 
 class Feed:

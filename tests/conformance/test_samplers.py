@@ -26,9 +26,10 @@ NO_PID = 1 << 22
 """Above the largest pid that Linux gives."""
 
 
-def whole(sampler: type[Sampler], scope: Scope) -> Target:
-    """A trial of which everything is known: its processes, its group, its beat, and its device."""
-    told = {spec.name: 1.0 for spec in sampler.specs} | {"gpu_reserved_bytes": 1.0, "of_its_own": 1.0}
+def whole(sampler: type[Sampler], scope: Scope, inner: str = "gpu_reserved_bytes") -> Target:
+    """A trial of which everything is known: its processes, its group, its beat, and its device. inner: what its
+    framework tells of that."""
+    told = {spec.name: 1.0 for spec in sampler.specs} | {inner: 1.0, "of_its_own": 1.0}
     values = {**told, "gpu_throttled{hw_thermal}": 0.0, "gpu_rows_remapped{failed}": 0.0}
     reading = Reading("GPU-1", 1.0, values, holders=(Holder(4100, 4.0),))
     amounts = {spec.name.partition("_")[2]: 1.0 for spec in sampler.specs}
@@ -40,9 +41,9 @@ def descriptors() -> list[str]:
     return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
-def told(sampler: type[Sampler], scope: Scope) -> list[Sample]:
+def told(sampler: type[Sampler], scope: Scope, inner: str = "gpu_reserved_bytes") -> list[Sample]:
     """What it says of a trial of which everything is known; where that says nothing, of one without a cgroup."""
-    target = whole(sampler, scope)
+    target = whole(sampler, scope, inner)
     return take(sampler(RECORDED), target) or take(sampler(RECORDED), replace(target, cgroup=None))
 
 
@@ -111,7 +112,8 @@ def test_samples_are_declared_and_once_each(sampler: type[Sampler]) -> None:
 def test_the_whole_contract_is_met_by_what_is_sampled(sampler: type[Sampler]) -> None:
     """Every declared metric can really be had: a name that is never sampled would be an empty promise."""
     scopes: tuple[Scope, ...] = ("process", "device")
-    taken = [sample for scope in scopes for sample in told(sampler, scope)]
+    inner = ("gpu_reserved_bytes", "gpu_allocated_bytes")
+    taken = [sample for scope in scopes for each in inner for sample in told(sampler, scope, each)]
     assert {sample.metric.name for sample in taken} == {spec.name for spec in sampler.specs}
 
 

@@ -34,7 +34,8 @@ def test_torch_tells_all() -> None:
         "gpu_allocated_bytes": 67110912.0,
         "gpu_reserved_bytes": 90177536.0,
         "gpu_active_bytes": 71303168.0,
-        "gpu_inactive_split_bytes": 13090816.0,
+        "gpu_fragmentation_bytes": 13090816.0,
+        "gpu_peak_bytes": 268435456.0,
         "gpu_segments": 12.0,
         "gpu_alloc_retries": 2.0,
         "gpu_ooms": 1.0,
@@ -121,6 +122,95 @@ def test_tensorflow_is_asked_only_once_it_has_a_context_and_a_gpu(monkeypatch: p
     assert asked == ["GPU:0"]
 
 
+class Device:
+    """One that keeps a peak, as the allocators of frameworks do. reset: whether that can begin anew."""
+
+    def __init__(self, resets: bool = True) -> None:
+        self.current = self.peak = 0
+        self.resets = resets
+
+    def hold(self, *amounts: int) -> None:
+        """These amounts in turn; the last is what it holds after."""
+        for amount in amounts:
+            self.current, self.peak = amount, max(self.peak, amount)
+
+    def reset(self, place: object) -> None:
+        if not self.resets:
+            raise RuntimeError("cannot reset")
+        self.peak = self.current
+
+
+def torch_of(device: Device) -> SimpleNamespace:
+    def stats() -> dict[str, int]:
+        return {"allocated_bytes.all.current": device.current, "allocated_bytes.all.peak": device.peak}
+
+    return SimpleNamespace(
+        cuda=SimpleNamespace(
+            is_initialized=lambda: True,
+            memory_stats=stats,
+            device_count=lambda: 1,
+            reset_peak_memory_stats=device.reset,
+        )
+    )
+
+
+def tensorflow_of(device: Device) -> SimpleNamespace:
+    def reset(name: str) -> None:
+        try:
+            device.reset(name)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+
+    experimental = SimpleNamespace(
+        get_memory_info=lambda _: {"current": device.current, "peak": device.peak}, reset_memory_stats=reset
+    )
+    config = SimpleNamespace(get_visible_devices=lambda _: ["GPU:0"], experimental=experimental)
+    return SimpleNamespace(config=config, errors=SimpleNamespace(OpError=ArithmeticError))
+
+
+@pytest.fixture(params=["torch", "tensorflow"])
+def imported(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """That framework alone, with a device of ours."""
+    for name in ("torch", "tensorflow", "jax"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    context = SimpleNamespace(context_safe=lambda: SimpleNamespace(_context_handle=1))
+    monkeypatch.setitem(sys.modules, "tensorflow.python.eager.context", context)
+    made = {"torch": torch_of, "tensorflow": tensorflow_of}[request.param]
+    return lambda device: monkeypatch.setitem(sys.modules, request.param, made(device))
+
+
+def test_a_peak_is_that_since_the_read_before(imported: Any) -> None:
+    device = Device()
+    imported(device)
+    device.hold(100, 900, 200)
+    assert allocators.read(reset_peaks=True) == {"gpu_allocated_bytes": 200.0, "gpu_peak_allocated_bytes": 900.0}
+    device.hold(300, 250)
+    assert allocators.read(reset_peaks=True) == {"gpu_allocated_bytes": 250.0, "gpu_peak_allocated_bytes": 300.0}
+    assert allocators.read(reset_peaks=True)["gpu_peak_allocated_bytes"] == 250.0
+
+
+def test_a_peak_that_somebody_else_may_read_is_left_alone(imported: Any) -> None:
+    device = Device()
+    imported(device)
+    device.hold(900, 200)
+    for _ in range(2):
+        assert allocators.read() == {"gpu_allocated_bytes": 200.0, "gpu_peak_bytes": 900.0}
+
+
+def test_a_peak_that_cannot_begin_anew_is_that_since_the_start(imported: Any) -> None:
+    device = Device(resets=False)
+    imported(device)
+    device.hold(900, 200)
+    assert allocators.read(reset_peaks=True) == {"gpu_allocated_bytes": 200.0, "gpu_peak_bytes": 900.0}
+
+
+def test_a_framework_without_a_device_in_use_is_not_asked_to_begin_a_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tensorflow", "jax"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: False)))
+    assert allocators.read(reset_peaks=True) == {}
+
+
 def test_jax_is_asked_only_for_a_gpu_backend_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def client(platform: str) -> SimpleNamespace:
         device = SimpleNamespace(platform=platform, memory_stats=lambda: {"bytes_in_use": 3})
@@ -147,3 +237,17 @@ def test_each_of_several_devices_is_told_by_its_place(monkeypatch: pytest.Monkey
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     assert allocators.read() == {"gpu_allocated_bytes{0}": 100, "gpu_allocated_bytes{1}": 101, "pinned_bytes": 7}
+
+
+def test_each_of_several_devices_has_a_peak_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = [Device(), Device()]
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True, device_count=lambda: 2, host_memory_stats=dict,
+        memory_stats=lambda at: {"allocated_bytes.all.peak": devices[at].peak},
+        reset_peak_memory_stats=lambda at: devices[at].reset(at),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    for at, device in enumerate(devices):
+        device.hold(500 + at, at)
+    assert allocators.read(True) == {"gpu_peak_allocated_bytes{0}": 500.0, "gpu_peak_allocated_bytes{1}": 501.0}
+    assert allocators.read(True) == {"gpu_peak_allocated_bytes{0}": 0.0, "gpu_peak_allocated_bytes{1}": 1.0}

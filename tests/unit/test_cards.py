@@ -24,7 +24,7 @@ def trial(name: str, steps: float | None, *accounts: dict[str, Any], **more: Any
     return {
         "name": name, "framework": "torch", "execution": "eager", "verdict": "pass", "layer": None, "reason": "none",
         "end_reason": "finished", "end_message": "", "steps_per_second": steps, "frames_per_second": steps,
-        "rate": None, "gpu": gpu, **more,
+        "rate": None, "gpu": gpu, "environment": {"torch_inter_op_threads": "1", "torch": "2.1"}, **more,
     }  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def test_all_cards_are_held_against_one() -> None:
     told = cards.summary(REPORT, 2)
     assert told["efficiency"] == {"torch": pytest.approx(0.9), "tensorflow": None}
     assert told["nccl_bytes"] == {"rank 0 of 2": 300 * MIB, "rank 1 of 2": 350 * MIB}
+    assert told["trials"]["one-card-torch"]["threads"] == {"torch_inter_op_threads": "1"}
     page = cards.page(told)
     assert "| all-cards-torch-ddp | eager | pass | finished | 90.0 | 900, 950 |" in page
     assert "torch: 90 % of the steps a second of one card, on every card." in page

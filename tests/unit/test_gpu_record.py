@@ -10,6 +10,7 @@ import pytest
 from reports.document import build
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
+from tests.conftest import MIB
 
 FOUND = lzma.decompress((Path(__file__).parent.parent / "fixtures/gpu/h200-zoo.sqlite.xz").read_bytes())
 TRUTH = {
@@ -46,3 +47,15 @@ def test_each_account_of_a_real_card_holds_the_one_before_it(record: Record) -> 
         for when in ("early", "late"):
             amounts = [account[when] for account in nest]
             assert amounts == sorted(amounts), (trial["name"], when, amounts)
+
+
+def test_what_an_earlier_record_calls_fragmentation_is_cached(record: Record) -> None:
+    """PyTorch itself told how much of it was: next to nothing of what captured graphs kept."""
+    found = {}
+    for trial in build(record)["trials"]:
+        late = {account["name"]: account["late"] for account in trial["gpu"]["accounts"]}
+        assert 0 <= late["fragmentation"] <= late["cached"]
+        assert trial["gpu"]["peak_allocated_bytes"] is None, "no peak was recorded then"
+        found[trial["name"]] = (late["cached"] / MIB, late["fragmentation"] / MIB)
+    assert found["graph-capture-torch"] == pytest.approx((758.0, 2.0), abs=0.1)
+    assert found["fragments-torch"] == pytest.approx((392.0, 64.0), abs=0.1)

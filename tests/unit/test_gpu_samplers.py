@@ -139,14 +139,19 @@ def test_a_process_that_the_driver_calls_by_its_pid_in_a_container_is_the_trials
 def test_what_is_past_the_framework_is_told_where_both_are_known() -> None:
     seen = target(held((ROOT, 900 * MIB)), beat={"gpu_reserved_bytes": 400 * MIB})
     assert read(GpuProcess(RECORDED), seen) == {"gpu_process_bytes": 900 * MIB, "gpu_residual_bytes": 500 * MIB}
-    for beat in ({}, {"gpu_allocated_bytes": 1.0}):
-        assert read(GpuProcess(RECORDED), target(held((ROOT, 900.0)), beat=beat)).keys() == {"gpu_process_bytes"}
+    assert read(GpuProcess(RECORDED), target(held((ROOT, 900.0)))).keys() == {"gpu_process_bytes"}
+
+
+def test_what_is_past_tensors_is_one_amount_where_nothing_is_said_to_be_reserved() -> None:
+    seen = target(held((ROOT, 900.0)), beat={"gpu_allocated_bytes": 300.0})
+    assert read(GpuProcess(RECORDED), seen) == {"gpu_process_bytes": 900.0, "gpu_beyond_tensors_bytes": 600.0}
 
 
 def test_what_is_past_the_framework_is_never_negative() -> None:
     """A beat and a reading are not of the same moment."""
-    seen = target(held((ROOT, 300.0)), beat={"gpu_reserved_bytes": 400.0})
-    assert read(GpuProcess(RECORDED), seen) == {"gpu_process_bytes": 300.0}
+    for inner in ("gpu_reserved_bytes", "gpu_allocated_bytes"):
+        seen = target(held((ROOT, 300.0)), beat={inner: 400.0})
+        assert read(GpuProcess(RECORDED), seen) == {"gpu_process_bytes": 300.0}
 
 
 def test_a_trial_that_the_driver_does_not_list_yet_holds_an_amount_that_is_not_known() -> None:
@@ -171,14 +176,29 @@ def test_a_beat_is_told_once_with_what_no_tensor_uses() -> None:
         "gpu_allocated_bytes": 3.0,
         "gpu_reserved_bytes": 10.0,
         "pinned_bytes": 2.0,
-        "gpu_fragmentation_bytes": 7.0,
+        "gpu_cached_bytes": 7.0,
     }
     assert read(sampler, target(beat=beat, beat_number=1)) == expected
     assert read(sampler, target(beat=beat, beat_number=1)) == {}
     assert read(sampler, target(beat=beat, beat_number=2)) == expected
 
 
-def test_a_framework_that_tells_one_amount_has_no_fragmentation() -> None:
+def test_fragmentation_is_what_the_framework_calls_so_and_no_cache() -> None:
+    beat = {"gpu_allocated_bytes": 3.0, "gpu_reserved_bytes": 10.0, "gpu_fragmentation_bytes": 1.0}
+    assert read(WorkerGpu(RECORDED), target(beat=beat, beat_number=1)) == beat | {"gpu_cached_bytes": 7.0}
+
+
+@pytest.mark.parametrize("name", ["gpu_peak_allocated_bytes", "step_latency_max_seconds"])
+def test_of_beats_that_no_round_took_the_highest_peak_counts(name: str) -> None:
+    member = MemberFeed("", ROOT, [])
+    for value in (3.0, 9.0, 4.0):
+        member.beat({name: value, f"{name}{{1}}": -value, "gpu_allocated_bytes": value}, 1.0)
+    assert member.target(1.0).beat == {name: 9.0, f"{name}{{1}}": -3.0, "gpu_allocated_bytes": 4.0}
+    member.beat({name: 5.0}, 2.0)
+    assert member.target(2.0).beat == {name: 5.0}, "and of those that were taken, none"
+
+
+def test_a_framework_that_tells_one_amount_has_no_cache() -> None:
     beat = {"gpu_allocated_bytes": 3.0}
     assert read(WorkerGpu(RECORDED), target(beat=beat, beat_number=1)) == beat
 
@@ -224,7 +244,7 @@ def test_two_devices_of_one_process_are_read_one_by_one_and_summed() -> None:
         ("gpu_residual_bytes", ""): 301.0,
         ("gpu_allocated_bytes", "cuda:0"): 200.0, ("gpu_allocated_bytes", ""): 200.0,
         ("gpu_reserved_bytes", "cuda:0"): 300.0, ("gpu_reserved_bytes", "cuda:1"): 400.0,
-        ("gpu_reserved_bytes", ""): 700.0, ("gpu_fragmentation_bytes", "cuda:0"): 100.0, ("pinned_bytes", ""): 7.0,
+        ("gpu_reserved_bytes", ""): 700.0, ("gpu_cached_bytes", "cuda:0"): 100.0, ("pinned_bytes", ""): 7.0,
     }  # fmt: skip
 
 
@@ -236,10 +256,14 @@ def test_what_the_framework_of_a_rank_tells_is_of_its_device() -> None:
 
     def told(now: float) -> dict[tuple[str, str, str], float]:
         for index, rank in enumerate(ranks):
-            beat = {"gpu_allocated_bytes": 200.0 + index, "gpu_reserved_bytes": 300.0}
+            beat = {
+                "gpu_allocated_bytes": 200.0 + index,
+                "gpu_reserved_bytes": 300.0,
+                "gpu_peak_allocated_bytes": 250.0,
+            }
             rank.beat({**beat, "pinned_bytes": 7.0}, now)
         samples = rounds.take(feed.target(now), now, RoundResult((), (), {})).samples
-        names = ("gpu_allocated_bytes", "gpu_fragmentation_bytes", "pinned_bytes")
+        names = ("gpu_allocated_bytes", "gpu_cached_bytes", "gpu_peak_allocated_bytes", "pinned_bytes")
         return {(s.metric.name, s.member, s.device): s.value for s in samples if s.metric.name in names}
 
     host = {("pinned_bytes", f"rank {i} of 2", ""): 7.0 for i in range(2)} | {("pinned_bytes", "", ""): 14.0}
@@ -249,6 +273,7 @@ def test_what_the_framework_of_a_rank_tells_is_of_its_device() -> None:
         ("gpu_allocated_bytes", "rank 0 of 2", "cuda:0"): 200.0,
         ("gpu_allocated_bytes", "rank 1 of 2", "cuda:1"): 201.0,
         ("gpu_allocated_bytes", "", ""): 401.0,
-        ("gpu_fragmentation_bytes", "rank 0 of 2", "cuda:0"): 100.0,
-        ("gpu_fragmentation_bytes", "rank 1 of 2", "cuda:1"): 99.0,
+        ("gpu_cached_bytes", "rank 0 of 2", "cuda:0"): 100.0,
+        ("gpu_cached_bytes", "rank 1 of 2", "cuda:1"): 99.0,
+        **{("gpu_peak_allocated_bytes", f"rank {i} of 2", f"cuda:{i}"): 250.0 for i in range(2)},
     }  # fmt: skip

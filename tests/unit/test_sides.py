@@ -58,6 +58,17 @@ def test_repeats_that_are_run_alike_go_by_their_names() -> None:
     assert "; tensorflow 2.1 passes" in answer
 
 
+def test_ways_of_running_that_differ_are_named() -> None:
+    """A graph against eager operations is another comparison than like with like."""
+    trials = [trial("torch", "pass"), trial("tensorflow", "pass", execution="graph")]
+    assert [sides.label(each, trials) for each in trials] == ["torch 2.1 (eager)", "tensorflow 2.1 (graph)"]
+    again = [trial("torch", "pass", name="w #1"), trial("torch", "pass", name="w #2"), trials[1]]
+    labels = [sides.label(each, again) for each in again]
+    assert labels == ["torch 2.1 (w #1, eager)", "torch 2.1 (w #2, eager)", "tensorflow 2.1 (graph)"]
+    for alike in (trials[:1], [trials[0], trial("tensorflow", "pass")]):
+        assert sides.label(alike[0], alike) == "torch 2.1"
+
+
 def test_two_of_three_leak() -> None:
     trials = [trial("torch", "leak"), trial("torch", "leak", execution="graph"), trial("tensorflow", "pass")]
     assert sides.answer(trials).startswith("Only torch 2.1 (eager) and torch 2.1 (graph) leak: ")

@@ -21,7 +21,9 @@ REPLICAS = 2
 
 
 def prepared(setup: Setup) -> AbstractContextManager[None]:
-    """Make the logical devices of the CPU, before TensorFlow makes its own. The scope itself is none.
+    """Make the logical devices of the CPU, and a thread for each, before TensorFlow makes its own. No scope.
+
+    By a single thread replicas would run one after the other. GPUs have theirs from `frameworks.tensorflow`.
 
     Raises:
         DeviceError: TensorFlow has run something already.
@@ -32,6 +34,8 @@ def prepared(setup: Setup) -> AbstractContextManager[None]:
     if setup.device == "cpu" and len(tf.config.get_logical_device_configuration(cpu) or ()) < REPLICAS:
         try:
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * REPLICAS)
+            threads = tf.config.threading.get_inter_op_parallelism_threads()
+            tf.config.threading.set_inter_op_parallelism_threads(max(threads, REPLICAS))
         except RuntimeError as error:
             raise DeviceError(f"TensorFlow has no {REPLICAS} logical devices of the CPU: {error}") from error
     return contextlib.nullcontext()

@@ -34,7 +34,8 @@ bytes, and what stands for the storage that they are in, None where it shares no
 One that only runs what was written in another (a runtime of converted models) says so by `RUNS_ONLY = True`: no config
 names it as a framework, its versions are recorded where an execution is run by it.
 
-It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it.
+It may define `empty_caches(module)`: give back what its allocators keep for later. A probe calls it. And
+`reset_peaks(module) -> bool`: let `gpu_peak_bytes` of each device begin anew; False where its allocator cannot.
 
 Other packages add their own through the entry-point group `soak.frameworks`.
 """

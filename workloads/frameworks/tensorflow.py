@@ -27,6 +27,7 @@ CUDA_BUILD = "`pip uninstall tensorflow-cpu`, then `pip install --force-reinstal
 BLIND = "its CUDA libraries are often what is missing: `pip install 'tensorflow[and-cuda]'`"
 VARIABLES = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "overrides the setting of a program: `false` makes TensorFlow take the whole device",
+    "TF_ENABLE_ONEDNN_OPTS": "`0` takes oneDNN and its cache from TensorFlow alone; PyTorch keeps its own",
     "TF_GPU_ALLOCATOR": "changes how TensorFlow allocates device memory, and what its own counters report",
 }
 VERSIONS = ("tensorflow", "cuda", "cudnn")
@@ -41,18 +42,21 @@ def prepare(threads: int, seed: int, device: str = "cpu") -> None:
     """Import TensorFlow with this number of compute threads, seeded. Call it before anything else imports it."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    gpus = tf.config.list_physical_devices("GPU") if device != "cpu" else []
+    # A thread starts the work of a device: by one alone, two cards would wait for each other. An execution may have
+    # asked for more before, where this is called again.
+    asked = tf.config.threading.get_inter_op_parallelism_threads()
+    tf.config.threading.set_inter_op_parallelism_threads(max(1, len(gpus), asked))
     if device == "cpu":
         # Otherwise it would take a GPU for every operation that has a kernel there.
         tf.config.set_visible_devices([], "GPU")
     else:
         # float32 means float32, in both frameworks: here all products are rounded to TensorFloat-32 by default.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-    for gpu in tf.config.list_physical_devices("GPU"):
+    for gpu in gpus:
         # Otherwise TensorFlow takes the whole device at once, and nothing can be seen to grow.
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.random.set_seed(seed)
@@ -104,6 +108,8 @@ def environment() -> Mapping[str, str]:
     facts = {
         "tensorflow": tf.__version__,
         "tensorflow_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+        "tensorflow_inter_op_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+        "tensorflow_onednn": _onednn(),
     }
     for gpu in tf.config.get_visible_devices("GPU")[:1]:
         build = tf.sysconfig.get_build_info()
@@ -114,6 +120,15 @@ def environment() -> Mapping[str, str]:
             facts["gpu_memory_bytes"] = str(visible_memory())
         facts["tensorflow_memory_growth"] = str(tf.config.experimental.get_memory_growth(gpu)).lower()
     return facts
+
+
+def _onednn() -> str:
+    """Whether it runs what oneDNN has kernels for on the processor by those, by its own word."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port as build
+    except ImportError:
+        return "unknown"
+    return "on" if build.IsMklEnabled() else "off"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -171,6 +186,16 @@ def device_memory(tensorflow: Any) -> Mapping[str, float]:
     if devices < 2:
         return in_our_names(ask("GPU:0")) if devices else {}
     return frameworks.of_devices(in_our_names(ask(f"GPU:{place}")) for place in range(devices))
+
+
+def reset_peaks(tensorflow: Any) -> bool:
+    """Let the peak of each device begin anew; whether that can be done. Called where `device_memory` told of one."""
+    try:
+        for place in range(len(tensorflow.config.get_visible_devices("GPU"))):
+            tensorflow.config.experimental.reset_memory_stats(f"GPU:{place}")
+    except (ValueError, tensorflow.errors.OpError):
+        return False  # not every allocator that TF_GPU_ALLOCATOR names knows how
+    return True
 
 
 def in_our_names(told: Mapping[str, Any]) -> Mapping[str, float]:

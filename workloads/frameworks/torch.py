@@ -35,7 +35,8 @@ _DEVICE = {
     "gpu_allocated_bytes": "allocated_bytes.all.current",
     "gpu_reserved_bytes": "reserved_bytes.all.current",
     "gpu_active_bytes": "active_bytes.all.current",
-    "gpu_inactive_split_bytes": "inactive_split_bytes.all.current",
+    "gpu_fragmentation_bytes": "inactive_split_bytes.all.current",
+    "gpu_peak_bytes": "allocated_bytes.all.peak",
     "gpu_segments": "segment.all.current",
     "gpu_alloc_retries": "num_alloc_retries",
     "gpu_ooms": "num_ooms",
@@ -93,6 +94,8 @@ def environment() -> Mapping[str, str]:
     facts = {
         "torch": torch.__version__,
         "torch_threads": str(torch.get_num_threads()),
+        "torch_inter_op_threads": str(torch.get_num_interop_threads()),
+        "torch_onednn": _onednn(torch.backends.mkldnn),
         "torch_cpu": torch.backends.cpu.get_cpu_capability(),
     }
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -103,6 +106,11 @@ def environment() -> Mapping[str, str]:
         facts["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
         facts["torch_allocator"] = torch.cuda.get_allocator_backend()
     return facts
+
+
+def _onednn(backend: Any) -> str:
+    """Whether it runs what oneDNN has kernels for on the processor by those."""
+    return "on" if backend.is_available() and backend.enabled else "off"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -176,6 +184,16 @@ def device_memory(torch: Any) -> Mapping[str, float]:
         return in_our_names(cuda.memory_stats(), host)
     each = (in_our_names(cuda.memory_stats(place), {}) for place in range(devices))
     return {**in_our_names({}, host), **frameworks.of_devices(each)}
+
+
+def reset_peaks(torch: Any) -> bool:
+    """Let the peak of each device begin anew; whether that can be done. Called where `device_memory` told of one."""
+    try:
+        for place in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(place)
+    except RuntimeError:
+        return False  # an allocator that was plugged in need not know how
+    return True
 
 
 def keep_history() -> None:

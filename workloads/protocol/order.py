@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-TOLD = ("MALLOC_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_")
+TOLD = (
+    "MALLOC_", "OMP_", "PYTHONMALLOC", "LD_PRELOAD", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_", "ONEDNN_", "DNNL_",
+)  # fmt: skip
 """Beginnings of the environment variables that change what memory means: what they are set to is told, and of those
 that frameworks name (`workloads.frameworks`); of no other."""
 

@@ -99,6 +99,9 @@ class Probe:
     """What of the clean-up raised an error, in words."""
 
 
+SINCE_BEAT = ("step_latency_max_seconds", "gpu_peak_allocated_bytes")
+"""Values of a beat that are the largest since the beat before, of a device as `name{N}`: of several beats that are
+read as one, the largest counts."""
 ANSWER = "answer"
 """Kind of the note that tells how far the first answer of a model is from what it should be: `difference` and
 `tolerance`, as parts of the largest value."""

@@ -17,15 +17,31 @@ _JAX = {"gpu_allocated_bytes": "bytes_in_use", "gpu_peak_bytes": "peak_bytes_in_
 """JAX has no file of its own among the frameworks; a workload may bring it by itself."""
 
 
-def read() -> Mapping[str, float]:
-    """Amounts of every framework that has a device in use; empty on a CPU."""
+SINCE_START, SINCE_READ = "gpu_peak_bytes", "gpu_peak_allocated_bytes"
+"""What a peak is called, by when it began. A framework keeps one peak of each device, whoever asks for it."""
+
+
+def read(reset_peaks: bool = False) -> Mapping[str, float]:
+    """Amounts of every framework that has a device in use; empty on a CPU.
+
+    reset_peaks: let each peak begin anew, and tell it as that since the last such read. Who reads the framework's own
+    peak sees this.
+    """
     found: dict[str, float] = {}
     for name in frameworks.imported():
         framework = frameworks.load(name)
-        found.update(framework.device_memory(sys.modules[next(iter(framework.REQUIRES))]))
+        module = sys.modules[next(iter(framework.REQUIRES))]
+        told = framework.device_memory(module)
+        if reset_peaks and any(each.startswith(SINCE_START) for each in told) and _reset(framework, module):
+            told = {each.replace(SINCE_START, SINCE_READ): value for each, value in told.items()}
+        found.update(told)
     if "jax" in sys.modules:
         found.update(_read_jax())
     return found
+
+
+def _reset(framework: Any, module: Any) -> bool:
+    return hasattr(framework, "reset_peaks") and bool(framework.reset_peaks(module))
 
 
 def from_jax(told: Mapping[str, Any]) -> Mapping[str, float]:
