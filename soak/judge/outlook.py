@@ -8,7 +8,7 @@ from monitors.judgement import Judgement, TrialVerdict
 from monitors.model import Unit
 
 
-class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
+class BriefFinding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fields of a `Finding`. Rates are in its unit per hour; unknown is None."""
 
     series: str
@@ -31,7 +31,7 @@ class Outlook(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
     leak_probability: float | None = None
     layer: str | None = None
-    findings: tuple[Estimate, ...] = ()
+    findings: tuple[BriefFinding, ...] = ()
     member: str = ""
     leak_device: str = ""
     process: str = ""

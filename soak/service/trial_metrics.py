@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from monitors.labels import parse_series_name
 from monitors.model import MetricSpec, SamplerScope
 from soak.engine.status import LastValue, TrialStatus
-from soak.judge.outlook import Estimate
+from soak.judge.outlook import BriefFinding
 from soak.service.state import Now
 
 TRIAL = ("schedule", "trial", "workload", "framework", "mode", "device", "control")
@@ -108,7 +108,7 @@ def outlooks(trials: Running) -> Iterator[Metric]:
     yield from (whole, raised, *found.families.all.values())
 
 
-def _metric(finding: Estimate) -> str:
+def _metric(finding: BriefFinding) -> str:
     return parse_series_name(finding.series).metric
 
 
@@ -129,7 +129,7 @@ class _Estimates:
     def __init__(self) -> None:
         self.families = Families()
 
-    def add(self, labels: Sequence[str], finding: Estimate, summed: bool) -> None:
+    def add(self, labels: Sequence[str], finding: BriefFinding, summed: bool) -> None:
         """What is known of one; without rates where it is the sum of others that are told."""
         if finding.layer is None:
             return

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from monitors.catalog import all_specs
 from monitors.round import Health
 from soak.engine.status import LastValue, TrialStatus
-from soak.judge.outlook import Estimate, Outlook
+from soak.judge.outlook import BriefFinding, Outlook
 from soak.record.store import FILE, Store
 from soak.runs import messages
 from soak.service import metrics
@@ -33,7 +33,7 @@ from workloads.protocol import wire
 RUN = "night-20260101T000000Z"
 OUTLOOK = Outlook(
     "leak", "host_heap: <b>growth</b>", 0.97, "host_heap",
-    (Estimate("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
+    (BriefFinding("host_heap_bytes", "host_heap", "bytes", 0.97, 3600.0, (1800.0, 7200.0), 360.0, 5.0),),
 )  # fmt: skip
 TRIAL = TrialStatus(
     "leaky-torch", "fault_native_heap", "torch", "infer", "cpu", False, "stepping", 30.0, 0.5, 30.0, 1e6, None, 0.5,
@@ -276,7 +276,7 @@ def several(*apart: tuple[str, str]) -> TrialStatus:
         for place, (member, device) in enumerate((*apart, ("", "")))
     ]
     found = [
-        Estimate("s", layer, "bytes", 0.5, 3600.0, (0.0, 7200.0), 360.0, 5.0, member, device)
+        BriefFinding("s", layer, "bytes", 0.5, 3600.0, (0.0, 7200.0), 360.0, 5.0, member, device)
         for layer in ("anonymous", "gpu_process")
         for member, device in (*apart, ("", ""))
     ]
