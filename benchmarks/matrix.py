@@ -206,7 +206,8 @@ def _version(row: Row) -> str:
     framework, name, _ = row.way
     told = row.trial["environment"]
     modules = dict.fromkeys((framework, *frameworks.versions(), *_requires(framework, name), "numpy", "python"))
-    return ", ".join(f"{each} {told[each]}" for each in modules if each in told) or "not told"
+    off = ["oneDNN off"] if told.get("TF_ENABLE_ONEDNN_OPTS") == "0" else []
+    return ", ".join([*(f"{each} {told[each]}" for each in modules if each in told), *off]) or "not told"
 
 
 def _requires(framework: str, name: str) -> Iterable[str]:
