@@ -196,6 +196,21 @@ def test_simulated_runs_of_known_truth(kind: str) -> None:
     assert abs(held / runs - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / runs)
 
 
+def test_one_difference_among_many_is_seldom_called_where_there_is_none() -> None:
+    """Uncorrected, a third of the runs would call one."""
+    draw, runs = np.random.default_rng(2), 60
+    measures = [m for m in MEASURES if m.kind == "amount"]
+    called = weak = 0
+    for _ in range(runs):
+        first, second = ([Measured("g", str(i), {m.name: math.exp(draw.normal()) for m in measures}) for i in range(6)]
+                         for _ in range(2))  # fmt: skip
+        found = compare(first, second, measures, ask_further=False)
+        called += any(d.answer in ("lower", "higher") for d in found)
+        weak += any(d.p is not None and d.p <= 0.05 for d in found)
+    assert called <= 0.05 * runs + 3 * math.sqrt(0.05 * 0.95 * runs)
+    assert weak > 0.05 * runs + 3 * math.sqrt(0.05 * 0.95 * runs)
+
+
 def amounts(values: np.ndarray) -> list[Measured]:
     return [Measured("g", str(i), {"throughput": float(value)}) for i, value in enumerate(values)]
 
