@@ -25,7 +25,7 @@ MEASURES: tuple[Measure, ...] = (
 standard deviation. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
 
 CALLED = MappingProxyType(
-    {measure.words: measure.name for measure in MEASURES}
+    {measure.words.lower(): measure.name for measure in MEASURES}
     | {measure.name: measure.name for measure in MEASURES}
     | {
         "leak": "leak_probability",

@@ -87,7 +87,7 @@ def of_groups(first: Sequence[Floats], second: Sequence[Floats] = ()) -> Spread:
     whole = math.fsum(one.error**2 for one in each)
     if whole == 0:
         return Spread(mean, 0.0, math.fsum(one.freedom for one in each))
-    freedom = whole**2 / math.fsum(one.error**4 / one.freedom for one in each)
+    freedom = 1 / math.fsum((one.error**2 / whole) ** 2 / one.freedom for one in each)
     return Spread(mean, math.sqrt(whole) / count, freedom)
 
 
