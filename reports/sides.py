@@ -31,7 +31,7 @@ def label(trial: Trial, others: Sequence[Trial]) -> str:
     alike = [other for other in others if other["framework"] == trial["framework"]]
     again = sum(other["execution"] == trial["execution"] for other in alike) > 1
     ways = {other["execution"] for other in others}
-    which = ", ".join(filter(None, (again and trial["name"], len(ways) > 1 and trial["execution"])))
+    which = ", ".join(filter(None, (trial["name"] if again else "", trial["execution"] if len(ways) > 1 else "")))
     version = trial["environment"].get(trial["framework"], "")
     return " ".join(filter(None, (trial["framework"], version, which and f"({which})")))
 

@@ -44,7 +44,7 @@ def torch_steps(network: Any, convert: Callable[[Shape, Tensor], OutsideProgram]
 
 
 def tensorflow_steps(
-    network: Any, convert: Callable[[Shape], Outside], clean_up: Callable[[Outside], object] | None = None
+    network: Any, convert: Callable[[Shape], Outside], clean_up: Callable[[Outside], object] = lambda _: None
 ) -> Step:
     """Steps of a network of TensorFlow; they count their `traces`, each of which is a conversion.
 
@@ -56,7 +56,7 @@ def tensorflow_steps(
     programs: ByShape[Outside] = ByShape(convert)
 
     def cleaned_up() -> None:
-        for program in programs.made() if clean_up is not None else ():
+        for program in programs.made():
             clean_up(program)
 
     def run(frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
