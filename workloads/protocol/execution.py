@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -131,3 +131,5 @@ class Step:
     """Doses of the execution so far, by metric name (`traces`); none by default."""
     close: Callable[[], object] = lambda: None
     """Ends what it started and let run, such as processes."""
+    notes: Callable[[], Iterable[tuple[str, str, Mapping[str, float]]]] = tuple
+    """What the record should know since it was last asked, as `notes` of a workload."""

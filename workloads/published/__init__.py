@@ -1,0 +1,47 @@
+"""Networks that were published, as users of a framework build them from its own layers: one file, one framework.
+
+Each file defines `BUILDERS`: the name of a network to what builds it, `(setup, options) -> Network`. Unlike those of
+`workloads.networks` they keep no state, have the framework's own initial weights, and are held against no reference:
+they are here for claims that name them. Knows no framework by itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from workloads import executions
+from workloads.protocol.contract import Setup
+
+FRAMEWORKS = ("torch", "tensorflow")
+
+
+class Published:
+    """A published network, run by an execution. Satisfies `Workload`."""
+
+    def __init__(self, name: str, setup: Setup, options: Any) -> None:
+        execution = executions.find(setup.framework, setup.execution)
+        module = importlib.import_module(f"workloads.published.{setup.framework}")
+        with executions.scope_of(execution, setup):
+            self._network: Any = module.BUILDERS[name](setup, options)
+            self._step = execution.make_step(self._network, setup)
+        self._state = self._network.first
+        self.notes = self._step.notes
+        self.output: Any = None
+
+    def step(self, item: Any) -> float:
+        """Run one item; the loss when training, the mean of the output when inferring."""
+        with self._network.on_device():
+            self.output, self._state, value = self._step.run(self._network.tensor(item), self._state)
+            return float(value)
+
+    def counters(self) -> Mapping[str, float]:
+        """Those of the execution."""
+        counters: Mapping[str, float] = self._step.counters()
+        return counters
+
+    def close(self) -> None:
+        """Let go of everything, and end what the execution started."""
+        self.output = None
+        self._step.close()
