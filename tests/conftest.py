@@ -43,7 +43,12 @@ settings.register_profile("soak", deadline=None)
 settings.load_profile("soak")  # an example takes as long as the machine needs
 
 
-LONGEST = ("test_systemd", "test_alerts", "test_serve", "test_child", "test_run", "test_run_on_gpu", "test_parity")
+EARLY = ("test_census", "test_compounds", "test_censuses_of_a_member")
+"""Files that walk all objects of their process, which take ten times as long where frameworks were imported."""
+LONGEST = (
+    *EARLY, "test_parity_of_executions", "test_exec", "test_diagnose", "test_systemd", "test_alerts", "test_serve",
+    "test_child", "test_run", "test_run_on_gpu", "test_parity",
+)  # fmt: skip
 """Files that take long, the longest first: started last, one of them would be waited for alone."""
 
 

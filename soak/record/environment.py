@@ -9,6 +9,7 @@ from pathlib import Path
 
 from soak import __version__
 from soak.gpu.pipe import ReaderHello
+from soak.record.commit import commit_of
 
 
 def machine(root: Path = Path("/")) -> dict[str, str]:
@@ -43,6 +44,15 @@ def gpus(hello: ReaderHello) -> dict[str, str]:
         return {}
     shown = {d.name: f"{d.model}, {(d.total or 0.0) / 2**30:.0f} GiB, {d.uuid}" for d in hello.devices}
     return {"driver": hello.driver, "driver_cuda": hello.cuda, **shown}
+
+
+def code(folder: Path | None = None) -> dict[str, str]:
+    """The commit that is checked out where a run starts (folder: its working directory); nothing outside a checkout."""
+    try:
+        commit = commit_of(folder or Path.cwd())
+    except OSError:  # the working directory is gone
+        commit = ""
+    return {"commit": commit} if commit else {}
 
 
 def _text(path: Path) -> str:

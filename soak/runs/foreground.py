@@ -173,7 +173,7 @@ def _describe(store: Store, loaded: Config, folder: Path, now: float, gpus: Read
         "config_text": redaction.config(loaded.text, conceal),
         "seed": loaded.run.seed,
         "started": now,
-        "environment": environment.machine() | environment.gpus(gpus),
+        "environment": environment.machine() | environment.gpus(gpus) | environment.code(),
         "judge": {"min_rate": float(loaded.judge.min_rate), "alarm": loaded.judge.alarm},
         "sample_interval": float(loaded.run.sample_interval),
         "pid": os.getpid(),

@@ -1,0 +1,1 @@
+"""Runs set against each other: which trials may be compared, what each of them measured, and what is said of it."""

@@ -1,0 +1,209 @@
+"""What a trial measured, in the terms that sides are compared in. Pure: a trial and its series in, numbers out.
+
+A measure may be read from one of several sources: throughput from frames, steps or requests, memory from the cgroup
+or from the processes. Each that there is is told, and `agreed` takes for all trials of a comparison the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitors.detection.floors import PREFIX
+from monitors.detection.series import Series
+from monitors.model import Finding
+from reports import clients
+from reports.record import TrialInfo
+
+CI95 = 1.96
+"""Half of a 95 % interval in standard errors."""
+_TOTALS = ("cgroup_total_bytes", "total_bytes", "anonymous_bytes")
+"""What says all that a trial holds, the most complete first. A cgroup is charged for what no process maps, too."""
+_GPU = ("gpu_process_bytes", "gpu_peak_bytes")
+_WORK = ("frames", "steps")
+_STEADY = 2 / 3
+"""Share of a trial after which its memory is taken for steady."""
+_FEWEST = 3
+"""Samples of which a median, or a scatter, is taken."""
+_BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
+"""Ends of a trial that broke off by its own fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value; deviation: its standard error, where that is known."""
+
+    value: float
+    deviation: float | None = None
+
+
+Readings = Mapping[str, Mapping[str, Reading]]
+"""By the name of a measure, and by what it was read from, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Of each trial values and deviations by the name of a measure, and what each measure was read from in all."""
+
+    values: Sequence[Mapping[str, float]]
+    deviations: Sequence[Mapping[str, float]]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
+    """All that is known of a trial. What is not known is absent.
+
+    - `leak_probability`: the calibrated one of its verdict.
+    - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged; of one that passes too.
+    - `steady_memory`: the median of that over the last third, bytes; `peak_memory`: its highest;
+      `memory_variation`: the standard deviation about its own trend over the last third.
+    - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
+    - `throughput`: frames, steps or answered requests a second, without the time of probes.
+    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of the means that beats
+      told of the steps between two of them, so that of steps shorter than that time the longest do not show.
+    - `time_to_exhaustion`: hours at the rate of the finding that speaks for the trial, where a limit is known.
+    - `restarts`: 1 where the trial broke off by its own fault (crashed, hung, out of memory, NaN, a failed step), or
+      where a process of it was seen to start anew; else 0.
+    """
+    whole = _whole(series)
+    found: dict[str, dict[str, Reading]] = {
+        "leak_probability": dict(_probability(info)),
+        "growth_per_hour": dict(_growth(info, _per_hour)),
+        "growth_per_step": dict(_growth(info, _per_step)),
+        "restarts": {"trial": Reading(float(_broke(info)))},
+        "time_to_exhaustion": dict(_exhaustion(info)),
+        "throughput": dict(_throughput(whole, series)),
+        **_memory(whole),
+        "gpu_peak_memory": {name: Reading(float(whole[name].values.max())) for name in _GPU if name in whole},
+        **_latency(whole, series),
+    }
+    return {measure: sources for measure, sources in found.items() if sources}
+
+
+def agreed(trials: Sequence[Readings]) -> Agreed:
+    """Of each measure the first source that all trials have which have the measure at all; none, and it is left out."""
+    sources: dict[str, str] = {}
+    for measure in dict.fromkeys(name for readings in trials for name in readings):
+        having = [readings[measure] for readings in trials if measure in readings]
+        shared = [source for source in having[0] if all(source in one for one in having)]
+        if shared:
+            sources[measure] = shared[0]
+    taken = [
+        {name: each[name][source] for name, source in sources.items() if name in each} for each in trials
+    ]  # fmt: skip
+    return Agreed(
+        [{name: one.value for name, one in each.items()} for each in taken],
+        [{name: one.deviation for name, one in each.items() if one.deviation is not None} for each in taken],
+        sources,
+    )
+
+
+def _whole(series: Iterable[Series]) -> dict[str, Series]:
+    """By metric: the series of the trial as a whole, or of the first member that has one."""
+    found: dict[str, Series] = {}
+    for one in sorted(series, key=lambda one: bool(one.member)):
+        if not one.device and not one.label and len(one.t):
+            found.setdefault(one.metric.name, one)
+    return found
+
+
+def _probability(info: TrialInfo) -> Iterator[tuple[str, Reading]]:
+    judged = info.judgement
+    if judged is not None and judged.leak_probability is not None and judged.calibrated:
+        yield "trial", Reading(judged.leak_probability)
+
+
+def _broke(info: TrialInfo) -> bool:
+    findings = info.judgement.findings if info.judgement else ()
+    return info.end_reason in _BROKE or any(finding.restarts for finding in findings)
+
+
+def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
+    """Findings on all that the trial holds, by the metric; after clean-ups only, where those were judged."""
+    findings = [f for f in (info.judgement.findings if info.judgement else ()) if not f.member and not f.device]
+    for name in _TOTALS:
+        for series in (PREFIX + name, name):
+            found = next((f for f in findings if f.series == series and f.rate_per_hour is not None), None)
+            if found is not None:
+                yield name, found
+                break
+
+
+def _growth(
+    info: TrialInfo, rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]]
+) -> Iterator[tuple[str, Reading]]:
+    for name, finding in _outer(info):
+        value, interval = rate(finding)
+        if value is not None:
+            deviation = None if interval is None else (interval[1] - interval[0]) / (2 * CI95)
+            yield name, Reading(value, deviation)
+
+
+def _per_hour(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
+    return finding.rate_per_hour, finding.rate_per_hour_ci95
+
+
+def _per_step(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
+    return finding.rate_per_step, finding.rate_per_step_ci95
+
+
+def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, Reading]]:
+    for name, finding in _outer(info):
+        if finding.hours_to_exhaustion is not None and finding.verdict == "leak":
+            yield name, Reading(finding.hours_to_exhaustion)
+
+
+def _memory(whole: Mapping[str, Series]) -> dict[str, dict[str, Reading]]:
+    found: dict[str, dict[str, Reading]] = {"steady_memory": {}, "peak_memory": {}, "memory_variation": {}}
+    for name in _TOTALS:
+        if name not in whole:
+            continue
+        t, values = whole[name].t, whole[name].values
+        late = t >= _STEADY * t[-1]
+        found["peak_memory"][name] = Reading(float(values.max()))
+        if late.sum() >= _FEWEST:
+            found["steady_memory"][name] = Reading(float(np.median(values[late])))
+            found["memory_variation"][name] = Reading(_about_trend(t[late], values[late]))
+    return found
+
+
+def _about_trend(t: np.ndarray, values: np.ndarray) -> float:
+    """Standard deviation of what is left once a straight line is taken out."""
+    slope, level = np.polyfit(t - t.mean(), values, 1)
+    left = values - level - slope * (t - t.mean())
+    return float(np.sqrt((left**2).sum() / max(1, len(t) - 2)))
+
+
+def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterator[tuple[str, Reading]]:
+    """Of each count, a second of work."""
+    answered = [_per_second(one, None) for one in series if one.metric.name == "responses" and not one.label]
+    if any(answered):
+        yield "requests", Reading(sum(filter(None, answered)))
+        return
+    for name in _WORK:
+        rate = _per_second(whole[name], whole.get("probe_seconds")) if name in whole else None
+        if rate:
+            yield name, Reading(rate)
+
+
+def _per_second(one: Series, probed: Series | None) -> float | None:
+    if len(one.t) < 2:
+        return None
+    span = float(one.t[-1] - one.t[0]) - (0.0 if probed is None else float(probed.values.sum()))
+    return float(one.values[-1] - one.values[0]) / span if span > 0 else None
+
+
+def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, Reading]]:
+    """Of several clients the slowest: who waits for a server waits for its worst."""
+    told = (clients.of_trial(series, ()) or {}).get("clients", ())
+    beats = whole.get("step_latency_seconds")
+    found: dict[str, dict[str, Reading]] = {}
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        known = [value for one in told if (value := one[f"latency_{name}_seconds"])]
+        if known:
+            found[f"latency_{name}"] = {"requests": Reading(max(known))}
+        elif beats is not None and len(beats.values) >= _FEWEST:
+            found[f"latency_{name}"] = {"beats": Reading(float(np.quantile(beats.values, share)))}
+    return found
