@@ -92,10 +92,22 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """`server latency_p99 at most 120 ms`: of one side; or `two throughput at least 92% of one`, of two."""
+
+    first: str
+    measure: str
+    limit: Literal["at most", "at least"]
+    value: float
+    """In the unit of the measure; with a second side a share of that one's, 0.92."""
+    second: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimResult:
     """What the trials say of it."""
 
-    claim: Claim
+    claim: Claim | Bound
     answer: ClaimAnswer
     reason: str
     """One plain sentence."""
