@@ -28,21 +28,43 @@ def of_run(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
 
 
 def _short(info: TrialInfo) -> str:
-    return info.workload if info.mode == "command" else f"{info.workload} {info.mode}, seed {info.seed}"
+    return _seedless(info) if info.mode == "command" else f"{_seedless(info)}, seed {info.seed}"
+
+
+def titles(infos: Mapping[str, TrialInfo]) -> dict[str, str]:
+    """By the name of a group of blocks that differ in their seed alone: workload, mode, and what tells it from others.
+
+    infos: one trial of each group.
+    """
+    each = {name: _seedless(info) for name, info in infos.items()}
+    told = {name: flat(info.settings) for name, info in infos.items()}
+    found = {}
+    for name, own in told.items():
+        others = [told[other] for other in each if each[other] == each[name]]
+        unequal = [key for key in sorted(own) if any(other.get(key) != own[key] for other in others)]
+        found[name] = one_line(", ".join([each[name], *(f"{key} {own[key]}" for key in unequal)]), 200)
+    return found
+
+
+def _seedless(info: TrialInfo) -> str:
+    return info.workload if info.mode == "command" else f"{info.workload} {info.mode}"
 
 
 def _title(info: TrialInfo, alike: Mapping[str, Sequence[TrialInfo]]) -> str:
     """Workload, mode and seed, and the settings in which it differs from other blocks with these."""
     short = _short(info)
-    told = [_flat(other.settings) for other in alike[short]]
-    own = _flat(info.settings)
+    told = [flat(other.settings) for other in alike[short]]
+    own = flat(info.settings)
     unequal = [name for name in sorted(own) if any(other.get(name) != own[name] for other in told)]
     waits = [] if info.started else ["not started"]  # it has no device yet, and so no block that is complete
     return one_line(", ".join([short, *(f"{name} {own[name]}" for name in unequal), *waits]), 200)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Settings by their name in the config: `stream.height`. The device is told by its model."""
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by their name in the config: `stream.height`. The device is told by its model.
+
+    What a block is called by anyway, and what its trials may differ in, is left out.
+    """
     found: dict[str, str] = {}
     for name, value in settings.items():
         if not prefix and name in _UNTOLD:
@@ -50,9 +72,9 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if not prefix and name == "gpu":
             found["device"] = str(value["model"]) if isinstance(value, Mapping) and "model" in value else "cpu"
         elif isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
+            found |= flat(value, f"{prefix}{name}.")
         elif name == "members" and isinstance(value, list) and all(isinstance(member, Mapping) for member in value):
-            found |= _flat({str(member.get("name", "")): member for member in value})
+            found |= flat({str(member.get("name", "")): member for member in value})
         elif value is not None:
             found[prefix + name] = str(value)
     return found

@@ -29,7 +29,7 @@ _SINCE = ("memray", "device_history", "escalation")
 """Settings that came later: left out where they are off, so that older blocks keep their names."""
 _VERSIONS = ("python", "libc", "allocator", "numpy")
 """What a worker says of its environment that makes another arm, besides what frameworks name."""
-_PLACING = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+PLACING = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
 """Variables that say which device, not how."""
 
 
@@ -115,7 +115,7 @@ def _told(envs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     of_first: dict[str, str] | None = None
     found: dict[str, str] = {}
     for member, env in envs.items():
-        own = {name: env[name] for name in sorted(env) if is_harmless(name) and name not in _PLACING}
+        own = {name: env[name] for name in sorted(env) if is_harmless(name) and name not in PLACING}
         if of_first is None:
             of_first = found = own
         else:
