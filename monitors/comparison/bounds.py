@@ -10,7 +10,7 @@ from typing import Literal, cast
 import numpy as np
 
 from monitors.comparison.measures import named
-from monitors.comparison.model import Bound, ClaimAnswer, ClaimResult, Estimate, Measure, Measured
+from monitors.comparison.model import Bound, BoundResult, ClaimAnswer, Estimate, Measure, Measured
 from monitors.comparison.proportions import proportion
 from monitors.comparison.spread import of_values
 from monitors.comparison.statistics import compare
@@ -74,7 +74,7 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
     return Estimate(*told), len(values)
 
 
-def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> ClaimResult:
+def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> BoundResult:
     """Hold a claim of a figure against the trials of its side, or of both.
 
     It is supported where the whole 95 % interval keeps the bound, refuted where none of it does.
@@ -82,17 +82,17 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
     measure = named(claim.measure)
     found = _share(measure, first, second) if claim.second else of_side(measure, first)
     if found is None:
-        return ClaimResult(claim, "undecided", f"No trial tells its {measure.words}.", None)
+        return BoundResult(claim, "undecided", f"No trial tells its {measure.words}.", None)
     known, count = found
     if known.low is None or known.high is None:
-        return ClaimResult(claim, "undecided", "One trial gives no interval.", 1)
+        return BoundResult(claim, "undecided", "One trial gives no interval.", 1)
     low, high = (known.low, known.high) if claim.limit == "at most" else (-known.high, -known.low)
     bound = claim.value if claim.limit == "at most" else -claim.value
     answer: ClaimAnswer = "supported" if high <= bound else "refuted" if low > bound else "undecided"
     told = "the whole 95 % interval keeps" if answer == "supported" else "all of the 95 % interval is beyond"
     if answer != "undecided":
-        return ClaimResult(claim, answer, f"{told[0].upper()}{told[1:]} the bound.", None)
-    return ClaimResult(
+        return BoundResult(claim, answer, f"{told[0].upper()}{told[1:]} the bound.", None)
+    return BoundResult(
         claim, answer, "The 95 % interval holds the bound within it.", _further(known, claim.value, count)
     )
 

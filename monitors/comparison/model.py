@@ -107,7 +107,19 @@ class Bound:
 class ClaimResult:
     """What the trials say of it."""
 
-    claim: Claim | Bound
+    claim: Claim
+    answer: ClaimAnswer
+    reason: str
+    """One plain sentence."""
+    further: int | None
+    """About how many more trials a side would settle it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundResult:
+    """What the trials say of a claim of a figure."""
+
+    claim: Bound
     answer: ClaimAnswer
     reason: str
     """One plain sentence."""

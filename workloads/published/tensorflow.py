@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.frameworks.tensorflow import place
@@ -70,6 +72,10 @@ class _TensorFlowPublished:
 
     def on_device(self) -> AbstractContextManager[Any]:
         return self._place  # type: ignore[no-any-return]
+
+    def numbers(self, output: Tensor) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = np.asarray(output, np.float32)
+        return found
 
 
 class _Pictures(_TensorFlowPublished):

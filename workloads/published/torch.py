@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -118,6 +119,10 @@ class _TorchPublished:
 
     def on_device(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+    def numbers(self, output: Tensor) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = output.detach().float().cpu().numpy()
+        return found
 
 
 class _Pictures(_TorchPublished):

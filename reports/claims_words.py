@@ -1,0 +1,69 @@
+"""What was measured for a claim, in words: each side with its interval, and how the first differs from the second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monitors.comparison.measures import named
+from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
+
+
+def measured(statement: Mapping[str, Any]) -> str:
+    """`xla 6.1/s (5.9 to 6.3), graph 5/s (4.9 to 5.1): 22 % higher (18 to 26 %)`."""
+    sides = ", ".join(_side(one) for one in statement["sides"])
+    if not sides:
+        return "nothing"
+    shared = statement["sides"][0]["measure"]
+    differs = f": {relative(statement['relative'])}" if statement["relative"] else ""
+    return f"{named(shared).words}: {sides}{differs}"
+
+
+def _side(one: Mapping[str, Any]) -> str:
+    trials = f"{one['trials']} trial{'s' * (one['trials'] != 1)}"
+    value = amount(one["value"], one["measure"])
+    if one["ci95"] is None:
+        return f"{one['name']} {value} ({trials})"
+    low, high = (amount(end, one["measure"]) for end in one["ci95"])
+    return f"{one['name']} {value} ({low} to {high}, {trials})"
+
+
+def amount(value: float, measure: str) -> str:
+    """A value in the unit of its measure."""
+    unit = named(measure).unit
+    if unit == "1":
+        return format_probability(value)
+    if unit == "bytes_per_hour":
+        return format_rate(value, "bytes")
+    if unit == "bytes_per_step":
+        return format_per_step(value, "bytes")
+    if unit == "hours":
+        return format_duration(3600 * value)
+    return f"{format_value(value, 'count')}/s" if unit == "per_second" else format_value(value, unit)
+
+
+def relative(one: Mapping[str, Any]) -> str:
+    """first ÷ second − 1: `22 % higher (18 to 26 %)`, `4.9 times as much (4.5 to 5.3)`."""
+    value, ends = one["value"], one["ci95"]
+    if max(value, *(ends or (value,))) >= 1.5:
+        between = f" ({1 + ends[0]:.2g} to {1 + ends[1]:.2g})" if ends else ""
+        return f"{1 + value:.3g} times as much{between}"
+    between = f" ({_between(ends)})" if ends else ""
+    return f"{_per_cent(value)}{between}"
+
+
+def _between(ends: Sequence[float]) -> str:
+    low, high = ends
+    if low < 0 < high:
+        return f"{_per_cent(low)} to {_per_cent(high)}"
+    near, far = sorted((abs(low), abs(high)))
+    return f"{_figure(near)} to {_figure(far)} %"
+
+
+def _per_cent(value: float) -> str:
+    return f"{_figure(abs(value))} % {'lower' if value < 0 else 'higher'}"
+
+
+def _figure(value: float) -> str:
+    percent = 100 * value
+    return f"{percent:.0f}" if percent >= 10 else f"{percent:.1f}"
