@@ -14,7 +14,8 @@ from soak.record.redaction import is_harmless
 from workloads import frameworks
 
 NOT_SET = "not set"
-EXECUTION, FRAMEWORK, COMMIT, NODE, SOAK = "execution", "framework", "commit", "node", "soak"
+EXECUTION, FRAMEWORK, COMMIT, NODE, SOAK, PATH = "execution", "framework", "commit", "node", "soak", "run"
+"""What sides may differ in; `PATH`: in nothing but the path that their runs were given by."""
 _NO_BLOCK = ("seed", "pair", "probes", "planted", "confirms", "confirms_layer")
 """Settings that trials of one group may differ in: those of one block have the same seed besides."""
 _TOLD_ONLY = re.compile(r"_LOG_|_LOG$|VERBOS|NODE_EXTRA_CA_CERTS|_MIN_LOG_LEVEL|_WARNINGS")

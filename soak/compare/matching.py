@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from monitors.comparison.model import Measured
 from reports.blocks import titles
-from soak.compare.likeness import group_of, rest
+from soak.compare.likeness import FRAMEWORK, PATH, group_of, rest
 from soak.compare.readings import agreed
 from soak.compare.trials import ComparedTrial
 from soak.plan.block import sha256
@@ -51,10 +51,11 @@ def match(first: Trials, second: Trials, compared: str) -> MatchedSides:
     Args:
         first: trials of one side.
         second: trials of the other.
-        compared: the fact that sides are to differ in: framework, execution, or another that pairs need not share.
+        compared: what sides are to differ in. Models in two frameworks are set against each other only where it is the
+            framework, or no more than the paths that runs were given by.
     """
     kinds = [_by_kind(side, compared) for side in (first, second)]
-    shared = [pair for group in kinds[0] for pair in _alike(group, kinds[0][group], kinds[1].get(group, {}))]
+    shared = [pair for group in kinds[0] for pair in _alike(group, kinds[0][group], kinds[1].get(group, {}), compared)]
     sides: tuple[list[Measured], list[Measured]] = ([], [])
     named = _titles(shared, kinds[0])
     groups, kept = [], set[int]()
@@ -84,13 +85,19 @@ def _name(group: str, *kinds: Rest) -> str:
     return f"{group}.{sha256()(repr(sorted(kinds)).encode()).hexdigest()[:4]}"
 
 
-def _alike(group: str, first: Mapping[Rest, Trials], second: Mapping[Rest, Trials]) -> Iterator[tuple[str, Rest, Rest]]:
+def _alike(
+    group: str, first: Mapping[Rest, Trials], second: Mapping[Rest, Trials], compared: str
+) -> Iterator[tuple[str, Rest, Rest]]:  # fmt: skip
     """Kinds of trials of a group that are set against each other."""
     same = [kind for kind in first if kind in second]
     yield from ((group, kind, kind) for kind in same)
     one, other = ([kind for kind in side if kind not in same] for side in (first, second))
-    if len(one) == len(other) == 1:
+    if len(one) == len(other) == 1 and (compared == PATH or _framework(one[0]) == _framework(other[0])):
         yield group, one[0], other[0]
+
+
+def _framework(kind: Rest) -> str:
+    return dict(kind).get(FRAMEWORK, "")
 
 
 def _with_equal_blocks(first: Trials, second: Trials) -> tuple[Trials, Trials]:

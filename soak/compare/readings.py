@@ -56,7 +56,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     """All that is known of a trial. What is not known is absent.
 
     - `leak_probability`: the calibrated one of its verdict.
-    - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, and where it passes, too.
+    - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
     - `steady_memory`: the median of that over the last third, bytes; `peak_memory`: its highest;
       `memory_variation`: the standard deviation about its own trend over the last third.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.

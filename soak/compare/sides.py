@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitors.text import one_line
-from soak.compare.likeness import COMMIT, EXECUTION, FRAMEWORK, NODE, facts, versions
+from soak.compare.likeness import COMMIT, EXECUTION, FRAMEWORK, NODE, PATH, facts, versions
 from soak.compare.trials import ComparedTrial
 from soak.errors import UsageError
 from workloads import executions, frameworks
 
-VERSION, PATH = "version", "run"
+VERSION = "version"
 BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT)
+_PARTS = re.compile(r"\d+|[a-zA-Z]+")
 _SHOWN = 12
 """Digits of a commit: as many as tell it from others."""
 
@@ -159,11 +160,13 @@ def _named_version(trial: ComparedTrial, several: bool) -> str:
 def _order(by: str, name: str, trials: Sequence[ComparedTrial]) -> tuple[object, ...]:
     """What comes first is what the others are held against: what is usual, or older."""
     if by == FRAMEWORK:
-        return (name not in frameworks.DEFAULTS, frameworks.names().index(name), name)
+        known = frameworks.DEFAULTS
+        return (known.index(name) if name in known else len(known), name)
     if by == EXECUTION:
         return (name != executions.DEFAULT, name)
     if by == VERSION:
-        return (*(int(part) if part.isdigit() else -1 for part in re.findall(r"\d+|[a-z]+", name.lower())), name)
+        # A word, as in 2.9.0rc1, comes before the end, and a further number after it.
+        return ([*(int(part) if part.isdigit() else -1 for part in _PARTS.findall(name)), 0], name)
     if by == COMMIT:
         return (min(trial.run.started for trial in trials), name)
     return (name,)

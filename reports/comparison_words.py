@@ -1,0 +1,172 @@
+"""Differences, estimates and claims as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monitors.comparison.measures import MEASURES
+from monitors.comparison.model import Answer, Measure
+from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
+
+UNKNOWN = "–"
+_BY_NAME = {measure.name: measure for measure in MEASURES}
+_ANSWERS = {"supported": "Supported", "refuted": "Refuted", "undecided": "Undecided"}
+
+
+def measure(name: str) -> Measure:
+    """What is known of a measure by its name."""
+    return _BY_NAME[name]
+
+
+def worth(name: str, answer: Answer) -> str:
+    """What an answer means for the side it is about: better, worse, alike or undecided."""
+    if answer in ("alike", "undecided"):
+        return answer
+    return "better" if answer == measure(name).better else "worse"
+
+
+def amount(name: str, value: float) -> str:
+    """A value of a measure, with its unit."""
+    unit = measure(name).unit
+    if unit == "bytes":
+        return format_value(value, "bytes")
+    if unit == "bytes_per_hour":
+        return format_rate(value, "bytes")
+    if unit == "bytes_per_step":
+        return format_per_step(value, "bytes")
+    if unit in ("seconds", "hours"):
+        return format_duration(value if unit == "seconds" else 3600 * value)
+    return f"{format_value(value, 'value')}/s" if unit == "per_second" else format_probability(value)
+
+
+def estimate(name: str, told: Mapping[str, Any]) -> str:
+    """A value with its interval in brackets."""
+    value, ends = amount(name, told["value"]), told["ci95"]
+    return f"{value} ({_span(*(amount(name, end) for end in ends))})" if ends else value
+
+
+def change(difference: Mapping[str, Any]) -> str:
+    """The difference as a number: relative of amounts, in the unit of the measure of anything else."""
+    of = _shown(difference)
+    return _signed(difference, of["value"])
+
+
+def interval(difference: Mapping[str, Any]) -> str:
+    """Its 95 % interval; a dash where there are too few trials to have one."""
+    ends = _shown(difference)["ci95"]
+    return _span(*(_signed(difference, end) for end in ends)) if ends else UNKNOWN
+
+
+def is_relative(difference: Mapping[str, Any]) -> bool:
+    """Whether it is told as a share: of probabilities and rates, which may be nothing, it is not."""
+    return difference["relative"] is not None and measure(difference["measure"]).kind == "amount"
+
+
+def _shown(difference: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = difference["relative"] if is_relative(difference) else difference["absolute"]
+    return found
+
+
+def _signed(difference: Mapping[str, Any], value: float) -> str:
+    if is_relative(difference):
+        said = format_value(value, "ratio")
+    elif measure(difference["measure"]).kind == "proportion":
+        said = f"{value:.2f}"
+    else:
+        said = amount(difference["measure"], value)
+    return said if said.startswith("-") or value <= 0 else f"+{said}"
+
+
+def _span(low: str, high: str) -> str:
+    """From one to another; a unit that both have is said once."""
+    one, _, unit = low.partition(" ")
+    return f"{one} to {high}" if unit and high.partition(" ")[2] == unit else f"{low} to {high}"
+
+
+def answer(difference: Mapping[str, Any]) -> str:
+    """What is known of it, in few words."""
+    found = difference["answer"]
+    if found == "alike":
+        return "alike"
+    if found == "undecided":
+        return f"cannot tell{_more(difference)}"
+    return f"{found}: {difference['worth']}"
+
+
+def _more(difference: Mapping[str, Any]) -> str:
+    further = difference["further"]
+    return f"; about {further:,} more trial{'s'[: further != 1]} a side would" if further else ""
+
+
+def sentence(comparison: Mapping[str, Any], margin: float) -> str:
+    """Two sides in a few plain clauses: in what they differ, in what they are alike, what cannot be told."""
+    overall = [one for one in comparison["differences"] if not one["group"]]
+    pairs = max((one["pairs"] for one in overall), default=0)
+    head = f"{comparison['first']} against {comparison['second']}, {pairs} pair{'s'[: pairs != 1]} of trials"
+    if not overall:
+        return f"{head}: no measure is known of both."
+    if pairs < 2 and not any(one["answer"] in ("lower", "higher") for one in overall):
+        return f"{head}: cannot tell; a single pair gives no interval, so run each side several times (`repeats`)."
+    found = [_clause(one) for one in overall if one["answer"] in ("lower", "higher")]
+    alike = [measure(one["measure"]).words for one in overall if one["answer"] == "alike"]
+    said = [f"{head}: {listed(found) if found else 'no difference that can be told from chance'}."]
+    if alike:
+        said.append(f"Alike, to within {format_value(margin, 'ratio')}: {listed(alike)}.")
+    unknown = [one for one in overall if one["answer"] == "undecided"]
+    if unknown:
+        said.append(f"Cannot tell: {listed([_unknown(one) for one in unknown])}.")
+    return " ".join(said)
+
+
+def _clause(difference: Mapping[str, Any]) -> str:
+    name, found = measure(difference["measure"]), difference["answer"]
+    if not is_relative(difference):
+        first, second = (amount(name.name, difference[side]["value"]) for side in ("first", "second"))
+        return f"{name.words} {found} ({first} against {second})"
+    ends = difference["relative"]["ci95"]
+    return f"{name.words} {share(difference['relative']['value'])} ({_shares(ends, found)})"
+
+
+def share(relative: float) -> str:
+    """62 % lower, 12 % higher; from twice as much on, how many times as high."""
+    if relative >= 1:
+        return f"{format_value(1 + relative, 'value')} times as high"
+    return f"{format_value(abs(relative), 'ratio')} {'lower' if relative < 0 else 'higher'}"
+
+
+def _shares(ends: Sequence[float], found: str) -> str:
+    if min(ends) >= 1:
+        return f"{_span(*(format_value(1 + end, 'value') for end in ends))} times"
+    if found == "lower":
+        return _span(*(format_value(-end, "ratio") for end in reversed(ends)))
+    return _span(*(format_value(end, "ratio") for end in ends))
+
+
+def _unknown(difference: Mapping[str, Any]) -> str:
+    further = difference["further"]
+    more = f" (about {further:,} more trial{'s'[: further != 1]} a side would)" if further else ""
+    return f"{measure(difference['measure']).words}{more}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """One, two and three."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def claimed(claim: Mapping[str, Any]) -> str:
+    """A claim with its answer and the reason, as a sentence."""
+    reason = claim["reason"].rstrip(".")
+    return f"{_ANSWERS[claim['answer']]}: “{claim['text']}”: {reason}{_claim_more(claim)}."
+
+
+def _claim_more(claim: Mapping[str, Any]) -> str:
+    further = claim["further"]
+    settles = claim["answer"] == "undecided" and further and "more trial" not in claim["reason"]
+    return f"; about {further:,} more trial{'s'[: further != 1]} a side would settle it" if settles else ""
+
+
+def unequal(fact: Mapping[str, Any], first: str, second: str) -> str:
+    """A fact in which two sides differ: `TF_ENABLE_ONEDNN_OPTS: 0 in tensorflow, not set in torch`."""
+    one, other = (" and ".join(fact[side]) for side in ("first", "second"))
+    return f"{fact['name']}: {one} in {first}, {other} in {second}"

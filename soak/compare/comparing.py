@@ -1,0 +1,205 @@
+"""Runs and a question → a comparison, as the document that every output is made from."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monitors.comparison.claims import hold, parse
+from monitors.comparison.measures import MEASURES, named
+from monitors.comparison.model import Claim, Difference, Measure
+from monitors.comparison.statistics import compare
+from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
+from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
+from soak.compare.matching import MatchedSides, match
+from soak.compare.sides import BY, ComparedSide, ComparedSides, sides_of
+from soak.compare.trials import ComparedTrial, ReadRuns, read_runs
+from soak.errors import UsageError
+
+SURE = 0.05
+"""The chance, over all that is compared at once, of a difference where there is none."""
+_OF_VERSION = "version of "
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonOrder:
+    """What is asked."""
+
+    paths: Sequence[Path]
+    by: str | None = None
+    margin: float = 0.05
+    """Relative difference, and difference of probabilities, up to which two sides are alike."""
+    claims: Sequence[str] = ()
+    measures: Sequence[str] = ()
+    """What is compared; everything where there is none."""
+
+
+def compared(order: ComparisonOrder) -> dict[str, Any]:
+    """Read the runs, compare their sides, hold claims against them: the body of a comparison.
+
+    Raises:
+        UsageError: a path is no run, a side has no trial, a claim is none, or nothing is alike enough to be compared.
+    """
+    claims = [(text, _claim(text)) for text in order.claims]
+    measures = [_measure(name) for name in order.measures] or list(MEASURES)
+    read = read_runs(order.paths)
+    sides, pairs = _compared(read.trials, order, measures)
+    held = [_held(sides, text, claim) for text, claim in claims]
+    told = [SideTold(side.name, len(side.trials), _runs(side.trials), _facts(side.trials)) for side in sides.sides]
+    used = [trial for _, matched in pairs for group in matched.groups for trial in (*group.first, *group.second)]
+    left = _left_out(read, sides, used)
+    return build(sides.by, order.margin, told, [pair for pair, _ in pairs], held, left, read.notes)
+
+
+def _claim(text: str) -> Claim:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"--claim: {error}") from None
+
+
+def _measure(name: str) -> Measure:
+    try:
+        return named(name)
+    except ValueError as error:
+        raise UsageError(f"--measure: {error}") from None
+
+
+Pairs = list[tuple[PairTold, MatchedSides]]
+
+
+def _compared(
+    trials: Sequence[ComparedTrial], order: ComparisonOrder, measures: Sequence[Measure]
+) -> tuple[ComparedSides, Pairs]:  # fmt: skip
+    """By what was asked; or else by the first of `BY` in which trials of equal blocks differ."""
+    sides = sides_of(trials, order.by, order.paths)
+    pairs = _pairs(sides, order.margin, measures)
+    others = BY[BY.index(sides.by) + 1 :] if order.by is None and sides.by != PATH and not pairs else ()
+    for by in others:
+        try:
+            found = sides_of(trials, by, order.paths)
+        except UsageError:
+            continue
+        if pairs := _pairs(found, order.margin, measures):
+            return found, pairs
+    if not pairs:
+        raise UsageError(_nothing_alike(sides))
+    return sides, pairs
+
+
+def _pairs(sides: ComparedSides, margin: float, measures: Sequence[Measure]) -> Pairs:
+    """Each side after the first, held against the first before it that has a block in common with it."""
+    found: list[tuple[ComparedSide, ComparedSide, MatchedSides]] = []
+    for place, side in enumerate(sides.sides):
+        for against in sides.sides[:place]:
+            matched = match(side.trials, against.trials, sides.by)
+            if matched.groups:
+                found.append((side, against, matched))
+                break
+    each = _corrected([compare(matched.first, matched.second, measures, margin) for *_, matched in found])
+    return [
+        (_pair(side, against, matched, differences, sides.by), matched)
+        for (side, against, matched), differences in zip(found, each, strict=True)
+    ]
+
+
+def _corrected(comparisons: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
+    """By Holm's method over all of several comparisons: each was so for itself."""
+    if len(comparisons) < 2:
+        return [list(one) for one in comparisons]
+    known = sorted(d.p for differences in comparisons for d in differences if d.p is not None)
+    steps = [(len(known) - place) * p for place, p in enumerate(known)]
+    adjusted = {p: min(1.0, max(steps[: place + 1])) for place, p in enumerate(known)}
+    return [[_weaker(d, adjusted) for d in differences] for differences in comparisons]
+
+
+def _weaker(found: Difference, adjusted: Mapping[float, float]) -> Difference:
+    if found.p is None:
+        return found
+    p = adjusted[found.p]
+    if p > SURE and found.answer in ("lower", "higher"):
+        reason = "it may be chance among everything that was compared"
+        return replace(found, adjusted_p=p, answer="undecided", reason=reason)
+    return replace(found, adjusted_p=p)
+
+
+def _pair(
+    side: ComparedSide, against: ComparedSide, matched: MatchedSides, differences: Sequence[Difference], by: str
+) -> PairTold:  # fmt: skip
+    first = [trial for group in matched.groups for trial in group.first]
+    second = [trial for group in matched.groups for trial in group.second]
+    measured = [
+        (name, trial.run.run_id, trial.info.name, one)
+        for name, own, values in ((side.name, first, matched.first), (against.name, second, matched.second))
+        for trial, one in zip(own, values, strict=True)
+    ]
+    return PairTold(
+        side.name, against.name, differences,
+        [GroupTold(group.name, group.title, group.sources) for group in matched.groups],
+        _told_unequal(first, second, by), measured,
+    )  # fmt: skip
+
+
+def _told_unequal(
+    first: Sequence[ComparedTrial], second: Sequence[ComparedTrial], by: str
+) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
+    """Facts in which both sides differ, but for what is compared."""
+    found = unequal(first, second)
+    frameworks = {trial.info.framework for trial in (*first, *second)}
+    itself = {by, *(f"{_OF_VERSION}{name}" for name in frameworks if by == FRAMEWORK)}
+    if by != NODE and len({trial.run.run_id for trial in (*first, *second)}) == 1:
+        itself |= {NODE, SOAK, COMMIT}
+    return {name: values for name, values in found.items() if name not in itself and not _is_compared(name, by)}
+
+
+def _is_compared(name: str, by: str) -> bool:
+    return by == "version" and name.startswith(_OF_VERSION)
+
+
+def _held(sides: ComparedSides, text: str, claim: Claim) -> ClaimTold:
+    first, second = sides.find(claim.first), sides.find(claim.second)
+    if first is second:
+        raise UsageError(f"--claim {text}: expected two different sides")
+    matched = match(first.trials, second.trials, sides.by)
+    return ClaimTold(text, hold(replace(claim, first=first.name, second=second.name), matched.first, matched.second))
+
+
+def _runs(trials: Iterable[ComparedTrial]) -> list[str]:
+    return list(dict.fromkeys(trial.run.run_id for trial in trials))
+
+
+def _facts(trials: Iterable[ComparedTrial]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for trial in trials:
+        for name, value in facts(trial).items():
+            found[name].add(value)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _left_out(read: ReadRuns, sides: ComparedSides, used: Sequence[ComparedTrial]) -> list[str]:
+    """What does not count, each kind in a line with how many there are."""
+    kinds = Counter(why for why, _ in read.left_out)
+    found = [f"{_count(number)} {why}" for why, number in kinds.items()]
+    if sides.unnamed:
+        found.append(f"{_count(len(sides.unnamed))} of which no {sides.by} is recorded")
+    kept = {id(trial) for trial in used}
+    alone = Counter(side.name for side in sides.sides for trial in side.trials if id(trial) not in kept)
+    return [
+        *found,
+        *(f"{_count(number)} of {name} of a block that no other side has" for name, number in alone.items()),
+    ]
+
+
+def _count(number: int) -> str:
+    return f"{number:,} trial{'s'[: number != 1]}"
+
+
+def _nothing_alike(sides: ComparedSides) -> str:
+    first, second = sides.sides[-1], sides.sides[0]
+    differ = [f"{name} ({one} against {other})" for name, (one, other) in
+              unequal_settings(first.trials, second.trials).items()]  # fmt: skip
+    said = "; the most alike differ in " + ", ".join(differ[:5]) if differ else ""
+    return f"no trial of {first.name} has the same block as one of {second.name}, so nothing can be compared{said}"
