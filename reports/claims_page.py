@@ -24,9 +24,7 @@ def page(body: Mapping[str, Any]) -> str:
 
 def _of_file(file: Mapping[str, Any]) -> Iterable[str]:
     yield file["about"]
-    yield "\n".join(
-        [_row(("claim", "measured here", "answer")), _row(("---",) * 3), *map(_line, file["claims"])]
-    )
+    yield "\n".join([_row(("claim", "measured here", "answer")), _row(("---",) * 3), *map(_line, file["claims"])])
     for claim in file["claims"]:
         yield f"### {claim['says']}"
         yield "\n".join(_said(claim))

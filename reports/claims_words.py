@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.comparison.measures import named
-from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
+from reports.comparison_words import amount
 
 
 def measured(statement: Mapping[str, Any]) -> str:
@@ -15,31 +15,27 @@ def measured(statement: Mapping[str, Any]) -> str:
     if not sides:
         return "nothing"
     shared = statement["sides"][0]["measure"]
-    differs = f": {relative(statement['relative'])}" if statement["relative"] else ""
-    return f"{named(shared).words}: {sides}{differs}"
+    return f"{named(shared).words}: {sides}{_differs(statement, shared)}"
+
+
+def _differs(statement: Mapping[str, Any], measure: str) -> str:
+    """Relative, but for what may be nothing or negative."""
+    if named(measure).kind != "change":
+        return f": {relative(statement['relative'])}" if statement["relative"] else ""
+    told = statement["absolute"]
+    if not told:
+        return ""
+    between = f" ({' to '.join(amount(measure, end) for end in told['ci95'])})" if told["ci95"] else ""
+    return f": {amount(measure, told['value'])} apart{between}"
 
 
 def _side(one: Mapping[str, Any]) -> str:
     trials = f"{one['trials']} trial{'s' * (one['trials'] != 1)}"
-    value = amount(one["value"], one["measure"])
+    value = amount(one["measure"], one["value"])
     if one["ci95"] is None:
         return f"{one['name']} {value} ({trials})"
-    low, high = (amount(end, one["measure"]) for end in one["ci95"])
+    low, high = (amount(one["measure"], end) for end in one["ci95"])
     return f"{one['name']} {value} ({low} to {high}, {trials})"
-
-
-def amount(value: float, measure: str) -> str:
-    """A value in the unit of its measure."""
-    unit = named(measure).unit
-    if unit == "1":
-        return format_probability(value)
-    if unit == "bytes_per_hour":
-        return format_rate(value, "bytes")
-    if unit == "bytes_per_step":
-        return format_per_step(value, "bytes")
-    if unit == "hours":
-        return format_duration(3600 * value)
-    return f"{format_value(value, 'count')}/s" if unit == "per_second" else format_value(value, unit)
 
 
 def relative(one: Mapping[str, Any]) -> str:

@@ -34,8 +34,8 @@ class StatementAnswer:
 
     text: str
     sides: Sequence[SideFound]
-    relative: Estimate | None
-    """first ÷ second − 1, over pairs."""
+    difference: Difference | None
+    """Of the first side against the second; None where there is one side, or nothing to compare."""
     result: ClaimResult | BoundResult | None
 
 
@@ -114,7 +114,7 @@ def _stated(text: str, statement: Statement, claim: CheckedClaim, trials: Sequen
         result: ClaimResult | BoundResult = hold_bound(statement, first, second)
     else:
         result = hold(statement, first, second)
-    return StatementAnswer(text, sides, differs.relative if differs else None, result)
+    return StatementAnswer(text, sides, differs, result)
 
 
 def _beside(
@@ -123,9 +123,7 @@ def _beside(
     one, measure, other = asked
     first, second = _measured(claim, trials, one, other)
     differs = _difference(measure, first, second)
-    return StatementAnswer(
-        text, _sides(measure, (one, first), (other, second)), differs.relative if differs else None, None
-    )
+    return StatementAnswer(text, _sides(measure, (one, first), (other, second)), differs, None)
 
 
 def _difference(measure: str, first: Sequence[Measured], second: Sequence[Measured]) -> Difference | None:

@@ -78,14 +78,15 @@ def _claim(verdict: ClaimVerdict, one: FileAnswers) -> dict[str, Any]:
 
 
 def _statement(one: StatementAnswer) -> dict[str, Any]:
-    result = one.result
+    result, differs = one.result, one.difference
     return {
         "text": one.text,
         "sides": [
             {"name": side.name, "measure": side.measure, **_estimate(side.estimate), "trials": side.trials}
             for side in one.sides
         ],
-        "relative": None if one.relative is None else _estimate(one.relative),
+        "relative": None if differs is None or differs.relative is None else _estimate(differs.relative),
+        "absolute": None if differs is None else _estimate(differs.absolute),
         **({} if result is None else
            {"answer": result.answer, "reason": result.reason, "further": result.further}),
     }  # fmt: skip

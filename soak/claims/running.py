@@ -11,7 +11,9 @@ from typing import Any
 
 from monitors.text import file_name
 from soak.claims.tables import ClaimsFile, Experiment, loaded
+from soak.engine.clock import SystemClock
 from soak.errors import SoakError, UsageError
+from soak.gpu.watch import GpuWatch
 from soak.plan.overrides import Overrides
 from soak.plan.plan import make_plan
 from soak.record.reader import open_record
@@ -92,13 +94,15 @@ class Estimated:
 
 
 def estimated(file: ClaimsFile, experiment: Experiment, overrides: Overrides) -> Estimated:
-    """By its plan.
+    """As the file says, unless the command line changes that; or else by its plan.
 
     Raises:
         ConfigError: it cannot be used.
     """
     config = loaded(file.path, changed(experiment, overrides))
     plan = make_plan(config)
+    if experiment.minutes is not None and overrides == Overrides():
+        return Estimated(experiment.name, len(plan), config.run.parallel, 60 * experiment.minutes)
     lengths = [trial.spec.duration for trial in plan]
     known = [length + START for length in lengths if length is not None]
     # Trials that are longer than their share leave the others waiting at the end.
@@ -112,13 +116,34 @@ def changed(experiment: Experiment, overrides: Overrides) -> Experiment:
     name = tables["run"]["name"]
     overrides.apply(tables)
     tables["run"] |= {"name": name}
-    return Experiment(experiment.name, experiment.title, tables)
+    return Experiment(experiment.name, experiment.title, tables, experiment.minutes)
 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _copied(inner) for name, inner in value.items()}
     return [_copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+def lacking(file: ClaimsFile, experiment: Experiment, devices: int) -> str:
+    """Why an experiment is not begun here, as a sentence: all its claims are about more GPUs than there are.
+
+    One that names its device is begun all the same: what it shows without GPUs is worth seeing.
+    """
+    needed = min(claim.table.cards for claim in file.claims if claim.table.experiment == experiment.name)
+    if needed <= devices or "device" in experiment.tables["run"]:
+        return ""
+    needs, have = ("a GPU" if needed == 1 else f"{needed} GPUs"), devices or "none"
+    return f"It was not run: it needs {needs}, and this machine has {have}."
+
+
+def count_devices() -> int:
+    """GPUs that the driver shows."""
+    watch = GpuWatch(SystemClock(), 1.0)
+    try:
+        return len(watch.open().devices)
+    finally:
+        watch.close()
 
 
 def run(file: ClaimsFile, runs: ExperimentRuns, overrides: Overrides, out: Path) -> None:

@@ -85,6 +85,8 @@ class Experiment:
     title: str
     tables: Mapping[str, Any]
     """As `soak run` takes them; `run.name` is that of its runs."""
+    minutes: float | None = None
+    """About how long it takes on the machine that it is made for; None: as the limits of its trials say."""
 
     @property
     def run_name(self) -> str:
@@ -164,13 +166,16 @@ def _experiment(path: Path, name: str, table: object) -> Experiment:
         raise ConfigError(path, key, table, "expected a table")
     if not _NAME.fullmatch(name):
         raise ConfigError(path, key, name, "expected a name of letters, digits, - and _")
-    known_keys(path, key, table, ("title", "run", "stream", "judge", "trial"))
+    known_keys(path, key, table, ("title", "minutes", "run", "stream", "judge", "trial"))
     run = table.get("run", {})
     if not isinstance(run, dict):
         raise ConfigError(path, f"{key}.run", run, "expected a table")
-    inner = {part: value for part, value in table.items() if part != "title"}
+    minutes = table.get("minutes")
+    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0):
+        raise ConfigError(path, f"{key}.minutes", minutes, "expected a number above 0")
+    inner = {part: value for part, value in table.items() if part not in ("title", "minutes")}
     named_run = {"name": f"{path.stem}-{name}", **run}
-    return Experiment(name, str(table.get("title", name)), {**inner, "run": named_run})
+    return Experiment(name, str(table.get("title", name)), {**inner, "run": named_run}, minutes)
 
 
 def _claim(path: Path, key: str, raw: object, experiments: Mapping[str, Experiment]) -> CheckedClaim:

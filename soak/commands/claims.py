@@ -43,6 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", dest="start", action="store_true", help="first run the experiments that have no run")
     parser.add_argument("--claim", dest="only", action="append", default=[], metavar="NAME",
                         help="only the claims whose names begin with NAME; may be given several times")  # fmt: skip
+    parser.add_argument("--experiment", dest="experiments", action="append", default=[], metavar="NAME",
+                        help="only the claims of this experiment; may be given several times")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where runs are looked for and made (default: runs)")  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="what is printed (default: terminal)")
@@ -57,12 +59,13 @@ def run(options: argparse.Namespace) -> int:
     """Run what is missing, if asked to; answer, and print."""
     given = [path for path in options.paths if path.suffix != ".toml"]
     paths = [path for path in options.paths if path.suffix == ".toml"] or [shipped(DEFAULT)]
-    files = [_only(load(path), options.only) for path in paths]
+    whole = [load(path) for path in paths]
+    files = [_only(file, options.only, options.experiments) for file in whole]
     if not any(file.claims for file in files):
-        raise UsageError(f"--claim {' '.join(options.only)}: names none of the claims; there are {_names(paths)}")
-    running.strangers(files, given)
+        raise UsageError(f"{_asked(options)}: names none of the claims; there are {_names(whole)}")
+    running.strangers(whole, given)
     found = [running.recorded(file, given, options.out) for file in files]
-    overrides = Overrides(options.overrides, options.duration, options.device)
+    overrides = Overrides(tuple(options.overrides), options.duration, options.device)
     missing = [(f, one) for f, runs in zip(files, found, strict=True) for one in runs.values() if not one.folders]
     if options.start and missing:
         _run(missing, overrides, options.out)
@@ -70,21 +73,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _only(file: ClaimsFile, names: Sequence[str]) -> ClaimsFile:
+def _only(file: ClaimsFile, names: Sequence[str], wanted: Sequence[str]) -> ClaimsFile:
     """The claims that are asked for, with their experiments."""
-    kept = tuple(claim for claim in file.claims if not names or any(map(claim.table.name.startswith, names)))
+    tables = [claim for claim in file.claims if not wanted or claim.table.experiment in wanted]
+    kept = tuple(claim for claim in tables if not names or any(map(claim.table.name.startswith, names)))
     needed = {claim.table.experiment for claim in kept}
     experiments = {name: one for name, one in file.experiments.items() if name in needed}
     return ClaimsFile(file.path, file.title, file.about, experiments, kept)
 
 
-def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(claim.table.name for path in paths for claim in load(path).claims)
+def _names(files: Sequence[ClaimsFile]) -> str:
+    return ", ".join(f"{claim.table.name} ({claim.table.experiment})" for file in files for claim in file.claims)
+
+
+def _asked(options: argparse.Namespace) -> str:
+    both = (("--claim", options.only), ("--experiment", options.experiments))
+    return " ".join(f"{name} {' '.join(values)}" for name, values in both if values)
 
 
 def _run(missing: Sequence[tuple[ClaimsFile, ExperimentRuns]], overrides: Overrides, out: Path) -> None:
     """One experiment after the other; how long all of it takes is said first."""
     shown = console(stderr=True)
+    devices = running.count_devices()
+    for file, one in missing:
+        one.failed = "" if overrides.device else running.lacking(file, one.experiment, devices)
+    missing = [(file, one) for file, one in missing if not one.failed]
     told = [running.estimated(file, one.experiment, overrides) for file, one in missing]
     for each in told:
         length = "as long as the machine needs" if each.seconds is None else f"about {format_duration(each.seconds)}"
