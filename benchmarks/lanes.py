@@ -3,8 +3,8 @@
     python -m benchmarks.lanes --framework torch          # and --framework tensorflow: one framework a process
     python -m benchmarks.lanes --framework torch --cpu    # a rehearsal on the processor, with tiny sizes
 
-Of some sizes of the recurrent model, inferring: milliseconds of a clip of the stream and of a step apart, frames a second
-in all lanes of both in turn, and how long 72 hours of video take at that.
+Of some sizes of the recurrent model, inferring: milliseconds of a clip of the stream and of a step apart, frames a
+second in all lanes of both in turn, and how long 72 hours of video take at that.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from monitors.comparison.statistics import compare
 from soak.claims.tables import CheckedClaim, SideTable, Statement
 from soak.claims.trials import ClaimTrial
 from soak.compare.readings import agreed
-from workloads import frameworks
 
 _WORST: Sequence[ClaimAnswer] = ("refuted", "undecided", "supported")
 
@@ -168,9 +167,10 @@ def _of_side(claim: CheckedClaim, trials: Sequence[ClaimTrial], name: str) -> li
     """By the claim's own table of that side, or else by framework, execution, or how the names of trials begin."""
     if name in claim.table.sides:
         return [trial for trial in trials if _is_of(claim.table.sides[name], trial)]
-    if name in frameworks.names():
-        return [trial for trial in trials if trial.info.framework == name]
-    return [t for t in trials if t.info.execution == name] or [t for t in trials if t.info.name.startswith(name)]
+    by_framework = [trial for trial in trials if trial.info.framework == name]
+    # LiteRT is a framework too, and an execution of networks of another.
+    by_execution = [trial for trial in trials if trial.info.execution == name]
+    return by_framework or by_execution or [trial for trial in trials if trial.info.name.startswith(name)]
 
 
 def _is_of(side: SideTable, trial: ClaimTrial) -> bool:

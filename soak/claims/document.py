@@ -1,4 +1,4 @@
-"""Answers to claims → the JSON document: plain values, from which terminal and page are made. Schema `soak.claims/1`."""
+"""Answers to claims → the JSON document, from which terminal and page are made. Schema `soak.claims/1`."""
 
 from __future__ import annotations
 

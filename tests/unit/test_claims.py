@@ -206,8 +206,10 @@ def test_speed_is_that_of_the_time_in_steps_once_it_has_settled() -> None:
 
 
 def test_frames_are_counted_in_every_lane() -> None:
-    info = TrialInfo(0, "n", "recurrent", "torch", "infer", "eager", 1, "", "", "ended",
-                     settings={"options": {"batch": 128}}, last_values={"frames": 50_625.0, "steps": 3165.0})  # fmt: skip
+    settings, last = {"options": {"batch": 128}}, {"frames": 50_625.0, "steps": 3165.0}
+    info = TrialInfo(
+        0, "n", "recurrent", "torch", "infer", "eager", 1, "", "", "ended", settings=settings, last_values=last
+    )  # fmt: skip
     assert doses_of(info) == {"frames": 72 * 3600 * 25, "steps": 3165.0}
 
 

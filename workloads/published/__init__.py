@@ -23,7 +23,7 @@ FRAMEWORKS = ("torch", "tensorflow")
 
 
 class Published:
-    """A published network, run by an execution. Satisfies `Workload`, in inference `Replayed` but for a known answer."""
+    """A published network, run by an execution. Satisfies `Workload`; in inference it can be replayed."""
 
     replay_tolerance = REPLAY_TOLERANCE["float32"]
 
