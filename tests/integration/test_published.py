@@ -58,9 +58,19 @@ def test_the_encoder_learns_the_tokens_that_it_sees(framework: str) -> None:
     workload.close()
 
 
-def test_the_encoder_is_of_one_size_in_both_frameworks() -> None:
-    sizes = []
+def test_the_encoder_gives_the_same_scores_in_both_frameworks() -> None:
+    told, sizes = [], []
     for framework in ("torch", "tensorflow"):
-        workload, _ = built("bert", framework, "infer", hidden=16, layers=2, context=32)
+        workload, source = built("bert", framework, "infer", hidden=16, layers=2, context=32)
+        told.append(workload.replay(source.next()))
         sizes.append(parameters(workload, framework))
     assert sizes[0] == sizes[1]
+    assert np.abs(told[0] - told[1]).max() <= 1e-5 * np.abs(told[0]).max()
+
+
+def test_the_encoder_trains_alike_in_both_frameworks() -> None:
+    told = []
+    for framework in ("torch", "tensorflow"):
+        workload, source = built("bert", framework, "train", hidden=16, layers=2, learning_rate=0.05)
+        told.append([workload.step(source.next()) for _ in range(8)])
+    assert np.allclose(told[0], told[1], rtol=1e-4)

@@ -1,8 +1,7 @@
-"""Networks that were published, as users of a framework build them from its own layers: one file, one framework.
+"""Networks that were published and that claims name, in every framework that they are written in: one file each.
 
 Each file defines `BUILDERS`: the name of a network to what builds it, `(setup, options) -> Network`. Unlike those of
-`workloads.networks` they keep no state, have the framework's own initial weights, and are held against no reference:
-they are here for claims that name them. Knows no framework by itself.
+`workloads.networks` they keep no state and are held against no reference. Knows no framework by itself.
 """
 
 from __future__ import annotations

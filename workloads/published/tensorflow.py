@@ -1,4 +1,4 @@
-"""Published networks in TensorFlow, of Keras. Imports TensorFlow: for the child only."""
+"""Published networks in TensorFlow. Imports TensorFlow: for the child only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,57 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.frameworks.tensorflow import place
+from workloads.networks.authored.tensorflow import Linear, Norm
 from workloads.networks.lanes import columns
+from workloads.networks.weights import Weights, initial
 from workloads.protocol.contract import Clip, Sequences, Setup
+from workloads.published import shapes
 
 Tensor = Any
 """TensorFlow ships no types that a checker can use."""
-_LEFT_OUT = 1e-12
-"""Of the norms, as BERT has it."""
+
+
+class TensorFlowBertLayer(tf.Module):  # type: ignore[misc]
+    """One layer of the encoder, with the norm after each part."""
+
+    def __init__(self, weights: Weights, name: str, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend, self.merge = Linear(weights, f"{name}.attend"), Linear(weights, f"{name}.merge")
+        self.widen, self.narrow = Linear(weights, f"{name}.widen"), Linear(weights, f"{name}.narrow")
+        self.norm1, self.norm2 = Norm(weights, f"{name}.norm1"), Norm(weights, f"{name}.norm2")
+
+    def __call__(self, tokens: Tensor, length: int) -> Tensor:
+        """tokens: shape (batch · length, hidden)."""
+        hidden = tokens.shape[1]
+        parts = tf.reshape(self.attend(tokens), (-1, length, 3, self.heads, hidden // self.heads))
+        query, key, value = tf.unstack(tf.transpose(parts, (2, 0, 3, 1, 4)))
+        scores = tf.matmul(query, key, transpose_b=True) * (hidden // self.heads) ** -0.5
+        seen = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), (0, 2, 1, 3))
+        tokens = self.norm1(tokens + self.merge(tf.reshape(seen, (-1, hidden))))
+        return self.norm2(tokens + self.narrow(tf.nn.gelu(self.widen(tokens), approximate=True)))
+
+
+class TensorFlowBert(tf.Module):  # type: ignore[misc]
+    """An encoder of the shape of BERT, with scores of the masked tokens alone."""
+
+    def __init__(self, weights: Weights, options: Any) -> None:
+        super().__init__()
+        self.every, self.hidden = options.mask_every, options.hidden
+        self.embed, self.places = tf.Variable(weights["embed.weight"]), tf.Variable(weights["places.weight"])
+        self.norm = Norm(weights, "norm")
+        self.layers = [TensorFlowBertLayer(weights, f"layers.{i}", options.heads) for i in range(options.layers)]
+        self.head = Linear(weights, "head")
+
+    def __call__(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens: shape (batch, length). Returns scores of every masked token, shape (n, vocabulary), and the state."""
+        length = tokens.shape[1]
+        seen = tf.gather(self.embed, tokens) + self.places[:length]
+        seen = self.norm(tf.reshape(seen, (-1, self.hidden)))
+        for layer in self.layers:
+            seen = layer(seen, length)
+        masked = tf.reshape(seen, (-1, length, self.hidden))[:, :: self.every]
+        return self.head(tf.reshape(masked, (-1, self.hidden))), state
 
 
 class _Stateless(tf.Module):  # type: ignore[misc]
@@ -40,16 +84,16 @@ class _TensorFlowPublished:
 
     keep_graph = False
 
-    def __init__(self, setup: Setup, net: Callable[[], Any], learning_rate: float) -> None:
-        self._place, self._trains = place(setup.device), setup.mode == "train"
-        self._net, self._rate = net, learning_rate
+    def __init__(self, setup: Setup, new_model: Callable[[], Any], learning_rate: float) -> None:
+        self._place = place(setup.device)
+        self._new_model, self._rate = new_model, learning_rate
         with self._place:
             self.make_variables()
             self.first = tf.zeros((1, 1))
 
     def make_variables(self) -> None:
         """An execution calls it again where variables must be made in a scope."""
-        self.model = _Stateless(self._net(), self._trains)
+        self.model = self._new_model()
         self.frozen_model = self.model
         self.optimizer = tf.keras.optimizers.SGD(self._rate, momentum=0.9)
         self.optimizer.build(self.model.trainable_variables)
@@ -68,7 +112,9 @@ class _TensorFlowPublished:
 
     def update(self, loss: Tensor, tape: Any = None) -> None:
         variables = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        # Those of an embedding come as the rows that were looked up; in PyTorch they are whole.
+        gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, variables)]
+        self.optimizer.apply(gradients, variables)
 
     def on_device(self) -> AbstractContextManager[Any]:
         return self._place  # type: ignore[no-any-return]
@@ -83,11 +129,13 @@ class _Pictures(_TensorFlowPublished):
         self._batch, self._classes = options.batch, options.classes
         shape = (setup.stream["height"], setup.stream["width"], setup.channels)
 
-        def net() -> Any:
-            scores = {"weights": None, "classes": options.classes, "classifier_activation": None}
-            return tf.keras.applications.ResNet50(input_shape=shape, **scores)
+        trains = setup.mode == "train"
 
-        super().__init__(setup, net, options.learning_rate)
+        def new() -> Any:
+            scores = {"weights": None, "classes": options.classes, "classifier_activation": None}
+            return _Stateless(tf.keras.applications.ResNet50(input_shape=shape, **scores), trains)
+
+        super().__init__(setup, new, options.learning_rate)
 
     def tensor(self, clip: Clip) -> Tensor:
         return tf.constant(clip.frames)
@@ -112,7 +160,8 @@ class _Pictures(_TensorFlowPublished):
 class _Sentences(_TensorFlowPublished):
     def __init__(self, setup: Setup, options: Any) -> None:
         self._vocabulary, self._every = int(setup.stream["vocabulary"]), options.mask_every
-        super().__init__(setup, lambda: _encoder(self._vocabulary, options), options.learning_rate)
+        weights = initial(setup.seed, shapes.bert(options, self._vocabulary))
+        super().__init__(setup, lambda: TensorFlowBert(weights, options), options.learning_rate)
 
     def tensor(self, item: Sequences) -> Tensor:
         return tf.constant(item.tokens)
@@ -127,24 +176,6 @@ class _Sentences(_TensorFlowPublished):
     def loss(self, output: Tensor, tokens: Tensor) -> Tensor:
         wanted = tf.reshape(tokens[:, :: self._every], (-1,))
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, output))
-
-
-def _encoder(vocabulary: int, options: Any) -> Any:
-    """An encoder of the shape of BERT, with scores of the masked tokens alone, shape (n, vocabulary)."""
-    layers, hidden = tf.keras.layers, options.hidden
-
-    def norm(x: Tensor) -> Tensor:
-        return layers.LayerNormalization(epsilon=_LEFT_OUT)(x)
-
-    tokens = tf.keras.Input((None,), dtype="int32")
-    # The place of each token, as a lookup in a model of Keras must come from its input.
-    at = layers.Lambda(lambda x: tf.range(tf.shape(x)[1])[None, :])(tokens)
-    seen = norm(layers.Embedding(vocabulary + 1, hidden)(tokens) + layers.Embedding(options.context, hidden)(at))
-    for _ in range(options.layers):
-        seen = norm(seen + layers.MultiHeadAttention(options.heads, hidden // options.heads)(seen, seen))
-        seen = norm(seen + layers.Dense(hidden)(layers.Dense(4 * hidden, activation="gelu")(seen)))
-    masked = layers.Lambda(lambda x: tf.reshape(x[:, :: options.mask_every], (-1, hidden)))(seen)
-    return tf.keras.Model(tokens, layers.Dense(vocabulary)(masked))
 
 
 BUILDERS: Mapping[str, Callable[[Setup, Any], _TensorFlowPublished]] = {"resnet50": _Pictures, "bert": _Sentences}

@@ -1,4 +1,4 @@
-"""Published networks in PyTorch, of its own layers. Imports torch: for the child only."""
+"""Published networks in PyTorch. Imports torch: for the child only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.networks.lanes import columns
+from workloads.networks.weights import initial
 from workloads.protocol.contract import Clip, Sequences, Setup
+from workloads.published import shapes
 
 _STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))
 """Of ResNet-50: features inside the blocks of a stage, of which four times as many leave it; and blocks."""
@@ -64,6 +66,28 @@ class TorchResNet50(nn.Module):
         return self.head(self.parts(pictures)), state
 
 
+class TorchBertLayer(nn.Module):
+    """One layer of the encoder, with the norm after each part."""
+
+    def __init__(self, hidden: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend, self.merge = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
+        self.widen, self.narrow = nn.Linear(hidden, 4 * hidden), nn.Linear(4 * hidden, hidden)
+        self.norm1, self.norm2 = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: shape (batch, length, hidden)."""
+        batch, length, hidden = tokens.shape
+        parts = self.attend(tokens).reshape(batch, length, 3, self.heads, hidden // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind()
+        seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        tokens = self.norm1(tokens + self.merge(seen.reshape(batch, length, hidden)))
+        wide = functional.gelu(self.widen(tokens), approximate="tanh")
+        found: Tensor = self.norm2(tokens + self.narrow(wide))
+        return found
+
+
 class TorchBert(nn.Module):
     """An encoder of the shape of BERT, with scores of the masked tokens alone."""
 
@@ -74,9 +98,7 @@ class TorchBert(nn.Module):
         self.embed = nn.Embedding(vocabulary + 1, hidden)
         self.places = nn.Embedding(options.context, hidden)
         self.norm = nn.LayerNorm(hidden)
-        layer = nn.TransformerEncoderLayer(hidden, options.heads, 4 * hidden, 0.0, "gelu", batch_first=True)
-        # Nested tensors are for sequences of several lengths in one batch: there are none.
-        self.layers = nn.TransformerEncoder(layer, options.layers, enable_nested_tensor=False)
+        self.layers = nn.Sequential(*(TorchBertLayer(hidden, options.heads) for _ in range(options.layers)))
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +173,10 @@ class _Pictures(_TorchPublished):
 class _Sentences(_TorchPublished):
     def __init__(self, setup: Setup, options: Any) -> None:
         self._vocabulary, self._every = int(setup.stream["vocabulary"]), options.mask_every
-        super().__init__(setup, TorchBert(self._vocabulary, options), options.learning_rate)
+        model = TorchBert(self._vocabulary, options)
+        weights = initial(setup.seed, shapes.bert(options, self._vocabulary))
+        model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+        super().__init__(setup, model, options.learning_rate)
 
     def tensor(self, item: Sequences) -> Tensor:
         return torch.tensor(item.tokens.astype(np.int64), device=self._device)
