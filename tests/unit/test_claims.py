@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
+import reports
 from monitors.detection.series import Series
 from monitors.model import MetricSpec
 from reports import claims_page
@@ -216,12 +218,16 @@ def test_frames_are_counted_in_every_lane() -> None:
 # ---- what is printed
 
 
+SCHEMA = json.loads((Path(reports.__file__).parent / "schema" / "soak.claims-1.json").read_text())
+
+
 def page_of(folder: Path, found: list[ClaimTrial]) -> tuple[Mapping[str, Any], str]:
     file = tables.load(written(folder, SHORT))
     verdicts = [answers.answer(one, found, "It was not run.") for one in file.claims]
     runs = {name: running.ExperimentRuns(one) for name, one in file.experiments.items()}
     body = document.build([document.FileAnswers(file, verdicts, runs, {})], ["soak claims own.toml --run"])
-    return json.loads(json.dumps(body)), claims_page.page(body)
+    jsonschema.validate(body, SCHEMA)
+    return body, claims_page.page(body)
 
 
 def test_the_page_has_a_row_for_every_claim_with_what_was_measured(tmp_path: Path) -> None:
@@ -241,6 +247,14 @@ def test_the_page_has_a_row_for_every_claim_with_what_was_measured(tmp_path: Pat
 def test_the_page_tells_what_was_not_run(tmp_path: Path) -> None:
     _, page = page_of(tmp_path, [])
     assert "| XLA is 23 % faster | nothing | **undecided**: It was not run. |" in page
+    assert "None of this was run." in page
+
+
+def test_the_claims_that_the_page_gives_as_an_example_are_read(tmp_path: Path) -> None:
+    _, page = page_of(tmp_path, [])
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    (arenas,) = tables.load(written(tmp_path, example)).claims
+    assert arenas.beside == (("one-arena", "step_speed", "as-shipped"),)
 
 
 def test_the_command_answers_without_a_run_and_refuses_what_it_cannot_read(
