@@ -15,6 +15,7 @@ from monitors.text import json_value
 from reports import comparison_words as words
 
 SCHEMA = "soak.comparison/1"
+_OF_A_MEASURE = ("name", "words", "kind", "unit", "better")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def build(
         "margin": margin,
         "sentence": " ".join([*(_claimed(claim) for claim in claims), *(one["sentence"] for one in comparisons)]),
         "sides": [asdict(side) for side in sides],
-        "measures": [asdict(measure) for measure in MEASURES],
+        "measures": [{name: getattr(measure, name) for name in _OF_A_MEASURE} for measure in MEASURES],
         "comparisons": comparisons,
         "claims": [_claim(claim) for claim in claims],
         "left_out": list(left_out),

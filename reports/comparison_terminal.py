@@ -50,15 +50,15 @@ def _columns(comparison: Mapping[str, Any]) -> tuple[Column, ...]:
 
 
 def _rows(comparison: Mapping[str, Any], group: str) -> list[tuple[Text | str, ...]]:
-    return [_row(one) for one in comparison["differences"] if one["group"] == group]
+    return [_row(comparison, one) for one in comparison["differences"] if one["group"] == group]
 
 
-def _row(one: Mapping[str, Any]) -> tuple[Text | str, ...]:
+def _row(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text | str, ...]:
     name = one["measure"]
     return (
         words(said.measure(name).words),
-        said.estimate(name, one["second"]),
-        said.estimate(name, one["first"]),
+        said.side(comparison, one, "second"),
+        said.side(comparison, one, "first"),
         said.change(one),
         said.interval(one),
         Text(said.answer(one), _STYLES[one["worth"]]),
@@ -71,7 +71,7 @@ def _notes(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         told: Sequence[str] = [said.unequal(fact, comparison["first"], comparison["second"])
                                for fact in comparison["unequal"]]  # fmt: skip
         if told:
-            yield "not equal besides", "; ".join(told), "yellow"
+            yield "they also differ in", "; ".join(told), "yellow"
     for text in body["left_out"]:
         yield "left out", text, "dim"
     for text in body["notes"]:

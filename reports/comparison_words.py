@@ -7,9 +7,12 @@ from typing import Any
 
 from monitors.comparison.measures import MEASURES
 from monitors.comparison.model import Answer, Measure
+from monitors.comparison.words import by
 from monitors.units import format_duration, format_per_step, format_probability, format_rate, format_value
 
 UNKNOWN = "–"
+COUNTED = "restarts"
+"""The measure of which each trial tells whether it was so."""
 _BY_NAME = {measure.name: measure for measure in MEASURES}
 _ANSWERS = {"supported": "Supported", "refuted": "Refuted", "undecided": "Undecided"}
 
@@ -40,10 +43,22 @@ def amount(name: str, value: float) -> str:
     return f"{format_value(value, 'value')}/s" if unit == "per_second" else format_probability(value)
 
 
-def estimate(name: str, told: Mapping[str, Any]) -> str:
-    """A value with its interval in brackets."""
-    value, ends = amount(name, told["value"]), told["ci95"]
-    return f"{value} ({_span(*(amount(name, end) for end in ends))})" if ends else value
+def side(comparison: Mapping[str, Any], difference: Mapping[str, Any], which: str) -> str:
+    """What one side (`first` or `second`) has of a measure, with its interval in brackets."""
+    value, ends = side_parts(comparison, difference, which)
+    return f"{value} ({ends})" if ends else value
+
+
+def side_parts(comparison: Mapping[str, Any], difference: Mapping[str, Any], which: str) -> tuple[str, str]:
+    """Its value, and its interval or nothing; how many of its trials, where that was counted."""
+    name, told = difference["measure"], difference[which]
+    ends = _span(*(amount(name, end) for end in told["ci95"])) if told["ci95"] else ""
+    if name != COUNTED:
+        return amount(name, told["value"]), ends
+    counted = [trial["values"][COUNTED] for trial in comparison["trials"]
+               if trial["side"] == comparison[which] and COUNTED in trial["values"]
+               and difference["group"] in ("", trial["group"])]  # fmt: skip
+    return f"{sum(counted):.0f} of {len(counted)}", ends
 
 
 def change(difference: Mapping[str, Any]) -> str:
@@ -70,18 +85,26 @@ def _shown(difference: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _signed(difference: Mapping[str, Any], value: float) -> str:
     if is_relative(difference):
-        said = format_value(value, "ratio")
+        said = format_value(value, "ratio") if value < 1 else f"×{format_value(1 + value, 'value')}"
     elif measure(difference["measure"]).kind == "proportion":
         said = f"{value:.2f}"
     else:
         said = amount(difference["measure"], value)
-    return said if said.startswith("-") or value <= 0 else f"+{said}"
+    nothing = not any(digit in said for digit in "123456789")
+    return said.removeprefix("-") if nothing else said if said[0] in "-×" else f"+{said}"
 
 
 def _span(low: str, high: str) -> str:
     """From one to another; a unit that both have is said once."""
     one, _, unit = low.partition(" ")
     return f"{one} to {high}" if unit and high.partition(" ")[2] == unit else f"{low} to {high}"
+
+
+def chance(p: float | None) -> str:
+    """A p; a dash where there is none."""
+    if p is None:
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def answer(difference: Mapping[str, Any]) -> str:
@@ -95,8 +118,11 @@ def answer(difference: Mapping[str, Any]) -> str:
 
 
 def _more(difference: Mapping[str, Any]) -> str:
-    further = difference["further"]
-    return f"; about {further:,} more trial{'s'[: further != 1]} a side would" if further else ""
+    return f"; {_trials(difference['further'])} would" if difference["further"] else ""
+
+
+def _trials(further: int) -> str:
+    return f"about {further:,} more trial{'s'[: further != 1]} a side"
 
 
 def sentence(comparison: Mapping[str, Any], margin: float) -> str:
@@ -115,7 +141,7 @@ def sentence(comparison: Mapping[str, Any], margin: float) -> str:
         said.append(f"Alike, to within {format_value(margin, 'ratio')}: {listed(alike)}.")
     unknown = [one for one in overall if one["answer"] == "undecided"]
     if unknown:
-        said.append(f"Cannot tell: {listed([_unknown(one) for one in unknown])}.")
+        said.append(f"Cannot tell: {listed(_unknown(unknown))}.")
     return " ".join(said)
 
 
@@ -125,14 +151,7 @@ def _clause(difference: Mapping[str, Any]) -> str:
         first, second = (amount(name.name, difference[side]["value"]) for side in ("first", "second"))
         return f"{name.words} {found} ({first} against {second})"
     ends = difference["relative"]["ci95"]
-    return f"{name.words} {share(difference['relative']['value'])} ({_shares(ends, found)})"
-
-
-def share(relative: float) -> str:
-    """62 % lower, 12 % higher; from twice as much on, how many times as high."""
-    if relative >= 1:
-        return f"{format_value(1 + relative, 'value')} times as high"
-    return f"{format_value(abs(relative), 'ratio')} {'lower' if relative < 0 else 'higher'}"
+    return f"{name.words} {by(difference['relative']['value'])} ({_shares(ends, found)})"
 
 
 def _shares(ends: Sequence[float], found: str) -> str:
@@ -143,10 +162,15 @@ def _shares(ends: Sequence[float], found: str) -> str:
     return _span(*(format_value(end, "ratio") for end in ends))
 
 
-def _unknown(difference: Mapping[str, Any]) -> str:
-    further = difference["further"]
-    more = f" (about {further:,} more trial{'s'[: further != 1]} a side would)" if further else ""
-    return f"{measure(difference['measure']).words}{more}"
+def _unknown(those: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What cannot be told, with how many more trials would tell it; in full words once."""
+    found, told = [], False
+    for one in those:
+        more = one["further"]
+        said = "" if not more else f" ({more:,} more)" if told else f" ({_trials(more)} would)"
+        told = told or bool(more)
+        found.append(f"{measure(one['measure']).words}{said}")
+    return found
 
 
 def listed(words: Sequence[str]) -> str:
@@ -157,13 +181,13 @@ def listed(words: Sequence[str]) -> str:
 def claimed(claim: Mapping[str, Any]) -> str:
     """A claim with its answer and the reason, as a sentence."""
     reason = claim["reason"].rstrip(".")
-    return f"{_ANSWERS[claim['answer']]}: “{claim['text']}”: {reason}{_claim_more(claim)}."
+    return f"{_ANSWERS[claim['answer']]}: “{claim['text']}”. {reason}{_claim_more(claim)}."
 
 
 def _claim_more(claim: Mapping[str, Any]) -> str:
     further = claim["further"]
     settles = claim["answer"] == "undecided" and further and "more trial" not in claim["reason"]
-    return f"; about {further:,} more trial{'s'[: further != 1]} a side would settle it" if settles else ""
+    return f"; {_trials(further)} would settle it" if settles else ""
 
 
 def unequal(fact: Mapping[str, Any], first: str, second: str) -> str:

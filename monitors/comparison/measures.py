@@ -9,7 +9,7 @@ from monitors.comparison.model import Measure
 
 MEASURES: tuple[Measure, ...] = (
     Measure("leak_probability", "leak probability", "proportion", "1", "lower"),
-    Measure("growth_per_hour", "growth per hour", "change", "bytes_per_hour", "lower"),
+    Measure("growth_per_hour", "growth per hour", "change", "bytes_per_hour", "lower", nothing=1048576.0),
     Measure("growth_per_step", "growth per step", "change", "bytes_per_step", "lower"),
     Measure("steady_memory", "steady memory", "amount", "bytes", "lower"),
     Measure("peak_memory", "peak memory", "amount", "bytes", "lower"),
@@ -21,7 +21,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("latency_p99", "latency p99", "amount", "seconds", "lower"),
     Measure("program_size", "size of the program", "amount", "bytes", "lower"),
     Measure("time_to_exhaustion", "time to exhaustion", "amount", "hours", "higher"),
-    Measure("restarts", "restarts", "proportion", "1", "lower"),
+    Measure("restarts", "probability of a restart", "proportion", "1", "lower"),
 )
 """In the order in which they are shown. memory_variation: how far memory moves about its own trend in steady state, its
 standard deviation. step_speed: steps a second of the time in steps alone. program_size: of the file that a model was
@@ -50,6 +50,7 @@ CALLED = MappingProxyType(
         "p50 latency": "latency_p50",
         "p99": "latency_p99",
         "p99 latency": "latency_p99",
+        "restart": "restarts",
         "restart probability": "restarts",
     }
 )

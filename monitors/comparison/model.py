@@ -26,6 +26,8 @@ class Measure:
     unit: str
     """bytes, bytes_per_hour, bytes_per_step, seconds, hours, per_second, or 1."""
     better: Direction
+    nothing: float = 0.0
+    """A difference of so much or less, in the unit, is none: of growth that is too slow to count."""
 
 
 @dataclass(frozen=True, slots=True)

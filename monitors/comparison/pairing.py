@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,42 +16,68 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
-    """The values of one measure, of trials of groups that both sides have.
+    """The values of one measure, of trials of groups in which both sides tell it.
 
-    first, second: of all such trials, shape (n,), (m,). pairs: of those that have a partner, shape (2, k);
-    deviations: the errors within them, 0 where not known, shape (2, k).
+    groups: of each group all values of either side, sorted. pairs: of trials that have a partner, shape (2, k).
+    deviations: the errors within those, 0 where not known, shape (2, k).
     """
 
-    first: Floats
-    second: Floats
+    groups: tuple[tuple[Floats, Floats], ...]
     pairs: Floats
     deviations: Floats
 
+    @property
+    def trials(self) -> tuple[int, int]:
+        """Of each side."""
+        return sum(len(first) for first, _ in self.groups), sum(len(second) for _, second in self.groups)
+
+    @property
+    def count(self) -> int:
+        """Of pairs."""
+        return int(self.pairs.shape[1])
+
+    def sides(self) -> tuple[Floats, Floats]:
+        """The values of either side; where groups are mixed, of trials with a partner, so that both mix alike."""
+        if len(self.groups) == 1 or not self.count:
+            return np.concatenate([a for a, _ in self.groups]), np.concatenate([b for _, b in self.groups])
+        return self.pairs[0], self.pairs[1]
+
 
 def matched(first: Sequence[Measured], second: Sequence[Measured], measure: Measure) -> Matched:
-    """In an order that does not depend on the order of trials. Trials of one side with one key count as their mean."""
+    """Set trials of two sides against each other, in an order that does not depend on the order of trials.
+
+    What is not finite is not known, and an amount of nothing has no ratio: both are left out. Trials of one side that
+    have one pair's name count as one trial, their mean.
+    """
     sides = [_usable(side, measure) for side in (first, second)]
-    groups = {trial.group for trial in sides[0]} & {trial.group for trial in sides[1]}
-    kept = [[trial for trial in side if trial.group in groups] for side in sides]
-    keyed = [_by_pair(side, measure.name) for side in kept]
+    groups = sorted({trial.group for trial in sides[0]} & {trial.group for trial in sides[1]})
+    keyed = [_by_pair(side, measure.name) for side in sides]
     keys = sorted(keyed[0].keys() & keyed[1].keys())
     table = np.array([[side[key] for key in keys] for side in keyed], dtype=np.float64).reshape(2, len(keys), 2)
-    values = [np.sort(np.array([trial.values[measure.name] for trial in side])) for side in kept]
-    return Matched(values[0], values[1], table[:, :, 0], table[:, :, 1])
+    values = tuple((_of_group(keyed[0], group), _of_group(keyed[1], group)) for group in groups)
+    return Matched(values, table[:, :, 0], table[:, :, 1])
 
 
-def _usable(side: Sequence[Measured], measure: Measure) -> list[Measured]:
-    """Those that tell it, with a number; an amount of nothing has no ratio."""
+def _usable(side: Iterable[Measured], measure: Measure) -> list[Measured]:
     told = [trial for trial in side if np.isfinite(trial.values.get(measure.name, np.nan))]
     return [trial for trial in told if measure.kind != "amount" or trial.values[measure.name] > 0]
 
 
-def _by_pair(side: Sequence[Measured], name: str) -> dict[tuple[str, str], tuple[float, float]]:
+_Keyed = dict[tuple[str, str], tuple[float, float]]
+"""Group and pair -> value and deviation."""
+
+
+def _by_pair(side: Iterable[Measured], name: str) -> _Keyed:
     rows: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for trial in side:
         rows[trial.group, trial.pair].append((trial.values[name], trial.deviations.get(name, 0.0)))
-    return {key: (_mean([v for v, _ in all_]), _mean([d for _, d in all_])) for key, all_ in rows.items()}
+    return {key: (_mean(v for v, _ in found), _mean(d for _, d in found)) for key, found in rows.items()}
 
 
-def _mean(values: list[float]) -> float:
-    return sum(sorted(values)) / len(values)
+def _of_group(keyed: _Keyed, group: str) -> Floats:
+    return np.array(sorted(value for (own, _), (value, _) in keyed.items() if own == group))
+
+
+def _mean(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return sum(ordered) / len(ordered)

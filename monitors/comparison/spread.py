@@ -1,22 +1,21 @@
-"""A mean whose variance is known only from the values themselves: Student's t, with what is known within each value.
+"""A mean whose variance is known from the values themselves: Student's t, with what is known within each value.
 
-The variance of one value has the prior 1 / variance, cut off below what the errors within the values already make; so it
-is never taken for less than those. Without such errors this is Student's t. The mean is then a mixture of normals over
-that variance, integrated numerically.
+The variance of one value has the prior 1 / variance, cut off below what the errors within the values already make, so
+that it is never taken for less than those, however alike a few values happen to be. Without such errors this is
+Student's t. The mean is then a mixture of normals over that variance, integrated numerically.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-_NORMAL = NormalDist()
 _REACH = 40.0
 """Nats below its peak to which a density is integrated."""
 
@@ -53,21 +52,31 @@ class Spread:
             return 1.0 if away == 0 else 0.0
         return _tails(self.freedom, self.error / unit, self.floor / unit, away / unit)
 
-    def of(self, values: float) -> Spread:
-        """The same if so many times as many values had come, scattered like these; freedom grows alike."""
-        root = math.sqrt(values)
-        return Spread(self.mean, self.error / root, (self.freedom + 1) * values - 1, self.floor / root)
+    def not_below(self, boundary: float) -> float:
+        """One-sided p of the mean being at least `boundary`."""
+        p = self.beyond(boundary) / 2
+        return p if self.mean < boundary else 1 - p
+
+    def not_above(self, boundary: float) -> float:
+        """One-sided p of the mean being at most `boundary`."""
+        p = self.beyond(boundary) / 2
+        return p if self.mean > boundary else 1 - p
+
+    def of(self, times: float) -> Spread:
+        """The same if so many times as many values had come, scattered like these."""
+        root = math.sqrt(times)
+        return Spread(self.mean, self.error / root, (self.freedom + 1) * times - 1, self.floor / root)
 
 
 def of_values(values: Floats, deviations: Floats | None = None) -> Spread:
-    """Of independent values, shape (n,), n >= 2; deviations: the error within each, shape (n,)."""
+    """Of independent values, shape (n,), n >= 2; deviations: the error within each, 0 where not known, shape (n,)."""
     count = len(values)
     error = float(np.std(values, ddof=1)) / math.sqrt(count)
     floor = 0.0 if deviations is None else math.sqrt(float(np.mean(deviations**2)) / count)
     return Spread(float(np.mean(values)), error, count - 1.0, floor)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=64)
 def _scales(freedom: float, error: float, floor: float) -> tuple[Floats, Floats]:
     """Inverse standard errors of the mean, on a grid, and their weights (sum 1)."""
     if error == 0:
@@ -107,3 +116,18 @@ def _quantile(freedom: float, error: float, floor: float, confidence: float) -> 
         above = _tails(freedom, error, floor, middle) > 1 - confidence
         low, high = (middle, high) if above else (low, middle)
     return (low + high) / 2
+
+
+def of_groups(first: Sequence[Floats], second: Sequence[Floats] = ()) -> Spread:
+    """Of first - second without pairs: groups weigh the same, each with two values a side or more; or of first alone.
+
+    Freedom by Welch and Satterthwaite.
+    """
+    means = [float(np.mean(values)) for values in first] + [-float(np.mean(values)) for values in second]
+    each = [of_values(values) for values in (*first, *second)]
+    mean, count = math.fsum(means) / len(first), len(first)
+    whole = math.fsum(one.error**2 for one in each)
+    if whole == 0:
+        return Spread(mean, 0.0, math.fsum(one.freedom for one in each))
+    freedom = whole**2 / math.fsum(one.error**4 / one.freedom for one in each)
+    return Spread(mean, math.sqrt(whole) / count, freedom)

@@ -2,79 +2,166 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitors.comparison.further import Gap, apart, further, with_power, within
+from monitors.comparison.means import Means, absolute, estimates, means, relative
 from monitors.comparison.model import Difference, Estimate, Measure, Measured
 from monitors.comparison.pairing import Matched, matched
-from monitors.comparison.proportions import difference_interval, less_by, log_ratio_interval, proportion
-from monitors.comparison.spread import of_values
+from monitors.comparison.proportions import Proportion, Shares, proportion
+from monitors.comparison.spread import Spread
+from monitors.comparison.words import span
 
 MARGIN = 0.05
+"""Of amounts and growth, relative; of probabilities, absolute: differences up to it make no difference."""
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A difference before it is corrected for all others; gap: None where there are too few trials for an interval."""
+
+    measure: Measure
+    found: Difference
+    gap: Spread | Shares | None
+    margin: float
+    """In the unit of the gap."""
+
+    def times(self, times: float) -> Spread | Shares:
+        """The gap, of so many times as many trials."""
+        assert self.gap is not None
+        return self.gap.of(times)
 
 
 def compare(
-    first: Sequence[Measured], second: Sequence[Measured], measures: Iterable[Measure], margin: float = MARGIN
+    first: Sequence[Measured],
+    second: Sequence[Measured],
+    measures: Iterable[Measure],
+    margin: float = MARGIN,
+    ask_further: bool = True,
 ) -> list[Difference]:
-    """By measure, of all groups together and, where there are several, of each."""
-    groups = sorted({t.group for t in first} & {t.group for t in second})
-    found = []
+    """By measure: of all groups together (`group` is empty), then, where there are several, of each.
+
+    A measure or group that not both sides tell is absent. p is corrected over all that is returned. A difference is
+    called lower or higher by that, alike where it is surely within `margin`, even if it is surely not nothing.
+    ask_further: whether to work out how many more trials would settle what is undecided, which takes most of the time.
+    """
+    compared = []
     for measure in measures:
-        for group in ["", *(groups if len(groups) > 1 else [])]:
-            own = [[t for t in side if not group or t.group == group] for side in (first, second)]
-            match = matched(own[0], own[1], measure)
-            if len(match.first) and len(match.second):
-                found.append(_difference(measure, group, match, margin))
-    ordered = sorted((d.p for d in found if d.p is not None))
-    return [_adjusted(d, ordered) for d in found]
+        whole = matched(first, second, measure)
+        if not whole.groups:
+            continue
+        compared.append(_compared(measure, "", whole, margin))
+        groups = sorted({t.group for t in first} & {t.group for t in second}) if len(whole.groups) > 1 else []
+        for group in groups:
+            own = matched(_of(first, group), _of(second, group), measure)
+            if own.groups:
+                compared.append(_compared(measure, group, own, margin))
+    factors, adjusted = holm([one.found.p for one in compared])
+    return [_answered(one, p, factor, ask_further) for one, p, factor in zip(compared, adjusted, factors, strict=True)]
 
 
-def _adjusted(found: Difference, ordered: list[float]) -> Difference:
-    if found.p is None:
-        return found
-    rank = ordered.index(found.p)
-    p = min(1.0, max((len(ordered) - i) * ordered[i] for i in range(rank + 1)))
-    if p <= 0.05 and found.answer != "alike":
-        return replace(found, adjusted_p=p, reason="", answer="lower" if found.absolute.value < 0 else "higher")
-    return replace(found, adjusted_p=p)
+def _of(side: Sequence[Measured], group: str) -> list[Measured]:
+    return [trial for trial in side if trial.group == group]
 
 
-def _difference(measure: Measure, group: str, match: Matched, margin: float) -> Difference:
-    trials, pairs = (len(match.first), len(match.second)), match.pairs.shape[1]
+def holm(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
+    """What each p is multiplied by, and each corrected p, by Holm's method; what is None is no comparison.
+
+    Reference: Holm 1979.
+    """
+    order = sorted((i for i, p in enumerate(values) if p is not None), key=lambda i: values[i] or 0.0)
+    factors, adjusted, largest = [1] * len(values), list(values), 0.0
+    for rank, i in enumerate(order):
+        factors[i] = len(order) - rank
+        largest = max(largest, min(1.0, (values[i] or 0.0) * factors[i]))
+        adjusted[i] = largest
+    return factors, adjusted
+
+
+def _compared(measure: Measure, group: str, match: Matched, margin: float) -> _Compared:
     if measure.kind == "proportion":
-        a, b = proportion(match.first), proportion(match.second)
-        below = less_by(a, b, 0.0)
-        ends, tost = difference_interval(a, b), difference_interval(a, b, 0.9)
-        low, high = np.expm1(log_ratio_interval(a, b))
-        alike = max(map(abs, tost)) <= margin
-        return Difference(
-            measure.name, group, Estimate(a.mean, *a.interval()), Estimate(b.mean, *b.interval()), trials, pairs,
-            Estimate(a.mean / b.mean - 1, float(low), float(high)) if b.interval()[0] > 0 else None,
-            Estimate(a.mean - b.mean, *ends), 2 * min(below, 1 - below), None,
-            "alike" if alike else "undecided", "" if alike else "the interval holds both directions", None,
-        )  # fmt: skip
-    amounts = measure.kind == "amount"
-    sides = [np.log(v) if amounts else v for v in match.pairs]
-    if pairs < 2:
-        each = [Estimate(float(np.mean(v))) for v in (match.first, match.second)]
-        return Difference(
-            measure.name, group, each[0], each[1], trials, pairs, None, Estimate(each[0].value - each[1].value),
-            None, None, "undecided", "one pair of trials gives no interval", 1,
-        )  # fmt: skip
-    spread, own = of_values(sides[0] - sides[1]), [of_values(side) for side in sides]
-    low, high = spread.interval()
-    if amounts:
-        level = np.exp((own[0].mean + own[1].mean) / 2)
-        absolute = Estimate(*(float(2 * level * np.sinh(x / 2)) for x in (spread.mean, low, high)))
-        relative = Estimate(*(float(np.expm1(x)) for x in (spread.mean, low, high)))
-        each = [Estimate(*(float(np.exp(x)) for x in (s.mean, *s.interval()))) for s in own]
-        alike = max(map(abs, spread.interval(0.9))) <= np.log1p(margin)
-    else:
-        absolute, relative, alike = Estimate(spread.mean, low, high), None, False
-        each = [Estimate(s.mean, *s.interval()) for s in own]
-    return Difference(
-        measure.name, group, each[0], each[1], trials, pairs, relative, absolute, spread.beyond(), None,
-        "alike" if alike else "undecided", "" if alike else "the interval holds both directions", None,
+        return _of_proportions(measure, group, match, margin)
+    of = means(match, measure)
+    first, second = estimates(of)
+    gap = of.gap() if of.enough() else None
+    found = Difference(
+        measure.name, group, first, second, match.trials, match.count, relative(of), absolute(of),
+        None if gap is None else gap.beyond(), None, "undecided", "", None,
     )  # fmt: skip
+    return _Compared(measure, found, gap, _margin(of, measure, margin))
+
+
+def _margin(of: Means, measure: Measure, margin: float) -> float:
+    """Of logarithms; of changes in their unit, relative to the larger one."""
+    if of.logs:
+        return math.log1p(margin)
+    larger = max(abs(side.value) for side in estimates(of))
+    return max(margin * larger, measure.nothing)
+
+
+def proportions(match: Matched) -> tuple[Proportion, Proportion]:
+    """Of both sides."""
+    first, second = match.sides()
+    return proportion(np.clip(first, 0.0, 1.0)), proportion(np.clip(second, 0.0, 1.0))
+
+
+def _of_proportions(measure: Measure, group: str, match: Matched, margin: float) -> _Compared:
+    first, second = proportions(match)
+    gap, ratio = Shares(first, second), Shares(first, second, by_ratio=True)
+    times = None
+    if not second.none_seen:
+        times = Estimate(first.mean / second.mean - 1, *map(math.expm1, ratio.interval()))
+    found = Difference(
+        measure.name, group, Estimate(first.mean, *first.interval()), Estimate(second.mean, *second.interval()),
+        match.trials, match.count, times, Estimate(first.mean - second.mean, *gap.interval()),
+        min(1.0, 2 * min(gap.not_below(0.0), gap.not_above(0.0))), None, "undecided", "", None,
+    )  # fmt: skip
+    return _Compared(measure, found, gap, margin)
+
+
+def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: bool) -> Difference:
+    found = replace(one.found, adjusted_p=adjusted)
+    if one.gap is None or found.p is None or adjusted is None:
+        return replace(found, reason=_too_few(found), further=1)
+    if within(one.gap, LEVEL, one.margin):
+        return replace(found, answer="alike")
+    if adjusted <= LEVEL:
+        return replace(found, answer="lower" if one.gap.not_below(0.0) < 0.5 else "higher")
+    found = replace(found, reason=_undecided(one, found, factor))
+    if not ask_further:
+        return found
+    more = further(lambda times: _would_tell(one.times(times), one.margin, factor), max(_trials(found)))
+    return replace(found, further=more)
+
+
+def _would_tell(gap: Gap, margin: float, factor: int) -> bool:
+    return apart(gap, 2 * with_power(LEVEL / factor / 2)) or within(gap, with_power(LEVEL), margin)
+
+
+def _trials(found: Difference) -> tuple[int, ...]:
+    """What more of narrows the interval."""
+    return (found.pairs,) if found.pairs > 1 else found.trials
+
+
+def _too_few(found: Difference) -> str:
+    if found.pairs == 1:
+        return "one pair of trials gives no interval"
+    return "no trial of one side has its partner in the other, and there are too few without"
+
+
+def _undecided(one: _Compared, found: Difference, factor: int) -> str:
+    if found.p is not None and found.p <= LEVEL:
+        return f"it would count alone, but among {factor} comparisons one may look so by chance"
+    if isinstance(one.gap, Shares):
+        first, second = one.gap.first, one.gap.second
+        if first.unknown or second.unknown:
+            return f"the trials of one side at least do not tell their {one.measure.words}"
+        for seen, end in ((first.none_seen and second.none_seen, 0), (first.all_seen and second.all_seen, 1)):
+            if seen:
+                return f"the {one.measure.words} of both is near {end}, as far as so few trials tell"
+    return f"{span(found, one.measure)} would fit what was seen"

@@ -94,7 +94,6 @@ def _show(body: dict[str, Any], as_json: bool) -> None:
 
 def _write(body: dict[str, Any], path: Path, quietly: bool) -> None:
     from reports.comparison_page import page
-
     from soak.record.replace import replace_file
 
     written = replace_file(path.parent, path.name, page(body))

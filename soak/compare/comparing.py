@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from monitors.comparison.claims import hold, parse
 from monitors.comparison.measures import MEASURES, named
 from monitors.comparison.model import Claim, Difference, Measure
-from monitors.comparison.statistics import compare
+from monitors.comparison.statistics import compare, holm
 from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
@@ -110,18 +110,14 @@ def _corrected(comparisons: Sequence[Sequence[Difference]]) -> list[list[Differe
     """By Holm's method over all of several comparisons: each was so for itself."""
     if len(comparisons) < 2:
         return [list(one) for one in comparisons]
-    known = sorted(d.p for differences in comparisons for d in differences if d.p is not None)
-    steps = [(len(known) - place) * p for place, p in enumerate(known)]
-    adjusted = {p: min(1.0, max(steps[: place + 1])) for place, p in enumerate(known)}
-    return [[_weaker(d, adjusted) for d in differences] for differences in comparisons]
+    _, adjusted = holm([difference.p for differences in comparisons for difference in differences])
+    each = iter(adjusted)
+    return [[_weaker(difference, next(each)) for difference in differences] for differences in comparisons]
 
 
-def _weaker(found: Difference, adjusted: Mapping[float, float]) -> Difference:
-    if found.p is None:
-        return found
-    p = adjusted[found.p]
-    if p > SURE and found.answer in ("lower", "higher"):
-        reason = "it may be chance among everything that was compared"
+def _weaker(found: Difference, p: float | None) -> Difference:
+    if p is not None and p > SURE and found.answer in ("lower", "higher"):
+        reason = "it would count alone, but among all that is compared one may look so by chance"
         return replace(found, adjusted_p=p, answer="undecided", reason=reason)
     return replace(found, adjusted_p=p)
 

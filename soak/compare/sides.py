@@ -47,9 +47,10 @@ class ComparedSides:
             UsageError: there is none.
         """
         names = {side.name.lower(): side for side in self.sides}
-        found = names.get(name.lower())
+        called = "-".join(name.lower().split())
+        found = names.get(called)
         if found is None:
-            near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(called, names, n=1)
             hint = f"; did you mean `{names[near[0]].name}`?" if near else ""
             raise UsageError(f"no side is called `{name}`: there are {_list(side.name for side in self.sides)}{hint}")
         return found
@@ -109,7 +110,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _word(text: str) -> str:
     """Fit to be written in a claim."""
-    return re.sub(r"\s+", "_", one_line(text, 120)) or "_"
+    return "-".join(one_line(text, 120).split()) or "-"
 
 
 def _sorted_by(by: str, trials: Sequence[ComparedTrial]) -> ComparedSides:

@@ -1,0 +1,288 @@
+"""Compare simulated runs of known truth: how often intervals, answers and claims are right.
+
+`python -m benchmarks.comparison` prints the tables of docs/comparison.md. A trial's leak probability is that of a score
+drawn from one of two overlapping normal densities, so that it is calibrated at the base rate of soak's own: half of the
+trials are easy to judge, half are hard. Amounts are log-normal, with the effect of the block shared by a pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from monitors.comparison.claims import hold, parse
+from monitors.comparison.means import Means, absolute, estimates, means, relative
+from monitors.comparison.measures import MEASURES, named
+from monitors.comparison.model import Claim, Estimate, Measure, Measured
+from monitors.comparison.pairing import matched
+from monitors.comparison.proportions import Shares, proportion
+from monitors.comparison.statistics import LEVEL, compare, holm, proportions
+
+SIZES = (3, 5, 10, 20, 40)
+"""Trials a side."""
+EASY, HARD = 2.5, 0.8
+"""Half of the distance between the scores of trials that leak and that do not, in their deviations."""
+BLOCK, NOISE = 0.5, 0.05
+"""Deviation of the logarithm of an amount between blocks, and of a trial within one."""
+CLAIMED = 0.38
+"""62 % lower."""
+SHARES = (0.1, 0.3, 0.5, 0.9)
+GROUPS = 4
+TESTED = tuple(m for m in MEASURES if m.name not in ("gpu_peak_memory", "time_to_exhaustion"))
+"""Ten measures, all under no difference."""
+
+
+def calibrated(leaks: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """A calibrated probability of each trial that leaks, or does not, shape (n,)."""
+    distance = np.where(draw.random(len(leaks)) < 0.5, EASY, HARD)
+    score = draw.normal(np.where(leaks, distance, -distance))
+    return 1 / (1 + np.exp(-2 * distance * score))
+
+
+def trials_of(share: float, count: int, draw: np.random.Generator) -> np.ndarray:
+    """Calibrated probabilities of trials of which each leaks with this probability."""
+    return calibrated(draw.random(count) < share, draw)
+
+
+def measured(values: Sequence[float], name: str, deviation: float = 0.0, group: str = "g") -> list[Measured]:
+    """Trials of one measure; equal places are pairs."""
+    return [Measured(group, str(i), {name: float(v)}, {name: deviation}) for i, v in enumerate(values)]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """A pair of sides with a planted ratio."""
+
+    first: np.ndarray
+    second: np.ndarray
+    ratio: float
+    level: float
+    """Geometric mean of the blocks that were run."""
+
+
+def amounts(ratio: float, count: int, draw: np.random.Generator) -> Amounts:
+    """Log-normal around blocks that differ by far more than trials do."""
+    block = draw.normal(0, BLOCK, count)
+    first, second = (np.exp(block + draw.normal(0, NOISE, count)) for _ in range(2))
+    return Amounts(ratio * first, second, ratio, float(np.exp(block.mean())))
+
+
+def holds(estimate: Estimate | None, truth: float) -> bool:
+    """Whether an interval holds the truth."""
+    assert estimate is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low <= truth <= estimate.high
+
+
+def _means(first: np.ndarray, second: np.ndarray, name: str, deviation: float = 0.0) -> Means:
+    measure = named(name)
+    return means(matched(measured(first, name, deviation), measured(second, name, deviation), measure), measure)
+
+
+def amount_intervals(count: int, draw: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of one simulated comparison of amounts: which interval, and whether it holds the truth."""
+    ratio = float(np.exp(draw.uniform(-1, 1)))
+    drawn = amounts(ratio, count, draw)
+    of = _means(drawn.first, drawn.second, "steady_memory")
+    yield "amount: relative difference", holds(relative(of), ratio - 1)
+    yield "amount: difference", holds(absolute(of), (ratio - 1) * drawn.level)
+    yield "amount: one side", holds(estimates(of)[0], ratio)
+
+
+def change_intervals(count: int, draw: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of growth, 10 and 8 on average, with an error of 0.5 within each trial."""
+    for words, between in (("trials differ by twice their errors", 1.0), ("trials differ by their errors alone", 0.0)):
+        first, second = (
+            mean + draw.normal(0, between, count) + draw.normal(0, 0.5, count) for mean in (10.0, 8.0)
+        )  # fmt: skip
+        of = _means(first, second, "growth_per_hour", 0.5)
+        yield f"change: difference, {words}", of.gap().beyond(2.0) > LEVEL
+        yield f"change: relative difference, {words}", of.gap(1.25).beyond() > LEVEL
+
+
+def proportion_intervals(count: int, draw: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of leaks, with true proportions drawn from the prior."""
+    shares = draw.beta(0.5, 0.5, 2)
+    first, second = (proportion(trials_of(share, count, draw)) for share in shares)
+    low, high = first.interval()
+    yield "proportion: one side", low <= shares[0] <= high
+    by_ratio, by_difference = (Shares(first, second, ratio) for ratio in (True, False))
+    yield "proportion: difference", _between(by_difference.below(shares[0] - shares[1]))
+    yield "proportion: relative difference", _between(by_ratio.below(float(np.log(shares[0] / shares[1]))))
+
+
+def _between(below: float) -> bool:
+    """Whether what lies above this share of a posterior lies within its 95 % interval."""
+    return LEVEL / 2 <= below <= 1 - LEVEL / 2
+
+
+def coverage(runs: int) -> None:
+    """How often 95 % intervals hold the truth."""
+    print(f"\n| 95 % interval, trials a side: | {' | '.join(map(str, SIZES))} |\n| --- |{' ---: |' * len(SIZES)}")
+    for simulate in (amount_intervals, change_intervals, proportion_intervals):
+        table: dict[str, list[str]] = {}
+        for count in SIZES:
+            draw = np.random.default_rng((1, count))
+            seen: dict[str, list[bool]] = {}
+            for _ in range(runs):
+                for words, held in simulate(count, draw):
+                    seen.setdefault(words, []).append(held)
+            for words, held_ in seen.items():
+                table.setdefault(words, []).append(f"{np.mean(held_):.1%}")
+        for words, cells in table.items():
+            print(f"| {words} | {' | '.join(cells)} |", flush=True)
+
+
+def at_the_boundary(runs: int) -> None:
+    """Claims of 62 % where the truth is 62 %: a hair less, and a claim that is supported is false."""
+    print("\n| truth is exactly as claimed | trials a side | called supported | called refuted | interval holds it |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for share in SHARES:
+        for count in SIZES:
+            draw = np.random.default_rng((2, round(100 * share), count))
+            rows = [_at_boundary(share, count, draw) for _ in range(runs)]
+            cells = " | ".join(f"{np.mean(column):.1%}" for column in zip(*rows, strict=True))
+            print(f"| {CLAIMED * share:.3g} against {share:g} leak | {count} | {cells} |", flush=True)
+    claim = parse("a steady memory 20% lower than b")
+    for count in SIZES:
+        draw = np.random.default_rng((3, count))
+        found = [_held_amounts(claim, 0.8, count, draw) for _ in range(runs)]
+        cells = " | ".join(f"{np.mean([f == answer for f in found]):.1%}" for answer in ("supported", "refuted"))
+        print(f"| memory 20 % lower | {count} | {cells} | |", flush=True)
+
+
+def _at_boundary(share: float, count: int, draw: np.random.Generator) -> tuple[bool, bool, bool]:
+    first, second = (proportion(trials_of(s, count, draw)) for s in (CLAIMED * share, share))
+    gap, boundary = Shares(first, second, by_ratio=True), float(np.log(CLAIMED))
+    return (
+        gap.not_below(boundary) <= LEVEL / 2, gap.not_above(boundary) <= LEVEL / 2, _between(gap.below(boundary)),
+    )  # fmt: skip
+
+
+def _held_amounts(claim: Claim, ratio: float, count: int, draw: np.random.Generator) -> str:
+    drawn = amounts(ratio, count, draw)
+    of = _means(drawn.first, drawn.second, "steady_memory")
+    boundary, gap = float(np.log(1 - claim.percent / 100)), of.gap()
+    if gap.not_below(boundary) <= LEVEL / 2:
+        return "supported"
+    return "refuted" if gap.not_above(boundary) <= LEVEL / 2 else "undecided"
+
+
+def nothing_different(count: int, draw: np.random.Generator) -> tuple[bool, bool]:
+    """Of one run without any difference: whether one was called by corrected p, and by p as it is."""
+    share = float(draw.choice((0.05, 0.2, 0.5, 0.9)))
+    found: list[float] = []
+    for measure in TESTED:
+        sides = [_nothing(measure, share, count, draw) for _ in range(GROUPS)]
+        wholes = [np.concatenate([side[k] for side in sides]) for k in (0, 1)]
+        found.extend(_p(measure, *side) for side in (*sides, wholes))
+    corrected = [p for p in holm(found)[1] if p is not None]
+    return min(corrected) <= LEVEL, min(found) <= LEVEL
+
+
+def _nothing(measure: Measure, share: float, count: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    if measure.kind == "proportion":
+        return trials_of(share, count, draw), trials_of(share, count, draw)
+    if measure.kind == "change":
+        return draw.normal(8, 1.1, count), draw.normal(8, 1.1, count)
+    drawn = amounts(1.0, count, draw)
+    return drawn.first, drawn.second
+
+
+def _p(measure: Measure, first: np.ndarray, second: np.ndarray) -> float:
+    if measure.kind == "proportion":
+        match = matched(measured(first, measure.name), measured(second, measure.name), measure)
+        gap = Shares(*proportions(match))
+        return min(1.0, 2 * min(gap.not_below(0.0), gap.not_above(0.0)))
+    return _means(first, second, measure.name, 0.5 if measure.kind == "change" else 0.0).gap().beyond()
+
+
+def family(runs: int) -> None:
+    """How often any difference is called among ten measures, of four groups and of all, where there is none."""
+    print(f"\n| no difference, {len(TESTED)} measures, {GROUPS} groups and all | any called | uncorrected |")
+    print("| --- | ---: | ---: |")
+    for count in SIZES[:4]:
+        draw = np.random.default_rng((4, count))
+        rows = [nothing_different(count, draw) for _ in range(max(1, runs // 4))]
+        cells = " | ".join(f"{np.mean(column):.1%}" for column in zip(*rows, strict=True))
+        print(f"| {count} trials a side and group | {cells} |", flush=True)
+
+
+def power(runs: int) -> None:
+    """How often a truth is found."""
+    print(f"\n| found, trials a side: | {' | '.join(map(str, SIZES))} |\n| --- |{' ---: |' * len(SIZES)}")
+    claim = parse("a 62% lower than b")
+
+    def leaks(first: float, second: float) -> Callable[[int, np.random.Generator], bool]:
+        def found(count: int, draw: np.random.Generator) -> bool:
+            gap = Shares(*(proportion(trials_of(s, count, draw)) for s in (first, second)), by_ratio=True)
+            return gap.not_below(float(np.log(1 - claim.percent / 100))) <= LEVEL / 2
+
+        return found
+
+    def memory(ratio: float) -> Callable[[int, np.random.Generator], bool]:
+        def found(count: int, draw: np.random.Generator) -> bool:
+            drawn = amounts(ratio, count, draw)
+            return _means(drawn.first, drawn.second, "steady_memory").gap().beyond() <= LEVEL
+
+        return found
+
+    for words, simulate in (
+        ("none leaks against all, claim of 62 %", leaks(0.0, 1.0)),
+        ("0.1 leak against 0.9, claim of 62 %", leaks(0.1, 0.9)),
+        ("0.05 leak against 0.5, claim of 62 %", leaks(0.05, 0.5)),
+        ("memory 10 % lower", memory(0.9)),
+        ("memory 3 % lower", memory(0.97)),
+    ):
+        cells = []
+        for count in SIZES:
+            draw = np.random.default_rng((5, count))
+            cells.append(f"{np.mean([simulate(count, draw) for _ in range(runs)]):.1%}")
+        print(f"| {words} | {' | '.join(cells)} |", flush=True)
+
+
+def through_the_doors(runs: int) -> None:
+    """That `compare` and `hold` say what the parts above say: the same runs through their public doors."""
+    claim, measure, different = parse("a 62% lower than b"), named("leak_probability"), 0
+    runs = max(1, runs // 20)
+    draw = np.random.default_rng(6)
+    for _ in range(runs):
+        first, second = (trials_of(s, 10, draw) for s in (0.1, 0.6))
+        sides = measured(first, measure.name), measured(second, measure.name)
+        gap = Shares(proportion(first), proportion(second), by_ratio=True)
+        boundary = float(np.log(CLAIMED))
+        low, high = gap.interval()
+        found = compare(*sides, [measure], ask_further=False)[0]
+        supported = hold(claim, *sides).answer == "supported"
+        different += supported is not (gap.not_below(boundary) <= LEVEL / 2)
+        different += (low <= boundary <= high) is not _between(gap.below(boundary))
+        different += (found.answer in ("lower", "higher")) is not ((found.p or 0.0) <= LEVEL)
+    print(f"\n{different} of {runs} simulated runs were told otherwise by `compare` and `hold`.")
+
+
+PARTS = {"coverage": coverage, "claims": at_the_boundary, "family": family, "power": power, "doors": through_the_doors}
+
+
+def main() -> None:
+    """Print the tables that are asked for, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=(*PARTS, []), help="all, if none is named")
+    parser.add_argument("--runs", type=int, default=2000, help="simulated comparisons of each cell")
+    given = parser.parse_args()
+    runs, started = given.runs, time.process_time()
+    for name in given.parts or PARTS:
+        PARTS[name](runs)
+    print(f"\n{runs} simulated comparisons of each cell, a quarter as many runs of each family; "
+          f"{time.process_time() - started:.0f} s of one core.")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
