@@ -44,9 +44,9 @@ beside = ["one-arena step_speed against as-shipped"]
 | `SIDE MEASURE at least N% of SIDE`, `… at most …` | a share: `all step_speed at least 92% of one` |
 
 A side is a framework, an execution, or how the names of trials begin; or `sides.NAME` of the claim says which trials it
-has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`, and `step_speed`
-(steps a second of the time in steps alone, once they have settled) and `program_size` (of the file that a model was
-converted to). `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and `limits` are
+has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`; `step_speed` is
+steps a second of the time in steps alone, once they have settled, `program_size` that of the file that a model was
+converted to. `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and `limits` are
 sentences for the page."""
 
 
@@ -71,13 +71,13 @@ def _of_file(file: Mapping[str, Any]) -> Iterable[str]:
 
 def _line(claim: Mapping[str, Any]) -> str:
     told = "; ".join(measured(one) for one in claim["statements"]) or "nothing"
-    return _row((claim["says"], told, f"**{claim['answer']}**: {claim['reason']}"))
+    return _row((claim["says"], told, f"**{claim['answer']}**{': ' * bool(claim['brief'])}{claim['brief']}"))
 
 
 def _said(claim: Mapping[str, Any]) -> Iterable[str]:
     yield f"- source: {claim['source'] or 'not told'}"
     for one in claim["statements"]:
-        yield f"- `{one['text']}`: {one['answer']}. {measured(one)}"
+        yield f"- `{one['text']}`: {one['answer']}. {one['reason']}"
     for one in claim["beside"]:
         yield f"- beside it, `{one['text']}`: {measured(one)}"
     if claim["dose"]:

@@ -29,5 +29,6 @@ def print_claims(body: Mapping[str, Any], console: Console) -> None:
 
 def _row(claim: Mapping[str, Any]) -> tuple[Any, ...]:
     told = "; ".join(measured(one) for one in claim["statements"]) or "nothing"
-    answer = words((claim["answer"], _STYLES[claim["answer"]]), f": {claim['reason']}")
+    brief = f": {claim['brief']}" if claim["brief"] else ""
+    answer = words((claim["answer"], _STYLES[claim["answer"]]), brief)
     return claim["says"], told, answer

@@ -46,6 +46,8 @@ class ClaimVerdict:
     answer: ClaimAnswer
     reason: str
     """A sentence or several."""
+    brief: str
+    """Of it what the measured figures beside it do not say already; may be empty."""
     statements: Sequence[StatementAnswer]
     beside: Sequence[StatementAnswer]
     trials: Sequence[ClaimTrial]
@@ -62,31 +64,34 @@ def answer(claim: CheckedClaim, trials: Sequence[ClaimTrial], missing: str = "")
     """
     if not trials:
         said = missing or "No trial of its experiment counts."
-        return ClaimVerdict(claim, "undecided", said, (), (), ())
+        return ClaimVerdict(claim, "undecided", said, said, (), (), ())
     statements = [
         _stated(text, one, claim, trials) for text, one in zip(claim.table.holds, claim.statements, strict=True)
     ]
     beside = [_beside(text, one, claim, trials) for text, one in zip(claim.table.beside, claim.beside, strict=True)]
-    found, reason = _together(statements)
+    found, reason, brief = _together(statements)
     if (why := _out_of_reach(claim, trials)) != "":
-        found, reason = "undecided", why
-    return ClaimVerdict(claim, found, reason, statements, [one for one in beside if one.sides], _used(claim, trials))
+        found, reason, brief = "undecided", why, why
+    shown = [one for one in beside if one.sides]
+    return ClaimVerdict(claim, found, reason, brief, statements, shown, _used(claim, trials))
 
 
-def _together(statements: Sequence[StatementAnswer]) -> tuple[ClaimAnswer, str]:
-    """Every statement has to hold."""
+def _together(statements: Sequence[StatementAnswer]) -> tuple[ClaimAnswer, str, str]:
+    """Every statement has to hold: the answer, why, and what would settle it."""
     results = [one.result for one in statements if one.result is not None]
     worst = min(results, key=lambda one: _WORST.index(one.answer))
     same = [one for one in results if one.answer == worst.answer]
-    return worst.answer, " ".join(dict.fromkeys(_reason(one) for one in same))
+    more = _more([one.further for one in same]) if worst.answer == "undecided" else ""
+    said = " ".join(dict.fromkeys(one.reason for one in same))
+    return worst.answer, f"{said} {more}".strip(), more
 
 
-def _reason(result: ClaimResult | BoundResult) -> str:
-    said = result.reason[:1].upper() + result.reason[1:]
-    said = said if said.endswith(".") else f"{said}."
-    if result.answer == "undecided" and result.further and "more trial" not in said:
-        return f"{said} About {result.further:,} more trial{'s' * (result.further != 1)} a side would settle it."
-    return said
+def _more(further: Sequence[int | None]) -> str:
+    """How many more trials it would take for all; empty where no number would do, or none is known."""
+    if None in further:
+        return ""
+    most = max(filter(None, further), default=0)
+    return f"About {most:,} more trial{'s' * (most != 1)} a side would settle it." if most else ""
 
 
 def _out_of_reach(claim: CheckedClaim, trials: Sequence[ClaimTrial]) -> str:

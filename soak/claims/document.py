@@ -67,6 +67,7 @@ def _claim(verdict: ClaimVerdict, one: FileAnswers) -> dict[str, Any]:
         "experiment": table.experiment,
         "answer": verdict.answer,
         "reason": verdict.reason,
+        "brief": verdict.brief,
         "statements": [_statement(each) for each in verdict.statements],
         "beside": [_statement(each) for each in verdict.beside],
         "dose": dose(verdict.trials),

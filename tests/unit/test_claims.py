@@ -145,6 +145,7 @@ def test_a_claim_is_supported_refuted_or_undecided_by_what_was_measured(tmp_path
         verdict = answers.answer(claim(tmp_path), trials(xla=xla, graph=graph))
         assert verdict.answer == said, verdict.reason
         assert verdict.reason.endswith(".")
+        assert ("more trials a side" in verdict.brief) == (said == "undecided")
         (one,) = verdict.statements
         assert [side.name for side in one.sides] == ["xla", "graph"]
         assert one.sides[0].estimate.value == pytest.approx(np.exp(np.mean(np.log(xla))))
