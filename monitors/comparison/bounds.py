@@ -99,7 +99,7 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
 
 def _share(measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> tuple[Estimate, int] | None:
     """first ÷ second over their pairs."""
-    found = compare(first, second, [measure])
+    found = compare(first, second, [measure], ask_further=False)
     if not found or (found[0].relative is None and found[0].pairs != 1):
         return None
     relative = found[0].relative

@@ -131,7 +131,7 @@ def _beside(
 
 
 def _difference(measure: str, first: Sequence[Measured], second: Sequence[Measured]) -> Difference | None:
-    found = compare(first, second, [named(measure)]) if first and second else []
+    found = compare(first, second, [named(measure)], ask_further=False) if first and second else []
     return found[0] if found else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -128,11 +129,13 @@ def _through(trials: Sequence[ClaimTrial]) -> str:
 
 
 def machines(trials: Sequence[ClaimTrial]) -> list[str]:
-    """Each machine once: processors, GPUs, versions of frameworks, day."""
-    found: dict[str, dict[str, None]] = {}
+    """Each machine once: processors, GPUs, versions of frameworks, days."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
     for trial in trials:
-        found.setdefault(_machine(trial), {}).update(dict.fromkeys(_versions(trial)))
-    return [", ".join((machine, *sorted(versions))) for machine, versions in found.items()]
+        versions, days = found.setdefault(_machine(trial), (set(), set()))
+        versions.update(_versions(trial))
+        days.add(datetime.fromtimestamp(trial.run.started, UTC).strftime("%Y-%m-%d"))
+    return [", ".join((machine, *sorted(versions), *sorted(days))) for machine, (versions, days) in found.items()]
 
 
 def _machine(trial: ClaimTrial) -> str:

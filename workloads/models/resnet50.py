@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workloads import published
 from workloads.options import between
 from workloads.protocol.contract import Setup
-from workloads.published import FRAMEWORKS, Published
+from workloads.published import Published
 
-__all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
-
+FRAMEWORKS = published.frameworks()
 MODES = ("train", "infer")
 EXECUTIONS = ("eager", "graph", "xla", "compile")
 

@@ -7,10 +7,12 @@ Each file defines `BUILDERS`: the name of a network to what builds it, `(setup, 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workloads import executions
+from workloads import frameworks as known
 from workloads.networks.architecture import REPLAY_TOLERANCE
 from workloads.protocol.contract import Setup
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FRAMEWORKS = ("torch", "tensorflow")
+
+def frameworks() -> tuple[str, ...]:
+    """Those that they are written in, in the order of all."""
+    written = {file.name for file in pkgutil.iter_modules(__path__)}
+    return tuple(name for name in known.names() if name in written)
 
 
 class Published:
