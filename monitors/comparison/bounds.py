@@ -111,7 +111,8 @@ def _share(measure: Measure, first: Sequence[Measured], second: Sequence[Measure
 
 def _further(known: Estimate, value: float, count: int) -> int | None:
     """About how many more trials a side would leave the bound outside of the interval."""
-    assert known.low is not None and known.high is not None
+    assert known.low is not None
+    assert known.high is not None
     away, half = abs(known.value - value), (known.high - known.low) / 2
     if away == 0:
         return None
