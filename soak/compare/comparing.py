@@ -178,19 +178,12 @@ def _facts(trials: Iterable[ComparedTrial]) -> dict[str, list[str]]:
 def _left_out(read: ReadRuns, sides: ComparedSides, used: Sequence[ComparedTrial]) -> list[str]:
     """What does not count, each kind in a line with how many there are."""
     kinds = Counter(why for why, _ in read.left_out)
-    found = [f"{_count(number)} {why}" for why, number in kinds.items()]
     if sides.unnamed:
-        found.append(f"{_count(len(sides.unnamed))} of which no {sides.by} is recorded")
+        kinds[f"no {sides.by} recorded"] = len(sides.unnamed)
     kept = {id(trial) for trial in used}
-    alone = Counter(side.name for side in sides.sides for trial in side.trials if id(trial) not in kept)
-    return [
-        *found,
-        *(f"{_count(number)} of {name} of a block that no other side has" for name, number in alone.items()),
-    ]
-
-
-def _count(number: int) -> str:
-    return f"{number:,} trial{'s'[: number != 1]}"
+    for side in sides.sides:
+        kinds[f"only {side.name} has such a block"] = sum(id(trial) not in kept for trial in side.trials)
+    return [f"{why}: {number:,} trial{'s'[: number != 1]}" for why, number in kinds.items() if number]
 
 
 def _nothing_alike(sides: ComparedSides) -> str:

@@ -15,12 +15,12 @@ from soak.record.reader import Record, is_folder, open_record
 from soak.record.rows import is_file
 from soak.record.store import FILE
 
-_NO_ANSWER = {"invalid": "whose environment broke (invalid)", "error": "that ended in an error"}
+_NO_ANSWER = {"invalid": "their environment broke (invalid)", "error": "ended in an error"}
 """Verdicts of trials that say nothing about what was soaked."""
 _BY_VERDICT = ("leak_probability", "time_to_exhaustion")
-UNFINISHED = "that did not run to their end"
-CONTROLS = "that are controls"
-EXPLAINING = "that explain another"
+UNFINISHED = "did not run to the end"
+CONTROLS = "controls"
+EXPLAINING = "explain another trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _told_of(record: Record, run: RunInfo) -> Iterator[str]:
 
 
 def untold(info: TrialInfo) -> str:
-    """Why a trial does not count, as a clause after `trials`; empty where it does.
+    """Why a trial does not count, in a few words; empty where it does.
 
     One that the alarm stopped (`stop_on_leak`) counts where it leaks: its end is a result.
     """
