@@ -74,11 +74,12 @@ def _told(record: Record) -> Iterator[tuple[TrialInfo, str]]:
 
 def _read(record: Record, info: TrialInfo) -> ClaimTrial:
     series = record.series(info.index)
-    readings = {**read(info, series), **_more(series, [e for e in record.events() if e.trial == info.index])}
+    readings = {**read(info, series), **more(series, [e for e in record.events() if e.trial == info.index])}
     return ClaimTrial(record.run(), info, readings, doses_of(info))
 
 
-def _more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
+def more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
+    """What claims ask besides, of the series and events of one trial."""
     found: dict[str, Mapping[str, Reading]] = {}
     if (speed := step_speed(series)) is not None:
         found["step_speed"] = {"steps": Reading(speed)}

@@ -13,12 +13,12 @@ import pytest
 
 import reports
 from monitors.detection.series import Series
-from monitors.model import MetricSpec
+from monitors.model import Event, MetricSpec
 from reports import claims_page
 from reports.record import RunInfo, TrialInfo
 from soak import cli
 from soak.claims import answers, document, running, tables
-from soak.claims.trials import ClaimTrial, doses_of, step_speed
+from soak.claims.trials import ClaimTrial, doses_of, more, step_speed
 from soak.compare.readings import Reading
 from soak.errors import ConfigError
 from soak.plan.overrides import Overrides
@@ -206,6 +206,14 @@ def test_speed_is_that_of_the_time_in_steps_once_it_has_settled() -> None:
     assert step_speed(ranks) == pytest.approx(20.0, rel=0.02)
     assert step_speed(both[:1]) is None
     assert step_speed([series("steps", t, 0 * t), both[1]]) is None
+
+
+def test_how_large_a_program_is_comes_from_the_first_event_that_tells_it() -> None:
+    events = [Event(1.0, kind, "", 0, 0.0, data) for kind, data in (
+        ("answer", {"bytes": 5.0}), ("program_size", {"bytes": 1.5e6}), ("program_size", {"bytes": 2e6}),
+    )]  # fmt: skip
+    assert more([], events) == {"program_size": {"the first program": Reading(1.5e6)}}
+    assert more([], events[:1]) == {}
 
 
 def test_frames_are_counted_in_every_lane() -> None:

@@ -12,9 +12,7 @@ import jsonschema
 import pytest
 
 import reports
-from monitors.model import Event
 from soak.cli import main
-from soak.record.store import FILE, Store
 from tests.comparing import MIB, PlantedTrial, both, planted
 
 HEAVY = PlantedTrial(framework="tensorflow", version="2.16", memory=300 * MIB, latency=0.02)
@@ -78,19 +76,6 @@ def test_what_was_planted_is_answered(own: Path, tmp_path: Path, answered: Calla
     assert [one["answer"] for one in told["twice"]["statements"]] == ["refuted", "refuted"]
     assert "No trial tells" in told["size"]["reason"]
     assert told["half-more"]["machines"] == ["? CPUs of a processor, tensorflow 2.16, torch 2.0, 2023-11-14"]
-
-
-def test_how_large_a_program_is_comes_from_the_event_that_tells_it(
-    own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]]
-) -> None:
-    run = planted(tmp_path, "a", both(3, tensorflow=HEAVY), name="own-memory")
-    with Store.open(run / FILE) as store:
-        for trial in range(6):
-            store.add_event(Event(1.0, "program_size", "a program", trial, 1.7e9, {"bytes": 1.5e6 + trial}))
-    told = answered(own, run, "--claim", "size")
-    assert list(told) == ["size"]
-    assert told["size"]["answer"] == "supported"
-    assert told["size"]["statements"][0]["sides"][0]["value"] == pytest.approx(1.5e6, rel=1e-4)
 
 
 def test_the_newest_finished_run_of_an_experiment_is_found_by_its_name(
