@@ -69,7 +69,7 @@ def _told(record: Record) -> Iterator[tuple[TrialInfo, str]]:
             record.adopt(info.index, judge_one(record, info, settings))
     for info in record.trials():
         why = untold(info)
-        yield info, f"one of those {why}" + (f": {info.end_message}" if why and info.end_message else "") if why else ""
+        yield info, f"{why}: {info.end_message}" if why and info.end_message else why
 
 
 def _read(record: Record, info: TrialInfo) -> ClaimTrial:
@@ -83,9 +83,9 @@ def more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
     found: dict[str, Mapping[str, Reading]] = {}
     if (speed := step_speed(series)) is not None:
         found["step_speed"] = {"steps": Reading(speed)}
-    sizes = [float(event.data["bytes"]) for event in events if event.kind == PROGRAM_SIZE and "bytes" in event.data]
-    if sizes:
-        found[PROGRAM_SIZE] = {"the first program": Reading(sizes[0])}
+    sizes = [event.data.get("bytes") for event in events if event.kind == PROGRAM_SIZE]
+    if known := [size for size in sizes if isinstance(size, float)]:
+        found[PROGRAM_SIZE] = {"the first program": Reading(known[0])}
     return found
 
 

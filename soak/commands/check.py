@@ -110,7 +110,8 @@ def _check_claims(path: Path, overrides: Sequence[str]) -> CheckedFile:
     # They import NumPy, which no other file needs.
     from soak.claims import running, tables
 
-    file, problems, rows, total = tables.load(path), Problems(), [], 0.0
+    file, problems, total = tables.load(path), Problems(), 0.0
+    rows: list[tuple[str | int, ...]] = []
     changes = Overrides(tuple(overrides))
     for experiment in file.experiments.values():
         with problems.gathered():

@@ -22,6 +22,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitors.units import format_duration
 from reports.console import console, words
@@ -31,6 +32,9 @@ from soak.claims.tables import ClaimsFile, load
 from soak.errors import RecordError, UsageError
 from soak.plan.overrides import Overrides
 from soak.plan.shipped import shipped
+
+if TYPE_CHECKING:
+    from soak.claims.document import FileAnswers
 
 FORMATS = ("terminal", "json", "markdown")
 DEFAULT = "configs/claims.toml"
@@ -131,7 +135,7 @@ def _print(
         claims_terminal.print_claims(body, console())
 
 
-def _answered(file: ClaimsFile, runs: dict[str, ExperimentRuns]) -> object:
+def _answered(file: ClaimsFile, runs: dict[str, ExperimentRuns]) -> FileAnswers:
     from soak.claims import answers, document, trials
 
     read, left_out = {}, {}

@@ -8,7 +8,10 @@ from typing import Any
 def bert(options: Any, vocabulary: int) -> dict[str, tuple[int, ...]]:
     """Of an encoder, by name, in PyTorch's layout. The last row of the embedding is that of a masked token."""
     hidden = options.hidden
-    found = {"embed.weight": (vocabulary + 1, hidden), "places.weight": (options.context, hidden)}
+    found: dict[str, tuple[int, ...]] = {
+        "embed.weight": (vocabulary + 1, hidden),
+        "places.weight": (options.context, hidden),
+    }
     found |= _norm("norm", hidden)
     for number in range(options.layers):
         name = f"layers.{number}"
