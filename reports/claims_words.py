@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.comparison.measures import named
 from reports.comparison_words import amount
+
+_SHARE = re.compile(r" at (most|least) [0-9.]+ *% of ")
 
 
 def measured(statement: Mapping[str, Any]) -> str:
@@ -19,7 +22,11 @@ def measured(statement: Mapping[str, Any]) -> str:
 
 
 def _differs(statement: Mapping[str, Any], measure: str) -> str:
-    """Relative, but for what may be nothing or negative."""
+    """Relative, or as the share that is claimed; in its own unit where it may be nothing or negative."""
+    if statement["relative"] and _SHARE.search(statement["text"]):
+        told = statement["relative"]
+        between = f" ({' to '.join(_whole(end) for end in told['ci95'])} %)" if told["ci95"] else ""
+        return f": {_whole(told['value'])} % of it{between}"
     if named(measure).kind != "change":
         return f": {relative(statement['relative'])}" if statement["relative"] else ""
     told = statement["absolute"]
@@ -46,6 +53,10 @@ def relative(one: Mapping[str, Any]) -> str:
         return f"{1 + value:.3g} times as much{between}"
     between = f" ({_between(ends)})" if ends else ""
     return f"{_per_cent(value)}{between}"
+
+
+def _whole(value: float) -> str:
+    return _figure(1 + value)
 
 
 def _between(ends: Sequence[float]) -> str:

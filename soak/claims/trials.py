@@ -90,20 +90,25 @@ def more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
 
 
 def step_speed(series: Sequence[Series]) -> float | None:
-    """Steps a second of the time in steps alone, of the trial or of its first member, once it has settled."""
+    """Steps a second of the time in steps alone, of the trial or of its first member, once it has settled.
+
+    A beat tells the mean time of its steps; each mean counts as often as there were steps since the one before.
+    """
     known: dict[str, Series] = {}
     for one in sorted(series, key=lambda one: one.member):
-        if one.metric.name in ("steps", "step_latency_total_seconds") and len(one.t) and not one.device:
+        if one.metric.name in ("steps", "step_latency_seconds") and len(one.t) and not one.device:
             known.setdefault(one.metric.name, one)
     if len(known) < 2:
         return None
-    steps, spent = known["steps"], known["step_latency_total_seconds"]
+    steps, means = known["steps"], known["step_latency_seconds"]
     at = steps.t[steps.values >= 1]
     if not len(at):
         return None
-    begin, end = at[0] + SETTLED * (at[-1] - at[0]), at[-1]
-    made, took = (np.interp(end, one.t, one.values) - np.interp(begin, one.t, one.values) for one in (steps, spent))
-    return float(made / took) if made >= 1 and took > 0 else None
+    begin = at[0] + SETTLED * (at[-1] - at[0])
+    told = np.concatenate(([begin], means.t[means.t > begin]))
+    made = np.diff(np.interp(told, steps.t, steps.values))
+    spent = float(made @ means.values[means.t > begin])
+    return float(made.sum()) / spent if made.sum() >= 1 and spent > 0 else None
 
 
 def doses_of(info: TrialInfo) -> dict[str, float]:

@@ -196,14 +196,18 @@ def series(name: str, t: np.ndarray, values: np.ndarray, member: str = "") -> Se
 
 
 def test_speed_is_that_of_the_time_in_steps_once_it_has_settled() -> None:
-    """Ten steps a second for 30 s, half of the time in steps, after 20 s in which the first compiled."""
-    t = np.arange(0.0, 50.5, 0.5)
+    """Ten steps a second for 30 s, each 50 ms, and slow ones of 150 ms for a third of the steps that count.
+
+    Before that a first step compiles for 20 s, and then the steps are slow for a while.
+    """
+    t = np.arange(0.5, 50.5, 0.5)
     steps = np.where(t < 20, 0.0, np.floor((t - 20) * 10) + 1)
-    spent = np.where(t < 20, 0.0, 20 + (t - 20) * 0.5)
-    both = [series("steps", t, steps), series("step_latency_total_seconds", t, spent)]
-    assert step_speed(both) == pytest.approx(20.0, rel=0.02)
-    ranks = [series(one.metric.name, one.t, one.values / at, f"rank {at}") for at in (1, 2) for one in both]
-    assert step_speed(ranks) == pytest.approx(20.0, rel=0.02)
+    took = np.select([t < 20.5, t < 29, t < 36.5], [20.0, 1.0, 0.15], 0.05)
+    both = [series("steps", t, steps), series("step_latency_seconds", t[t >= 20], took[t >= 20])]
+    slow = (36.5 - 30) / 20
+    assert step_speed(both) == pytest.approx(1 / (slow * 0.15 + (1 - slow) * 0.05), rel=0.05)
+    ranks = [series(one.metric.name, one.t, one.values * at, f"rank {at}") for at in (1, 2) for one in both]
+    assert step_speed(ranks) == step_speed(both)
     assert step_speed(both[:1]) is None
     assert step_speed([series("steps", t, 0 * t), both[1]]) is None
 

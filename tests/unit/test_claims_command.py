@@ -122,5 +122,7 @@ def test_on_a_terminal_and_as_a_page_every_claim_has_its_row(
     assert main(["claims", str(own), str(run), "--format", "markdown"]) == 0
     page = capsys.readouterr().out
     assert "| TensorFlow takes 40 % more memory | steady memory: tensorflow 300 MiB (" in page
+    assert "tensorflow 300 MiB (" in page
+    assert ": 150 % of it (" in page
     assert "| Its program has 2 MB | nothing | **undecided** |" in page
     assert "soak claims own.toml --run" in page
