@@ -27,7 +27,10 @@ def print_comparison(body: Mapping[str, Any], console: Console) -> None:
         _print_table(comparison, console)
     console.print()
     margin = format_value(body["margin"], "ratio")
-    how = f"95 % intervals, Holm's correction over everything compared; alike: within {margin}, at 90 %"
+    how = (
+        f"95 % intervals, Holm's correction over everything compared; alike: within {margin}, at 90 %; about N more: "
+        "trials of each side that would tell it"
+    )
     console.print(Text(how, "dim"), soft_wrap=True)
     for name, text, style in _notes(body):
         console.print(words((f"{name}: ", style), text), soft_wrap=True)

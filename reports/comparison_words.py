@@ -108,7 +108,7 @@ def chance(p: float | None) -> str:
 
 
 def answer(difference: Mapping[str, Any]) -> str:
-    """What is known of it, in few words."""
+    """What is known of it, in few words; `about 3 more`: trials of each side that would tell it."""
     found = difference["answer"]
     if found == "alike":
         return "alike"
@@ -118,7 +118,7 @@ def answer(difference: Mapping[str, Any]) -> str:
 
 
 def _more(difference: Mapping[str, Any]) -> str:
-    return f"; {_trials(difference['further'])} would" if difference["further"] else ""
+    return f" (about {difference['further']:,} more)" if difference["further"] else ""
 
 
 def _trials(further: int) -> str:

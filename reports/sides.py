@@ -27,10 +27,11 @@ def answer(trials: Sequence[Trial]) -> str:
 
 
 def label(trial: Trial, others: Sequence[Trial]) -> str:
-    """Framework and version; with how it was run, where one framework was run in several ways, or else its name."""
+    """Framework and version; with how it was run, where not all were run in the same way; or else its name."""
     alike = [other for other in others if other["framework"] == trial["framework"]]
     again = sum(other["execution"] == trial["execution"] for other in alike) > 1
-    which = "" if len(alike) < 2 else trial["name"] if again else trial["execution"]
+    unlike = len({other["execution"] for other in others}) > 1
+    which = trial["name"] if again else trial["execution"] if unlike else ""
     version = trial["environment"].get(trial["framework"], "")
     return " ".join(filter(None, (trial["framework"], version, which and f"({which})")))
 

@@ -21,7 +21,7 @@ from soak.errors import SoakError
 
 NEVER_WAIT = ("exec", "run", "serve")
 """Commands that go on while nobody reads what they print."""
-COMPUTE = ("analyze", "export", "list", "report")
+COMPUTE = ("analyze", "compare", "export", "list", "report")
 """Commands that import NumPy, and start nothing that would inherit their environment."""
 TRACEBACK = "SOAK_TRACEBACK"
 """Environment variable: show the whole traceback of an error of soak's own."""
@@ -50,6 +50,7 @@ examples:
   soak report runs/quick-…               write the report again, of a finished or unfinished run
   soak claims                            what recorded runs say of claims about the frameworks
   soak diagnose runs/quick-…             which lines and stacks grow, and what makes it stop?
+  soak compare runs/quick-… --by framework   which of two frameworks, versions, runs is better, and is that sure?
 """
 
 

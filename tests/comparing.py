@@ -1,4 +1,4 @@
-"""Runs of known truth in folders, for what compares them: memory, growth, speed and ends of their trials are planted."""
+"""Runs of known truth in folders: memory, growth, speed and ends of their trials are planted, to be compared."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class PlantedTrial:
 
     def body(self, index: int) -> dict[str, Any]:
         """As the record holds it. Its block is named by its seed and its settings."""
-        settings = {"workload": "recurrent", "framework": self.framework, "execution": self.execution, "seed": self.seed,
-                    "mode": "infer", "threads": 1, "duration": 30.0, "env": dict(self.env), "gpu": None,
-                    **self.settings}  # fmt: skip
+        settings = {"workload": "recurrent", "framework": self.framework, "execution": self.execution,
+                    "seed": self.seed, "mode": "infer", "threads": 1, "duration": 30.0,
+                    "env": dict(self.env), "gpu": None, **self.settings}  # fmt: skip
         unequal = "".join(f"{name}{value}" for name, value in sorted(self.settings.items()))
         return {
             "index": index, "name": self.name, "workload": "recurrent", "framework": self.framework, "mode": "infer",
-            "execution": self.execution, "seed": self.seed, "block": f"block{self.seed}{unequal}", "arm": self.framework,
-            "state": "ended", "started": 1.7e9 + 60 * index, "seconds": float(SECONDS), "end_reason": self.end,
-            "settings": settings,
+            "execution": self.execution, "seed": self.seed, "block": f"block{self.seed}{unequal}",
+            "arm": self.framework, "state": "ended", "started": 1.7e9 + 60 * index, "seconds": float(SECONDS),
+            "end_reason": self.end, "settings": settings,
             "environment": {self.framework: self.version, "python": "3.11.7", f"{self.framework}_threads": "1",
                             **self.told},
             **self.keys,
@@ -65,8 +65,8 @@ class PlantedTrial:
     def judgement(self) -> Judgement:
         finding = Finding(
             "trend", "total_bytes", "total", "bytes", "leak" if self.verdict == "leak" else "pass", self.leaks, True,
-            self.growth, (self.growth - MIB, self.growth + MIB), self.growth / 3.6e6, None, "flat", "planted", SECONDS, 0,
-            hours_to_exhaustion=10.0 if self.verdict == "leak" else None,
+            self.growth, (self.growth - MIB, self.growth + MIB), self.growth / 3.6e6, None, "flat", "planted",
+            SECONDS, 0, hours_to_exhaustion=10.0 if self.verdict == "leak" else None,
         )  # fmt: skip
         return Judgement(self.verdict, "planted", self.leaks, True, findings=(finding,))  # type: ignore[arg-type]
 
@@ -89,8 +89,9 @@ def planted(parent: Path, run_id: str, trials: Sequence[PlantedTrial], **facts: 
     folder.mkdir(parents=True)
     told = {
         "run_id": run_id, "name": "planted", "soak_version": "0.1", "command": "soak run", "config_path": "c.toml",
-        "config_text": "[run]", "seed": 1, "started": 1.7e9, "verdict": "pass", "reason": "planted", "ended": 1.7e9 + 99,
-        "environment": {"cpu": "a processor", "host": "one"}, "judge": {"min_rate": 0.0, "alarm": None}, **facts,
+        "config_text": "[run]", "seed": 1, "started": 1.7e9, "verdict": "pass", "reason": "planted",
+        "ended": 1.7e9 + 99, "environment": {"cpu": "a processor", "host": "one"},
+        "judge": {"min_rate": 0.0, "alarm": None}, **facts,
     }  # fmt: skip
     with Store.create(folder / FILE) as store:
         for key, value in told.items():

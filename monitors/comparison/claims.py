@@ -62,7 +62,7 @@ def hold(claim: Claim, first: Sequence[Measured], second: Sequence[Measured]) ->
         return _undecided(claim, f"no two trials of both sides that may be compared tell the {measure.words}", None)
     if measure.kind == "proportion":
         sides = proportions(match)
-        held = _held(claim, Shares(*sides, by_ratio=True), _log_boundary(claim), max(match.trials))
+        held = _held(claim, Shares(*sides, by_ratio=True), _log_boundary(claim), match.size())
         seen = _told(claim, measure, first, second)
         if sides[0].none_seen and sides[1].none_seen and held.for_it(held.gap) > _TAIL < held.against(held.gap):
             return _undecided(claim, f"{seen}: {_neither(measure)}", held.further())
@@ -79,7 +79,7 @@ def _of_means(
             "one pair of trials gives no interval" if of.match.count == 1 else "there are too few trials of both sides"
         )
         return _undecided(claim, f"{seen}: {why}", 1)
-    trials = of.match.count if of.paired() else max(of.match.trials)
+    trials = of.size()
     if of.logs:
         return _answered(claim, _held(claim, of.gap(), _log_boundary(claim), trials), seen)
     if claim.percent and not grows(of):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from typing import NamedTuple
 
@@ -51,6 +52,8 @@ def parse(text: str) -> Claim:
     if before and after:
         raise _wrong(text, f"one measure, not both `{_joined(before)}` and `{_joined(after)}`")
     measure, direction = _meant(text, word, _joined(before or after))
+    if not math.isfinite(percent):
+        raise _wrong(text, "a number that is smaller")
     if direction == "lower" and percent >= 100:
         raise _wrong(text, "less than 100% lower: nothing can be lower than nothing")
     return Claim(first, measure.name, percent, direction, second)

@@ -16,6 +16,9 @@ from monitors.comparison.model import Estimate, Measure
 from monitors.comparison.pairing import Floats, Matched
 from monitors.comparison.spread import Spread, of_groups, of_values
 
+_FARTHEST = 1e9
+_WIDEST = 600.0
+"""Natural logarithm that is still far from where floating point ends: of two pairs an interval may be as wide."""
 FEWEST = 2
 """Pairs, or trials of each side of each group, with which there is an interval."""
 
@@ -35,6 +38,10 @@ class Means:
     def paired(self) -> bool:
         """Whether pairs are what is compared."""
         return self.match.count >= FEWEST
+
+    def size(self) -> int:
+        """How many pairs, or trials of the side that has more, are compared."""
+        return self.match.count if self.paired() else self.match.size()
 
     def gap(self, times: float = 1.0) -> Spread:
         """first - `times` * second. Raises ValueError where there are too few trials."""
@@ -63,6 +70,10 @@ class Means:
         return np.asarray(np.log(values), dtype=np.float64) if self.logs else values
 
 
+def _bounded(log: float) -> float:
+    return max(-_WIDEST, min(_WIDEST, log))
+
+
 def means(match: Matched, measure: Measure) -> Means:
     """Of a measure that is no proportion."""
     return Means(match, measure.kind == "amount")
@@ -70,7 +81,7 @@ def means(match: Matched, measure: Measure) -> Means:
 
 def estimates(of: Means) -> tuple[Estimate, Estimate]:
     """Either side, with its interval where there is one: the geometric mean of an amount, the mean of a change."""
-    back: Callable[[float], float] = math.exp if of.logs else float
+    back: Callable[[float], float] = (lambda x: math.exp(_bounded(x))) if of.logs else float
     if not of.enough():
         plain = (of._scaled(values) for values in of.match.sides())
         return tuple(Estimate(back(float(np.mean(values)))) for values in plain)  # type: ignore[return-value]
@@ -96,8 +107,8 @@ def _in_units(gap: Spread, level: float) -> Estimate:
     part of that. It widens the interval, which keeps to its side of nothing.
     """
     scale, half = 2 * math.exp(level), gap.half() * math.hypot(1.0, math.tanh(gap.mean / 2))
-    value, low, high = (scale * math.sinh(x / 2) for x in (gap.mean, gap.mean - half, gap.mean + half))
-    plain_low, plain_high = (scale * math.sinh(x / 2) for x in gap.interval())
+    value, low, high = (scale * math.sinh(_bounded(x) / 2) for x in (gap.mean, gap.mean - half, gap.mean + half))
+    plain_low, plain_high = (scale * math.sinh(_bounded(x) / 2) for x in gap.interval())
     return Estimate(value, plain_low if plain_low > 0 >= low else low, plain_high if plain_high < 0 <= high else high)
 
 
@@ -108,12 +119,13 @@ def relative(of: Means) -> Estimate | None:
         if gap is None:
             first, second = estimates(of)
             return Estimate(first.value / second.value - 1)
-        return Estimate(*map(math.expm1, (gap.mean, *gap.interval())))
+        return Estimate(*(math.expm1(_bounded(x)) for x in (gap.mean, *gap.interval())))
     if not grows(of):
         return None
     first_mean, second_mean = (side.mean for side in of.sides())
     ratio = first_mean / second_mean
-    return Estimate(ratio - 1, _end(of, ratio, -1) - 1, _end(of, ratio, 1) - 1)
+    low, high = _end(of, ratio, -1), _end(of, ratio, 1)
+    return None if low is None or high is None else Estimate(ratio - 1, low - 1, high - 1)
 
 
 def grows(of: Means) -> bool:
@@ -121,11 +133,16 @@ def grows(of: Means) -> bool:
     return of.enough() and of.sides()[1].not_above(0.0) <= 0.025
 
 
-def _end(of: Means, ratio: float, sign: int) -> float:
-    """The ratio at which the interval ends: from there on, first - ratio · second is surely not nothing."""
+def _end(of: Means, ratio: float, sign: int) -> float | None:
+    """The ratio at which the interval ends: from there on, first - ratio · second is surely not nothing.
+
+    None where it is out of sight.
+    """
     near, step = ratio, sign * max(abs(ratio), 1.0) / 8
     while of.gap(near + step).beyond() > 0.05:
         near, step = near + step, 2 * step
+        if abs(step) > _FARTHEST:
+            return None
     far = near + step
     for _ in range(40):
         middle = (near + far) / 2

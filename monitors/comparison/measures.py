@@ -28,7 +28,7 @@ standard deviation. step_speed: steps a second of the time in steps alone. progr
 converted to. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
 
 CALLED = MappingProxyType(
-    {measure.words: measure.name for measure in MEASURES}
+    {measure.words.lower(): measure.name for measure in MEASURES}
     | {measure.name: measure.name for measure in MEASURES}
     | {
         "leak": "leak_probability",

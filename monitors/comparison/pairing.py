@@ -42,6 +42,10 @@ class Matched:
             return np.concatenate([a for a, _ in self.groups]), np.concatenate([b for _, b in self.groups])
         return self.pairs[0], self.pairs[1]
 
+    def size(self) -> int:
+        """Trials of the side that has more of those."""
+        return max(map(len, self.sides()))
+
 
 def matched(first: Sequence[Measured], second: Sequence[Measured], measure: Measure) -> Matched:
     """Set trials of two sides against each other, in an order that does not depend on the order of trials.

@@ -30,6 +30,8 @@ class _Compared:
     gap: Spread | Shares | None
     margin: float
     """In the unit of the gap."""
+    size: int
+    """Pairs, or trials of a side, of which more narrow the interval."""
 
     def times(self, times: float) -> Spread | Shares:
         """The gap, of so many times as many trials."""
@@ -93,7 +95,7 @@ def _compared(measure: Measure, group: str, match: Matched, margin: float) -> _C
         measure.name, group, first, second, match.trials, match.count, relative(of), absolute(of),
         None if gap is None else gap.beyond(), None, "undecided", "", None,
     )  # fmt: skip
-    return _Compared(measure, found, gap, _margin(of, measure, margin))
+    return _Compared(measure, found, gap, _margin(of, measure, margin), of.size())
 
 
 def _margin(of: Means, measure: Measure, margin: float) -> float:
@@ -121,7 +123,7 @@ def _of_proportions(measure: Measure, group: str, match: Matched, margin: float)
         match.trials, match.count, times, Estimate(first.mean - second.mean, *gap.interval()),
         min(1.0, 2 * min(gap.not_below(0.0), gap.not_above(0.0))), None, "undecided", "", None,
     )  # fmt: skip
-    return _Compared(measure, found, gap, margin)
+    return _Compared(measure, found, gap, margin, match.size())
 
 
 def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: bool) -> Difference:
@@ -135,17 +137,12 @@ def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: 
     found = replace(found, reason=_undecided(one, found, factor))
     if not ask_further:
         return found
-    more = further(lambda times: _would_tell(one.times(times), one.margin, factor), max(_trials(found)))
+    more = further(lambda times: _would_tell(one.times(times), one.margin, factor), one.size)
     return replace(found, further=more)
 
 
 def _would_tell(gap: Gap, margin: float, factor: int) -> bool:
     return apart(gap, 2 * with_power(LEVEL / factor / 2)) or within(gap, with_power(LEVEL), margin)
-
-
-def _trials(found: Difference) -> tuple[int, ...]:
-    """What more of narrows the interval."""
-    return (found.pairs,) if found.pairs > 1 else found.trials
 
 
 def _too_few(found: Difference) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import Reading, Readings, read
+from soak.compare.readings import TrialReading, Readings, read
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
@@ -80,12 +80,12 @@ def _read(record: Record, info: TrialInfo) -> ClaimTrial:
 
 def more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
     """What claims ask besides, of the series and events of one trial."""
-    found: dict[str, Mapping[str, Reading]] = {}
+    found: dict[str, Mapping[str, TrialReading]] = {}
     if (speed := step_speed(series)) is not None:
-        found["step_speed"] = {"steps": Reading(speed)}
+        found["step_speed"] = {"steps": TrialReading(speed)}
     sizes = [event.data.get("bytes") for event in events if event.kind == PROGRAM_SIZE]
     if known := [size for size in sizes if isinstance(size, float)]:
-        found[PROGRAM_SIZE] = {"the first program": Reading(known[0])}
+        found[PROGRAM_SIZE] = {"the first program": TrialReading(known[0])}
     return found
 
 

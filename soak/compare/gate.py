@@ -27,9 +27,16 @@ def exit_code(body: Mapping[str, Any], fail_if_worse: bool, chosen: bool) -> tup
     codes = [_CLAIMS[claim["answer"]] for claim in body["claims"]]
     said = ""
     if fail_if_worse:
-        code, said = _worse(body["comparisons"][-1], body["margin"], chosen)
+        code, said = _of_last(body, chosen)
         codes.append(code)
     return next((code for code in (WORSE, UNKNOWN) if code in codes), ANSWERED), said
+
+
+def _of_last(body: Mapping[str, Any], chosen: bool) -> tuple[int, str]:
+    last, comparison = body["sides"][-1]["name"], body["comparisons"][-1]
+    if comparison["first"] != last:
+        return UNKNOWN, f"whether {last} is worse cannot be told: no other side has a block in common with it"
+    return _worse(comparison, body["margin"], chosen)
 
 
 def _worse(comparison: Mapping[str, Any], margin: float, chosen: bool) -> tuple[int, str]:

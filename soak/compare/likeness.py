@@ -22,6 +22,8 @@ _TOLD_ONLY = re.compile(r"_LOG_|_LOG$|VERBOS|NODE_EXTRA_CA_CERTS|_MIN_LOG_LEVEL|
 """Variables that change what is printed, or whom is trusted, and no memory."""
 _OF_RUN = ("kernel", "cpus", "transparent_hugepage", "overcommit", "driver")
 _OF_ANY = ("python", "libc", "allocator", "numpy")
+_DIGITS = 12
+"""Of a commit: as many as tell it from others."""
 _MOST = 50
 """Trials of a side that are looked at for what they differ in."""
 
@@ -53,7 +55,8 @@ def facts(trial: ComparedTrial) -> dict[str, str]:
     own = env if isinstance(env, Mapping) else {}
     found |= {str(name): str(value) for name, value in own.items() if _bears(str(name))}
     found |= {f"{name} of the machine": run.environment[name] for name in _OF_RUN if name in run.environment}
-    found |= {NODE: run.environment.get("host", ""), COMMIT: run.environment.get("commit", ""), SOAK: run.soak_version}
+    commit = run.environment.get("commit", "")[:_DIGITS]
+    found |= {NODE: run.environment.get("host", ""), COMMIT: commit, SOAK: run.soak_version}
     return {name: value for name, value in found.items() if value}
 
 

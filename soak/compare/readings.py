@@ -32,14 +32,14 @@ _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TrialReading:
     """One value; deviation: its standard error, where that is known."""
 
     value: float
     deviation: float | None = None
 
 
-Readings = Mapping[str, Mapping[str, Reading]]
+Readings = Mapping[str, Mapping[str, TrialReading]]
 """By the name of a measure, and by what it was read from, the best first."""
 
 
@@ -68,15 +68,15 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
       where a process of it was seen to start anew; else 0.
     """
     whole = _whole(series)
-    found: dict[str, dict[str, Reading]] = {
+    found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
         "growth_per_hour": dict(_growth(info, _per_hour)),
         "growth_per_step": dict(_growth(info, _per_step)),
-        "restarts": {"trial": Reading(float(_broke(info)))},
+        "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
         "throughput": dict(_throughput(whole, series)),
         **_memory(whole),
-        "gpu_peak_memory": {name: Reading(float(whole[name].values.max())) for name in _GPU if name in whole},
+        "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
         **_latency(whole, series),
     }
     return {measure: sources for measure, sources in found.items() if sources}
@@ -109,10 +109,10 @@ def _whole(series: Iterable[Series]) -> dict[str, Series]:
     return found
 
 
-def _probability(info: TrialInfo) -> Iterator[tuple[str, Reading]]:
+def _probability(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
     judged = info.judgement
     if judged is not None and judged.leak_probability is not None and judged.calibrated:
-        yield "trial", Reading(judged.leak_probability)
+        yield "trial", TrialReading(judged.leak_probability)
 
 
 def _broke(info: TrialInfo) -> bool:
@@ -133,12 +133,12 @@ def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
 
 def _growth(
     info: TrialInfo, rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]]
-) -> Iterator[tuple[str, Reading]]:
+) -> Iterator[tuple[str, TrialReading]]:
     for name, finding in _outer(info):
         value, interval = rate(finding)
         if value is not None:
             deviation = None if interval is None else (interval[1] - interval[0]) / (2 * CI95)
-            yield name, Reading(value, deviation)
+            yield name, TrialReading(value, deviation)
 
 
 def _per_hour(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
@@ -149,23 +149,23 @@ def _per_step(finding: Finding) -> tuple[float | None, tuple[float, float] | Non
     return finding.rate_per_step, finding.rate_per_step_ci95
 
 
-def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, Reading]]:
+def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
     for name, finding in _outer(info):
         if finding.hours_to_exhaustion is not None and finding.verdict == "leak":
-            yield name, Reading(finding.hours_to_exhaustion)
+            yield name, TrialReading(finding.hours_to_exhaustion)
 
 
-def _memory(whole: Mapping[str, Series]) -> dict[str, dict[str, Reading]]:
-    found: dict[str, dict[str, Reading]] = {"steady_memory": {}, "peak_memory": {}, "memory_variation": {}}
+def _memory(whole: Mapping[str, Series]) -> dict[str, dict[str, TrialReading]]:
+    found: dict[str, dict[str, TrialReading]] = {"steady_memory": {}, "peak_memory": {}, "memory_variation": {}}
     for name in _TOTALS:
         if name not in whole:
             continue
         t, values = whole[name].t, whole[name].values
         late = t >= _STEADY * t[-1]
-        found["peak_memory"][name] = Reading(float(values.max()))
+        found["peak_memory"][name] = TrialReading(float(values.max()))
         if late.sum() >= _FEWEST:
-            found["steady_memory"][name] = Reading(float(np.median(values[late])))
-            found["memory_variation"][name] = Reading(_about_trend(t[late], values[late]))
+            found["steady_memory"][name] = TrialReading(float(np.median(values[late])))
+            found["memory_variation"][name] = TrialReading(_about_trend(t[late], values[late]))
     return found
 
 
@@ -176,16 +176,16 @@ def _about_trend(t: np.ndarray, values: np.ndarray) -> float:
     return float(np.sqrt((left**2).sum() / max(1, len(t) - 2)))
 
 
-def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterator[tuple[str, Reading]]:
+def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterator[tuple[str, TrialReading]]:
     """Of each count, a second of work."""
     answered = [_per_second(one, None) for one in series if one.metric.name == "responses" and not one.label]
     if any(answered):
-        yield "requests", Reading(sum(filter(None, answered)))
+        yield "requests", TrialReading(sum(filter(None, answered)))
         return
     for name in _WORK:
         rate = _per_second(whole[name], whole.get("probe_seconds")) if name in whole else None
         if rate:
-            yield name, Reading(rate)
+            yield name, TrialReading(rate)
 
 
 def _per_second(one: Series, probed: Series | None) -> float | None:
@@ -195,15 +195,15 @@ def _per_second(one: Series, probed: Series | None) -> float | None:
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 
-def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, Reading]]:
+def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, TrialReading]]:
     """Of several clients the slowest: who waits for a server waits for its worst."""
     told = (clients.of_trial(series, ()) or {}).get("clients", ())
     beats = whole.get("step_latency_seconds")
-    found: dict[str, dict[str, Reading]] = {}
+    found: dict[str, dict[str, TrialReading]] = {}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         known = [value for one in told if (value := one[f"latency_{name}_seconds"])]
         if known:
-            found[f"latency_{name}"] = {"requests": Reading(max(known))}
+            found[f"latency_{name}"] = {"requests": TrialReading(max(known))}
         elif beats is not None and len(beats.values) >= _FEWEST:
-            found[f"latency_{name}"] = {"beats": Reading(float(np.quantile(beats.values, share)))}
+            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(beats.values, share)))}
     return found

@@ -18,8 +18,6 @@ from workloads import executions, frameworks
 VERSION = "version"
 BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT)
 _PARTS = re.compile(r"\d+|[a-zA-Z]+")
-_SHOWN = 12
-"""Digits of a commit: as many as tell it from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def _fact(trial: ComparedTrial, by: str) -> str:
     found = facts(trial).get(by, "")
     if by == FRAMEWORK and found == frameworks.NONE:
         return ""
-    return found[:_SHOWN] if by == COMMIT else _word(found) if found else ""
+    return _word(found) if found else ""
 
 
 def _version_of(trials: Sequence[ComparedTrial]) -> Callable[[ComparedTrial], str]:
@@ -167,7 +165,8 @@ def _order(by: str, name: str, trials: Sequence[ComparedTrial]) -> tuple[object,
         return (name != executions.DEFAULT, name)
     if by == VERSION:
         # A word, as in 2.9.0rc1, comes before the end, and a further number after it.
-        return ([*(int(part) if part.isdigit() else -1 for part in _PARTS.findall(name)), 0], name)
+        numbers = [int(part) if part.isdigit() else -1 for part in _PARTS.findall(name)]
+        return (re.split(r"\d", name)[0], [*numbers, 0], name)
     if by == COMMIT:
         return (min(trial.run.started for trial in trials), name)
     return (name,)

@@ -1,283 +1,139 @@
-"""Claims: read from a file, held against trials of known truth, told with their reason."""
+"""Claims in words, and what trials of planted truth say of them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import jsonschema
 import numpy as np
 import pytest
 
-import reports
-from monitors.detection.series import Series
-from monitors.model import Event, MetricSpec
-from reports import claims_page
-from reports.record import RunInfo, TrialInfo
-from soak import cli
-from soak.claims import answers, document, running, tables
-from soak.claims.trials import ClaimTrial, doses_of, more, step_speed
-from soak.compare.readings import Reading
-from soak.errors import ConfigError
-from soak.plan.overrides import Overrides
-
-CONFIGS = Path(__file__).parents[2] / "configs"
-FILES = [CONFIGS / "claims.toml", CONFIGS / "claims-gpu.toml"]
-SHORT = """
-[experiment.speed]
-run = { duration = "10 s", repeats = 3 }
-[[experiment.speed.trial]]
-workload = "recurrent"
-framework = "tensorflow"
-execution = ["graph", "xla"]
-[[claim]]
-name = "gain"
-says = "XLA is 23 % faster"
-experiment = "speed"
-holds = ["xla step_speed 23% higher than graph"]
-"""
+from monitors.comparison.claims import hold, parse, show
+from monitors.comparison.model import Claim, Measured
 
 
-def written(folder: Path, text: str) -> Path:
-    path = folder / "own.toml"
-    path.write_text(text)
-    return path
+def side(values: Sequence[float], name: str) -> list[Measured]:
+    return [Measured("g", str(i), {name: float(value)}) for i, value in enumerate(values)]
 
 
-def trial(execution: str, seed: int, device: str = "cpu", **values: float) -> ClaimTrial:
-    run = RunInfo(
-        "own-speed-1", "own-speed", "1", "", "", "", 1, 1.7e9, 1.7e9, "pass", "", {"cpus": "2", "cpu": "a CPU"}
-    )
-    name = f"recurrent-tensorflow-{execution}-{seed}"
-    info = TrialInfo(seed, name, "recurrent", "tensorflow", "infer", execution, seed, "b", "a", "ended", device)
-    readings = {measure: {"steps": Reading(value)} for measure, value in values.items()}
-    return ClaimTrial(run, info, readings, {"frames": 1600.0})
-
-
-def trials(**speeds: tuple[float, ...]) -> list[ClaimTrial]:
-    return [trial(name, seed, step_speed=one) for name, all_ in speeds.items() for seed, one in enumerate(all_)]
-
-
-def claim(folder: Path, more: str = "") -> tables.CheckedClaim:
-    return tables.load(written(folder, SHORT + more)).claims[0]
-
-
-# ---- files
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_claim_that_comes_with_soak_has_trials_on_both_sides(path: Path) -> None:
-    file = tables.load(path)
-    for checked in file.claims:
-        plan = tables.plan_of(path, file.experiments[checked.table.experiment])
-        assert {one.spec.framework for one in plan} <= {"torch", "tensorflow", "none"}
-        made = [planned(one) for one in plan]
-        asked = [side for one in checked.statements for side in (one.first, one.second) if side]
-        asked += [side for first, _, second in checked.beside for side in (first, second)]
-        for side in asked:
-            assert answers._of_side(checked, made, side), f"{checked.table.name}: no trial is of {side}"
-
-
-def planned(one: Any) -> ClaimTrial:
-    spec = one.spec
-    info = TrialInfo(
-        0, one.name, spec.workload, spec.framework, spec.mode, spec.execution, spec.seed, "", "", "planned"
-    )
-    return ClaimTrial(trial("graph", 0).run, info, {}, {})
-
-
-def test_the_claims_on_two_cores_are_answered_in_less_than_half_an_hour() -> None:
-    file = tables.load(FILES[0])
-    told = [running.estimated(file, one, Overrides()).seconds for one in file.experiments.values()]
-    assert None not in told
-    assert sum(filter(None, told)) < 30 * 60
+def leaks(count: int, of: int) -> list[Measured]:
+    """Trials of which so many are likely to leak."""
+    return side([0.98] * count + [0.02] * (of - count), "leak_probability")
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("text", "claim"),
     [
-        ('experiment = "speed"', "expected one of speed"),
-        ("xla step_speed 23% higher than graph", "expected a measure"),
-        ("[[claim]]", "unknown key: did you mean 'claim'?"),
-        ('says = "XLA', "unknown key: did you mean 'says'?"),
+        ("tensorflow 62% lower than torch", Claim("tensorflow", "leak_probability", 62, "lower", "torch")),
+        ("tf leak probability 62 % lower than torch", Claim("tf", "leak_probability", 62, "lower", "torch")),
+        ("tensorflow lower than torch", Claim("tensorflow", "leak_probability", 0, "lower", "torch")),
+        ("torch 2.13.0 memory at least 12.5% higher than torch 2.12.1",
+         Claim("torch 2.13.0", "steady_memory", 12.5, "higher", "torch 2.12.1")),
+        ('"my runs/a" peak memory 5% less than "b than c"', Claim("my runs/a", "peak_memory", 5, "lower", "b than c")),
+        ("torch latency p99 10% more than tensorflow", Claim("torch", "latency_p99", 10, "higher", "tensorflow")),
+        ("torch latency p99 10% slower than tensorflow", Claim("torch", "latency_p99", 10, "higher", "tensorflow")),
+        ("torch latency p99 10% faster than tensorflow", Claim("torch", "latency_p99", 10, "lower", "tensorflow")),
+        ("torch throughput 10% slower than tensorflow", Claim("torch", "throughput", 10, "lower", "tensorflow")),
+        ("torch is 23% faster than tensorflow", Claim("torch", "throughput", 23, "higher", "tensorflow")),
+        ("torch slower than tensorflow", Claim("torch", "throughput", 0, "lower", "tensorflow")),
+        ("torch uses 20% less memory than tensorflow", Claim("torch", "steady_memory", 20, "lower", "tensorflow")),
+        ("tensorflow memory steadier than torch", Claim("tensorflow", "memory_variation", 0, "lower", "torch")),
+        ("a steadier than b", Claim("a", "memory_variation", 0, "lower", "b")),
+        ("a growth per step 1% lower than b", Claim("a", "growth_per_step", 1, "lower", "b")),
+        ("a leak_probability 120% higher than b", Claim("a", "leak_probability", 120, "higher", "b")),
+        ("A RESTARTS 5% LOWER THAN B", Claim("A", "restarts", 5, "lower", "B")),
+    ],
+)  # fmt: skip
+def test_claims_are_read(text: str, claim: Claim) -> None:
+    assert parse(text) == claim
+    assert parse(show(claim)) == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected `than` once"),
+        ("tensorflow 62% lower torch", "expected `than` once"),
+        ("a lower than b than c", "expected `than` once"),
+        ("lower than torch", "expected the first side"),
+        ("tensorflow lower than", "expected the second side"),
+        ("tensorflow 62% lowr than torch", "did you mean `lower`?"),
+        ("tensorflow than torch", "expected one of lower, less"),
+        ("tensorflow troughput 62% lower than torch", "did you mean `throughput`?"),
+        ("tensorflow speed of light 2% lower than torch", "expected a measure (leak probability, growth per hour, "),
+        ("tensorflow memory 62 lower than torch", "expected a number with % right before `lower`, not `62`"),
+        ("tensorflow 100% lower than torch", "expected less than 100% lower"),
+        ("tensorflow memory 5% faster than torch", "expected `lower` or `higher` of steady memory"),
+        ("tensorflow throughput steadier than torch", "expected `steadier` of memory"),
+        (
+            "tensorflow memory 5% lower throughput than torch",
+            "expected one measure, not both `memory` and `throughput`",
+        ),
+        ("tensorflow 62% lower than torch today", "expected nothing after the second side, not `today`"),
+        ('tensorflow 62% lower than "torch', 'expected a second `"`'),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told(wrong: str, said: str, tmp_path: Path) -> None:
-    right = {
-        'experiment = "speed"': 'experiment = "sped"',
-        "xla step_speed 23% higher than graph": "xla sped 23% higher than graph",
-        "[[claim]]": "[[clam]]",
-        'says = "XLA': 'say = "XLA',
-    }
-    with pytest.raises(ConfigError, match=said.replace("[", r"\[").replace("]", r"\]").replace("?", r"\?")):
-        tables.load(written(tmp_path, SHORT.replace(wrong, right[wrong])))
+def test_what_is_no_claim_is_told_with_what_was_expected(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match="claim `") as error:
+        parse(text)
+    assert said in str(error.value)
 
 
-def test_how_long_it_takes_is_told_by_the_plan_or_by_the_file(tmp_path: Path) -> None:
-    path = written(tmp_path, SHORT)
-    file = tables.load(path)
-    told = running.estimated(file, file.experiments["speed"], Overrides())
-    assert (told.trials, told.parallel, told.seconds) == (6, 1, 6 * (10 + running.START))
-    timed = tables.load(written(tmp_path, SHORT.replace("[experiment.speed]\n", "[experiment.speed]\nminutes = 4\n")))
-    assert running.estimated(timed, timed.experiments["speed"], Overrides()).seconds == 240
-    shorter = running.estimated(timed, timed.experiments["speed"], Overrides((), "1 s"))
-    assert shorter.seconds == 6 * (1 + running.START)
+def test_none_of_twenty_against_all_of_twenty_supports_62_percent() -> None:
+    found = hold(parse("tensorflow 62% lower than torch"), leaks(0, 20), leaks(20, 20))
+    assert (found.answer, found.further) == ("supported", None)
+    assert found.reason.startswith("The leak probability of tensorflow is 0.02 (0 to 0.1")
+    assert found.reason.endswith("so it is 62 % lower or more.")
 
 
-def test_an_experiment_for_cards_is_not_begun_without_any(tmp_path: Path) -> None:
-    file = tables.load(written(tmp_path, SHORT + "cards = 2\n"))
-    experiment = file.experiments["speed"]
-    assert running.lacking(file, experiment, 1) == "It was not run: it needs 2 GPUs, and this machine has 1."
-    assert running.lacking(file, experiment, 2) == ""
-    shown = tables.load(written(tmp_path, SHORT.replace("repeats = 3", 'repeats = 3, device = "cpu"') + "cards = 2\n"))
-    assert running.lacking(shown, shown.experiments["speed"], 0) == ""
+def test_all_of_twenty_against_none_of_twenty_refutes_it() -> None:
+    found = hold(parse("tensorflow 62% lower than torch"), leaks(20, 20), leaks(0, 20))
+    assert (found.answer, found.further) == ("refuted", None)
+    assert found.reason.endswith("so it is not 62 % lower.")
 
 
-# ---- answers
+def test_where_no_trial_leaks_nothing_can_be_lower_and_no_number_of_trials_would_tell() -> None:
+    found = hold(parse("tensorflow 62% lower than torch"), leaks(0, 20), leaks(0, 20))
+    assert (found.answer, found.further) == ("undecided", None)
+    assert "no trial of either side looks like a leak, so that neither can be said to leak less often" in found.reason
 
 
-def test_a_claim_is_supported_refuted_or_undecided_by_what_was_measured(tmp_path: Path) -> None:
-    graph = (10.0, 10.1, 9.9, 10.0)
-    for xla, said in (((14.0, 14.1, 13.9, 14.05), "supported"), ((10.1, 10.0, 9.8, 10.2), "refuted"),
-                      ((12.8, 14.5, 11.9, 13.4), "undecided")):  # fmt: skip
-        verdict = answers.answer(claim(tmp_path), trials(xla=xla, graph=graph))
-        assert verdict.answer == said, verdict.reason
-        assert verdict.reason.endswith(".")
-        assert ("more trials a side" in verdict.brief) == (said == "undecided")
-        (one,) = verdict.statements
-        assert [side.name for side in one.sides] == ["xla", "graph"]
-        assert one.sides[0].estimate.value == pytest.approx(np.exp(np.mean(np.log(xla))))
+def test_a_few_trials_leave_it_open_and_tell_how_many_would_do() -> None:
+    claim = parse("tensorflow 62% lower than torch")
+    found = hold(claim, leaks(0, 5), leaks(4, 5))
+    assert found.answer == "undecided"
+    assert found.reason.endswith("so 62 % lower may be true or not.")
+    assert found.further is not None
+    times = -(-(5 + found.further) // 5)
+    assert hold(claim, leaks(0, 5 * times), leaks(4 * times, 5 * times)).answer == "supported"
 
 
-def test_trials_are_paired_by_seed_although_their_blocks_differ(tmp_path: Path) -> None:
-    """Both sides vary tenfold over seeds; within a pair the first is always 1.3 times as fast."""
-    graph = (1.0, 10.0, 3.0, 5.0)
-    verdict = answers.answer(claim(tmp_path), trials(xla=tuple(1.3 * one for one in graph), graph=graph))
-    assert verdict.answer == "supported"
-    assert verdict.statements[0].difference is not None
-    assert verdict.statements[0].difference.pairs == 4
+def test_a_claim_about_amounts_is_held_against_their_ratio() -> None:
+    draw = np.random.default_rng(0).normal
+    block = np.exp(draw(0, 1, 12))
+    slow, fast = (side(factor * block * np.exp(draw(0, 0.02, 12)), "throughput") for factor in (0.8, 1.0))
+    answers = [hold(parse(f"a {percent}% slower than b"), slow, fast).answer for percent in (10, 20, 30)]
+    assert answers == ["supported", "undecided", "refuted"]
+    assert hold(parse("a 10% faster than b"), fast, slow).answer == "supported"
+    assert hold(parse("a faster than b"), slow, fast).answer == "refuted"
 
 
-def test_all_statements_have_to_hold(tmp_path: Path) -> None:
-    both = SHORT.replace('graph"]\n', 'graph", "xla step_speed at most 2 /s"]\n')
-    fast = trials(xla=(14.0, 14.1, 13.9), graph=(10.0, 10.1, 9.9))
-    checked = tables.load(written(tmp_path, both)).claims[0]
-    assert answers.answer(checked, fast).answer == "refuted"
-    assert [one.result.answer for one in answers.answer(checked, fast).statements if one.result] == [
-        "supported",
-        "refuted",
-    ]
+def test_growth_can_only_be_a_percentage_of_what_surely_grows() -> None:
+    growing, still = side([9e6, 11e6, 10e6, 10e6], "growth_per_hour"), side([1e3, -2e3, 4e3, 0], "growth_per_hour")
+    assert hold(parse("a growth 50% lower than b"), still, growing).answer == "supported"
+    assert hold(parse("a growth 90% higher than b"), still, growing).answer == "refuted"
+    found = hold(parse("a growth 50% higher than b"), growing, still)
+    assert (found.answer, found.further) == ("undecided", None)
+    assert "b may not grow at all" in found.reason
+    assert hold(parse("a growth higher than b"), growing, still).answer == "supported"
 
 
-def test_what_no_trial_here_can_answer_stays_undecided_and_is_shown_all_the_same(tmp_path: Path) -> None:
-    fast = trials(xla=(14.0, 14.1, 13.9), graph=(10.0, 10.1, 9.9))
-    two = answers.answer(claim(tmp_path, "cards = 2\n"), fast)
-    assert (two.answer, two.reason) == ("undecided", "It is about 2 GPUs, and these trials had none.")
-    assert two.statements[0].sides
-    never = answers.answer(claim(tmp_path, 'unanswerable = "Nobody knows the model."\n'), fast)
-    assert (never.answer, never.reason) == ("undecided", "Nobody knows the model.")
-    on_cards = [trial(one.info.execution, one.info.seed, "cuda:0,cuda:1", step_speed=14.0 + one.info.seed / 10
-                      if one.info.execution == "xla" else 10.0) for one in fast]  # fmt: skip
-    assert answers.answer(claim(tmp_path, "cards = 2\n"), on_cards).answer == "supported"
+def test_one_pair_decides_nothing() -> None:
+    found = hold(parse("a 5% faster than b"), side([100.0], "throughput"), side([1.0], "throughput"))
+    assert found.answer == "undecided"
+    assert "one pair of trials gives no interval" in found.reason
 
 
-def test_without_a_run_it_is_undecided_with_the_reason(tmp_path: Path) -> None:
-    verdict = answers.answer(claim(tmp_path), [], "It was not run.")
-    assert (verdict.answer, verdict.reason, verdict.statements) == ("undecided", "It was not run.", ())
-
-
-# ---- measures
-
-
-def series(name: str, t: np.ndarray, values: np.ndarray, member: str = "") -> Series:
-    return Series(MetricSpec(name, "count", name, counter=True), "", t, values, member=member)
-
-
-def test_speed_is_that_of_the_time_in_steps_once_it_has_settled() -> None:
-    """Ten steps a second for 30 s, each 50 ms, and slow ones of 150 ms for a third of the steps that count.
-
-    Before that a first step compiles for 20 s, and then the steps are slow for a while.
-    """
-    t = np.arange(0.5, 50.5, 0.5)
-    steps = np.where(t < 20, 0.0, np.floor((t - 20) * 10) + 1)
-    took = np.select([t < 20.5, t < 29, t < 36.5], [20.0, 1.0, 0.15], 0.05)
-    both = [series("steps", t, steps), series("step_latency_seconds", t[t >= 20], took[t >= 20])]
-    slow = (36.5 - 30) / 20
-    assert step_speed(both) == pytest.approx(1 / (slow * 0.15 + (1 - slow) * 0.05), rel=0.05)
-    ranks = [series(one.metric.name, one.t, one.values * at, f"rank {at}") for at in (1, 2) for one in both]
-    assert step_speed(ranks) == step_speed(both)
-    assert step_speed(both[:1]) is None
-    assert step_speed([series("steps", t, 0 * t), both[1]]) is None
-
-
-def test_how_large_a_program_is_comes_from_the_first_event_that_tells_it() -> None:
-    events = [Event(1.0, kind, "", 0, 0.0, data) for kind, data in (
-        ("answer", {"bytes": 5.0}), ("program_size", {"bytes": 1.5e6}), ("program_size", {"bytes": 2e6}),
-    )]  # fmt: skip
-    assert more([], events) == {"program_size": {"the first program": Reading(1.5e6)}}
-    assert more([], events[:1]) == {}
-
-
-def test_frames_are_counted_in_every_lane() -> None:
-    settings, last = {"options": {"batch": 128}}, {"frames": 50_625.0, "steps": 3165.0}
-    info = TrialInfo(
-        0, "n", "recurrent", "torch", "infer", "eager", 1, "", "", "ended", settings=settings, last_values=last
-    )  # fmt: skip
-    assert doses_of(info) == {"frames": 72 * 3600 * 25, "steps": 3165.0}
-
-
-# ---- what is printed
-
-
-SCHEMA = json.loads((Path(reports.__file__).parent / "schema" / "soak.claims-1.json").read_text())
-
-
-def page_of(folder: Path, found: list[ClaimTrial]) -> tuple[Mapping[str, Any], str]:
-    file = tables.load(written(folder, SHORT))
-    verdicts = [answers.answer(one, found, "It was not run.") for one in file.claims]
-    runs = {name: running.ExperimentRuns(one) for name, one in file.experiments.items()}
-    body = document.build([document.FileAnswers(file, verdicts, runs, {})], ["soak claims own.toml --run"])
-    jsonschema.validate(body, SCHEMA)
-    return body, claims_page.page(body)
-
-
-def test_the_page_has_a_row_for_every_claim_with_what_was_measured(tmp_path: Path) -> None:
-    body, page = page_of(tmp_path, trials(xla=(14.0, 14.1, 13.9), graph=(10.0, 10.1, 9.9)))
-    (row,) = [line for line in page.splitlines() if line.startswith("| XLA is")]
-    assert "xla 14/s (" in row
-    assert "3 trials), graph 10/s (" in row
-    assert "40 % higher (" in row
-    assert "**supported**" in row
-    assert "6 × " not in page
-    assert "3 × recurrent tensorflow xla infer" in page
-    assert "4,800 frames in all" in page
-    assert body["schema"] == "soak.claims/1"
-    assert body["files"][0]["claims"][0]["statements"][0]["answer"] == "supported"
-
-
-def test_the_page_tells_what_was_not_run(tmp_path: Path) -> None:
-    _, page = page_of(tmp_path, [])
-    assert "| XLA is 23 % faster | nothing | **undecided**: It was not run. |" in page
-    assert "None of this was run." in page
-
-
-def test_the_claims_that_the_page_gives_as_an_example_are_read(tmp_path: Path) -> None:
-    _, page = page_of(tmp_path, [])
-    example = page.partition("```toml\n")[2].partition("```")[0]
-    (arenas,) = tables.load(written(tmp_path, example)).claims
-    assert arenas.beside == (("one-arena", "step_speed", "as-shipped"),)
-
-
-def test_the_command_answers_without_a_run_and_refuses_what_it_cannot_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = written(tmp_path, SHORT)
-    assert cli.main(["claims", str(path), "--out", str(tmp_path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert "--run" in told["files"][0]["claims"][0]["reason"]
-    assert cli.main(["claims", str(path), "--claim", "nothing"]) == 2
-    assert "there are gain (speed)" in capsys.readouterr().err
-    assert cli.main(["claims", str(tmp_path / "none.toml")]) == 2
-    assert cli.main(["claims", str(path), str(tmp_path)]) == 2
+def test_what_no_trial_tells_is_said() -> None:
+    found = hold(parse("a latency p99 5% lower than b"), leaks(0, 3), leaks(0, 3))
+    assert (found.answer, found.further) == ("undecided", None)
+    assert found.reason == "No two trials of both sides that may be compared tell the latency p99."

@@ -1,0 +1,126 @@
+"""What a trial measured: planted series and findings give known values, and what is unknown is absent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitors.detection.series import Series
+from monitors.judgement import Judgement
+from monitors.model import Finding, MetricSpec
+from reports.record import TrialInfo
+from soak.compare.readings import CI95, Readings, agreed, read
+
+MIB = 2.0**20
+T = np.arange(0.0, 90.0)
+
+
+def series(name: str, values: Any, member: str = "") -> Series:
+    return Series(MetricSpec(name, "bytes", name), "", T, np.broadcast_to(values, T.shape).astype(float), member=member)
+
+
+def finding(**keys: Any) -> Finding:
+    made = Finding("trend", "total_bytes", "total", "bytes", "pass", 0.1, True, 60.0, (20.0, 100.0), 2.0, None, "flat",
+                   "", 90, 0, rate_per_step_ci95=(1.0, 3.0))  # fmt: skip
+    return replace(made, **keys)
+
+
+def info(*findings: Finding, calibrated: bool = True, **keys: Any) -> TrialInfo:
+    made = TrialInfo(0, "t", "recurrent", "torch", "infer", "eager", 1, "b", "torch", "ended", end_reason="finished",
+                     judgement=Judgement("pass", "", 0.1, calibrated, findings=findings))  # fmt: skip
+    return replace(made, **keys)
+
+
+def values(readings: Readings) -> dict[str, float]:
+    return {name: next(iter(sources.values())).value for name, sources in readings.items()}
+
+
+def test_memory_is_that_of_the_last_third() -> None:
+    held = np.where(T < 60, 900.0, 100.0 + T - 60)
+    held[10] = 5000.0
+    found = values(read(info(), [series("total_bytes", held)]))
+    assert found["steady_memory"] == pytest.approx(100 + 14.5, abs=0.5)
+    assert found["peak_memory"] == 5000.0
+    assert found["memory_variation"] == pytest.approx(0.0, abs=1e-9), "a trend is no variation"
+
+
+def test_variation_is_about_the_trend() -> None:
+    noise = np.random.default_rng(1).normal(0, 7.0, len(T))
+    found = values(read(info(), [series("total_bytes", 1000 + 3 * T + noise)]))
+    assert found["memory_variation"] == pytest.approx(7.0, rel=0.3)
+
+
+def test_growth_has_the_standard_error_of_its_interval() -> None:
+    found = read(info(finding()), [])
+    hourly, by_step = found["growth_per_hour"]["total_bytes"], found["growth_per_step"]["total_bytes"]
+    assert (hourly.value, hourly.deviation) == (60.0, pytest.approx(40.0 / CI95))
+    assert (by_step.value, by_step.deviation) == (2.0, pytest.approx(1.0 / CI95))
+
+
+def test_growth_after_clean_ups_stands_for_what_was_sampled() -> None:
+    found = read(info(finding(), finding(series="floor_total_bytes", rate_per_hour=5.0)), [])
+    assert found["growth_per_hour"]["total_bytes"].value == 5.0
+
+
+def test_time_to_exhaustion_is_of_leaks_alone() -> None:
+    assert "time_to_exhaustion" not in read(info(finding(hours_to_exhaustion=7.0)), [])
+    assert values(read(info(finding(verdict="leak", hours_to_exhaustion=7.0)), []))["time_to_exhaustion"] == 7.0
+
+
+def test_only_a_calibrated_probability_counts() -> None:
+    assert values(read(info(), []))["leak_probability"] == 0.1
+    assert "leak_probability" not in read(info(calibrated=False), [])
+
+
+@pytest.mark.parametrize(("end", "counted"), [("finished", 0.0), ("crashed", 1.0), ("oom", 1.0), ("stopped", 0.0)])
+def test_a_trial_that_broke_off_by_its_own_fault_is_a_restart(end: str, counted: float) -> None:
+    assert values(read(info(end_reason=end), []))["restarts"] == counted
+
+
+def test_a_process_that_started_anew_is_a_restart() -> None:
+    assert values(read(info(finding(restarts=2)), []))["restarts"] == 1.0
+
+
+def test_speed_is_that_at_work() -> None:
+    probes = np.where(T == 30, 44.5, 0.0)
+    found = read(info(), [series("steps", 2 * T), series("frames", 20 * T), series("probe_seconds", probes)])
+    assert found["throughput"]["frames"].value == pytest.approx(20 * 89 / 44.5)
+    assert list(found["throughput"]) == ["frames", "steps"]
+
+
+def test_clients_tell_their_requests() -> None:
+    sent = [series("responses", 5 * T, f"client {n}") for n in (1, 2)]
+    late = [series("request_latency_overall_p99_seconds", 0.1 * n, f"client {n}") for n in (1, 2)]
+    found = read(info(), [*sent, *late, series("frames", T)])
+    assert found["throughput"]["requests"].value == pytest.approx(10.0)
+    assert found["latency_p99"]["requests"].value == pytest.approx(0.2), "of the slowest"
+
+
+def test_latency_is_that_of_beats_where_there_is_no_client() -> None:
+    found = values(read(info(), [series("step_latency_seconds", np.linspace(0.0, 0.1, len(T)))]))
+    assert found["latency_p50"] == pytest.approx(0.05)
+    assert found["latency_p99"] == pytest.approx(0.099)
+
+
+def test_all_trials_are_read_from_the_same_source() -> None:
+    both = [series("cgroup_total_bytes", 300.0), series("total_bytes", 200.0)]
+    one, other = read(info(), both), read(info(), both[1:])
+    told = agreed([one, other])
+    assert told.sources["steady_memory"] == "total_bytes"
+    assert [each["steady_memory"] for each in told.values] == [200.0, 200.0]
+    assert agreed([one, one]).sources["steady_memory"] == "cgroup_total_bytes"
+
+
+def test_a_measure_without_a_common_source_is_left_out() -> None:
+    told = agreed([read(info(), [series("total_bytes", 1.0)]), read(info(), [series("cgroup_total_bytes", 1.0)])])
+    assert "steady_memory" not in told.sources
+    assert "restarts" in told.sources
+
+
+def test_a_trial_that_lacks_a_measure_hinders_no_other() -> None:
+    told = agreed([read(info(), [series("total_bytes", 1.0)]), read(info(), [])])
+    assert told.values[0]["steady_memory"] == 1.0
+    assert "steady_memory" not in told.values[1]
