@@ -12,7 +12,7 @@ import numpy as np
 from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import TrialReading, Readings, read
+from soak.compare.readings import Readings, TrialReading, read
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
