@@ -17,7 +17,7 @@ MATRIX := soak/environments/matrix
 # Tests start hundreds of processes, and each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help soak matrix serving test test-slow test-lowest torture torture-slice lint check-format clean
+.PHONY: help soak matrix serving claims test test-slow test-lowest torture torture-slice lint check-format clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -57,6 +57,13 @@ serving: $(VENV)/.installed
 	$(BIN)/soak run configs/serving.toml; test $$? -ne 2
 	$(BIN)/python -m benchmarks.serving "$$(ls -td runs/serving-* | head -1)" > docs/serving.md.new
 	mv docs/serving.md.new docs/serving.md
+
+# Claims about the frameworks, each by an experiment, some 25 minutes on two cores, and the page of what came of it. Those
+# of cards run where there are any; records made elsewhere are named: CLAIMS_RUNS="FOLDER…".
+CLAIMS_RUNS ?=
+claims: $(VENV)/.installed
+	$(BIN)/soak claims configs/claims.toml configs/claims-gpu.toml $(CLAIMS_RUNS) --run --format markdown > docs/claims.md.new
+	mv docs/claims.md.new docs/claims.md
 
 # Six at a time: most of a test that soaks is waiting. A file stays together, as its tests share a server, and those that
 # soak come first, in the order of their folders, so that none of them is left alone at the end.

@@ -48,6 +48,7 @@ examples:
   soak env matrix                        build an environment for trials that do not fit into soak's own
   soak list                              all workloads, planted faults and samplers
   soak report runs/quick-…               write the report again, of a finished or unfinished run
+  soak claims                            what recorded runs say of claims about the frameworks
   soak diagnose runs/quick-…             which lines and stacks grow, and what makes it stop?
   soak compare runs/quick-… --by framework   which of two frameworks, versions, runs is better, and is that sure?
   soak history                           when did memory, growth or throughput of recorded runs change?

@@ -16,13 +16,16 @@ MEASURES: tuple[Measure, ...] = (
     Measure("gpu_peak_memory", "peak memory of the GPU", "amount", "bytes", "lower"),
     Measure("memory_variation", "variation of memory", "amount", "bytes", "lower"),
     Measure("throughput", "throughput", "amount", "per_second", "higher"),
+    Measure("step_speed", "speed of steps", "amount", "per_second", "higher"),
     Measure("latency_p50", "latency p50", "amount", "seconds", "lower"),
     Measure("latency_p99", "latency p99", "amount", "seconds", "lower"),
+    Measure("program_size", "size of the program", "amount", "bytes", "lower"),
     Measure("time_to_exhaustion", "time to exhaustion", "amount", "hours", "higher"),
     Measure("restarts", "probability of a restart", "proportion", "1", "lower"),
 )
 """In the order in which they are shown. memory_variation: how far memory moves about its own trend in steady state, its
-standard deviation. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
+standard deviation. step_speed: steps a second of the time in steps alone. program_size: of the file that a model was
+converted to. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
 
 CALLED = MappingProxyType(
     {measure.words.lower(): measure.name for measure in MEASURES}

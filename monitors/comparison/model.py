@@ -94,10 +94,34 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """`server latency_p99 at most 120 ms`: of one side; or `two throughput at least 92% of one`, of two."""
+
+    first: str
+    measure: str
+    limit: Literal["at most", "at least"]
+    value: float
+    """In the unit of the measure; with a second side a share of that one's, 0.92."""
+    second: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimResult:
     """What the trials say of it."""
 
     claim: Claim
+    answer: ClaimAnswer
+    reason: str
+    """One plain sentence."""
+    further: int | None
+    """About how many more trials a side would settle it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundResult:
+    """What the trials say of a claim of a figure."""
+
+    claim: Bound
     answer: ClaimAnswer
     reason: str
     """One plain sentence."""

@@ -2,7 +2,8 @@
 
 Finds wrong keys, impossible values, unknown workloads and options, missing frameworks, missing devices and
 unreadable files. All errors are shown at once, each in one line that names the file, the key and the value. Prints the
-plan: trials in order, their limits, and the total time; for a service, its schedules. `soak list keys` lists every key.
+plan: trials in order, their limits, and the total time; for a service, its schedules; for a file of claims, its
+experiments. `soak list keys` lists every key.
 
 examples:
   soak check configs/quick.toml
@@ -75,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_any(path: Path, overrides: Sequence[str]) -> CheckedFile:
+    if _is_claims(path):
+        return _check_claims(path, overrides)
     if not _is_service(path):
         return _check(path, overrides)
     if overrides:
@@ -95,6 +98,34 @@ def _check(path: Path, overrides: Sequence[str]) -> CheckedFile:
 def _is_service(path: Path) -> bool:
     _, raw = read_toml(path)
     return "schedule" in raw or "service" in raw
+
+
+def _is_claims(path: Path) -> bool:
+    _, raw = read_toml(path)
+    return "claim" in raw or "experiment" in raw
+
+
+def _check_claims(path: Path, overrides: Sequence[str]) -> CheckedFile:
+    """Every experiment, as the config that it is."""
+    # They import NumPy, which no other file needs.
+    from soak.claims import running, tables
+
+    file, problems, total = tables.load(path), Problems(), 0.0
+    rows: list[tuple[str | int, ...]] = []
+    changes = Overrides(tuple(overrides))
+    for experiment in file.experiments.values():
+        with problems.gathered():
+            told = running.estimated(file, experiment, changes)
+            inner = tables.loaded(path, running.changed(experiment, changes))
+            plan = make_plan(inner)
+            preflight.check(inner, plan)
+            preflight.check_devices(inner, plan)
+            total += told.seconds or 0.0
+            length = format_duration(told.seconds) if told.seconds else "depends on the machine's speed"
+            names = [claim.table.name for claim in file.claims if claim.table.experiment == experiment.name]
+            rows.append((experiment.name, told.trials, told.parallel, length, ", ".join(names)))
+    problems.tell()
+    return CheckedFile(f"{len(file.claims)} claims, about {running.minutes(total)}", _EXPERIMENTS, rows)
 
 
 def _check_service(path: Path) -> CheckedFile:
@@ -120,6 +151,8 @@ def _check_service(path: Path) -> CheckedFile:
 
 
 _SCHEDULES = tuple(map(Column, ("schedule", "when", "config", "device", "duration", "trials")))
+_EXPERIMENTS = (Column("experiment"), Column("trials", right=True), Column("at a time", right=True), Column("takes"),
+                Column("claims"))  # fmt: skip
 _TRIALS = (Column("trial"), Column("number", right=True), *map(Column, ("block", "seed", "until", "control")))
 
 

@@ -83,15 +83,18 @@ def make_step(network: Network, setup: Setup, kind: str) -> Step:
     """Steps of inference that a program of LiteRT runs, one for each shape of clips; they count their `traces`."""
     came: Any = None
     first = network.first.numpy()
+    sizes = saved_model.Sizes()
 
     def converted(shape: Shape) -> Program:
         with tempfile.TemporaryDirectory() as folder:
             saved_model.save(network, shape, folder)
-            exact = Program(from_saved_model(folder, "float32"), setup.threads)
-            if kind == "float32":
-                return exact
-            examples = calibration.examples(setup, shape, came, first, exact) if kind == "int8" else ()
-            return Program(from_saved_model(folder, kind, examples), setup.threads)
+            program = from_saved_model(folder, "float32")
+            if kind != "float32":
+                exact = Program(program, setup.threads)
+                examples = calibration.examples(setup, shape, came, first, exact) if kind == "int8" else ()
+                program = from_saved_model(folder, kind, examples)
+        sizes.add(f"a program of LiteRT in {kind}", shape, len(program))
+        return Program(program, setup.threads)
 
     programs = ByShape(converted)
 
@@ -102,7 +105,7 @@ def make_step(network: Network, setup: Setup, kind: str) -> Step:
         output, state = programs(came.shape)(pictures, _array(state))
         return output, state, output.mean()
 
-    return Step(run, run, programs.counters, programs.forget)
+    return Step(run, run, programs.counters, programs.forget, notes=sizes.notes)
 
 
 def _array(state: Any) -> Array:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 SIGNATURE = "serving_default"
 INPUTS = ("pictures", "state")
 OUTPUTS = ("output", "state")
+SIZE = "program_size"
+"""Kind of a note: how large the file or folder is that a network was converted to."""
+
+
+class Sizes:
+    """How large what a network was converted to is on disk, to be told once."""
+
+    def __init__(self) -> None:
+        self._untold: list[tuple[str, str, Mapping[str, float]]] = []
+
+    def add(self, what: str, shape: Sequence[int], size: int) -> None:
+        """size: bytes."""
+        said = f"{what}, for clips of {'×'.join(map(str, shape))}: {size:,} bytes"
+        self._untold.append((SIZE, said, {"bytes": float(size)}))
+
+    def notes(self) -> Iterator[tuple[str, str, Mapping[str, float]]]:
+        """What has not been told yet."""
+        while self._untold:
+            yield self._untold.pop(0)
+
+
+def size_of(folder: Path | str) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
 def save(network: Any, shape: Sequence[int], folder: Path | str) -> None:

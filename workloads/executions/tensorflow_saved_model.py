@@ -21,11 +21,14 @@ TOPOLOGY = SINGLE
 def make_step(network: Network, setup: Setup) -> Step:
     """Steps that call the signature of a loaded SavedModel; they count their `traces`, each of which is a file."""
 
+    sizes = saved_model.Sizes()
+
     def loaded(shape: Shape) -> Any:
         import tensorflow as tf
 
         with tempfile.TemporaryDirectory() as folder:
             saved_model.save(network, shape, folder)
+            sizes.add("a SavedModel", shape, saved_model.size_of(folder))
             return tf.saved_model.load(folder).signatures[saved_model.SIGNATURE]
 
     signatures = ByShape(loaded)
@@ -34,4 +37,4 @@ def make_step(network: Network, setup: Setup) -> Step:
         answer = signatures(tuple(frames.shape))(pictures=network.pictures(frames), state=state)
         return answer["output"], answer["state"], network.mean(answer["output"])
 
-    return Step(run, run, signatures.counters, signatures.forget)
+    return Step(run, run, signatures.counters, signatures.forget, notes=sizes.notes)

@@ -37,6 +37,7 @@ class Driven:
         self._tolerance = executions.answers_within(execution, sizes.precision)
         self._rounded_to = executions.step_of(execution)
         self._state = self._network.first
+        self.notes = self._step.notes
         self.output: Any = None
 
     def step(self, clip: Clip) -> float:

@@ -112,9 +112,9 @@ class Workload(Protocol):
     A workload may offer more. What `Replayed` has beyond it lets the child see that the model still computes what it
     computed at first. With `pulls = True`, `step` is given the source itself, of which it takes as many items as it
     needs; `latencies() -> Iterable[float]`, asked after it, then tells the seconds of each step that was done. At each
-    beat `notes() -> Iterable[tuple[str, str]]` is asked for kind and message of what happened since. `clean_up()` is
-    called at each probe: what it lets go of is a cache, and no leak. What it needs of its interpreter and of the
-    machine, its module says as `workloads.needs` tells.
+    beat `notes() -> Iterable[tuple]` is asked for kind and message of what happened since, and a mapping of names to
+    numbers where there are any. `clean_up()` is called at each probe: what it lets go of is a cache, and no leak. What
+    it needs of its interpreter and of the machine, its module says as `workloads.needs` tells.
     """
 
     output: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -139,3 +139,5 @@ class Step:
     """Ends what it started and let run, such as processes."""
     clean_up: Callable[[], object] = lambda: None
     """Lets go of caches and garbage that no clean-up of the framework reaches, at each probe."""
+    notes: Callable[[], Iterable[tuple[str, str, Mapping[str, float]]]] = tuple
+    """What the record should know since it was last asked, as `notes` of a workload."""

@@ -8,7 +8,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workloads import catalog
 from workloads.errors import FinishedError
@@ -233,9 +233,9 @@ class Drive:
 
     def _note(self) -> None:
         """Tell what the workload has to tell."""
-        notes: Callable[[], Iterable[tuple[str, str]]] | None = getattr(self._workload, "notes", None)
-        for kind, message in notes() if notes else ():
-            self._pipe.send(wire.RecordNote(kind, message))
+        notes: Callable[[], Iterable[tuple[Any, ...]]] | None = getattr(self._workload, "notes", None)
+        for note in notes() if notes else ():
+            self._pipe.send(wire.RecordNote(*note))
 
     def _values(self, now: float) -> dict[str, float]:
         values = {"steps": float(self._steps), **heap.read(), **allocators.read(self._own), **self._timing(now)}

@@ -1,0 +1,120 @@
+"""Claims of a figure: of one side alone, `server latency_p99 at most 120 ms`, or a share, `two at least 92% of one`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import numpy as np
+
+from monitors.comparison.measures import named
+from monitors.comparison.model import Bound, BoundResult, ClaimAnswer, Estimate, Measure, Measured
+from monitors.comparison.proportions import proportion
+from monitors.comparison.spread import of_values
+from monitors.comparison.statistics import compare
+
+EXPECTED = "SIDE MEASURE at most|at least NUMBER UNIT, or SIDE MEASURE at most|at least N% of SIDE"
+_UNITS = {
+    "bytes": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
+    "seconds": {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0},
+    "hours": {"min": 1 / 60, "h": 1.0, "d": 24.0},
+    "per_second": {"/s": 1.0},
+    "1": {"": 1.0, "%": 0.01},
+}
+_UNITS["bytes_per_hour"] = {f"{name}/h": size for name, size in _UNITS["bytes"].items()}
+_UNITS["bytes_per_step"] = _UNITS["bytes"]
+_FORM = re.compile(r"\s*(\S+)\s+(.+?)\s+at (most|least)\s+([0-9.]+)\s*([^\s0-9]*)(?:\s+of\s+(\S+))?\s*")
+
+
+def is_bound(text: str) -> bool:
+    """Whether a claim is of this kind, right or wrong."""
+    return " at most " in text or " at least " in text
+
+
+def parse_bound(text: str) -> Bound:
+    """Read a claim of a figure.
+
+    Raises:
+        ValueError: it is none; says what was expected.
+    """
+    found = _FORM.fullmatch(text)
+    if not found:
+        raise ValueError(f"expected `{EXPECTED}`, not `{text}`")
+    first, words, limit, number, unit, second = found.groups()
+    measure = named(words)
+    units = {"%": 0.01} if second else _UNITS[measure.unit]
+    if unit not in units:
+        known = ", ".join(name or "no unit" for name in units)
+        raise ValueError(f"expected {known} after {number} in `{text}`, not `{unit}`")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        raise ValueError(f"expected a number, not `{number}`") from None
+    return Bound(first, measure.name, cast(Literal["at most", "at least"], f"at {limit}"), value, second or "")
+
+
+def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int] | None:
+    """What a side has of a measure, its mean (geometric, of amounts) with a 95 % interval, and of how many trials.
+
+    None where no trial tells it.
+    """
+    values = np.array([t.values[measure.name] for t in trials if math.isfinite(t.values.get(measure.name, math.nan))])
+    if measure.kind == "amount":
+        values = np.log(values[values > 0])
+    if not len(values):
+        return None
+    if measure.kind == "proportion":
+        share = proportion(values)
+        return Estimate(share.mean, *share.interval()), len(values)
+    mean = float(np.mean(values))
+    ends = of_values(values).interval() if len(values) > 1 else ()
+    told = [math.exp(x) for x in (mean, *ends)] if measure.kind == "amount" else [mean, *ends]
+    return Estimate(*told), len(values)
+
+
+def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> BoundResult:
+    """Hold a claim of a figure against the trials of its side, or of both.
+
+    It is supported where the whole 95 % interval keeps the bound, refuted where none of it does.
+    """
+    measure = named(claim.measure)
+    found = _share(measure, first, second) if claim.second else of_side(measure, first)
+    if found is None:
+        return BoundResult(claim, "undecided", f"No trial tells its {measure.words}.", None)
+    known, count = found
+    if known.low is None or known.high is None:
+        return BoundResult(claim, "undecided", "One trial gives no interval.", 1)
+    low, high = (known.low, known.high) if claim.limit == "at most" else (-known.high, -known.low)
+    bound = claim.value if claim.limit == "at most" else -claim.value
+    answer: ClaimAnswer = "supported" if high <= bound else "refuted" if low > bound else "undecided"
+    told = "the whole 95 % interval keeps" if answer == "supported" else "all of the 95 % interval is beyond"
+    if answer != "undecided":
+        return BoundResult(claim, answer, f"{told[0].upper()}{told[1:]} the bound.", None)
+    return BoundResult(
+        claim, answer, "The 95 % interval holds the bound within it.", _further(known, claim.value, count)
+    )
+
+
+def _share(measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> tuple[Estimate, int] | None:
+    """first ÷ second over their pairs."""
+    found = compare(first, second, [measure], ask_further=False)
+    if not found or (found[0].relative is None and found[0].pairs != 1):
+        return None
+    relative = found[0].relative
+    if relative is None:
+        return Estimate(found[0].first.value / found[0].second.value), 1
+    ends = [None if end is None else 1 + end for end in (relative.low, relative.high)]
+    return Estimate(1 + relative.value, *ends), found[0].pairs
+
+
+def _further(known: Estimate, value: float, count: int) -> int | None:
+    """About how many more trials a side would leave the bound outside of the interval."""
+    assert known.low is not None
+    assert known.high is not None
+    away, half = abs(known.value - value), (known.high - known.low) / 2
+    if away == 0:
+        return None
+    more = math.ceil(count * ((half / away) ** 2 - 1))
+    return max(1, more) if more < 100_000 else None

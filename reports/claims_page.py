@@ -1,0 +1,99 @@
+"""What claims came to, as a page in Markdown. Made of the JSON document of `soak claims` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports.claims_words import measured
+
+_LEGEND = """\
+*measured here*: each side with its 95 % interval, and the difference over pairs of trials that share stream, seed and
+options. A claim is *supported* where the whole 95 % interval keeps it, *refuted* where all of it is beyond, and
+*undecided* otherwise. "62 % lower" is read as at least 62 % lower."""
+
+_OWN = """\
+An experiment is a config below a name of its own; a claim names its experiment and what has to hold. `soak claims
+my.toml --run` runs what is missing and answers.
+
+```toml
+[experiment.speed]
+run = { duration = "1 min", repeats = 5 }
+[[experiment.speed.trial]]
+workload = "train.py:step"
+framework = "none"
+env = { MALLOC_ARENA_MAX = "1" }
+name = "one-arena"
+[[experiment.speed.trial]]
+workload = "train.py:step"
+framework = "none"
+name = "as-shipped"
+
+[[claim]]
+name = "arenas"
+says = "One arena saves a tenth of the memory"
+experiment = "speed"
+holds = ["one-arena steady_memory 10% lower than as-shipped"]
+beside = ["one-arena step_speed against as-shipped"]
+```
+
+| what may stand in `holds` | |
+| --- | --- |
+| `SIDE MEASURE N% lower than SIDE`, `… higher than …` | at least N %; without N by any amount |
+| `SIDE MEASURE at most NUMBER UNIT`, `… at least …` | of one side: `server latency_p99 at most 120 ms` |
+| `SIDE MEASURE at least N% of SIDE`, `… at most …` | a share: `all step_speed at least 92% of one` |
+
+A side is a framework, an execution, or how the names of trials begin; or `sides.NAME` of the claim says which trials it
+has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`; `step_speed` is
+steps a second of the time in steps alone, once they have settled, `program_size` that of the file that a model was
+converted to. `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and `limits` are
+sentences for the page."""
+
+
+def page(body: Mapping[str, Any]) -> str:
+    """The whole page."""
+    parts = ["# Claims, measured", _LEGEND]
+    for file in body["files"]:
+        parts += [f"## {file['title']}", *_of_file(file)]
+    parts += ["## Again", _again(body), "## Your own claims", _OWN]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _of_file(file: Mapping[str, Any]) -> Iterable[str]:
+    yield file["about"]
+    if not any(claim["statements"] for claim in file["claims"]):
+        yield "None of this was run."
+    yield "\n".join([_row(("claim", "measured here", "answer")), _row(("---",) * 3), *map(_line, file["claims"])])
+    for claim in file["claims"]:
+        yield f"### {claim['says']}"
+        yield "\n".join(_said(claim))
+
+
+def _line(claim: Mapping[str, Any]) -> str:
+    told = "; ".join(measured(one) for one in claim["statements"]) or "nothing"
+    return _row((claim["says"], told, f"**{claim['answer']}**{': ' * bool(claim['brief'])}{claim['brief']}"))
+
+
+def _said(claim: Mapping[str, Any]) -> Iterable[str]:
+    yield f"- source: {claim['source'] or 'not told'}"
+    for one in claim["statements"]:
+        yield f"- `{one['text']}`: {one['answer']}. {one['reason']}"
+    for one in claim["beside"]:
+        yield f"- beside it, `{one['text']}`: {measured(one)}"
+    if claim["dose"]:
+        yield f"- measured with: {claim['dose']}"
+    for machine in claim["machines"]:
+        yield f"- on: {machine}"
+    for label in ("takes", "limits"):
+        if claim[label]:
+            yield f"- {'what it would take' if label == 'takes' else 'limits'}: {claim[label]}"
+    if claim["left_out"]:
+        yield f"- left out: {'; '.join(claim['left_out'])}"
+
+
+def _again(body: Mapping[str, Any]) -> str:
+    return "\n".join(["```sh", *body["commands"], "```"])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(' '.join(cell.replace('|', chr(92) + '|').split()) for cell in cells)} |"

@@ -1,0 +1,1 @@
+"""Claims about frameworks, each with the experiment that answers it: `soak claims`."""

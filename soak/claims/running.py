@@ -1,0 +1,165 @@
+"""The runs of experiments: those that are recorded, and those that have to be made first, with how long that takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitors.text import file_name
+from soak.claims.tables import ClaimsFile, Experiment, loaded
+from soak.engine.clock import SystemClock
+from soak.errors import SoakError, UsageError
+from soak.gpu.watch import GpuWatch
+from soak.plan.overrides import Overrides
+from soak.plan.plan import make_plan
+from soak.record.reader import open_record
+from soak.record.rows import is_file
+from soak.record.store import FILE
+from soak.runs.starting import run as start_run
+
+START = 12.0
+"""Seconds that it takes about to start a trial: a framework is imported, a first step is traced."""
+
+
+@dataclass
+class ExperimentRuns:
+    """The recorded runs of one experiment."""
+
+    experiment: Experiment
+    folders: list[Path] = field(default_factory=list)
+    failed: str = ""
+    """Why it could not be run, as a sentence."""
+
+
+def recorded(file: ClaimsFile, given: Sequence[Path], out: Path) -> dict[str, ExperimentRuns]:
+    """By name of the experiment: the runs that were given, or else the newest finished one in `out`.
+
+    Raises:
+        UsageError: a folder that was given is no run.
+    """
+    found = {name: ExperimentRuns(experiment) for name, experiment in file.experiments.items()}
+    by_run = {experiment.run_name: name for name, experiment in file.experiments.items()}
+    for folder in given:
+        with closing(open_record(folder)) as record:
+            name = by_run.get(record.run().name)
+        if name is not None:
+            found[name].folders.append(folder)
+    if not given:
+        for one in found.values():
+            one.folders.extend(_newest(out, one.experiment.run_name))
+    return found
+
+
+def strangers(files: Sequence[ClaimsFile], given: Sequence[Path]) -> None:
+    """Refuse a run that is of no experiment.
+
+    Raises:
+        UsageError: one is, or is no run.
+    """
+    known = {experiment.run_name for file in files for experiment in file.experiments.values()}
+    for folder in given:
+        with closing(open_record(folder)) as record:
+            name = record.run().name
+        if name not in known:
+            raise UsageError(f"{folder}: a run of {name!r}: expected one of {', '.join(sorted(known))}")
+
+
+def _newest(out: Path, name: str) -> Iterator[Path]:
+    for path in sorted(out.glob(f"{file_name(name)}-[0-9]*/{FILE}"), reverse=True):
+        if not is_file(path):
+            continue
+        try:
+            with closing(open_record(path.parent)) as record:
+                run = record.run()
+        except SoakError:
+            continue
+        if run.name == name and run.verdict is not None:
+            yield path.parent
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """How long an experiment takes."""
+
+    name: str
+    trials: int
+    parallel: int
+    seconds: float | None
+    """None where it depends on the speed of the machine."""
+
+
+def estimated(file: ClaimsFile, experiment: Experiment, overrides: Overrides) -> Estimated:
+    """As the file says, unless the command line changes that; or else by its plan.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    config = loaded(file.path, changed(experiment, overrides))
+    plan = make_plan(config)
+    if experiment.minutes is not None and overrides == Overrides():
+        return Estimated(experiment.name, len(plan), config.run.parallel, 60 * experiment.minutes)
+    lengths = [trial.spec.duration for trial in plan]
+    known = [length + START for length in lengths if length is not None]
+    # Trials that are longer than their share leave the others waiting at the end.
+    seconds = max(sum(known) / config.run.parallel, max(known, default=0.0))
+    return Estimated(experiment.name, len(plan), config.run.parallel, seconds if len(known) == len(plan) else None)
+
+
+def changed(experiment: Experiment, overrides: Overrides) -> Experiment:
+    """With what the command line set."""
+    tables: dict[str, Any] = _copied(experiment.tables)
+    name = tables["run"]["name"]
+    overrides.apply(tables)
+    tables["run"] |= {"name": name}
+    return Experiment(experiment.name, experiment.title, tables, experiment.minutes)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+def lacking(file: ClaimsFile, experiment: Experiment, devices: int) -> str:
+    """Why an experiment is not begun here, as a sentence: all its claims are about more GPUs than there are.
+
+    One that names its device is begun all the same: what it shows without GPUs is worth seeing.
+    """
+    needed = min(claim.table.cards for claim in file.claims if claim.table.experiment == experiment.name)
+    if needed <= devices or "device" in experiment.tables["run"]:
+        return ""
+    needs, have = ("a GPU" if needed == 1 else f"{needed} GPUs"), devices or "none"
+    return f"It was not run: it needs {needs}, and this machine has {have}."
+
+
+def count_devices() -> int:
+    """GPUs that the driver shows."""
+    watch = GpuWatch(SystemClock(), 1.0)
+    try:
+        return len(watch.open().devices)
+    finally:
+        watch.close()
+
+
+def run(file: ClaimsFile, runs: ExperimentRuns, overrides: Overrides, out: Path) -> None:
+    """Run an experiment here, as `soak run` would; what kept it from beginning is kept as a sentence."""
+    tables = dict(changed(runs.experiment, overrides).tables)
+    # Paths of users' own code begin beside the file, as those of a config do.
+    tables["run"] = {"folder": str(file.path.parent.resolve()), **tables["run"]}
+    try:
+        with start_run(tables, out=out, progress=True) as started:
+            started.wait()
+        runs.folders.append(started.folder)
+    except SoakError as error:
+        runs.failed = f"It could not be run here: {error}."
+
+
+def minutes(seconds: float) -> str:
+    """Rounded up."""
+    whole = math.ceil(seconds / 60)
+    return f"{whole} minute{'s' * (whole != 1)}"

@@ -1,0 +1,116 @@
+"""Claims of a figure: read, and held against simulated trials of known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitors.comparison.bounds import hold_bound, is_bound, of_side, parse_bound
+from monitors.comparison.measures import named
+from monitors.comparison.model import Bound, Measured
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("server latency_p99 at most 120 ms", Bound("server", "latency_p99", "at most", 0.12)),
+        ("tensorflow p99 latency at most 0.12 s", Bound("tensorflow", "latency_p99", "at most", 0.12)),
+        ("lite program_size at most 3.2 MB", Bound("lite", "program_size", "at most", 3.2e6)),
+        ("torch throughput at least 25/s", Bound("torch", "throughput", "at least", 25.0)),
+        ("torch leak probability at most 5 %", Bound("torch", "leak_probability", "at most", 0.05)),
+        ("two step_speed at least 92% of one", Bound("two", "step_speed", "at least", 0.92, "one")),
+    ],
+)
+def test_it_is_read(text: str, read: Bound) -> None:
+    assert is_bound(text)
+    found = parse_bound(text)
+    assert found.value == pytest.approx(read.value)
+    assert (found.first, found.measure, found.limit, found.second) == (
+        read.first,
+        read.measure,
+        read.limit,
+        read.second,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("server latency_p99 at most 120", "expected us, µs, ms, s after 120"),
+        ("server latency_p99 at most 120 MB", "not `MB`"),
+        ("server latenci at most 1 s", "did you mean"),
+        ("two step_speed at least 92 of one", "expected %"),
+        ("at most 3 s", "expected `SIDE MEASURE"),
+        ("server latency_p99 at most 1.2.3 s", "expected a number"),
+    ],
+)
+def test_what_cannot_be_read_is_told(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace("`", ".").replace("%", "%")):
+        parse_bound(text)
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_any_text_is_read_or_refused(before: str, after: str) -> None:
+    for text in (before, f"{before} at most {after}", f"one latency_p99 at least {after}"):
+        try:
+            found = parse_bound(text)
+        except ValueError:
+            continue
+        assert found.value >= 0
+
+
+def trials(values: np.ndarray, group: str = "g") -> list[Measured]:
+    return [Measured(group, str(at), {"latency_p99": float(value)}) for at, value in enumerate(values)]
+
+
+def test_a_figure_is_kept_by_the_whole_interval_or_not_at_all() -> None:
+    bound = parse_bound("server latency_p99 at most 120 ms")
+    near = np.array([0.100, 0.101, 0.099])
+    assert hold_bound(bound, trials(near)).answer == "supported"
+    assert hold_bound(bound, trials(near + 0.05)).answer == "refuted"
+    undecided = hold_bound(bound, trials(np.array([0.11, 0.14, 0.10])))
+    assert undecided.answer == "undecided"
+    assert undecided.further is not None
+    assert hold_bound(bound, trials(near[:1])).further == 1
+    assert hold_bound(bound, []).answer == "undecided"
+
+
+def test_at_least_is_the_mirror_of_at_most() -> None:
+    values = np.array([0.100, 0.101, 0.099])
+    most, least = (parse_bound(f"server latency_p99 at {word} 120 ms") for word in ("most", "least"))
+    assert (hold_bound(most, trials(values)).answer, hold_bound(least, trials(values)).answer) == (
+        "supported",
+        "refuted",
+    )
+
+
+def test_a_share_is_that_of_pairs() -> None:
+    one = np.array([1.0, 10.0, 3.0])
+    bound = parse_bound("two latency_p99 at least 92% of one")
+    assert hold_bound(bound, trials(0.97 * one), trials(one)).answer == "supported"
+    assert hold_bound(bound, trials(0.80 * one), trials(one)).answer == "refuted"
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_a_wrong_answer_is_rare_and_the_interval_covers(count: int) -> None:
+    """Lognormal trials whose median is just what the claim says: either answer is wrong, each in 2.5 % at most."""
+    random, bound, wrong, covered, rounds = (
+        np.random.default_rng(7),
+        parse_bound("s latency_p99 at most 120 ms"),
+        0,
+        0,
+        600,
+    )
+    for _ in range(rounds):
+        side = trials(0.12 * np.exp(0.2 * random.standard_normal(count)))
+        wrong += hold_bound(bound, side).answer != "undecided"
+        found = of_side(named("latency_p99"), side)
+        assert found is not None
+        low, high = found[0].low, found[0].high
+        assert low is not None
+        assert high is not None
+        covered += low <= 0.12 <= high
+    assert wrong <= 0.08 * rounds
+    assert 0.92 * rounds <= covered <= 0.98 * rounds
