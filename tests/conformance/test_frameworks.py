@@ -70,7 +70,8 @@ def test_a_program_without_a_framework_is_asked_for_what_it_has_imported_itself(
 OWN = (
     "workloads/frameworks/", "workloads/networks/authored/", "workloads/executions/", "workloads/growth/",
     "workloads/language/", "workloads/published/", "workloads/conversion/", "workloads/distribution/",
-    "workloads/operators/", "workloads/hubs/", "workloads/servers/", "workloads/serving/", "workloads/faults/fault_rank_leak.py",
+    "workloads/operators/", "workloads/hubs/", "workloads/servers/", "workloads/serving/",
+    "workloads/faults/fault_rank_leak.py",
     *(
         f"workloads/{room}/{name}.py"
         for room in ("lookalikes", "models")
