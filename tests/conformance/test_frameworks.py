@@ -84,6 +84,8 @@ a server that runs its models.
 """
 EXCEPT = {
     "soak/cli.py": {"Soak a program, or"},  # what soak is, for people
+    "soak/commands/compare.py": {"62%% lower than"},  # examples of claims
+    "monitors/comparison/grammar.py": {"62% lower than"},
     "soak/plan/member.py": {"TF_CONFIG"},  # how ranks find each other, which programs of any framework may read
     "workloads/load/prediction_service.py": {"tensorflow"},  # the names of that protocol
     "workloads/worker/allocators.py": {"jax"},  # which has no file of its own: a program may bring it by itself
