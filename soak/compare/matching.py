@@ -145,11 +145,13 @@ def _began(trial: ComparedTrial) -> tuple[float, int, str]:
 
 
 def _titles(shared: Sequence[tuple[str, Rest, Rest]], trials: Mapping[str, Mapping[Rest, Trials]]) -> list[str]:
-    """Of each group what it is, and of which kind where there are several."""
+    """Of each group what it is, with the framework of both sides, and of which kind where there are several."""
     known = titles({group: trials[group][kind][0].info for group, kind, _ in shared})
     if len({(one, other) for _, one, other in shared}) == 1:
-        return [known[group] for group, *_ in shared]
-    return [f"{known[group]}, {_said(one, other)}" for group, one, other in shared]
+        told = [_framework(one) if _framework(one) == _framework(other) else "" for _, one, other in shared]
+    else:
+        told = [_said(one, other) for _, one, other in shared]
+    return [", ".join(filter(None, (known[group], each))) for (group, *_), each in zip(shared, told, strict=True)]
 
 
 def _said(first: Rest, second: Rest) -> str:
