@@ -70,16 +70,15 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
       where a process of it was seen to start anew; else 0.
     """
     whole = _whole(series)
-    at_work = _until(whole, info.judged_until)
     found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
         "growth_per_hour": dict(_growth(info, _per_hour)),
         "growth_per_step": dict(_growth(info, _per_step)),
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
-        "throughput": dict(_throughput(at_work, series)),
+        "throughput": dict(_throughput(whole, series)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
-        **_steady(at_work),
+        **_steady(_until(whole, info.judged_until)),
         "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
         **_latency(whole, series),
     }
@@ -114,7 +113,7 @@ def _whole(series: Iterable[Series]) -> dict[str, Series]:
 
 
 def _until(whole: Mapping[str, Series], end: float | None) -> dict[str, Series]:
-    """What was sampled before a trial came to its end, which lets go of memory and does no work."""
+    """What was sampled before a trial came to its end, which lets go of memory."""
     if end is None:
         return dict(whole)
     parts = {name: one.part(slice(0, int(one.t.searchsorted(end)))) for name, one in whole.items()}
@@ -202,7 +201,9 @@ def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterat
 def _per_second(one: Series, probed: Series | None) -> float | None:
     if len(one.t) < 2:
         return None
-    span = float(one.t[-1] - one.t[0]) - (0.0 if probed is None else float(probed.values.sum()))
+    begin, end = float(one.t[0]), float(one.t[-1])
+    within = 0.0 if probed is None else float(probed.values[(probed.t > begin) & (probed.t <= end)].sum())
+    span = end - begin - within
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 
