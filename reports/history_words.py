@@ -27,6 +27,8 @@ def sentence(arms: Sequence[Mapping[str, Any]]) -> str:
         more = f" And {len(found) - _MOST} more changes." if len(found) > _MOST else ""
         return " ".join(_since(name, those) for (name, _), those in ordered[:_MOST]) + more
     runs = max((len(arm["runs"]) for arm in arms), default=0)
+    if not every:
+        return f"Cannot tell: nothing of what is followed is known, of {count(runs)}."
     if all(course["too_few_runs"] for _, course in every):
         return f"Cannot tell: {count(runs)}, and a change can be told from {FEWEST} runs on."
     return f"No change that can be told from chance, over {count(runs)}."

@@ -29,8 +29,9 @@ _FORM = re.compile(r"\s*(\S+)\s+(.+?)\s+at (most|least)\s+([0-9.]+)\s*([^\s0-9]*
 
 
 def is_bound(text: str) -> bool:
-    """Whether a claim is of this kind, right or wrong."""
-    return " at most " in text or " at least " in text
+    """Whether a claim is of this kind, right or wrong; `at least 62% lower than` is none."""
+    said = f" {' '.join(text.split())} "
+    return (" at most " in said or " at least " in said) and " than " not in said
 
 
 def parse_bound(text: str) -> Bound:
@@ -39,7 +40,7 @@ def parse_bound(text: str) -> Bound:
     Raises:
         ValueError: it is none; says what was expected.
     """
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(" ".join(text.split()))
     if not found:
         raise ValueError(f"expected `{EXPECTED}`, not `{text}`")
     first, words, limit, number, unit, second = found.groups()
@@ -51,7 +52,9 @@ def parse_bound(text: str) -> Bound:
     try:
         value = float(number) * units[unit]
     except ValueError:
-        raise ValueError(f"expected a number, not `{number}`") from None
+        value = math.inf
+    if not math.isfinite(value):
+        raise ValueError(f"expected a number, not `{number}`")
     return Bound(first, measure.name, cast(Literal["at most", "at least"], f"at {limit}"), value, second or "")
 
 
@@ -60,7 +63,8 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
 
     None where no trial tells it.
     """
-    values = np.array([t.values[measure.name] for t in trials if math.isfinite(t.values.get(measure.name, math.nan))])
+    told = [trial for trial in trials if math.isfinite(trial.values.get(measure.name, math.nan))]
+    values = np.array([trial.values[measure.name] for trial in told])
     if measure.kind == "amount":
         values = np.log(values[values > 0])
     if not len(values):
@@ -69,9 +73,10 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
         share = proportion(values)
         return Estimate(share.mean, *share.interval()), len(values)
     mean = float(np.mean(values))
-    ends = of_values(values).interval() if len(values) > 1 else ()
-    told = [math.exp(x) for x in (mean, *ends)] if measure.kind == "amount" else [mean, *ends]
-    return Estimate(*told), len(values)
+    within = None if measure.kind == "amount" else np.array([t.deviations.get(measure.name, 0.0) for t in told])
+    ends = of_values(values, within).interval() if len(values) > 1 else ()
+    known = [math.exp(x) for x in (mean, *ends)] if measure.kind == "amount" else [mean, *ends]
+    return Estimate(*known), len(values)
 
 
 def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> BoundResult:
@@ -80,12 +85,15 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
     It is supported where the whole 95 % interval keeps the bound, refuted where none of it does.
     """
     measure = named(claim.measure)
-    found = _share(measure, first, second) if claim.second else of_side(measure, first)
+    found = _share(claim, measure, first, second) if claim.second else of_side(measure, first)
     if found is None:
-        return BoundResult(claim, "undecided", f"No trial tells its {measure.words}.", None)
+        found = f"No trial tells its {measure.words}."
+    if isinstance(found, str):
+        return BoundResult(claim, "undecided", found, None)
     known, count = found
     if known.low is None or known.high is None:
-        return BoundResult(claim, "undecided", "One trial gives no interval.", 1)
+        one = "One pair of trials" if claim.second else "One trial"
+        return BoundResult(claim, "undecided", f"{one} gives no interval.", None)
     low, high = (known.low, known.high) if claim.limit == "at most" else (-known.high, -known.low)
     bound = claim.value if claim.limit == "at most" else -claim.value
     answer: ClaimAnswer = "supported" if high <= bound else "refuted" if low > bound else "undecided"
@@ -97,16 +105,18 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
     )
 
 
-def _share(measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> tuple[Estimate, int] | None:
-    """first ÷ second over their pairs."""
+def _share(
+    claim: Bound, measure: Measure, first: Sequence[Measured], second: Sequence[Measured]
+) -> tuple[Estimate, int] | str:
+    """first ÷ second over their pairs, and how many there are; or why there is none, as a sentence."""
     found = compare(first, second, [measure], ask_further=False)
-    if not found or (found[0].relative is None and found[0].pairs != 1):
-        return None
+    if not found:
+        return f"No two trials of both sides tell the {measure.words}."
     relative = found[0].relative
     if relative is None:
-        return Estimate(found[0].first.value / found[0].second.value), 1
+        return f"The {measure.words} of {claim.second} may be nothing, and nothing is a share of that."
     ends = [None if end is None else 1 + end for end in (relative.low, relative.high)]
-    return Estimate(1 + relative.value, *ends), found[0].pairs
+    return Estimate(1 + relative.value, *ends), found[0].pairs or min(found[0].trials)
 
 
 def _further(known: Estimate, value: float, count: int) -> int | None:

@@ -78,7 +78,7 @@ def _of_means(
         why = (
             "one pair of trials gives no interval" if of.match.count == 1 else "there are too few trials of both sides"
         )
-        return _undecided(claim, f"{seen}: {why}", 1)
+        return _undecided(claim, f"{seen}: {why}", None)
     trials = of.size()
     if of.logs:
         return _answered(claim, _held(claim, of.gap(), _log_boundary(claim), trials), seen)

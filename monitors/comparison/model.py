@@ -78,7 +78,8 @@ class Difference:
     reason: str
     """Why it is undecided, as a clause; or empty."""
     further: int | None
-    """About how many more trials a side would settle it; None where it is settled, or no number would."""
+    """About how many more trials a side would settle it; None where it is settled, no number would, or none is known:
+    with one pair nothing is known of how much pairs differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def _of_proportions(measure: Measure, group: str, match: Matched, margin: float)
 def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: bool) -> Difference:
     found = replace(one.found, adjusted_p=adjusted)
     if one.gap is None or found.p is None or adjusted is None:
-        return replace(found, reason=_too_few(found), further=1)
+        return replace(found, reason=_too_few(found))
     if within(one.gap, LEVEL, one.margin):
         return replace(found, answer="alike")
     if adjusted <= LEVEL:

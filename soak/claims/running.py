@@ -36,18 +36,22 @@ class ExperimentRuns:
 
 
 def recorded(file: ClaimsFile, given: Sequence[Path], out: Path) -> dict[str, ExperimentRuns]:
-    """By name of the experiment: the runs that were given, or else the newest finished one in `out`.
+    """By name of the experiment: the runs that were given, each once, or else the newest finished one in `out`.
 
     Raises:
         UsageError: a folder that was given is no run.
     """
     found = {name: ExperimentRuns(experiment) for name, experiment in file.experiments.items()}
     by_run = {experiment.run_name: name for name, experiment in file.experiments.items()}
+    seen: set[tuple[str, float]] = set()
     for folder in given:
         with closing(open_record(folder)) as record:
-            name = by_run.get(record.run().name)
-        if name is not None:
+            run = record.run()
+        name = by_run.get(run.name)
+        # A run that is given twice has no more trials for that.
+        if name is not None and (run.run_id, run.started) not in seen:
             found[name].folders.append(folder)
+            seen.add((run.run_id, run.started))
     if not given:
         for one in found.values():
             one.folders.extend(_newest(out, one.experiment.run_name))

@@ -66,14 +66,15 @@ def _percent(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, tell it, and answer with the exit code."""
+    from monitors.comparison.measures import named
     from soak.compare.comparing import ComparisonOrder, compared
     from soak.compare.gate import exit_code
 
-    if options.html is not None and not options.html.absolute().parent.is_dir():
+    if options.html is not None and (options.html.is_dir() or not options.html.absolute().parent.is_dir()):
         raise UsageError(f"--html {options.html}: expected a file in a folder that exists")
     order = ComparisonOrder(options.paths, options.by, options.margin, options.claim, options.measure)
     body = compared(order)
-    code, said = exit_code(body, options.fail_if_worse, bool(options.measure))
+    code, said = exit_code(body, options.fail_if_worse, [named(name).name for name in options.measure])
     if said:
         body["notes"].append(said)
     _show(body, options.json)

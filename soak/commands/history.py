@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     """Read, tell, and answer with the exit code."""
     from soak.history.history_of import HistoryOrder, history_of
 
-    if options.html is not None and not options.html.absolute().parent.is_dir():
+    if options.html is not None and (options.html.is_dir() or not options.html.absolute().parent.is_dir()):
         raise UsageError(f"--html {options.html}: expected a file in a folder that exists")
     order = HistoryOrder(options.paths, options.measure, options.since, options.last, options.margin)
     body = history_of(order)

@@ -45,7 +45,7 @@ def compared(order: ComparisonOrder) -> dict[str, Any]:
     """
     claims = [(text, _claim(text)) for text in order.claims]
     measures = [_measure(name) for name in order.measures] or list(MEASURES)
-    read = read_runs(order.paths)
+    read = read_runs(order.paths, apart=order.by is None and len(order.paths) > 1)
     sides, pairs = _compared(read.trials, order, measures)
     held = [_held(sides, text, claim) for text, claim in claims]
     told = [SideTold(side.name, len(side.trials), _runs(side.trials), _facts(side.trials)) for side in sides.sides]

@@ -14,15 +14,17 @@ _SURE = 0.05
 _UNHELD = ("growth_per_hour", "growth_per_step", "memory_variation", "time_to_exhaustion")
 """Measures of which it need not be known that they are no worse, unless they are asked for: what grows has a
 probability of its own, and most trials have no time to exhaustion."""
+_HELD = ("leak_probability",)
+"""Measures without which it is never known: of a run that is invalid, whether it leaks is not told."""
 
 
-def exit_code(body: Mapping[str, Any], fail_if_worse: bool, chosen: bool) -> tuple[int, str]:
+def exit_code(body: Mapping[str, Any], fail_if_worse: bool, chosen: Sequence[str] = ()) -> tuple[int, str]:
     """The code, and why, as a sentence; empty where nothing was to be held.
 
     Args:
         body: a comparison.
         fail_if_worse: whether the last side must not be worse than what it was compared with.
-        chosen: whether the measures were chosen: then all of them must be known.
+        chosen: names of the measures that were chosen, if any were: then all of them must be known.
     """
     codes = [_CLAIMS[claim["answer"]] for claim in body["claims"]]
     said = ""
@@ -32,23 +34,24 @@ def exit_code(body: Mapping[str, Any], fail_if_worse: bool, chosen: bool) -> tup
     return next((code for code in (WORSE, UNKNOWN) if code in codes), ANSWERED), said
 
 
-def _of_last(body: Mapping[str, Any], chosen: bool) -> tuple[int, str]:
+def _of_last(body: Mapping[str, Any], chosen: Sequence[str]) -> tuple[int, str]:
     last, comparison = body["sides"][-1]["name"], body["comparisons"][-1]
     if comparison["first"] != last:
         return UNKNOWN, f"whether {last} is worse cannot be told: no other side has a block in common with it"
     return _worse(comparison, body["margin"], chosen)
 
 
-def _worse(comparison: Mapping[str, Any], margin: float, chosen: bool) -> tuple[int, str]:
+def _worse(comparison: Mapping[str, Any], margin: float, chosen: Sequence[str]) -> tuple[int, str]:
     overall = [one for one in comparison["differences"] if not one["group"]]
     worse = [one["measure"] for one in overall if is_worse(one, margin)]
     names = f"{comparison['first']} is %s than {comparison['second']} by more than the margin"
     if worse:
         return WORSE, f"{names % 'worse'}: {_words(worse)}"
-    held = [one for one in overall if chosen or one["measure"] not in _UNHELD]
-    open_ = [one["measure"] for one in held if not _is_no_worse(one, margin)]
-    if open_ or not held:
-        return UNKNOWN, f"whether {names % 'worse'} cannot be told: {_words(open_) if open_ else 'nothing is known'}"
+    told = {one["measure"]: _is_no_worse(one, margin) for one in overall}
+    held = chosen or [*_HELD, *(name for name in told if name not in _UNHELD)]
+    open_ = [name for name in held if not told.get(name, False)]
+    if open_:
+        return UNKNOWN, f"whether {names % 'worse'} cannot be told: {_words(open_)}"
     return ANSWERED, names % "not worse"
 
 

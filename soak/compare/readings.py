@@ -27,6 +27,8 @@ _STEADY = 2 / 3
 """Share of a trial after which its memory is taken for steady."""
 _FEWEST = 3
 """Samples of which a median, or a scatter, is taken."""
+_PAGE = 4096.0
+"""Bytes in which memory is counted: what moves by less cannot be seen to move, and nothing has no ratio."""
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
 
@@ -57,8 +59,8 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
 
     - `leak_probability`: the calibrated one of its verdict.
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
-    - `steady_memory`: the median of that over the last third, bytes; `peak_memory`: its highest;
-      `memory_variation`: the standard deviation about its own trend over the last third.
+    - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
+      `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
     - `throughput`: frames, steps or answered requests a second, without the time of probes.
     - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of the means that beats
@@ -75,7 +77,8 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
         "throughput": dict(_throughput(whole, series)),
-        **_memory(whole),
+        "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
+        **_steady(_until(whole, info.judged_until)),
         "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
         **_latency(whole, series),
     }
@@ -107,6 +110,14 @@ def _whole(series: Iterable[Series]) -> dict[str, Series]:
         if not one.device and not one.label and len(one.t):
             found.setdefault(one.metric.name, one)
     return found
+
+
+def _until(whole: Mapping[str, Series], end: float | None) -> dict[str, Series]:
+    """What was sampled before a trial came to its end, which lets go of memory."""
+    if end is None:
+        return dict(whole)
+    parts = {name: one.part(slice(0, int(one.t.searchsorted(end)))) for name, one in whole.items()}
+    return {name: part for name, part in parts.items() if len(part.t)}
 
 
 def _probability(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
@@ -155,17 +166,16 @@ def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
             yield name, TrialReading(finding.hours_to_exhaustion)
 
 
-def _memory(whole: Mapping[str, Series]) -> dict[str, dict[str, TrialReading]]:
-    found: dict[str, dict[str, TrialReading]] = {"steady_memory": {}, "peak_memory": {}, "memory_variation": {}}
+def _steady(whole: Mapping[str, Series]) -> dict[str, dict[str, TrialReading]]:
+    found: dict[str, dict[str, TrialReading]] = {"steady_memory": {}, "memory_variation": {}}
     for name in _TOTALS:
         if name not in whole:
             continue
         t, values = whole[name].t, whole[name].values
         late = t >= _STEADY * t[-1]
-        found["peak_memory"][name] = TrialReading(float(values.max()))
         if late.sum() >= _FEWEST:
             found["steady_memory"][name] = TrialReading(float(np.median(values[late])))
-            found["memory_variation"][name] = TrialReading(_about_trend(t[late], values[late]))
+            found["memory_variation"][name] = TrialReading(max(_PAGE, _about_trend(t[late], values[late])))
     return found
 
 
@@ -191,7 +201,9 @@ def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterat
 def _per_second(one: Series, probed: Series | None) -> float | None:
     if len(one.t) < 2:
         return None
-    span = float(one.t[-1] - one.t[0]) - (0.0 if probed is None else float(probed.values.sum()))
+    begin, end = float(one.t[0]), float(one.t[-1])
+    within = 0.0 if probed is None else float(probed.values[(probed.t > begin) & (probed.t <= end)].sum())
+    span = end - begin - within
     return float(one.values[-1] - one.values[0]) / span if span > 0 else None
 
 

@@ -39,14 +39,15 @@ class ComparedSides:
     """Trials that do not tell on which side they are."""
 
     def find(self, name: str) -> ComparedSide:
-        """The side of that name.
+        """The side of that name, in any case where no other is told from it by that alone.
 
         Raises:
             UsageError: there is none.
         """
+        exact = {side.name: side for side in self.sides}
         names = {side.name.lower(): side for side in self.sides}
         called = "-".join(name.lower().split())
-        found = names.get(called)
+        found = exact.get("-".join(name.split())) or names.get(called)
         if found is None:
             near = difflib.get_close_matches(called, names, n=1)
             hint = f"; did you mean `{names[near[0]].name}`?" if near else ""

@@ -45,8 +45,12 @@ class ReadRuns:
     """What else has to be told of the runs, each in a sentence."""
 
 
-def read_runs(paths: Sequence[Path]) -> ReadRuns:
-    """Every trial of the runs that paths name: run folders, or folders of these.
+def read_runs(paths: Sequence[Path], apart: bool = False) -> ReadRuns:
+    """Every trial of the runs that paths name: run folders, or folders of these. A run that is named twice counts once.
+
+    Args:
+        paths: them.
+        apart: whether each path is a side: then a run counts in each that names it.
 
     Raises:
         UsageError: one of them is neither, or a run folder that was named cannot be read.
@@ -54,17 +58,29 @@ def read_runs(paths: Sequence[Path]) -> ReadRuns:
     trials: list[ComparedTrial] = []
     left_out: list[tuple[str, str]] = []
     notes: list[str] = []
+    seen: set[tuple[int, str, float]] = set()
     for place, path in enumerate(paths):
         folders = _folders(path)
         for folder in folders:
             try:
                 with closing(open_record(folder)) as record:
-                    _read(record, place, trials, left_out, notes)
+                    if _is_new(record.run(), place if apart else 0, seen, notes):
+                        _read(record, place, trials, left_out, notes)
             except RecordError as error:
                 if len(folders) == 1:
                     raise UsageError(f"{error}; this run cannot be compared: give another") from error
                 notes.append(f"{folder.name} is left out: {error}")
     return ReadRuns(trials, left_out, notes)
+
+
+def _is_new(run: RunInfo, side: int, seen: set[tuple[int, str, float]], notes: list[str]) -> bool:
+    """Whether it was not read before: a copy of a run, or another path to it, tells nothing more."""
+    known = (side, run.run_id, run.started)
+    if known in seen:
+        notes.append(f"{run.run_id} was given more than once: it counts once")
+        return False
+    seen.add(known)
+    return True
 
 
 def _folders(path: Path) -> list[Path]:

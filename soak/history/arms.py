@@ -51,7 +51,7 @@ class ArmRuns:
 def arms_of(trials: Sequence[ComparedTrial], measures: Sequence[Measure], last: int) -> list[ArmRuns]:
     """In the order of what they are called. last: runs of each that are kept, the newest."""
     found: dict[tuple[str, _Settings], list[ComparedTrial]] = defaultdict(list)
-    for trial in _once(trials):
+    for trial in trials:
         found[group_of(trial), rest(trial, "")].append(trial)
     told = [
         _arm(group, settings, _in_time(those)[-last:], measures)
@@ -59,11 +59,6 @@ def arms_of(trials: Sequence[ComparedTrial], measures: Sequence[Measure], last: 
         for settings, those in _by_interpreter(alike, several)
     ]
     return sorted(told, key=_order)
-
-
-def _once(trials: Sequence[ComparedTrial]) -> list[ComparedTrial]:
-    """Each once: two paths may name one run."""
-    return list({(trial.run.run_id, trial.run.started, trial.info.index): trial for trial in trials}.values())
 
 
 def _by_interpreter(

@@ -21,6 +21,7 @@ from monitors.comparison.model import Bound, Measured
         ("torch throughput at least 25/s", Bound("torch", "throughput", "at least", 25.0)),
         ("torch leak probability at most 5 %", Bound("torch", "leak_probability", "at most", 0.05)),
         ("two step_speed at least 92% of one", Bound("two", "step_speed", "at least", 0.92, "one")),
+        ("  two  step_speed  at  least 92 %  of one ", Bound("two", "step_speed", "at least", 0.92, "one")),
     ],
 )
 def test_it_is_read(text: str, read: Bound) -> None:
@@ -44,6 +45,7 @@ def test_it_is_read(text: str, read: Bound) -> None:
         ("two step_speed at least 92 of one", "expected %"),
         ("at most 3 s", "expected `SIDE MEASURE"),
         ("server latency_p99 at most 1.2.3 s", "expected a number"),
+        (f"server throughput at least {'9' * 400} /s", "expected a number"),
     ],
 )
 def test_what_cannot_be_read_is_told(text: str, said: str) -> None:
@@ -61,6 +63,10 @@ def test_any_text_is_read_or_refused(before: str, after: str) -> None:
         assert found.value >= 0
 
 
+def test_at_least_so_much_lower_is_a_claim_of_two_sides() -> None:
+    assert not is_bound("tensorflow leak_probability at least 62% lower than torch")
+
+
 def trials(values: np.ndarray, group: str = "g") -> list[Measured]:
     return [Measured(group, str(at), {"latency_p99": float(value)}) for at, value in enumerate(values)]
 
@@ -73,7 +79,7 @@ def test_a_figure_is_kept_by_the_whole_interval_or_not_at_all() -> None:
     undecided = hold_bound(bound, trials(np.array([0.11, 0.14, 0.10])))
     assert undecided.answer == "undecided"
     assert undecided.further is not None
-    assert hold_bound(bound, trials(near[:1])).further == 1
+    assert hold_bound(bound, trials(near[:1])).further is None, "one trial does not say how much trials differ"
     assert hold_bound(bound, []).answer == "undecided"
 
 
@@ -91,6 +97,32 @@ def test_a_share_is_that_of_pairs() -> None:
     bound = parse_bound("two latency_p99 at least 92% of one")
     assert hold_bound(bound, trials(0.97 * one), trials(one)).answer == "supported"
     assert hold_bound(bound, trials(0.80 * one), trials(one)).answer == "refuted"
+
+
+def known(name: str, values: list[float], deviation: float = 0.0) -> list[Measured]:
+    return [Measured("g", str(at), {name: value}, {name: deviation}) for at, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("name", ["growth_per_hour", "leak_probability"])
+def test_of_what_may_be_nothing_there_is_no_share(name: str, count: int) -> None:
+    found = hold_bound(
+        parse_bound(f"a {name} at most 92% of b"), known(name, [1.0] * count), known(name, [0.0] * count)
+    )
+    assert found.answer == "undecided"
+    assert found.reason.endswith(" of b may be nothing, and nothing is a share of that.")
+
+
+def test_a_share_that_no_two_trials_tell_is_undecided() -> None:
+    bound = parse_bound("two latency_p99 at least 92% of one")
+    assert hold_bound(bound, trials(np.ones(3)), []).reason == "No two trials of both sides tell the latency p99."
+
+
+def test_growth_is_no_surer_than_each_trial_knows_it() -> None:
+    """Two trials that agree by luck, each of which may be off by twice the bound."""
+    bound = parse_bound("a growth_per_hour at most 5 MiB/h")
+    assert hold_bound(bound, known("growth_per_hour", [1e6, 1.0001e6])).answer == "supported"
+    assert hold_bound(bound, known("growth_per_hour", [1e6, 1.0001e6], 10e6)).answer == "undecided"
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])

@@ -129,7 +129,7 @@ def test_growth_can_only_be_a_percentage_of_what_surely_grows() -> None:
 
 def test_one_pair_decides_nothing() -> None:
     found = hold(parse("a 5% faster than b"), side([100.0], "throughput"), side([1.0], "throughput"))
-    assert found.answer == "undecided"
+    assert (found.answer, found.further) == ("undecided", None)
     assert "one pair of trials gives no interval" in found.reason
 
 

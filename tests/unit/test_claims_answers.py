@@ -22,6 +22,7 @@ from soak.claims.trials import ClaimTrial, doses_of, more, step_speed
 from soak.compare.readings import TrialReading
 from soak.errors import ConfigError
 from soak.plan.overrides import Overrides
+from tests.comparing import planted as planted_run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = [CONFIGS / "claims.toml", CONFIGS / "claims-gpu.toml"]
@@ -186,6 +187,18 @@ def test_what_no_trial_here_can_answer_stays_undecided_and_is_shown_all_the_same
 def test_without_a_run_it_is_undecided_with_the_reason(tmp_path: Path) -> None:
     verdict = answers.answer(claim(tmp_path), [], "It was not run.")
     assert (verdict.answer, verdict.reason, verdict.statements) == ("undecided", "It was not run.", ())
+
+
+def test_at_least_so_much_higher_is_the_same_claim(tmp_path: Path) -> None:
+    plain = claim(tmp_path).statements
+    assert (
+        tables.load(written(tmp_path, SHORT.replace("23% higher", "at least 23% higher"))).claims[0].statements == plain
+    )
+
+
+def test_a_run_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    file, run = tables.load(written(tmp_path, SHORT)), planted_run(tmp_path, "own-speed-1", [], name="own-speed")
+    assert running.recorded(file, [run, run], tmp_path)["speed"].folders == [run]
 
 
 # ---- measures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -85,6 +86,42 @@ def test_worse_beyond_the_margin_fails_and_within_it_does_not(tmp_path: Path, co
     compared(new, old, *asked)
     one = planted(tmp_path, "one", after[:1])
     assert "cannot be told: steady memory" in compared(old, one, *asked, code=3)["notes"][0]
+
+
+def test_a_measure_that_was_asked_for_and_is_not_known_cannot_be_told(
+    tmp_path: Path, compared: Callable[..., Any]
+) -> None:
+    run, invalid = planted(tmp_path, "a", both(6)), planted(tmp_path, "b", both(6), verdict="invalid")
+    asked = ("--fail-if-worse", "--by", "framework", "--measure", "steady memory", "--measure")
+    assert "cannot be told: peak memory of the GPU" in compared(run, *asked, "gpu memory", code=3)["notes"][0]
+    assert "cannot be told: leak probability" in compared(invalid, *asked, "leaks", code=3)["notes"][1]
+    assert "leak probability" in compared(invalid, "--by", "framework", "--fail-if-worse", code=3)["notes"][1]
+    compared(run, *asked, "throughput")
+
+
+def test_a_run_that_is_given_twice_counts_once(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    run = planted(tmp_path, "a", both(4))
+    shutil.copytree(run, tmp_path / "copy of a")
+    once = overall(compared(run, "--by", "framework"), "steady_memory")
+    for paths in ((run, run), (tmp_path,), (tmp_path, run)):
+        body = compared(*paths, "--by", "framework")
+        assert overall(body, "steady_memory") == once
+        assert "a was given more than once: it counts once" in body["notes"]
+
+
+def test_sides_may_differ_in_capitals_alone(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    light, heavy = both(4, TENSORFLOW), both(4, replace(TENSORFLOW, memory=300 * MIB))
+    paths = planted(tmp_path / "one", "New", light), planted(tmp_path / "two", "new", heavy)
+    body = compared(*paths, "--claim", "new memory higher than New", "--claim", "New memory lower than new")
+    assert [claim["answer"] for claim in body["claims"]] == ["supported", "supported"]
+
+
+def test_what_is_several_times_as_high_has_an_interval_in_times(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    factors = (1.2, 2.0, 3.0, 2.2, 3.5, 2.5)
+    trials = [PlantedTrial(name, seed, memory=200 * MIB * (1 if name == "torch" else more))
+              for seed, more in enumerate(factors) for name in ("torch", "tensorflow")]  # fmt: skip
+    sentence = compared(planted(tmp_path, "a", trials), "--measure", "steady memory")["sentence"]
+    assert re.search(r"steady memory 2\.\d+ times as high \(1\.\d+ to 3\.\d+ times\)", sentence), sentence
 
 
 def test_sides_swapped_give_the_mirrored_answer(tmp_path: Path, compared: Callable[..., Any]) -> None:
@@ -262,6 +299,7 @@ def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "did you mean" in failed(capsys, run, "--measure", "steady memorie")
     assert "expected two different sides" in failed(capsys, run, "--claim", "torch lower than torch")
     assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path / "no" / "x.html")
+    assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path)
     assert "no trial of it has ended" in failed(capsys, run, planted(tmp_path, "c", [PlantedTrial(end="lost")]))
     assert "give another run" in failed(capsys, other)
 

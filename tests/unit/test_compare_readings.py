@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitors.comparison.claims import hold, parse
+from monitors.comparison.model import Measured
 from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Finding, MetricSpec
@@ -44,13 +46,31 @@ def test_memory_is_that_of_the_last_third() -> None:
     found = values(read(info(), [series("total_bytes", held)]))
     assert found["steady_memory"] == pytest.approx(100 + 14.5, abs=0.5)
     assert found["peak_memory"] == 5000.0
-    assert found["memory_variation"] == pytest.approx(0.0, abs=1e-9), "a trend is no variation"
+    assert found["memory_variation"] == 4096.0, "a trend is no variation, and nothing below a page is seen to vary"
 
 
 def test_variation_is_about_the_trend() -> None:
-    noise = np.random.default_rng(1).normal(0, 7.0, len(T))
-    found = values(read(info(), [series("total_bytes", 1000 + 3 * T + noise)]))
-    assert found["memory_variation"] == pytest.approx(7.0, rel=0.3)
+    noise = np.random.default_rng(1).normal(0, 7e6, len(T))
+    found = values(read(info(), [series("total_bytes", 1e9 + 3e6 * T + noise)]))
+    assert found["memory_variation"] == pytest.approx(7e6, rel=0.3)
+
+
+def test_the_end_of_a_trial_is_no_part_of_how_it_works() -> None:
+    """A program that lets go of its memory before it exits, and writes a last file, is no less steady for that."""
+    held = np.where(T < 80, 2e8, 1e7) + 1e6 * (T % 3) + np.where(T == 85, 9e8, 0.0)
+    whole, early = (values(read(info(judged_until=end), [series("total_bytes", held)])) for end in (None, 80.0))
+    assert early["memory_variation"] == pytest.approx(np.std([0, 1e6, 2e6]), rel=0.1)
+    assert early["steady_memory"] == pytest.approx(2.01e8)
+    assert whole["memory_variation"] > 1e7
+    assert early["peak_memory"] == whole["peak_memory"], "what does not fit does not fit, whenever that is"
+
+
+def test_memory_that_does_not_move_at_all_counts_as_the_steadiest() -> None:
+    """An amount of nothing has no ratio: left out, the steadiest trials of a side would not count."""
+    still = [read(info(), [series("total_bytes", np.full(len(T), 2.0**28))]) for _ in range(3)]
+    moving = [read(info(), [series("total_bytes", 2.0**28 + 1e6 * (T % 7 + n))]) for n in range(3)]
+    one, other = ([Measured("g", str(n), values(each)) for n, each in enumerate(side)] for side in (still, moving))
+    assert hold(parse("still steadier than moving"), one, other).answer == "supported"
 
 
 def test_growth_has_the_standard_error_of_its_interval() -> None:
@@ -85,7 +105,7 @@ def test_a_process_that_started_anew_is_a_restart() -> None:
 
 
 def test_speed_is_that_at_work() -> None:
-    probes = np.where(T == 30, 44.5, 0.0)
+    probes = np.select([T == 30, T == 0], [44.5, 80.0], 0.0)  # the one before the first count takes none of its time
     found = read(info(), [series("steps", 2 * T), series("frames", 20 * T), series("probe_seconds", probes)])
     assert found["throughput"]["frames"].value == pytest.approx(20 * 89 / 44.5)
     assert list(found["throughput"]) == ["frames", "steps"]

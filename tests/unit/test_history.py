@@ -198,6 +198,11 @@ def test_a_run_that_two_paths_name_counts_once(plant: Plant, capsys: pytest.Capt
     assert [run["trials"] for run in body["arms"][0]["runs"]] == [1, 1, 1]
 
 
+def test_what_no_run_tells_is_said(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
+    body = body_of(capsys, str(plant(8)), "--measure", "size of the program")
+    assert body["sentence"] == "Cannot tell: nothing of what is followed is known, of 8 runs."
+
+
 def test_the_page_holds_all_of_it_and_requests_nothing(
     plant: Plant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
