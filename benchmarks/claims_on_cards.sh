@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The claims of configs/claims-gpu.toml on real cards, part by part; records and answers lie in FOLDER after.
-#   benchmarks/claims_on_cards.sh FOLDER             everything: some 25 minutes on one card
+#   benchmarks/claims_on_cards.sh FOLDER             everything: some 35 minutes on one card
 #   benchmarks/claims_on_cards.sh FOLDER PART...     of: lanes full short xla long, and scaling, for two cards
 #   benchmarks/claims_on_cards.sh FOLDER answer      the answers alone, from the records that are there
 #   benchmarks/claims_on_cards.sh --cpu FOLDER …     a rehearsal on the processor with tiny doses

@@ -108,7 +108,10 @@ def hold(name: str, needs: Needs) -> None:
 
 def has_module(name: str) -> bool:
     """Whether this interpreter has a module; it is not imported."""
-    return name in sys.modules or importlib.util.find_spec(name) is not None
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of a.b, a is not there
+        return False
 
 
 def missing_of(modules: Iterable[str]) -> list[str]:

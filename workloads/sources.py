@@ -117,4 +117,4 @@ def yielding(item: str) -> tuple[str, ...]:
 
 def needs(spec: StreamSpec) -> Needs:
     """What it needs of the worker's interpreter and of the machine."""
-    return needs_of(load(spec.source))
+    return needs_of(load(spec.source), options_of(spec))

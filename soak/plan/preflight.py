@@ -140,7 +140,7 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
         if catalog.is_users(spec.workload):
             reference.check(spec.workload, spec.folder, here=not member.python)
         module = catalog.load(spec.workload, spec.folder)
-        catalog.options_of(spec.workload, spec.options)
+        options = catalog.options_of(spec.workload, spec.options)
     except ModuleError as error:
         raise ConfigError(config.path, f"{where}: workload", spec.workload, str(error)) from error
     for key, value, known in (
@@ -151,7 +151,7 @@ def _workload(config: Config, where: str, member: Member, spec: TrialSpec) -> No
         if value not in known:
             expected = f"{spec.workload} has {' and '.join(known)}"
             raise ConfigError(config.path, f"{where}: {key}", value, expected)
-    _equipped(config, f"{where}: workload", member.python, spec.workload, needs_of(module))
+    _equipped(config, f"{where}: workload", member.python, spec.workload, needs_of(module, options))
 
 
 def _equipped(config: Config, key: str, python: str, value: str, needs: Needs, path: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ STREAMS = {
 EXECUTION = {"torch": "eager", "tensorflow": "graph"}
 
 
-def built(name: str, framework: str, mode: str, **options: Any) -> tuple[Any, Any]:
+def built(
+    name: str, framework: str, mode: str, stream: Mapping[str, Any] | None = None, **options: Any
+) -> tuple[Any, Any]:
     source, given = STREAMS[name]
-    spec = sources.spec_of(source, given)
+    spec = sources.spec_of(source, {**given, **(stream or {})})
     setup = Setup(name, framework, mode, EXECUTION[framework], 5, 3, options=options, stream=spec.options)
     return catalog.load(name).build(setup, catalog.options_of(name, options)), sources.open_source(spec, 3)
 
@@ -43,6 +46,27 @@ def test_resnet50_is_of_the_published_size(framework: str) -> None:
     assert np.isfinite(value)
     item = source.next()
     assert np.array_equal(workload.replay(item), workload.replay(item))
+    workload.close()
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_resnet50_takes_pictures_of_every_size_that_a_stream_has(framework: str) -> None:
+    stream = {"height": 16, "width": 16, "resolutions": [[16, 16], [24, 40]], "resolution_every": 1}
+    workload, source = built("resnet50", framework, "infer", stream, batch=2)
+    shapes = set()
+    while len(shapes) < 2:
+        item = source.next()
+        shapes.add(item.frames.shape)
+        assert np.isfinite(workload.step(item))
+        assert tuple(workload.output.shape) == (4, 1000)
+    workload.close()
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_sequence_that_is_longer_than_the_context_is_told(framework: str) -> None:
+    workload, source = built("bert", framework, "infer", hidden=16, layers=1, context=14)
+    with pytest.raises(ValueError, match=r"a sequence of 15 tokens: expected 14 at most \(context\)"):
+        workload.step(source.next())
     workload.close()
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 from workloads.answers import apart
+from workloads.networks import reference
 from workloads.networks.architecture import NetworkSizes
 from workloads.networks.reference import ReferenceNetwork
+from workloads.networks.weights import Weights, initial
 
 RIGHT = np.array([[0.5, -2.0], [1.0, 0.25]], np.float32)
 
@@ -55,3 +58,21 @@ def test_clips_in_a_row_with_the_state_carried_answer_as_one_long_clip(architect
     values = np.concatenate((first.values, second.values))
     assert apart(values, whole.values, whole.scale) < 1e-5
     assert apart(second.state, whole.state) < 1e-5
+
+
+def test_one_that_is_asked_for_many_answers_draws_its_weights_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def counted(seed: int, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+        drawn.extend(shapes)
+        return initial(seed, shapes)
+
+    monkeypatch.setattr(reference, "initial", counted)
+    frames, sizes = np.full((2, 10, 10, 1), 7, np.uint8), NetworkSizes(stem=2, hidden=8)
+    answers = {}
+    for keep in (False, True):
+        network = ReferenceNetwork("recurrent", 1, sizes, 5, keep)
+        drawn.clear()
+        answers[keep] = [network.answer(frames, [0]).values for _ in range(2)]
+        assert (len(drawn) == len(set(drawn))) is keep
+    assert np.array_equal(answers[True], answers[False])

@@ -56,6 +56,21 @@ def test_beyond_the_bound_files_go_that_were_not_used_for_the_longest_time(tmp_p
     assert set(tmp_path.iterdir()) in ({used, fifth}, {fourth, fifth}), "the two were used within one tick of a clock"
 
 
+def test_files_that_another_user_keeps_there_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a folder whose files only their owners may remove."""
+    (tmp_path / "theirs").write_bytes(b"x" * 200)
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "theirs":
+            raise PermissionError(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    ours = [kept.kept_in(tmp_path, ".text", text, sized(40), 120) for text in ("first", "second")]
+    assert set(tmp_path.iterdir()) == {tmp_path / "theirs", ours[1]}
+
+
 def test_one_that_is_larger_than_the_bound_is_kept_alone(tmp_path: Path) -> None:
     kept.kept_in(tmp_path, ".text", "small", sized(10), 50)
     large = kept.kept_in(tmp_path, ".text", "large", sized(100), 50)

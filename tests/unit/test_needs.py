@@ -11,7 +11,9 @@ import pytest
 
 from soak import environments, plugins
 from soak.doctor import plug_ins
-from workloads.needs import Lack, Needs, NeedsError, hold, needs_of
+from workloads import sources
+from workloads.needs import Lack, Needs, NeedsError, hold, missing_of, needs_of
+from workloads.protocol.order import StreamSpec
 
 NOTHING = Needs({"json": "json"}, {"c": "libc6"}, {"sh": "dash"})
 """That any machine lacks."""
@@ -54,6 +56,16 @@ def test_options_may_need_more() -> None:
     module = SimpleNamespace(REQUIRES={"json": "json"}, requires=lambda options: {options: "such"})
     assert list(needs_of(module).modules) == ["json"]
     assert list(needs_of(module, "no_such").modules) == ["json", "no_such"]
+
+
+def test_a_source_may_need_more_by_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sources.load("tokens")
+    monkeypatch.setattr(module, "requires", lambda options: {f"of_{options.batch}": "such"}, raising=False)
+    assert list(sources.needs(StreamSpec("tokens", {"batch": 3})).modules) == ["of_3"]
+
+
+def test_a_module_of_a_package_that_is_not_there_is_not_there() -> None:
+    assert missing_of(["no_such.part", "json.decoder", "json"]) == ["no_such.part"]
 
 
 def test_of_another_interpreter_its_modules_are_asked_and_no_libraries() -> None:

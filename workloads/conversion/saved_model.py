@@ -11,16 +11,22 @@ INPUTS = ("pictures", "state")
 OUTPUTS = ("output", "state")
 SIZE = "program_size"
 """Kind of a note: how large the file or folder is that a network was converted to."""
+_MOST_TOLD = 8
+"""Notes of sizes: a stream may have ever new shapes, each of which is converted."""
 
 
 class Sizes:
-    """How large what a network was converted to is on disk, to be told once."""
+    """How large what a network was converted to is on disk, to be told once: of the first shapes."""
 
     def __init__(self) -> None:
         self._untold: list[tuple[str, str, Mapping[str, float]]] = []
+        self._count = 0
 
     def add(self, what: str, shape: Sequence[int], size: int) -> None:
         """size: bytes."""
+        self._count += 1
+        if self._count > _MOST_TOLD:
+            return
         said = f"{what}, for clips of {'×'.join(map(str, shape))}: {size:,} bytes"
         self._untold.append((SIZE, said, {"bytes": float(size)}))
 

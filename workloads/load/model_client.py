@@ -184,7 +184,8 @@ class ModelDriver:
     def _expected(self, version: int, request: ModelRequest) -> ReferenceAnswer:
         if version not in self._references:
             seed = self._options.seed + version - 1
-            self._references[version] = ReferenceNetwork(NAME, self._channels, self._options.sizes(), seed)
+            # The requests in flight wait while an answer is computed here: their latency is to be the server's.
+            self._references[version] = ReferenceNetwork(NAME, self._channels, self._options.sizes(), seed, keep=True)
         return self._references[version].answer(request.clip, [0], request.state)
 
     def _swap(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,9 +42,11 @@ class ReferenceAnswer:
 class ReferenceNetwork:
     """One architecture with its initial weights, each drawn when it is used: those of a large model are large."""
 
-    def __init__(self, architecture: str, channels: int, sizes: NetworkSizes, seed: int) -> None:
+    def __init__(self, architecture: str, channels: int, sizes: NetworkSizes, seed: int, keep: bool = False) -> None:
+        """keep: draw each weight once, for who asks for many answers and has no time to lose."""
         self._architecture, self._sizes, self._seed = architecture, sizes, seed
         self._shapes = shapes(architecture, channels, sizes)
+        self._draw = cache(self._drawn) if keep else self._drawn
 
     def known_answer(self, clip: Clip, tolerance: float, step: float = 0.0, most: float = MOST) -> KnownAnswer:
         """What the answer to a clip is, from the first state: of as many frames as `most` products allow.
@@ -164,7 +167,10 @@ class ReferenceNetwork:
         return x @ self._weight(f"{name}.weight").T + self._weight(f"{name}.bias")
 
     def _weight(self, name: str) -> Array:
-        return self._rounded(initial(self._seed, {name: self._shapes[name]})[name])
+        return self._rounded(self._draw(name))
+
+    def _drawn(self, name: str) -> npt.NDArray[np.float32]:
+        return initial(self._seed, {name: self._shapes[name]})[name]
 
     def _rounded(self, values: npt.NDArray[np.float32]) -> Array:
         """What a model is given, in its precision: what it computes of that is computed here in float64."""

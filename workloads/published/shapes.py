@@ -1,8 +1,14 @@
-"""Shapes of the weights of published networks that are written out in both frameworks. Knows no framework."""
+"""Shapes of published networks that are written out in both frameworks, and of what they take. Knows no framework."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Tokens: TypeAlias = "npt.NDArray[np.int32]"
 
 
 def bert(options: Any, vocabulary: int) -> dict[str, tuple[int, ...]]:
@@ -19,6 +25,17 @@ def bert(options: Any, vocabulary: int) -> dict[str, tuple[int, ...]]:
         found |= _linear(f"{name}.widen", hidden, 4 * hidden) | _linear(f"{name}.narrow", 4 * hidden, hidden)
         found |= _norm(f"{name}.norm1", hidden) | _norm(f"{name}.norm2", hidden)
     return found | _linear("head", hidden, vocabulary)
+
+
+def within(context: int, tokens: Tokens) -> Tokens:
+    """Tokens, shape (batch, length), of which no sequence is longer than there are places.
+
+    Raises:
+        ValueError: one is: on a GPU frameworks would say no more than that an index is wrong, or nothing.
+    """
+    if tokens.shape[1] > context:
+        raise ValueError(f"a sequence of {tokens.shape[1]:,} tokens: expected {context:,} at most (context)")
+    return tokens
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:

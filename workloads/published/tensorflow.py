@@ -127,13 +127,14 @@ class _TensorFlowPublished:
 class _Pictures(_TensorFlowPublished):
     def __init__(self, setup: Setup, options: Any) -> None:
         self._batch, self._classes = options.batch, options.classes
-        shape = (setup.stream["height"], setup.stream["width"], setup.channels)
-
-        trains = setup.mode == "train"
 
         def new() -> Any:
-            scores = {"weights": None, "classes": options.classes, "classifier_activation": None}
-            return _Stateless(tf.keras.applications.ResNet50(input_shape=shape, **scores), trains)
+            # With its own last layer Keras takes pictures of one size alone, and none below 32×32; streams have more.
+            body = tf.keras.applications.ResNet50(
+                include_top=False, weights=None, pooling="avg", input_shape=(None, None, setup.channels)
+            )
+            whole = tf.keras.Model(body.input, tf.keras.layers.Dense(options.classes)(body.output))
+            return _Stateless(whole, setup.mode == "train")
 
         super().__init__(setup, new, options.learning_rate)
 
@@ -160,11 +161,12 @@ class _Pictures(_TensorFlowPublished):
 class _Sentences(_TensorFlowPublished):
     def __init__(self, setup: Setup, options: Any) -> None:
         self._vocabulary, self._every = int(setup.stream["vocabulary"]), options.mask_every
+        self._context = options.context
         weights = initial(setup.seed, shapes.bert(options, self._vocabulary))
         super().__init__(setup, lambda: TensorFlowBert(weights, options), options.learning_rate)
 
     def tensor(self, item: Sequences) -> Tensor:
-        return tf.constant(item.tokens)
+        return tf.constant(shapes.within(self._context, item.tokens))
 
     def pictures(self, tokens: Tensor) -> Tensor:
         return tokens

@@ -173,13 +173,15 @@ class _Pictures(_TorchPublished):
 class _Sentences(_TorchPublished):
     def __init__(self, setup: Setup, options: Any) -> None:
         self._vocabulary, self._every = int(setup.stream["vocabulary"]), options.mask_every
+        self._context = options.context
         model = TorchBert(self._vocabulary, options)
         weights = initial(setup.seed, shapes.bert(options, self._vocabulary))
         model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
         super().__init__(setup, model, options.learning_rate)
 
     def tensor(self, item: Sequences) -> Tensor:
-        return torch.tensor(item.tokens.astype(np.int64), device=self._device)
+        tokens = shapes.within(self._context, item.tokens).astype(np.int64)
+        return torch.tensor(tokens, device=self._device)
 
     def pictures(self, tokens: Tensor) -> Tensor:
         return tokens

@@ -107,9 +107,9 @@ def soak(
         for each in involved:
             each.prepare(spec.threads, spec.seed, spec.device)
         module = catalog.load(spec.workload, spec.folder)
-        hold(f"workload {spec.workload!r}", needs_of(module))
-        require(module, spec, runtime)
         options = catalog.options_of(spec.workload, spec.options)
+        hold(f"workload {spec.workload!r}", needs_of(module, options))
+        require(module, spec, runtime)
         source = source_of(spec)
         workload: Workload = module.build(setup_of(spec), options)
     except BaseException as error:  # noqa: BLE001  (a workload is contained here; Ctrl-C is ignored)
