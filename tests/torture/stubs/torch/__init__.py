@@ -19,6 +19,10 @@ def set_num_interop_threads(number):
     pass
 
 
+def get_num_interop_threads():
+    return 1
+
+
 def manual_seed(seed):
     pass
 
@@ -33,8 +37,17 @@ class _Processor:
         return "stub"
 
 
+class _OneDnn:
+    enabled = False
+
+    @staticmethod
+    def is_available():
+        return False
+
+
 class backends:  # noqa: N801
     cpu = _Processor
+    mkldnn = _OneDnn
 
 
 class cuda:  # noqa: N801
