@@ -65,7 +65,17 @@ def test_every_shipped_config_can_be_run_here(config: Path) -> None:
         assert all(re.search(rf"run `soak env ({'|'.join(absent)})` first", line) for line in said.splitlines()), said
         return
     assert code == 0, said
-    known = ("recurrent", "native-heap", "jit-trace", "leaks", "ranks", "served", "2 schedules", "leak-probability")
+    known = (
+        "recurrent",
+        "native-heap",
+        "jit-trace",
+        "leaks",
+        "ranks",
+        "served",
+        "2 schedules",
+        "leak-probability",
+        "kserve-grpc",
+    )
     assert any(word in said for word in known)
 
 
