@@ -127,5 +127,5 @@ def make_step(network: Network, setup: Setup, backend: str) -> Step:
             convert(saved, made)
             return TensorFlowJsProgram(made, backend, setup.threads)
 
-    # V8 lets its heap grow by megabytes in minutes before it collects what nobody holds.
+    # A probe collects garbage in every process that it can ask.
     return outside.tensorflow_steps(network, converted, TensorFlowJsProgram.collect)
