@@ -45,6 +45,15 @@ def test_replicas_meet_in_the_middle_of_a_step() -> None:
     assert [float(each) for each in answers] == [1.0, 2.0]
 
 
+def test_a_process_has_one_strategy_however_it_is_asked_for() -> None:
+    """The collectives of two are counted by the same keys: one gets what the other reduces, or TensorFlow stops."""
+    need("tensorflow")
+    asked = mirrored.strategy_of("cpu")
+    assert mirrored.strategy_of("cpu", False) is asked
+    assert mirrored.strategy_of("cpu", one_device=False) is asked
+    assert mirrored.strategy_of("cpu", one_device=True) is not asked
+
+
 def test_the_environment_tells_a_thread_for_each_replica() -> None:
     need("tensorflow")
     told = known.load("tensorflow").environment()

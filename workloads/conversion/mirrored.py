@@ -41,9 +41,18 @@ def prepared(setup: Setup) -> AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-@functools.cache  # two of one process would count their collectives by the same keys, and get each other's
 def strategy_of(device: str, one_device: bool = False) -> Any:
-    """MirroredStrategy over the devices of the trial. one_device: reduce on one, not by the default of TensorFlow."""
+    """MirroredStrategy over the devices of the trial. one_device: reduce on one, not by the default of TensorFlow.
+
+    It is the same one for all who ask.
+    """
+    return _strategy(device, one_device)
+
+
+# Two of one process would count their collectives by the same keys, and get each other's. The cache takes arguments by
+# position only, as it knows a default, or a keyword, for another call.
+@functools.cache
+def _strategy(device: str, one_device: bool, /) -> Any:
     import tensorflow as tf
 
     devices = tf.config.list_logical_devices("CPU" if device == "cpu" else "GPU")
