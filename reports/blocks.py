@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from monitors.text import one_line
@@ -10,6 +10,7 @@ from reports.record import TrialInfo
 
 _UNTOLD = ("workload", "framework", "mode", "execution", "seed", "device", "python", "env", "expect_end", "planted")
 """Settings that the title holds anyway, or that a block may differ in within itself."""
+_MEMBERS = "members"
 
 
 def of_run(infos: Sequence[TrialInfo]) -> list[dict[str, Any]]:
@@ -41,8 +42,7 @@ def titles(infos: Mapping[str, TrialInfo]) -> dict[str, str]:
     found = {}
     for name, own in told.items():
         others = [told[other] for other in each if each[other] == each[name]]
-        unequal = [key for key in sorted(own) if any(other.get(key) != own[key] for other in others)]
-        found[name] = one_line(", ".join([each[name], *(f"{key} {own[key]}" for key in unequal)]), 200)
+        found[name] = one_line(", ".join([each[name], *_unequal(own, others)]), 200)
     return found
 
 
@@ -54,10 +54,19 @@ def _title(info: TrialInfo, alike: Mapping[str, Sequence[TrialInfo]]) -> str:
     """Workload, mode and seed, and the settings in which it differs from other blocks with these."""
     short = _short(info)
     told = [flat(other.settings) for other in alike[short]]
-    own = flat(info.settings)
-    unequal = [name for name in sorted(own) if any(other.get(name) != own[name] for other in told)]
     waits = [] if info.started else ["not started"]  # it has no device yet, and so no block that is complete
-    return one_line(", ".join([short, *(f"{name} {own[name]}" for name in unequal), *waits]), 200)
+    return one_line(", ".join([short, *_unequal(flat(info.settings), told), *waits]), 200)
+
+
+def _unequal(own: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> list[str]:
+    """Settings that not all others have alike, each with its value; those of members, only of others that have them."""
+    members = tuple(f"{member}." for member in own.get(_MEMBERS, "").split(", ") if member)
+    found = set()
+    for other in others:
+        kin = other.get(_MEMBERS) == own.get(_MEMBERS)
+        unlike = (name for name, value in own.items() if other.get(name) != value)
+        found.update(name for name in unlike if kin or not (members and name.startswith(members)))
+    return [f"{name} {own[name]}" for name in sorted(found)]
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -73,8 +82,10 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             found["device"] = str(value["model"]) if isinstance(value, Mapping) and "model" in value else "cpu"
         elif isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{name}.")
-        elif name == "members" and isinstance(value, list) and all(isinstance(member, Mapping) for member in value):
-            found |= flat({str(member.get("name", "")): member for member in value})
+        elif name == _MEMBERS and isinstance(value, list) and all(isinstance(member, Mapping) for member in value):
+            members = {str(member.get("name", "")): member for member in value}
+            found |= {_MEMBERS: ", ".join(members)} if members else {}
+            found |= flat(members)
         elif value is not None:
             found[prefix + name] = str(value)
     return found

@@ -113,6 +113,23 @@ def test_blocks_that_are_alike_say_what_tells_them_apart(empty_record: Callable[
     assert f"<h3>{short} 256</h3>" in catalog.load("html").render(body, record)
 
 
+def test_blocks_of_other_members_say_who_they_are(empty_record: Callable[..., Any]) -> None:
+    """And not each setting of each member, of which another block has none."""
+    record = empty_record()
+    members = [{"name": f"rank {n} of 2", "order": {"threads": 1, "options": {"hidden": 8}}} for n in (0, 1)]
+    wider = [{"name": f"rank {n} of 2", "order": {"threads": 1, "options": {"hidden": 9}}} for n in (0, 1)]
+    for block, settings in (("single", {"threads": 1}), ("ranks", {"members": members}), ("wide", {"members": wider})):
+        record.add("torch", 0.0, block=block, settings=settings)
+    titles = {block["block"]: block["title"] for block in document.build(record)["blocks"]}
+    short = "recurrent infer, seed 1"
+    hidden = "rank 0 of 2.order.options.hidden {0}, rank 1 of 2.order.options.hidden {0}"
+    assert titles == {
+        "single": f"{short}, threads 1",
+        "ranks": f"{short}, members rank 0 of 2, rank 1 of 2, {hidden.format(8)}",
+        "wide": f"{short}, members rank 0 of 2, rank 1 of 2, {hidden.format(9)}",
+    }
+
+
 def test_an_unfinished_run_says_so(empty_record: Callable[..., Any]) -> None:
     record = empty_record(verdict=None, ended=None, reason="")
     record.add("torch", 1.0)
