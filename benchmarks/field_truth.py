@@ -48,7 +48,8 @@ def measure(order: Mapping[str, Any]) -> dict[str, Any]:
     spec = sources.spec_of("synthetic", order["stream"])
     source = sources.open_source(spec, 0)
     module = catalog.load(order["workload"])
-    setup = Setup(order["workload"], order["framework"], order["mode"], "eager", 0, 3, stream=sources.filled(spec))
+    named = (order["workload"], order["framework"], order["mode"], order.get("execution", "eager"))
+    setup = Setup(*named, 0, 3, stream=sources.filled(spec))
     workload = module.build(setup, catalog.options_of(order["workload"], order["options"]))
     # What was there before the first step need not be looked through again and again.
     gc.collect()
