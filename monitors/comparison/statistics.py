@@ -93,17 +93,17 @@ def _compared(measure: Measure, group: str, match: Matched, margin: float) -> _C
     gap = of.gap() if of.enough() else None
     found = Difference(
         measure.name, group, first, second, match.trials, match.count, relative(of), absolute(of),
-        None if gap is None else gap.beyond(), None, "undecided", "", None,
+        None if gap is None else gap.beyond(), None, "undecided", "", None, max(measure.nothing, match.nothing),
     )  # fmt: skip
-    return _Compared(measure, found, gap, _margin(of, measure, margin), of.size())
+    return _Compared(measure, found, gap, _margin(of, margin, found.nothing), of.size())
 
 
-def _margin(of: Means, measure: Measure, margin: float) -> float:
-    """Of logarithms; of changes in their unit, relative to the larger one."""
+def _margin(of: Means, margin: float, nothing: float) -> float:
+    """Of logarithms; of changes in their unit, relative to the larger one, `nothing` at least."""
     if of.logs:
         return math.log1p(margin)
     larger = max(abs(side.value) for side in estimates(of))
-    return max(margin * larger, measure.nothing)
+    return max(margin * larger, nothing)
 
 
 def proportions(match: Matched) -> tuple[Proportion, Proportion]:

@@ -114,7 +114,7 @@ def _measured(
     pairs = _pairs(first, second)
     for place, trial in enumerate((*first, *second)):
         side = sides[0] if place < len(first) else sides[1]
-        side.append(Measured(group, pairs[id(trial)], told.values[place], told.deviations[place]))
+        side.append(Measured(group, pairs[id(trial)], told.values[place], told.deviations[place], told.nothing[place]))
     return told.sources
 
 

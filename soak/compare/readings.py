@@ -7,10 +7,11 @@ or from the processes. Each that there is is told, and `agreed` takes for all tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from monitors.comparison.measures import named
 from monitors.detection.floors import PREFIX
 from monitors.detection.series import Series
 from monitors.model import Finding
@@ -29,6 +30,7 @@ _FEWEST = 3
 """Samples of which a median, or a scatter, is taken."""
 _PAGE = 4096.0
 """Bytes in which memory is counted: what moves by less cannot be seen to move, and nothing has no ratio."""
+_HOUR = 3600.0
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
 
@@ -39,6 +41,8 @@ class TrialReading:
 
     value: float
     deviation: float | None = None
+    nothing: float = 0.0
+    """A difference of so much or less counts as none, where that depends on the trial: bytes a step."""
 
 
 Readings = Mapping[str, Mapping[str, TrialReading]]
@@ -52,6 +56,8 @@ class Agreed:
     values: Sequence[Mapping[str, float]]
     deviations: Sequence[Mapping[str, float]]
     sources: Mapping[str, str] = field(default_factory=dict)
+    nothing: Sequence[Mapping[str, float]] = ()
+    """Of each trial, by measure, differences up to which there is none, where that depends on the trial."""
 
 
 def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
@@ -59,6 +65,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
 
     - `leak_probability`: the calibrated one of its verdict.
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
+      Growth per step differs by nothing where that makes no growth per hour that counts at the speed of this trial.
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
@@ -73,7 +80,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
         "growth_per_hour": dict(_growth(info, _per_hour)),
-        "growth_per_step": dict(_growth(info, _per_step)),
+        "growth_per_step": dict(_too_slow_to_count(_growth(info, _per_step), whole)),
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
         "throughput": dict(_throughput(whole, series)),
@@ -100,6 +107,7 @@ def agreed(trials: Sequence[Readings]) -> Agreed:
         [{name: one.value for name, one in each.items()} for each in taken],
         [{name: one.deviation for name, one in each.items() if one.deviation is not None} for each in taken],
         sources,
+        [{name: one.nothing for name, one in each.items() if one.nothing} for each in taken],
     )
 
 
@@ -158,6 +166,26 @@ def _per_hour(finding: Finding) -> tuple[float | None, tuple[float, float] | Non
 
 def _per_step(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
     return finding.rate_per_step, finding.rate_per_step_ci95
+
+
+def _too_slow_to_count(
+    told: Iterator[tuple[str, TrialReading]], whole: Mapping[str, Series]
+) -> Iterator[tuple[str, TrialReading]]:  # fmt: skip
+    """Growth per step, with what makes growth per hour that counts as none at the speed of this trial."""
+    for name, reading in told:
+        steps = _steps_per_hour(whole[name]) if name in whole else None
+        yield name, replace(reading, nothing=named("growth_per_hour").nothing / steps) if steps else reading
+
+
+def _steps_per_hour(one: Series) -> float | None:
+    """By the clock, as growth per hour is."""
+    if one.steps is None:
+        return None
+    known = np.flatnonzero(np.isfinite(one.steps))
+    if len(known) < 2:
+        return None
+    first, last = known[0], known[-1]
+    return _HOUR * float((one.steps[last] - one.steps[first]) / (one.t[last] - one.t[first]))
 
 
 def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:

@@ -152,6 +152,18 @@ def test_claims_are_answered(tmp_path: Path, compared: Callable[..., Any], claim
     assert body["sentence"].startswith(f"{answer.capitalize()}: “{claim}”.")
 
 
+def test_growth_per_step_too_slow_to_count_is_alike_and_no_worse(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    """Half a MiB an hour more, at a million steps an hour in one side and at four in the other."""
+    torch, tensorflow = PlantedTrial(steps=1e6 / 3600), replace(TENSORFLOW, steps=4e6 / 3600, growth=0.5 * MIB)
+    asked = ("--by", "framework", "--measure", "growth per step", "--fail-if-worse")
+    body = compared(planted(tmp_path, "a", both(5, torch, tensorflow)), *asked)
+    found = overall(body, "growth_per_step")
+    assert (found["answer"], found["nothing"]) == ("alike", pytest.approx(MIB / 4e6))
+    faster = replace(tensorflow, steps=16e6 / 3600)
+    worse = overall(compared(planted(tmp_path, "b", both(5, torch, faster)), *asked, code=1), "growth_per_step")
+    assert (worse["answer"], worse["nothing"]) == ("higher", pytest.approx(MIB / 16e6))
+
+
 def test_leaks_of_one_side_are_told(tmp_path: Path, compared: Callable[..., Any]) -> None:
     leaky = replace(TENSORFLOW, leaks=0.999, verdict="leak", growth=600 * MIB)
     body = compared(planted(tmp_path, "a", both(12, tensorflow=leaky)))

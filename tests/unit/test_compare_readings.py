@@ -80,6 +80,12 @@ def test_growth_has_the_standard_error_of_its_interval() -> None:
     assert (by_step.value, by_step.deviation) == (2.0, pytest.approx(1.0 / CI95))
 
 
+def test_growth_per_step_is_nothing_where_it_makes_less_than_growth_per_hour_that_counts() -> None:
+    stepped = replace(series("total_bytes", 1.0), steps=np.where(T < 5, np.nan, 40 * T))
+    told = agreed([read(info(finding()), [one]) for one in (stepped, series("total_bytes", 1.0))])
+    assert told.nothing == [{"growth_per_step": pytest.approx(MIB / (40 * 3600))}, {}]
+
+
 def test_growth_after_clean_ups_stands_for_what_was_sampled() -> None:
     found = read(info(finding(), finding(series="floor_total_bytes", rate_per_hour=5.0)), [])
     assert found["growth_per_hour"]["total_bytes"].value == 5.0

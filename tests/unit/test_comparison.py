@@ -13,8 +13,8 @@ from monitors.comparison.spread import Spread, of_values
 from monitors.comparison.statistics import compare, holm
 from monitors.comparison.words import by, shown
 
-LEAK, GROWTH, MEMORY, THROUGHPUT = (
-    named(name) for name in ("leak_probability", "growth_per_hour", "steady_memory", "throughput")
+LEAK, GROWTH, STEP, MEMORY, THROUGHPUT = (
+    named(name) for name in ("leak_probability", "growth_per_hour", "growth_per_step", "steady_memory", "throughput")
 )
 
 
@@ -128,6 +128,26 @@ def test_growth_that_is_too_slow_to_count_is_alike() -> None:
     draw = np.random.default_rng(3).normal
     found = compare(side(draw(0, 1e5, 9), GROWTH.name), side(draw(0, 1e5, 9), GROWTH.name), [GROWTH])
     assert only(found).answer == "alike"
+
+
+def per_step(values: Sequence[float], nothing: float) -> list[Measured]:
+    return [Measured("g", str(i), {STEP.name: v}, {}, {STEP.name: nothing}) for i, v in enumerate(values)]
+
+
+def test_growth_per_step_that_makes_too_little_an_hour_in_any_trial_is_alike() -> None:
+    """Of two sides at 1,000 and 4,000 steps an hour the faster bounds it: there half as much makes 2 MiB/h more."""
+    slow, fast = 2.0**20 / 1000, 2.0**20 / 4000
+    zeros, between, below = [0.0, 1.0, -1.0, 2.0, -2.0], [550.0, 551.0, 549.0, 550.5, 549.5], [200.0, 201.0, 199.0] * 2
+    far = only(compare(per_step(between, slow), per_step(zeros, fast), [STEP]))
+    assert (far.answer, far.nothing) == ("higher", fast)
+    assert only(compare(per_step(between, slow), per_step(zeros, slow), [STEP])).answer == "alike"
+    near = [
+        compare(per_step(below[:5], one), per_step(zeros, other), [STEP]) for one, other in ((slow, fast), (fast, slow))
+    ]
+    assert [only(found).answer for found in near] == ["alike", "alike"], "whichever side is the faster"
+    assert only(compare(per_step(below[:5], 0.0), per_step(zeros, slow), [STEP])).answer == "higher", (
+        "one does not tell"
+    )
 
 
 def test_sides_without_pairs_are_compared_by_all_their_trials() -> None:
