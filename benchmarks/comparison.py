@@ -8,6 +8,7 @@ trials are easy to judge, half are hard. Amounts are log-normal, with the effect
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import time
@@ -18,13 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from monitors.comparison.chance import holm
 from monitors.comparison.claims import hold, parse
 from monitors.comparison.means import Means, absolute, estimates, means, relative
 from monitors.comparison.measures import MEASURES, named
 from monitors.comparison.model import Claim, Estimate, Measure, Measured
 from monitors.comparison.pairing import matched
 from monitors.comparison.proportions import Proportion, Shares, proportion
-from monitors.comparison.statistics import LEVEL, compare, holm, proportions
+from monitors.comparison.statistics import LEVEL, compare, compare_each, proportions
 
 SIZES = (3, 5, 10, 20, 40)
 """Trials a side."""
@@ -226,7 +228,7 @@ def nothing_different(count: int, draw: np.random.Generator) -> tuple[bool, bool
         sides = [_nothing(measure, share, count, draw) for _ in range(GROUPS)]
         wholes = [np.concatenate([side[k] for side in sides]) for k in (0, 1)]
         found.extend(_p(measure, *side) for side in (*sides, wholes))
-    corrected = [p for p in holm(found)[1] if p is not None]
+    corrected = [p for p in holm(found) if p is not None]
     return min(corrected) <= LEVEL, min(found) <= LEVEL
 
 
@@ -310,12 +312,45 @@ def through_the_doors(runs: int) -> None:
     print(f"\n{different} of {runs} simulated runs were told otherwise by `compare` and `hold`.")
 
 
+PLANTED = (0.05, 0.1)
+"""Differences of logarithms, of trials that vary by `NOISE`."""
+
+
+def enough(runs: int) -> None:
+    """Of trials that are just like a planted truth: how often as many in all as are told settle it, drawn anew."""
+    print("\n| pairs that there are, difference | among | told to settle it | settled with so many more |")
+    print("| --- | ---: | ---: | ---: |")
+    draw, measure = np.random.default_rng(7), named("steady_memory")
+    for count, gap, among in itertools.product(SIZES[:3], PLANTED, (1, 10)):
+        further = _told_further(count, gap, among, measure)
+        if further is None:
+            continue
+        found = [_amount_p(gap, count + further, draw) <= LEVEL / among for _ in range(runs)]
+        words = f"{count}, {math.expm1(gap):.1%}"
+        print(f"| {words} | {among} | {further} more | {np.mean(found):.1%} |", flush=True)
+
+
+def _told_further(count: int, gap: float, among: int, measure: Measure) -> int | None:
+    """Of pairs whose differences have just the planted mean and deviation, beside pairs without any difference."""
+    shape = np.linspace(-1, 1, count)
+    noise = shape / float(np.std(shape, ddof=1)) * NOISE * math.sqrt(2)
+    ones = measured(np.ones(count), measure.name)
+    pairs = [(measured(np.exp(gap + noise), measure.name), ones), *([(ones, ones)] * (among - 1))]
+    return compare_each(pairs, [measure])[0][0].further
+
+
+def _amount_p(gap: float, count: int, draw: np.random.Generator) -> float:
+    drawn = amounts(math.exp(gap), count, draw)
+    return _means(drawn.first, drawn.second, "steady_memory").gap().beyond()
+
+
 PARTS = {
     "coverage": coverage,
     "claims": at_the_boundary,
     "exact": exactly,
     "family": family,
     "power": power,
+    "enough": enough,
     "doors": through_the_doors,
 }
 

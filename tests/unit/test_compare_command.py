@@ -285,6 +285,27 @@ def test_executions_are_each_held_against_eager_and_corrected_together(
     assert found[0]["adjusted_p"] == pytest.approx(2 * found[0]["p"])
 
 
+def test_more_trials_that_would_tell_are_told_for_all_sides_at_once(
+    tmp_path: Path, compared: Callable[..., Any]
+) -> None:
+    """Graph alone is told from eager; beside eight more executions it takes more trials, and with so many it is."""
+    shares = [1.0, 1.14, 1.01, 1.13, 1.10, 1.04]
+
+    def run(name: str, kinds: tuple[str, ...], times: int = 1) -> dict[str, Any]:
+        trials = [PlantedTrial("tensorflow", n, kind, memory=200 * MIB * (share if kind == "graph" else 1.0))
+                  for n, share in enumerate(shares * times) for kind in ("eager", *kinds)]  # fmt: skip
+        body = compared(planted(tmp_path, name, trials), "--by", "execution", "--measure", "steady memory")
+        place = [one["first"] for one in body["comparisons"]].index("graph")
+        return overall(body, "steady_memory", place)
+
+    others = tuple(f"kind{n}" for n in range(8))
+    alone, among = run("a", ("graph",)), run("b", ("graph", *others))
+    assert alone["answer"] == "higher"
+    assert among["answer"] == "undecided"
+    assert among["further"] > 0
+    assert run("c", ("graph", *others), -(-(6 + among["further"]) // 6))["answer"] == "higher"
+
+
 def test_one_pair_says_to_repeat(tmp_path: Path, compared: Callable[..., Any]) -> None:
     body = compared(planted(tmp_path, "a", both(1)), "--measure", "steady memory")
     assert (
