@@ -26,6 +26,8 @@ _GPU = ("gpu_process_bytes", "gpu_peak_bytes")
 _WORK = ("frames", "steps")
 _STEADY = 2 / 3
 """Share of a trial after which its memory is taken for steady."""
+SETTLED = 1 / 3
+"""Share of the time from a first step on after which speed is taken: before that it traces, compiles, fills caches."""
 _FEWEST = 3
 """Samples of which a median, or a scatter, is taken."""
 _PAGE = 4096.0
@@ -69,25 +71,28 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
-    - `throughput`: frames, steps or answered requests a second, without the time of probes.
-    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of the means that beats
-      told of the steps between two of them, so that of steps shorter than that time the longest do not show.
+    - `throughput`: frames, steps or answered requests a second, of the last two thirds of the time from the first one
+      to the trial's end, without the time of probes.
+    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, over the last two
+      thirds, of the means that beats told of the steps between two of them, so that of steps shorter than that time the
+      longest do not show.
     - `time_to_exhaustion`: hours at the rate of the finding that speaks for the trial, where a limit is known.
     - `restarts`: 1 where the trial broke off by its own fault (crashed, hung, out of memory, NaN, a failed step), or
       where a process of it was seen to start anew; else 0.
     """
     whole = _whole(series)
+    work = _until(whole, info.judged_until)
     found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
         "growth_per_hour": dict(_growth(info, _per_hour)),
         "growth_per_step": dict(_too_slow_to_count(_growth(info, _per_step), whole)),
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
-        "throughput": dict(_throughput(whole, series)),
+        "throughput": dict(_throughput(work, series, info.judged_until)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
-        **_steady(_until(whole, info.judged_until)),
+        **_steady(work),
         "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
-        **_latency(whole, series),
+        **_latency(work, series),
     }
     return {measure: sources for measure, sources in found.items() if sources}
 
@@ -124,8 +129,12 @@ def _until(whole: Mapping[str, Series], end: float | None) -> dict[str, Series]:
     """What was sampled before a trial came to its end, which lets go of memory."""
     if end is None:
         return dict(whole)
-    parts = {name: one.part(slice(0, int(one.t.searchsorted(end)))) for name, one in whole.items()}
+    parts = {name: _before(one, end) for name, one in whole.items()}
     return {name: part for name, part in parts.items() if len(part.t)}
+
+
+def _before(one: Series, end: float | None) -> Series:
+    return one if end is None else one.part(slice(0, int(one.t.searchsorted(end))))
 
 
 def _probability(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
@@ -214,9 +223,12 @@ def _about_trend(t: np.ndarray, values: np.ndarray) -> float:
     return float(np.sqrt((left**2).sum() / max(1, len(t) - 2)))
 
 
-def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterator[tuple[str, TrialReading]]:
+def _throughput(
+    whole: Mapping[str, Series], series: Sequence[Series], end: float | None
+) -> Iterator[tuple[str, TrialReading]]:  # fmt: skip
     """Of each count, a second of work."""
-    answered = [_per_second(one, None) for one in series if one.metric.name == "responses" and not one.label]
+    responses = (one for one in series if one.metric.name == "responses" and not one.label)
+    answered = [_per_second(_before(one, end), None) for one in responses]
     if any(answered):
         yield "requests", TrialReading(sum(filter(None, answered)))
         return
@@ -227,23 +239,33 @@ def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterat
 
 
 def _per_second(one: Series, probed: Series | None) -> float | None:
-    if len(one.t) < 2:
+    """Once it has settled: from the last count before that on."""
+    done = one.t >= one.t[one.values >= 1][0] if (one.values >= 1).any() else np.zeros(len(one.t), bool)
+    t, counts = one.t[done], one.values[done]
+    if len(t) < 2:
         return None
-    begin, end = float(one.t[0]), float(one.t[-1])
+    first = int(t.searchsorted(settled_from(t), "right")) - 1
+    begin, end = float(t[first]), float(t[-1])
     within = 0.0 if probed is None else float(probed.values[(probed.t > begin) & (probed.t <= end)].sum())
     span = end - begin - within
-    return float(one.values[-1] - one.values[0]) / span if span > 0 else None
+    return float(counts[-1] - counts[first]) / span if span > 0 else None
+
+
+def settled_from(t: np.ndarray) -> float:
+    """When work has settled that was told of at these times, shape (n,), n >= 1."""
+    return float(t[0] + SETTLED * (t[-1] - t[0]))
 
 
 def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, TrialReading]]:
     """Of several clients the slowest: who waits for a server waits for its worst."""
     told = (clients.of_trial(series, ()) or {}).get("clients", ())
     beats = whole.get("step_latency_seconds")
+    late = beats.values[beats.t > settled_from(beats.t)] if beats is not None else np.zeros(0)
     found: dict[str, dict[str, TrialReading]] = {}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         known = [value for one in told if (value := one[f"latency_{name}_seconds"])]
         if known:
             found[f"latency_{name}"] = {"requests": TrialReading(max(known))}
-        elif beats is not None and len(beats.values) >= _FEWEST:
-            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(beats.values, share)))}
+        elif len(late) >= _FEWEST:
+            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(late, share)))}
     return found

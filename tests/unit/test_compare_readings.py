@@ -111,10 +111,31 @@ def test_a_process_that_started_anew_is_a_restart() -> None:
 
 
 def test_speed_is_that_at_work() -> None:
-    probes = np.select([T == 30, T == 0], [44.5, 80.0], 0.0)  # the one before the first count takes none of its time
+    probes = np.select([T == 60, T == 0], [29.5, 80.0], 0.0)  # the one before the first count takes none of its time
     found = read(info(), [series("steps", 2 * T), series("frames", 20 * T), series("probe_seconds", probes)])
-    assert found["throughput"]["frames"].value == pytest.approx(20 * 89 / 44.5)
+    assert found["throughput"]["frames"].value == pytest.approx(20 * 59 / 29.5)
     assert list(found["throughput"]) == ["frames", "steps"]
+
+
+def test_neither_warm_up_nor_the_end_is_a_part_of_speed() -> None:
+    """A first step that compiles for 20 s, ten slow ones, then 50 frames a second, and nothing while the trial ends."""
+    frames = np.interp(T, [0, 20, 21, 31, 80, 89], [0, 0, 1, 11, 11 + 50 * 49, 11 + 50 * 49])
+    slow = np.where(T < 25, 1.0, 0.02)
+    told = [series("frames", frames), series("step_latency_seconds", slow)]
+    found = values(read(info(judged_until=80.0), told))
+    assert found["throughput"] == pytest.approx(50.0)
+    assert (found["latency_p50"], found["latency_p99"]) == (0.02, 0.02)
+    whole = values(read(info(), told))
+    assert whole["throughput"] < 50.0, "its end belongs to it where none was seen"
+    answered = values(read(info(judged_until=80.0), [series("responses", frames, "client")]))
+    assert answered["throughput"] == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(("counts", "found"), [([0, 0], {}), ([0, 5], {}), ([5, 9], {"frames": 4.0})])
+def test_two_counts_of_work_are_a_speed(counts: list[float], found: dict[str, float]) -> None:
+    few = replace(series("frames", 0.0), t=np.array([0.0, 1.0]), values=np.array(counts, float))
+    told = read(info(), [few]).get("throughput", {})
+    assert {name: reading.value for name, reading in told.items()} == found
 
 
 def test_clients_tell_their_requests() -> None:
@@ -126,7 +147,7 @@ def test_clients_tell_their_requests() -> None:
 
 
 def test_latency_is_that_of_beats_where_there_is_no_client() -> None:
-    found = values(read(info(), [series("step_latency_seconds", np.linspace(0.0, 0.1, len(T)))]))
+    found = values(read(info(), [series("step_latency_seconds", np.where(T < 30, 7.0, (T - 30) / 590))]))
     assert found["latency_p50"] == pytest.approx(0.05)
     assert found["latency_p99"] == pytest.approx(0.099)
 
