@@ -171,6 +171,6 @@ def _left_out(read: ReadRuns, sides: ComparedSides, used: Sequence[ComparedTrial
 def _nothing_alike(sides: ComparedSides) -> str:
     first, second = sides.sides[-1], sides.sides[0]
     differ = [f"{name} ({one} against {other})" for name, (one, other) in
-              unequal_settings(first.trials, second.trials).items()]  # fmt: skip
+              unequal_settings(first.trials, second.trials, sides.by).items()]  # fmt: skip
     said = "; the most alike differ in " + ", ".join(differ[:5]) if differ else ""
     return f"no trial of {first.name} has the same block as one of {second.name}, so nothing can be compared{said}"

@@ -14,6 +14,7 @@ import numpy as np
 from monitors.comparison.measures import named
 from monitors.detection.floors import PREFIX
 from monitors.detection.series import Series
+from monitors.labels import series_name
 from monitors.model import Finding
 from reports import clients
 from reports.record import TrialInfo
@@ -22,6 +23,8 @@ CI95 = 1.96
 """Half of a 95 % interval in standard errors."""
 _TOTALS = ("cgroup_total_bytes", "total_bytes", "anonymous_bytes")
 """What says all that a trial holds, the most complete first. A cgroup is charged for what no process maps, too."""
+_OUTER = tuple((name, metric) for name in _TOTALS for metric in (PREFIX + name, name))
+"""Each with the series that tell it: after clean-ups, and sampled all the time."""
 _GPU = ("gpu_process_bytes", "gpu_peak_bytes")
 _WORK = ("frames", "steps")
 _STEADY = 2 / 3
@@ -80,7 +83,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     - `restarts`: 1 where the trial broke off by its own fault (crashed, hung, out of memory, NaN, a failed step), or
       where a process of it was seen to start anew; else 0.
     """
-    whole = _whole(series)
+    whole = _whole(_soaked(series))
     work = _until(whole, info.judged_until)
     found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
@@ -116,6 +119,12 @@ def agreed(trials: Sequence[Readings]) -> Agreed:
     )
 
 
+def _soaked(series: Sequence[Series]) -> Sequence[Series]:
+    """Without memory of what is not judged, a client, which the cgroup of its trial is charged for too."""
+    known = any(one.metric.judged for one in series if one.metric.name in _TOTALS)
+    return [one for one in series if not known or one.metric.judged or one.metric.name not in _TOTALS]
+
+
 def _whole(series: Iterable[Series]) -> dict[str, Series]:
     """By metric: the series of the trial as a whole, or of the first member that has one."""
     found: dict[str, Series] = {}
@@ -149,14 +158,21 @@ def _broke(info: TrialInfo) -> bool:
 
 
 def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
-    """Findings on all that the trial holds, by the metric; after clean-ups only, where those were judged."""
-    findings = [f for f in (info.judgement.findings if info.judgement else ()) if not f.member and not f.device]
+    """Findings on all that the trial holds, by the metric; after clean-ups only, where those were judged.
+
+    Where it has a single member that is judged, as a server beside its client, all of it is that one's.
+    """
+    told = [
+        (name, finding)
+        for name, metric in _OUTER
+        for finding in (info.judgement.findings if info.judgement else ())
+        if finding.series == series_name(metric, finding.member) and finding.rate_per_hour is not None
+    ]
+    members = {finding.member for _, finding in told if finding.member}
     for name in _TOTALS:
-        for series in (PREFIX + name, name):
-            found = next((f for f in findings if f.series == series and f.rate_per_hour is not None), None)
-            if found is not None:
-                yield name, found
-                break
+        own = [f for known, f in told if known == name and (not f.member or len(members) == 1)]
+        if own:
+            yield name, min(own, key=lambda finding: bool(finding.member))
 
 
 def _growth(

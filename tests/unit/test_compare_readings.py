@@ -91,6 +91,19 @@ def test_growth_after_clean_ups_stands_for_what_was_sampled() -> None:
     assert found["growth_per_hour"]["total_bytes"].value == 5.0
 
 
+def test_memory_and_growth_of_a_server_are_without_its_client() -> None:
+    """The cgroup of the trial is charged for both; it is not judged then, and nor is the client."""
+    spec = MetricSpec("total_bytes", "bytes", "All of it", judged=True)
+    server = Series(spec, "", T, np.full(len(T), 300.0), member="server")
+    beside = [series("cgroup_total_bytes", 900.0), series("total_bytes", 600.0, "client")]
+    own = finding(series='total_bytes{member="server"}', member="server", rate_per_hour=7.0)
+    found = values(read(info(own), [beside[1], server, beside[0]]))
+    assert (found["steady_memory"], found["peak_memory"], found["growth_per_hour"]) == (300.0, 300.0, 7.0)
+    proxy = finding(series='total_bytes{member="proxy"}', member="proxy", rate_per_hour=1.0)
+    assert "growth_per_hour" not in read(info(own, proxy), []), "of two servers their sum alone is all of it"
+    assert values(read(info(own, proxy, finding(rate_per_hour=8.0)), []))["growth_per_hour"] == 8.0
+
+
 def test_time_to_exhaustion_is_of_leaks_alone() -> None:
     assert "time_to_exhaustion" not in read(info(finding(hours_to_exhaustion=7.0)), [])
     assert values(read(info(finding(verdict="leak", hours_to_exhaustion=7.0)), []))["time_to_exhaustion"] == 7.0
