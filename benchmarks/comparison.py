@@ -8,6 +8,7 @@ trials are easy to judge, half are hard. Amounts are log-normal, with the effect
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import time
@@ -18,13 +19,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from monitors.comparison.bounds import hold_bound, of_side
+from monitors.comparison.chance import holm
 from monitors.comparison.claims import hold, parse
 from monitors.comparison.means import Means, absolute, estimates, means, relative
 from monitors.comparison.measures import MEASURES, named
-from monitors.comparison.model import Claim, Estimate, Measure, Measured
+from monitors.comparison.model import Bound, Claim, Estimate, Measure, Measured
 from monitors.comparison.pairing import matched
 from monitors.comparison.proportions import Proportion, Shares, proportion
-from monitors.comparison.statistics import LEVEL, compare, holm, proportions
+from monitors.comparison.statistics import LEVEL, compare, compare_each, proportions
 
 SIZES = (3, 5, 10, 20, 40)
 """Trials a side."""
@@ -170,6 +173,8 @@ def _at_boundary(share: float, count: int, draw: np.random.Generator) -> tuple[b
 
 UNEQUAL = ((3, 3), (5, 5), (10, 10), (20, 20), (3, 20), (20, 3), (5, 40), (40, 5))
 TRUTHS = np.linspace(0.01, 0.99, 50)
+BOUNDS = np.linspace(0.005, 0.995, 199)
+SHARE = 0.92
 STRICT = LEVEL / 50
 """What Holm's method asks of the first of fifty comparisons."""
 
@@ -190,6 +195,44 @@ def exactly(_: int) -> None:
             f"| {first} and {second} | {refuted:.1%} | {supported:.1%} | {called[0]:.1%} | {called[1]:.2%} |",
             flush=True,
         )
+
+
+def bounds(_: int) -> None:
+    """The same of claims of a figure, `at most N %` of one side, or of another, where that is just the truth."""
+    print("\n| certain trials | true bound refuted | false bound supported | by Jeffreys alone: refuted | supported |\n"
+          f"| --- |{' ---: |' * 4}")  # fmt: skip
+    measure = named("leak_probability")
+    for count in (1, *SIZES):
+        sides = [measured((np.arange(count) < k).astype(float), measure.name) for k in range(count + 1)]
+        rows = [_wrong_bounds(Bound("a", measure.name, "at most", float(share)), sides) for share in BOUNDS]
+        print(f"| {count} | {' | '.join(f'{worst:.1%}' for worst in np.max(rows, axis=0))} |", flush=True)
+    print("\n| certain trials a side | true 92 % of the other refuted | false 92 % of the other supported |")
+    print("| --- | ---: | ---: |")
+    for first, second in UNEQUAL:
+        sides_of_both = [[proportion((np.arange(n) < k).astype(float)) for k in range(n + 1)] for n in (first, second)]
+        scaled, plain = (
+            np.array([[_binomial(n, k, times * t) for k in range(n + 1)] for t in TRUTHS])
+            for n, times in ((first, SHARE), (second, 1.0))
+        )
+        below, above = _tails_of(sides_of_both, math.log(SHARE))
+        refuted, supported = (_most(scaled, plain, tail <= LEVEL / 2) for tail in (above, below))
+        print(f"| {first} and {second} | {refuted:.1%} | {supported:.1%} |", flush=True)
+
+
+def _wrong_bounds(claim: Bound, sides: list[list[Measured]]) -> list[float]:
+    """Of a bound that is the truth: how often it is refuted, and how often it would be supported a hair above it."""
+    chances = np.array([_binomial(len(side), k, claim.value) for k, side in enumerate(sides)])
+    found = np.array([hold_bound(claim, side).answer for side in sides])
+    plain = np.array([_plainly(claim, side) for side in sides])
+    return [float(chances[told == answer].sum()) for told in (found, plain) for answer in ("refuted", "supported")]
+
+
+def _plainly(claim: Bound, side: list[Measured]) -> str:
+    """By the interval of Jeffreys' prior alone."""
+    known = of_side(named(claim.measure), side)
+    assert known is not None
+    low, high = known[0].low or 0.0, known[0].high or 0.0
+    return "supported" if high <= claim.value else "refuted" if low > claim.value else "undecided"
 
 
 def _binomial(count: int, k: int, share: float) -> float:
@@ -226,7 +269,7 @@ def nothing_different(count: int, draw: np.random.Generator) -> tuple[bool, bool
         sides = [_nothing(measure, share, count, draw) for _ in range(GROUPS)]
         wholes = [np.concatenate([side[k] for side in sides]) for k in (0, 1)]
         found.extend(_p(measure, *side) for side in (*sides, wholes))
-    corrected = [p for p in holm(found)[1] if p is not None]
+    corrected = [p for p in holm(found) if p is not None]
     return min(corrected) <= LEVEL, min(found) <= LEVEL
 
 
@@ -310,12 +353,46 @@ def through_the_doors(runs: int) -> None:
     print(f"\n{different} of {runs} simulated runs were told otherwise by `compare` and `hold`.")
 
 
+PLANTED = (0.05, 0.1)
+"""Differences of logarithms, of trials that vary by `NOISE`."""
+
+
+def enough(runs: int) -> None:
+    """Of trials that are just like a planted truth: how often as many in all as are told settle it, drawn anew."""
+    print("\n| pairs that there are, difference | among | told to settle it | settled with so many more |")
+    print("| --- | ---: | ---: | ---: |")
+    draw, measure = np.random.default_rng(7), named("steady_memory")
+    for count, gap, among in itertools.product(SIZES[:3], PLANTED, (1, 10)):
+        further = _told_further(count, gap, among, measure)
+        if further is None:
+            continue
+        found = [_amount_p(gap, count + further, draw) <= LEVEL / among for _ in range(runs)]
+        words = f"{count}, {math.expm1(gap):.1%}"
+        print(f"| {words} | {among} | {further} more | {np.mean(found):.1%} |", flush=True)
+
+
+def _told_further(count: int, gap: float, among: int, measure: Measure) -> int | None:
+    """Of pairs whose differences have just the planted mean and deviation, beside pairs without any difference."""
+    shape = np.linspace(-1, 1, count)
+    noise = shape / float(np.std(shape, ddof=1)) * NOISE * math.sqrt(2)
+    ones = measured(np.ones(count), measure.name)
+    pairs = [(measured(np.exp(gap + noise), measure.name), ones), *([(ones, ones)] * (among - 1))]
+    return compare_each(pairs, [measure])[0][0].further
+
+
+def _amount_p(gap: float, count: int, draw: np.random.Generator) -> float:
+    drawn = amounts(math.exp(gap), count, draw)
+    return _means(drawn.first, drawn.second, "steady_memory").gap().beyond()
+
+
 PARTS = {
     "coverage": coverage,
     "claims": at_the_boundary,
     "exact": exactly,
+    "bounds": bounds,
     "family": family,
     "power": power,
+    "enough": enough,
     "doors": through_the_doors,
 }
 

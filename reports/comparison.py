@@ -127,6 +127,7 @@ def _difference(found: Difference) -> dict[str, Any]:
         "worth": words.worth(found.measure, found.answer),
         "reason": found.reason,
         "further": found.further,
+        "nothing": found.nothing,
     }
 
 

@@ -14,6 +14,7 @@ from soak.record.store import FILE, Store
 MIB = 2.0**20
 TOTAL = MetricSpec("total_bytes", "bytes", "All of it", "total", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
+STEPS = MetricSpec("steps", "count", "Steps", counter=True)
 LATENCY = MetricSpec("step_latency_seconds", "seconds", "Of a step")
 SECONDS = 30
 
@@ -31,6 +32,8 @@ class PlantedTrial:
     latency: float = 0.01
     growth: float = 0.0
     """Bytes an hour, to within 1 MiB/h."""
+    steps: float = 0.0
+    """A second; 0 where it counts none."""
     leaks: float = 0.02
     verdict: str = "pass"
     end: str = "finished"
@@ -109,4 +112,5 @@ def _write(store: Store, index: int, trial: PlantedTrial) -> None:
         wave = 0.001 * (t % 3 - 1)
         store.add_round(index, float(t), [
             Sample(TOTAL, trial.memory * (1 + wave)), Sample(FRAMES, trial.frames * t), Sample(LATENCY, trial.latency),
+            *([Sample(STEPS, trial.steps * t)] if trial.steps else []),
         ])  # fmt: skip

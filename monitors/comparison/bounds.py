@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from monitors.comparison.further import further, with_power
 from monitors.comparison.measures import named
 from monitors.comparison.model import Bound, BoundResult, ClaimAnswer, Estimate, Measure, Measured
-from monitors.comparison.proportions import proportion
+from monitors.comparison.pairing import matched
+from monitors.comparison.proportions import Proportion, Shares, proportion
 from monitors.comparison.spread import of_values
-from monitors.comparison.statistics import compare
+from monitors.comparison.statistics import compare, proportions
 
+TAIL = 0.025
+"""One-sided: what the ends of a 95 % interval stand for."""
 EXPECTED = "SIDE MEASURE at most|at least NUMBER UNIT, or SIDE MEASURE at most|at least N% of SIDE"
 _UNITS = {
     "bytes": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
@@ -64,7 +70,7 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
     None where no trial tells it.
     """
     told = [trial for trial in trials if math.isfinite(trial.values.get(measure.name, math.nan))]
-    values = np.array([trial.values[measure.name] for trial in told])
+    values = _told(measure, told)
     if measure.kind == "amount":
         values = np.log(values[values > 0])
     if not len(values):
@@ -79,10 +85,17 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
     return Estimate(*known), len(values)
 
 
+def _told(measure: Measure, trials: Sequence[Measured]) -> npt.NDArray[np.float64]:
+    """Of each trial that tells it its value, shape (trials,)."""
+    told = (trial.values.get(measure.name, math.nan) for trial in trials)
+    return np.array([value for value in told if math.isfinite(value)])
+
+
 def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> BoundResult:
     """Hold a claim of a figure against the trials of its side, or of both.
 
-    It is supported where the whole 95 % interval keeps the bound, refuted where none of it does.
+    It is supported where the whole 95 % interval keeps the bound, refuted where none of it does; of a proportion, where
+    priors that lean against that agree.
     """
     measure = named(claim.measure)
     found = _share(claim, measure, first, second) if claim.second else of_side(measure, first)
@@ -94,15 +107,54 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
     if known.low is None or known.high is None:
         one = "One pair of trials" if claim.second else "One trial"
         return BoundResult(claim, "undecided", f"{one} gives no interval.", None)
-    low, high = (known.low, known.high) if claim.limit == "at most" else (-known.high, -known.low)
-    bound = claim.value if claim.limit == "at most" else -claim.value
-    answer: ClaimAnswer = "supported" if high <= bound else "refuted" if low > bound else "undecided"
-    told = "the whole 95 % interval keeps" if answer == "supported" else "all of the 95 % interval is beyond"
-    if answer != "undecided":
-        return BoundResult(claim, answer, f"{told[0].upper()}{told[1:]} the bound.", None)
-    return BoundResult(
-        claim, answer, "The 95 % interval holds the bound within it.", _further(known, claim.value, count)
-    )
+    answer = _by_interval(claim, known.low, known.high)
+    leaning = _Leaning.of(claim, measure, first, second) if measure.kind == "proportion" else None
+    if answer != "undecided" and (leaning is None or leaning.agrees(answer)):
+        told = "The whole 95 % interval keeps" if answer == "supported" else "All of the 95 % interval is beyond"
+        return BoundResult(claim, answer, f"{told} the bound.", None)
+    more = _further(known, claim.value, count) if leaning is None else leaning.further(known, count)
+    why = "The 95 % interval holds the bound within it." if answer == "undecided" else _ONE_SIDED
+    return BoundResult(claim, "undecided", why, more)
+
+
+_ONE_SIDED = "With so few trials the answer hangs on what is assumed before any is seen."
+
+
+def _by_interval(claim: Bound, low: float, high: float) -> ClaimAnswer:
+    if claim.limit == "at most":
+        return "supported" if high <= claim.value else "refuted" if low > claim.value else "undecided"
+    return "supported" if low >= claim.value else "refuted" if high < claim.value else "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaning:
+    """A proportion, or the ratio of two, and the bound in its terms, held to priors that lean against an answer."""
+
+    claim: Bound
+    gap: Proportion | Shares
+    boundary: float
+
+    @classmethod
+    def of(cls, claim: Bound, measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> _Leaning:
+        if claim.second:
+            gap = Shares(*proportions(matched(first, second, measure)), by_ratio=True)
+            return cls(claim, gap, math.log(claim.value) if claim.value else -math.inf)
+        return cls(claim, proportion(_told(measure, first)), claim.value)
+
+    def agrees(self, answer: ClaimAnswer) -> bool:
+        """Whether it is that by such priors too."""
+        return self._p(self.gap, answer) <= TAIL
+
+    def further(self, known: Estimate, count: int) -> int | None:
+        """About how many more trials a side would tell it. Which way, is what they show so far."""
+        keeps = (known.value <= self.claim.value) is (self.claim.limit == "at most")
+        likely: ClaimAnswer = "supported" if keeps else "refuted"
+        return further(lambda times: self._p(self.gap.of(times), likely) <= with_power(TAIL), count)
+
+    def _p(self, gap: Proportion | Shares, answer: ClaimAnswer) -> float:
+        """One-sided p of the answer being wrong."""
+        below = (answer == "supported") is (self.claim.limit == "at most")
+        return gap.not_below(self.boundary) if below else gap.not_above(self.boundary)
 
 
 def _share(

@@ -27,7 +27,8 @@ class Measure:
     """bytes, bytes_per_hour, bytes_per_step, seconds, hours, per_second, or 1."""
     better: Direction
     nothing: float = 0.0
-    """A difference of so much or less, in the unit, is none: of growth that is too slow to count."""
+    """A difference of so much or less, in the unit, is none: of growth that is too slow to count. Where that depends on
+    the speed of the trials, they tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Measured:
     """By the name of the measure; of leak_probability the calibrated one. What is not known is absent."""
     deviations: Mapping[str, float] = field(default_factory=dict)
     """The standard error of a value within its trial, where it is known: that of a rate."""
+    nothing: Mapping[str, float] = field(default_factory=dict)
+    """By measure a difference, in its unit, that is none at the speed of this trial: of growth per step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Difference:
     further: int | None
     """About how many more trials a side would settle it; None where it is settled, no number would, or none is known:
     with one pair nothing is known of how much pairs differ."""
+    nothing: float = 0.0
+    """Of growth: a difference of so much or less, in its unit, is alike whatever the margin."""
 
 
 @dataclass(frozen=True, slots=True)

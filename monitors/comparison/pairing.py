@@ -19,12 +19,14 @@ class Matched:
     """The values of one measure, of trials of groups in which both sides tell it.
 
     groups: of each group all values of either side, sorted. pairs: of trials that have a partner, shape (2, k).
-    deviations: the errors within those, 0 where not known, shape (2, k).
+    deviations: the errors within those, 0 where not known, shape (2, k). nothing: a difference that is none at the
+    speed of any of the trials; 0 where one of them does not tell.
     """
 
     groups: tuple[tuple[Floats, Floats], ...]
     pairs: Floats
     deviations: Floats
+    nothing: float = 0.0
 
     @property
     def trials(self) -> tuple[int, int]:
@@ -59,7 +61,8 @@ def matched(first: Sequence[Measured], second: Sequence[Measured], measure: Meas
     keys = sorted(keyed[0].keys() & keyed[1].keys())
     table = np.array([[side[key] for key in keys] for side in keyed], dtype=np.float64).reshape(2, len(keys), 2)
     values = tuple((_of_group(keyed[0], group), _of_group(keyed[1], group)) for group in groups)
-    return Matched(values, table[:, :, 0], table[:, :, 1])
+    nothing = [trial.nothing.get(measure.name, 0.0) for side in sides for trial in side if trial.group in groups]
+    return Matched(values, table[:, :, 0], table[:, :, 1], min(nothing, default=0.0))
 
 
 def _usable(side: Iterable[Measured], measure: Measure) -> list[Measured]:

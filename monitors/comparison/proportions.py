@@ -4,8 +4,8 @@ A calibrated probability is turned into evidence: how much likelier what was see
 that does not, by the base rate that the calibration was fitted with. The proportion of a side is then weighed on a
 grid, under Jeffreys' prior; two sides by the product of their posteriors. A certain trial has the probability 0 or 1.
 
-What is *called* a difference is held against priors that lean against it (`LEANING`): with few trials Jeffreys' own
-call one too often (reference: Altham 1969, the exact test as a choice of priors).
+What is *called* a difference, or beyond a bound, is held against priors that lean against it (`LEANING`, `ALONE`): with
+few trials Jeffreys' own call one too often (reference: Altham 1969, the exact test as a choice of priors).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 LEANING = 0.3
 """By how much of a trial a prior leans: the least with which, of 1 to 40 trials a side, no true proportions were seen
 at which a difference was called too often (`python -m benchmarks.comparison`)."""
+ALONE = 0.35
+"""The same of one side's proportion and a bound of it, of 1 to 40 trials and any bound."""
 _CELLS = 1000
 _ANGLES = np.linspace(0, np.pi / 2, _CELLS + 1)
 _EDGES = np.sin(_ANGLES) ** 2
@@ -77,6 +79,14 @@ class Proportion:
         """Probability of a smaller proportion than each of `values`."""
         angles = np.arcsin(np.sqrt(np.clip(values, 0.0, 1.0))) * (2 * _CELLS / np.pi)
         return np.interp(angles, np.arange(_CELLS + 1.0), self.below)
+
+    def not_below(self, boundary: float) -> float:
+        """One-sided p of being at least `boundary`, by a prior that leans towards that."""
+        return 1 - float(self.leaning(ALONE).under(np.array([boundary]))[0])
+
+    def not_above(self, boundary: float) -> float:
+        """One-sided p of being at most `boundary`, by a prior that leans towards that."""
+        return float(self.leaning(-ALONE).under(np.array([boundary]))[0])
 
     def of(self, times: float) -> Proportion:
         """The same if so many times as many trials had come, and shown the same."""

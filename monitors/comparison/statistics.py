@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitors.comparison.chance import holm
 from monitors.comparison.further import Gap, apart, further, with_power, within
 from monitors.comparison.means import Means, absolute, estimates, means, relative
 from monitors.comparison.model import Difference, Estimate, Measure, Measured
@@ -52,6 +53,31 @@ def compare(
     called lower or higher by that, alike where it is surely within `margin`, even if it is surely not nothing.
     ask_further: whether to work out how many more trials would settle what is undecided, which takes most of the time.
     """
+    return compare_each([(first, second)], measures, margin, ask_further)[0]
+
+
+def compare_each(
+    pairs: Sequence[tuple[Sequence[Measured], Sequence[Measured]]],
+    measures: Iterable[Measure],
+    margin: float = MARGIN,
+    ask_further: bool = True,
+) -> list[list[Difference]]:
+    """As `compare`, of several pairs of sides that are compared at once: p is corrected over all of them.
+
+    How many more trials would settle one is worked out at the level that Holm's method holds it to if it alone becomes
+    surer: `LEVEL` over the number of those that are no difference yet, itself counted. Reference: Holm 1979.
+    """
+    chosen = list(measures)
+    each = [_of_sides(first, second, chosen, margin) for first, second in pairs]
+    every = [one for compared in each for one in compared]
+    family = _Family.of(holm([one.found.p for one in every]))
+    told = iter([_answered(one, p, family, ask_further) for one, p in zip(every, family.adjusted, strict=True)])
+    return [[next(told) for _ in compared] for compared in each]
+
+
+def _of_sides(
+    first: Sequence[Measured], second: Sequence[Measured], measures: Sequence[Measure], margin: float
+) -> list[_Compared]:
     compared = []
     for measure in measures:
         whole = matched(first, second, measure)
@@ -63,26 +89,27 @@ def compare(
             own = matched(_of(first, group), _of(second, group), measure)
             if own.groups:
                 compared.append(_compared(measure, group, own, margin))
-    factors, adjusted = holm([one.found.p for one in compared])
-    return [_answered(one, p, factor, ask_further) for one, p, factor in zip(compared, adjusted, factors, strict=True)]
+    return compared
 
 
 def _of(side: Sequence[Measured], group: str) -> list[Measured]:
     return [trial for trial in side if trial.group == group]
 
 
-def holm(values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
-    """What each p is multiplied by, and each corrected p, by Holm's method; what is None is no comparison.
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """All that is compared at once. adjusted: of each its corrected p, None where it has none."""
 
-    Reference: Holm 1979.
-    """
-    order = sorted((i for i, p in enumerate(values) if p is not None), key=lambda i: values[i] or 0.0)
-    factors, adjusted, largest = [1] * len(values), list(values), 0.0
-    for rank, i in enumerate(order):
-        factors[i] = len(order) - rank
-        largest = max(largest, min(1.0, (values[i] or 0.0) * factors[i]))
-        adjusted[i] = largest
-    return factors, adjusted
+    adjusted: Sequence[float | None]
+    size: int
+    """How many have one."""
+    open: int
+    """How many of these are no difference yet."""
+
+    @classmethod
+    def of(cls, adjusted: Sequence[float | None]) -> _Family:
+        known = [p for p in adjusted if p is not None]
+        return cls(adjusted, len(known), sum(p > LEVEL for p in known))
 
 
 def _compared(measure: Measure, group: str, match: Matched, margin: float) -> _Compared:
@@ -93,17 +120,17 @@ def _compared(measure: Measure, group: str, match: Matched, margin: float) -> _C
     gap = of.gap() if of.enough() else None
     found = Difference(
         measure.name, group, first, second, match.trials, match.count, relative(of), absolute(of),
-        None if gap is None else gap.beyond(), None, "undecided", "", None,
+        None if gap is None else gap.beyond(), None, "undecided", "", None, max(measure.nothing, match.nothing),
     )  # fmt: skip
-    return _Compared(measure, found, gap, _margin(of, measure, margin), of.size())
+    return _Compared(measure, found, gap, _margin(of, margin, found.nothing), of.size())
 
 
-def _margin(of: Means, measure: Measure, margin: float) -> float:
-    """Of logarithms; of changes in their unit, relative to the larger one."""
+def _margin(of: Means, margin: float, nothing: float) -> float:
+    """Of logarithms; of changes in their unit, relative to the larger one, `nothing` at least."""
     if of.logs:
         return math.log1p(margin)
     larger = max(abs(side.value) for side in estimates(of))
-    return max(margin * larger, measure.nothing)
+    return max(margin * larger, nothing)
 
 
 def proportions(match: Matched) -> tuple[Proportion, Proportion]:
@@ -126,7 +153,7 @@ def _of_proportions(measure: Measure, group: str, match: Matched, margin: float)
     return _Compared(measure, found, gap, margin, match.size())
 
 
-def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: bool) -> Difference:
+def _answered(one: _Compared, adjusted: float | None, family: _Family, ask_further: bool) -> Difference:
     found = replace(one.found, adjusted_p=adjusted)
     if one.gap is None or found.p is None or adjusted is None:
         return replace(found, reason=_too_few(found))
@@ -134,15 +161,15 @@ def _answered(one: _Compared, adjusted: float | None, factor: int, ask_further: 
         return replace(found, answer="alike")
     if adjusted <= LEVEL:
         return replace(found, answer="lower" if one.gap.not_below(0.0) < 0.5 else "higher")
-    found = replace(found, reason=_undecided(one, found, factor))
+    found = replace(found, reason=_undecided(one, found, family))
     if not ask_further:
         return found
-    more = further(lambda times: _would_tell(one.times(times), one.margin, factor), one.size)
+    more = further(lambda times: _would_tell(one.times(times), one.margin, family), one.size)
     return replace(found, further=more)
 
 
-def _would_tell(gap: Gap, margin: float, factor: int) -> bool:
-    return apart(gap, 2 * with_power(LEVEL / factor / 2)) or within(gap, with_power(LEVEL), margin)
+def _would_tell(gap: Gap, margin: float, family: _Family) -> bool:
+    return apart(gap, 2 * with_power(LEVEL / family.open / 2)) or within(gap, with_power(LEVEL), margin)
 
 
 def _too_few(found: Difference) -> str:
@@ -151,9 +178,9 @@ def _too_few(found: Difference) -> str:
     return "no trial of one side has its partner in the other, and there are too few without"
 
 
-def _undecided(one: _Compared, found: Difference, factor: int) -> str:
+def _undecided(one: _Compared, found: Difference, family: _Family) -> str:
     if found.p is not None and found.p <= LEVEL:
-        return f"it would count alone, but among {factor} comparisons one may look so by chance"
+        return f"it would count alone, but among {family.size} comparisons one may look so by chance"
     if isinstance(one.gap, Shares):
         first, second = one.gap.first, one.gap.second
         if first.unknown or second.unknown:

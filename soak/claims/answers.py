@@ -147,8 +147,10 @@ def _measured(
     one, other = (_of_side(claim, trials, name) if name else [] for name in (first, second))
     told = agreed([trial.readings for trial in (*one, *other)])
     made = [
-        Measured(_group(trial), f"{trial.run.run_id} {trial.info.seed}", values, deviations)
-        for trial, values, deviations in zip((*one, *other), told.values, told.deviations, strict=True)
+        Measured(_group(trial), f"{trial.run.run_id} {trial.info.seed}", values, deviations, nothing)
+        for trial, values, deviations, nothing in zip(
+            (*one, *other), told.values, told.deviations, told.nothing, strict=True
+        )
     ]
     return made[: len(one)], made[len(one) :]
 

@@ -12,15 +12,13 @@ import numpy as np
 from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import Readings, TrialReading, read
+from soak.compare.readings import Readings, TrialReading, read, settled_from
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
 
 PROGRAM_SIZE = "program_size"
 """Kind of the note that tells how large a converted program is, and name of the measure."""
-SETTLED = 1 / 3
-"""Share of a trial, from its first step on, after which its speed is taken: before that it traces and compiles."""
 DOSES = ("frames", "tokens", "requests", "steps")
 
 
@@ -104,7 +102,7 @@ def step_speed(series: Sequence[Series]) -> float | None:
     at = steps.t[steps.values >= 1]
     if not len(at):
         return None
-    begin = at[0] + SETTLED * (at[-1] - at[0])
+    begin = settled_from(at)
     told = np.concatenate(([begin], means.t[means.t > begin]))
     made = np.diff(np.interp(told, steps.t, steps.values))
     spent = float(made @ means.values[means.t > begin])

@@ -1,11 +1,11 @@
-"""Compare recorded runs: two frameworks, executions, versions, nodes or commits, with intervals.
+"""Compare recorded runs: two frameworks, executions, versions, nodes, commits or servers, with intervals.
 
 Takes trials of RUN… (run folders, or folders of these) and sets those of equal blocks against each other: the same
-workload, options, stream, seed, limits and device. With several paths each is a side; with one, or with --by, sides are
-the frameworks, executions, versions, nodes or commits of its trials. For each side and for the difference it prints
-leak probability, growth, steady and peak memory, throughput, latency p50 and p99, time to exhaustion and restarts, each
-with a 95 % interval, corrected for everything that is compared at once. What cannot be told says about how many more
-trials a side would tell it.
+workload, options, stream, seed, limits and device; of servers, the same clients. With several paths each is a side;
+with one, or with --by, sides are the frameworks, executions, versions, nodes, commits or servers of its trials. For
+each side and for the difference it prints leak probability, growth, steady and peak memory, throughput, latency p50
+and p99, time to exhaustion and restarts, each with a 95 % interval, corrected for everything that is compared at once.
+What cannot be told says about how many more trials a side would tell it.
 
 --claim asks whether the trials support a statement: SIDE [MEASURE] [N%] lower|higher than SIDE, where no MEASURE means
 leak probability. --fail-if-worse is for CI. docs/comparison.md says how all of it is computed, and what is fair.
@@ -18,6 +18,7 @@ examples:
   soak compare runs/quick-20260101T120000Z --by framework
   soak compare runs/before runs/after --html comparison.html
   soak compare runs/upgrade-20260101T120000Z --by version
+  soak compare runs/serving-20260101T120000Z --by server
   soak compare runs --by commit --measure "steady memory" --measure throughput --margin 3 --fail-if-worse
   soak compare runs/quick-… --claim "tensorflow 62% lower than torch" --claim "torch throughput higher than tensorflow"
   soak compare runs/old runs/new --json | jq '.comparisons[].sentence'
@@ -33,7 +34,7 @@ from typing import Any
 
 from soak.errors import UsageError
 
-BY = ("framework", "execution", "version", "node", "commit")
+BY = ("framework", "execution", "version", "node", "commit", "server")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

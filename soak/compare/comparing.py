@@ -11,7 +11,7 @@ from typing import Any
 from monitors.comparison.claims import hold, parse
 from monitors.comparison.measures import MEASURES, named
 from monitors.comparison.model import Claim, Difference, Measure
-from monitors.comparison.statistics import compare, holm
+from monitors.comparison.statistics import compare_each
 from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
@@ -19,8 +19,6 @@ from soak.compare.sides import BY, ComparedSide, ComparedSides, sides_of
 from soak.compare.trials import ComparedTrial, ReadRuns, read_runs
 from soak.errors import UsageError
 
-SURE = 0.05
-"""The chance, over all that is compared at once, of a difference where there is none."""
 _OF_VERSION = "version of "
 
 
@@ -99,27 +97,11 @@ def _pairs(sides: ComparedSides, margin: float, measures: Sequence[Measure]) -> 
             if matched.groups:
                 found.append((side, against, matched))
                 break
-    each = _corrected([compare(matched.first, matched.second, measures, margin) for *_, matched in found])
+    each = compare_each([(matched.first, matched.second) for *_, matched in found], measures, margin)
     return [
         (_pair(side, against, matched, differences, sides.by), matched)
         for (side, against, matched), differences in zip(found, each, strict=True)
     ]
-
-
-def _corrected(comparisons: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
-    """By Holm's method over all of several comparisons: each was so for itself."""
-    if len(comparisons) < 2:
-        return [list(one) for one in comparisons]
-    _, adjusted = holm([difference.p for differences in comparisons for difference in differences])
-    each = iter(adjusted)
-    return [[_weaker(difference, next(each)) for difference in differences] for differences in comparisons]
-
-
-def _weaker(found: Difference, p: float | None) -> Difference:
-    if p is not None and p > SURE and found.answer in ("lower", "higher"):
-        reason = "it would count alone, but among all that is compared one may look so by chance"
-        return replace(found, adjusted_p=p, answer="undecided", reason=reason)
-    return replace(found, adjusted_p=p)
 
 
 def _pair(
@@ -189,6 +171,6 @@ def _left_out(read: ReadRuns, sides: ComparedSides, used: Sequence[ComparedTrial
 def _nothing_alike(sides: ComparedSides) -> str:
     first, second = sides.sides[-1], sides.sides[0]
     differ = [f"{name} ({one} against {other})" for name, (one, other) in
-              unequal_settings(first.trials, second.trials).items()]  # fmt: skip
+              unequal_settings(first.trials, second.trials, sides.by).items()]  # fmt: skip
     said = "; the most alike differ in " + ", ".join(differ[:5]) if differ else ""
     return f"no trial of {first.name} has the same block as one of {second.name}, so nothing can be compared{said}"

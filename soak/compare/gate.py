@@ -82,5 +82,6 @@ def _harm(difference: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def _allowed(difference: Mapping[str, Any], margin: float) -> float:
     """The margin in the terms of `_harm`: of a rate, that share of the other side's, or what is too slow to count."""
-    known = measure(difference["measure"])
-    return max(margin * abs(float(difference["second"]["value"])), known.nothing) if known.kind == "change" else margin
+    if measure(difference["measure"]).kind != "change":
+        return margin
+    return max(margin * abs(float(difference["second"]["value"])), float(difference["nothing"]))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reports import blocks
 from reports.record import RunInfo, TrialInfo
+from soak.compare import servers
 from soak.compare.trials import ComparedTrial
 from soak.plan.block import PLACING, block
 from soak.record.redaction import is_harmless
@@ -15,6 +16,7 @@ from workloads import frameworks
 
 NOT_SET = "not set"
 EXECUTION, FRAMEWORK, COMMIT, NODE, SOAK, PATH = "execution", "framework", "commit", "node", "soak", "run"
+SERVER = "server"
 """What sides may differ in; `PATH`: in nothing but the path that their runs were given by."""
 _NO_BLOCK = ("seed", "pair", "probes", "planted", "confirms", "confirms_layer")
 """Settings that trials of one group may differ in: those of one block have the same seed besides."""
@@ -28,13 +30,30 @@ _MOST = 50
 """Trials of a side that are looked at for what they differ in."""
 
 
-def group_of(trial: ComparedTrial) -> str:
+def block_of(trial: ComparedTrial, compared: str) -> str:
+    """Equal for trials that may be paired. compared: what sides differ in; where it is what serves, that is no part."""
+    if compared != SERVER:
+        return trial.info.block
+    return block(servers.load(trial.info), _runs_on(trial.run, trial.info))
+
+
+def group_of(trial: ComparedTrial, compared: str = "") -> str:
     """Equal for trials whose blocks are equal but for their seed: the unit whose differences are of one kind."""
-    return block(_settings(trial.info), _runs_on(trial.run, trial.info))
+    told = servers.load(trial.info) if compared == SERVER else trial.info.settings
+    return block(_seedless(told), _runs_on(trial.run, trial.info))
 
 
-def _settings(info: TrialInfo) -> dict[str, object]:
-    return {name: value for name, value in info.settings.items() if name not in _NO_BLOCK}
+def _seedless(settings: Mapping[str, object]) -> dict[str, object]:
+    """What trials of a group share; a member has a seed of its own."""
+    kept = {name: value for name, value in settings.items() if name not in _NO_BLOCK}
+    members = kept.get("members")
+    return {**kept, "members": [_unseeded(one) for one in members]} if isinstance(members, list) else kept
+
+
+def _unseeded(member: object) -> object:
+    if not isinstance(member, Mapping) or not isinstance(member.get("order"), Mapping):
+        return member
+    return {**member, "order": {name: value for name, value in member["order"].items() if name != "seed"}}
 
 
 def _runs_on(run: RunInfo, info: TrialInfo) -> str:
@@ -95,9 +114,11 @@ def _values(side: Sequence[Mapping[str, str]], name: str) -> Sequence[str]:
     return sorted({one.get(name, NOT_SET) for one in side})
 
 
-def unequal_settings(first: Sequence[ComparedTrial], second: Sequence[ComparedTrial]) -> dict[str, tuple[str, str]]:
+def unequal_settings(
+    first: Sequence[ComparedTrial], second: Sequence[ComparedTrial], compared: str
+) -> dict[str, tuple[str, str]]:
     """Settings of the two most alike trials of two sides that have no block in common: what to set equal."""
-    pairs = itertools.product(*([_told(trial) for trial in side[:_MOST]] for side in (first, second)))
+    pairs = itertools.product(*([_told(trial, compared) for trial in side[:_MOST]] for side in (first, second)))
     found = [
         {name: (one.get(name, NOT_SET), other.get(name, NOT_SET)) for name in {**one, **other}
          if one.get(name) != other.get(name)}
@@ -106,7 +127,9 @@ def unequal_settings(first: Sequence[ComparedTrial], second: Sequence[ComparedTr
     return min(found, key=len, default={})
 
 
-def _told(trial: ComparedTrial) -> dict[str, str]:
-    info = trial.info
+def _told(trial: ComparedTrial, compared: str) -> dict[str, str]:
+    info, runs_on = trial.info, {"processor or GPU": _runs_on(trial.run, trial.info)}
+    if compared == SERVER:
+        return {**blocks.flat(servers.load(info)), **runs_on}
     known = {"workload": info.workload, "mode": info.mode, "seed": str(info.seed)}
-    return {**known, **blocks.flat(info.settings), "processor or GPU": _runs_on(trial.run, info)}
+    return {**known, **blocks.flat(info.settings), **runs_on}

@@ -7,12 +7,14 @@ or from the processes. Each that there is is told, and `agreed` takes for all tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from monitors.comparison.measures import named
 from monitors.detection.floors import PREFIX
 from monitors.detection.series import Series
+from monitors.labels import series_name
 from monitors.model import Finding
 from reports import clients
 from reports.record import TrialInfo
@@ -21,14 +23,19 @@ CI95 = 1.96
 """Half of a 95 % interval in standard errors."""
 _TOTALS = ("cgroup_total_bytes", "total_bytes", "anonymous_bytes")
 """What says all that a trial holds, the most complete first. A cgroup is charged for what no process maps, too."""
+_OUTER = tuple((name, metric) for name in _TOTALS for metric in (PREFIX + name, name))
+"""Each with the series that tell it: after clean-ups, and sampled all the time."""
 _GPU = ("gpu_process_bytes", "gpu_peak_bytes")
 _WORK = ("frames", "steps")
 _STEADY = 2 / 3
 """Share of a trial after which its memory is taken for steady."""
+SETTLED = 1 / 3
+"""Share of the time from a first step on after which speed is taken: before that it traces, compiles, fills caches."""
 _FEWEST = 3
 """Samples of which a median, or a scatter, is taken."""
 _PAGE = 4096.0
 """Bytes in which memory is counted: what moves by less cannot be seen to move, and nothing has no ratio."""
+_HOUR = 3600.0
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
 
@@ -39,6 +46,8 @@ class TrialReading:
 
     value: float
     deviation: float | None = None
+    nothing: float = 0.0
+    """A difference of so much or less counts as none, where that depends on the trial: bytes a step."""
 
 
 Readings = Mapping[str, Mapping[str, TrialReading]]
@@ -52,6 +61,8 @@ class Agreed:
     values: Sequence[Mapping[str, float]]
     deviations: Sequence[Mapping[str, float]]
     sources: Mapping[str, str] = field(default_factory=dict)
+    nothing: Sequence[Mapping[str, float]] = ()
+    """Of each trial, by measure, differences up to which there is none, where that depends on the trial."""
 
 
 def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
@@ -59,28 +70,32 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
 
     - `leak_probability`: the calibrated one of its verdict.
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
+      Growth per step differs by nothing where that makes no growth per hour that counts at the speed of this trial.
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
-    - `throughput`: frames, steps or answered requests a second, without the time of probes.
-    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of the means that beats
-      told of the steps between two of them, so that of steps shorter than that time the longest do not show.
+    - `throughput`: frames, steps or answered requests a second, of the last two thirds of the time from the first one
+      to the trial's end, without the time of probes.
+    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, over the last two
+      thirds, of the means that beats told of the steps between two of them, so that of steps shorter than that time the
+      longest do not show.
     - `time_to_exhaustion`: hours at the rate of the finding that speaks for the trial, where a limit is known.
     - `restarts`: 1 where the trial broke off by its own fault (crashed, hung, out of memory, NaN, a failed step), or
       where a process of it was seen to start anew; else 0.
     """
-    whole = _whole(series)
+    whole = _whole(_soaked(series))
+    work = _until(whole, info.judged_until)
     found: dict[str, dict[str, TrialReading]] = {
         "leak_probability": dict(_probability(info)),
         "growth_per_hour": dict(_growth(info, _per_hour)),
-        "growth_per_step": dict(_growth(info, _per_step)),
+        "growth_per_step": dict(_too_slow_to_count(_growth(info, _per_step), whole)),
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
-        "throughput": dict(_throughput(whole, series)),
+        "throughput": dict(_throughput(work, series, info.judged_until)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
-        **_steady(_until(whole, info.judged_until)),
+        **_steady(work),
         "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
-        **_latency(whole, series),
+        **_latency(work, series),
     }
     return {measure: sources for measure, sources in found.items() if sources}
 
@@ -100,7 +115,14 @@ def agreed(trials: Sequence[Readings]) -> Agreed:
         [{name: one.value for name, one in each.items()} for each in taken],
         [{name: one.deviation for name, one in each.items() if one.deviation is not None} for each in taken],
         sources,
+        [{name: one.nothing for name, one in each.items() if one.nothing} for each in taken],
     )
+
+
+def _soaked(series: Sequence[Series]) -> Sequence[Series]:
+    """Without memory of what is not judged, a client, which the cgroup of its trial is charged for too."""
+    known = any(one.metric.judged for one in series if one.metric.name in _TOTALS)
+    return [one for one in series if not known or one.metric.judged or one.metric.name not in _TOTALS]
 
 
 def _whole(series: Iterable[Series]) -> dict[str, Series]:
@@ -116,8 +138,12 @@ def _until(whole: Mapping[str, Series], end: float | None) -> dict[str, Series]:
     """What was sampled before a trial came to its end, which lets go of memory."""
     if end is None:
         return dict(whole)
-    parts = {name: one.part(slice(0, int(one.t.searchsorted(end)))) for name, one in whole.items()}
+    parts = {name: _before(one, end) for name, one in whole.items()}
     return {name: part for name, part in parts.items() if len(part.t)}
+
+
+def _before(one: Series, end: float | None) -> Series:
+    return one if end is None else one.part(slice(0, int(one.t.searchsorted(end))))
 
 
 def _probability(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
@@ -132,14 +158,21 @@ def _broke(info: TrialInfo) -> bool:
 
 
 def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
-    """Findings on all that the trial holds, by the metric; after clean-ups only, where those were judged."""
-    findings = [f for f in (info.judgement.findings if info.judgement else ()) if not f.member and not f.device]
+    """Findings on all that the trial holds, by the metric; after clean-ups only, where those were judged.
+
+    Where it has a single member that is judged, as a server beside its client, all of it is that one's.
+    """
+    told = [
+        (name, finding)
+        for name, metric in _OUTER
+        for finding in (info.judgement.findings if info.judgement else ())
+        if finding.series == series_name(metric, finding.member) and finding.rate_per_hour is not None
+    ]
+    members = {finding.member for _, finding in told if finding.member}
     for name in _TOTALS:
-        for series in (PREFIX + name, name):
-            found = next((f for f in findings if f.series == series and f.rate_per_hour is not None), None)
-            if found is not None:
-                yield name, found
-                break
+        own = [f for known, f in told if known == name and (not f.member or len(members) == 1)]
+        if own:
+            yield name, min(own, key=lambda finding: bool(finding.member))
 
 
 def _growth(
@@ -158,6 +191,26 @@ def _per_hour(finding: Finding) -> tuple[float | None, tuple[float, float] | Non
 
 def _per_step(finding: Finding) -> tuple[float | None, tuple[float, float] | None]:
     return finding.rate_per_step, finding.rate_per_step_ci95
+
+
+def _too_slow_to_count(
+    told: Iterator[tuple[str, TrialReading]], whole: Mapping[str, Series]
+) -> Iterator[tuple[str, TrialReading]]:  # fmt: skip
+    """Growth per step, with what makes growth per hour that counts as none at the speed of this trial."""
+    for name, reading in told:
+        steps = _steps_per_hour(whole[name]) if name in whole else None
+        yield name, replace(reading, nothing=named("growth_per_hour").nothing / steps) if steps else reading
+
+
+def _steps_per_hour(one: Series) -> float | None:
+    """By the clock, as growth per hour is."""
+    if one.steps is None:
+        return None
+    known = np.flatnonzero(np.isfinite(one.steps))
+    if len(known) < 2:
+        return None
+    first, last = known[0], known[-1]
+    return _HOUR * float((one.steps[last] - one.steps[first]) / (one.t[last] - one.t[first]))
 
 
 def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
@@ -186,9 +239,12 @@ def _about_trend(t: np.ndarray, values: np.ndarray) -> float:
     return float(np.sqrt((left**2).sum() / max(1, len(t) - 2)))
 
 
-def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterator[tuple[str, TrialReading]]:
+def _throughput(
+    whole: Mapping[str, Series], series: Sequence[Series], end: float | None
+) -> Iterator[tuple[str, TrialReading]]:  # fmt: skip
     """Of each count, a second of work."""
-    answered = [_per_second(one, None) for one in series if one.metric.name == "responses" and not one.label]
+    responses = (one for one in series if one.metric.name == "responses" and not one.label)
+    answered = [_per_second(_before(one, end), None) for one in responses]
     if any(answered):
         yield "requests", TrialReading(sum(filter(None, answered)))
         return
@@ -199,23 +255,33 @@ def _throughput(whole: Mapping[str, Series], series: Sequence[Series]) -> Iterat
 
 
 def _per_second(one: Series, probed: Series | None) -> float | None:
-    if len(one.t) < 2:
+    """Once it has settled: from the last count before that on."""
+    done = one.t >= one.t[one.values >= 1][0] if (one.values >= 1).any() else np.zeros(len(one.t), bool)
+    t, counts = one.t[done], one.values[done]
+    if len(t) < 2:
         return None
-    begin, end = float(one.t[0]), float(one.t[-1])
+    first = int(t.searchsorted(settled_from(t), "right")) - 1
+    begin, end = float(t[first]), float(t[-1])
     within = 0.0 if probed is None else float(probed.values[(probed.t > begin) & (probed.t <= end)].sum())
     span = end - begin - within
-    return float(one.values[-1] - one.values[0]) / span if span > 0 else None
+    return float(counts[-1] - counts[first]) / span if span > 0 else None
+
+
+def settled_from(t: np.ndarray) -> float:
+    """When work has settled that was told of at these times, shape (n,), n >= 1."""
+    return float(t[0] + SETTLED * (t[-1] - t[0]))
 
 
 def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, TrialReading]]:
     """Of several clients the slowest: who waits for a server waits for its worst."""
     told = (clients.of_trial(series, ()) or {}).get("clients", ())
     beats = whole.get("step_latency_seconds")
+    late = beats.values[beats.t > settled_from(beats.t)] if beats is not None else np.zeros(0)
     found: dict[str, dict[str, TrialReading]] = {}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         known = [value for one in told if (value := one[f"latency_{name}_seconds"])]
         if known:
             found[f"latency_{name}"] = {"requests": TrialReading(max(known))}
-        elif beats is not None and len(beats.values) >= _FEWEST:
-            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(beats.values, share)))}
+        elif len(late) >= _FEWEST:
+            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(late, share)))}
     return found

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitors.text import one_line
-from soak.compare.likeness import COMMIT, EXECUTION, FRAMEWORK, NODE, PATH, facts, versions
+from soak.compare import servers
+from soak.compare.likeness import COMMIT, EXECUTION, FRAMEWORK, NODE, PATH, SERVER, facts, versions
 from soak.compare.trials import ComparedTrial
 from soak.errors import UsageError
 from workloads import executions, frameworks
 
 VERSION = "version"
-BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT)
+BY = (FRAMEWORK, EXECUTION, VERSION, NODE, COMMIT, SERVER)
 _PARTS = re.compile(r"\d+|[a-zA-Z]+")
 
 
@@ -113,13 +114,22 @@ def _word(text: str) -> str:
 
 
 def _sorted_by(by: str, trials: Sequence[ComparedTrial]) -> ComparedSides:
-    called = _version_of(trials) if by == VERSION else lambda trial: _fact(trial, by)
+    called = _namer(by, trials)
     named: dict[str, list[ComparedTrial]] = {}
     for trial in trials:
         named.setdefault(called(trial), []).append(trial)
     unnamed = named.pop("", [])
     ordered = sorted(named, key=lambda name: _order(by, name, named[name]))
     return ComparedSides(by, [ComparedSide(name, named[name]) for name in ordered], unnamed)
+
+
+def _namer(by: str, trials: Sequence[ComparedTrial]) -> Callable[[ComparedTrial], str]:
+    if by == VERSION:
+        return _version_of(trials)
+    if by == SERVER:
+        serves = servers.names_of([trial.info for trial in trials])
+        return lambda trial: _word(name) if (name := serves(trial.info)) else ""
+    return lambda trial: _fact(trial, by)
 
 
 def _fact(trial: ComparedTrial, by: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -146,3 +148,54 @@ def test_a_wrong_answer_is_rare_and_the_interval_covers(count: int) -> None:
         covered += low <= 0.12 <= high
     assert wrong <= 0.08 * rounds
     assert 0.92 * rounds <= covered <= 0.98 * rounds
+
+
+def certain(leaks: int, of: int) -> list[Measured]:
+    return known("leak_probability", [1.0] * leaks + [0.0] * (of - leaks))
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 10])
+@pytest.mark.parametrize("limit", ["at most", "at least"])
+def test_a_bound_of_a_probability_that_is_just_the_truth_is_seldom_called(limit: str, count: int) -> None:
+    """Every outcome of trials of which each surely leaks or not, by arithmetic: either answer is wrong, or all but."""
+    for share in (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 0.999):
+        bound = parse_bound(f"a leak_probability {limit} {100 * share} %")
+        chances = [math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(count + 1)]
+        answers = [hold_bound(bound, certain(k, count)).answer for k in range(count + 1)]
+        for wrong in ("supported", "refuted"):
+            assert sum(p for p, answer in zip(chances, answers, strict=True) if answer == wrong) <= 0.05, (share, wrong)
+
+
+def test_few_trials_of_which_none_leaks_do_not_support_what_jeffreys_prior_alone_would() -> None:
+    """Of 0.54 one in ten samples of three has no leak at all: the interval ends there, and tells no more than that."""
+    told = of_side(named("leak_probability"), certain(0, 3))
+    assert told is not None
+    end = told[0].high
+    assert end is not None
+    found = hold_bound(Bound("a", "leak_probability", "at most", end + 0.001), certain(0, 3))
+    assert (found.answer, found.reason) == (
+        "undecided", "With so few trials the answer hangs on what is assumed before any is seen.",
+    )  # fmt: skip
+    assert found.further is not None
+    more = hold_bound(Bound("a", "leak_probability", "at most", end + 0.001), certain(0, 3 + found.further))
+    assert more.answer == "supported"
+
+
+def test_nothing_seen_refutes_no_bound_however_small() -> None:
+    bound = parse_bound("a leak_probability at most 0.000001 %")
+    assert hold_bound(bound, certain(0, 40)).answer == "undecided"
+    assert hold_bound(parse_bound("a leak_probability at most 0 %"), certain(0, 40)).answer == "undecided"
+    assert hold_bound(bound, certain(20, 40)).answer == "refuted"
+
+
+def test_many_trials_support_or_refute_a_bound_of_a_probability() -> None:
+    bound = parse_bound("a leak_probability at most 20 %")
+    assert [hold_bound(bound, certain(leaks, 40)).answer for leaks in (0, 8, 20)] == [
+        "supported", "undecided", "refuted",
+    ]  # fmt: skip
+    least = parse_bound("a leak_probability at least 80 %")
+    assert hold_bound(least, certain(40, 40)).answer == "supported"
+    share = parse_bound("a leak_probability at most 92% of b")
+    assert hold_bound(share, certain(2, 40), certain(38, 40)).answer == "supported"
+    assert hold_bound(share, certain(38, 40), certain(2, 40)).answer == "refuted"
+    assert hold_bound(share, certain(1, 3), certain(3, 3)).answer == "undecided"

@@ -152,6 +152,18 @@ def test_claims_are_answered(tmp_path: Path, compared: Callable[..., Any], claim
     assert body["sentence"].startswith(f"{answer.capitalize()}: “{claim}”.")
 
 
+def test_growth_per_step_too_slow_to_count_is_alike_and_no_worse(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    """Half a MiB an hour more, at a million steps an hour in one side and at four in the other."""
+    torch, tensorflow = PlantedTrial(steps=1e6 / 3600), replace(TENSORFLOW, steps=4e6 / 3600, growth=0.5 * MIB)
+    asked = ("--by", "framework", "--measure", "growth per step", "--fail-if-worse")
+    body = compared(planted(tmp_path, "a", both(5, torch, tensorflow)), *asked)
+    found = overall(body, "growth_per_step")
+    assert (found["answer"], found["nothing"]) == ("alike", pytest.approx(MIB / 4e6))
+    faster = replace(tensorflow, steps=16e6 / 3600)
+    worse = overall(compared(planted(tmp_path, "b", both(5, torch, faster)), *asked, code=1), "growth_per_step")
+    assert (worse["answer"], worse["nothing"]) == ("higher", pytest.approx(MIB / 16e6))
+
+
 def test_leaks_of_one_side_are_told(tmp_path: Path, compared: Callable[..., Any]) -> None:
     leaky = replace(TENSORFLOW, leaks=0.999, verdict="leak", growth=600 * MIB)
     body = compared(planted(tmp_path, "a", both(12, tensorflow=leaky)))
@@ -271,6 +283,27 @@ def test_executions_are_each_held_against_eager_and_corrected_together(
     ]  # fmt: skip
     found = sorted((overall(body, "steady_memory", place) for place in (0, 1)), key=lambda d: d["p"])
     assert found[0]["adjusted_p"] == pytest.approx(2 * found[0]["p"])
+
+
+def test_more_trials_that_would_tell_are_told_for_all_sides_at_once(
+    tmp_path: Path, compared: Callable[..., Any]
+) -> None:
+    """Graph alone is told from eager; beside eight more executions it takes more trials, and with so many it is."""
+    shares = [1.0, 1.14, 1.01, 1.13, 1.10, 1.04]
+
+    def run(name: str, kinds: tuple[str, ...], times: int = 1) -> dict[str, Any]:
+        trials = [PlantedTrial("tensorflow", n, kind, memory=200 * MIB * (share if kind == "graph" else 1.0))
+                  for n, share in enumerate(shares * times) for kind in ("eager", *kinds)]  # fmt: skip
+        body = compared(planted(tmp_path, name, trials), "--by", "execution", "--measure", "steady memory")
+        place = [one["first"] for one in body["comparisons"]].index("graph")
+        return overall(body, "steady_memory", place)
+
+    others = tuple(f"kind{n}" for n in range(8))
+    alone, among = run("a", ("graph",)), run("b", ("graph", *others))
+    assert alone["answer"] == "higher"
+    assert among["answer"] == "undecided"
+    assert among["further"] > 0
+    assert run("c", ("graph", *others), -(-(6 + among["further"]) // 6))["answer"] == "higher"
 
 
 def test_one_pair_says_to_repeat(tmp_path: Path, compared: Callable[..., Any]) -> None:

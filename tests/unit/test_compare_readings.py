@@ -80,9 +80,28 @@ def test_growth_has_the_standard_error_of_its_interval() -> None:
     assert (by_step.value, by_step.deviation) == (2.0, pytest.approx(1.0 / CI95))
 
 
+def test_growth_per_step_is_nothing_where_it_makes_less_than_growth_per_hour_that_counts() -> None:
+    stepped = replace(series("total_bytes", 1.0), steps=np.where(T < 5, np.nan, 40 * T))
+    told = agreed([read(info(finding()), [one]) for one in (stepped, series("total_bytes", 1.0))])
+    assert told.nothing == [{"growth_per_step": pytest.approx(MIB / (40 * 3600))}, {}]
+
+
 def test_growth_after_clean_ups_stands_for_what_was_sampled() -> None:
     found = read(info(finding(), finding(series="floor_total_bytes", rate_per_hour=5.0)), [])
     assert found["growth_per_hour"]["total_bytes"].value == 5.0
+
+
+def test_memory_and_growth_of_a_server_are_without_its_client() -> None:
+    """The cgroup of the trial is charged for both; it is not judged then, and nor is the client."""
+    spec = MetricSpec("total_bytes", "bytes", "All of it", judged=True)
+    server = Series(spec, "", T, np.full(len(T), 300.0), member="server")
+    beside = [series("cgroup_total_bytes", 900.0), series("total_bytes", 600.0, "client")]
+    own = finding(series='total_bytes{member="server"}', member="server", rate_per_hour=7.0)
+    found = values(read(info(own), [beside[1], server, beside[0]]))
+    assert (found["steady_memory"], found["peak_memory"], found["growth_per_hour"]) == (300.0, 300.0, 7.0)
+    proxy = finding(series='total_bytes{member="proxy"}', member="proxy", rate_per_hour=1.0)
+    assert "growth_per_hour" not in read(info(own, proxy), []), "of two servers their sum alone is all of it"
+    assert values(read(info(own, proxy, finding(rate_per_hour=8.0)), []))["growth_per_hour"] == 8.0
 
 
 def test_time_to_exhaustion_is_of_leaks_alone() -> None:
@@ -105,10 +124,31 @@ def test_a_process_that_started_anew_is_a_restart() -> None:
 
 
 def test_speed_is_that_at_work() -> None:
-    probes = np.select([T == 30, T == 0], [44.5, 80.0], 0.0)  # the one before the first count takes none of its time
+    probes = np.select([T == 60, T == 0], [29.5, 80.0], 0.0)  # the one before the first count takes none of its time
     found = read(info(), [series("steps", 2 * T), series("frames", 20 * T), series("probe_seconds", probes)])
-    assert found["throughput"]["frames"].value == pytest.approx(20 * 89 / 44.5)
+    assert found["throughput"]["frames"].value == pytest.approx(20 * 59 / 29.5)
     assert list(found["throughput"]) == ["frames", "steps"]
+
+
+def test_neither_warm_up_nor_the_end_is_a_part_of_speed() -> None:
+    """A first step that compiles for 20 s, ten slow ones, then 50 frames a second, and nothing while the trial ends."""
+    frames = np.interp(T, [0, 20, 21, 31, 80, 89], [0, 0, 1, 11, 11 + 50 * 49, 11 + 50 * 49])
+    slow = np.where(T < 25, 1.0, 0.02)
+    told = [series("frames", frames), series("step_latency_seconds", slow)]
+    found = values(read(info(judged_until=80.0), told))
+    assert found["throughput"] == pytest.approx(50.0)
+    assert (found["latency_p50"], found["latency_p99"]) == (0.02, 0.02)
+    whole = values(read(info(), told))
+    assert whole["throughput"] < 50.0, "its end belongs to it where none was seen"
+    answered = values(read(info(judged_until=80.0), [series("responses", frames, "client")]))
+    assert answered["throughput"] == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(("counts", "found"), [([0, 0], {}), ([0, 5], {}), ([5, 9], {"frames": 4.0})])
+def test_two_counts_of_work_are_a_speed(counts: list[float], found: dict[str, float]) -> None:
+    few = replace(series("frames", 0.0), t=np.array([0.0, 1.0]), values=np.array(counts, float))
+    told = read(info(), [few]).get("throughput", {})
+    assert {name: reading.value for name, reading in told.items()} == found
 
 
 def test_clients_tell_their_requests() -> None:
@@ -120,7 +160,7 @@ def test_clients_tell_their_requests() -> None:
 
 
 def test_latency_is_that_of_beats_where_there_is_no_client() -> None:
-    found = values(read(info(), [series("step_latency_seconds", np.linspace(0.0, 0.1, len(T)))]))
+    found = values(read(info(), [series("step_latency_seconds", np.where(T < 30, 7.0, (T - 30) / 590))]))
     assert found["latency_p50"] == pytest.approx(0.05)
     assert found["latency_p99"] == pytest.approx(0.099)
 

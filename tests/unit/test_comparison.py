@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from monitors.comparison.chance import holm
 from monitors.comparison.measures import MEASURES, named
 from monitors.comparison.model import Difference, Measured
 from monitors.comparison.spread import Spread, of_values
-from monitors.comparison.statistics import compare, holm
+from monitors.comparison.statistics import LEVEL, compare, compare_each
 from monitors.comparison.words import by, shown
 
-LEAK, GROWTH, MEMORY, THROUGHPUT = (
-    named(name) for name in ("leak_probability", "growth_per_hour", "steady_memory", "throughput")
+LEAK, GROWTH, STEP, MEMORY, THROUGHPUT = (
+    named(name) for name in ("leak_probability", "growth_per_hour", "growth_per_step", "steady_memory", "throughput")
 )
 
 
@@ -130,6 +131,26 @@ def test_growth_that_is_too_slow_to_count_is_alike() -> None:
     assert only(found).answer == "alike"
 
 
+def per_step(values: Sequence[float], nothing: float) -> list[Measured]:
+    return [Measured("g", str(i), {STEP.name: v}, {}, {STEP.name: nothing}) for i, v in enumerate(values)]
+
+
+def test_growth_per_step_that_makes_too_little_an_hour_in_any_trial_is_alike() -> None:
+    """Of two sides at 1,000 and 4,000 steps an hour the faster bounds it: there half as much makes 2 MiB/h more."""
+    slow, fast = 2.0**20 / 1000, 2.0**20 / 4000
+    zeros, between, below = [0.0, 1.0, -1.0, 2.0, -2.0], [550.0, 551.0, 549.0, 550.5, 549.5], [200.0, 201.0, 199.0] * 2
+    far = only(compare(per_step(between, slow), per_step(zeros, fast), [STEP]))
+    assert (far.answer, far.nothing) == ("higher", fast)
+    assert only(compare(per_step(between, slow), per_step(zeros, slow), [STEP])).answer == "alike"
+    near = [
+        compare(per_step(below[:5], one), per_step(zeros, other), [STEP]) for one, other in ((slow, fast), (fast, slow))
+    ]
+    assert [only(found).answer for found in near] == ["alike", "alike"], "whichever side is the faster"
+    assert only(compare(per_step(below[:5], 0.0), per_step(zeros, slow), [STEP])).answer == "higher", (
+        "one does not tell"
+    )
+
+
 def test_sides_without_pairs_are_compared_by_all_their_trials() -> None:
     first, second = planted(0.8, 12)
     draw = np.random.default_rng(5).normal
@@ -174,9 +195,60 @@ def test_among_many_comparisons_a_weak_one_does_not_count_and_is_said_to() -> No
 
 
 def test_holm_by_hand() -> None:
-    factors, adjusted = holm([0.01, None, 0.04, 0.03])
-    assert factors == [3, 1, 1, 2]
-    assert adjusted == [pytest.approx(0.03), None, pytest.approx(0.06), pytest.approx(0.06)]
+    assert holm([0.01, None, 0.04, 0.03]) == [pytest.approx(0.03), None, pytest.approx(0.06), pytest.approx(0.06)]
+
+
+def amounts_of(logs: Sequence[float]) -> tuple[list[Measured], list[Measured]]:
+    """Steady memory of pairs with these logarithms of their ratios."""
+    return side(np.exp(logs), MEMORY.name), side([1.0] * len(logs), MEMORY.name)
+
+
+WEAK = amounts_of([0.22, 0.02, 0.21, 0.01, 0.15, 0.12])
+NOTHING, SURE = amounts_of([0.001, -0.001] * 3), amounts_of([0.5, 0.51, 0.49] * 2)
+
+
+@pytest.mark.parametrize("beside", [[NOTHING] * 9, [SURE] * 2 + [NOTHING] * 7, [SURE] * 9])
+def test_so_many_more_trials_as_are_told_settle_it_among_all_that_is_compared(
+    beside: list[tuple[list[Measured], list[Measured]]],
+) -> None:
+    """Whatever is a difference already does not count against it; what is none does, alike or not."""
+    found = compare_each([WEAK, *beside], [MEMORY])[0][0]
+    still = 1 + sum(other is NOTHING for other in beside)
+    if still == 1:
+        assert (found.answer, found.further) == ("higher", None), "as it is alone"
+        return
+    assert found.p is not None
+    assert found.p < LEVEL < (found.adjusted_p or 0.0)
+    assert (found.answer, found.reason) == (
+        "undecided", "it would count alone, but among 10 comparisons one may look so by chance",
+    )  # fmt: skip
+    assert found.further is not None
+    times = -(-(6 + found.further) // 6)
+    logs = [float(np.log(trial.values[MEMORY.name])) for trial in WEAK[0]]
+    more = compare_each([amounts_of(logs * times), *beside], [MEMORY])[0][0]
+    assert more.answer == "higher"
+    assert more.p is not None
+    assert more.p <= LEVEL / still
+
+
+def test_the_more_is_compared_the_more_trials_it_takes() -> None:
+    weaker = amounts_of([0.3, -0.1, 0.21, -0.05, 0.15, 0.12])
+    told = [compare_each([weaker, *[NOTHING] * many], [MEMORY])[0][0].further for many in (0, 9, 99)]
+    assert None not in told
+    assert told == sorted(set(told)), told
+    beside = compare_each([weaker, *[SURE] * 99], [MEMORY])[0][0].further
+    assert beside == told[0], "what is told already is no matter"
+
+
+def test_one_of_the_last_in_rank_is_held_to_more_than_its_own_rank() -> None:
+    """The last of ten by its p would count at 5 % only if all before it did."""
+    weaker, weakest = amounts_of([0.2, -0.1, 0.21, -0.05, 0.15, 0.12]), amounts_of([0.3, -0.24, 0.21, -0.05, 0.1, 0.12])
+    last = compare_each([weakest, *[weaker] * 9], [MEMORY])[0][0]
+    assert last.p is not None
+    assert last.further is not None
+    alone = compare_each([weakest], [MEMORY])[0][0]
+    assert alone.further is not None
+    assert last.further > alone.further
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(2, 12.7062), (3, 4.3027), (6, 2.5706), (41, 2.0211), (2000, 1.9612)])

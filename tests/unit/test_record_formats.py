@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import lzma
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 import reports
-from monitors.model import Sample
+from monitors.catalog import all_specs
+from monitors.judgement import Judgement
+from monitors.model import Finding, Sample
 from reports import catalog, document
+from soak.cli import main
 from soak.engine.closing import close
 from soak.errors import RecordError
 from soak.judge.trial import judge_one, settings_of
@@ -78,6 +82,60 @@ def test_every_report_can_be_made_of_it(tmp_path: Path, version: int) -> None:
         assert "anonymous · rank 0 of 2" in pages["html"], "every member has its charts"
 
 
+def written_now(folder: Path, old: Record) -> Path:
+    """A record of today: the first two trials of an older one, with twice its memory and a half of its speed.
+
+    It has what older ones lack: latency, a calibrated probability and growth of each trial, and a peak of the GPU,
+    which is told there of ranks alone.
+    """
+    folder.mkdir()
+    specs = all_specs()
+    run = old.run()
+    with Store.create(folder / FILE) as store:
+        for key, value in {**asdict(run), "run_id": "now", "judge": dict(old.judge_table())}.items():
+            store.put_meta(key, value)
+        for info in old.trials()[:2]:
+            finding = Finding(
+                "trend", "anonymous_bytes", "anonymous", "bytes", "pass", 0.1, True, GROWN, (0.9 * GROWN, 1.1 * GROWN),
+                5000.0, None, "flat", "", ROUNDS, 0,
+            )  # fmt: skip
+            body = {name: value for name, value in asdict(info).items() if name != "judgement"}
+            store.put_trial(info.index, info.name, body)
+            store.put_judgement(info.index, Judgement("pass", "", 0.1, True, findings=(finding,)))
+            held = next(one for one in old.series(info.index) if one.name == "anonymous_bytes")
+            assert held.steps is not None
+            for t, value, count in zip(held.t, held.values, held.steps, strict=True):
+                store.add_round(info.index, float(t), [
+                    Sample(specs["anonymous_bytes"], 2 * value), Sample(specs["steps"], count / 2),
+                    Sample(specs["step_latency_seconds"], 0.01), Sample(specs["gpu_process_bytes"], 1e9),
+                ])  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_it_is_compared_with_one_of_today_and_what_it_lacks_has_no_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: int
+) -> None:
+    (tmp_path / "old").mkdir()
+    folder = unpacked(tmp_path / "old", version)
+    now = written_now(tmp_path / "now", open_record(folder))
+    assert main(["compare", str(folder), str(now), "--json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    schema = json.loads((Path(reports.__file__).parent / "schema" / "soak.comparison-1.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(body)
+    found = {one["measure"]: one for one in body["comparisons"][0]["differences"]}
+    assert set(found) == {
+        "leak_probability", "growth_per_hour", "growth_per_step", "steady_memory", "peak_memory", "memory_variation",
+        "throughput", "restarts", *(["gpu_peak_memory"] if version == 3 else []),
+    }  # fmt: skip
+    assert {found[name]["pairs"] for name in ("steady_memory", "throughput", "restarts")} == {2}
+    assert {found[name]["pairs"] for name in ("leak_probability", "growth_per_hour")} == {1}, "one was judged without"
+    assert found["steady_memory"]["relative"]["value"] == pytest.approx(1.0, abs=0.01)
+    assert found["throughput"]["relative"]["value"] == pytest.approx(-0.5, abs=0.01)
+    assert found["growth_per_hour"]["absolute"]["value"] == pytest.approx(0.0, abs=0.05 * GROWN)
+    assert body["notes"] == []
+
+
 def test_a_client_is_in_the_record_and_not_judged(tmp_path: Path) -> None:
     record = open_record(unpacked(tmp_path, 3))
     clients = [one for one in record.series(2) if one.member == "client"]
@@ -114,8 +172,6 @@ def test_a_record_of_a_later_soak_is_refused_with_what_is_read(tmp_path: Path) -
 def test_the_table_of_series_can_be_asked_for_members_and_kinds(tmp_path: Path) -> None:
     """Columns, no JSON: whoever opens the record with SQL finds its way."""
     with Store.create(tmp_path / FILE) as store:
-        from monitors.catalog import all_specs
-
         specs = all_specs()
         samples = [
             Sample(specs["steps"], 1.0, "", "rank 1"),
