@@ -61,7 +61,7 @@ def _title(info: TrialInfo, alike: Mapping[str, Sequence[TrialInfo]]) -> str:
 def _unequal(own: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> list[str]:
     """Settings that not all others have alike, each with its value; those of members, only of others that have them."""
     members = tuple(f"{member}." for member in own.get(_MEMBERS, "").split(", ") if member)
-    found = set()
+    found: set[str] = set()
     for other in others:
         kin = other.get(_MEMBERS) == own.get(_MEMBERS)
         unlike = (name for name, value in own.items() if other.get(name) != value)
