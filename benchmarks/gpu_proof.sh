@@ -54,10 +54,10 @@ zoo() {  # what real code meets, each with its clean twin, for 40 s instead of m
     --trial graph-retained-torch || [ $? -eq 1 ]
 }
 
-zoo-tensorflow() {  # what only TensorFlow meets: all of it has an expected verdict
+zoo-tensorflow() {  # what only TensorFlow meets, each with an expected verdict; on the processor it would say nothing
   local name only=()
   for name in ${ZOO:-}; do only+=(--trial "$name"); done
-  soaked "$folder/zoo-tensorflow-runs" configs/gpu-tensorflow.toml --duration "40 s" \
+  soaked "$folder/zoo-tensorflow-runs" configs/gpu-tensorflow.toml --duration "40 s" --device cuda:0 \
     --set 'run.sample_interval="0.25 s"' --set 'run.order="listed"' "${only[@]}"
 }
 
