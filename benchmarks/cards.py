@@ -3,6 +3,7 @@
     python -m benchmarks.cards FOLDER                 # all cards, some nine minutes; TensorFlow's part where it is
     python -m benchmarks.cards FOLDER --cpu           # a rehearsal: two ranks with gloo, some three minutes
     python -m benchmarks.cards FOLDER --only one-card --only all-cards
+    python -m benchmarks.cards FOLDER --limit 540     # is asked to end after so many seconds, and reports what it saw
 
 Runs `configs/gpu-ranks.toml` with as many ranks as there are cards. FOLDER gets `summary.md`, `summary.json`, the
 report and the record of the run. The exit status is that of `soak run`: 1 also where a trial without an expected
@@ -16,6 +17,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -37,13 +39,18 @@ ACCOUNTS = ("gpu_allocated_bytes", "gpu_process_bytes", "gpu_residual_bytes", "g
             "gpu_peak_allocated_bytes")  # fmt: skip
 THREADS = ("torch_threads", "torch_inter_op_threads", "tensorflow_threads", "tensorflow_inter_op_threads")
 """Of the environment of a trial: a thread starts the work of a card, of one or of each of all."""
+KEPT = ("report.json", "report.html", "record.sqlite")
+"""What is copied out of the folder of the run."""
 MIB = 2**20
 
 
 def cards() -> int:
     """How many PyTorch sees, asked in a process of its own: it takes a context of none here."""
     asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
-    return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if told.returncode:
+        sys.exit(f"PyTorch does not run here: {told.stderr.strip().rpartition(chr(10))[2]}")
+    return int(told.stdout)
 
 
 def config_for(count: int, seconds: int, cpu: bool, only: Sequence[str] = ()) -> dict[str, Any]:
@@ -79,21 +86,39 @@ def _runs_here(trial: Mapping[str, Any], cpu: bool) -> bool:
     return there and ("cpu" if cpu else "cuda") in executions.devices_of(module)
 
 
-def soak(folder: Path, tables: Mapping[str, Any]) -> int:
-    """Run it; its report and its record lie in the folder after. Returns its exit status."""
+def soak(folder: Path, tables: Mapping[str, Any], limit: float | None = None) -> int:
+    """Run it; its report and its record lie in the folder after. Returns its exit status.
+
+    limit: seconds after which it is asked to end, as by Ctrl-C.
+    """
+    for name in KEPT:
+        (folder / name).unlink(missing_ok=True)  # of an earlier run
     path = folder / "cards.toml"
     path.write_text(tomli_w.dumps(tables))
     runs = folder / "runs"
     command = [sys.executable, "-m", "soak", "run", str(path), "--out", str(runs)]
-    status = subprocess.run(command, env={**os.environ, **NO_MULTICAST}, check=False).returncode
+    status = _ended(subprocess.Popen(command, env={**os.environ, **NO_MULTICAST}), limit)
     made = sorted(runs.iterdir()) if runs.exists() else []
     if not made:
         sys.exit(f"soak run ended with status {status} before it had a run folder")
     run = made[-1]
-    for name in ("report.json", "report.html", "record.sqlite"):
+    for name in KEPT:
         if (run / name).exists():
             shutil.copy(run / name, folder / name)
+    if not (folder / "report.json").exists():
+        sys.exit(f"soak run ended with status {status} without a report; to write it: soak report {run}")
     return status
+
+
+def _ended(run: subprocess.Popen[bytes], limit: float | None) -> int:
+    """Its exit status. `subprocess.run` would kill it on Ctrl-C, where it is about to judge what it saw."""
+    try:
+        return run.wait(limit)
+    except subprocess.TimeoutExpired:
+        run.send_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        pass  # the terminal told it too
+    return run.wait()
 
 
 def summary(report: Mapping[str, Any], count: int) -> dict[str, Any]:
@@ -161,6 +186,7 @@ def page(told: Mapping[str, Any]) -> str:
     for member, more in told["nccl_bytes"].items():
         lines.append(f"{member}: NCCL holds {more / MIB:.0f} MiB of its card.")
     lines += [f"{name}: {seen['growth']}" for name, seen in told["trials"].items() if seen["growth"]]
+    lines += [f"{name}: on no card" for name, seen in told["trials"].items() if not seen["card"]]
     lines += [f"{name}: {seen['message']}" for name, seen in told["trials"].items() if seen["end"] != "finished"]
     return "\n".join(lines) + "\n"
 
@@ -172,13 +198,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cpu", action="store_true", help="two ranks on the processor")
     parser.add_argument("--seconds", type=int, help="of each trial (default: 50, with --cpu 15)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="run these trials alone")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="of all; what still runs then is asked to end")
     options = parser.parse_args(arguments)
+    names = {trial["name"] for trial in tomllib.loads(CONFIG.read_text())["trial"]}
+    if unknown := set(options.only) - names:
+        parser.error(f"--only {unknown.pop()}: expected one of {', '.join(sorted(names))}")
     count = 2 if options.cpu else cards()
     if count < 2:
         sys.exit(f"PyTorch sees {count} GPUs here: expected two or more, or --cpu")
     options.folder.mkdir(parents=True, exist_ok=True)
     seconds = options.seconds or (15 if options.cpu else 50)
-    status = soak(options.folder, config_for(count, seconds, options.cpu, options.only))
+    status = soak(options.folder, config_for(count, seconds, options.cpu, options.only), options.limit)
     told = summary(json.loads((options.folder / "report.json").read_text()), count)
     (options.folder / "summary.json").write_text(json.dumps(told, indent=1))
     (options.folder / "summary.md").write_text(page(told))

@@ -44,7 +44,7 @@ def heading(leaks: Sequence[Finding]) -> Finding:
     measured = [f for f in leaks if f.layer not in _COUNTED]
     fastest = max(rates(measured), default=0.0)
     weighty = [f for f in measured if (f.rate_per_hour or 0.0) >= _SIDE_EFFECT * fastest]
-    head = _children(counted) or _number(counted, measured) or _small_objects(counted, measured)
+    head = _children(counted) or _number(counted, measured) or _small_objects(counted, measured, weighty)
     head = head or (weighty or counted)[0]
     alike = [f for f in leaks if f.layer == head.layer and ((f.device and head.device) or f.layer == "shared")]
     return max(alike, key=lambda f: f.rate_per_hour or 0.0, default=head)
@@ -68,10 +68,15 @@ def _number(counted: Sequence[Finding], measured: Sequence[Finding]) -> Finding 
     return next((f for f in counted if f.layer != "python_objects" and _may_take(f, measured)), None)
 
 
-def _small_objects(counted: Sequence[Finding], measured: Sequence[Finding]) -> Finding | None:
-    """Python objects, where most growth is past malloc and no more than so many small ones take."""
+def _small_objects(
+    counted: Sequence[Finding], measured: Sequence[Finding], weighty: Sequence[Finding]
+) -> Finding | None:
+    """Python objects, where most growth is past malloc and no more than so many small ones take.
+
+    Those that keep books of what grows ten times as fast elsewhere, such as tensors of a card, are its side effect.
+    """
     objects = next((f for f in counted if f.layer == "python_objects"), None)
-    whole = [f.rate_per_hour or 0.0 for f in measured if f.layer in ("anonymous", TOTAL)]
+    whole = [f.rate_per_hour or 0.0 for f in weighty if f.layer in ("anonymous", TOTAL)]
     if objects is None or not whole:
         return None
     malloc = sum(max([f.rate_per_hour or 0.0 for f in measured if f.layer == layer], default=0.0) for layer in _MALLOC)

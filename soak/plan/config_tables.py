@@ -39,7 +39,7 @@ class RunTable:
     parallel: Threads = 1
     """Trials that run at the same time; at most one on each GPU."""
     device: Word = "auto"
-    """What trials run on: "auto" (a GPU if there is one that the framework can use), "cpu", "cuda:N", or a UUID."""
+    """What trials run on: "auto" (a GPU if there is one that the trial can use), "cpu", "cuda:N", or a UUID."""
     golden_interval: Interval = Interval(60.0)
     """Time between two replays of a clip whose outputs are known, which finds wrong results; 0 for never."""
     order: Literal["shuffled", "listed"] = "shuffled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from dataclasses import replace
@@ -11,7 +12,8 @@ from soak.errors import ConfigError
 from soak.plan.config_tables import TrialTable
 from soak.plan.member import Member, cluster_of, ranks_of
 from soak.plan.member_table import check_devices, check_named
-from workloads import executions
+from workloads import catalog, executions
+from workloads.modules import ModuleError
 from workloads.protocol.execution import SINGLE, Topology
 from workloads.protocol.order import TrialSpec
 
@@ -52,13 +54,19 @@ def ranks(path: Path, key: str, table: TrialTable, spec: TrialSpec, device: str)
 
 
 def devices_of_each(table: TrialTable, spec: TrialSpec, count: int, device: str) -> int:
-    """The GPUs that each process gets where the trial gets any; none where its execution can use none."""
+    """The GPUs that each process gets where the trial gets any; none where its execution or workload can use none."""
     if isinstance(table.devices, list):
         return len(table.devices) // count
     if table.devices is not None:
         return table.devices
-    everywhere = table.command or "cuda" in executions.devices_of(executions.find(spec.framework, spec.execution))
-    return 1 if everywhere or device != ANYWHERE else 0
+    return 1 if device != ANYWHERE or table.command or _may_use_a_gpu(spec) else 0
+
+
+def _may_use_a_gpu(spec: TrialSpec) -> bool:
+    with contextlib.suppress(ModuleError):  # a workload that there is not: who checks the plan says so
+        if "cuda" not in catalog.devices_of(catalog.load(spec.workload, spec.folder)):
+            return False
+    return "cuda" in executions.devices_of(executions.find(spec.framework, spec.execution))
 
 
 def arranged(sole: Member, table: TrialTable, spec: TrialSpec, count: int) -> tuple[Member, ...]:

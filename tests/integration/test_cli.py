@@ -75,6 +75,7 @@ def test_every_shipped_config_can_be_run_here(config: Path) -> None:
         "2 schedules",
         "leak-probability",
         "kserve-grpc",
+        "keras-models",
     )
     assert any(word in said for word in known)
 

@@ -75,6 +75,22 @@ def test_all_cards_are_held_against_one() -> None:
     assert "stuck-torch-ddp: rank 1 of 2: no heartbeat" in page
 
 
+def test_a_name_that_no_trial_has_is_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cards.main([str(tmp_path / "out"), "--cpu", "--only", "one-crad"])
+    assert "--only one-crad: expected one of all-cards, groups," in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_that_ran_on_no_card_says_so() -> None:
+    assert "one-card-torch: on no card" in cards.page(
+        cards.summary({"trials": [trial("one-card-torch", 1.0, gpu=None)]}, 2)
+    )
+    assert "on no card" not in cards.page(cards.summary(REPORT, 2))
+
+
 def test_what_was_not_seen_is_not_told() -> None:
     told = cards.summary({"trials": [trial("one-card-torch", None) | {"gpu": None}]}, 2)
     assert (told["efficiency"]["torch"], told["nccl_bytes"]) == (None, {})

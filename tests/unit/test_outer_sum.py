@@ -183,6 +183,15 @@ def test_small_objects_past_malloc_are_named_as_such() -> None:
     assert few.layer == "host_heap", "so few objects are no 80 MiB"
 
 
+def test_small_objects_that_keep_books_of_a_card_are_named_only_beside_it() -> None:
+    """Models of 5 MiB that are kept: their Python objects explain the host's growth, and not the card's."""
+    host = [grows("python_objects", 4.8e6), grows("host_heap_bytes", 30.7), grows("anonymous_bytes", 110)]
+    told = conclude([*host, grows("gpu_allocated_bytes", 18_000)])
+    assert (told.verdict, told.layer) == ("leak", "gpu_allocated")
+    alike = conclude([*host, grows("gpu_allocated_bytes", 200)])
+    assert alike.layer == "python_objects"
+
+
 def test_memory_of_a_device_and_pinned_memory_are_held_against_nothing() -> None:
     for metric in ("gpu_allocated_bytes", "pinned_bytes"):
         told = conclude([grows(metric, 100), calm("total_bytes"), calm("cgroup_total_bytes")])

@@ -127,6 +127,25 @@ def test_an_execution_that_runs_on_the_processor_alone_asks_for_no_device(tmp_pa
     assert plan(tmp_path, "tensorflow", "graph").wishes == ("auto",)
 
 
+@pytest.mark.parametrize(
+    ("workload", "device", "wishes"),
+    [
+        ("zoo_keras_predict", "auto", ()),
+        ("zoo_keras_predict", "cuda:0", ("cuda:0",)),
+        ("zoo_keras_models", "auto", ("auto",)),
+        ("zoo_no_such", "auto", ("auto",)),
+    ],
+)
+def test_a_workload_that_runs_on_the_processor_alone_asks_for_no_device(
+    tmp_path: Path, workload: str, device: str, wishes: tuple[str, ...]
+) -> None:
+    """It would be given one, and end at once. Whoever names a device, or what there is not, is told."""
+    text = f'[run]\nduration = "1 min"\ndevice = "{device}"\n[[trial]]\nworkload = "{workload}"\n'
+    (tmp_path / "soak.toml").write_text(f'{text}framework = "tensorflow"\n')
+    (trial,) = make_plan(config.load(tmp_path / "soak.toml"))
+    assert trial.wishes == wishes
+
+
 def test_a_command_is_one_process_where_it_does_not_say(tmp_path: Path) -> None:
     (tmp_path / "soak.toml").write_text('[[trial]]\ncommand = ["true"]\n')
     (trial,) = make_plan(config.load(tmp_path / "soak.toml"))

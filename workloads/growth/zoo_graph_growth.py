@@ -10,11 +10,10 @@ from typing import Any
 from workloads.novelty import EXECUTIONS, Novel, Options
 from workloads.protocol.contract import Setup
 
-__all__ = ["DEVICES", "EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
+__all__ = ["EXECUTIONS", "FRAMEWORKS", "MODES", "Options", "build"]
 
 FRAMEWORKS = ("tensorflow",)
 MODES = ("infer",)
-DEVICES = ("cpu",)
 
 
 class _Runs(Novel):
