@@ -12,7 +12,7 @@ import numpy as np
 from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import Readings, TrialReading, read
+from soak.compare.readings import Readings, TrialReading, lanes, read
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
@@ -114,8 +114,6 @@ def step_speed(series: Sequence[Series]) -> float | None:
 def doses_of(info: TrialInfo) -> dict[str, float]:
     """What went through a trial, by its last beat; frames are counted in every lane."""
     found = {name: info.last_values[name] for name in DOSES if info.last_values.get(name)}
-    options = info.settings.get("options")
-    lanes = options.get("batch", 1) if isinstance(options, Mapping) else 1
-    if "frames" in found and isinstance(lanes, int):
-        found["frames"] *= lanes
+    if "frames" in found:
+        found["frames"] *= lanes(info)
     return found
