@@ -108,8 +108,8 @@ def _answered(claim: Claim, held: _Held, seen: str) -> ClaimResult:
         return ClaimResult(claim, "supported", f"{_sentence(seen)}, so it is {claimed}{more}.", None)
     if held.against(held.gap) <= _TAIL:
         return ClaimResult(claim, "refuted", f"{_sentence(seen)}, so it is not {claimed}.", None)
-    open_ = f"{claimed} may be true or not"
-    return _undecided(claim, f"{seen}, so {open_}", held.further(), open_)
+    open_ = f"whether it is {claimed}{more} cannot be told"
+    return _undecided(claim, f"{seen}, so {claimed} may be true or not", held.further(), open_)
 
 
 def _undecided(claim: Claim, reason: str, more: int | None, brief: str = "") -> ClaimResult:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitors.comparison.model import Measured
-from monitors.text import one_line
+from monitors.text import HIDDEN, one_line
 from reports import blocks
 from soak.claims.tables import CheckedClaim, SideTable
 from soak.claims.trials import ClaimTrial
@@ -133,9 +133,16 @@ def _settings(pairs: Sequence[tuple[ClaimTrial, ClaimTrial]]) -> dict[str, tuple
 
 def _told(trial: ClaimTrial, members: bool) -> dict[str, str]:
     """members: whether those are told one by one; else how many there are."""
-    settings = {name: value for name, value in trial.info.settings.items() if members or name != "members"}
-    told = {"processes": str(len(_members(trial)) or 1), **blocks.flat(settings)}
+    left_out = ("variables",) if members else ("variables", "members")
+    settings = {name: value for name, value in trial.info.settings.items() if name not in left_out}
+    told = {"processes": str(len(_members(trial)) or 1), **blocks.flat(settings), **_variables(trial)}
     return {name: one_line(value, _LONGEST) for name, value in told.items() if name.rpartition(".")[2] != _PROGRAM}
+
+
+def _variables(trial: ClaimTrial) -> dict[str, str]:
+    """Environment variables whose values the record hides: that they are set."""
+    env = trial.info.settings.get("env")
+    return {str(name): "set" for name, value in env.items() if value == HIDDEN} if isinstance(env, Mapping) else {}
 
 
 def _members(trial: ClaimTrial) -> list[str]:

@@ -152,7 +152,7 @@ def test_a_claim_is_supported_refuted_or_undecided_by_what_was_measured(tmp_path
         assert verdict.answer == said, verdict.reason
         assert verdict.reason.endswith(".")
         assert ("more trials a side" in verdict.brief) == (said == "undecided")
-        assert ("23 % higher may be true or not." in verdict.brief) == (said == "undecided")
+        assert ("Whether it is 23 % higher or more cannot be told." in verdict.brief) == (said == "undecided")
         assert verdict.here is None
         (one,) = verdict.statements
         assert [side.name for side in one.sides] == ["xla", "graph"]
@@ -202,7 +202,9 @@ def test_what_no_trial_here_can_answer_stays_undecided_and_is_shown_all_the_same
 def test_what_is_open_here_too_says_why(tmp_path: Path) -> None:
     found = answers.answer(claim(tmp_path, "cards = 1\n"), trials(xla=(12.8, 14.5, 11.9), graph=(10.0, 10.1, 9.9)))
     assert (found.answer, found.here) == ("undecided", "undecided")
-    assert found.brief == "It is about a GPU, and these trials had none. 23 % higher may be true or not."
+    assert (
+        found.brief == "It is about a GPU, and these trials had none. Whether it is 23 % higher or more cannot be told."
+    )
     assert "more trials" not in found.reason, "more of them would not settle it"
 
 
@@ -251,14 +253,30 @@ def test_a_figure_has_to_hold_on_every_device(tmp_path: Path) -> None:
 
 def test_in_what_else_the_trials_of_a_pair_differ_is_told(tmp_path: Path) -> None:
     wide, narrow = ({"stream": {"options": {"height": height}}, "threads": 2, "env": env}
-                    for height, env in ((64, {"MALLOC_ARENA_MAX": "1"}), (32, {})))  # fmt: skip
+                    for height, env in ((64, {"MALLOC_ARENA_MAX": "1", "MY_TOKEN": "***"}), (32, {})))  # fmt: skip
     made = [trial(name, seed, settings=settings, step_speed=10.0 + seed)
             for name, settings in (("xla", wide), ("graph", narrow)) for seed in range(3)]  # fmt: skip
     (one,) = answers.answer(claim(tmp_path), made).statements
-    assert one.unequal == {"MALLOC_ARENA_MAX": (["1"], ["not set"]), "stream.options.height": (["64"], ["32"])}
+    assert one.unequal == {
+        "MALLOC_ARENA_MAX": (["1"], ["not set"]),
+        "MY_TOKEN": (["set"], ["not set"]),
+        "stream.options.height": (["64"], ["32"]),
+    }
     alike = [trial(name, seed, settings=wide, step_speed=10.0 + seed) for name in ("xla", "graph") for seed in range(3)]
     (same,) = answers.answer(claim(tmp_path), alike).statements
     assert same.unequal == {}, "the executions are what the sides are called by"
+
+
+def test_of_processes_that_are_other_ones_only_the_number_is_told(tmp_path: Path) -> None:
+    ranks: list[dict[str, Any]] = [
+        {"name": f"rank {at}", "command": ["/here/python"], "order": {"seed": at}} for at in (0, 1)
+    ]
+    other = [{**ranks[0], "order": {"seed": 7}}, ranks[1]]
+    for first, second, told in ((ranks, None, {"processes": (["2"], ["1"])}),
+                                (ranks, other, {"rank 0.order.seed": (["0"], ["7"])})):  # fmt: skip
+        made = [trial(name, seed, settings={"members": members} if members else {}, step_speed=10.0 + seed)
+                for name, members in (("xla", first), ("graph", second)) for seed in range(3)]  # fmt: skip
+        assert answers.answer(claim(tmp_path), made).statements[0].unequal == told
 
 
 def test_without_a_run_it_is_undecided_with_the_reason(tmp_path: Path) -> None:
