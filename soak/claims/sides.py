@@ -25,6 +25,11 @@ _LONGEST = 60
 _PROGRAM = "command"
 """How a member is started: paths of one machine, which tell nothing that its name does not."""
 
+_OF_RANKS = (
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TF_CONFIG",
+)  # fmt: skip
+"""By which ranks find each other: that there are several says as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairedSides:
@@ -142,7 +147,8 @@ def _told(trial: ClaimTrial, members: bool) -> dict[str, str]:
 def _variables(trial: ClaimTrial) -> dict[str, str]:
     """Environment variables whose values the record hides: that they are set."""
     env = trial.info.settings.get("env")
-    return {str(name): "set" for name, value in env.items() if value == HIDDEN} if isinstance(env, Mapping) else {}
+    own = env if isinstance(env, Mapping) else {}
+    return {str(name): "set" for name, value in own.items() if value == HIDDEN and name not in _OF_RANKS}
 
 
 def _members(trial: ClaimTrial) -> list[str]:

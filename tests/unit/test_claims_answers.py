@@ -252,8 +252,9 @@ def test_a_figure_has_to_hold_on_every_device(tmp_path: Path) -> None:
 
 
 def test_in_what_else_the_trials_of_a_pair_differ_is_told(tmp_path: Path) -> None:
+    own = {"MALLOC_ARENA_MAX": "1", "MY_TOKEN": "***", "RANK": "***"}
     wide, narrow = ({"stream": {"options": {"height": height}}, "threads": 2, "env": env}
-                    for height, env in ((64, {"MALLOC_ARENA_MAX": "1", "MY_TOKEN": "***"}), (32, {})))  # fmt: skip
+                    for height, env in ((64, own), (32, {})))  # fmt: skip
     made = [trial(name, seed, settings=settings, step_speed=10.0 + seed)
             for name, settings in (("xla", wide), ("graph", narrow)) for seed in range(3)]  # fmt: skip
     (one,) = answers.answer(claim(tmp_path), made).statements
