@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.claims_words import measured
+from reports.claims_words import answered, differing, measured
 
 _LEGEND = """\
-*measured here*: each side with its 95 % interval, and the difference over pairs of trials that share stream, seed and
-options. A claim is *supported* where the whole 95 % interval keeps it, *refuted* where all of it is beyond, and
-*undecided* otherwise. "62 % lower" is read as at least 62 % lower."""
+*measured here*: each side with its 95 % interval, and the difference over pairs of trials of one run and one seed; in
+what else the two of a pair differ stands with each claim. A claim is *supported* where the whole 95 % interval keeps
+it, *refuted* where none of it does, and *undecided* otherwise. "62 % lower" is read as at least 62 % lower.
+
+One rule holds for all: where a claim is about GPUs or a dose that these trials did not have, or its source does not
+name the model, load or device of its figure, it stays *undecided*, and *here* is what these trials alone come to."""
 
 _OWN = """\
 An experiment is a config below a name of its own; a claim names its experiment and what has to hold. `soak claims
@@ -46,8 +49,11 @@ beside = ["one-arena step_speed against as-shipped"]
 A side is a framework, an execution, or how the names of trials begin; or `sides.NAME` of the claim says which trials it
 has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`; `step_speed` is
 steps a second of the time in steps alone, once they have settled, `program_size` that of the file that a model was
-converted to. `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and `limits` are
-sentences for the page."""
+converted to. `cards = 2` leaves a claim undecided where a run had fewer GPUs, `hours = 72` where less video went
+through a side; `unanswerable` says why no trial can answer it, `takes` and `limits` are sentences for the page.
+
+A run whose config is not that of its experiment answers all the same, and its row says in what they differ; `--run`
+runs the experiment again."""
 
 
 def page(body: Mapping[str, Any]) -> str:
@@ -61,6 +67,7 @@ def page(body: Mapping[str, Any]) -> str:
 
 def _of_file(file: Mapping[str, Any]) -> Iterable[str]:
     yield file["about"]
+    yield file["disturbed"]
     if not any(claim["statements"] for claim in file["claims"]):
         yield "None of this was run."
     yield "\n".join([_row(("claim", "measured here", "answer")), _row(("---",) * 3), *map(_line, file["claims"])])
@@ -71,15 +78,20 @@ def _of_file(file: Mapping[str, Any]) -> Iterable[str]:
 
 def _line(claim: Mapping[str, Any]) -> str:
     told = "; ".join(measured(one) for one in claim["statements"]) or "nothing"
-    return _row((claim["says"], told, f"**{claim['answer']}**{': ' * bool(claim['brief'])}{claim['brief']}"))
+    return _row((claim["says"], told, f"**{claim['answer']}**{answered(claim)}"))
 
 
 def _said(claim: Mapping[str, Any]) -> Iterable[str]:
     yield f"- source: {claim['source'] or 'not told'}"
+    here = "here " * bool(claim["here"])
     for one in claim["statements"]:
-        yield f"- `{one['text']}`: {one['answer']}. {one['reason']}"
+        yield f"- `{one['text']}`: {here}{one['answer']}. {one['reason']}"
     for one in claim["beside"]:
         yield f"- beside it, `{one['text']}`: {measured(one)}"
+    if told := differing(claim):
+        yield f"- they also differ in: {'; '.join(told)}"
+    if claim["another_config"]:
+        yield f"- measured with another config: {'; '.join(claim['another_config'])}"
     if claim["dose"]:
         yield f"- measured with: {claim['dose']}"
     for machine in claim["machines"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from reports.claims_words import measured
+from reports.claims_words import answered, differing, measured
 from reports.console import words
 from reports.tables import Column, print_table
 
@@ -20,7 +20,11 @@ def print_claims(body: Mapping[str, Any], console: Console) -> None:
     for file in body["files"]:
         console.print(words((file["title"], "bold")), soft_wrap=True)
         print_table(_COLUMNS, [_row(claim) for claim in file["claims"]], console)
+        if file["disturbed"]:
+            console.print(words(file["disturbed"]), soft_wrap=True)
         for claim in file["claims"]:
+            if told := differing(claim):
+                console.print(words(f"{claim['name']}, they also differ in: {'; '.join(told)}"), soft_wrap=True)
             for label in ("takes", "limits"):
                 if claim[label]:
                     said = "it would take" if label == "takes" else "limits"
@@ -29,6 +33,5 @@ def print_claims(body: Mapping[str, Any], console: Console) -> None:
 
 def _row(claim: Mapping[str, Any]) -> tuple[Any, ...]:
     told = "; ".join(measured(one) for one in claim["statements"]) or "nothing"
-    brief = f": {claim['brief']}" if claim["brief"] else ""
-    answer = words((claim["answer"], _STYLES[claim["answer"]]), brief)
+    answer = words((claim["answer"], _STYLES[claim["answer"]]), answered(claim))
     return claim["says"], told, answer

@@ -1,4 +1,4 @@
-"""What was measured for a claim, in words: each side with its interval, and how the first differs from the second."""
+"""A claim in words: what was measured, how the first side differs from the second, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitors.comparison.measures import named
-from reports.comparison_words import amount
+from monitors.comparison.words import MOST_TIMES, share, share_between
+from reports.comparison_words import amount, unequal
 
+_MOST_TOLD = 3
+"""Keys of another config that a row of a table names."""
 _SHARE = re.compile(r" at (most|least) [0-9.]+ *% of ")
+
+
+def answered(claim: Mapping[str, Any]) -> str:
+    """What follows the answer in its row: what these trials alone come to, why, and what else has to be known."""
+    here = f" (here: {claim['here']})" if claim["here"] else ""
+    why = f": {claim['brief']}" if claim["brief"] else ""
+    told = claim["another_config"]
+    if not told:
+        return f"{here}{why}"
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    another = f"measured with another config: {'; '.join(told[:_MOST_TOLD])}{more}."
+    return f"{here}{why} {another[0].upper()}{another[1:]}" if why else f"{here}, {another}"
+
+
+def differing(claim: Mapping[str, Any]) -> list[str]:
+    """In what else the trials of pairs differ, over all its statements and what is beside them, each once."""
+    each = [one for one in (*claim["statements"], *claim["beside"]) if one["unequal"]]
+    told = (unequal(fact, *_names(one)) for one in each for fact in one["unequal"])
+    return list(dict.fromkeys(told))
+
+
+def _names(statement: Mapping[str, Any]) -> tuple[str, str]:
+    return statement["first"], statement["second"]
 
 
 def measured(statement: Mapping[str, Any]) -> str:
@@ -25,8 +51,8 @@ def _differs(statement: Mapping[str, Any], measure: str) -> str:
     """Relative, or as the share that is claimed; in its own unit where it may be nothing or negative."""
     if statement["relative"] and _SHARE.search(statement["text"]):
         told = statement["relative"]
-        between = f" ({' to '.join(_whole(end) for end in told['ci95'])} %)" if told["ci95"] else ""
-        return f": {_whole(told['value'])} % of it{between}"
+        between = f" ({share_between(*(1 + end for end in told['ci95']))})" if told["ci95"] else ""
+        return f": {share(1 + told['value'])} of it{between}"
     if named(measure).kind != "change":
         return f": {relative(statement['relative'])}" if statement["relative"] else ""
     told = statement["absolute"]
@@ -49,14 +75,14 @@ def relative(one: Mapping[str, Any]) -> str:
     """first ÷ second − 1: `22 % higher (18 to 26 %)`, `4.9 times as much (4.5 to 5.3)`."""
     value, ends = one["value"], one["ci95"]
     if max(value, *(ends or (value,))) >= 1.5:
-        between = f" ({1 + ends[0]:.2g} to {1 + ends[1]:.2g})" if ends else ""
+        between = f" ({_times(ends[0])} to {_times(ends[1])})" if ends else ""
         return f"{1 + value:.3g} times as much{between}"
     between = f" ({_between(ends)})" if ends else ""
     return f"{_per_cent(value)}{between}"
 
 
-def _whole(value: float) -> str:
-    return _figure(1 + value)
+def _times(value: float) -> str:
+    return f"{1 + value:.2g}" if 1 + value <= MOST_TIMES else f"> {MOST_TIMES:g}"
 
 
 def _between(ends: Sequence[float]) -> str:

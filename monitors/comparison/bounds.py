@@ -6,21 +6,20 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from monitors.comparison.further import further, with_power
+from monitors.comparison.further import Gap, apart, further, with_power
+from monitors.comparison.means import means
 from monitors.comparison.measures import named
 from monitors.comparison.model import Bound, BoundResult, ClaimAnswer, Estimate, Measure, Measured
-from monitors.comparison.pairing import matched
+from monitors.comparison.pairing import Floats, matched
 from monitors.comparison.proportions import Proportion, Shares, proportion
 from monitors.comparison.spread import of_values
 from monitors.comparison.statistics import compare, proportions
+from monitors.comparison.words import between, share_between, shown
 
-TAIL = 0.025
-"""One-sided: what the ends of a 95 % interval stand for."""
 EXPECTED = "SIDE MEASURE at most|at least NUMBER UNIT, or SIDE MEASURE at most|at least N% of SIDE"
 _UNITS = {
     "bytes": {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
@@ -31,6 +30,8 @@ _UNITS = {
 }
 _UNITS["bytes_per_hour"] = {f"{name}/h": size for name, size in _UNITS["bytes"].items()}
 _UNITS["bytes_per_step"] = _UNITS["bytes"]
+TAIL = 0.025
+"""One-sided: what the ends of a 95 % interval stand for."""
 _FORM = re.compile(r"\s*(\S+)\s+(.+?)\s+at (most|least)\s+([0-9.]+)\s*([^\s0-9]*)(?:\s+of\s+(\S+))?\s*")
 
 
@@ -69,26 +70,25 @@ def of_side(measure: Measure, trials: Sequence[Measured]) -> tuple[Estimate, int
 
     None where no trial tells it.
     """
-    told = [trial for trial in trials if math.isfinite(trial.values.get(measure.name, math.nan))]
-    values = _told(measure, told)
-    if measure.kind == "amount":
-        values = np.log(values[values > 0])
+    values, within = _values(measure, trials)
     if not len(values):
         return None
     if measure.kind == "proportion":
         share = proportion(values)
         return Estimate(share.mean, *share.interval()), len(values)
     mean = float(np.mean(values))
-    within = None if measure.kind == "amount" else np.array([t.deviations.get(measure.name, 0.0) for t in told])
     ends = of_values(values, within).interval() if len(values) > 1 else ()
     known = [math.exp(x) for x in (mean, *ends)] if measure.kind == "amount" else [mean, *ends]
     return Estimate(*known), len(values)
 
 
-def _told(measure: Measure, trials: Sequence[Measured]) -> npt.NDArray[np.float64]:
-    """Of each trial that tells it its value, shape (trials,)."""
-    told = (trial.values.get(measure.name, math.nan) for trial in trials)
-    return np.array([value for value in told if math.isfinite(value)])
+def _values(measure: Measure, trials: Sequence[Measured]) -> tuple[Floats, Floats | None]:
+    """Of the trials that tell it, and the error within each, both shape (n,); amounts in natural logarithms."""
+    told = [trial for trial in trials if math.isfinite(trial.values.get(measure.name, math.nan))]
+    values = np.array([trial.values[measure.name] for trial in told])
+    if measure.kind == "amount":
+        return np.log(values[values > 0]), None
+    return values, np.array([trial.deviations.get(measure.name, 0.0) for trial in told])
 
 
 def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measured] = ()) -> BoundResult:
@@ -109,12 +109,28 @@ def hold_bound(claim: Bound, first: Sequence[Measured], second: Sequence[Measure
         return BoundResult(claim, "undecided", f"{one} gives no interval.", None)
     answer = _by_interval(claim, known.low, known.high)
     leaning = _Leaning.of(claim, measure, first, second) if measure.kind == "proportion" else None
+    said = _said(claim, measure, known, answer)
     if answer != "undecided" and (leaning is None or leaning.agrees(answer)):
-        told = "The whole 95 % interval keeps" if answer == "supported" else "All of the 95 % interval is beyond"
-        return BoundResult(claim, answer, f"{told} the bound.", None)
-    more = _further(known, claim.value, count) if leaning is None else leaning.further(known, count)
-    why = "The 95 % interval holds the bound within it." if answer == "undecided" else _ONE_SIDED
-    return BoundResult(claim, "undecided", why, more)
+        return BoundResult(claim, answer, said, None)
+    more = _further(claim, measure, first, second, count) if leaning is None else leaning.further(known, count)
+    return BoundResult(claim, "undecided", said if answer == "undecided" else _ONE_SIDED, more)
+
+
+def _said(claim: Bound, measure: Measure, known: Estimate, answer: ClaimAnswer) -> str:
+    """The interval and the bound, and how the one lies to the other."""
+    assert known.low is not None
+    assert known.high is not None
+    if claim.second:
+        ends, bound = share_between(known.low, known.high), f"{100 * claim.value:g} % of {claim.second}"
+    else:
+        ends, bound = between(known.low, known.high, measure), shown(claim.value, measure)
+    match answer:
+        case "supported":
+            return f"All of the 95 % interval, {ends}, is {claim.limit} {bound}."
+        case "refuted":
+            return f"None of the 95 % interval, {ends}, is {claim.limit} {bound}."
+        case _:
+            return f"The 95 % interval, {ends}, has {bound} within it."
 
 
 _ONE_SIDED = "With so few trials the answer hangs on what is assumed before any is seen."
@@ -139,7 +155,7 @@ class _Leaning:
         if claim.second:
             gap = Shares(*proportions(matched(first, second, measure)), by_ratio=True)
             return cls(claim, gap, math.log(claim.value) if claim.value else -math.inf)
-        return cls(claim, proportion(_told(measure, first)), claim.value)
+        return cls(claim, proportion(_values(measure, first)[0]), claim.value)
 
     def agrees(self, answer: ClaimAnswer) -> bool:
         """Whether it is that by such priors too."""
@@ -171,12 +187,41 @@ def _share(
     return Estimate(1 + relative.value, *ends), found[0].pairs or min(found[0].trials)
 
 
-def _further(known: Estimate, value: float, count: int) -> int | None:
-    """About how many more trials a side would leave the bound outside of the interval."""
-    assert known.low is not None
-    assert known.high is not None
-    away, half = abs(known.value - value), (known.high - known.low) / 2
-    if away == 0:
+def _further(
+    claim: Bound, measure: Measure, first: Sequence[Measured], second: Sequence[Measured], count: int
+) -> int | None:  # fmt: skip
+    """About how many more trials a side would leave the bound outside of the interval in four of five repetitions; of
+    what is no proportion."""
+    found = _gap_of_share(claim, measure, first, second) if claim.second else _gap_of_side(claim, measure, first)
+    if found is None:
         return None
-    more = math.ceil(count * ((half / away) ** 2 - 1))
-    return max(1, more) if more < 100_000 else None
+    gap, boundary = found
+    level = with_power(TAIL)
+    return further(lambda times: apart(gap.of(times), 2 * level, boundary), count)
+
+
+def _gap_of_side(claim: Bound, measure: Measure, trials: Sequence[Measured]) -> tuple[GrowingGap, float] | None:
+    """What is known of a side, and the bound in the same terms."""
+    values, within = _values(measure, trials)
+    if measure.kind == "amount":
+        return (of_values(values), math.log(claim.value)) if claim.value > 0 else None
+    return of_values(values, within), claim.value
+
+
+def _gap_of_share(
+    claim: Bound, measure: Measure, first: Sequence[Measured], second: Sequence[Measured]
+) -> tuple[GrowingGap, float] | None:  # fmt: skip
+    """What is known of one side against the other, and the bound in the same terms."""
+    match = matched(first, second, measure)
+    if measure.kind == "change":
+        return means(match, measure).gap(claim.value), 0.0
+    if claim.value <= 0:
+        return None
+    return means(match, measure).gap(), math.log(claim.value)
+
+
+class GrowingGap(Gap, Protocol):
+    """What is known of how far it is to a bound, and what would be of more trials."""
+
+    def of(self, times: float) -> Gap:
+        """The same of so many times as many trials."""

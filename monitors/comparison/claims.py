@@ -65,7 +65,7 @@ def hold(claim: Claim, first: Sequence[Measured], second: Sequence[Measured]) ->
         held = _held(claim, Shares(*sides, by_ratio=True), _log_boundary(claim), match.size())
         seen = _told(claim, measure, first, second)
         if sides[0].none_seen and sides[1].none_seen and held.for_it(held.gap) > _TAIL < held.against(held.gap):
-            return _undecided(claim, f"{seen}: {_neither(measure)}", held.further())
+            return _undecided(claim, f"{seen}: {_neither(measure)}", held.further(), _neither(measure))
         return _answered(claim, held, seen)
     return _of_means(claim, measure, means(match, measure), first, second)
 
@@ -78,13 +78,13 @@ def _of_means(
         why = (
             "one pair of trials gives no interval" if of.match.count == 1 else "there are too few trials of both sides"
         )
-        return _undecided(claim, f"{seen}: {why}", None)
+        return _undecided(claim, f"{seen}: {why}", None, why)
     trials = of.size()
     if of.logs:
         return _answered(claim, _held(claim, of.gap(), _log_boundary(claim), trials), seen)
     if claim.percent and not grows(of):
         why = f"{claim.second} may not grow at all, and nothing is {claim.percent:g} % of that"
-        return _undecided(claim, f"{seen}: {why}", None)
+        return _undecided(claim, f"{seen}: {why}", None, why)
     return _answered(claim, _held(claim, of.gap(_times(claim)), 0.0, trials), seen)
 
 
@@ -108,11 +108,12 @@ def _answered(claim: Claim, held: _Held, seen: str) -> ClaimResult:
         return ClaimResult(claim, "supported", f"{_sentence(seen)}, so it is {claimed}{more}.", None)
     if held.against(held.gap) <= _TAIL:
         return ClaimResult(claim, "refuted", f"{_sentence(seen)}, so it is not {claimed}.", None)
-    return _undecided(claim, f"{seen}, so {claimed} may be true or not", held.further())
+    open_ = f"whether it is {claimed}{more} cannot be told"
+    return _undecided(claim, f"{seen}, so {claimed} may be true or not", held.further(), open_)
 
 
-def _undecided(claim: Claim, reason: str, more: int | None) -> ClaimResult:
-    return ClaimResult(claim, "undecided", f"{_sentence(reason)}.", more)
+def _undecided(claim: Claim, reason: str, more: int | None, brief: str = "") -> ClaimResult:
+    return ClaimResult(claim, "undecided", f"{_sentence(reason)}.", more, f"{_sentence(brief or reason)}.")
 
 
 def _told(claim: Claim, measure: Measure, first: Sequence[Measured], second: Sequence[Measured]) -> str:

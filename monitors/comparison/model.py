@@ -121,6 +121,8 @@ class ClaimResult:
     """One plain sentence."""
     further: int | None
     """About how many more trials a side would settle it."""
+    brief: str = ""
+    """Of what is undecided the reason without what was measured, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

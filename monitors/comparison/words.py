@@ -37,6 +37,22 @@ def between(low: float, high: float, measure: Measure) -> str:
     return f"{shown(low, measure)} to {shown(high, measure)}"
 
 
+MOST_TIMES = 10.0
+"""What may be more times as much is told no nearer: so few trials tell nothing of that."""
+
+
+def share_between(low: float, high: float) -> str:
+    """Two shares that bound a third, as `34 % to 95 %`; above ten times `> 1,000 %`."""
+    return f"{share(low)} to {share(high)}"
+
+
+def share(value: float) -> str:
+    """`37 %`, `2.4 %`; above ten times `> 1,000 %`."""
+    if value > MOST_TIMES:
+        return f"> {100 * MOST_TIMES:,.0f} %"
+    return f"{100 * value:.0f} %" if 100 * value >= 10 else f"{100 * value:.1f} %"
+
+
 def by(relative: float) -> str:
     """`12 % lower`, `3 % higher`, `3.2 times as high` from twice on, `the same`."""
     if relative >= 1:

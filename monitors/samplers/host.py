@@ -16,6 +16,12 @@ CPU_PRESSURE = MetricSpec(
     "host_cpu_pressure_ratio", "ratio", "Fraction of the last 10 s in which some task waited for a CPU"
 )
 LOAD = MetricSpec("host_load", "value", "Load average over about a minute")
+CPU = MetricSpec(
+    "host_cpu_seconds",
+    "seconds",
+    "CPU time of all programs on the host, and what other guests took of it",
+    counter=True,
+)
 OOM_KILLS = MetricSpec(
     "host_oom_kills", "count", "Processes ended by the OOM killer since the host booted", counter=True
 )
@@ -24,7 +30,7 @@ OOM_KILLS = MetricSpec(
 class Host:
     """Host-wide files of /proc; those that this kernel lacks are absent."""
 
-    specs: tuple[MetricSpec, ...] = (AVAILABLE, SWAP_USED, MEMORY_PRESSURE, CPU_PRESSURE, LOAD, OOM_KILLS)
+    specs: tuple[MetricSpec, ...] = (AVAILABLE, SWAP_USED, MEMORY_PRESSURE, CPU_PRESSURE, LOAD, CPU, OOM_KILLS)
     scope: SamplerScope = "node"
     interval: float = 0.0
 
@@ -44,6 +50,7 @@ class Host:
             MEMORY_PRESSURE: procfs.read_pressure(self._proc, "memory"),
             CPU_PRESSURE: procfs.read_pressure(self._proc, "cpu"),
             LOAD: procfs.read_load(self._proc),
+            CPU: procfs.read_host_cpu(self._proc),
             OOM_KILLS: procfs.read_oom_kills(self._proc),
         }
         known = [Sample(metric, value) for metric, value in values.items() if value is not None]

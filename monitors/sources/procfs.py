@@ -26,6 +26,7 @@ _THREADS = lines_of(["Threads"], ":")
 _ROLLUP = lines_of(["Pss", "Pss_Shmem", "Private_Clean", "Private_Dirty", "Private_Hugetlb"], ":", "kB")
 _MEMINFO = lines_of(["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"], ":", "kB")
 _OOM_KILL = lines_of(["oom_kill"], " ")
+_HOST_CPU = re.compile(rb"cpu((?: +\d{1,20}){8})[ \n]")
 _PRESSURE = re.compile(rb"^some avg10=(\d{1,3}\.\d+) ", re.M)
 
 
@@ -259,3 +260,16 @@ def read_load(proc: Path) -> float | None:
     if not 0 <= load < float("inf"):
         raise ParseError(path, "a load first", content)
     return load
+
+
+def read_host_cpu(proc: Path) -> float | None:
+    """Seconds that all processors together have worked since boot, or would have if another guest had let them."""
+    path = f"{proc}/stat"
+    content = read(path)
+    if content is None:
+        return None
+    found = _HOST_CPU.match(content)
+    if found is None:
+        raise ParseError(path, "'cpu' and its times first", content)
+    user, nice, system, _, _, irq, softirq, stolen = map(int, found[1].split())
+    return (user + nice + system + irq + softirq + stolen) / TICKS_PER_SECOND

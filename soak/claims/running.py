@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from monitors.text import file_name
+from reports.record import RunInfo
+from soak.claims.configured import differences, differences_of_all
 from soak.claims.tables import ClaimsFile, Experiment, loaded
 from soak.engine.clock import SystemClock
 from soak.errors import SoakError, UsageError
@@ -31,15 +33,28 @@ class ExperimentRuns:
 
     experiment: Experiment
     folders: list[Path] = field(default_factory=list)
+    differs: Sequence[str] = ()
+    """In what the configs of these runs differ from the experiment as its file has it: `run.repeats 3, now 4`."""
+    wanted: bool = True
+    """Whether none of them has the config that is asked for, so that it has yet to be run."""
     failed: str = ""
     """Why it could not be run, as a sentence."""
 
 
-def recorded(file: ClaimsFile, given: Sequence[Path], out: Path) -> dict[str, ExperimentRuns]:
-    """By name of the experiment: the runs that were given, each once, or else the newest finished one in `out`.
+def recorded(
+    file: ClaimsFile, given: Sequence[Path], out: Path, overrides: Overrides | None = None
+) -> dict[str, ExperimentRuns]:
+    """By name of the experiment: the runs that were given, each once; or else one from `out`, see `_best`.
+
+    Args:
+        file: the claims.
+        given: run folders; those of other experiments are passed over.
+        out: where runs are looked for where none is given.
+        overrides: what the command line set of every experiment that is run.
 
     Raises:
         UsageError: a folder that was given is no run.
+        ConfigError: an experiment cannot be used.
     """
     found = {name: ExperimentRuns(experiment) for name, experiment in file.experiments.items()}
     by_run = {experiment.run_name: name for name, experiment in file.experiments.items()}
@@ -52,10 +67,25 @@ def recorded(file: ClaimsFile, given: Sequence[Path], out: Path) -> dict[str, Ex
         if name is not None and (run.run_id, run.started) not in seen:
             found[name].folders.append(folder)
             seen.add((run.run_id, run.started))
-    if not given:
-        for one in found.values():
-            one.folders.extend(_newest(out, one.experiment.run_name))
+    for one in found.values():
+        asked = changed(one.experiment, overrides or Overrides())
+        if not given:
+            one.folders.extend(_best(file, asked, out))
+        _compare(file, one, asked)
     return found
+
+
+def _compare(file: ClaimsFile, one: ExperimentRuns, asked: Experiment) -> None:
+    """Its runs with what is asked for, and with what its file has."""
+    texts = [_run_of(folder).config_text for folder in one.folders]
+    one.differs = differences_of_all(file.path, one.experiment, texts)
+    alike = any(not differences(file.path, asked, text) for text in texts)
+    one.wanted = not alike and (not texts or bool(differences_of_all(file.path, asked, texts)))
+
+
+def _run_of(folder: Path) -> RunInfo:
+    with closing(open_record(folder)) as record:
+        return record.run()
 
 
 def strangers(files: Sequence[ClaimsFile], given: Sequence[Path]) -> None:
@@ -72,18 +102,25 @@ def strangers(files: Sequence[ClaimsFile], given: Sequence[Path]) -> None:
             raise UsageError(f"{folder}: a run of {name!r}: expected one of {', '.join(sorted(known))}")
 
 
-def _newest(out: Path, name: str) -> Iterator[Path]:
+def _best(file: ClaimsFile, asked: Experiment, out: Path) -> list[Path]:
+    """The newest finished run with the config that is asked for; or else the newest one with any other."""
+    found = list(_finished(out, asked.run_name))
+    alike = (folder for folder, run in found if not differences(file.path, asked, run.config_text))
+    newest = next(alike, None) or next((folder for folder, _ in found), None)
+    return [] if newest is None else [newest]
+
+
+def _finished(out: Path, name: str) -> Iterator[tuple[Path, RunInfo]]:
+    """The newest first."""
     for path in sorted(out.glob(f"{file_name(name)}-[0-9]*/{FILE}"), reverse=True):
         if not is_file(path):
             continue
         try:
-            with closing(open_record(path.parent)) as record:
-                run = record.run()
+            run = _run_of(path.parent)
         except SoakError:
             continue
         if run.name == name and run.verdict is not None:
-            yield path.parent
-            return
+            yield path.parent, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +195,12 @@ def run(file: ClaimsFile, runs: ExperimentRuns, overrides: Overrides, out: Path)
     try:
         with start_run(tables, out=out, progress=True) as started:
             started.wait()
-        runs.folders.append(started.folder)
     except SoakError as error:
         runs.failed = f"It could not be run here: {error}."
+        return
+    # What it replaces was made with another config.
+    runs.folders = [started.folder]
+    _compare(file, runs, changed(runs.experiment, overrides))
 
 
 def minutes(seconds: float) -> str:

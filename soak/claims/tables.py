@@ -21,6 +21,7 @@ from soak.plan.tables import convert, known_keys, read_toml
 
 Statement = Claim | Bound
 Cards = Annotated[int, msgspec.Meta(ge=0, le=1024)]
+Hours = Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
 _AGAINST = re.compile(r"\s*(\S+)\s+(.+?)\s+against\s+(\S+)\s*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -58,7 +59,9 @@ class ClaimTable:
     """Which trials each side has; by default those whose framework, or execution, is called so, or whose names begin
     so."""
     cards: Cards = 0
-    """GPUs that trials must have run on; with fewer it stays undecided."""
+    """GPUs that every run must have had; with fewer it stays undecided."""
+    hours: Hours = 0.0
+    """Hours of video that must have gone through each side in all; with less it stays undecided."""
     unanswerable: str = ""
     """Why no trial can answer it, as a sentence; what was measured is shown all the same."""
     takes: str = ""

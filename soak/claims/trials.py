@@ -12,7 +12,8 @@ import numpy as np
 from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import Readings, TrialReading, read, settled_from
+from soak.claims.others import others_of
+from soak.compare.readings import Readings, TrialReading, lanes, read, settled_from
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record
@@ -20,6 +21,8 @@ from soak.record.reader import Record, open_record
 PROGRAM_SIZE = "program_size"
 """Kind of the note that tells how large a converted program is, and name of the measure."""
 DOSES = ("frames", "tokens", "requests", "steps")
+FPS = 25.0
+"""Frames of a second of video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class ClaimTrial:
     readings: Readings
     doses: Mapping[str, float]
     """How much went through it, of `DOSES`; frames in all lanes."""
+    others: float | None = None
+    """Processors that other programs took on average while it ran; None where its record does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,25 @@ def read_trials(folders: Sequence[Path]) -> ExperimentTrials:
         UsageError: a folder is no run.
         RecordError: its record cannot be read.
     """
-    trials, left_out = [], []
+    trials: list[ClaimTrial] = []
+    left_out: list[str] = []
     for folder in folders:
         with closing(open_record(folder)) as record:
-            for info, why in _told(record):
-                if why:
-                    left_out.append(f"{info.name}: {why}")
-                else:
-                    trials.append(_read(record, info))
+            _read(record, trials, left_out)
     return ExperimentTrials(trials, left_out)
+
+
+def _read(record: Record, trials: list[ClaimTrial], left_out: list[str]) -> None:
+    run, events = record.run(), record.events()
+    told = [(info, why, record.series(info.index)) for info, why in _told(record)]
+    others = others_of([(info, series) for info, _, series in told])
+    for info, why, series in told:
+        if why:
+            left_out.append(f"{info.name}: {why}")
+            continue
+        own = [event for event in events if event.trial == info.index]
+        readings = {**read(info, series), **more(series, own)}
+        trials.append(ClaimTrial(run, info, readings, doses_of(info), others.get(info.index)))
 
 
 def _told(record: Record) -> Iterator[tuple[TrialInfo, str]]:
@@ -68,12 +83,6 @@ def _told(record: Record) -> Iterator[tuple[TrialInfo, str]]:
     for info in record.trials():
         why = untold(info)
         yield info, f"{why}: {info.end_message}" if why and info.end_message else why
-
-
-def _read(record: Record, info: TrialInfo) -> ClaimTrial:
-    series = record.series(info.index)
-    readings = {**read(info, series), **more(series, [e for e in record.events() if e.trial == info.index])}
-    return ClaimTrial(record.run(), info, readings, doses_of(info))
 
 
 def more(series: Sequence[Series], events: Sequence[Event]) -> Readings:
@@ -112,8 +121,11 @@ def step_speed(series: Sequence[Series]) -> float | None:
 def doses_of(info: TrialInfo) -> dict[str, float]:
     """What went through a trial, by its last beat; frames are counted in every lane."""
     found = {name: info.last_values[name] for name in DOSES if info.last_values.get(name)}
-    options = info.settings.get("options")
-    lanes = options.get("batch", 1) if isinstance(options, Mapping) else 1
-    if "frames" in found and isinstance(lanes, int):
-        found["frames"] *= lanes
+    if "frames" in found:
+        found["frames"] *= lanes(info)
     return found
+
+
+def hours_of_video(trials: Sequence[ClaimTrial]) -> float:
+    """All that went through them together."""
+    return sum(trial.doses.get("frames", 0.0) for trial in trials) / FPS / 3600

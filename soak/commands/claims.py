@@ -2,7 +2,8 @@
 
 Reads FILE (a TOML file with experiments and claims; default: those of a comparison article, which come with soak),
 takes the newest run of each experiment from the folder `runs`, or the RUNs that are named, and prints one row a claim.
-With --run, experiments that have no run yet are run first. What a machine cannot answer is undecided, with what it
+A run that was made with another config than its experiment has now answers too, and its row says so. With --run,
+experiments that have no run with that config are run first. What a machine cannot answer is undecided, with what it
 would take. The exit code is 0 whatever the answers are.
 
 examples:
@@ -44,7 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak claims`."""
     parser.add_argument("paths", type=Path, nargs="*", metavar="FILE or RUN",
                         help=f"files of claims (*.toml; default: {DEFAULT}), and run folders")  # fmt: skip
-    parser.add_argument("--run", dest="start", action="store_true", help="first run the experiments that have no run")
+    parser.add_argument(
+        "--run", dest="start", action="store_true", help="first run the experiments that have no run with their config"
+    )
     parser.add_argument("--claim", dest="only", action="append", default=[], metavar="NAME",
                         help="only the claims whose names begin with NAME; may be given several times")  # fmt: skip
     parser.add_argument("--experiment", dest="experiments", action="append", default=[], metavar="NAME",
@@ -68,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
     if not any(file.claims for file in files):
         raise UsageError(f"{_asked(options)}: names none of the claims; there are {_names(whole)}")
     running.strangers(whole, given)
-    found = [running.recorded(file, given, options.out) for file in files]
     overrides = Overrides(tuple(options.overrides), options.duration, options.device)
-    missing = [(f, one) for f, runs in zip(files, found, strict=True) for one in runs.values() if not one.folders]
+    found = [running.recorded(file, given, options.out, overrides) for file in files]
+    missing = [(f, one) for f, runs in zip(files, found, strict=True) for one in runs.values() if one.wanted]
     if options.start and missing:
         _run(missing, overrides, options.out)
     _print(files, found, options)

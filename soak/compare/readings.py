@@ -74,8 +74,8 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
     - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
-    - `throughput`: frames, steps or answered requests a second, of the last two thirds of the time from the first one
-      to the trial's end, without the time of probes.
+    - `throughput`: frames of all lanes, steps or answered requests a second, of the last two thirds of the time from
+      the first one to the trial's end, without the time of probes.
     - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, over the last two
       thirds, of the means that beats told of the steps between two of them, so that of steps shorter than that time the
       longest do not show.
@@ -91,7 +91,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
         "growth_per_step": dict(_too_slow_to_count(_growth(info, _per_step), whole)),
         "restarts": {"trial": TrialReading(float(_broke(info)))},
         "time_to_exhaustion": dict(_exhaustion(info)),
-        "throughput": dict(_throughput(work, series, info.judged_until)),
+        "throughput": dict(_throughput(info, work, series)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
         **_steady(work),
         "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
@@ -239,19 +239,26 @@ def _about_trend(t: np.ndarray, values: np.ndarray) -> float:
     return float(np.sqrt((left**2).sum() / max(1, len(t) - 2)))
 
 
+def lanes(info: TrialInfo) -> int:
+    """How many streams a trial takes side by side; it counts the frames of one of them."""
+    options = info.settings.get("options")
+    found = options.get("batch", 1) if isinstance(options, Mapping) else 1
+    return found if isinstance(found, int) and found > 0 else 1
+
+
 def _throughput(
-    whole: Mapping[str, Series], series: Sequence[Series], end: float | None
-) -> Iterator[tuple[str, TrialReading]]:  # fmt: skip
+    info: TrialInfo, whole: Mapping[str, Series], series: Sequence[Series]
+) -> Iterator[tuple[str, TrialReading]]:
     """Of each count, a second of work."""
     responses = (one for one in series if one.metric.name == "responses" and not one.label)
-    answered = [_per_second(_before(one, end), None) for one in responses]
+    answered = [_per_second(_before(one, info.judged_until), None) for one in responses]
     if any(answered):
         yield "requests", TrialReading(sum(filter(None, answered)))
         return
     for name in _WORK:
         rate = _per_second(whole[name], whole.get("probe_seconds")) if name in whole else None
         if rate:
-            yield name, TrialReading(rate)
+            yield name, TrialReading(rate * lanes(info) if name == "frames" else rate)
 
 
 def _per_second(one: Series, probed: Series | None) -> float | None:

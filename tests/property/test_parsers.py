@@ -25,6 +25,7 @@ READERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
     "vmstat": (FIXTURES / "proc/vmstat", procfs.read_oom_kills),
     "pressure/memory": (FIXTURES / "proc/pressure/memory", lambda root: procfs.read_pressure(root, "memory")),
     "loadavg": (FIXTURES / "proc/loadavg", procfs.read_load),
+    "stat": (FIXTURES / "proc/stat", procfs.read_host_cpu),
     "memory.stat": (
         FIXTURES / "cgroup_v2/sys/fs/cgroup/system.slice/soak.service/trial-1/memory.stat",
         cgroup.read_memory,

@@ -127,6 +127,62 @@ def test_growth_is_no_surer_than_each_trial_knows_it() -> None:
     assert hold_bound(bound, known("growth_per_hour", [1e6, 1.0001e6], 10e6)).answer == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("text", "one", "other"),
+    [
+        ("a latency_p99 at most 120 ms", 0.10, None),
+        ("a latency_p99 at least 92% of b", 1.05, 1.0),
+        ("a growth_per_hour at most 5 MiB/h", 4 * 2**20, None),
+    ],
+)
+def test_so_many_more_trials_settle_it_in_four_of_five_repetitions(text: str, one: float, other: float | None) -> None:
+    """The side scatters by a third, just as its first trials did: their number is known, so is how often it will do."""
+    bound, random, shape = parse_bound(text), np.random.default_rng(3), np.array([-1.0, 0.0, 1.0]) / 3
+
+    def sides(scatter: np.ndarray) -> tuple[list[Measured], list[Measured]]:
+        first = one * (1 + scatter) if bound.measure == "growth_per_hour" else one * np.exp(scatter)
+        return (
+            known(bound.measure, first.tolist()),
+            known(bound.measure, [other] * len(scatter)) if other else [],
+        )
+
+    begun = hold_bound(bound, *sides(shape))
+    assert begun.answer == "undecided"
+    assert begun.further is not None
+    count = len(shape) + begun.further
+    settled = [
+        hold_bound(bound, *sides(random.standard_normal(count) / 3)).answer == "supported" for _ in range(300)
+    ]  # fmt: skip
+    assert 0.72 <= np.mean(settled) <= 0.9, begun.further
+
+
+def test_where_no_number_of_trials_would_settle_it_none_is_told() -> None:
+    found = hold_bound(parse_bound("a latency_p99 at most 120 ms"), trials(0.12 * np.exp(np.array([-0.3, 0.0, 0.3]))))
+    assert (found.answer, found.further) == ("undecided", None)
+
+
+def test_of_a_probability_it_is_told_too() -> None:
+    few = known("leak_probability", [0.0, 1.0, 1.0, 1.0])
+    found = hold_bound(parse_bound("a leak_probability at least 50%"), few)
+    assert found.answer == "undecided"
+    assert found.further is not None
+    assert hold_bound(parse_bound("a leak_probability at least 50%"), few * (1 + found.further)).answer == "supported"
+
+
+@pytest.mark.parametrize(
+    ("text", "scatter", "said"),
+    [
+        ("a latency_p99 at most 1 s", 0.1, "All of the 95 % interval, 78 ms to 128 ms, is at most 1 s."),
+        ("a latency_p99 at most 50 ms", 0.1, "None of the 95 % interval, 78 ms to 128 ms, is at most 50 ms."),
+        ("a latency_p99 at most 100 ms", 0.1, "The 95 % interval, 78 ms to 128 ms, has 100 ms within it."),
+        ("a latency_p99 at least 92% of b", 2.0, "The 95 % interval, 0.7 % to > 1,000 %, has 92 % of b within it."),
+    ],
+)
+def test_the_reason_names_the_interval_and_the_bound(text: str, scatter: float, said: str) -> None:
+    first = 0.1 * np.exp(np.array([-scatter, 0.0, scatter]))
+    assert hold_bound(parse_bound(text), trials(first), trials(np.full(3, 0.1))).reason == said
+
+
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_a_wrong_answer_is_rare_and_the_interval_covers(count: int) -> None:
     """Lognormal trials whose median is just what the claim says: either answer is wrong, each in 2.5 % at most."""

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import reports
+from soak.claims import running
 from soak.cli import main
 from tests.comparing import MIB, PlantedTrial, both, planted
 
@@ -19,7 +20,7 @@ HEAVY = PlantedTrial(framework="tensorflow", version="2.16", memory=300 * MIB, l
 OWN = """
 title = "Own"
 [experiment.memory]
-run = { duration = "10 s" }
+run = { duration = "10 s", repeats = 4 }
 [[experiment.memory.trial]]
 workload = "recurrent"
 [[claim]]
@@ -39,6 +40,19 @@ says = "Its program has 2 MB"
 experiment = "memory"
 holds = ["tensorflow program_size at most 2 MB"]
 """
+
+
+CONFIG = """
+[run]
+name = "own-memory"
+folder = "/elsewhere"
+duration = "10 s"
+repeats = 4
+parallel = 1
+[[trial]]
+workload = "recurrent"
+"""
+"""As a record has it; a default is written down."""
 
 
 @pytest.fixture
@@ -63,7 +77,7 @@ def answered(capsys: pytest.CaptureFixture[str]) -> Callable[..., Mapping[str, A
 
 
 def test_what_was_planted_is_answered(own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]]) -> None:
-    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory")
+    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory", config_text=CONFIG)
     told = answered(own, run)
     assert {name: claim["answer"] for name, claim in told.items()} == {
         "half-more": "supported", "twice": "refuted", "size": "undecided",
@@ -83,21 +97,29 @@ def test_the_newest_finished_run_of_an_experiment_is_found_by_its_name(
 ) -> None:
     out = tmp_path / "runs"
     lighter = replace(HEAVY, memory=100 * MIB)
-    planted(out, "own-memory-20260101T000000Z", both(5, tensorflow=lighter), name="own-memory")
-    planted(out, "own-memory-20260102T000000Z", both(5, tensorflow=HEAVY), name="own-memory")
+    planted(out, "own-memory-20260101T000000Z", both(5, tensorflow=lighter), name="own-memory", config_text=CONFIG)
+    planted(out, "own-memory-20260102T000000Z", both(5, tensorflow=HEAVY), name="own-memory", config_text=CONFIG)
     planted(
-        out, "own-memory-20260103T000000Z", both(5, tensorflow=lighter), name="own-memory", verdict=None, ended=None
+        out,
+        "own-memory-20260103T000000Z",
+        both(5, tensorflow=lighter),
+        name="own-memory",
+        config_text=CONFIG,
+        verdict=None,
+        ended=None,
     )
-    planted(out, "own-memory-more-20260104T000000Z", both(5, tensorflow=lighter), name="own-memory-more")
+    planted(
+        out, "own-memory-more-20260104T000000Z", both(5, tensorflow=lighter), name="own-memory-more", config_text=CONFIG
+    )
     assert answered(own, "--out", out)["half-more"]["answer"] == "supported"
 
 
 def test_runs_of_one_experiment_are_taken_together_and_trials_that_do_not_count_are_told(
     own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]]
 ) -> None:
-    first = planted(tmp_path, "a", both(2, tensorflow=HEAVY), name="own-memory")
+    first = planted(tmp_path, "a", both(2, tensorflow=HEAVY), name="own-memory", config_text=CONFIG)
     ended = replace(HEAVY, seed=9, end="interrupted")
-    second = planted(tmp_path, "b", [*both(3, tensorflow=HEAVY), ended], name="own-memory")
+    second = planted(tmp_path, "b", [*both(3, tensorflow=HEAVY), ended], name="own-memory", config_text=CONFIG)
     (told,) = answered(own, first, second, "--claim", "half").values()
     assert [side["trials"] for side in told["statements"][0]["sides"]] == [5, 5]
     (left_out,) = told["left_out"]
@@ -113,7 +135,7 @@ def test_a_run_of_another_experiment_is_refused(own: Path, tmp_path: Path, capsy
 def test_on_a_terminal_and_as_a_page_every_claim_has_its_row(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory")
+    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory", config_text=CONFIG)
     assert main(["claims", str(own), str(run)]) == 0
     rows = capsys.readouterr().out.splitlines()
     (row,) = [row for row in rows if row.startswith("TensorFlow takes 40 %")]
@@ -124,5 +146,76 @@ def test_on_a_terminal_and_as_a_page_every_claim_has_its_row(
     assert "| TensorFlow takes 40 % more memory | steady memory: tensorflow 300 MiB (" in page
     assert "tensorflow 300 MiB (" in page
     assert ": 150 % of it (" in page
-    assert "| Its program has 2 MB | nothing | **undecided** |" in page
+    assert "| Its program has 2 MB | nothing | **undecided**: No trial tells its size of the program. |" in page
     assert "soak claims own.toml --run" in page
+
+
+# ---- runs of another config
+
+
+def test_a_run_of_another_config_answers_and_its_row_says_so(
+    own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = CONFIG.replace("repeats = 4", "repeats = 3")
+    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory", config_text=other)
+    told = answered(own, run)["half-more"]
+    assert (told["answer"], told["another_config"]) == ("supported", ["run.repeats 3, now 4"])
+    assert main(["claims", str(own), str(run), "--format", "markdown"]) == 0
+    page = capsys.readouterr().out
+    said = "easured with another config: run.repeats 3, now 4"
+    assert f"| **supported**, m{said}. |" in page
+    assert f"**undecided**: No trial tells its size of the program. M{said}. |" in page
+    assert f"\n- m{said}\n" in page
+    assert main(["claims", str(own), str(run)]) == 0
+    assert "run.repeats 3, now 4" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_of_another_machine_with_the_same_config_is_no_other(
+    own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]]
+) -> None:
+    run = planted(tmp_path, "a", both(5, tensorflow=HEAVY), name="own-memory", config_text=CONFIG, soak_version="0.0",
+                  environment={"cpu": "another", "host": "two", "cpus": "96"})  # fmt: skip
+    assert answered(own, run)["half-more"]["another_config"] == []
+
+
+def test_a_newer_rehearsal_does_not_take_the_place_of_the_run(
+    own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]]
+) -> None:
+    out, short = tmp_path / "runs", CONFIG.replace('"10 s"', '"1 s"')
+    lighter = both(5, tensorflow=replace(HEAVY, memory=100 * MIB))
+    planted(out, "own-memory-20260102T000000Z", lighter, name="own-memory", config_text=short)
+    assert answered(own, "--out", out)["half-more"]["another_config"] == ["run.duration 1 s, now 10 s"]
+    planted(out, "own-memory-20260101T000000Z", both(5, tensorflow=HEAVY), name="own-memory", config_text=CONFIG)
+    told = answered(own, "--out", out)["half-more"]
+    assert (told["answer"], told["another_config"]) == ("supported", [])
+    asked = answered(own, "--out", out, "--duration", "1 s")["half-more"]
+    assert asked["answer"] == "refuted", "asked for, the rehearsal is taken"
+    assert asked["another_config"] == ["run.duration 1 s, now 10 s"]
+
+
+def test_run_makes_anew_what_was_made_with_another_config(
+    own: Path, tmp_path: Path, answered: Callable[..., Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, made = tmp_path / "runs", []
+    other = CONFIG.replace("repeats = 4", "repeats = 3")
+    planted(out, "own-memory-20260101T000000Z", both(5), name="own-memory", config_text=other)
+
+    class Started:
+        folder = out / "own-memory-20260102T000000Z"
+
+        def __enter__(self) -> Started:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            made.append(planted(out, self.folder.name, both(5, tensorflow=HEAVY), name="own-memory",
+                                config_text=CONFIG))  # fmt: skip
+
+        def wait(self) -> None: ...
+
+    monkeypatch.setattr(running, "start_run", lambda *_, **__: Started())
+    monkeypatch.setattr(running, "count_devices", lambda: 0)
+    for _ in range(2):
+        told = answered(own, "--out", out, "--run")["half-more"]
+        assert (told["answer"], told["another_config"]) == ("supported", [])
+        assert [side["trials"] for side in told["statements"][0]["sides"]] == [5, 5], "the old run is left out"
+    assert len(made) == 1, "what is there is not made again"

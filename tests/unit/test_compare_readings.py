@@ -55,6 +55,14 @@ def test_variation_is_about_the_trend() -> None:
     assert found["memory_variation"] == pytest.approx(7e6, rel=0.3)
 
 
+def test_frames_are_counted_in_every_lane_and_steps_once() -> None:
+    both = [series("frames", 32 * T), series("steps", 2 * T)]
+    one, many = (read(info(settings={"options": options}), both)["throughput"] for options in ({}, {"batch": 128}))
+    assert one["frames"].value == pytest.approx(32)
+    assert many["frames"].value == pytest.approx(128 * 32)
+    assert one["steps"].value == many["steps"].value == pytest.approx(2)
+
+
 def test_the_end_of_a_trial_is_no_part_of_how_it_works() -> None:
     """A program that lets go of its memory before it exits, and writes a last file, is no less steady for that."""
     held = np.where(T < 80, 2e8, 1e7) + 1e6 * (T % 3) + np.where(T == 85, 9e8, 0.0)

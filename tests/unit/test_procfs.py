@@ -100,14 +100,16 @@ def test_the_host() -> None:
     assert procfs.read_pressure(PROC, "memory") == pytest.approx(0.125)
     assert procfs.read_pressure(PROC, "cpu") == pytest.approx(0.0375)
     assert procfs.read_load(PROC) == pytest.approx(1.25)
+    busy = 2027500 + 421400 + 135600 + 3800 + 4200
+    assert procfs.read_host_cpu(PROC) == pytest.approx(busy / procfs.TICKS_PER_SECOND), "neither idle nor waiting"
 
 
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     readers = (procfs.read_status, procfs.read_stat, procfs.read_rollup, procfs.count_fds)
     assert [read(tmp_path, 1) for read in readers] == [None] * 4
     assert procfs.children(tmp_path, 1) == set()
-    host = (procfs.read_host_memory, procfs.read_oom_kills, procfs.read_load)
-    assert [read(tmp_path) for read in host] == [None] * 3
+    host = (procfs.read_host_memory, procfs.read_oom_kills, procfs.read_load, procfs.read_host_cpu)
+    assert [read(tmp_path) for read in host] == [None] * 4
     assert procfs.read_pressure(tmp_path, "io") is None
 
 
@@ -139,6 +141,8 @@ def test_a_status_that_breaks_off_is_an_error_that_names_the_file(proc: Path, cu
         ("pressure/cpu", "some avg10=nan \n", lambda proc: procfs.read_pressure(proc, "cpu")),
         ("loadavg", "inf 0 0\n", lambda proc: procfs.read_load(proc)),
         ("loadavg", " \n", lambda proc: procfs.read_load(proc)),
+        ("stat", "cpu  1 2 3\n", lambda proc: procfs.read_host_cpu(proc)),
+        ("stat", "cpu0 1 2 3 4 5 6 7 8 9 0\n", lambda proc: procfs.read_host_cpu(proc)),
     ],
 )
 def test_garbage_is_an_error_that_names_the_file(proc: Path, file: str, content: str, reader) -> None:

@@ -302,6 +302,7 @@ def test_host() -> None:
         "host_memory_pressure_ratio": pytest.approx(0.125),
         "host_cpu_pressure_ratio": pytest.approx(0.0375),
         "host_load": 1.25,
+        "host_cpu_seconds": procfs.read_host_cpu(RECORDED.proc),
         "host_oom_kills": 2,
     }
 
