@@ -72,6 +72,39 @@ def test_the_environment_tells_of_a_device_in_use(monkeypatch: pytest.MonkeyPatc
     assert {"cuda", "cudnn", "torch_allocator"} <= set(told)
 
 
+@pytest.mark.parametrize(
+    ("products", "convolutions", "told"),
+    [(False, False, "off"), (True, True, "on"), (False, True, "on in convolutions"), (True, False, "on in products")],
+)
+def test_the_environment_tells_whether_torch_rounds_to_tensorfloat32(
+    monkeypatch: pytest.MonkeyPatch, products: bool, convolutions: bool, told: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(name="A card", total_memory=1)
+    )
+    monkeypatch.setattr(torch.cuda, "get_allocator_backend", lambda: "native")
+    for backend, rounded in ((torch.backends.cuda.matmul, products), (torch.backends.cudnn, convolutions)):
+        monkeypatch.setattr(backend, "allow_tf32", rounded)
+    assert torch_framework.environment()["torch_tf32"] == told
+
+
+@pytest.mark.parametrize(("rounded", "told"), [(False, "off"), (True, "on")])
+def test_the_environment_tells_whether_tensorflow_rounds_to_tensorfloat32(
+    monkeypatch: pytest.MonkeyPatch, rounded: bool, told: str
+) -> None:
+    import tensorflow as tf
+
+    assert "tensorflow_tf32" not in tensorflow_framework.environment()
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [SimpleNamespace(name="A card")])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {})
+    monkeypatch.setattr(tf.config.experimental, "get_memory_growth", lambda gpu: True)
+    monkeypatch.setattr(tf.config.experimental, "tensor_float_32_execution_enabled", lambda: rounded)
+    assert tensorflow_framework.environment()["tensorflow_tf32"] == told
+
+
 @pytest.mark.parametrize("said", ["DefaultCPUAllocator: can't allocate 8 bytes", "CUDA error: out of memory"])
 def test_memory_that_ran_out_is_known_by_its_words(said: str) -> None:
     assert torch_framework.is_out_of_memory(RuntimeError(f"[enforce fail] {said}"))
