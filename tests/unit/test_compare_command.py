@@ -180,6 +180,24 @@ def test_settings_that_differ_besides_are_said(tmp_path: Path, capsys: pytest.Ca
     assert "they also differ in: TF_ENABLE_ONEDNN_OPTS: 0 in tensorflow, not set in torch\n" in said
 
 
+def test_settings_that_a_framework_tells_of_itself_are_said(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    one, other = ({"onednn": "on", "inter_op_threads": "1", "tf32": "off"},
+                  {"onednn": "off", "inter_op_threads": "2", "tf32": "on"})  # fmt: skip
+    sides = [
+        replace(side, told={f"{side.framework}_{name}": value for name, value in told.items()})
+        for side, told in ((PlantedTrial(), one), (TENSORFLOW, other))
+    ]
+    body = compared(planted(tmp_path, "a", both(2, *sides)), "--by", "framework")
+    unequal = {fact["name"]: (fact["first"], fact["second"]) for fact in body["comparisons"][0]["unequal"]}
+    assert unequal == {
+        "oneDNN": (["off"], ["on"]), "inter-op threads": (["2"], ["1"]), "TensorFloat-32": (["on"], ["off"]),
+    }  # fmt: skip
+    alike = [replace(sides[0], told={"torch_onednn": "on"}), replace(sides[1], told={"tensorflow_onednn": "on"})]
+    (tmp_path / "more").mkdir()
+    body = compared(planted(tmp_path / "more", "b", both(2, *alike)), "--by", "framework")
+    assert body["comparisons"][0]["unequal"] == []
+
+
 def test_blocks_are_never_mixed(tmp_path: Path, compared: Callable[..., Any]) -> None:
     small, large = {"stream": {"height": 32}}, {"stream": {"height": 256}}
     trials = [replace(t, settings=s, memory=t.memory * k) for s, k in ((small, 1), (large, 4)) for t in both(3)]
