@@ -15,7 +15,7 @@ from monitors.comparison.statistics import compare, holm
 from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
-from soak.compare.sides import BY, ComparedSide, ComparedSides, sides_of
+from soak.compare.sides import BY, VERSION, ComparedSide, ComparedSides, sides_of, telling_version
 from soak.compare.trials import ComparedTrial, ReadRuns, read_runs
 from soak.errors import UsageError
 
@@ -144,15 +144,16 @@ def _told_unequal(
 ) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
     """Facts in which both sides differ, but for what is compared."""
     found = unequal(first, second)
-    frameworks = {trial.info.framework for trial in (*first, *second)}
-    itself = {by, *(f"{_OF_VERSION}{name}" for name in frameworks if by == FRAMEWORK)}
+    itself = {by, *(f"{_OF_VERSION}{name}" for name in _compared_versions([*first, *second], by))}
     if by != NODE and len({trial.run.run_id for trial in (*first, *second)}) == 1:
         itself |= {NODE, SOAK, COMMIT}
-    return {name: values for name, values in found.items() if name not in itself and not _is_compared(name, by)}
+    return {name: values for name, values in found.items() if name not in itself}
 
 
-def _is_compared(name: str, by: str) -> bool:
-    return by == "version" and name.startswith(_OF_VERSION)
+def _compared_versions(trials: Sequence[ComparedTrial], by: str) -> set[str]:
+    """What the versions are of that are no difference besides, as they are what sides differ in, or come with it."""
+    telling = telling_version(trials) if by == VERSION else by
+    return {trial.info.framework for trial in trials} if telling == FRAMEWORK else {telling}
 
 
 def _held(sides: ComparedSides, text: str, claim: Claim) -> ClaimTold:

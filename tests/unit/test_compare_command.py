@@ -254,6 +254,29 @@ def test_versions_of_one_run_are_sides_the_older_first(tmp_path: Path, compared:
     assert compared(tmp_path / "a")["by"] == "version", "found without --by"
 
 
+def test_other_versions_that_differ_are_said(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    """Two environments seldom differ in the framework alone: what numpy brought is not to be put down to it."""
+    old = PlantedTrial(version="2.0", told={"numpy": "1.26.4", "cuda": "12.1"})
+    new = PlantedTrial(version="2.1", told={"numpy": "2.0.0", "cuda": "12.1"})
+    trials = [varied(replace(side, seed=n), n, place) for n in range(3) for place, side in enumerate((old, new))]
+    body = compared(planted(tmp_path, "a", trials), "--by", "version")
+    assert [side["name"] for side in body["sides"]] == ["2.0", "2.1"]
+    assert body["comparisons"][0]["unequal"] == [
+        {"name": "version of numpy", "first": ["2.0.0"], "second": ["1.26.4"]},
+    ]
+
+
+def test_where_versions_of_the_framework_are_equal_another_names_the_sides(
+    tmp_path: Path, compared: Callable[..., Any]
+) -> None:
+    old, new = (PlantedTrial(told={"numpy": numpy, "libc": libc}) for numpy, libc in (("1.26.4", "a"), ("2.0.0", "b")))
+    trials = [varied(replace(side, seed=n), n, place) for n in range(3) for place, side in enumerate((old, new))]
+    body = compared(planted(tmp_path, "a", trials), "--by", "version")
+    named = {side["name"].partition("-")[0] for side in body["sides"]}
+    (told,) = body["comparisons"][0]["unequal"]
+    assert {told["name"].removeprefix("version of "), *named} == {"numpy", "libc"}
+
+
 def test_versions_of_two_frameworks_are_never_mixed(tmp_path: Path, compared: Callable[..., Any]) -> None:
     trials = [*both(2), *both(2, PlantedTrial(version="2.1"), replace(TENSORFLOW, version="2.17"))]
     body = compared(planted(tmp_path, "a", trials), "--by", "version")
