@@ -16,12 +16,12 @@ from monitors.detection.series import Series
 from monitors.model import Finding
 from reports import clients
 from reports.record import TrialInfo
+from soak.compare import cards
 
 CI95 = 1.96
 """Half of a 95 % interval in standard errors."""
 _TOTALS = ("cgroup_total_bytes", "total_bytes", "anonymous_bytes")
 """What says all that a trial holds, the most complete first. A cgroup is charged for what no process maps, too."""
-_GPU = ("gpu_process_bytes", "gpu_peak_bytes")
 _WORK = ("frames", "steps")
 _STEADY = 2 / 3
 """Share of a trial after which its memory is taken for steady."""
@@ -61,7 +61,9 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
-    - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
+    - `gpu_peak_memory`: the highest of any of its devices, bytes, as the driver tells it, or else its framework;
+      `gpu_peak_allocated`: the highest in live tensors of any of them, which decides whether it fits;
+      `gpu_steady_memory`, `gpu_growth_per_hour`: as of the host, of all of them together.
     - `throughput`: frames, steps or answered requests a second, without the time of probes.
     - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of the means that beats
       told of the steps between two of them, so that of steps shorter than that time the longest do not show.
@@ -79,7 +81,7 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
         "throughput": dict(_throughput(whole, series)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
         **_steady(_until(whole, info.judged_until)),
-        "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
+        **_of_cards(info, _until(whole, info.judged_until), series),
         **_latency(whole, series),
     }
     return {measure: sources for measure, sources in found.items() if sources}
@@ -143,9 +145,11 @@ def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
 
 
 def _growth(
-    info: TrialInfo, rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]]
+    info: TrialInfo,
+    rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]],
+    found: Callable[[TrialInfo], Iterator[tuple[str, Finding]]] = _outer,
 ) -> Iterator[tuple[str, TrialReading]]:
-    for name, finding in _outer(info):
+    for name, finding in found(info):
         value, interval = rate(finding)
         if value is not None:
             deviation = None if interval is None else (interval[1] - interval[0]) / (2 * CI95)
@@ -166,9 +170,20 @@ def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
             yield name, TrialReading(finding.hours_to_exhaustion)
 
 
-def _steady(whole: Mapping[str, Series]) -> dict[str, dict[str, TrialReading]]:
+def _of_cards(
+    info: TrialInfo, work: Mapping[str, Series], series: Sequence[Series]
+) -> dict[str, dict[str, TrialReading]]:  # fmt: skip
+    highest = {
+        measure: {name: TrialReading(peak) for name, peak in told.items()}
+        for measure, told in cards.peaks(series).items()
+    }
+    growth = dict(_growth(info, _per_hour, cards.findings))
+    return {**highest, "gpu_steady_memory": _steady(work, cards.HELD)["steady_memory"], "gpu_growth_per_hour": growth}
+
+
+def _steady(whole: Mapping[str, Series], of: Sequence[str] = _TOTALS) -> dict[str, dict[str, TrialReading]]:
     found: dict[str, dict[str, TrialReading]] = {"steady_memory": {}, "memory_variation": {}}
-    for name in _TOTALS:
+    for name in of:
         if name not in whole:
             continue
         t, values = whole[name].t, whole[name].values
