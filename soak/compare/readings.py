@@ -31,6 +31,15 @@ _PAGE = 4096.0
 """Bytes in which memory is counted: what moves by less cannot be seen to move, and nothing has no ratio."""
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
+_OF_BROKEN = (
+    "leak_probability",
+    "peak_memory",
+    "gpu_peak_memory",
+    "gpu_peak_allocated",
+    "time_to_exhaustion",
+    "restarts",
+)
+"""What is known of such a trial. Its memory and speed may be those of its start: what died early held little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class Agreed:
 
 
 def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
-    """All that is known of a trial. What is not known is absent.
+    """All that is known of a trial. What is not known is absent, and of one that broke off all but `_OF_BROKEN`.
 
     - `leak_probability`: the calibrated one of its verdict.
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
@@ -84,7 +93,8 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
         **_of_cards(info, _until(whole, info.judged_until), series),
         **_latency(whole, series),
     }
-    return {measure: sources for measure, sources in found.items() if sources}
+    told = _OF_BROKEN if info.end_reason in _BROKE else found
+    return {measure: sources for measure, sources in found.items() if sources and measure in told}
 
 
 def agreed(trials: Sequence[Readings]) -> Agreed:

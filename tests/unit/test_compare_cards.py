@@ -49,7 +49,7 @@ def told(capsys: pytest.CaptureFixture[str], run: Path) -> dict[str, Any]:
 
 def values(found: Mapping[str, Any], measure: str) -> tuple[float, float]:
     """Of tensorflow and torch, in MiB."""
-    return tuple(found[measure][side]["value"] / MIB for side in ("first", "second"))  # type: ignore[return-value]
+    return tuple(found[measure][side]["value"] / MIB for side in ("first", "second"))
 
 
 TENSORFLOW = PlantedTrial(framework="tensorflow", version="2.16")

@@ -236,6 +236,21 @@ def test_a_leak_that_the_alarm_stopped_counts(tmp_path: Path, compared: Callable
     assert overall(body, "leak_probability")["pairs"] == 3
 
 
+@pytest.mark.parametrize("end", ["crashed", "oom", "hung", "probe_hung", "nan", "failed", "corrupted"])
+def test_what_broke_off_is_not_taken_for_light(tmp_path: Path, compared: Callable[..., Any], end: str) -> None:
+    """What dies of its memory at the start holds little then: that is no steady memory, and no speed."""
+    dead = replace(TENSORFLOW, end=end, verdict="unstable", memory=20 * MIB, frames=9e5, growth=0.0)
+    trials = [*both(4), *(varied(replace(side, seed=9), 9, place)
+                          for place, side in enumerate((PlantedTrial(), dead)))]  # fmt: skip
+    body = compared(planted(tmp_path, "a", trials), "--by", "framework")
+    assert {overall(body, name)["answer"] for name in ("steady_memory", "throughput", "latency_p50")} == {"alike"}
+    pairs = {one["measure"]: one["pairs"] for one in body["comparisons"][0]["differences"]}
+    assert {pairs[name] for name in ("leak_probability", "peak_memory", "restarts")} == {5}
+    assert {pairs[name] for name in ("growth_per_hour", "steady_memory", "memory_variation", "throughput")} == {4}
+    values = [trial["values"] for trial in body["comparisons"][0]["trials"] if trial["side"] == "tensorflow"]
+    assert sum(value["restarts"] for value in values) == 1
+
+
 def test_where_a_control_failed_no_probability_counts(tmp_path: Path, compared: Callable[..., Any]) -> None:
     body = compared(planted(tmp_path, "a", both(3), verdict="invalid"))
     measures = {d["measure"] for d in body["comparisons"][0]["differences"]}
