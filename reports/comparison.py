@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from monitors.comparison.measures import MEASURES
+from monitors.comparison.measures import MEASURES, OF_CLAIMS
 from monitors.comparison.model import ClaimResult, Difference, Estimate, Measured
 from monitors.text import json_value
 from reports import comparison_words as words
@@ -83,7 +83,8 @@ def build(
         "margin": margin,
         "sentence": " ".join([*(_claimed(claim) for claim in claims), *(one["sentence"] for one in comparisons)]),
         "sides": [asdict(side) for side in sides],
-        "measures": [{name: getattr(measure, name) for name in _OF_A_MEASURE} for measure in MEASURES],
+        "measures": [{name: getattr(measure, name) for name in _OF_A_MEASURE} for measure in MEASURES
+                     if measure.name not in OF_CLAIMS],
         "comparisons": comparisons,
         "claims": [_claim(claim) for claim in claims],
         "left_out": list(left_out),

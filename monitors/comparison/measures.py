@@ -31,6 +31,9 @@ MEASURES: tuple[Measure, ...] = (
 standard deviation. step_speed: steps a second of the time in steps alone. program_size: of the file that a model was
 converted to. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
 
+OF_CLAIMS = ("step_speed", "program_size")
+"""What an experiment of a file of claims tells besides: of other trials nobody reads it."""
+
 CALLED = MappingProxyType(
     {measure.words.lower(): measure.name for measure in MEASURES}
     | {measure.name: measure.name for measure in MEASURES}

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monitors.comparison.claims import hold, parse
-from monitors.comparison.measures import MEASURES, named
+from monitors.comparison.claims import hold
 from monitors.comparison.model import Claim, Difference, Measure
 from monitors.comparison.statistics import compare, holm
 from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
+from soak.compare.asking import TOLD, asked_claim, asked_measure
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
 from soak.compare.sides import BY, VERSION, ComparedSide, ComparedSides, sides_of, telling_version
@@ -43,8 +43,8 @@ def compared(order: ComparisonOrder) -> dict[str, Any]:
     Raises:
         UsageError: a path is no run, a side has no trial, a claim is none, or nothing is alike enough to be compared.
     """
-    claims = [(text, _claim(text)) for text in order.claims]
-    measures = [_measure(name) for name in order.measures] or list(MEASURES)
+    claims = [(text, asked_claim(text)) for text in order.claims]
+    measures = [asked_measure(name) for name in order.measures] or list(TOLD)
     read = read_runs(order.paths, apart=order.by is None and len(order.paths) > 1)
     sides, pairs = _compared(read.trials, order, measures)
     held = [_held(sides, text, claim) for text, claim in claims]
@@ -52,20 +52,6 @@ def compared(order: ComparisonOrder) -> dict[str, Any]:
     used = [trial for _, matched in pairs for group in matched.groups for trial in (*group.first, *group.second)]
     left = _left_out(read, sides, used)
     return build(sides.by, order.margin, told, [pair for pair, _ in pairs], held, left, read.notes)
-
-
-def _claim(text: str) -> Claim:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"--claim: {error}") from None
-
-
-def _measure(name: str) -> Measure:
-    try:
-        return named(name)
-    except ValueError as error:
-        raise UsageError(f"--measure: {error}") from None
 
 
 Pairs = list[tuple[PairTold, MatchedSides]]

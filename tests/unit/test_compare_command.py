@@ -353,6 +353,9 @@ def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "did you mean `tensorflow`?" in failed(capsys, run, "--claim", "tensorflw lower than torch")
     assert "did you mean `throughput`?" in failed(capsys, run, "--claim", "tensorflow troughput lower than torch")
     assert "did you mean" in failed(capsys, run, "--measure", "steady memorie")
+    for words in ("speed of steps", "step_speed", "size of the program"):
+        assert "is told by `soak claims` alone" in failed(capsys, run, "--measure", words)
+    assert "is told by `soak claims` alone" in failed(capsys, run, "--claim", "tensorflow step_speed higher than torch")
     assert "expected two different sides" in failed(capsys, run, "--claim", "torch lower than torch")
     assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path / "no" / "x.html")
     assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path)
