@@ -40,6 +40,19 @@ class GroupTold:
 
 
 @dataclass(frozen=True, slots=True)
+class OneSidedTold:
+    """A measure of trials that leak, where not both sides have such: what each tells of it. The first side first."""
+
+    measure: str
+    group: str
+    """Empty: all groups together."""
+    told: tuple[tuple[Estimate, int] | None, tuple[Estimate, int] | None]
+    """Its estimate, and of how many trials; None where no trial tells it."""
+    leaking: tuple[int | None, int | None]
+    """How many trials leak; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairTold:
     """Two sides set against each other: the first is what is told of, the second what it is held against."""
 
@@ -51,6 +64,7 @@ class PairTold:
     """Facts in which their trials differ beyond what is compared: by name, the values of each side."""
     measured: Sequence[tuple[str, str, str, Measured]]
     """Each trial: its side, its run, its name, what it measured."""
+    one_sided: Sequence[OneSidedTold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,7 @@ def _pair(pair: PairTold, margin: float) -> dict[str, Any]:
             {"name": name, "first": list(one), "second": list(other)} for name, (one, other) in pair.unequal.items()
         ],
         "differences": differences,
+        "one_sided": [_one_sided(one) for one in pair.one_sided],
         "trials": [
             {"side": side, "run": run, "name": name, "group": one.group, "pair": one.pair,
              "values": dict(one.values), "deviations": dict(one.deviations)}
@@ -128,6 +143,18 @@ def _difference(found: Difference) -> dict[str, Any]:
         "worth": words.worth(found.measure, found.answer),
         "reason": found.reason,
         "further": found.further,
+    }
+
+
+def _one_sided(found: OneSidedTold) -> dict[str, Any]:
+    first, second = (None if told is None else _estimate(told[0]) for told in found.told)
+    return {
+        "measure": found.measure,
+        "group": found.group,
+        "first": first,
+        "second": second,
+        "trials": [0 if told is None else told[1] for told in found.told],
+        "leaking": list(found.leaking),
     }
 
 

@@ -15,6 +15,7 @@ from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
 from soak.compare.asking import TOLD, asked_claim, asked_measure
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
+from soak.compare.one_sided import one_sided
 from soak.compare.sides import BY, VERSION, ComparedSide, ComparedSides, sides_of, telling_version
 from soak.compare.trials import ComparedTrial, ReadRuns, read_runs
 from soak.errors import UsageError
@@ -87,7 +88,7 @@ def _pairs(sides: ComparedSides, margin: float, measures: Sequence[Measure]) -> 
                 break
     each = _corrected([compare(matched.first, matched.second, measures, margin) for *_, matched in found])
     return [
-        (_pair(side, against, matched, differences, sides.by), matched)
+        (_pair(side, against, matched, differences, sides.by, measures), matched)
         for (side, against, matched), differences in zip(found, each, strict=True)
     ]
 
@@ -109,7 +110,8 @@ def _weaker(found: Difference, p: float | None) -> Difference:
 
 
 def _pair(
-    side: ComparedSide, against: ComparedSide, matched: MatchedSides, differences: Sequence[Difference], by: str
+    side: ComparedSide, against: ComparedSide, matched: MatchedSides, differences: Sequence[Difference], by: str,
+    measures: Sequence[Measure],
 ) -> PairTold:  # fmt: skip
     first = [trial for group in matched.groups for trial in group.first]
     second = [trial for group in matched.groups for trial in group.second]
@@ -121,7 +123,7 @@ def _pair(
     return PairTold(
         side.name, against.name, differences,
         [GroupTold(group.name, group.title, group.sources) for group in matched.groups],
-        _told_unequal(first, second, by), measured,
+        _told_unequal(first, second, by), measured, list(one_sided(matched, differences, measures)),
     )  # fmt: skip
 
 
