@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,13 @@ def test_the_environment_tells_whether_torch_rounds_to_tensorfloat32(
         torch.cuda, "get_device_properties", lambda device: SimpleNamespace(name="A card", total_memory=1)
     )
     monkeypatch.setattr(torch.cuda, "get_allocator_backend", lambda: "native")
-    for backend, rounded in ((torch.backends.cuda.matmul, products), (torch.backends.cudnn, convolutions)):
-        monkeypatch.setattr(backend, "allow_tf32", rounded)
-    assert torch_framework.environment()["torch_tf32"] == told
+    backends: Any = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        backends[0].allow_tf32, backends[1].allow_tf32 = products, convolutions
+        assert torch_framework.environment()["torch_tf32"] == told
+    finally:
+        backends[0].allow_tf32, backends[1].allow_tf32 = before
 
 
 @pytest.mark.parametrize(("rounded", "told"), [(False, "off"), (True, "on")])
