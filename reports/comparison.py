@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from monitors.comparison.measures import MEASURES
+from monitors.comparison.measures import MEASURES, OF_CLAIMS
 from monitors.comparison.model import ClaimResult, Difference, Estimate, Measured
 from monitors.text import json_value
 from reports import comparison_words as words
@@ -40,6 +40,19 @@ class GroupTold:
 
 
 @dataclass(frozen=True, slots=True)
+class OneSidedTold:
+    """A measure of trials that leak, where not both sides have such: what each tells of it. The first side first."""
+
+    measure: str
+    group: str
+    """Empty: all groups together."""
+    told: tuple[tuple[Estimate, int] | None, tuple[Estimate, int] | None]
+    """Its estimate, and of how many trials; None where no trial tells it."""
+    leaking: tuple[int | None, int | None]
+    """How many trials leak; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairTold:
     """Two sides set against each other: the first is what is told of, the second what it is held against."""
 
@@ -51,6 +64,7 @@ class PairTold:
     """Facts in which their trials differ beyond what is compared: by name, the values of each side."""
     measured: Sequence[tuple[str, str, str, Measured]]
     """Each trial: its side, its run, its name, what it measured."""
+    one_sided: Sequence[OneSidedTold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,8 @@ def build(
         "margin": margin,
         "sentence": " ".join([*(_claimed(claim) for claim in claims), *(one["sentence"] for one in comparisons)]),
         "sides": [asdict(side) for side in sides],
-        "measures": [{name: getattr(measure, name) for name in _OF_A_MEASURE} for measure in MEASURES],
+        "measures": [{name: getattr(measure, name) for name in _OF_A_MEASURE} for measure in MEASURES
+                     if measure.name not in OF_CLAIMS],
         "comparisons": comparisons,
         "claims": [_claim(claim) for claim in claims],
         "left_out": list(left_out),
@@ -102,6 +117,7 @@ def _pair(pair: PairTold, margin: float) -> dict[str, Any]:
             {"name": name, "first": list(one), "second": list(other)} for name, (one, other) in pair.unequal.items()
         ],
         "differences": differences,
+        "one_sided": [_one_sided(one) for one in pair.one_sided],
         "trials": [
             {"side": side, "run": run, "name": name, "group": one.group, "pair": one.pair,
              "values": dict(one.values), "deviations": dict(one.deviations)}
@@ -128,6 +144,18 @@ def _difference(found: Difference) -> dict[str, Any]:
         "reason": found.reason,
         "further": found.further,
         "nothing": found.nothing,
+    }
+
+
+def _one_sided(found: OneSidedTold) -> dict[str, Any]:
+    first, second = (None if told is None else _estimate(told[0]) for told in found.told)
+    return {
+        "measure": found.measure,
+        "group": found.group,
+        "first": first,
+        "second": second,
+        "trials": [0 if told is None else told[1] for told in found.told],
+        "leaking": list(found.leaking),
     }
 
 

@@ -31,7 +31,7 @@ def page(body: Mapping[str, Any]) -> str:
         words=words,
         sides=[{**side, "told": _facts(side)} for side in body["sides"]],
         drawn=[{**one, "panels": forest.panels(one, body["margin"]), "tables": _tables(one),
-                "told": list(dict.fromkeys(difference["measure"] for difference in one["differences"]))}
+                "told": list(dict.fromkeys(row["measure"] for row in (*one["differences"], *one["one_sided"])))}
                for one in body["comparisons"]],
     )  # fmt: skip
 
@@ -51,13 +51,14 @@ def _facts(side: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _tables(comparison: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """All groups together, and each where there are several, with what it is called."""
+def _tables(comparison: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]], list[Mapping[str, Any]]]]:
+    """All groups together, and each where there are several: its name, its differences, what one side tells."""
     titles = {group["name"]: group["title"] for group in comparison["groups"]}
     of_all = next(iter(titles.values())) if len(titles) == 1 else "All blocks together"
-    groups = dict.fromkeys(one["group"] for one in comparison["differences"])
+    rows = comparison["differences"], comparison["one_sided"]
+    groups = dict.fromkeys(one["group"] for those in rows for one in those)
     return [
-        (titles.get(group, of_all), [one for one in comparison["differences"] if one["group"] == group])
+        (titles.get(group, of_all), *([one for one in those if one["group"] == group] for those in rows))
         for group in groups
     ]
 

@@ -38,7 +38,7 @@ def print_comparison(body: Mapping[str, Any], console: Console) -> None:
 
 def _print_table(comparison: Mapping[str, Any], console: Console) -> None:
     groups = {group["name"]: group["title"] for group in comparison["groups"]}
-    shown = dict.fromkeys(one["group"] for one in comparison["differences"])
+    shown = dict.fromkeys(one["group"] for one in (*comparison["differences"], *comparison["one_sided"]))
     for group in shown:
         console.print()
         title = groups[group] if group else groups[next(iter(groups))] if len(groups) == 1 else "all blocks together"
@@ -53,7 +53,15 @@ def _columns(comparison: Mapping[str, Any]) -> tuple[Column, ...]:
 
 
 def _rows(comparison: Mapping[str, Any], group: str) -> list[tuple[Text | str, ...]]:
-    return [_row(comparison, one) for one in comparison["differences"] if one["group"] == group]
+    told = [(said.order(one), _row(comparison, one)) for one in comparison["differences"] if one["group"] == group]
+    told += [(said.order(one), _alone(comparison, one)) for one in comparison["one_sided"] if one["group"] == group]
+    return [row for _, row in sorted(told, key=lambda one: one[0])]
+
+
+def _alone(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text | str, ...]:
+    sides = (said.one_sided(one, which) for which in ("second", "first"))
+    return (words(said.measure(one["measure"]).words), *sides, said.UNKNOWN, said.UNKNOWN,
+            words(said.one_sided_answer(comparison, one)))  # fmt: skip
 
 
 def _row(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text | str, ...]:

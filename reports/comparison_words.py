@@ -67,6 +67,32 @@ def side_parts(comparison: Mapping[str, Any], difference: Mapping[str, Any], whi
     return f"{sum(counted):.0f} of {len(counted)}", ends
 
 
+def one_sided(row: Mapping[str, Any], which: str) -> str:
+    """What one side has of a measure of trials that leak, where not both have it."""
+    place = ("first", "second").index(which)
+    told, trials, leaking = row[which], row["trials"][place], row["leaking"][place]
+    if told is not None:
+        of = "1 trial that leaks" if trials == 1 else f"{trials:,} trials that leak"
+        return f"{estimate(row['measure'], told)}, of {of}"
+    if leaking is None:
+        return UNKNOWN
+    return f"{leaking:,} leak{'s' if leaking == 1 else ''}, with no limit known" if leaking else "none leaks"
+
+
+def one_sided_answer(comparison: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """What is known of it, in few words."""
+    if row["first"] is not None and row["second"] is not None:
+        return "no block in which both leak"
+    known, other = (0, 1) if row["first"] is not None else (1, 0)
+    name = comparison[("first", "second")[known]]
+    return f"only {name} leaks" if row["leaking"][other] == 0 else f"known of {name} alone"
+
+
+def order(row: Mapping[str, Any]) -> int:
+    """Where a measure stands among all."""
+    return tuple(_BY_NAME).index(row["measure"])
+
+
 def change(difference: Mapping[str, Any]) -> str:
     """The difference as a number: relative of amounts, in the unit of the measure of anything else."""
     of = _shown(difference)

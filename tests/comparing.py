@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,12 @@ class PlantedTrial:
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the trial that are replaced."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    besides: Callable[[int], Sequence[Sample]] = lambda t: ()
+    """Further samples of a second."""
+    findings: Sequence[Finding] = ()
+    """Further findings of its judgement."""
+    judged: Mapping[str, Any] = field(default_factory=dict)
+    """Of its judgement, replaced."""
 
     @property
     def name(self) -> str:
@@ -71,7 +77,8 @@ class PlantedTrial:
             self.growth, (self.growth - MIB, self.growth + MIB), self.growth / 3.6e6, None, "flat", "planted",
             SECONDS, 0, hours_to_exhaustion=10.0 if self.verdict == "leak" else None,
         )  # fmt: skip
-        return Judgement(self.verdict, "planted", self.leaks, True, findings=(finding,))  # type: ignore[arg-type]
+        made = Judgement(self.verdict, "planted", self.leaks, True, findings=(finding, *self.findings))  # type: ignore[arg-type]
+        return replace(made, **self.judged)
 
 
 def both(pairs: int, torch: PlantedTrial | None = None, tensorflow: PlantedTrial | None = None) -> list[PlantedTrial]:
@@ -113,4 +120,5 @@ def _write(store: Store, index: int, trial: PlantedTrial) -> None:
         store.add_round(index, float(t), [
             Sample(TOTAL, trial.memory * (1 + wave)), Sample(FRAMES, trial.frames * t), Sample(LATENCY, trial.latency),
             *([Sample(STEPS, trial.steps * t)] if trial.steps else []),
+            *trial.besides(t),
         ])  # fmt: skip

@@ -7,13 +7,17 @@ from types import MappingProxyType
 
 from monitors.comparison.model import Measure
 
+_SLOW = 1048576.0
 MEASURES: tuple[Measure, ...] = (
     Measure("leak_probability", "leak probability", "proportion", "1", "lower"),
-    Measure("growth_per_hour", "growth per hour", "change", "bytes_per_hour", "lower", nothing=1048576.0),
+    Measure("growth_per_hour", "growth per hour", "change", "bytes_per_hour", "lower", nothing=_SLOW),
     Measure("growth_per_step", "growth per step", "change", "bytes_per_step", "lower"),
     Measure("steady_memory", "steady memory", "amount", "bytes", "lower"),
     Measure("peak_memory", "peak memory", "amount", "bytes", "lower"),
+    Measure("gpu_growth_per_hour", "growth per hour of the GPU", "change", "bytes_per_hour", "lower", nothing=_SLOW),
+    Measure("gpu_steady_memory", "steady memory of the GPU", "amount", "bytes", "lower"),
     Measure("gpu_peak_memory", "peak memory of the GPU", "amount", "bytes", "lower"),
+    Measure("gpu_peak_allocated", "peak allocated on the GPU", "amount", "bytes", "lower"),
     Measure("memory_variation", "variation of memory", "amount", "bytes", "lower"),
     Measure("throughput", "throughput", "amount", "per_second", "higher"),
     Measure("step_speed", "speed of steps", "amount", "per_second", "higher"),
@@ -27,6 +31,9 @@ MEASURES: tuple[Measure, ...] = (
 standard deviation. step_speed: steps a second of the time in steps alone. program_size: of the file that a model was
 converted to. restarts: 1 of a trial of which a process died or was started anew, 0 of any other."""
 
+OF_CLAIMS = ("step_speed", "program_size")
+"""What an experiment of a file of claims tells besides: of other trials nobody reads it."""
+
 CALLED = MappingProxyType(
     {measure.words.lower(): measure.name for measure in MEASURES}
     | {measure.name: measure.name for measure in MEASURES}
@@ -38,6 +45,11 @@ CALLED = MappingProxyType(
         "rate": "growth_per_hour",
         "memory": "steady_memory",
         "peak": "peak_memory",
+        "gpu growth": "gpu_growth_per_hour",
+        "gpu growth per hour": "gpu_growth_per_hour",
+        "gpu steady memory": "gpu_steady_memory",
+        "steady gpu memory": "gpu_steady_memory",
+        "peak allocated": "gpu_peak_allocated",
         "gpu memory": "gpu_peak_memory",
         "gpu peak": "gpu_peak_memory",
         "gpu peak memory": "gpu_peak_memory",

@@ -3,9 +3,9 @@
 Takes trials of RUN… (run folders, or folders of these) and sets those of equal blocks against each other: the same
 workload, options, stream, seed, limits and device; of servers, the same clients. With several paths each is a side;
 with one, or with --by, sides are the frameworks, executions, versions, nodes, commits or servers of its trials. For
-each side and for the difference it prints leak probability, growth, steady and peak memory, throughput, latency p50
-and p99, time to exhaustion and restarts, each with a 95 % interval, corrected for everything that is compared at once.
-What cannot be told says about how many more trials a side would tell it.
+each side and for the difference it prints leak probability, growth, steady and peak memory of host and GPU, throughput,
+latency p50 and p99, time to exhaustion and restarts, each with a 95 % interval, corrected for everything that is
+compared at once. What cannot be told says about how many more trials a side would tell it.
 
 --claim asks whether the trials support a statement: SIDE [MEASURE] [N%] lower|higher than SIDE, where no MEASURE means
 leak probability. --fail-if-worse is for CI. docs/comparison.md says how all of it is computed, and what is fair.

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monitors.comparison.claims import hold, parse
-from monitors.comparison.measures import MEASURES, named
+from monitors.comparison.claims import hold
 from monitors.comparison.model import Claim, Difference, Measure
 from monitors.comparison.statistics import compare_each
 from reports.comparison import ClaimTold, GroupTold, PairTold, SideTold, build
+from soak.compare.asking import TOLD, asked_claim, asked_measure
 from soak.compare.likeness import COMMIT, FRAMEWORK, NODE, PATH, SOAK, facts, unequal, unequal_settings
 from soak.compare.matching import MatchedSides, match
-from soak.compare.sides import BY, ComparedSide, ComparedSides, sides_of
+from soak.compare.one_sided import one_sided
+from soak.compare.sides import BY, VERSION, ComparedSide, ComparedSides, sides_of, telling_version
 from soak.compare.trials import ComparedTrial, ReadRuns, read_runs
 from soak.errors import UsageError
 
@@ -41,8 +42,8 @@ def compared(order: ComparisonOrder) -> dict[str, Any]:
     Raises:
         UsageError: a path is no run, a side has no trial, a claim is none, or nothing is alike enough to be compared.
     """
-    claims = [(text, _claim(text)) for text in order.claims]
-    measures = [_measure(name) for name in order.measures] or list(MEASURES)
+    claims = [(text, asked_claim(text)) for text in order.claims]
+    measures = [asked_measure(name) for name in order.measures] or list(TOLD)
     read = read_runs(order.paths, apart=order.by is None and len(order.paths) > 1)
     sides, pairs = _compared(read.trials, order, measures)
     held = [_held(sides, text, claim) for text, claim in claims]
@@ -50,20 +51,6 @@ def compared(order: ComparisonOrder) -> dict[str, Any]:
     used = [trial for _, matched in pairs for group in matched.groups for trial in (*group.first, *group.second)]
     left = _left_out(read, sides, used)
     return build(sides.by, order.margin, told, [pair for pair, _ in pairs], held, left, read.notes)
-
-
-def _claim(text: str) -> Claim:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"--claim: {error}") from None
-
-
-def _measure(name: str) -> Measure:
-    try:
-        return named(name)
-    except ValueError as error:
-        raise UsageError(f"--measure: {error}") from None
 
 
 Pairs = list[tuple[PairTold, MatchedSides]]
@@ -99,13 +86,14 @@ def _pairs(sides: ComparedSides, margin: float, measures: Sequence[Measure]) -> 
                 break
     each = compare_each([(matched.first, matched.second) for *_, matched in found], measures, margin)
     return [
-        (_pair(side, against, matched, differences, sides.by), matched)
+        (_pair(side, against, matched, differences, sides.by, measures), matched)
         for (side, against, matched), differences in zip(found, each, strict=True)
     ]
 
 
 def _pair(
-    side: ComparedSide, against: ComparedSide, matched: MatchedSides, differences: Sequence[Difference], by: str
+    side: ComparedSide, against: ComparedSide, matched: MatchedSides, differences: Sequence[Difference], by: str,
+    measures: Sequence[Measure],
 ) -> PairTold:  # fmt: skip
     first = [trial for group in matched.groups for trial in group.first]
     second = [trial for group in matched.groups for trial in group.second]
@@ -117,7 +105,7 @@ def _pair(
     return PairTold(
         side.name, against.name, differences,
         [GroupTold(group.name, group.title, group.sources) for group in matched.groups],
-        _told_unequal(first, second, by), measured,
+        _told_unequal(first, second, by), measured, list(one_sided(matched, differences, measures)),
     )  # fmt: skip
 
 
@@ -126,15 +114,16 @@ def _told_unequal(
 ) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
     """Facts in which both sides differ, but for what is compared."""
     found = unequal(first, second)
-    frameworks = {trial.info.framework for trial in (*first, *second)}
-    itself = {by, *(f"{_OF_VERSION}{name}" for name in frameworks if by == FRAMEWORK)}
+    itself = {by, *(f"{_OF_VERSION}{name}" for name in _compared_versions([*first, *second], by))}
     if by != NODE and len({trial.run.run_id for trial in (*first, *second)}) == 1:
         itself |= {NODE, SOAK, COMMIT}
-    return {name: values for name, values in found.items() if name not in itself and not _is_compared(name, by)}
+    return {name: values for name, values in found.items() if name not in itself}
 
 
-def _is_compared(name: str, by: str) -> bool:
-    return by == "version" and name.startswith(_OF_VERSION)
+def _compared_versions(trials: Sequence[ComparedTrial], by: str) -> set[str]:
+    """What the versions are of that are no difference besides, as they are what sides differ in, or come with it."""
+    telling = telling_version(trials) if by == VERSION else by
+    return {trial.info.framework for trial in trials} if telling == FRAMEWORK else {telling}
 
 
 def _held(sides: ComparedSides, text: str, claim: Claim) -> ClaimTold:

@@ -11,7 +11,7 @@ from reports.comparison_words import listed, measure
 ANSWERED, WORSE, UNKNOWN = 0, 1, 3
 _CLAIMS = {"supported": ANSWERED, "refuted": WORSE, "undecided": UNKNOWN}
 _SURE = 0.05
-_UNHELD = ("growth_per_hour", "growth_per_step", "memory_variation", "time_to_exhaustion")
+_UNHELD = ("growth_per_hour", "growth_per_step", "gpu_growth_per_hour", "memory_variation", "time_to_exhaustion")
 """Measures of which it need not be known that they are no worse, unless they are asked for: what grows has a
 probability of its own, and most trials have no time to exhaustion."""
 _HELD = ("leak_probability",)

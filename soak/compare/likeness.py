@@ -24,6 +24,11 @@ _TOLD_ONLY = re.compile(r"_LOG_|_LOG$|VERBOS|NODE_EXTRA_CA_CERTS|_MIN_LOG_LEVEL|
 """Variables that change what is printed, or whom is trusted, and no memory."""
 _OF_RUN = ("kernel", "cpus", "transparent_hugepage", "overcommit", "driver")
 _OF_ANY = ("python", "libc", "allocator", "numpy")
+_OF_FRAMEWORK = {
+    "_threads": "compute threads", "_inter_op_threads": "inter-op threads", "_onednn": "oneDNN",
+    "_tf32": "TensorFloat-32",
+}  # fmt: skip
+"""Settings that each framework tells of itself, by the end of their names in an environment."""
 _DIGITS = 12
 """Of a commit: as many as tell it from others."""
 _MOST = 50
@@ -67,8 +72,7 @@ def facts(trial: ComparedTrial) -> dict[str, str]:
     said = info.environment
     found = {FRAMEWORK: info.framework, EXECUTION: info.execution}
     found |= {f"version of {name}": said[name] for name in versions(info) if name in said}
-    threads = said.get(f"{info.framework}_threads")
-    found |= {"compute threads": threads} if threads else {}
+    found |= {name: said.get(f"{info.framework}{ending}", "") for ending, name in _OF_FRAMEWORK.items()}
     found |= {name: value for name, value in said.items() if _bears(name)}
     env = info.settings.get("env")
     own = env if isinstance(env, Mapping) else {}

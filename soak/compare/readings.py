@@ -17,7 +17,9 @@ from monitors.detection.series import Series
 from monitors.labels import series_name
 from monitors.model import Finding
 from reports import clients
+from reports.document import speaker
 from reports.record import TrialInfo
+from soak.compare import cards
 
 CI95 = 1.96
 """Half of a 95 % interval in standard errors."""
@@ -25,7 +27,6 @@ _TOTALS = ("cgroup_total_bytes", "total_bytes", "anonymous_bytes")
 """What says all that a trial holds, the most complete first. A cgroup is charged for what no process maps, too."""
 _OUTER = tuple((name, metric) for name in _TOTALS for metric in (PREFIX + name, name))
 """Each with the series that tell it: after clean-ups, and sampled all the time."""
-_GPU = ("gpu_process_bytes", "gpu_peak_bytes")
 _WORK = ("frames", "steps")
 _STEADY = 2 / 3
 """Share of a trial after which its memory is taken for steady."""
@@ -38,6 +39,15 @@ _PAGE = 4096.0
 _HOUR = 3600.0
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
+_OF_BROKEN = (
+    "leak_probability",
+    "peak_memory",
+    "gpu_peak_memory",
+    "gpu_peak_allocated",
+    "time_to_exhaustion",
+    "restarts",
+)
+"""What is known of such a trial. Its memory and speed may be those of its start: what died early held little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +76,16 @@ class Agreed:
 
 
 def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
-    """All that is known of a trial. What is not known is absent.
+    """All that is known of a trial. What is not known is absent, and of one that broke off all but `_OF_BROKEN`.
 
     - `leak_probability`: the calibrated one of its verdict.
     - `growth_per_hour`, `growth_per_step`: of all that the trial holds, bytes, as it was judged, also where it passes.
       Growth per step differs by nothing where that makes no growth per hour that counts at the speed of this trial.
     - `steady_memory`: the median of that over the last third before its end, bytes; `peak_memory`: its highest of all;
       `memory_variation`: the standard deviation about its own trend over the last third, a page at least.
-    - `gpu_peak_memory`: the highest of all its devices, bytes, as the driver tells it, or else its framework.
+    - `gpu_peak_memory`: the highest of any of its devices, bytes, as the driver tells it, or else its framework;
+      `gpu_peak_allocated`: the highest in live tensors of any of them, which decides whether it fits;
+      `gpu_steady_memory`, `gpu_growth_per_hour`: as of the host, of all of them together.
     - `throughput`: frames of all lanes, steps or answered requests a second, of the last two thirds of the time from
       the first one to the trial's end, without the time of probes.
     - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, over the last two
@@ -94,10 +106,11 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
         "throughput": dict(_throughput(info, work, series)),
         "peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _TOTALS if name in whole},
         **_steady(work),
-        "gpu_peak_memory": {name: TrialReading(float(whole[name].values.max())) for name in _GPU if name in whole},
+        **_of_cards(info, work, series),
         **_latency(work, series),
     }
-    return {measure: sources for measure, sources in found.items() if sources}
+    told = _OF_BROKEN if info.end_reason in _BROKE else found
+    return {measure: sources for measure, sources in found.items() if sources and measure in told}
 
 
 def agreed(trials: Sequence[Readings]) -> Agreed:
@@ -176,9 +189,11 @@ def _outer(info: TrialInfo) -> Iterator[tuple[str, Finding]]:
 
 
 def _growth(
-    info: TrialInfo, rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]]
+    info: TrialInfo,
+    rate: Callable[[Finding], tuple[float | None, tuple[float, float] | None]],
+    found: Callable[[TrialInfo], Iterator[tuple[str, Finding]]] = _outer,
 ) -> Iterator[tuple[str, TrialReading]]:
-    for name, finding in _outer(info):
+    for name, finding in found(info):
         value, interval = rate(finding)
         if value is not None:
             deviation = None if interval is None else (interval[1] - interval[0]) / (2 * CI95)
@@ -214,14 +229,26 @@ def _steps_per_hour(one: Series) -> float | None:
 
 
 def _exhaustion(info: TrialInfo) -> Iterator[tuple[str, TrialReading]]:
-    for name, finding in _outer(info):
-        if finding.hours_to_exhaustion is not None and finding.verdict == "leak":
-            yield name, TrialReading(finding.hours_to_exhaustion)
+    """Whatever runs out first of the host or a device: hours of one limit are as long as those of another."""
+    finding = speaker(info.judgement)
+    if finding is not None and finding.hours_to_exhaustion is not None and finding.verdict == "leak":
+        yield "trial", TrialReading(finding.hours_to_exhaustion)
 
 
-def _steady(whole: Mapping[str, Series]) -> dict[str, dict[str, TrialReading]]:
+def _of_cards(
+    info: TrialInfo, work: Mapping[str, Series], series: Sequence[Series]
+) -> dict[str, dict[str, TrialReading]]:  # fmt: skip
+    highest = {
+        measure: {name: TrialReading(peak) for name, peak in told.items()}
+        for measure, told in cards.peaks(series).items()
+    }
+    growth = dict(_growth(info, _per_hour, cards.findings))
+    return {**highest, "gpu_steady_memory": _steady(work, cards.HELD)["steady_memory"], "gpu_growth_per_hour": growth}
+
+
+def _steady(whole: Mapping[str, Series], of: Sequence[str] = _TOTALS) -> dict[str, dict[str, TrialReading]]:
     found: dict[str, dict[str, TrialReading]] = {"steady_memory": {}, "memory_variation": {}}
-    for name in _TOTALS:
+    for name in of:
         if name not in whole:
             continue
         t, values = whole[name].t, whole[name].values

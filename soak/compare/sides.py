@@ -140,14 +140,20 @@ def _fact(trial: ComparedTrial, by: str) -> str:
 
 
 def _version_of(trials: Sequence[ComparedTrial]) -> Callable[[ComparedTrial], str]:
-    """What tells versions apart: of the frameworks, if theirs differ; or else whatever version differs."""
-    told = [_versions(trial) for trial in trials]
-    if _unequal(told, lambda own: own.get(FRAMEWORK, "")):
+    name = telling_version(trials)
+    if name == FRAMEWORK:
         several = len({trial.info.framework for trial in trials}) > 1
         return lambda trial: _named_version(trial, several)
-    names = dict.fromkeys(name for own in told for name in own)
-    name = next((name for name in names if len({own.get(name, "") for own in told}) > 1), "")
     return lambda trial: _word(f"{name}-{found}") if (found := _versions(trial).get(name, "")) else ""
+
+
+def telling_version(trials: Sequence[ComparedTrial]) -> str:
+    """Whose versions tell sides apart: `framework`, if theirs differ; or else what first differs; empty for nothing."""
+    told = [_versions(trial) for trial in trials]
+    if _unequal(told, lambda own: own.get(FRAMEWORK, "")):
+        return FRAMEWORK
+    names = dict.fromkeys(name for own in told for name in own)
+    return next((name for name in names if len({own.get(name, "") for own in told}) > 1), "")
 
 
 def _unequal(told: Sequence[Mapping[str, str]], of: Callable[[Mapping[str, str]], str]) -> bool:

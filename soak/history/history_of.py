@@ -13,6 +13,7 @@ from monitors.comparison.measures import named
 from monitors.comparison.model import Measure
 from reports import blocks, history
 from reports.history import ArmTold, ChangeTold, CourseTold, HistoryRun
+from soak.compare.asking import asked_measure
 from soak.compare.likeness import unequal
 from soak.compare.trials import ReadRuns, read_runs
 from soak.errors import UsageError
@@ -45,7 +46,7 @@ def history_of(order: HistoryOrder) -> dict[str, Any]:
     Raises:
         UsageError: a path is no run or folder of runs, a measure is none, or no trial counts.
     """
-    measures = [_measure(name) for name in order.measures] or [named(name.replace("_", " ")) for name in USUAL]
+    measures = [asked_measure(name) for name in order.measures] or [named(name.replace("_", " ")) for name in USUAL]
     read = read_runs(order.paths)
     trials = [trial for trial in read.trials if order.since is None or trial.run.started >= order.since]
     arms = arms_of(trials, measures, order.last)
@@ -53,13 +54,6 @@ def history_of(order: HistoryOrder) -> dict[str, Any]:
         raise UsageError(_nothing(read, order))
     return history.build(_told(arms, measures), order.margin, _left_out(read, len(read.trials) - len(trials)),
                          read.notes)  # fmt: skip
-
-
-def _measure(name: str) -> Measure:
-    try:
-        return named(name)
-    except ValueError as error:
-        raise UsageError(f"--measure: {error}") from None
 
 
 def _nothing(read: ReadRuns, order: HistoryOrder) -> str:

@@ -60,7 +60,6 @@ def test_two_frameworks_of_one_run_are_compared_pair_by_pair(tmp_path: Path) -> 
     assert found["restarts"]["trials"] == [2, 2]
     assert sum(trial["values"]["restarts"] for trial in comparison["trials"]) == 0
     assert len({trial["pair"] for trial in comparison["trials"]}) == 2
-    assert "TF_ENABLE_ONEDNN_OPTS" in {fact["name"] for fact in comparison["unequal"]} or (
-        "TF_ENABLE_ONEDNN_OPTS" not in json.dumps(body["sides"])
-    )
+    assert [side["facts"]["oneDNN"] for side in body["sides"]] == [["on"], ["on"]], "as both are shipped"
+    assert "oneDNN" not in {fact["name"] for fact in comparison["unequal"]}
     assert page.read_text().count("<svg role=") == len(comparison["differences"])

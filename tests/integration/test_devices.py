@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,43 @@ def test_the_environment_tells_of_a_device_in_use(monkeypatch: pytest.MonkeyPatc
     told = torch_framework.environment()
     assert (told["gpu"], told["gpu_memory_bytes"]) == ("A card", str(80 * 2**30))
     assert {"cuda", "cudnn", "torch_allocator"} <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("products", "convolutions", "told"),
+    [(False, False, "off"), (True, True, "on"), (False, True, "on in convolutions"), (True, False, "on in products")],
+)
+def test_the_environment_tells_whether_torch_rounds_to_tensorfloat32(
+    monkeypatch: pytest.MonkeyPatch, products: bool, convolutions: bool, told: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(name="A card", total_memory=1)
+    )
+    monkeypatch.setattr(torch.cuda, "get_allocator_backend", lambda: "native")
+    backends: Any = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        backends[0].allow_tf32, backends[1].allow_tf32 = products, convolutions
+        assert torch_framework.environment()["torch_tf32"] == told
+    finally:
+        backends[0].allow_tf32, backends[1].allow_tf32 = before
+
+
+@pytest.mark.parametrize(("rounded", "told"), [(False, "off"), (True, "on")])
+def test_the_environment_tells_whether_tensorflow_rounds_to_tensorfloat32(
+    monkeypatch: pytest.MonkeyPatch, rounded: bool, told: str
+) -> None:
+    import tensorflow as tf
+
+    assert "tensorflow_tf32" not in tensorflow_framework.environment()
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [SimpleNamespace(name="A card")])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {})
+    monkeypatch.setattr(tf.config.experimental, "get_memory_growth", lambda gpu: True)
+    monkeypatch.setattr(tf.config.experimental, "tensor_float_32_execution_enabled", lambda: rounded)
+    assert tensorflow_framework.environment()["tensorflow_tf32"] == told
 
 
 @pytest.mark.parametrize("said", ["DefaultCPUAllocator: can't allocate 8 bytes", "CUDA error: out of memory"])

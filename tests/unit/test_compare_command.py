@@ -192,6 +192,24 @@ def test_settings_that_differ_besides_are_said(tmp_path: Path, capsys: pytest.Ca
     assert "they also differ in: TF_ENABLE_ONEDNN_OPTS: 0 in tensorflow, not set in torch\n" in said
 
 
+def test_settings_that_a_framework_tells_of_itself_are_said(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    one, other = ({"onednn": "on", "inter_op_threads": "1", "tf32": "off"},
+                  {"onednn": "off", "inter_op_threads": "2", "tf32": "on"})  # fmt: skip
+    sides = [
+        replace(side, told={f"{side.framework}_{name}": value for name, value in told.items()})
+        for side, told in ((PlantedTrial(), one), (TENSORFLOW, other))
+    ]
+    body = compared(planted(tmp_path, "a", both(2, *sides)), "--by", "framework")
+    unequal = {fact["name"]: (fact["first"], fact["second"]) for fact in body["comparisons"][0]["unequal"]}
+    assert unequal == {
+        "oneDNN": (["off"], ["on"]), "inter-op threads": (["2"], ["1"]), "TensorFloat-32": (["on"], ["off"]),
+    }  # fmt: skip
+    alike = [replace(sides[0], told={"torch_onednn": "on"}), replace(sides[1], told={"tensorflow_onednn": "on"})]
+    (tmp_path / "more").mkdir()
+    body = compared(planted(tmp_path / "more", "b", both(2, *alike)), "--by", "framework")
+    assert body["comparisons"][0]["unequal"] == []
+
+
 def test_blocks_are_never_mixed(tmp_path: Path, compared: Callable[..., Any]) -> None:
     small, large = {"stream": {"height": 32}}, {"stream": {"height": 256}}
     trials = [replace(t, settings=s, memory=t.memory * k) for s, k in ((small, 1), (large, 4)) for t in both(3)]
@@ -230,6 +248,21 @@ def test_a_leak_that_the_alarm_stopped_counts(tmp_path: Path, compared: Callable
     assert overall(body, "leak_probability")["pairs"] == 3
 
 
+@pytest.mark.parametrize("end", ["crashed", "oom", "hung", "probe_hung", "nan", "failed", "corrupted"])
+def test_what_broke_off_is_not_taken_for_light(tmp_path: Path, compared: Callable[..., Any], end: str) -> None:
+    """What dies of its memory at the start holds little then: that is no steady memory, and no speed."""
+    dead = replace(TENSORFLOW, end=end, verdict="unstable", memory=20 * MIB, frames=9e5, growth=0.0)
+    trials = [*both(4), *(varied(replace(side, seed=9), 9, place)
+                          for place, side in enumerate((PlantedTrial(), dead)))]  # fmt: skip
+    body = compared(planted(tmp_path, "a", trials), "--by", "framework")
+    assert {overall(body, name)["answer"] for name in ("steady_memory", "throughput", "latency_p50")} == {"alike"}
+    pairs = {one["measure"]: one["pairs"] for one in body["comparisons"][0]["differences"]}
+    assert {pairs[name] for name in ("leak_probability", "peak_memory", "restarts")} == {5}
+    assert {pairs[name] for name in ("growth_per_hour", "steady_memory", "memory_variation", "throughput")} == {4}
+    values = [trial["values"] for trial in body["comparisons"][0]["trials"] if trial["side"] == "tensorflow"]
+    assert sum(value["restarts"] for value in values) == 1
+
+
 def test_where_a_control_failed_no_probability_counts(tmp_path: Path, compared: Callable[..., Any]) -> None:
     body = compared(planted(tmp_path, "a", both(3), verdict="invalid"))
     measures = {d["measure"] for d in body["comparisons"][0]["differences"]}
@@ -246,6 +279,29 @@ def test_versions_of_one_run_are_sides_the_older_first(tmp_path: Path, compared:
     assert overall(body, "steady_memory")["relative"]["value"] == pytest.approx(0.3, abs=0.01)
     assert body["comparisons"][0]["unequal"] == []
     assert compared(tmp_path / "a")["by"] == "version", "found without --by"
+
+
+def test_other_versions_that_differ_are_said(tmp_path: Path, compared: Callable[..., Any]) -> None:
+    """Two environments seldom differ in the framework alone: what numpy brought is not to be put down to it."""
+    old = PlantedTrial(version="2.0", told={"numpy": "1.26.4", "cuda": "12.1"})
+    new = PlantedTrial(version="2.1", told={"numpy": "2.0.0", "cuda": "12.1"})
+    trials = [varied(replace(side, seed=n), n, place) for n in range(3) for place, side in enumerate((old, new))]
+    body = compared(planted(tmp_path, "a", trials), "--by", "version")
+    assert [side["name"] for side in body["sides"]] == ["2.0", "2.1"]
+    assert body["comparisons"][0]["unequal"] == [
+        {"name": "version of numpy", "first": ["2.0.0"], "second": ["1.26.4"]},
+    ]
+
+
+def test_where_versions_of_the_framework_are_equal_another_names_the_sides(
+    tmp_path: Path, compared: Callable[..., Any]
+) -> None:
+    old, new = (PlantedTrial(told={"numpy": numpy, "libc": libc}) for numpy, libc in (("1.26.4", "a"), ("2.0.0", "b")))
+    trials = [varied(replace(side, seed=n), n, place) for n in range(3) for place, side in enumerate((old, new))]
+    body = compared(planted(tmp_path, "a", trials), "--by", "version")
+    named = {side["name"].partition("-")[0] for side in body["sides"]}
+    (told,) = body["comparisons"][0]["unequal"]
+    assert {told["name"].removeprefix("version of "), *named} == {"numpy", "libc"}
 
 
 def test_versions_of_two_frameworks_are_never_mixed(tmp_path: Path, compared: Callable[..., Any]) -> None:
@@ -330,6 +386,9 @@ def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "did you mean `tensorflow`?" in failed(capsys, run, "--claim", "tensorflw lower than torch")
     assert "did you mean `throughput`?" in failed(capsys, run, "--claim", "tensorflow troughput lower than torch")
     assert "did you mean" in failed(capsys, run, "--measure", "steady memorie")
+    for words in ("speed of steps", "step_speed", "size of the program"):
+        assert "is told by `soak claims` alone" in failed(capsys, run, "--measure", words)
+    assert "is told by `soak claims` alone" in failed(capsys, run, "--claim", "tensorflow step_speed higher than torch")
     assert "expected two different sides" in failed(capsys, run, "--claim", "torch lower than torch")
     assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path / "no" / "x.html")
     assert "expected a file in a folder that exists" in failed(capsys, run, "--html", tmp_path)

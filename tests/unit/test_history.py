@@ -199,7 +199,7 @@ def test_a_run_that_two_paths_name_counts_once(plant: Plant, capsys: pytest.Capt
 
 
 def test_what_no_run_tells_is_said(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
-    body = body_of(capsys, str(plant(8)), "--measure", "size of the program")
+    body = body_of(capsys, str(plant(8)), "--measure", "peak memory of the GPU")
     assert body["sentence"] == "Cannot tell: nothing of what is followed is known, of 8 runs."
 
 
@@ -221,6 +221,7 @@ def test_the_page_holds_all_of_it_and_requests_nothing(
     ("words", "said"),
     [
         (["nowhere"], "nowhere"),
+        (["--measure", "speed of steps"], "is told by `soak claims` alone"),
         (["--measure", "colour"], "--measure: expected a measure"),
         (["--since", "2100-01-01"], "no run began at --since or later"),
         (["--html", "nowhere/h.html"], "expected a file in a folder that exists"),

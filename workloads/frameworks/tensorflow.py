@@ -118,6 +118,8 @@ def environment() -> Mapping[str, str]:
         facts["cudnn"] = str(build.get("cudnn_version", "unknown"))
         with contextlib.suppress(DriverError):
             facts["gpu_memory_bytes"] = str(visible_memory())
+        rounded = tf.config.experimental.tensor_float_32_execution_enabled()
+        facts["tensorflow_tf32"] = "on" if rounded else "off"
         facts["tensorflow_memory_growth"] = str(tf.config.experimental.get_memory_growth(gpu)).lower()
     return facts
 

@@ -104,6 +104,7 @@ def environment() -> Mapping[str, str]:
         facts["gpu_memory_bytes"] = str(properties.total_memory)
         facts["cuda"] = str(torch.version.cuda)
         facts["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+        facts["torch_tf32"] = _tf32({"products": torch.backends.cuda.matmul, "convolutions": torch.backends.cudnn})
         facts["torch_allocator"] = torch.cuda.get_allocator_backend()
     return facts
 
@@ -111,6 +112,16 @@ def environment() -> Mapping[str, str]:
 def _onednn(backend: Any) -> str:
     """Whether it runs what oneDNN has kernels for on the processor by those."""
     return "on" if backend.is_available() and backend.enabled else "off"
+
+
+def _tf32(backends: Mapping[str, Any]) -> str:
+    """Whether float32 is rounded to TensorFloat-32, and if only in some operations, in which."""
+    try:
+        rounded = [name for name, backend in backends.items() if backend.allow_tf32]
+    except RuntimeError:
+        # Set by one of two ways since 2.9, it cannot be asked for by the other.
+        return "unknown"
+    return "off" if not rounded else "on" if len(rounded) == len(backends) else f"on in {' and '.join(rounded)}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
