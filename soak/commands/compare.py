@@ -26,12 +26,10 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from soak.errors import UsageError
+from soak import documents
 
 BY = ("framework", "execution", "version", "node", "commit")
 
@@ -55,10 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _percent(text: str) -> float:
-    try:
-        value = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        value = -1.0
+    value = documents.share(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of per cent between 0 and 100, such as 5")
     return value
@@ -70,8 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from soak.compare.comparing import ComparisonOrder, compared
     from soak.compare.gate import exit_code
 
-    if options.html is not None and (options.html.is_dir() or not options.html.absolute().parent.is_dir()):
-        raise UsageError(f"--html {options.html}: expected a file in a folder that exists")
+    documents.check_file("--html", options.html)
     order = ComparisonOrder(options.paths, options.by, options.margin, options.claim, options.measure)
     body = compared(order)
     code, said = exit_code(body, options.fail_if_worse, [named(name).name for name in options.measure])
@@ -79,24 +73,17 @@ def run(options: argparse.Namespace) -> int:
         body["notes"].append(said)
     _show(body, options.json)
     if options.html is not None:
-        _write(body, options.html, options.json)
+        from reports.comparison_page import page
+
+        documents.write_page(options.html, page(body), quietly=options.json)
     return code
 
 
 def _show(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(body, ensure_ascii=True, allow_nan=False) + "\n")
+        documents.print_json(body)
         return
     from reports.comparison_terminal import print_comparison
     from reports.console import console
 
     print_comparison(body, console())
-
-
-def _write(body: dict[str, Any], path: Path, quietly: bool) -> None:
-    from reports.comparison_page import page
-    from soak.record.replace import replace_file
-
-    written = replace_file(path.parent, path.name, page(body))
-    if not quietly:
-        sys.stdout.write(f"{written}\n")

@@ -21,14 +21,11 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soak.errors import UsageError
+from soak import documents
 
 _MOST = 500
 """Runs of an arm: what is simulated for so many takes seconds."""
@@ -68,10 +65,7 @@ def _runs(text: str) -> int:
 
 
 def _percent(text: str) -> float:
-    try:
-        value = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        value = math.nan
+    value = documents.share(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of per cent from 0 to below 100, such as 1")
     return value
@@ -81,30 +75,22 @@ def run(options: argparse.Namespace) -> int:
     """Read, tell, and answer with the exit code."""
     from soak.history.history_of import HistoryOrder, history_of
 
-    if options.html is not None and (options.html.is_dir() or not options.html.absolute().parent.is_dir()):
-        raise UsageError(f"--html {options.html}: expected a file in a folder that exists")
+    documents.check_file("--html", options.html)
     order = HistoryOrder(options.paths, options.measure, options.since, options.last, options.margin)
     body = history_of(order)
     _show(body, options.json)
     if options.html is not None:
-        _write(body, options.html, options.json)
+        from reports.history_page import page
+
+        documents.write_page(options.html, page(body), quietly=options.json)
     return int(options.fail_on_change and bool(body["worse"]))
 
 
 def _show(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(body, ensure_ascii=True, allow_nan=False) + "\n")
+        documents.print_json(body)
         return
     from reports.console import console
     from reports.history_terminal import print_history
 
     print_history(body, console())
-
-
-def _write(body: dict[str, Any], path: Path, quietly: bool) -> None:
-    from reports.history_page import page
-    from soak.record.replace import replace_file
-
-    written = replace_file(path.parent, path.name, page(body))
-    if not quietly:
-        sys.stdout.write(f"{written}\n")
