@@ -8,13 +8,14 @@ from typing import Any
 from reports.claims_words import measured
 
 _LEGEND = """\
-*measured here*: each side with its 95 % interval, and the difference over pairs of trials that share stream, seed and
-options. A claim is *supported* where the whole 95 % interval keeps it, *refuted* where all of it is beyond, and
-*undecided* otherwise. "62 % lower" is read as at least 62 % lower."""
+*measured here*: the value of each side of the claim with its 95 % interval, and the difference over pairs of trials
+that share stream, seed and options. A claim is *supported* where it holds for the whole 95 % interval of what it is
+about, *refuted* where it holds for no part of that, and *undecided* otherwise. "62 % lower" is read as at least 62 %
+lower."""
 
 _OWN = """\
-An experiment is a config below a name of its own; a claim names its experiment and what has to hold. `soak claims
-my.toml --run` runs what is missing and answers.
+An experiment is a config under a name of its own; a claim names its experiment and what has to hold. `soak claims
+my.toml --run` runs the experiments that have no run yet, and answers.
 
 ```toml
 [experiment.speed]
@@ -45,9 +46,9 @@ beside = ["one-arena step_speed against as-shipped"]
 
 A side is a framework, an execution, or how the names of trials begin; or `sides.NAME` of the claim says which trials it
 has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`; `step_speed` is
-steps a second of the time in steps alone, once they have settled, `program_size` that of the file that a model was
-converted to. `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and `limits` are
-sentences for the page."""
+steps per second of time spent in steps, once their speed has settled; `program_size` is the size of the file that a
+model was converted to. `cards = 2` leaves a claim undecided where trials had fewer GPUs; `unanswerable`, `takes` and
+`limits` are sentences for the page."""
 
 
 def page(body: Mapping[str, Any]) -> str:

@@ -1,18 +1,18 @@
 """Compare recorded runs: two frameworks, executions, versions, nodes or commits, with intervals.
 
-Takes trials of RUN… (run folders, or folders of these) and sets those of equal blocks against each other: the same
-workload, options, stream, seed, limits and device. With several paths each is a side; with one, or with --by, sides are
-the frameworks, executions, versions, nodes or commits of its trials. For each side and for the difference it prints
-leak probability, growth, steady and peak memory, throughput, latency p50 and p99, time to exhaustion and restarts, each
-with a 95 % interval, corrected for everything that is compared at once. What cannot be told says about how many more
-trials a side would tell it.
+Reads the trials of RUN… (run folders, or folders of these) and compares only those that share workload, options,
+stream, seed, limits and device (the same block). The groups that are compared are called sides: with several paths,
+each path is one; with one path, or with --by, the frameworks, executions, versions, nodes or commits of its trials are.
+For each side and for the difference it prints leak probability, growth, steady and peak memory, throughput, latency p50
+and p99, time to exhaustion and restarts, each with a 95 % interval. Differences are corrected for everything that is
+compared at once. Where the trials do not settle a difference, it says about how many more trials a side would.
 
---claim asks whether the trials support a statement: SIDE [MEASURE] [N%] lower|higher than SIDE, where no MEASURE means
-leak probability. --fail-if-worse is for CI. docs/comparison.md says how all of it is computed, and what is fair.
+--claim asks whether the trials support a statement: SIDE [MEASURE] [N%] lower|higher than SIDE; without MEASURE it is
+about leak probability. --fail-if-worse is for CI. docs/comparison.md says how all of it is computed, and what is fair.
 
 Exit code: 0 compared; 1 a claim is refuted, or with --fail-if-worse the last side is worse than what it is compared
-with; 3 a claim is undecided, or with --fail-if-worse that cannot be told; 2 there is nothing to compare, or the command
-line is wrong.
+with; 3 a claim is undecided, or with --fail-if-worse it is not known whether the last side is worse; 2 there is nothing
+to compare, or the command line is wrong.
 
 examples:
   soak compare runs/quick-20260101T120000Z --by framework
@@ -37,17 +37,18 @@ BY = ("framework", "execution", "version", "node", "commit")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `soak compare`."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of run folders")
-    parser.add_argument("--by", choices=BY, help="what the sides differ in (default: several RUN are sides; "
-                        "of one, the first of these in which its trials differ)")  # fmt: skip
+    parser.add_argument("--by", choices=BY, help="what the sides differ in (default: with several RUN, each "
+                        "is a side; with one, the first of these in which its trials differ)")  # fmt: skip
     parser.add_argument("--measure", action="append", default=[], metavar="NAME",
                         help='compare this only, such as "steady memory"; may be given several times')  # fmt: skip
     parser.add_argument("--claim", action="append", default=[], metavar="TEXT",
-                        help='is it so? "tensorflow 62%% lower than torch"; may be given several times')  # fmt: skip
+                        help='a statement to check: "tensorflow 62%% lower than torch"; '
+                        "may be given several times")  # fmt: skip
     parser.add_argument("--margin", type=_percent, metavar="PERCENT", default=0.05,
-                        help="differences up to this are alike (default: 5)")  # fmt: skip
+                        help="smaller differences count as alike (default: 5)")  # fmt: skip
     parser.add_argument("--fail-if-worse", action="store_true",
                         help="exit with 1 if the last side is worse by more than the margin, "
-                        "3 if that cannot be told")  # fmt: skip
+                        "3 if that is not known")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON (soak.comparison/1)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with a forest chart")
 
