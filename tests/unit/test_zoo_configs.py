@@ -22,8 +22,9 @@ WITHOUT = {"zoo_figures"}
 """In no config and no case: it needs matplotlib, which is not among what soak is tested with."""
 EXPECTED: dict[Kind, set[str | None]] = {
     ("zoo_tfjs_tensors", "none"): {"leak", "pass"},
-    ("zoo_conv_shapes", "tensorflow"): {"pass"},  # a cache that is full after 1,024 sizes, and its twins
-    ("zoo_conv_shapes", "torch"): {None, "pass"},  # each size costs a little for good, although the cache is bounded
+    # Each size costs a little for good, or leaves a gap in the heap, although the cache is bounded.
+    ("zoo_conv_shapes", "tensorflow"): {None, "pass"},
+    ("zoo_conv_shapes", "torch"): {None, "pass"},
     ("zoo_pinned_cache", "torch"): {"leak", "pass"},
     ("zoo_process_groups", "torch"): {"leak", "pass", None},  # None: groups that are destroyed
     ("zoo_cudnn_plans", "torch"): {None, "pass"},
