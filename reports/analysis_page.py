@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from monitors.detection.series import Series
 from monitors.model import Finding
-from monitors.text import long_text
 from monitors.units import format_duration, format_interval, format_probability, format_rate
-from reports import charts
+from reports import charts, pages
 from reports.chart import PlotLine
 from reports.outline import Outline, outline, plot
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _MOST = 24
 """Charts of one source: the likeliest leaks first."""
 
@@ -45,23 +39,16 @@ def _likeliest(drawn: Outline) -> float:
 
 def page(sources: Sequence[AnalysisShown]) -> str:
     """All sources, one below the other."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=_fit,
-    )  # fmt: skip
     shown = [{"analysis": one.analysis, "rows": _rows(one.analysis), "charts": _charts(one, number)}
              for number, one in enumerate(sources)]  # fmt: skip
     leaks = sum(one.analysis["verdict"] == "leak" for one in sources)
     of = f"{len(sources):,} trace{'s' if len(sources) != 1 else ''}"
-    return environment.get_template("analysis.html.j2").render(
+    return pages.render(
+        "analysis.html.j2",
         title=f"soak analyze: {leaks:,} of {of} leak{'s' if leaks == 1 else ''}",
         sources=shown,
         charts=charts,
     )
-
-
-def _fit(value: object) -> object:
-    return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _rows(analysis: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -8,16 +8,17 @@ from typing import Any
 from reports.claims_words import answered, differing, measured
 
 _LEGEND = """\
-*measured here*: each side with its 95 % interval, and the difference over pairs of trials of one run and one seed; in
-what else the two of a pair differ stands with each claim. A claim is *supported* where the whole 95 % interval keeps
-it, *refuted* where none of it does, and *undecided* otherwise. "62 % lower" is read as at least 62 % lower.
+*measured here*: the value of each side of the claim with its 95 % interval, and the difference over pairs of trials of
+one run and one seed; in what else the two of a pair differ stands with each claim. A claim is *supported* where it holds
+for the whole 95 % interval of what it is about, *refuted* where it holds for no part of that, and *undecided*
+otherwise. "62 % lower" is read as at least 62 % lower.
 
-One rule holds for all: where a claim is about GPUs or a dose that these trials did not have, or its source does not
-name the model, load or device of its figure, it stays *undecided*, and *here* is what these trials alone come to."""
+One rule for all: where a claim is about GPUs or a dose that these trials did not have, or its source does not name the
+model, load or device of its figure, it stays *undecided*, and *here* says what these trials alone show."""
 
 _OWN = """\
-An experiment is a config below a name of its own; a claim names its experiment and what has to hold. `soak claims
-my.toml --run` runs what is missing and answers.
+An experiment is a config under a name of its own; a claim names its experiment and what has to hold. `soak claims
+my.toml --run` runs the experiments that have no run yet, and answers.
 
 ```toml
 [experiment.speed]
@@ -48,12 +49,12 @@ beside = ["one-arena step_speed against as-shipped"]
 
 A side is a framework, an execution, or how the names of trials begin; or `sides.NAME` of the claim says which trials it
 has, by `workload`, `framework`, `execution`, `mode` and `trial`. Measures are those of `soak compare`; `step_speed` is
-steps a second of the time in steps alone, once they have settled, `program_size` that of the file that a model was
-converted to. `cards = 2` leaves a claim undecided where a run had fewer GPUs, `hours = 72` where less video went
-through a side; `unanswerable` says why no trial can answer it, `takes` and `limits` are sentences for the page.
+steps per second of time spent in steps, once their speed has settled; `program_size` is the size of the file that a
+model was converted to. `cards = 2` leaves a claim undecided where a run had fewer GPUs, `hours = 72` where less video
+went through a side; `unanswerable` says why no trial can answer it, `takes` and `limits` are sentences for the page.
 
-A run whose config is not that of its experiment answers all the same, and its row says in what they differ; `--run`
-runs the experiment again."""
+A run whose config is not that of its experiment answers too, and its row says in what they differ; `--run` runs the
+experiment again."""
 
 
 def page(body: Mapping[str, Any]) -> str:

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from monitors.text import long_text
 from monitors.units import format_value
 from reports import comparison_words as words
-from reports import forest
+from reports import forest, pages
 
-_FOLDER = Path(__file__).parent
-_STYLES = ("report.css", "comparison.css")
 _SHOWN = ("version of", "execution", "compute threads", "node", "commit")
 """How the names of facts begin that are told of a side at once."""
 
 
 def page(body: Mapping[str, Any]) -> str:
     """The page, for any browser."""
-    return _environment().get_template("comparison.html.j2").render(
+    return pages.render(
+        "comparison.html.j2",
         body=body,
         title=_title(body),
         margin=format_value(body["margin"], "ratio"),
-        style=_style(),
+        style=pages.style("report.css", "comparison.css"),
         words=words,
         sides=[{**side, "told": _facts(side)} for side in body["sides"]],
         drawn=[{**one, "panels": forest.panels(one, body["margin"]), "tables": _tables(one),
@@ -61,21 +54,3 @@ def _tables(comparison: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, 
         (titles.get(group, of_all), *([one for one in those if one["group"] == group] for those in rows))
         for group in groups
     ]
-
-
-@functools.cache
-def _style() -> Markup:
-    styles = ((_FOLDER / "static" / name).read_text(encoding="utf-8") for name in _STYLES)
-    return Markup("".join(styles))  # noqa: S704  (ours)
-
-
-@functools.cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_fit,
-    )  # fmt: skip
-
-
-def _fit(value: object) -> object:
-    return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -7,22 +7,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from monitors import units
-from monitors.text import long_text
-from reports import advice, charts, evidence, questions, sides
+from reports import advice, charts, evidence, pages, questions, sides
 from reports.diagnosis import diagnosed
 from reports.once import ReadOnce
 from reports.record import RunRecord
 
 FILE = "report.html"
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
 _WORDS = {"pass": "pass", "leak": "leak", "unstable": "unstable", "inconclusive": "inconclusive",
           "invalid": "invalid", "error": "error", None: "not run"}  # fmt: skip
 
@@ -67,10 +63,7 @@ def _compared(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_fit,
-    )  # fmt: skip
+    environment = pages.environment()
     environment.filters |= {
         "value": units.format_value,
         "rate": units.format_rate,
@@ -88,11 +81,6 @@ def _clock(wall: float) -> str:
         return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return "at an unknown time"
-
-
-def _fit(value: object) -> object:
-    """Texts that do not come from the body (names and reasons of series) are as fit for the page as those that do."""
-    return long_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _unjudged(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

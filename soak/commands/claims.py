@@ -1,17 +1,17 @@
-"""Hold claims about frameworks against trials: supported, refuted or undecided, each with what was measured here.
+"""Check claims about frameworks by experiments: supported, refuted or undecided, each with what was measured here.
 
 Reads FILE (a TOML file with experiments and claims; default: those of a comparison article, which come with soak),
-takes the newest run of each experiment from the folder `runs`, or the RUNs that are named, and prints one row a claim.
-A run that was made with another config than its experiment has now answers too, and its row says so. With --run,
-experiments that have no run with that config are run first. What a machine cannot answer is undecided, with what it
-would take. The exit code is 0 whatever the answers are.
+takes the newest run of each experiment from the folder `runs`, or the RUNs that are named, and prints one row per
+claim. A run that was made with another config than its experiment has now answers too, and its row says so. With --run,
+experiments that have no run with that config are run first. A claim that this machine cannot answer is undecided, and
+what it would take is said. The exit code is 0 whatever the answers are, and 2 if the command line is wrong.
 
 examples:
-  soak claims                             what the runs that are recorded here say
-  soak claims --run                       run what is missing first; says how long that takes
-  soak claims --run --claim xla-gain      one claim alone
+  soak claims                             answer from the runs that are recorded here
+  soak claims --run                       run what is missing first; it says how long that takes
+  soak claims --run --claim xla-gain      only this claim
   soak claims my.toml --run               your own claims
-  soak claims runs/claims-xla-…           judge these runs alone
+  soak claims runs/claims-xla-…           answer from these runs only
   soak claims --format markdown > claims.md
 """
 
@@ -53,11 +53,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", dest="experiments", action="append", default=[], metavar="NAME",
                         help="only the claims of this experiment; may be given several times")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
-                        help="where runs are looked for and made (default: runs)")  # fmt: skip
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="what is printed (default: terminal)")
+                        help="where runs are looked for and new ones are written (default: runs)")  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0],
+                        help="how the answers are printed (default: terminal)")  # fmt: skip
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
-    parser.add_argument("--duration", metavar="TIME", help="replaces the limits of every trial that is run")
-    parser.add_argument("--device", metavar="DEVICE", help="what every trial runs on, as in `soak run`")
+    parser.add_argument("--duration", metavar="TIME", help="run each trial for this long, whatever the file says")
+    parser.add_argument("--device", metavar="DEVICE", help="the device of every trial, as in `soak run`")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
                         help="override a key of every experiment that is run: run.repeats=2")  # fmt: skip
 

@@ -19,10 +19,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
+from soak import documents
 from soak.errors import UsageError
 from soak.plan.quantity import parse_duration
 
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     folder = options.run_folder if options.run_folder.is_dir() else options.run_folder.parent
     body, path = document.add(folder, found.run.run_id, trial)
     if options.json:
-        sys.stdout.write(json.dumps(body, ensure_ascii=True, allow_nan=False) + "\n")
+        documents.print_json(body)
     else:
         from reports import diagnosis_terminal
 

@@ -1,14 +1,15 @@
-"""Follow recorded runs in time: when did growth, memory or throughput change, and with what.
+"""Follow recorded runs over time: when did growth, memory or throughput change, and what changed with it.
 
-Takes the trials of PATH… (run folders, or folders of these; default: runs) and puts those of the same block, framework
-and execution in the order of time, whatever their versions. For leak probability, growth, steady and peak memory,
-throughput and latency p99 it tells the level of the newest runs and each change: by how much, with a 95 % interval, the
-first run after it, and what else changed with that run: versions, kernel, driver, commit. A change is told from six
-runs on, lasts three runs or more, and is corrected for everything that is looked at: one in twenty histories without a
-change shows one. One run that lies far off is told, and is no change. docs/history.md says how.
+Reads the trials of PATH… (run folders, or folders of these; default: runs). Runs of the same workload, options, stream,
+limits, device, framework and execution are one history, in the order of time, whatever the versions were. For leak
+probability, growth, steady and peak memory, throughput and latency p99 it prints the level of the newest runs and each
+change: by how much, with a 95 % interval, the first run after it, and what else changed with that run: versions,
+kernel, driver, commit. It takes six runs or more to see a change, which has to last for three runs or more. Changes are
+corrected for everything that is looked at: where nothing changed, about one time in twenty some change is shown. A
+single run that lies far off is listed as such, and is no change. docs/history.md says how this is done.
 
-Exit code: 0; with --fail-on-change 1 where the newest runs are worse than those before by more than the margin; 2 there
-is no run, or the command line is wrong.
+Exit code: 0 done; 1 with --fail-on-change, if the newest runs are worse than those before by more than the margin; 2
+there is no run, or the command line is wrong.
 
 examples:
   soak history
@@ -21,14 +22,11 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soak.errors import UsageError
+from soak import documents
 
 _MOST = 500
 """Runs of an arm: what is simulated for so many takes seconds."""
@@ -43,11 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", type=_date, metavar="DATE",
                         help="leave out runs that began before this date, or date and time (UTC)")  # fmt: skip
     parser.add_argument("--last", type=_runs, metavar="N", default=100,
-                        help="the newest N runs of each arm count (default: 100)")  # fmt: skip
+                        help="use the newest N runs of each history (default: 100)")  # fmt: skip
     parser.add_argument("--fail-on-change", action="store_true",
-                        help="exit with 1 where the newest runs are worse than those before")  # fmt: skip
+                        help="exit with 1 if the newest runs are worse than those before")  # fmt: skip
     parser.add_argument("--margin", type=_percent, metavar="PERCENT", default=0.01,
-                        help="with --fail-on-change: worse by this much is no reason (default: 1)")  # fmt: skip
+                        help="with --fail-on-change: how much worse is accepted (default: 1)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the history as JSON (soak.history/1)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with charts")
 
@@ -68,10 +66,7 @@ def _runs(text: str) -> int:
 
 
 def _percent(text: str) -> float:
-    try:
-        value = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        value = math.nan
+    value = documents.share(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of per cent from 0 to below 100, such as 1")
     return value
@@ -81,30 +76,22 @@ def run(options: argparse.Namespace) -> int:
     """Read, tell, and answer with the exit code."""
     from soak.history.history_of import HistoryOrder, history_of
 
-    if options.html is not None and (options.html.is_dir() or not options.html.absolute().parent.is_dir()):
-        raise UsageError(f"--html {options.html}: expected a file in a folder that exists")
+    documents.check_file("--html", options.html)
     order = HistoryOrder(options.paths, options.measure, options.since, options.last, options.margin)
     body = history_of(order)
     _show(body, options.json)
     if options.html is not None:
-        _write(body, options.html, options.json)
+        from reports.history_page import page
+
+        documents.write_page(options.html, page(body), quietly=options.json)
     return int(options.fail_on_change and bool(body["worse"]))
 
 
 def _show(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(body, ensure_ascii=True, allow_nan=False) + "\n")
+        documents.print_json(body)
         return
     from reports.console import console
     from reports.history_terminal import print_history
 
     print_history(body, console())
-
-
-def _write(body: dict[str, Any], path: Path, quietly: bool) -> None:
-    from reports.history_page import page
-    from soak.record.replace import replace_file
-
-    written = replace_file(path.parent, path.name, page(body))
-    if not quietly:
-        sys.stdout.write(f"{written}\n")

@@ -16,6 +16,7 @@ from rich.console import Console
 from monitors.text import file_name
 from reports.console import console
 from soak import __version__
+from soak.documents import check_file
 from soak.engine import samplers
 from soak.engine.clock import Clock, SystemClock
 from soak.engine.short_lived import ProcessOutcome, ShortLived
@@ -71,8 +72,7 @@ def _run(
     watch: Callable[[Console], Sequence[Listener]], junit: Path | None,
 ) -> int:  # fmt: skip
     parent = out or Path(loaded.run.out)
-    if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
-        raise UsageError(f"--junit {junit}: expected a file in a folder that exists")
+    check_file("--junit", junit)
     if live is not None and not can_tell(parent):
         raise UsageError(f"{parent}: expected a folder whose path is UTF-8, to report it to the calling process")
     plan = make_plan(loaded)

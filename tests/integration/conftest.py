@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.browsing import chromium
 from tests.installed import need, package_folders
 from tests.patience import PATIENCE, wait_for
 
@@ -73,6 +74,13 @@ def soak(tmp_path: Path) -> Iterator[Soak]:
     tool = Soak(tmp_path)
     yield tool
     tool.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for all pages of a file: two drivers at once would be one too many for a thread."""
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

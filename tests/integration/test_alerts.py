@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from soak.plan.shipped import shipped
+from tests.browsing import chromium
 from tests.integration.serving import CLEAN, LEAK, Served, free_port
 from tests.patience import PATIENCE, wait_for
 
@@ -28,7 +29,6 @@ pytestmark = [pytest.mark.framework, pytest.mark.browser]
 RULES = shipped("configs/prometheus/soak.rules.yml")
 DASHBOARDS = sorted(shipped("configs/grafana").glob("*.json"))
 NAME = re.compile(r"\b(?:soak|process|schedule\w*:soak|instance:soak)_[a-z0-9_:]*[a-z0-9]\b")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
 class Webhook:
@@ -137,17 +137,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 def test_the_page_while_it_runs(watched: Watched) -> None:
     """First: it shows what runs."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
     wait_for(lambda: watched.service.json("/api/v1/curves"))
     base = f"http://127.0.0.1:{watched.service.port}"
     problems: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1180, "height": 900})
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -163,7 +157,6 @@ def test_the_page_while_it_runs(watched: Watched) -> None:
         page.screenshot(path=watched.folder / "status.png")
         page.set_viewport_size({"width": 380, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 380, "nothing sticks out of a narrow window"
-        browser.close()
     assert problems == []
     assert all(url.startswith((base, "data:")) for url in asked)
 

@@ -15,6 +15,7 @@ import pytest
 from soak import environments
 from tests.installed import ROOT, link_packages, need
 from tests.patience import PATIENCE
+from workloads.conversion import tensorflow_js
 
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
@@ -59,6 +60,8 @@ def test_every_shipped_config_can_be_run_here(config: Path) -> None:
     need("torch", "tensorflow")
     named = set(re.findall(r'"env:(\w+)"', config.read_text()))
     absent = {name for name in named if environments.find(name).state not in ("ready", "outdated")}
+    if "zoo_tfjs" in config.read_text() and (lacks := tensorflow_js.missing()):
+        pytest.skip(lacks)
     code, said = soak("check", config)
     if absent:
         assert code == 2
@@ -69,6 +72,7 @@ def test_every_shipped_config_can_be_run_here(config: Path) -> None:
         "recurrent",
         "native-heap",
         "jit-trace",
+        "tfjs-tensors",
         "leaks",
         "ranks",
         "served",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +12,12 @@ from monitors.comparison.changes import courses
 from monitors.comparison.measures import named
 from reports.history import ArmTold, ChangeTold, CourseTold, HistoryRun, build
 from reports.history_page import page as page_of
+from tests.browsing import in_every_look, visited
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RUNS = 14
 VERSIONS = {"version of torch": (["2.12.0"], ["2.13.0"]), "commit": (["a" * 40], ["b" * 40])}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 def body() -> dict[str, Any]:
@@ -54,31 +41,17 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@in_every_look
 def test_it_reads_without_error_or_request_and_keeps_nobody_out(
     browser: Any, path: Path, scheme: str, width: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    assert page.locator(".headline").inner_text() == body()["sentence"]
-    assert [page.locator(kind).count() for kind in (".course svg", ".run", ".alone", ".change")] == [2, 27, 1, 1]
-    for place in range(2):
-        box = page.locator(".course svg").nth(place).bounding_box()
-        assert box["width"] > 250
-        assert box["height"] > 120
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing makes the page scroll sideways"
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(251, 250, 248)") == (scheme == "light")
-    assert said == []
-    assert asked == [path.as_uri()]
-    page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page)
-    page.close()
-    assert found.violations_count == 0, found.generate_report()
+    kinds = (".course svg", ".run", ".alone", ".change")
+    with visited(browser, path, width, scheme) as page:
+        assert page.tab.locator(".headline").inner_text() == body()["sentence"]
+        assert [page.tab.locator(kind).count() for kind in kinds] == [2, 27, 1, 1]
+        for place in range(2):
+            box = page.tab.locator(".course svg").nth(place).bounding_box()
+            assert box["width"] > 250
+            assert box["height"] > 120
+        page.reads()
+        page.keeps_nobody_out()

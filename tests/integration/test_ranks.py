@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from soak.record.store import FILE
-from tests.integration.test_members import RUN, events, members_of, only_trial
+from tests.integration.test_members import NO_LEAK, RUN, events, members_of, only_trial
 from tests.patience import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -124,7 +124,8 @@ def ended(soak: Any, *command: str, deadline: str = "60 s") -> tuple[dict[str, A
 @pytest.mark.framework
 def test_a_rank_that_is_done_does_not_end_the_one_that_is_in_a_collective(soak: Any, tmp_path: Path) -> None:
     found, code, output = ended(soak, sys.executable, "-c", GROUP + DONE_EARLY)
-    assert (found["end_reason"], found["end_message"], code) == ("finished", "all epochs", 3), output
+    assert (found["end_reason"], found["end_message"]) == ("finished", "all epochs"), output
+    assert code in NO_LEAK, output
     assert {path.name for path in tmp_path.glob("whole-*")} == {"whole-0", "whole-1"}
     assert not members_of(tmp_path)
 

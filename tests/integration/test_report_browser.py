@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,13 @@ from typing import Any
 import pytest
 
 from reports import catalog, document
+from tests.browsing import in_every_look, visited
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHARTS = 6
 TENSORFLOW, TORCH = 0, 1
 """Charts of the first row, live heap."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -69,42 +57,25 @@ def told(text: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@in_every_look
 def test_it_reads_without_error_or_request(browser: Any, leaky: Any, path: Path, scheme: str, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    assert page.locator(".headline").inner_text() == document.build(leaky)["run"]["headline"]
-    assert page.locator(".chart").count() == CHARTS
-    for place in range(CHARTS):
-        plot(page, place)
-        box = page.locator(".chart").nth(place).locator("canvas").bounding_box()
-        assert box["width"] > 250
-        assert box["height"] > 150
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing makes the page scroll sideways"
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(251, 250, 248)") == (scheme == "light")
-    page.close()
-    assert said == []
-    assert asked == [path.as_uri()]
+    with visited(browser, path, width, scheme) as page:
+        assert page.tab.locator(".headline").inner_text() == document.build(leaky)["run"]["headline"]
+        assert page.tab.locator(".chart").count() == CHARTS
+        for place in range(CHARTS):
+            plot(page.tab, place)
+            box = page.tab.locator(".chart").nth(place).locator("canvas").bounding_box()
+            assert box["width"] > 250
+            assert box["height"] > 150
+        page.reads()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@in_every_look
 def test_nothing_keeps_people_out(browser: Any, path: Path, scheme: str, width: int) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.goto(path.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
-    plot(page)
-    found = axe.Axe().run(page)
-    page.close()
-    assert found.violations_count == 0, found.generate_report()
+    with visited(browser, path, width, scheme) as page:
+        page.unfold()
+        plot(page.tab)
+        page.keeps_nobody_out()
 
 
 def test_only_what_is_in_view_is_drawn(page: Any) -> None:

@@ -80,7 +80,8 @@ def test_every_end_is_a_recorded_result_and_the_run_goes_on(soak: Any) -> None:
 
 def test_a_clean_start_up_is_no_leak(soak: Any) -> None:
     """Two seconds of steps, of which imports take hundreds of MiB and the first steps some more."""
-    config = soak.config(BASE + trial("recurrent", "torch", steps=100))
+    # By the clock, which begins with the first step: a slow machine would take long enough over steps to judge them.
+    config = soak.config(BASE + trial("recurrent", "torch", duration="2 s"))
     code, output = soak.run("run", config)
     found = only_trial(soak.report())
     assert found["end_reason"] == "finished", output

@@ -43,8 +43,8 @@ def test_every_leak_of_a_cpu_is_a_case() -> None:
     there = {name for name in there if "cpu" in catalog.devices_of(catalog.load(name))}
     elsewhere = {
         "zoo_figures",  # needs matplotlib
-        "zoo_conv_shapes",  # its truth is not known
-        "zoo_tfjs_tensors",  # needs Node.js
+        "zoo_conv_shapes",  # its truth is not known: configs/zoo.toml has it
+        "zoo_tfjs_tensors",  # needs Node.js: configs/zoo-tfjs.toml has it
         "zoo_process_groups",  # descriptors run out within the steps of a measurement: configs/ranks.toml has it
         "zoo_fragments", "zoo_graph_capture", "lookalike_cache_fills", "lookalike_one_step", "lookalike_sawtooth",
     }  # fmt: skip

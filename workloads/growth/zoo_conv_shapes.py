@@ -1,7 +1,7 @@
 """Zoo: a convolution over images of ever new sizes; oneDNN keeps a primitive for each, up to a limit.
 
-Nothing leaks: the cache is bounded at 1,024 primitives, though in PyTorch what is resident creeps on. In TensorFlow
-2.21 live heap grew by 74 KiB a size up to 1,024 sizes, and no more after.
+Nothing leaks: the cache is bounded at 1,024 primitives, though what is resident creeps on. In TensorFlow 2.21 live heap
+grew by 74 KiB a size up to 1,024 sizes, and no more after; what malloc holds beyond it did.
 Reference: pytorch/pytorch issues 32037 and 27971.
 """
 
