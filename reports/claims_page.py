@@ -9,8 +9,8 @@ from reports.claims_words import answered, differing, measured
 
 _LEGEND = """\
 *measured here*: the value of each side of the claim with its 95 % interval, and the difference over pairs of trials of
-one run and one seed; in what else the two of a pair differ stands with each claim. A claim is *supported* where it holds
-for the whole 95 % interval of what it is about, *refuted* where it holds for no part of that, and *undecided*
+one run and one seed; in what else the two of a pair differ stands with each claim. A claim is *supported* where it
+holds for the whole 95 % interval of what it is about, *refuted* where it holds for no part of that, and *undecided*
 otherwise. "62 % lower" is read as at least 62 % lower.
 
 One rule for all: where a claim is about GPUs or a dose that these trials did not have, or its source does not name the
