@@ -59,7 +59,7 @@ def _rows(comparison: Mapping[str, Any], group: str) -> list[tuple[Text | str, .
 def _row(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text | str, ...]:
     name = one["measure"]
     return (
-        words(said.measure(name).words),
+        words(said.title(comparison, name, one["group"])),
         said.side(comparison, one, "second"),
         said.side(comparison, one, "first"),
         said.change(one),

@@ -15,6 +15,7 @@ MIB = 2.0**20
 TOTAL = MetricSpec("total_bytes", "bytes", "All of it", "total", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 LATENCY = MetricSpec("step_latency_seconds", "seconds", "Of a step")
+P99 = MetricSpec("step_latency_overall_p99_seconds", "seconds", "Of all steps")
 SECONDS = 30
 
 
@@ -29,6 +30,8 @@ class PlantedTrial:
     frames: float = 1000.0
     """A second."""
     latency: float = 0.01
+    p99: float | None = None
+    """Of its steps, where its worker tells that."""
     growth: float = 0.0
     """Bytes an hour, to within 1 MiB/h."""
     leaks: float = 0.02
@@ -109,4 +112,5 @@ def _write(store: Store, index: int, trial: PlantedTrial) -> None:
         wave = 0.001 * (t % 3 - 1)
         store.add_round(index, float(t), [
             Sample(TOTAL, trial.memory * (1 + wave)), Sample(FRAMES, trial.frames * t), Sample(LATENCY, trial.latency),
+            *([] if trial.p99 is None else [Sample(P99, trial.p99)]),
         ])  # fmt: skip
