@@ -67,7 +67,7 @@ def _alone(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text 
 def _row(comparison: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[Text | str, ...]:
     name = one["measure"]
     return (
-        words(said.measure(name).words),
+        words(said.title(comparison, name, one["group"])),
         said.side(comparison, one, "second"),
         said.side(comparison, one, "first"),
         said.change(one),

@@ -13,6 +13,8 @@ from monitors.units import format_duration, format_per_step, format_probability,
 UNKNOWN = "–"
 COUNTED = "restarts"
 """The measure of which each trial tells whether it was so."""
+_READ_FROM = {"beats": "of means of a second"}
+"""By what a measure was read from: what that is, where it says less than the name of the measure."""
 _BY_NAME = {measure.name: measure for measure in MEASURES}
 _ANSWERS = {"supported": "Supported", "refuted": "Refuted", "undecided": "Undecided"}
 
@@ -20,6 +22,17 @@ _ANSWERS = {"supported": "Supported", "refuted": "Refuted", "undecided": "Undeci
 def measure(name: str) -> Measure:
     """What is known of a measure by its name."""
     return _BY_NAME[name]
+
+
+def titled(name: str, source: str) -> str:
+    """What a measure is called, by what it was read from: `latency p99 of means of a second` is of no single step."""
+    return " ".join(filter(None, (measure(name).words, _READ_FROM.get(source, ""))))
+
+
+def title(comparison: Mapping[str, Any], name: str, group: str = "") -> str:
+    """The same, of a comparison: of one group of it, or of all."""
+    told = [one["sources"].get(name, "") for one in comparison["groups"] if group in ("", one["name"])]
+    return titled(name, next((source for source in told if source in _READ_FROM), ""))
 
 
 def worth(name: str, answer: Answer) -> str:
@@ -166,25 +179,26 @@ def sentence(comparison: Mapping[str, Any], margin: float) -> str:
         return f"{head}: no measure is known of both."
     if pairs < 2 and not any(one["answer"] in ("lower", "higher") for one in overall):
         return f"{head}: cannot tell; a single pair gives no interval, so run each side several times (`repeats`)."
-    found = [_clause(one) for one in overall if one["answer"] in ("lower", "higher")]
-    alike = [measure(one["measure"]).words for one in overall if one["answer"] == "alike"]
+    names = {one["measure"]: title(comparison, one["measure"]) for one in overall}
+    found = [_clause(one, names) for one in overall if one["answer"] in ("lower", "higher")]
+    alike = [names[one["measure"]] for one in overall if one["answer"] == "alike"]
     said = [f"{head}: {listed(found) if found else 'no difference that can be told from chance'}."]
     if alike:
         said.append(f"Alike, to within {format_value(margin, 'ratio')}: {listed(alike)}.")
     unknown = [one for one in overall if one["answer"] == "undecided"]
     if unknown:
-        said.append(f"Cannot tell: {listed(_unknown(unknown))}.")
+        said.append(f"Cannot tell: {listed(_unknown(unknown, names))}.")
     return " ".join(said)
 
 
-def _clause(difference: Mapping[str, Any]) -> str:
-    name, found = measure(difference["measure"]), difference["answer"]
+def _clause(difference: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    name, found = difference["measure"], difference["answer"]
     if not is_relative(difference):
-        first, second = (amount(name.name, difference[side]["value"]) for side in ("first", "second"))
-        return f"{name.words} {found} ({first} against {second})"
+        first, second = (amount(name, difference[side]["value"]) for side in ("first", "second"))
+        return f"{names[name]} {found} ({first} against {second})"
     ends = difference["relative"]["ci95"]
     value = difference["relative"]["value"]
-    return f"{name.words} {by(value)} ({_shares(value, ends, found)})"
+    return f"{names[name]} {by(value)} ({_shares(value, ends, found)})"
 
 
 def _shares(value: float, ends: Sequence[float], found: str) -> str:
@@ -196,14 +210,14 @@ def _shares(value: float, ends: Sequence[float], found: str) -> str:
     return _span(*(format_value(end, "ratio") for end in ends))
 
 
-def _unknown(those: Sequence[Mapping[str, Any]]) -> list[str]:
+def _unknown(those: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
     """What cannot be told, with how many more trials would tell it; in full words once."""
     found, told = [], False
     for one in those:
         more = one["further"]
         said = "" if not more else f" ({more:,} more)" if told else f" ({_trials(more)} would)"
         told = told or bool(more)
-        found.append(f"{measure(one['measure']).words}{said}")
+        found.append(f"{names[one['measure']]}{said}")
     return found
 
 

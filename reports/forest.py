@@ -102,7 +102,7 @@ def _panel(comparison: Mapping[str, Any], those: Sequence[Mapping[str, Any]], sc
 
 def _row(comparison: Mapping[str, Any], one: Mapping[str, Any], scale: ForestScale, title: str) -> ForestRow:
     told = words.change(one), words.interval(one), words.answer(one)
-    label = title or words.measure(one["measure"]).words
+    label = title or words.title(comparison, one["measure"])
     said = (
         f"{label}: {comparison['first']} against {comparison['second']} {told[0]}, 95 % interval {told[1]}, {told[2]}"
     )

@@ -14,6 +14,7 @@ from monitors.comparison.model import Estimate, Measure
 from monitors.comparison.places import FEWEST
 from monitors.text import json_value
 from reports import history_words as words
+from reports.comparison_words import titled
 
 SCHEMA = "soak.history/1"
 
@@ -39,13 +40,15 @@ class ChangeTold:
 
 @dataclass(frozen=True, slots=True)
 class CourseTold:
-    """A measure of an arm. places: of the runs that have it, from 0 in the runs of the arm, and its values there."""
+    """A measure of an arm. places: of the runs that have it, from 0 in the runs of the arm, and its values there, of
+    several trials their mean; source: what it was read from in all of them."""
 
     measure: Measure
     places: Sequence[int]
     values: Sequence[float]
     course: RunCourse
     changes: Sequence[ChangeTold]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def _course(told: CourseTold, runs: Sequence[HistoryRun], margin: float) -> dict
     known = dict(zip(places, told.values, strict=True))
     return {
         "measure": told.measure.name,
-        "words": told.measure.words,
+        "words": titled(told.measure.name, told.source),
         "unit": told.measure.unit,
         "better": told.measure.better,
         "values": [known.get(place) for place in range(len(runs))],

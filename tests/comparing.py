@@ -16,6 +16,7 @@ TOTAL = MetricSpec("total_bytes", "bytes", "All of it", "total", judged=True)
 FRAMES = MetricSpec("frames", "count", "Frames", counter=True)
 STEPS = MetricSpec("steps", "count", "Steps", counter=True)
 LATENCY = MetricSpec("step_latency_seconds", "seconds", "Of a step")
+P99 = MetricSpec("step_latency_overall_p99_seconds", "seconds", "Of all steps")
 SECONDS = 30
 
 
@@ -30,6 +31,8 @@ class PlantedTrial:
     frames: float = 1000.0
     """A second."""
     latency: float = 0.01
+    p99: float | None = None
+    """Of its steps, where its worker tells that."""
     growth: float = 0.0
     """Bytes an hour, to within 1 MiB/h."""
     steps: float = 0.0
@@ -121,4 +124,5 @@ def _write(store: Store, index: int, trial: PlantedTrial) -> None:
             Sample(TOTAL, trial.memory * (1 + wave)), Sample(FRAMES, trial.frames * t), Sample(LATENCY, trial.latency),
             *([Sample(STEPS, trial.steps * t)] if trial.steps else []),
             *trial.besides(t),
+            *([] if trial.p99 is None else [Sample(P99, trial.p99)]),
         ])  # fmt: skip

@@ -13,7 +13,8 @@ far from the five around it is told as outlying, and counts as their median.
 4. Where there is a change, what is before and after it is searched likewise. Then each change is moved to the likeliest
    place between its neighbours, and what lies within its own 95 % interval of no change is dropped.
 
-Amounts are judged by their logarithms, so that a change is a ratio; proportions by their log odds; changes as they are.
+Amounts are judged by their logarithms, so that a change is a ratio; proportions by the log odds of each run's mean, and
+their levels by every trial; changes as they are.
 Runs have to be independent: of a machine that is slow for a week, or of memory that creeps, the level changes too.
 
 References: Olshen et al. 2004 (circular binary segmentation), Andrews and Ploberger 1994 (means of likelihood ratios).
@@ -76,12 +77,13 @@ class RunCourse:
     """The same, by Holm's method over all courses of the history."""
 
 
-def courses(series: Sequence[tuple[Measure, Floats]], alpha: float = ALPHA) -> list[RunCourse]:
+def courses(series: Sequence[tuple[Measure, Floats | Sequence[Floats]]], alpha: float = ALPHA) -> list[RunCourse]:
     """All courses of a history, judged at once.
 
     Args:
-        series: measures and their values in each run, shape (runs,), in the order of time: one or more, finite, of
-            amounts positive.
+        series: measures and their values in each run, in the order of time: one or more, finite, of amounts positive.
+            Shape (runs,), or of each run those of its trials, shape (trials,): then a run is judged by their mean, and
+            the level of a proportion by all trials of its runs.
         alpha: probability that any change is found where there is none.
     """
     tested = sum(len(values) >= FEWEST for _, values in series)
@@ -93,10 +95,10 @@ def courses(series: Sequence[tuple[Measure, Floats]], alpha: float = ALPHA) -> l
 class _Judged:
     """A course, and what is known of it by itself."""
 
-    def __init__(self, measure: Measure, values: Floats, tested: int) -> None:
-        self._measure, self._values = measure, values
-        plain = scaled(measure.kind, values)
-        self._long = len(values) >= FEWEST
+    def __init__(self, measure: Measure, values: Floats | Sequence[Floats], tested: int) -> None:
+        self._measure, self._trials = measure, [np.atleast_1d(run) for run in values]
+        plain = scaled(measure.kind, np.array([run.mean() for run in self._trials]))
+        self._long = len(plain) >= FEWEST
         self._tamed = tamed(plain) if self._long else plain
         self._regular = self._tamed == plain
         self._without: NoChange = of_orders(tested) if measure.kind == "proportion" else of_noise(tested)
@@ -130,13 +132,13 @@ class _Judged:
         return moved
 
     def _around(self, cuts: Sequence[int], place: int) -> tuple[int, int]:
-        edges = [0, *cuts, len(self._values)]
+        edges = [0, *cuts, len(self._trials)]
         return edges[place], edges[place + 2]
 
     def _described(self, cuts: Sequence[int]) -> RunCourse:
-        edges = [0, *cuts, len(self._values)]
+        edges = [0, *cuts, len(self._trials)]
         parts = [slice(start, end) for start, end in itertools.pairwise(edges)]
-        each = levels(self._measure.kind, self._values, self._tamed, self._regular, parts)
+        each = levels(self._measure.kind, self._trials, self._tamed, self._regular, parts)
         kept = [RunLevel(part.start, part.stop, one.level()) for part, one in zip(parts, each, strict=True)]
         moves = [after.since(before) for before, after in itertools.pairwise(each)]
         changes = [self._change(cuts, place, *move) for place, move in enumerate(moves)]

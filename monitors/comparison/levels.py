@@ -42,19 +42,20 @@ def scaled(kind: Kind, values: Floats) -> Floats:
 
 
 def levels(
-    kind: Kind, values: Floats, judged: Floats, regular: npt.NDArray[np.bool_], parts: Sequence[slice]
+    kind: Kind, trials: Sequence[Floats], judged: Floats, regular: npt.NDArray[np.bool_], parts: Sequence[slice]
 ) -> Sequence[Level]:
     """Of each part of a course.
 
     Args:
         kind: of the measure.
-        values: in each run, shape (runs,).
-        judged: the same as `scaled`, without outlying runs.
+        trials: of each run, the values of its trials, shape (trials,) each. Of proportions every trial of a part
+            counts: what a few of them surely are is lost in the mean of a run.
+        judged: the means of runs as `scaled`, without outlying runs, shape (runs,).
         regular: which runs are not outlying; of amounts and changes only they count, where a part has any.
         parts: stretches of runs, one after the other, that make up the course.
     """
     if kind == "proportion":
-        return [_Share(proportion(values[part])) for part in parts]
+        return [_Share(proportion(np.concatenate(trials[part]))) for part in parts]
     told = [judged[part][regular[part]] if regular[part].any() else judged[part] for part in parts]
     freedom = sum(len(each) - 1 for each in told)
     squares = sum(float(((each - each.mean()) ** 2).sum()) for each in told)

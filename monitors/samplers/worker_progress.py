@@ -23,6 +23,8 @@ _TOLD = (
     MetricSpec("loss", "value", "Loss of the latest step when training, mean output when inferring"),
     MetricSpec("step_latency_seconds", "seconds", "Mean duration of the steps since the previous beat"),
     MetricSpec("step_latency_max_seconds", "seconds", "Longest step since the previous beat"),
+    MetricSpec("step_latency_overall_p50_seconds", "seconds", "Median duration of all steps since the trial settled"),
+    MetricSpec("step_latency_overall_p99_seconds", "seconds", "99th percentile of the durations of these steps"),
     MetricSpec("behind_seconds", "seconds", "How far the worker lags behind a stream played in real time"),
     MetricSpec("child_cpu_seconds", "seconds", "CPU time of the worker, measured by itself", counter=True),
     MetricSpec("step_after_probe_seconds", "seconds", "Duration of the first step after the last probe"),

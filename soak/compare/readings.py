@@ -37,6 +37,8 @@ _FEWEST = 3
 _PAGE = 4096.0
 """Bytes in which memory is counted: what moves by less cannot be seen to move, and nothing has no ratio."""
 _HOUR = 3600.0
+MEANS = "beats"
+"""What latencies were read from where that is no more than the means that beats tell."""
 _BROKE = ("crashed", "hung", "probe_hung", "nan", "failed", "oom", "corrupted")
 """Ends of a trial that broke off by its own fault."""
 _OF_BROKEN = (
@@ -88,9 +90,9 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
       `gpu_steady_memory`, `gpu_growth_per_hour`: as of the host, of all of them together.
     - `throughput`: frames of all lanes, steps or answered requests a second, of the last two thirds of the time from
       the first one to the trial's end, without the time of probes.
-    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, over the last two
-      thirds, of the means that beats told of the steps between two of them, so that of steps shorter than that time the
-      longest do not show.
+    - `latency_p50`, `latency_p99`: seconds. Of clients, of all their requests; of workloads, of all steps since they
+      settled. Records that do not tell these have the means that beats told of the steps between two of them: of steps
+      shorter than that time the longest do not show.
     - `time_to_exhaustion`: hours at the rate of the finding that speaks for the trial, where a limit is known.
     - `restarts`: 1 where the trial broke off by its own fault (crashed, hung, out of memory, NaN, a failed step), or
       where a process of it was seen to start anew; else 0.
@@ -307,15 +309,24 @@ def settled_from(t: np.ndarray) -> float:
 
 
 def _latency(whole: Mapping[str, Series], series: Sequence[Series]) -> dict[str, dict[str, TrialReading]]:
-    """Of several clients the slowest: who waits for a server waits for its worst."""
+    """Of several clients or ranks the slowest: who waits for a server waits for its worst, ranks for each other."""
     told = (clients.of_trial(series, ()) or {}).get("clients", ())
     beats = whole.get("step_latency_seconds")
     late = beats.values[beats.t > settled_from(beats.t)] if beats is not None else np.zeros(0)
     found: dict[str, dict[str, TrialReading]] = {}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
-        known = [value for one in told if (value := one[f"latency_{name}_seconds"])]
-        if known:
-            found[f"latency_{name}"] = {"requests": TrialReading(max(known))}
-        elif len(late) >= _FEWEST:
-            found[f"latency_{name}"] = {"beats": TrialReading(float(np.quantile(late, share)))}
+        own: dict[str, TrialReading] = {}
+        found[f"latency_{name}"] = own
+        if requests := [value for one in told if (value := one[f"latency_{name}_seconds"])]:
+            own["requests"] = TrialReading(max(requests))
+            continue
+        if steps := _last_of_each(series, f"step_latency_overall_{name}_seconds"):
+            own["steps"] = TrialReading(max(steps))
+        if len(late) >= _FEWEST:
+            own[MEANS] = TrialReading(float(np.quantile(late, share)))
     return found
+
+
+def _last_of_each(series: Sequence[Series], name: str) -> list[float]:
+    """The last value of a metric, of each member that has it."""
+    return [float(one.values[-1]) for one in series if one.metric.name == name and not one.label and len(one.values)]

@@ -21,11 +21,12 @@ _Settings = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class ArmRun:
-    """One run of an arm: its trials, which are repeats of each other, and their mean by measure."""
+    """One run of an arm: its trials, which are repeats of each other."""
 
     run: RunInfo
     trials: Sequence[ComparedTrial]
-    values: Mapping[str, float]
+    told: Mapping[str, Floats]
+    """By measure, what its trials tell, shape (trials that tell it,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,23 @@ class ArmRuns:
     settings: Mapping[str, str]
     """What else tells it from other arms of its group: environment variables that change memory, its interpreter."""
     runs: Sequence[ArmRun]
+    sources: Mapping[str, str]
+    """By measure, what it was read from in all trials."""
 
     @property
     def info(self) -> TrialInfo:
         """Of its newest trial: the same for all but for versions, seed and repeat."""
         return self.runs[-1].trials[-1].info
 
-    def course(self, measure: Measure) -> tuple[list[int], Floats]:
-        """The runs that have the measure, by their place from 0, and its values."""
-        places = [place for place, one in enumerate(self.runs) if measure.name in one.values]
-        return places, np.array([self.runs[place].values[measure.name] for place in places])
+    def course(self, measure: Measure) -> tuple[list[int], list[Floats]]:
+        """The runs that have the measure, by their place from 0, and of each its values.
+
+        Of proportions those of every trial: ten repeats of which five surely leak are five leaks, and their mean would
+        say that nothing is known of one. Of all else one value, the mean: repeats of a run are more alike than runs.
+        """
+        places = [place for place, one in enumerate(self.runs) if measure.name in one.told]
+        told = [self.runs[place].told[measure.name] for place in places]
+        return places, told if measure.kind == "proportion" else [_mean(measure, values) for values in told]
 
 
 def arms_of(trials: Sequence[ComparedTrial], measures: Sequence[Measure], last: int) -> list[ArmRuns]:
@@ -95,19 +103,23 @@ def _order(arm: ArmRuns) -> tuple[str, ...]:
 def _arm(
     group: str, alike: _Settings, runs: Sequence[Sequence[ComparedTrial]], measures: Sequence[Measure]
 ) -> ArmRuns:  # fmt: skip
-    taken = iter(agreed([trial.readings for trials in runs for trial in trials]).values)
-    told = [ArmRun(trials[0].run, trials, _means([next(taken) for _ in trials], measures)) for trials in runs]
-    return ArmRuns(group, {name: value for name, value in alike if name not in (FRAMEWORK, EXECUTION)}, told)
+    found = agreed([trial.readings for trials in runs for trial in trials])
+    taken = iter(found.values)
+    told = [ArmRun(trials[0].run, trials, _told([next(taken) for _ in trials], measures)) for trials in runs]
+    settings = {name: value for name, value in alike if name not in (FRAMEWORK, EXECUTION)}
+    return ArmRuns(group, settings, told, found.sources)
 
 
-def _means(trials: Sequence[Mapping[str, float]], measures: Sequence[Measure]) -> dict[str, float]:
-    """Of amounts the geometric one, as their ratios are what is told."""
+def _told(trials: Sequence[Mapping[str, float]], measures: Sequence[Measure]) -> dict[str, Floats]:
     found = {}
     for measure in measures:
-        values = np.array([values[measure.name] for values in trials if measure.name in values])
-        if measure.kind == "amount":
-            values = np.log(values[values > 0])
-        values = values[np.isfinite(values)]
+        values = np.array([values[measure.name] for values in trials if measure.name in values], dtype=np.float64)
+        values = values[np.isfinite(values) & ((values > 0) | (measure.kind != "amount"))]
         if len(values):
-            found[measure.name] = float(np.exp(values.mean()) if measure.kind == "amount" else values.mean())
+            found[measure.name] = values
     return found
+
+
+def _mean(measure: Measure, values: Floats) -> Floats:
+    """Of one run, shape (1,). Of amounts the geometric one, as their ratios are what is told."""
+    return np.array([np.exp(np.log(values).mean()) if measure.kind == "amount" else values.mean()])

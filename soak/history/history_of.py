@@ -79,7 +79,9 @@ def _told(arms: Sequence[ArmRuns], measures: Sequence[Measure]) -> list[ArmTold]
     told: dict[int, list[CourseTold]] = {id(arm): [] for arm in arms}
     for (arm, measure, places, values), course in zip(rows, found, strict=True):
         changes = [ChangeTold(change, _versions(arm, places, change.at)) for change in course.changes]
-        told[id(arm)].append(CourseTold(measure, places, values.tolist(), course, changes))
+        means = [float(each.mean()) for each in values]
+        source = arm.sources.get(measure.name, "")
+        told[id(arm)].append(CourseTold(measure, places, means, course, changes, source))
     return [_arm(arm, titles[arm.group], told[id(arm)]) for arm in arms]
 
 

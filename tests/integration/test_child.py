@@ -105,6 +105,7 @@ def test_an_orderly_life(start: Callable[..., Child], workload: str, framework: 
     assert last.values["frames"] == 150 * 10
     assert last.values["stream_seconds"] == 150 * 10 / 1000
     assert 0 < last.values["step_latency_seconds"] <= last.values["step_latency_max_seconds"]
+    assert 0 < last.values["step_latency_overall_p50_seconds"] <= last.values["step_latency_overall_p99_seconds"]
     assert last.values["host_heap_bytes"] > 2**20
     assert any("python_objects" in m.values for m in messages if isinstance(m, Beat))
 

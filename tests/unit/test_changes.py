@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitors.comparison.changes import RunCourse, courses
+from monitors.comparison.changes import LevelChange, RunCourse, courses
 from monitors.comparison.measures import named
 from monitors.comparison.places import FEWEST
 
@@ -116,6 +116,43 @@ def test_a_workload_that_begins_to_leak_is_dated_and_needs_more_than_three_runs_
     assert change.worse
     assert change.absolute.low is not None
     assert change.absolute.low > 0.3
+
+
+def test_a_level_is_of_all_trials_of_its_runs_and_not_of_their_means() -> None:
+    """Ten repeats a run, of which five surely leak: a mean of 0.5 would say that nothing is known of any."""
+    half = [np.array([0.999] * 5 + [0.001] * 5)] * 8
+    found = courses([(LEAK, half)])[0]
+    (level,) = found.levels
+    assert level.level.value == pytest.approx(0.5, abs=0.01)
+    assert level.level.low is not None
+    assert level.level.high is not None
+    assert level.level.high - level.level.low < 0.25
+    lost = courses([(LEAK, np.full(8, 0.5))])[0].levels[0].level
+    assert lost.low is not None
+    assert lost.high is not None
+    assert lost.high - lost.low > 0.9, "which is what runs of one trial say that tells nothing"
+
+
+def test_one_restart_in_ten_of_every_run_is_a_tenth() -> None:
+    (level,) = courses([(named("restarts"), [np.array([1.0] + [0.0] * 9)] * 8)])[0].levels
+    assert level.level.value == pytest.approx(0.1, abs=0.01)
+    assert level.level.low is not None
+    assert level.level.high is not None
+    assert 0.03 < level.level.low < level.level.high < 0.2
+
+
+def test_a_change_of_a_share_is_as_sure_as_its_trials_are_many() -> None:
+    def change(trials: int) -> LevelChange:
+        quiet, half = np.full(trials, 0.01), np.array([0.01, 0.99] * (trials // 2))
+        (found,) = courses([(LEAK, [quiet] * 6 + [half] * 6)])[0].changes
+        return found
+
+    few, many = change(2).absolute, change(10).absolute
+    assert few.low is not None
+    assert many.low is not None
+    assert few.value == pytest.approx(0.5, abs=0.1)
+    assert few.low < many.low
+    assert many.low > 0.3
 
 
 def test_a_leak_that_is_found_now_and_then_is_no_change() -> None:

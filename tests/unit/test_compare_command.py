@@ -66,6 +66,25 @@ def test_planted_differences_are_found_with_their_size(tmp_path: Path, compared:
     assert memory["pairs"] == 6
 
 
+def test_a_row_says_where_its_latency_is_of_means(
+    tmp_path: Path, compared: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of records that do not tell their steps; one such record is enough, as all are read alike."""
+    new = [replace(trial, p99=0.05 + 0.05 * (trial.framework == "tensorflow")) for trial in both(6)]
+    body = compared(planted(tmp_path, "new", new), "--by", "framework")
+    (group,) = body["comparisons"][0]["groups"]
+    assert (group["sources"]["latency_p50"], group["sources"]["latency_p99"]) == ("beats", "steps")
+    assert overall(body, "latency_p99")["relative"]["value"] == pytest.approx(1.0)
+    assert "latency p99 2 times" in body["sentence"]
+    assert "latency p50 of means of a second" in body["sentence"]
+    mixed = planted(tmp_path, "mixed", [*new[:-1], replace(new[-1], p99=None)])
+    assert overall(compared(mixed, "--by", "framework"), "latency_p99")["answer"] == "alike"
+    page = tmp_path / "c.html"
+    assert main(["compare", str(mixed), "--by", "framework", "--html", str(page)]) == 0
+    assert "latency p99 of means" in capsys.readouterr().out
+    assert page.read_text().count("latency p99 of means of a second") >= 4, "sentence, chart and both tables"
+
+
 def test_what_is_alike_is_called_so_and_passes(tmp_path: Path, compared: Callable[..., Any]) -> None:
     run = planted(tmp_path, "a", both(6))
     body = compared(run, "--measure", "steady memory", "--measure", "throughput", "--fail-if-worse")

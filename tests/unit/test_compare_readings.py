@@ -173,6 +173,18 @@ def test_latency_is_that_of_beats_where_there_is_no_client() -> None:
     assert found["latency_p99"] == pytest.approx(0.099)
 
 
+def test_latency_is_of_single_steps_where_these_are_told_and_of_the_slowest_rank() -> None:
+    """What was told last counts: it is of all steps."""
+    means = series("step_latency_seconds", 0.003)
+    ranks = [series("step_latency_overall_p99_seconds", np.where(T < 80, 9.0, 0.1 * n), f"rank {n}") for n in (1, 2)]
+    found = read(info(), [means, *ranks])
+    assert found["latency_p99"]["steps"].value == pytest.approx(0.2)
+    assert found["latency_p99"]["beats"].value == pytest.approx(0.003), "to be held against older records"
+    assert list(found["latency_p50"]) == ["beats"]
+    told = agreed([found, read(info(), [means])])
+    assert told.sources["latency_p99"] == "beats"
+
+
 def test_all_trials_are_read_from_the_same_source() -> None:
     both = [series("cgroup_total_bytes", 300.0), series("total_bytes", 200.0)]
     one, other = read(info(), both), read(info(), both[1:])

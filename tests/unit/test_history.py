@@ -46,10 +46,11 @@ def plant(tmp_path: Path) -> Plant:
                     store.put_meta(key, value)
                 for index, more in enumerate(trials(number)):
                     body = trial(index, number, torch(number)) | more
+                    judgement = {**JUDGEMENT, "leak_probability": body.pop("leaks", 0.01)}
                     store.put_trial(index, body["name"], body)
                     wobble = 1 + WOBBLE[(number + 3 * index) % len(WOBBLE)]
                     put_samples(store, index, memory(number) * wobble * MIB, speed(number) * wobble)
-                    store.put_judgement(index, msgspec.convert(JUDGEMENT, Judgement))
+                    store.put_judgement(index, msgspec.convert(judgement, Judgement))
         return folder
 
     return planted
@@ -178,6 +179,23 @@ def test_repeats_are_one_run_and_arms_and_controls_are_told_apart(
     assert [(arm["framework"], len(arm["runs"])) for arm in body["arms"]] == [("tensorflow", 6), ("torch", 6)]
     assert [run["trials"] for arm in body["arms"] for run in arm["runs"]] == [1] * 6 + [2] * 6
     assert body["left_out"] == ["controls: 6 trials"]
+
+
+def test_the_level_of_a_share_is_of_every_repeat(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four of eight repeats leak for sure in each run, and one of them crashes."""
+    of = trial(0, 0, "2.12.0")["settings"]
+    repeats = [{"settings": {**of, "seed": n}, "seed": n, "name": f"lstm-{n}", "leaks": 0.995 if n % 2 else 0.005,
+                "end_reason": "crashed" if n == 3 else "finished"} for n in range(8)]  # fmt: skip
+    runs = str(plant(6, trials=lambda _: repeats))
+    body = body_of(capsys, runs, "--measure", "leak probability", "--measure", "restarts")
+    leak, restart = course(body, "leak_probability"), course(body, "restarts")
+    assert leak["values"] == pytest.approx([0.5] * 6), "of a run its mean"
+    (level,) = leak["levels"]
+    assert level["value"] == pytest.approx(0.5, abs=0.02)
+    assert level["ci95"] == pytest.approx([0.36, 0.64], abs=0.03), "of 24 in 48"
+    (level,) = restart["levels"]
+    assert level["value"] == pytest.approx(6.5 / 49, abs=0.01)
+    assert level["ci95"][1] < 0.27
 
 
 def test_two_interpreters_side_by_side_are_no_repeats(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,7 @@ def test_it_is_compared_with_one_of_today_and_what_it_lacks_has_no_row(
     found = {one["measure"]: one for one in body["comparisons"][0]["differences"]}
     assert set(found) == {
         "leak_probability", "growth_per_hour", "growth_per_step", "steady_memory", "peak_memory", "memory_variation",
-        "throughput", "restarts", *(["gpu_peak_memory"] if version == 3 else []),
+        "throughput", "restarts", *(["gpu_peak_memory", "gpu_steady_memory"] if version == 3 else []),
     }  # fmt: skip
     assert {found[name]["pairs"] for name in ("steady_memory", "throughput", "restarts")} == {2}
     assert {found[name]["pairs"] for name in ("leak_probability", "growth_per_hour")} == {1}, "one was judged without"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bisect
 import gc
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +18,7 @@ from workloads.worker import allocators, heap, probe
 from workloads.worker.censuses import Censuses
 from workloads.worker.every import Every
 from workloads.worker.instruments import Instruments
+from workloads.worker.latencies import StepLatencies
 from workloads.worker.link import Pipe, StopFlag
 from workloads.worker.probe_requests import ProbeRequests
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 SLICE = 0.5
 """Longest sleep of a paced source, in seconds, so that beats and signals are not held up."""
+SETTLED = 1 / 3
+"""Share of a trial after which latencies count: before that it traces and compiles."""
 
 
 class Drive:
@@ -60,10 +61,7 @@ class Drive:
         self._steps = 0
         self._loss: float | None = None
         self._beat_seconds = 0.0
-        self._latency_sum = self._latency_max = 0.0
-        self._latency_steps = 0
-        self._latency_total = 0.0
-        self._latency_counts = [0] * len(wire.LATENCY_BOUNDS)
+        self._latencies = StepLatencies()
         self._ready = self._began = self._beat_at = time.monotonic()
         self._objects = Every(spec.count_objects_interval, self._began)
         self._instruments = Instruments(spec, self._began, capture)
@@ -164,13 +162,7 @@ class Drive:
             # What a probe took away is made anew: that is no latency of the workload.
             self._after_probe = latency
             return
-        self._latency_steps += 1
-        self._latency_sum += latency
-        self._latency_max = max(self._latency_max, latency)
-        self._latency_total += latency
-        first = bisect.bisect_left(wire.LATENCY_BOUNDS, latency)
-        if first < len(self._latency_counts):
-            self._latency_counts[first] += 1
+        self._latencies.add(latency)
 
     def _ended(self, now: float) -> wire.Done | None:
         if self._loss is not None and not math.isfinite(self._loss):
@@ -194,6 +186,17 @@ class Drive:
         if spec.stream_time is not None and self._source.doses()["stream_seconds"] >= spec.stream_time:
             return "finished"
         return ""
+
+    def _passed(self, now: float) -> float:
+        """Share of the trial, by the limit that is nearest; 0 of one without a limit."""
+        spec, passed = self._spec, 0.0
+        if spec.duration:
+            passed = (now - self._began) / spec.duration
+        if spec.steps:
+            passed = max(passed, self._steps / spec.steps)
+        if spec.stream_time:
+            passed = max(passed, self._source.doses()["stream_seconds"] / spec.stream_time)
+        return passed
 
     def _due(self) -> float | None:
         """Seconds after the first step at which the latest item is due; None where it is due at once."""
@@ -220,8 +223,7 @@ class Drive:
         self._pipe.send(wire.Beat(now - self._began, self._values(now), self._began - self._ready))
         self._beat_at = now
         self._beat_seconds += time.monotonic() - began
-        self._latency_sum = self._latency_max = 0.0
-        self._latency_steps = 0
+        self._latencies.told(self._passed(now) >= SETTLED)
 
     def _alive(self) -> None:
         """Show a sign of life in the middle of long work between two steps: nothing is read, as it is in disorder."""
@@ -256,12 +258,7 @@ class Drive:
 
     def _timing(self, now: float) -> dict[str, float]:
         values = {"child_cpu_seconds": time.process_time(), "beat_seconds": self._beat_seconds}
-        if self._latency_steps:
-            values["step_latency_seconds"] = self._latency_sum / self._latency_steps
-            values["step_latency_max_seconds"] = self._latency_max
-        values["step_latency_total_seconds"] = self._latency_total
-        within = itertools.accumulate(self._latency_counts)
-        values.update(zip(map(wire.bucket, wire.LATENCY_BOUNDS), map(float, within), strict=True))
+        values.update(self._latencies.values())
         if (due := self._due()) is not None:
             values["behind_seconds"] = max(0.0, now - self._began - self._probe_seconds - due)
         if self._after_probe is not None:
