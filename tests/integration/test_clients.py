@@ -20,7 +20,7 @@ from tests.loopback import free_port, is_open
 from tests.patience import wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
-from workloads.load.grpc_transport import NotServingError
+from workloads.load.grpc_transport import GrpcTransport, NotServingError
 from workloads.load.http_transport import HttpRequest, HttpTransport
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import RequestOutcome
@@ -355,3 +355,51 @@ def test_the_connection_is_closed_in_the_middle_of_a_request(whole: bool, length
     assert head.startswith(b"POST /p?q=1 HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"Content-Length: 1000" in head
     assert len(body) == length
+
+
+ORDERS = pytest.mark.parametrize(
+    "addresses", [["127.0.0.1", "::1"], ["::1", "127.0.0.1"]], ids=["v4-first", "v6-first"]
+)
+"""The server listens on IPv4 alone: whichever is tried first, it is found."""
+
+
+@ORDERS
+@pytest.mark.parametrize("place", ["http"], indirect=True)
+def test_a_client_that_vanishes_finds_the_address_that_the_server_listens_on(
+    place: Place, addresses: list[str]
+) -> None:
+    place.serve()
+
+    async def vanish() -> RequestOutcome:
+        transport = HttpTransport(LoadOptions(), addresses)
+        outcome = await transport.abandon(HttpRequest("POST", place.where()["url"], (), b"x"), True)
+        await transport.close()
+        return outcome
+
+    assert asyncio.run(vanish()) == RequestOutcome("abandoned")
+
+
+@ORDERS
+@pytest.mark.parametrize("steps", [(), (1, 2)], ids=["one-channel", "stepped"])
+@pytest.mark.parametrize("place", ["grpc"], indirect=True)
+def test_a_call_finds_the_address_that_the_server_listens_on(
+    place: Place, addresses: list[str], steps: tuple[int, ...]
+) -> None:
+    place.serve()
+
+    async def asked(connect: bool) -> tuple[list[str], int]:
+        options = LoadOptions(concurrency_steps=steps)
+        transport = GrpcTransport(options, place.where()["target"], addresses, False, ())
+        if connect:
+            await transport.connect(True)
+        # As clients of model servers do, which ask until there is an answer.
+        kinds = [(await transport.call("/soak.Echo/Call", b"x")).outcome.kind for _ in range(3)]
+        kinds.append((await transport.abandon("/soak.Echo/Call", b"x", True)).kind)
+        await transport.close()
+        return kinds, transport.connections
+
+    assert asyncio.run(asked(True))[0] == ["", "", "", "abandoned"]
+    first = [""] if addresses[0] == "127.0.0.1" else ["refused"]
+    kinds, connections = asyncio.run(asked(False))
+    assert kinds == [*first, "", "", "abandoned"]
+    assert connections == (3 if steps else 2), "what was refused is no connection"
