@@ -24,6 +24,8 @@ _CLIENT_FAULTS = frozenset({
 """Codes that map to an HTTP status from 400 to 499; the others map to 500 and more."""
 _EACH_FAMILY = 1.0
 """Seconds that addresses of one family are tried before those of the other are, where a server has both."""
+_ON_ITS_WAY = 0.001
+"""Seconds between a call that was sent and its end, for calls that are given up."""
 _LOST = ("socket closed", "connection reset", "broken pipe", "goaway", "transport")
 """Words of the library for a connection that ended before the answer did."""
 
@@ -184,15 +186,19 @@ class GrpcTransport:
         try:
             async with asyncio.timeout(self._options.timeout):
                 await channel.channel_ready()
-            call = channel.unary_unary(path)(payload, timeout=self._options.timeout, metadata=self._metadata)
-            waiting = asyncio.ensure_future(call.wait_for_connection() if not whole else call.initial_metadata())
-            # A turn of the loop hands the call to the library; an answer is not waited for.
-            await asyncio.wait((waiting,), timeout=0.0 if not whole else 0.001)
-            waiting.cancel()
-            call.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+                # On the wire a call like any other, and of this kind it is known what of it was sent.
+                call = channel.stream_unary(path)(timeout=self._options.timeout, metadata=self._metadata)
+                await call.wait_for_connection()
+                if whole:
+                    await call.write(payload)
+                    await call.done_writing()
+                    # A turn of the server, which drops unseen what comes and goes at once; no answer is waited for.
+                    await asyncio.sleep(_ON_ITS_WAY)
+                call.cancel()
         except TimeoutError:
             return RequestOutcome("refused", f"no connection within {self._options.timeout:g} s")
+        except (self._grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass  # the server answered, or hung up, before it could be given up
         finally:
             await channel.close()
         return RequestOutcome(ABANDONED)
