@@ -287,7 +287,7 @@ SERVER = '[[trial.member]]\nname = "{name}"\nserver = "{kind}"\npython = "{pytho
 CLIENT = '[[trial.member]]\nname = "client"\nworkload = "kserve_client"\noptions = {{ {options} }}\n'
 FOREIGN = {
     "mlserver": ("kserve", 'address = "127.0.0.1:{server.port}", swap_every = 2.0'),
-    "kserve": ("kserve", 'address = "127.0.0.1:{server.port:http}", protocol = "http"'),
+    "kserve": ("kserve", 'address = "127.0.0.1:{server.port:http}", protocol = "http", swap_every = 2.0'),
     "triton": ("triton", 'address = "127.0.0.1:{server.port}", swap_every = 4.0'),
     "pytriton": ("triton", 'address = "127.0.0.1:{server.port:http}", protocol = "http"'),
     "torchserve": ("torchserve", 'address = "127.0.0.1:{nginx.port}", protocol = "http", timeout = 50.0'),
