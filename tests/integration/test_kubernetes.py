@@ -23,7 +23,7 @@ from tests.integration.conftest import Soak
 from tests.loopback import free_port
 from tests.patience import PATIENCE, wait_for
 
-need("kubernetes_validate", "yaml", "apscheduler", "aiohttp", "uvicorn")
+need("kubernetes_validate", "yaml", "apscheduler", "aiohttp", "uvicorn", "fastapi", "torch")
 
 from tests import manifests  # noqa: E402
 from tests.manifests import OVERLAYS, Document, containers, named, pod_of, probes, refused  # noqa: E402
@@ -238,7 +238,7 @@ def server() -> Iterator[int]:
 
 def test_the_load_reaches_the_server(tmp_path: Path, server: int) -> None:
     documents = overlay("model-server")
-    paths = mounted(tmp_path, documents, "soak-load", {"http://model-server/": f"http://127.0.0.1:{server}/"})
+    paths = mounted(tmp_path, documents, "soak-load", {"model-server:80": f"127.0.0.1:{server}"})
     found = pod(documents, "Job", "soak-model-server")
     (load,) = found["initContainers"]
     code, output = Soak(tmp_path).run(*words(load, paths))
@@ -246,13 +246,16 @@ def test_the_load_reaches_the_server(tmp_path: Path, server: int) -> None:
     (folder,) = (tmp_path / "state/runs").iterdir()
     body: dict[str, Any] = json.loads((folder / "report.json").read_text())
     doses = body["trials"][0]["doses"]
-    assert doses["steps"] > 100, "fifty a second for ten seconds: a step is a response"
+    assert doses["steps"] > 100, "two at a time for ten seconds: a step is a response"
     assert doses["request_errors"] == 0
+    assert "answers_agree" in {event["kind"] for event in body["events"]}
+    judged = {series["member"] for series in body["trials"][0]["series"] if series["findings"]}
+    assert "client" not in judged, "its memory says nothing of the server, which is judged after it"
 
 
 def test_a_server_that_is_not_there_fails_the_load(tmp_path: Path) -> None:
     documents = overlay("model-server")
-    changes = {"http://model-server/": f"http://127.0.0.1:{free_port()}/", "give_up = 120": "give_up = 2, timeout = 1",
+    changes = {"model-server:80": f"127.0.0.1:{free_port()}", "give_up = 120": "give_up = 2, timeout = 1",
                '"2 h"': '"5 min"'}  # fmt: skip
     paths = mounted(tmp_path, documents, "soak-load", {**changes, '"10 s"': '"5 min"'})
     (load,) = pod(documents, "Job", "soak-model-server")["initContainers"]
