@@ -1,7 +1,7 @@
 """KServe's Python model server with the recurrent model in PyTorch: Open Inference Protocol by gRPC and HTTP.
 
-gRPC listens on `{port}`, HTTP on `{port:http}`. Over HTTP the model can be unloaded and loaded again; over gRPC KServe
-does so too, but answers with an error. It needs an environment of its own (`soak/environments/kserve.txt`).
+gRPC listens on `{port}`, HTTP on `{port:http}`. The model can be unloaded and loaded again over HTTP; over gRPC KServe
+reads its name from another field than others do. It needs an environment of its own (`soak/environments/kserve.txt`).
 """
 
 from __future__ import annotations
