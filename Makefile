@@ -39,10 +39,13 @@ soak: $(VENV)/.installed
 	$(BIN)/soak run $(CONFIG)
 
 # Every execution of both frameworks, for more than a minute each, and the page of what came of it. A leak, or an
-# execution that could not run, is told there; a config that is wrong is not.
-matrix: $(VENV)/.installed
+# execution that could not run, is told there; a config that is wrong is not. Those of TF.js have an environment of their
+# own, of Node.js, which is built once; whoever has something to say of the machine: NOTES='--note "It was in use."'
+NOTES ?=
+matrix: $(VENV)/.installed-test
+	$(BIN)/soak env tfjs
 	$(BIN)/soak run configs/matrix.toml; test $$? -ne 2
-	$(BIN)/python -m benchmarks.matrix "$$(ls -td runs/matrix-* | head -1)" > docs/matrix.md.new
+	$(BIN)/python -m benchmarks.matrix $(NOTES) "$$(ls -td runs/matrix-* | head -1)" > docs/matrix.md.new
 	mv docs/matrix.md.new docs/matrix.md
 
 lint: $(VENV)/.installed-test
@@ -52,16 +55,16 @@ lint: $(VENV)/.installed-test
 	$(BIN)/lint-imports
 
 # Servers of models under load, three minutes each, and the page of what came of it. Those with an environment of their
-# own need it first: soak env kserve, soak env triton, soak env torchserve.
-serving: $(VENV)/.installed
+# own, of gigabytes, need it first: soak env kserve triton torchserve. Java 17 and nginx are programs of the system.
+serving: $(VENV)/.installed-test
 	$(BIN)/soak run configs/serving.toml; test $$? -ne 2
-	$(BIN)/python -m benchmarks.serving "$$(ls -td runs/serving-* | head -1)" > docs/serving.md.new
+	$(BIN)/python -m benchmarks.serving $(NOTES) "$$(ls -td runs/serving-* | head -1)" > docs/serving.md.new
 	mv docs/serving.md.new docs/serving.md
 
 # Claims about the frameworks, each by an experiment, some 25 minutes on two cores, and the page of what came of it. Those
 # of cards run where there are any; records made elsewhere are named: CLAIMS_RUNS="FOLDER…".
 CLAIMS_RUNS ?=
-claims: $(VENV)/.installed
+claims: $(VENV)/.installed-test
 	$(BIN)/soak claims configs/claims.toml configs/claims-gpu.toml $(CLAIMS_RUNS) --run --format markdown > docs/claims.md.new
 	mv docs/claims.md.new docs/claims.md
 

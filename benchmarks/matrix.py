@@ -1,6 +1,6 @@
 """What a run of every execution has shown, as a page: right, fast, how much memory, and whether it grows.
 
-    python -m benchmarks.matrix RUN [RUN…] > docs/matrix.md
+    python -m benchmarks.matrix [--note TEXT] RUN [RUN…] > docs/matrix.md
 
 Made from records alone, with the report that soak makes of them; several runs are one page, as where executions need
 environments on several machines. Of a trial that several of them have, the last stands there. What is missing is told
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import notes
 from benchmarks.matrix_config import shipped
 from monitors.units import format_duration, format_interval, format_value
 from reports import document
@@ -78,10 +79,11 @@ def _median(these: Sequence[Any]) -> float:
     return float(sum(np.median(one.values[one.t >= one.t[0] + SETTLED * (one.t[-1] - one.t[0])]) for one in sums))
 
 
-def page(every: Sequence[Row]) -> str:
-    """The whole page, in Markdown."""
+def page(every: Sequence[Row], told: Sequence[str] = ()) -> str:
+    """The whole page, in Markdown. told: what is to be said of the machine besides."""
     rows = list({(row.way, row.trial["name"]): row for row in every}.values())
-    parts = ["# Every execution, soaked", _said(rows), LEGEND]
+    onednn = notes.without_onednn(row.trial["environment"] for row in rows)
+    parts = ["# Every execution, soaked", _said(rows), *onednn, *filter(None, told), LEGEND]
     for framework in dict.fromkeys(name for name in frameworks.names() if any(r.way[0] == name for r in rows)):
         these = sorted((row for row in rows if row.way[0] == framework), key=_order)
         title = frameworks.load(framework).TITLE
@@ -263,7 +265,9 @@ def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path, help="a run folder")
-    sys.stdout.write(page([row for folder in parser.parse_args().run for row in rows_of(folder)]))
+    notes.add_option(parser)
+    given = parser.parse_args()
+    sys.stdout.write(page([row for folder in given.run for row in rows_of(folder)], given.notes))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a run of servers under load has shown, as a page: fast, right, how much memory, and what it grows by.
 
-    python -m benchmarks.serving RUN [RUN…] > docs/serving.md
+    python -m benchmarks.serving [--note TEXT] RUN [RUN…] > docs/serving.md
 
 Made from records alone, with the report that soak makes of them; versions are those of this machine, or those that
 `soak/environments` pins for servers that have an environment of their own.
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import notes
 from monitors.units import format_duration, format_value
 from reports import document
 from soak.record.reader import open_record
@@ -38,8 +39,8 @@ PACKAGES = {
 DOSES = ("requests", "swaps", "distinct_shapes", "connections", "abandoned")
 COLUMNS = {
     "trial": "---", "servers": "---", "responses/s": "---:", "p50": "---:", "p99": "---:", "errors": "---",
-    "answers off by": "---", "doses": "---", "growth a request": "---", "growth a swap": "---", "memory": "---:",
-    "verdict": "---",
+    "answers off by": "---", "doses": "---", "growth a request": "---", "growth a swap": "---",
+    "growth a new shape": "---", "memory": "---:", "verdict": "---",
 }  # fmt: skip
 LEGEND = """\
 *answers off by*: the largest difference of the first three answers from what the model's weights give, computed by
@@ -47,7 +48,8 @@ NumPy, as a part of the largest value; later ones are compared too, and a wrong 
 soaked. *growth*: of the total memory of the process tree of each server (or of the layer that is named), with its 95 %
 interval, as if all growth were by that dose alone. *memory*: of the servers, the median of the last third. Latencies
 are of the whole trial; in a closed loop they count from when a request was sent, and a request that waits while soak
-itself has the model unloaded (`hold`) counts that time."""
+itself has the model unloaded (`hold`) counts that time. *planted*: the trial is a control, of which it is known
+beforehand what it is to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,11 @@ def memory_of(series: Sequence[Any], trial: Mapping[str, Any]) -> dict[str, floa
     return found
 
 
-def page(rows: Sequence[ServingRow]) -> str:
-    """The whole page, in Markdown."""
+def page(rows: Sequence[ServingRow], told: Sequence[str] = ()) -> str:
+    """The whole page, in Markdown. told: what is to be said of the machine besides."""
     table = [joined(COLUMNS), joined(COLUMNS.values()), *(joined(map(_cell, _cells(row))) for row in rows)]
-    parts = ["# Servers of models under load", _said(rows), LEGEND, "\n".join(table)]
+    onednn = notes.without_onednn(row.trial["environment"] for row in rows)
+    parts = ["# Servers of models under load", _said(rows), *onednn, *filter(None, told), LEGEND, "\n".join(table)]
     parts += ["## Versions", _versions(rows), "## Verdicts", _verdicts(rows), "## Again", _again(rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -126,8 +129,17 @@ def _cells(row: ServingRow) -> Iterator[str]:
     yield ", ".join(f"{doses[name]:,.0f} {name.replace('_', ' ')}" for name in DOSES if (doses.get(name) or 0) > 1)
     yield _growth(trial, "requests")
     yield _growth(trial, "swaps")
+    yield _growth(trial, "distinct_shapes")
     yield ", ".join(f"{name} {format_value(value, 'bytes')}" for name, value in sorted(row.memory.items())) or "–"
-    yield trial["verdict"] or "no verdict"
+    yield _verdict(trial)
+
+
+def _verdict(trial: Mapping[str, Any]) -> str:
+    """With what was planted, so that nobody takes a leak that is there on purpose for one of the server's."""
+    verdict, control = trial["verdict"] or "no verdict", trial["control"]
+    if control is None:
+        return str(verdict)
+    return f"{verdict} ({'as' if control['passed'] else 'not as'} planted: {control['expect']})"
 
 
 def _growth(trial: Mapping[str, Any], dose: str) -> str:
@@ -178,7 +190,7 @@ def _installed(package: str) -> str:
 
 
 def _verdicts(rows: Sequence[ServingRow]) -> str:
-    lines = [f"- **{row.trial['name']}**: {row.trial['verdict']}: {row.trial['reason'] or '–'}" for row in rows]
+    lines = [f"- **{row.trial['name']}**: {_verdict(row.trial)}: {row.trial['reason'] or '–'}" for row in rows]
     return "\n".join(lines)
 
 
@@ -201,9 +213,10 @@ def main() -> None:
     """Print the page of some runs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run")
-    folders = parser.parse_args().run
-    rows = [row for folder in folders for row in rows_of(folder)]
-    sys.stdout.write(page(sorted(rows, key=lambda row: str(row.trial["name"]))))
+    notes.add_option(parser)
+    given = parser.parse_args()
+    rows = [row for folder in given.run for row in rows_of(folder)]
+    sys.stdout.write(page(sorted(rows, key=lambda row: str(row.trial["name"])), given.notes))
 
 
 if __name__ == "__main__":

@@ -107,3 +107,23 @@ def test_no_file_of_the_working_folder_stands_for_a_module(checkout: Checkout) -
         text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert (said.returncode, said.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [("matrix", "run configs/matrix.toml"), ("serving", "run configs/serving.toml"), ("claims", "claims")],
+)
+def test_a_page_of_the_docs_is_made_from_a_fresh_checkout(target: str, command: str, tmp_path: Path) -> None:
+    if shutil.which("make") is None and not os.environ.get("CI"):
+        pytest.skip("make is not installed")
+    bin_folder = tmp_path / "venv" / "bin"
+    # What make would run where nothing is there yet, in its order.
+    told = subprocess.run(
+        ["make", "--dry-run", target, f"VENV={bin_folder.parent}"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    (runs,) = (at for at, line in enumerate(told) if line.startswith(f"{bin_folder}/soak {command}"))
+    before = "\n".join(told[:runs])
+    assert "[test]" in before, "FastAPI is a part of that extra"
+    assert "-r soak/environments/matrix.txt" in before
+    assert "-r soak/environments/matrix.no-deps.txt" in before
+    assert (f"{bin_folder}/soak env tfjs" in before) == (target == "matrix")

@@ -17,10 +17,10 @@ import pytest
 from tests.installed import need
 from tests.integration.test_child import Child
 from tests.loopback import free_port, is_open
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError
-from workloads.load.grpc_transport import NotServingError
+from workloads.load.grpc_transport import GrpcTransport, NotServingError
 from workloads.load.http_transport import HttpRequest, HttpTransport
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import RequestOutcome
@@ -355,3 +355,112 @@ def test_the_connection_is_closed_in_the_middle_of_a_request(whole: bool, length
     assert head.startswith(b"POST /p?q=1 HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"Content-Length: 1000" in head
     assert len(body) == length
+
+
+ORDERS = pytest.mark.parametrize(
+    "addresses", [["127.0.0.1", "::1"], ["::1", "127.0.0.1"]], ids=["v4-first", "v6-first"]
+)
+"""The server listens on IPv4 alone: whichever is tried first, it is found."""
+
+
+@ORDERS
+@pytest.mark.parametrize("place", ["http"], indirect=True)
+def test_a_client_that_vanishes_finds_the_address_that_the_server_listens_on(
+    place: Place, addresses: list[str]
+) -> None:
+    place.serve()
+
+    async def vanish() -> RequestOutcome:
+        transport = HttpTransport(LoadOptions(), addresses)
+        outcome = await transport.abandon(HttpRequest("POST", place.where()["url"], (), b"x"), True)
+        await transport.close()
+        return outcome
+
+    assert asyncio.run(vanish()) == RequestOutcome("abandoned")
+
+
+@ORDERS
+@pytest.mark.parametrize("steps", [(), (1, 2)], ids=["one-channel", "stepped"])
+@pytest.mark.parametrize("place", ["grpc"], indirect=True)
+def test_a_call_finds_the_address_that_the_server_listens_on(
+    place: Place, addresses: list[str], steps: tuple[int, ...]
+) -> None:
+    place.serve()
+
+    async def asked(connect: bool) -> tuple[list[str], int]:
+        options = LoadOptions(concurrency_steps=steps)
+        transport = GrpcTransport(options, place.where()["target"], addresses, False, ())
+        if connect:
+            await transport.connect(True)
+        # As clients of model servers do, which ask until there is an answer.
+        kinds = [(await transport.call("/soak.Echo/Call", b"x")).outcome.kind for _ in range(3)]
+        kinds.append((await transport.abandon("/soak.Echo/Call", b"x", True)).kind)
+        await transport.close()
+        return kinds, transport.connections
+
+    assert asyncio.run(asked(True))[0] == ["", "", "", "abandoned"]
+    first = [""] if addresses[0] == "127.0.0.1" else ["refused"]
+    kinds, connections = asyncio.run(asked(False))
+    assert kinds == [*first, "", "", "abandoned"]
+    assert connections == (3 if steps else 2), "what was refused is no connection"
+
+
+class Given:
+    """What a server saw of its calls: those that came, those whose message came, and those that were taken back."""
+
+    def __init__(self) -> None:
+        self.came = self.whole = self.cancelled = self.answered = 0
+
+
+async def counting(given: Given, port: int) -> Any:
+    """A server whose answers take for ever, so that a call ends by its client alone."""
+    import grpc
+
+    async def call(request: bytes, context: Any) -> bytes:
+        given.whole += len(request) == 1000
+        try:
+            await asyncio.sleep(3600.0)
+        except asyncio.CancelledError:
+            given.cancelled += 1
+            raise
+        given.answered += 1
+        return b""
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, details: Any) -> Any:
+            given.came += 1
+            return grpc.unary_unary_rpc_method_handler(call)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Handler(),))
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    return server
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_server_of_grpc_sees_that_its_caller_vanished(whole: bool) -> None:
+    need("grpc")
+
+    async def vanish(given: Given) -> None:
+        port = free_port()
+        server = await counting(given, port)
+        transport = GrpcTransport(LoadOptions(), f"127.0.0.1:{port}", ["127.0.0.1"], False, ())
+        loop = asyncio.get_running_loop()
+        deadline, seen = loop.time() + PATIENCE, 0
+        # A server drops unseen what comes and goes in one turn of it: how many it sees is its own business.
+        while seen < 5:
+            assert loop.time() < deadline, vars(given)
+            assert await transport.abandon("/soak.Echo/Call", b"x" * 1000, whole) == RequestOutcome("abandoned")
+            await asyncio.sleep(0)
+            seen = given.cancelled if whole else given.came
+        await transport.close()
+        await server.stop(None)
+
+    given = Given()
+    asyncio.run(vanish(given))
+    assert given.answered == 0
+    if whole:
+        assert given.whole >= given.cancelled >= 5
+    else:
+        assert given.whole == given.cancelled == 0, "the message had not been sent"

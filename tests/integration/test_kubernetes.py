@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from soak.judge.verdict import EXIT_CODES
@@ -23,7 +24,7 @@ from tests.integration.conftest import Soak
 from tests.loopback import free_port
 from tests.patience import PATIENCE, wait_for
 
-need("kubernetes_validate", "yaml", "apscheduler", "aiohttp", "uvicorn")
+need("kubernetes_validate", "yaml", "apscheduler", "aiohttp", "uvicorn", "fastapi", "torch")
 
 from tests import manifests  # noqa: E402
 from tests.manifests import OVERLAYS, Document, containers, named, pod_of, probes, refused  # noqa: E402
@@ -219,8 +220,8 @@ def fails(documents: list[Document], name: str) -> set[int]:
 
 
 @pytest.fixture
-def server() -> Iterator[int]:
-    """The model server, started by the words of its Deployment; its port."""
+def served() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The model server, started by the words of its Deployment, and its port."""
     (container,) = pod(overlay("model-server"), "Deployment", "model-server")["containers"]
     port = free_port()
     ports = {str(each["containerPort"]) for each in container["ports"]}
@@ -230,15 +231,15 @@ def server() -> Iterator[int]:
     try:
         for probe in probes(container):
             wait_for(lambda asked=probe: status_of(f"http://127.0.0.1:{port}{asked['httpGet']['path']}") == 200)
-        yield port
+        yield process, port
     finally:
         process.terminate()
         process.wait(PATIENCE)
 
 
-def test_the_load_reaches_the_server(tmp_path: Path, server: int) -> None:
+def test_the_load_reaches_the_server(tmp_path: Path, served: tuple[subprocess.Popen[bytes], int]) -> None:
     documents = overlay("model-server")
-    paths = mounted(tmp_path, documents, "soak-load", {"http://model-server/": f"http://127.0.0.1:{server}/"})
+    paths = mounted(tmp_path, documents, "soak-load", {"model-server:80": f"127.0.0.1:{served[1]}"})
     found = pod(documents, "Job", "soak-model-server")
     (load,) = found["initContainers"]
     code, output = Soak(tmp_path).run(*words(load, paths))
@@ -246,19 +247,44 @@ def test_the_load_reaches_the_server(tmp_path: Path, server: int) -> None:
     (folder,) = (tmp_path / "state/runs").iterdir()
     body: dict[str, Any] = json.loads((folder / "report.json").read_text())
     doses = body["trials"][0]["doses"]
-    assert doses["steps"] > 100, "fifty a second for ten seconds: a step is a response"
+    assert doses["steps"] > 100, "two at a time for ten seconds: a step is a response"
     assert doses["request_errors"] == 0
+    assert "answers_agree" in {event["kind"] for event in body["events"]}
+    judged = {series["member"] for series in body["trials"][0]["series"] if series["findings"]}
+    assert "client" not in judged, "its memory says nothing of the server, which is judged after it"
 
 
-def test_a_server_that_is_not_there_fails_the_load(tmp_path: Path) -> None:
+def load_of(folder: Path, port: int) -> list[str]:
+    """The command line of the load, to a server that it soon gives up."""
     documents = overlay("model-server")
-    changes = {"http://model-server/": f"http://127.0.0.1:{free_port()}/", "give_up = 120": "give_up = 2, timeout = 1",
-               '"2 h"': '"5 min"'}  # fmt: skip
-    paths = mounted(tmp_path, documents, "soak-load", {**changes, '"10 s"': '"5 min"'})
+    changes = {"model-server:80": f"127.0.0.1:{port}", "give_up = 120": "give_up = 2, timeout = 1", '"2 h"': '"5 min"'}
+    paths = mounted(folder, documents, "soak-load", {**changes, '"10 s"': '"5 min"'})
     (load,) = pod(documents, "Job", "soak-model-server")["initContainers"]
-    code, output = Soak(tmp_path).run(*words(load, paths))
-    assert code == EXIT_CODES["unstable"], output
-    assert code in fails(documents, "soak-model-server")
+    return words(load, paths)
+
+
+def test_a_server_that_stops_answering_fails_the_load(
+    tmp_path: Path, served: tuple[subprocess.Popen[bytes], int]
+) -> None:
+    process, port = served
+    load = Soak(tmp_path).start(*load_of(tmp_path, port))
+
+    def asked() -> bool:
+        """Two at a time: the question whether it is ready came by one."""
+        found = psutil.Process(process.pid).net_connections("tcp")
+        return sum(each.status == psutil.CONN_ESTABLISHED for each in found) >= 2
+
+    wait_for(asked)
+    process.kill()
+    output, _ = load.communicate(timeout=PATIENCE)
+    assert load.returncode == EXIT_CODES["unstable"], output
+    assert load.returncode in fails(overlay("model-server"), "soak-model-server")
+
+
+def test_a_server_that_never_comes_has_the_load_tried_again(tmp_path: Path) -> None:
+    code, output = Soak(tmp_path).run(*load_of(tmp_path, free_port()))
+    assert code == EXIT_CODES["error"], output
+    assert code not in fails(overlay("model-server"), "soak-model-server")
 
 
 # -- doctor, in namespaces of its own

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -175,6 +177,45 @@ def test_what_is_not_served_is_an_error_of_the_client(serving: RunningServer, pr
     assert found["request_errors_status_4xx"] == found["request_errors"] == found["responses"]
 
 
+FRAME = [[[0, 128, 255]] * 12] * 12
+STATE = [0.25] * 32
+
+
+def predicted(serving: RunningServer, body: Any) -> tuple[int, Any]:
+    """Status and answer of REST."""
+    url = f"http://{serving.at('rest')}/v1/models/recurrent:predict"
+    try:
+        with urllib.request.urlopen(url, json.dumps(body).encode()) as told:
+            return told.status, json.load(told)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_rest_answers_rows_as_it_does_columns(serving: RunningServer) -> None:
+    status, rows = predicted(serving, {"instances": [{"clip": FRAME, "state": STATE}]})
+    assert status == 200, rows
+    status, columns = predicted(serving, {"inputs": {"clip": [FRAME], "state": [STATE]}})
+    assert status == 200, columns
+    assert rows["predictions"] == [{name: values[0] for name, values in columns["outputs"].items()}]
+    assert set(rows["predictions"][0]) == {"prediction", "state"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"inputs": [FRAME, [STATE]]}, "inputs: expected an object with clip, state, found list"),
+        ({"instances": [{"clip": FRAME}]}, "expected clip, state, found clip"), ({}, "found neither"),
+        # Two rows have two states, and the model has one.
+        ({"instances": [{"clip": FRAME, "state": STATE}] * 2}, ""), ({"inputs": {"clip": ["x"], "state": [STATE]}}, ""),
+    ],
+)  # fmt: skip
+def test_rest_tells_what_it_cannot_read(serving: RunningServer, body: Any, said: str) -> None:
+    status, told = predicted(serving, body)
+    assert status == 400
+    assert said in told["error"]
+    assert told["error"]
+
+
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
 def test_clients_that_vanish_leave_a_server_that_answers(serving: RunningServer, protocol: str) -> None:
     with client("tensorflow_serving_client", **where(serving, protocol), abandon_every=2) as until:
@@ -246,7 +287,7 @@ SERVER = '[[trial.member]]\nname = "{name}"\nserver = "{kind}"\npython = "{pytho
 CLIENT = '[[trial.member]]\nname = "client"\nworkload = "kserve_client"\noptions = {{ {options} }}\n'
 FOREIGN = {
     "mlserver": ("kserve", 'address = "127.0.0.1:{server.port}", swap_every = 2.0'),
-    "kserve": ("kserve", 'address = "127.0.0.1:{server.port:http}", protocol = "http"'),
+    "kserve": ("kserve", 'address = "127.0.0.1:{server.port:http}", protocol = "http", swap_every = 2.0'),
     "triton": ("triton", 'address = "127.0.0.1:{server.port}", swap_every = 4.0'),
     "pytriton": ("triton", 'address = "127.0.0.1:{server.port:http}", protocol = "http"'),
     "torchserve": ("torchserve", 'address = "127.0.0.1:{nginx.port}", protocol = "http", timeout = 50.0'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shlex
 import tomllib
@@ -19,6 +20,8 @@ from soak.plan import config
 from soak.plan.plan import make_plan
 from soak.plan.quantity import parse_size
 from tests.installed import need
+from workloads import catalog, server_catalog
+from workloads.serving.options import NAME
 
 need("kubernetes_validate", "yaml", "apscheduler")
 
@@ -271,11 +274,25 @@ def test_a_verdict_is_not_tried_again_and_an_error_is(document: Document) -> Non
     assert {name for rule in rules if (name := rule["onExitCodes"].get("containerName"))} <= names
 
 
+def load_client() -> Any:
+    *_, member = tomllib.loads((BASE / "model-server/load.toml").read_text())["trial"][0]["member"]
+    assert member["name"] == "client"
+    return member
+
+
+def test_the_memory_of_the_client_decides_nothing() -> None:
+    """Where that were inconclusive, the Job would end before the server is judged."""
+    (trial,) = make_plan(config.load(BASE / "model-server/load.toml"))
+    assert [member.name for member in trial.members if member.judged] == ["still"]
+    still, client = trial.members
+    assert (still.argv, client.name) == (("sleep", "infinity"), "client")
+
+
 def test_the_load_goes_to_the_service_of_the_server() -> None:
-    (member,) = tomllib.loads((BASE / "model-server/load.toml").read_text())["trial"][0]["member"]
+    member = load_client()
     service = named(DOCUMENTS, "Service", "model-server")
-    assert member["options"]["url"].startswith(f"http://{service['metadata']['name']}/"), "at port 80"
-    assert [port["port"] for port in service["spec"]["ports"]] == [80]
+    (port,) = service["spec"]["ports"]
+    assert member["options"]["address"] == f"{service['metadata']['name']}:{port['port']}"
     assert member["options"]["allow_remote"]
     job = named(DOCUMENTS, "Job", "soak-model-server")["spec"]["template"]["spec"]
     query = job["containers"][0]["args"]
@@ -287,6 +304,31 @@ def test_the_load_goes_to_the_service_of_the_server() -> None:
     assert selected["container"] in names
     assert query[query.index("--range") + 1] == "2h"
     assert config.load(BASE / "model-server/load.toml").run.duration == 7200.0
+
+
+def test_the_server_is_one_of_a_model_that_the_client_asks_by_its_protocol() -> None:
+    (container,) = named(DOCUMENTS, "Deployment", "model-server")["spec"]["template"]["spec"]["containers"]
+    member = load_client()
+    (module,) = (word for word in container["command"] if word.startswith("workloads.servers."))
+    server = server_catalog.load(module.rpartition(".")[2])
+    words = container["args"]
+    made = server.Options(**json.loads(words[words.index("--options") + 1]))
+    asked = catalog.options_of(member["workload"], member["options"])
+    assert (asked.seed, asked.stem, asked.hidden, asked.model) == (made.seed, made.stem, made.hidden, NAME)
+    assert words[words.index("--host") + 1] == "0.0.0.0"  # the pods are asked by their addresses
+    paths = {probe["httpGet"]["path"] for probe in probes(container)}
+    assert paths == {server.READY, f"/v2/models/{NAME}/ready"}
+    arguments = dict(rest.partition("=")[::2] for name, rest in instructions(STAGES[1]) if name == "ARG")
+    assert {"serving", made.framework} <= set(arguments["EXTRAS"].split(",")), "the image has what it runs on"
+
+
+def test_the_load_grows_and_opens_connections() -> None:
+    """A pod that the autoscaler adds gets new connections alone."""
+    member = load_client()
+    steps = member["options"]["concurrency_steps"]
+    assert steps == sorted(set(steps))
+    assert len(steps) > 1
+    assert member["options"]["concurrency_seconds"] > 4, "as long as an idle connection is kept"
 
 
 # -- the image

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workloads.clients import grpc_client, http_client
 from workloads.load.address import AddressError, is_loopback, resolve
 from workloads.load.generator import payload_of
-from workloads.load.grpc_transport import kind_of
+from workloads.load.grpc_transport import families, kind_of
 from workloads.load.histogram import LEAST, MOST, Histogram
 from workloads.load.options import header_lines
 from workloads.load.outcome import RequestOutcome, Tally, of_answer, of_connection, of_status
@@ -213,6 +213,16 @@ def test_another_machine_is_refused_unless_allowed() -> None:
     with pytest.raises(AddressError, match=r"'example.org' is at 93\.184\.216\.34, .*allow_remote = true"):
         resolve("example.org", 80, False, lookup)
     assert resolve("example.org", 80, True, lookup) == ["127.0.0.1", "93.184.216.34"]
+
+
+def test_addresses_of_ipv4_come_first() -> None:
+    def lookup(host: str, port: int, **_: Any) -> list[Any]:
+        return [(0, 0, 0, "", (address, port, 0, 0)) for address in ("::1", "127.0.0.1", "::1", "127.0.0.2")]
+
+    found = resolve("localhost", 80, False, lookup)
+    assert found == ["127.0.0.1", "127.0.0.2", "::1"]
+    assert families(found, 80) == ["ipv4:127.0.0.1:80,127.0.0.2:80", "ipv6:[::1]:80"]
+    assert families(["::1"], 80) == ["ipv6:[::1]:80"]
 
 
 def test_a_host_without_an_address_is_told() -> None:

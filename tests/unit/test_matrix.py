@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import matrix, matrix_config
+from benchmarks import matrix, matrix_config, notes
 from monitors.detection.series import Series
 from monitors.model import Event, MetricSpec
 from reports import document
@@ -73,6 +74,23 @@ def test_the_page_tells_speed_memory_and_whether_the_answer_was_right(empty_reco
     assert cells[4:8] == ["2.5e-07 (2e-05)", "100", "1.00×", "200 MiB"]
     assert "1 of 3 answered as the reference does" in text
     assert line(text, "| tensorflow graph |") == ["tensorflow graph", "tensorflow 2.1, python 3.11"]
+
+
+def test_the_page_tells_what_was_said_of_the_machine_and_of_onednn(empty_record: Callable[..., Any]) -> None:
+    these = rows(empty_record)
+    off = {**these[1].trial, "environment": {"tensorflow_onednn": "off"}}
+    told = matrix.page([these[0], replace(these[1], trial=off), these[2]], ["Others used the machine too."])
+    top = told.partition("*answer off by*")[0]
+    assert top.endswith("not how it is shipped.\n\nOthers used the machine too.\n\n")
+    assert "In 1 of 3 trials TensorFlow ran without oneDNN" in top
+    assert "without oneDNN" not in matrix.page(these)
+
+
+def test_notes_are_given_one_by_one() -> None:
+    parser = argparse.ArgumentParser()
+    notes.add_option(parser)
+    assert parser.parse_args(["--note", "One.", "--note", "Two."]).notes == ["One.", "Two."]
+    assert parser.parse_args([]).notes == []
 
 
 def test_the_page_tells_what_is_missing(empty_record: Callable[..., Any]) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from workloads.clients import tensorflow_serving_client
+from workloads.load import tensorflow_serving_wire
 from workloads.load.generator import Generator
+from workloads.load.grpc_transport import GrpcAnswer, GrpcTransport, NotServingError
+from workloads.load.http_transport import HttpAnswer, HttpTransport
 from workloads.load.model_client import FIRST, ModelAnswer, ModelDriver, SwapError, WrongAnswerError, clip_of
 from workloads.load.model_options import ModelOptions
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import ABANDONED, RequestOutcome, Tally
-from workloads.load.prediction_service import AVAILABLE, END
+from workloads.load.prediction_service import AVAILABLE, END, RELOAD
+from workloads.load.protobuf import by_number, data, field, numbers
 from workloads.load.schedule import SteppedLoop
-from workloads.load.tensorflow_serving_wire import GrpcWire
+from workloads.load.tensorflow_serving_wire import GrpcWire, RestWire
 from workloads.networks.architecture import NetworkSizes
 from workloads.networks.reference import ReferenceNetwork
 from workloads.protocol.contract import Clip, ClockTick
@@ -243,3 +247,107 @@ def test_a_version_is_loaded_before_the_oldest_is_unloaded() -> None:
 
 def test_what_a_client_left_in_the_middle_of_a_swap_is_done_first() -> None:
     assert asyncio.run(swapped(1, 2, 3, serves=(1, 2, 3))) == [(2, 3), (2, 3, 1), (3, 1)]
+
+
+FAILED = GrpcAnswer(RequestOutcome("refused", "UNAVAILABLE: gone"))
+UNREADABLE = GrpcAnswer(RequestOutcome(), b"\x0a\xff")
+
+
+class ModelService:
+    """TensorFlow Serving's, scripted: after an order it fails to say what it serves, then tells of what was before."""
+
+    def __init__(self, *serves: int, fails: Sequence[GrpcAnswer] = ()) -> None:
+        self.serves, self.wanted, self.fails = set(serves), set(serves), list(fails)
+        self.known = set(serves)
+        self.late = 0
+
+    async def call(self, path: str, payload: bytes, timeout: float | None = None) -> GrpcAnswer:
+        if path == RELOAD:
+            self.wanted = set(ordered(payload))
+            self.fails, self.late = [FAILED, UNREADABLE, FAILED], 2
+            return GrpcAnswer(RequestOutcome())
+        if self.fails:
+            return self.fails.pop(0)
+        if self.late:
+            self.late -= 1
+        else:
+            self.serves = self.wanted
+        self.known |= self.wanted
+        states = ((number, AVAILABLE if number in self.serves else END) for number in sorted(self.known))
+        status = b"".join(field(1, field(1, number) + field(2, state)) for number, state in states)
+        return GrpcAnswer(RequestOutcome(), status)
+
+
+def ordered(payload: bytes) -> list[int]:
+    """The versions of a `ReloadConfigRequest`."""
+    for number in (1, 1, 1, 7, 102):
+        payload = data(by_number(payload)[number][0])
+    return numbers(by_number(payload)[1])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelService], GrpcWire]:
+    """A wire to that service; called on a loop."""
+    monkeypatch.setattr(tensorflow_serving_wire, "_EVERY", 0.0)
+
+    def wire(service: ModelService) -> GrpcWire:
+        monkeypatch.setattr(GrpcTransport, "call", lambda _, *given: service.call(*given))
+        options = tensorflow_serving_client.Options(
+            swap_every=1.0, versions=(1, 2, 3), timeout=0.01, give_up=0.02, base_path="/models"
+        )
+        return GrpcWire(options, {options.address: ["127.0.0.1"]})
+
+    return wire
+
+
+def test_a_question_that_failed_is_not_an_answer_that_a_version_is_gone(
+    asked: Callable[[ModelService], GrpcWire],
+) -> None:
+    service = ModelService(1, 2, fails=[FAILED, FAILED])
+
+    async def swap() -> None:
+        await asked(service).swap()
+
+    asyncio.run(swap())
+    assert service.serves == {2, 3}, "it waited until the server itself said so"
+
+
+def test_what_the_last_question_came_to_is_told(
+    asked: Callable[[ModelService], GrpcWire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensorflow_serving_wire, "_MOST_SWAP", 0.0)
+    never = [FAILED] * 10**6
+
+    async def done(what: str, service: ModelService) -> None:
+        wire = asked(service)
+        await (wire.swap() if what == "swap" else wire.ready())
+
+    with pytest.raises(SwapError, match=r"served is not known: not within 0 s; .* failed: UNAVAILABLE: gone"):
+        asyncio.run(done("swap", ModelService(1, 2, fails=never)))
+    with pytest.raises(SwapError, match=r"version 3 did not reach state 30: not within 0 s; .* failed: UNAVAILABLE"):
+        asyncio.run(done("swap", ModelService(1, 2)))
+    with pytest.raises(SwapError, match="says of no version that it is served"):
+        asyncio.run(done("swap", ModelService()))
+    with pytest.raises(NotServingError, match=r"not serve the model 'recurrent': not within 0\.02 s; .*: UNAVAILABLE"):
+        asyncio.run(done("ready", ModelService(1, fails=never)))
+    with pytest.raises(NotServingError, match=r"the last time it told of no version"):
+        asyncio.run(done("ready", ModelService()))
+
+
+def test_rest_that_answers_with_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensorflow_serving_wire, "_EVERY", 0.0)
+
+    async def answers(*_: Any, **__: Any) -> HttpAnswer:
+        return HttpAnswer(RequestOutcome(), b"<html>")
+
+    async def ready() -> None:
+        options = tensorflow_serving_client.Options(protocol="rest", timeout=0.01, give_up=0.02)
+        wire = RestWire(options, {options.address: ["127.0.0.1"]})
+        try:
+            await wire.ready()
+        finally:
+            await wire.close()
+
+    monkeypatch.setattr(HttpTransport, "send", answers)
+    with pytest.raises(NotServingError, match=r"not within 0\.02 s; the last question .* failed: Expecting value"):
+        asyncio.run(ready())

@@ -59,6 +59,13 @@ def test_states_and_refusals_are_read() -> None:
     assert tfs.rest_states({"model_version_status": [{"version": "4", "state": "AVAILABLE"}]}) == {4: tfs.AVAILABLE}
 
 
+@pytest.mark.parametrize("body", [{}, [], "x", None, {"error": "x"}, {"model_version_status": [{"version": "1"}]}])
+def test_what_tells_no_states_is_an_error(body: object) -> None:
+    """An answer without versions would read as if all of them were unloaded."""
+    with pytest.raises(ValueError, match="no states of versions"):
+        tfs.rest_states(body)
+
+
 @pytest.mark.parametrize(
     ("asked", "path"),
     [

@@ -15,7 +15,9 @@ class AddressError(ValueError):
 def resolve(
     host: str, port: int, allow_remote: bool, lookup: Callable[..., list[Any]] = socket.getaddrinfo
 ) -> list[str]:
-    """The addresses of a host, which are the only ones that a client then connects to.
+    """The addresses of a host, which are the only ones that a client then connects to: those of IPv4 first.
+
+    Most servers listen on IPv4 alone, and what resolves `localhost` may name `::1` first.
 
     Raises:
         AddressError: there is none, or one is not a loopback address and `allow_remote` is off.
@@ -31,7 +33,12 @@ def resolve(
             f"the host {host!r} is at {remote[0]}, which is not a loopback address of this machine: "
             "set allow_remote = true to send load to it"
         )
-    return addresses
+    return sorted(addresses, key=is_ipv6)
+
+
+def is_ipv6(address: str) -> bool:
+    """Whether it is an address of IPv6, with its zone or without."""
+    return ":" in address
 
 
 def is_loopback(address: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workloads.load.address import is_ipv6
 from workloads.load.options import LoadOptions
-from workloads.load.outcome import ABANDONED, RequestOutcome
+from workloads.load.outcome import ABANDONED, ANSWERS, RequestOutcome
 
 _HEALTH = "/grpc.health.v1.Health/Check"
 _SERVING = b"\x08\x01"
@@ -20,6 +22,10 @@ _CLIENT_FAULTS = frozenset({
     "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNAUTHENTICATED",
 })  # fmt: skip
 """Codes that map to an HTTP status from 400 to 499; the others map to 500 and more."""
+_EACH_FAMILY = 1.0
+"""Seconds that addresses of one family are tried before those of the other are, where a server has both."""
+_ON_ITS_WAY = 0.001
+"""Seconds between a call that was sent and its end, for calls that are given up."""
 _LOST = ("socket closed", "connection reset", "broken pipe", "goaway", "transport")
 """Words of the library for a connection that ended before the answer did."""
 
@@ -49,6 +55,15 @@ def place(target: str, name: str = "target") -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def families(addresses: Sequence[str], port: int) -> list[str]:
+    """Addresses as gRPC takes them: those of one family are one target, and that of the first address comes first."""
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        family, host = ("ipv6", f"[{address}]") if is_ipv6(address) else ("ipv4", address)
+        found.setdefault(family, []).append(f"{host}:{port}")
+    return [f"{family}:{','.join(each)}" for family, each in found.items()]
+
+
 class GrpcTransport:
     """Channels to one server. Made on the loop that it is used on.
 
@@ -62,9 +77,8 @@ class GrpcTransport:
 
         self._options, self._grpc, self._target, self._tls, self._metadata = options, grpc, target, tls, metadata
         # The addresses that were checked: a name is looked up once, so that it cannot lead elsewhere later.
-        port, family = place(target)[1], "ipv6" if ":" in addresses[0] else "ipv4"
-        same = [address for address in addresses if (":" in address) == (family == "ipv6")]
-        self._at = f"{family}:" + ",".join(f"[{a}]:{port}" if family == "ipv6" else f"{a}:{port}" for a in same)
+        self._families = families(addresses, place(target)[1])
+        """Of the server, that of the channels first; one alone once the server was reached."""
         self.connections = 0
         """How many were opened, where each call in flight has one of its own, and for calls that were given up."""
         self._main = self._open()
@@ -82,9 +96,19 @@ class GrpcTransport:
             # A channel is a connection: otherwise channels to one server share one.
             ("grpc.use_local_subchannel_pool", 1),
         ]
+        at, aio = self._families[0], self._grpc.aio
         if self._tls:
-            return self._grpc.aio.secure_channel(self._at, self._grpc.ssl_channel_credentials(), options=settings)
-        return self._grpc.aio.insecure_channel(self._at, options=settings)
+            return aio.secure_channel(at, self._grpc.ssl_channel_credentials(), options=settings)
+        return aio.insecure_channel(at, options=settings)
+
+    async def _turn(self) -> None:
+        """Try the addresses of the other family, until the server was reached by one."""
+        if len(self._families) > 1:
+            self._families = [*self._families[1:], self._families[0]]
+            await self.close()
+            self._idle.clear()
+            self.connections = 0  # what was refused is none
+            self._main = self._open()
 
     async def connect(self, health_check: bool) -> None:
         """Wait until the server is there, and ask how it is.
@@ -97,7 +121,7 @@ class GrpcTransport:
         options, grpc = self._options, self._grpc
         try:
             async with asyncio.timeout(options.give_up):
-                await self._main.channel_ready()
+                await self._reached()
             if health_check:
                 answer = await self._main.unary_unary(_HEALTH)(b"", timeout=options.timeout)
                 if answer != _SERVING:
@@ -110,17 +134,37 @@ class GrpcTransport:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise NotServingError(f"the server at {self._target}: health check: {_said(error)}") from None
 
+    async def _reached(self) -> None:
+        """Wait until one of the addresses accepts connections."""
+        import asyncio
+
+        while len(self._families) > 1:
+            try:
+                async with asyncio.timeout(_EACH_FAMILY):
+                    await self._main.channel_ready()
+                self._families = self._families[:1]
+            except TimeoutError:
+                await self._turn()
+        await self._main.channel_ready()
+
     async def call(self, path: str, payload: bytes, timeout: float | None = None) -> GrpcAnswer:
         """Make one call of the method at that path. timeout: seconds, where not that of the options."""
         channel = await self._taken()
-        call = channel.unary_unary(path)
         try:
-            answer = await call(payload, timeout=timeout or self._options.timeout, metadata=self._metadata)
+            answer = await channel.unary_unary(path)(
+                payload, timeout=timeout or self._options.timeout, metadata=self._metadata
+            )
         except self._grpc.aio.AioRpcError as error:
-            return GrpcAnswer(RequestOutcome(kind_of(error.code().name, error.details() or ""), _said(error)))
+            outcome, answer = RequestOutcome(kind_of(error.code().name, error.details() or ""), _said(error)), b""
+        else:
+            outcome = RequestOutcome(response_bytes=len(answer))
         finally:
             self._given_back(channel)
-        return GrpcAnswer(RequestOutcome(response_bytes=len(answer)), answer)
+        if outcome.kind in ANSWERS:
+            self._families = self._families[:1]
+        else:
+            await self._turn()
+        return GrpcAnswer(outcome, answer)
 
     async def _taken(self) -> Any:
         if not self._options.concurrency_steps:
@@ -142,15 +186,19 @@ class GrpcTransport:
         try:
             async with asyncio.timeout(self._options.timeout):
                 await channel.channel_ready()
-            call = channel.unary_unary(path)(payload, timeout=self._options.timeout, metadata=self._metadata)
-            waiting = asyncio.ensure_future(call.wait_for_connection() if not whole else call.initial_metadata())
-            # A turn of the loop hands the call to the library; an answer is not waited for.
-            await asyncio.wait((waiting,), timeout=0.0 if not whole else 0.001)
-            waiting.cancel()
-            call.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+                # On the wire a call like any other, and of this kind it is known what of it was sent.
+                call = channel.stream_unary(path)(timeout=self._options.timeout, metadata=self._metadata)
+                await call.wait_for_connection()
+                if whole:
+                    await call.write(payload)
+                    await call.done_writing()
+                    # A turn of the server, which drops unseen what comes and goes at once; no answer is waited for.
+                    await asyncio.sleep(_ON_ITS_WAY)
+                call.cancel()
         except TimeoutError:
             return RequestOutcome("refused", f"no connection within {self._options.timeout:g} s")
+        except (self._grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass  # the server answered, or hung up, before it could be given up
         finally:
             await channel.close()
         return RequestOutcome(ABANDONED)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workloads.load.address import is_ipv6
 from workloads.load.options import LoadOptions
 from workloads.load.outcome import ABANDONED, RequestOutcome, of_answer, of_connection
 
@@ -126,9 +127,7 @@ class HttpTransport:
                 tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         try:
             async with asyncio.timeout(self._options.timeout):
-                _, writer = await asyncio.open_connection(
-                    self._addresses[0], http_port(request.url), ssl=tls, server_hostname=parts.hostname if tls else None
-                )
+                writer = await self._connected(http_port(request.url), tls, parts.hostname or "")
                 self.connections += 1
                 writer.write(_begun(request, parts, whole))
                 await writer.drain()
@@ -137,6 +136,26 @@ class HttpTransport:
         # What was written is given to the kernel by now: the server sees the beginning of a request, and then its end.
         writer.transport.abort()
         return RequestOutcome(ABANDONED)
+
+    async def _connected(self, port: int, tls: ssl.SSLContext | None, host: str) -> Any:
+        """To the first of the addresses that accepts: what can be written to.
+
+        Raises:
+            OSError: none does; the first error.
+        """
+        import asyncio
+
+        refused: OSError | None = None
+        for address in self._addresses:
+            try:
+                _, writer = await asyncio.open_connection(
+                    address, port, ssl=tls, server_hostname=host if tls else None
+                )  # fmt: skip
+            except OSError as error:
+                refused = refused or error
+            else:
+                return writer
+        raise refused or OSError("no address")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -169,7 +188,7 @@ def _resolver(addresses: list[str]) -> Any:
             return [
                 ResolveResult(
                     hostname=host, host=address, port=port, proto=0, flags=socket.AI_NUMERICHOST,
-                    family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                    family=socket.AF_INET6 if is_ipv6(address) else socket.AF_INET,
                 )
                 for address in addresses
             ]  # fmt: skip

@@ -145,8 +145,8 @@ def rest_states(body: object) -> dict[int, int]:
     Raises:
         ValueError: it is none.
     """
-    each: Sequence[Mapping[str, str]] = body.get("model_version_status", ()) if isinstance(body, dict) else ()
     try:
+        each: Sequence[Mapping[str, str]] = body["model_version_status"]  # type: ignore[index]
         return {int(one["version"]): STATES.get(one["state"], 0) for one in each}
     except (KeyError, TypeError) as error:
         raise ValueError("the answer has no states of versions") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workloads.load.grpc_transport import GrpcTransport, NotServingError
@@ -37,6 +37,10 @@ _MOST_SWAP = 60.0
 _SIGNATURE = "serving_default"
 
 
+class StatusError(RuntimeError):
+    """The server was asked for the states of its versions, and did not answer."""
+
+
 class _Wire:
     """What both protocols share. Satisfies `ModelWire` with what they add."""
 
@@ -58,25 +62,51 @@ class _Wire:
     async def ready(self) -> None:
         """Wait until a version of the model is served."""
         options = self._options
-        for _ in range(max(1, int(options.give_up / _EVERY))):
-            states = await self._states()
-            live = sorted(version for version, state in states.items() if state == AVAILABLE)
-            if options.version in live or (live and not options.version):
-                self._versions = [options.version] if options.version else live
-                return
+
+        def served(states: Mapping[int, int]) -> bool:
+            live = live_of(states)
+            return options.version in live if options.version else bool(live)
+
+        try:
+            states = await self._once(served, options.give_up)
+        except SwapError as error:
+            said = f"the server at {options.address} does not serve the model {options.model!r}"
+            raise NotServingError(f"{said}: {error}") from None
+        self._versions = [options.version] if options.version else live_of(states)
+
+    async def _once(self, wanted: Callable[[Mapping[int, int]], bool], seconds: float) -> Mapping[int, int]:
+        """The states of the versions, once they are as wanted. A question that fails is no answer, and is asked again.
+
+        Raises:
+            SwapError: not within so many seconds, and what the last question came to.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            try:
+                states = await self._states()
+            except (StatusError, ValueError) as error:
+                last = f"the last question for its versions failed: {error}"
+            else:
+                if wanted(states):
+                    return states
+                last = f"the last time it told of {dict(sorted(states.items())) or 'no version'}"
+            if loop.time() >= until:
+                raise SwapError(f"not within {seconds:g} s; {last}")
             await asyncio.sleep(_EVERY)
-        said = f"the server at {options.address} does not serve the model {options.model!r}"
-        raise NotServingError(f"{said}: not within {options.give_up:g} s")
 
     async def _states(self) -> Mapping[int, int]:
-        """Of every version that the server knows; none where it does not answer."""
+        """Of every version that the server knows.
+
+        Raises:
+            StatusError: the server did not answer.
+            ValueError: what it answered cannot be read.
+        """
         raise NotImplementedError
 
     async def swap(self) -> None:
         """Load a version that is not served, and only then unload the oldest and move the labels on."""
         live = await self._live()
-        if not live:
-            raise SwapError("the server says of no version that it is served")
         if len(live) > 1 and set(self._options.versions) <= set(live):
             # A client before this one was stopped in the middle of a swap.
             live = await self._without_oldest(live)
@@ -104,7 +134,12 @@ class _Wire:
     """The versions that are served, in the order in which they were loaded."""
 
     async def _live(self) -> list[int]:
-        live = sorted(version for version, state in (await self._states()).items() if state == AVAILABLE)
+        try:
+            live = live_of(await self._once(lambda _: True, _MOST_SWAP))
+        except SwapError as error:
+            raise SwapError(f"which versions are served is not known: {error}") from None
+        if not live:
+            raise SwapError("the server says of no version that it is served")
         return list(self._order) if set(self._order) == set(live) else live
 
     def _labels(self, live: Sequence[int]) -> Mapping[str, int]:
@@ -116,16 +151,23 @@ class _Wire:
         assert self._manager is not None
         request = reload_request(self._options.model, self._options.base_path, versions, labels)
         answer = await self._manager.call(RELOAD, request, _MOST_SWAP)
-        wrong = answer.outcome.message or reload_response(answer.body)
+        try:
+            wrong = answer.outcome.message or reload_response(answer.body)
+        except ValueError as error:
+            wrong = f"its answer cannot be read: {error}"
         if wrong:
             raise SwapError(f"the server refused to serve versions {list(versions)}: {wrong}")
 
     async def _until(self, version: int, state: int) -> None:
-        for _ in range(int(_MOST_SWAP / _EVERY)):
-            if (await self._states()).get(version, END) == state:
-                return
-            await asyncio.sleep(_EVERY)
-        raise SwapError(f"version {version} did not reach state {state} within {_MOST_SWAP:g} s")
+        try:
+            await self._once(lambda states: states.get(version, END) == state, _MOST_SWAP)
+        except SwapError as error:
+            raise SwapError(f"version {version} did not reach state {state}: {error}") from None
+
+
+def live_of(states: Mapping[int, int]) -> list[int]:
+    """The versions that are served, the oldest first."""
+    return sorted(version for version, state in states.items() if state == AVAILABLE)
 
 
 class GrpcWire(_Wire):
@@ -140,7 +182,9 @@ class GrpcWire(_Wire):
     async def _states(self) -> Mapping[int, int]:
         assert self._manager is not None
         answer = await self._manager.call(STATUS, status_request(self._options.model))
-        return status_response(answer.body) if not answer.outcome.kind else {}
+        if answer.outcome.kind:
+            raise StatusError(answer.outcome.message)
+        return status_response(answer.body)
 
     def _payload(self, request: ModelRequest) -> bytes:
         spec = model_spec(self._options.model, self._options.version, self._label(request.number), _SIGNATURE)
@@ -187,7 +231,9 @@ class RestWire(_Wire):
     async def _states(self) -> Mapping[int, int]:
         request = HttpRequest("GET", self._base + rest_path(self._options.model), self._headers)
         answer = await self._transport.send(request, keep=True)
-        return rest_states(json.loads(answer.body)) if not answer.outcome.kind else {}
+        if answer.outcome.kind:
+            raise StatusError(answer.outcome.message)
+        return rest_states(json.loads(answer.body))
 
     def _request(self, request: ModelRequest) -> HttpRequest:
         path = rest_path(self._options.model, self._options.version, self._label(request.number), "predict")

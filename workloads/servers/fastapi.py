@@ -147,9 +147,9 @@ def main() -> None:
     """Serve until it is told to stop."""
     import uvicorn
 
-    options, ports = arguments(Options, "port")
+    options, given = arguments(Options, "port", host="127.0.0.1")
     uvicorn.run(
-        application(FastapiModel(options)), host="127.0.0.1", port=ports["port"],
+        application(FastapiModel(options)), host=given["host"], port=given["port"],
         log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
 

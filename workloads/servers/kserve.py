@@ -1,10 +1,12 @@
 """KServe's Python model server with the recurrent model in PyTorch: Open Inference Protocol by gRPC and HTTP.
 
-gRPC listens on `{port}`, HTTP on `{port:http}`. It needs an environment of its own (`soak/environments/kserve.txt`).
+gRPC listens on `{port}`, HTTP on `{port:http}`. The model can be unloaded and loaded again over HTTP; over gRPC KServe
+reads its name from another field than others do. It needs an environment of its own (`soak/environments/kserve.txt`).
 """
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
@@ -62,6 +64,32 @@ def model_of(options: Options) -> Any:
     return KserveRecurrent()
 
 
+def repository_of(options: Options) -> Any:
+    """The models of the server, which can be unloaded and loaded again: KServe's own repository loads none."""
+    import kserve
+
+    class KserveRepository(kserve.ModelRepository):  # type: ignore[misc]
+        """One model, made anew."""
+
+        def load(self, name: str) -> bool:
+            """Make it. What is raised here KServe answers with.
+
+            Raises:
+                LookupError: it is another.
+            """
+            if name != NAME:
+                raise LookupError(f"there is no model {name!r}")
+            self.update(model_of(options))
+            return True
+
+        def unload(self, name: str) -> None:
+            """Let go of it."""
+            super().unload(name)
+            gc.collect()
+
+    return KserveRepository()
+
+
 def only_on_loopback() -> None:
     """KServe listens on all addresses of the machine, and has no option for another: put one in its place."""
     from grpc import aio
@@ -93,7 +121,7 @@ def main() -> None:
     options, ports = arguments(Options, "port", "http")
     server = kserve.ModelServer(
         http_port=ports["http"], grpc_port=ports["port"], workers=1, enable_grpc=True, enable_docs_url=False,
-        access_log_format="",
+        access_log_format="", registered_models=repository_of(options),
     )  # fmt: skip
     server.start([model_of(options)])
 

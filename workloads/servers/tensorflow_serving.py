@@ -1,9 +1,10 @@
 """Stand-in that speaks TensorFlow Serving's API (gRPC, REST) in Python; not Google's tensorflow_model_server.
 
 It runs on TensorFlow and the messages of `tensorflow-serving-api`: PredictionService.Predict, ModelService, and REST's
-predict and status. Versions lie in numbered folders that are polled; labels are `stable` and `canary` unless a
-configuration names others; a version is swapped without a lost request. gRPC listens on `{port}`, REST on
-`{port:rest}`. A real tensorflow_model_server is soaked by a client alone: `address` of `tensorflow_serving_client`.
+predict (rows and columns) and status. Versions lie in numbered folders that are polled; labels are `stable` and
+`canary` unless a configuration names others; a version is swapped without a lost request. gRPC listens on `{port}`,
+REST on `{port:rest}`. A real tensorflow_model_server is soaked by a client alone: `address` of
+`tensorflow_serving_client`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from workloads.options import between
+from workloads.serving import rest_body
 from workloads.serving.options import NAME, ServedModel, arguments
+from workloads.serving.rest_body import BodyError
 from workloads.serving.start import command as started
 from workloads.serving.versions import NoVersionError, Versions
 
@@ -176,15 +179,19 @@ class RestApplication:
             return 200, self._predict(signature, json.loads(body)) if asked["verb"] else self._status(number, asked)
         except NoVersionError as error:
             return 404, {"error": str(error)}
+        except BodyError as error:
+            return 400, {"error": str(error)}
         except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
             return 400, {"error": f"{type(error).__name__}: {error}"[:500]}
 
-    def _predict(self, signature: Any, request: Mapping[str, Any]) -> Any:
+    def _predict(self, signature: Any, request: object) -> Any:
         import tensorflow as tf
 
         kinds = signature.structured_input_signature[1]
-        inputs = {name: tf.constant(values, kinds[name].dtype) for name, values in request["inputs"].items()}
-        return {"outputs": {name: each.numpy().tolist() for name, each in signature(**inputs).items()}}
+        body = rest_body.asked(request, sorted(kinds))
+        inputs = {name: tf.constant(values, kinds[name].dtype) for name, values in body.inputs.items()}
+        outputs = {name: each.numpy().tolist() for name, each in signature(**inputs).items()}
+        return rest_body.answer(outputs, body.rows)
 
     def _status(self, number: int, asked: re.Match[str]) -> Any:
         """Of all versions, or of the one that was named."""

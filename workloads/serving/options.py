@@ -45,11 +45,16 @@ class ServedModel:
         return NetworkSizes(stem=self.stem, hidden=self.hidden, heads=1)
 
 
-def arguments(kind: type[T], *ports: str) -> tuple[T, dict[str, Any]]:
-    """What a server was started with: its options, and its ports by name, as `command` of its module words them."""
+def arguments(kind: type[T], *ports: str, host: str = "") -> tuple[T, dict[str, Any]]:
+    """What a server was started with: its options, and its ports by name, as `command` of its module words them.
+
+    host: the address that it listens on unless `--host` names another, for a server that can be told.
+    """
     parser = argparse.ArgumentParser()
     for port in ports:
         parser.add_argument(f"--{port}", type=int, required=True)
+    if host:
+        parser.add_argument("--host", default=host)
     parser.add_argument("--options", type=json.loads, default={})
     given = vars(parser.parse_args())
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in given.pop("options").items()}
