@@ -43,7 +43,9 @@ value, and the tolerance that it is held to. *of eager*: its steps a second, as 
 eager execution in the same mode and run; none for executions of several processes, whose block is another. *total*,
 *anonymous*: memory of the whole process tree, the median of the last third of the trial. *growth a step*: of the
 layer that is named, with its 95 % interval; of a trial that passes that is what could not be told from none. *growth
-by dose*: where growth was plain enough to be divided."""
+by dose*: where growth was plain enough to be divided.
+
+`torch.compile` compiles the stem of the recurrent model alone, as PyTorch refuses its GRU: the rest runs eagerly."""
 
 
 @dataclass(frozen=True, slots=True)
