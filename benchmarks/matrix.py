@@ -26,10 +26,13 @@ from monitors.units import format_duration, format_interval, format_value
 from reports import document
 from soak.record.reader import open_record
 from workloads import executions, frameworks
+from workloads.needs import installed_versions
 
 SETTLED = 2 / 3
 """Of a trial, after which its memory is steady; the median of the rest is told."""
 MEMORY = ("total_bytes", "anonymous_bytes")
+HERE = "†"
+"""Marks a version that the trial did not tell."""
 COLUMNS = {
     "execution": "---", "mode": "---", "end": "---", "verdict": "---", "answer off by (tolerance)": "---",
     "steps/s": "---:", "of eager": "---:", "total": "---:", "anonymous": "---:", "growth a step": "---",
@@ -41,7 +44,9 @@ value, and the tolerance that it is held to. *of eager*: its steps a second, as 
 eager execution in the same mode and run; none for executions of several processes, whose block is another. *total*,
 *anonymous*: memory of the whole process tree, the median of the last third of the trial. *growth a step*: of the
 layer that is named, with its 95 % interval; of a trial that passes that is what could not be told from none. *growth
-by dose*: where growth was plain enough to be divided."""
+by dose*: where growth was plain enough to be divided.
+
+`torch.compile` compiles the stem of the recurrent model alone, as PyTorch refuses its GRU: the rest runs eagerly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,20 +205,26 @@ def _versions(rows: Sequence[Row]) -> str:
     for row in rows:
         found.setdefault(row.way[:2], {})[_version(row)] = None
     lines = [f"| {' '.join(way)} | {_cell('; '.join(told))} |" for way, told in sorted(found.items())]
-    return "\n".join(["| execution | versions |", "| --- | --- |", *lines])
+    table = "\n".join(["| execution | versions |", "| --- | --- |", *lines])
+    said = f"\n\n{HERE} not told by the trial: what is installed where this page was made."
+    return table + (said if HERE in table else "")
 
 
 def _version(row: Row) -> str:
-    """What its worker said of itself that is a version."""
+    """What its worker said of itself that is a version; of what it did not tell, as of old, what is installed here."""
     framework, name, _ = row.way
     told = row.trial["environment"]
-    modules = dict.fromkeys((framework, *frameworks.versions(), *_requires(framework, name), "numpy", "python"))
+    required = _requires(framework, name)
+    here = {each: f"{version} {HERE}" for each, version in installed_versions(required).items()}
+    modules = dict.fromkeys((framework, *frameworks.versions(), *required, "numpy", "python"))
     off = ["oneDNN off"] if told.get("TF_ENABLE_ONEDNN_OPTS") == "0" else []
-    return ", ".join([*(f"{each} {told[each]}" for each in modules if each in told), *off]) or "not told"
+    known = {**here, **told}
+    return ", ".join([*(f"{each} {known[each]}" for each in modules if each in known), *off]) or "not told"
 
 
-def _requires(framework: str, name: str) -> Iterable[str]:
-    return executions.of(framework)[name].REQUIRES if name in executions.of(framework) else ()
+def _requires(framework: str, name: str) -> Mapping[str, str]:
+    required: Mapping[str, str] = executions.of(framework)[name].REQUIRES if name in executions.of(framework) else {}
+    return required
 
 
 def _missing(rows: Sequence[Row]) -> str:

@@ -10,17 +10,21 @@ run here keeps what was known of it, or says why.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.matrix_config import shipped
-from workloads import executions
-from workloads.needs import missing_of
+from workloads import executions, frameworks
+from workloads.needs import installed_versions, missing_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS, PAGE = ROOT / "docs" / "operators.json", ROOT / "docs" / "operators.md"
@@ -30,6 +34,7 @@ MARK = "operators: "
 """Begins the line that a child answers with: frameworks print too."""
 PATIENCE = 1800.0
 """Seconds for one execution: compilers take minutes."""
+_HOST = "127.0.0.1"
 HEAD = """\
 # Operators of each execution
 
@@ -37,20 +42,26 @@ What computes each layer of the two models, read from what really runs while a c
 answered: operators as they are dispatched, graphs after optimization, converted programs as they are loaded. A layer of
 a part that has no module of its own is called by what it does (`mean`, `attention`, `gelu`, `residual`, `window`: the
 sliding window and its mask). `whole model` stands for what cannot be told apart, as converters and compilers rename and
-fuse. What only moves or names data is left out. [operators.json](operators.json) has the same in order.
+fuse. What only moves or names data is left out. Of several ranks or workers one alone is read.
+[operators.json](operators.json) has the same in order.
 
 Made by `python -m benchmarks.operators`."""
 
 
-def asked(framework: str, execution: str) -> dict[str, Any]:
+def asked(framework: str, execution: str, *architectures: str) -> dict[str, Any]:
     """In this process, which must be fresh: operators by architecture, and versions."""
     from workloads.operators import recorded
 
     recorded.prepare(framework)
-    found = {each: recorded.operators(each, framework, execution) for each in ARCHITECTURES}
-    modules = executions.find(framework, execution).REQUIRES
-    told = {name: getattr(sys.modules.get(name), "__version__", "") for name in modules}
-    return {"operators": found, "versions": {name: version for name, version in told.items() if version}}
+    found = {each: recorded.operators(each, framework, execution) for each in architectures}
+    return {"operators": found, "versions": versions_of(executions.find(framework, execution))}
+
+
+def versions_of(module: Any) -> dict[str, str]:
+    """Of what an execution requires here, and of a runtime that is no package of Python."""
+    runtime = frameworks.load(module.EXECUTED_BY)
+    told = runtime.environment() if getattr(runtime, "RUNS_ONLY", False) else {}
+    return {**installed_versions(module.REQUIRES), **told}
 
 
 def entry(framework: str, execution: str) -> dict[str, Any]:
@@ -62,23 +73,53 @@ def entry(framework: str, execution: str) -> dict[str, Any]:
         "executed_by": module.EXECUTED_BY,
         "tolerance": executions.tolerance_of(module),
     }
-    if module.TOPOLOGY.ranks > 1:
-        return {**facts, "problem": "it needs several processes"}
+    if module.TOPOLOGY.roles:
+        return {**facts, "problem": "other processes run its steps, and tell none of their operators"}
     if missing := missing_of(module.REQUIRES):
         return {**facts, "problem": f"{' and '.join(missing)} not installed"}
-    command = [sys.executable, "-m", "benchmarks.operators", "--one", f"{framework}/{execution}"]
-    try:
-        ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return {**facts, "problem": f"no answer within {PATIENCE:.0f} s"}
-    told = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
-    if not told:
-        lines = ran.stderr.strip().splitlines()
-        return {**facts, "problem": lines[-1] if lines else f"exit status {ran.returncode}"}
-    found: dict[str, Any] = json.loads(told[-1].removeprefix(MARK))
+    # A process becomes a rank once.
+    parts = [[each] for each in ARCHITECTURES] if module.TOPOLOGY.ranks > 1 else [ARCHITECTURES]
+    found: dict[str, Any] = {"operators": {}}
+    for part in parts:
+        told = _told([framework, execution, *part], alone() if module.TOPOLOGY.ranks > 1 else {})
+        if "problem" in told:
+            return {**facts, **told}
+        found = {"operators": {**found["operators"], **told["operators"]}, "versions": told["versions"]}
     if not any(layer for each in found["operators"].values() for layer, _ in each):
         return {**facts, "problem": "what runs it tells no operators"}
     return {**facts, **found}
+
+
+def _told(words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
+    """What `asked` tells in a child with these variables, or `problem`."""
+    command = [sys.executable, "-m", "benchmarks.operators", "--one", "/".join(words)]
+    # What is taken from a cache is not compiled, and so not seen.
+    with tempfile.TemporaryDirectory() as cache:
+        given = {**os.environ, **environ, "TORCHINDUCTOR_CACHE_DIR": cache}
+        try:
+            ran = subprocess.run(
+                command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE, check=False, env=given
+            )
+        except subprocess.TimeoutExpired:
+            return {"problem": f"no answer within {PATIENCE:.0f} s"}
+    told = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
+    if not told:
+        lines = ran.stderr.strip().splitlines()
+        return {"problem": lines[-1] if lines else f"exit status {ran.returncode}"}
+    found: dict[str, Any] = json.loads(told[-1].removeprefix(MARK))
+    return found
+
+
+def alone() -> dict[str, str]:
+    """The environment of a process that is the only rank, and the only worker, of a trial of several."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(2)]
+        for one in sockets:
+            one.bind((_HOST, 0))
+        master, worker = (one.getsockname()[1] for one in sockets)
+    cluster = {"cluster": {"worker": [f"{_HOST}:{worker}"]}, "task": {"type": "worker", "index": 0}}
+    return {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": _HOST, "MASTER_PORT": str(master),
+            "TF_CONFIG": json.dumps(cluster)}  # fmt: skip
 
 
 def by_layer(operators: Iterable[Sequence[str]]) -> dict[str, str]:

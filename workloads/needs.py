@@ -13,8 +13,10 @@ Workloads, clients, servers, sources, frameworks and executions all say it in th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import importlib.util
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -117,6 +119,28 @@ def has_module(name: str) -> bool:
 def missing_of(modules: Iterable[str]) -> list[str]:
     """Those of these modules that are not installed here; none is imported."""
     return [name for name in modules if not has_module(name)]
+
+
+def installed_versions(modules: Mapping[str, str]) -> dict[str, str]:
+    """The versions of those of these modules that are installed here, whether or not anything imports them later.
+
+    Args:
+        modules: as `REQUIRES`: what each comes from, for pip. Of an extra of another package that says nothing.
+    """
+    told = {name: _version(name, package) for name, package in modules.items()}
+    return {name: version for name, version in told.items() if version}
+
+
+def _version(module: str, package: str) -> str:
+    """Of the package by the module's name, or by what pip is told; or what the module says of itself."""
+    from importlib import metadata  # brings parsers of mail, which a supervisor that reads this does without
+
+    asked = "" if "[" in package else re.split(r"[^\w.-]", package)[0]
+    for name in filter(None, (module, asked)):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    version = getattr(sys.modules.get(module), "__version__", "")
+    return version if isinstance(version, str) else ""
 
 
 def library_file(name: str) -> str:

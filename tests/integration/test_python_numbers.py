@@ -87,10 +87,13 @@ def test_no_step_converts_a_new_python_number(
     module = catalog.load(architecture)
     workload = module.build(Setup(architecture, "tensorflow", mode, execution, 5, 3), module.Options())
     new = new_numbers(converted, stepping(workload))
+    counted = workload.counters()
     workload.close()
     if (execution, mode) not in KEYED:
         assert new == set()
+        assert "all_reduces" not in counted
         return
+    assert counted["all_reduces"] == WARMING + STEPS, "their growth is told for each"
     keys = {value for kind, value in new if kind is int}
     assert new == {(int, value) for value in range(min(keys), max(keys) + 1)}
     assert len(new) == STEPS, "one all-reduce takes all gradients"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from benchmarks import matrix, matrix_config, notes
 from monitors.detection.series import Series
@@ -16,6 +17,7 @@ from monitors.model import Event, MetricSpec
 from reports import document
 from soak.plan.config import load
 from soak.plan.plan import make_plan
+from workloads import executions
 
 CONFIG = Path(__file__).parents[2] / "configs" / "matrix.toml"
 MIB = 2.0**20
@@ -76,6 +78,7 @@ def test_the_page_tells_speed_memory_and_whether_the_answer_was_right(empty_reco
     assert line(text, "| tensorflow graph |") == ["tensorflow graph", "tensorflow 2.1, python 3.11"]
 
 
+<<<<<<< HEAD
 def test_the_page_tells_what_was_said_of_the_machine_and_of_onednn(empty_record: Callable[..., Any]) -> None:
     these = rows(empty_record)
     off = {**these[1].trial, "environment": {"tensorflow_onednn": "off"}}
@@ -91,6 +94,17 @@ def test_notes_are_given_one_by_one() -> None:
     notes.add_option(parser)
     assert parser.parse_args(["--note", "One.", "--note", "Two."]).notes == ["One.", "Two."]
     assert parser.parse_args([]).notes == []
+=======
+def test_a_version_that_an_older_trial_did_not_tell_is_the_one_installed_here_and_marked(
+    empty_record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    these = rows(empty_record)
+    assert matrix.HERE not in matrix.page(these).partition("## Versions")[2]
+    monkeypatch.setattr(executions.find("torch", "eager"), "REQUIRES", {"torch": "torch", "pytest": "pytest"})
+    text = matrix.page(these).partition("## Versions")[2]
+    assert line(text, "| torch eager |")[1] == f"torch 2.1, pytest {pytest.__version__} †, python 3.11"
+    assert "† not told by the trial: what is installed where this page was made." in text
+>>>>>>> w-opm
 
 
 def test_the_page_tells_what_is_missing(empty_record: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 
 from soak import environments, plugins
 from soak.doctor import plug_ins
-from workloads import sources
-from workloads.needs import Lack, Needs, NeedsError, hold, missing_of, needs_of
-from workloads.protocol.order import StreamSpec
+from workloads import executions, sources
+from workloads.needs import Lack, Needs, NeedsError, hold, installed_versions, missing_of, needs_of
+from workloads.protocol.order import StreamSpec, TrialSpec
+from workloads.worker.main import versions_of
 
 NOTHING = Needs({"json": "json"}, {"c": "libc6"}, {"sh": "dash"})
 """That any machine lacks."""
@@ -116,3 +118,28 @@ def test_an_environment_that_has_a_module_is_named_and_its_own_interpreter_is_to
     own = str(environments.find("triton").python)
     assert environments.advice_of("nvidia-pytriton", own) == "`soak env triton --rebuild` installs it"
     assert environments.advice_of(Lack("it needs").package, "") == ""
+
+
+def test_versions_are_those_that_are_installed_though_nothing_has_imported_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a_module-1.5", "another_package-2.25"):
+        folder = tmp_path / f"{name}.dist-info"
+        folder.mkdir()
+        name, version = name.split("-")
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "tells", SimpleNamespace(__version__="3"))
+    monkeypatch.setitem(sys.modules, "tells_not", SimpleNamespace(__version__=(1, 2)))
+    requires = {"a_module": "a-module>=1", "another": "another-package<81", "tells": "soak[tells]",
+                "tells_not": "tells-not", "no_such": "no-such"}  # fmt: skip
+    wanted = {"a_module": "1.5", "another": "2.25", "tells": "3"}
+    assert installed_versions(requires) == wanted
+    monkeypatch.setattr(executions.find("none", "eager"), "REQUIRES", requires)
+    assert versions_of(TrialSpec("planted", "none", "infer")) == wanted
+    assert not {"a_module", "another"} & set(sys.modules)
+
+
+def test_an_extra_of_another_package_tells_no_version() -> None:
+    assert metadata.version("pytest")
+    assert installed_versions({"no_such": "pytest[no_such]"}) == {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float32]
 
-REQUIRES = {**frameworks.load("tensorflow").REQUIRES, "ai_edge_litert": "ai-edge-litert"}
+REQUIRES = {**frameworks.load("tensorflow").REQUIRES, **frameworks.load("litert").REQUIRES}
 KINDS = ("float32", "float16", "int8")
 
 

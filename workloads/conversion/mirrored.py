@@ -12,6 +12,7 @@ import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
+from workloads.distribution import replicated
 from workloads.errors import DeviceError
 from workloads.protocol.contract import Setup
 from workloads.protocol.execution import Run, Step, Tensor
@@ -61,13 +62,18 @@ def _strategy(device: str, one_device: bool, /) -> Any:
 
 
 def make_step(network: Any, setup: Setup, one_device: bool = False) -> Step:
-    """Steps by all replicas, as graphs; they count their `traces`. one_device: as in `strategy_of`."""
+    """Steps by all replicas, as graphs. one_device: as in `strategy_of`.
+
+    They count their `traces`, and in training their `all_reduces`, unless one device adds up all gradients.
+    """
     import tensorflow as tf
 
     strategy = strategy_of(setup.device, one_device)
     with strategy.scope():
         network.make_variables()
     infer, learn = map(tf.function, functions(network, strategy))
+    if setup.mode == "train" and not one_device:
+        return Step(*replicated.counting(learn, infer, strategy.num_replicas_in_sync))
     run: Any = learn if setup.mode == "train" else infer
     return Step(run, infer, lambda: {"traces": float(run.experimental_get_tracing_count())})
 

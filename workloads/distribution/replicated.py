@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from workloads.executions import tensorflow_eager
-from workloads.protocol.execution import Network, Step, Tensor
+from workloads.protocol.execution import Network, Run, Step, Tensor
 
 VARIABLE = "TF_CONFIG"
 _COLLECTIVE = "CollectiveReduce"
@@ -44,19 +45,31 @@ def make_step(network: Network) -> Step:
     def run(frames: Tensor, state: Tensor) -> Any:
         return strategy.run(_learning(network), args=(frames, state))
 
-    steps = each = 0
+    return Step(*counting(run, answer))
+
+
+def counting(run: Any, answer: Run, replicas: int = 1) -> tuple[Run, Run, Callable[[], dict[str, float]]]:
+    """Parts of a `Step`, which counts its `traces` and `all_reduces`.
+
+    Args:
+        run: a `tf.function`, a step of training.
+        answer: one of inference.
+        replicas: of this process: each takes part in an all-reduce by an operation of its own.
+    """
+    steps, each = 0, None
 
     def learn(frames: Tensor, state: Tensor) -> Any:
         nonlocal steps, each
-        # The same in every trace: the weights are, whatever the shape of a clip.
-        each = each or _all_reduces(run.get_concrete_function(frames, state))
+        if each is None:
+            # The same in every trace: the weights are, whatever the shape of a clip.
+            each = _collectives(run.get_concrete_function(frames, state)) // replicas
         steps += 1
         return run(frames, state)
 
     def counted() -> dict[str, float]:
-        return {"traces": float(run.experimental_get_tracing_count()), "all_reduces": float(each * steps)}
+        return {"traces": float(run.experimental_get_tracing_count()), "all_reduces": float((each or 0) * steps)}
 
-    return Step(learn, answer, counted)
+    return learn, answer, counted
 
 
 def _learning(network: Network) -> Any:
@@ -76,6 +89,6 @@ def _learning(network: Network) -> Any:
     return learn
 
 
-def _all_reduces(concrete: Any) -> int:
-    """How many a graph does each time that it runs."""
+def _collectives(concrete: Any) -> int:
+    """How many operations that are all-reduces a graph has; it does each whenever it runs."""
     return sum(operation.type.startswith(_COLLECTIVE) for operation in concrete.graph.get_operations())

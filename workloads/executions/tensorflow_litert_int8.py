@@ -7,7 +7,7 @@ from workloads.protocol.contract import Setup
 from workloads.protocol.execution import SINGLE, Network, Step
 
 NAME = "litert_int8"
-AUTHORED_IN = EXECUTED_BY = "tensorflow"
+AUTHORED_IN, EXECUTED_BY = "tensorflow", "litert"
 REQUIRES = litert.REQUIRES
 MODES = ("infer",)
 TOPOLOGY = SINGLE

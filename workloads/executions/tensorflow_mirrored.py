@@ -17,5 +17,5 @@ scope = mirrored.prepared
 
 
 def make_step(network: Network, setup: Setup) -> Step:
-    """Steps by all replicas, as graphs; they count their `traces`."""
+    """Steps by all replicas, as graphs; they count their `traces`, and in training their `all_reduces`."""
     return mirrored.make_step(network, setup)

@@ -1,4 +1,9 @@
-"""PyTorch with `torch.compile` and TorchInductor: compiled when a shape first comes; needs a C++ compiler."""
+"""PyTorch with `torch.compile` and TorchInductor: compiled when a shape first comes; needs a C++ compiler.
+
+Of the recurrent model that is the stem alone: PyTorch does not compile its GRU (unless the setting `allow_rnn` of
+TorchDynamo, which it calls experimental, is on), nor the function that calls it. The GRU and the head run eagerly. The
+transformer is compiled whole.
+"""
 
 from __future__ import annotations
 

@@ -1,16 +1,25 @@
-"""What programs of ONNX and LiteRT hold, read when they are loaded: onnxruntime's after its own optimization."""
+"""What programs of ONNX, LiteRT and TensorFlow.js hold, read as they are loaded: ONNX after its optimization."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from workloads.operators.layers import WHOLE, Layers, Operator, in_order
+from workloads.conversion import tensorflow_js
+from workloads.conversion.saved_model import OUTPUTS
+from workloads.operators.layers import WHOLE, Layers, Operator, in_order, place
+from workloads.operators.tensorflow_nodes import of_model
+
+_MOVES = {
+    "RESHAPE", "TRANSPOSE", "DELEGATE", "SPLIT", "STRIDED_SLICE", "CONCATENATION", "UNPACK",
+}  # fmt: skip
+"""Operators of LiteRT that compute nothing."""
 
 
 class ConvertedReader:
@@ -25,6 +34,7 @@ class ConvertedReader:
     def building(self) -> Iterator[None]:
         """Around all in which programs are loaded."""
         with ExitStack() as stack:
+            stack.enter_context(_around(tensorflow_js.TensorFlowJsProgram, self._graph_model))
             if importlib.util.find_spec("onnxruntime") is not None:
                 import onnxruntime
 
@@ -61,6 +71,10 @@ class ConvertedReader:
             made(session, model, options, *args, **more)
             optimized = onnx.load(options.optimized_model_filepath)
         self._found = of_onnx(onnx.load_from_string(model), optimized, self._layers)
+
+    def _graph_model(self, made: Any, program: Any, folder: Path | str, *args: Any, **more: Any) -> None:
+        made(program, folder, *args, **more)
+        self._found = of_tfjs(json.loads(Path(folder, "model.json").read_text()), self._layers)
 
     def _interpreter(self, made: Any, interpreter: Any, *args: Any, **more: Any) -> None:
         made(interpreter, *args, **more)
@@ -108,13 +122,36 @@ def _onnx_layer(node: Any, layers: Layers) -> str:
     return layers.placed(node.name.strip("/").rpartition("/")[0].replace("/", "."), node.op_type)
 
 
+def of_tfjs(model: Mapping[str, Any], layers: Layers) -> list[Operator]:
+    """Of a graph model of TensorFlow.js, which runs its nodes as they are. model: its `model.json`."""
+    return of_model([[(node["name"], node["op"]) for node in model["modelTopology"]["node"]]], layers)
+
+
 def of_litert(interpreter: Any, layers: Layers) -> list[Operator]:
-    """Of a program of LiteRT, by the names of the tensors that its operators give."""
+    """Of a program of LiteRT, by the names of the tensors that its operators give.
+
+    One without a name belongs to the layer that gives an output of the model, or to the first that takes what it gives.
+    """
     names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
-    found = [
-        (layers.named_in(*(names.get(index, "") for index in each["outputs"])) or WHOLE, each["op_name"])
-        for each in interpreter._get_ops_details()
-        if each["op_name"]
-        not in ("RESHAPE", "TRANSPOSE", "DELEGATE", "SPLIT", "STRIDED_SLICE", "CONCATENATION", "UNPACK")
-    ]
-    return in_order(found)
+    steps = interpreter._get_ops_details()
+    told = [layers.named_in(*(names.get(index, "") for index in each["outputs"])) for each in steps]
+    if any(told):
+        takers = _given(interpreter, layers)
+        for at, each in reversed(list(enumerate(steps))):
+            known = [takers[index] for index in each["outputs"] if index in takers]
+            told[at] = told[at] or min(known, key=place, default="")
+            for index in each["inputs"] if told[at] else ():
+                takers[index] = min(told[at], takers.get(index, told[at]), key=place)
+    return in_order(
+        (layer or WHOLE, each["op_name"])
+        for layer, each in zip(told, steps, strict=True)
+        if each["op_name"] not in _MOVES
+    )
+
+
+def _given(interpreter: Any, layers: Layers) -> dict[int, str]:
+    """Tensors that a model of ours gives, and the layers that they are from."""
+    found = interpreter.get_signature_runner().get_output_details()
+    return {
+        found[name]["index"]: layer for name, layer in zip(OUTPUTS, ("head", layers.own), strict=True) if name in found
+    }

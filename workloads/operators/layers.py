@@ -58,6 +58,11 @@ class Layers:
         """Every layer so far, in order."""
 
     @property
+    def own(self) -> str:
+        """What the whole model does by itself; it gives the state."""
+        return self._own
+
+    @property
     def path(self) -> str | None:
         """Of the innermost module, `stem.conv1`; "" of the model itself, None outside."""
         return self._stack[-1].path if self._stack else None

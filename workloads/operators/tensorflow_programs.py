@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,17 +14,7 @@ from tensorflow.python.framework import op_callbacks
 
 from workloads.networks.authored import tensorflow as authored
 from workloads.operators.layers import WHOLE, Layers, Operator, in_order, scope_of
-
-_PLUMBING = {
-    "Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp", "StopGradient", "_Arg",
-    "_DeviceArg", "_Retval", "_DeviceRetval",
-    "Reshape", "Transpose", "StridedSlice", "Split", "SplitV", "Unpack",
-    "ConcatV2", "Pack", "ExpandDims", "Squeeze", "Shape", "_Send", "_Recv", "_HostSend", "_HostRecv",
-    "AssignVariableOp",
-    "VarIsInitializedOp",
-    "Fill", "VariableV2",
-}  # fmt: skip
-"""What moves, names or keeps data, and computes nothing."""
+from workloads.operators.tensorflow_nodes import PLUMBING, of_model
 
 
 @contextmanager
@@ -101,7 +91,8 @@ class TensorFlowReader:
                 told = context.context().export_run_metadata()
                 context.context().disable_run_metadata()
                 op_callbacks.remove_op_callback(self._ran)
-        self._graphs += [each.post_optimization_graph for each in told.function_graphs]
+        # As they are run: for oneDNN they are rewritten after all that `post_optimization_graph` tells.
+        self._graphs += [graph for each in told.function_graphs for graph in each.partition_graphs]
 
     def answered(self, answer: Any, frames: Any, state: Any) -> None:
         """What was run to answer, and with what: one that XLA compiled tells its program."""
@@ -115,22 +106,14 @@ class TensorFlowReader:
             return self._compiled
         if any(layer.startswith("stem") for layer, _ in self._eager):
             return self._eager
-        graphs = [list(self._of_graph(graph)) for graph in self._graphs]
-        known = [each for graph in graphs for each in graph if any(layer for layer, _ in graph)]
-        # Of a model that came from elsewhere no name is known: the largest graph is it.
-        return in_order(known) or [(WHOLE, kind) for _, kind in max(graphs, key=len, default=[])]
+        return of_model([[(node.name, node.op) for node in graph.node] for graph in self._graphs], self._layers)
 
     def _ran(
         self, kind: Any, inputs: Any, attributes: Any, outputs: Any, op_name: Any = None, graph: Any = None
     ) -> None:
         name = kind.decode() if isinstance(kind, bytes) else str(kind)
-        if graph is None and name not in _PLUMBING:
+        if graph is None and name not in PLUMBING:
             self._eager.append((self._layers.label(name), name))
-
-    def _of_graph(self, graph: Any) -> Iterable[Operator]:
-        for node in graph.node:
-            if node.op not in _PLUMBING:
-                yield self._layers.named_in(node.name), node.op
 
     @contextmanager
     def _sessions(self) -> Iterator[None]:

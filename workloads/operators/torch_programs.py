@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -48,7 +49,7 @@ def named(layers: Layers) -> Iterator[None]:
 
     def call(self: nn.Module, *args: Any, **more: Any) -> Any:
         if id(self) not in names and layers.path is None:
-            names.update((id(module), path) for path, module in self.named_modules())
+            names.update((id(module), _own(path)) for path, module in self.named_modules())
         if id(self) not in names:
             return called(self, *args, **more)
         with layers.within(names[id(self)]):
@@ -67,7 +68,10 @@ class TorchReader:
     def __init__(self, layers: Layers) -> None:
         self._layers = layers
         self._mode = _Dispatched(layers)
-        self._programs: list[list[Operator]] = []
+        self._captured: list[Operator] = []
+        """Of the program that was exported or scripted last."""
+        self._lowered: list[Operator] = []
+        """Of all that was compiled: a model is one program, or several and what runs between them."""
 
     @contextmanager
     def building(self) -> Iterator[None]:
@@ -75,7 +79,7 @@ class TorchReader:
         with contextlib.ExitStack() as stack:
             for owner, name, read in ((torch.export, "export", _exported), (torch.jit, "script", _scripted)):
                 stack.enter_context(self._read_by(owner, name, read))
-            stack.enter_context(_config.patch(post_grad_custom_post_pass=self._lowered))
+            stack.enter_context(_config.patch(post_grad_custom_post_pass=self._lower))
             yield
 
     def built(self) -> None:
@@ -83,8 +87,11 @@ class TorchReader:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Around a further answer: of a program that was captured it tells nothing more, and could disturb it."""
-        if self._programs:
+        """Around a further answer: of a program that was captured it tells nothing more, and could disturb it.
+
+        What `torch.compile` could not compile runs beside what it did.
+        """
+        if self._captured:
             yield
             return
         with named(self._layers), self._mode:
@@ -94,13 +101,16 @@ class TorchReader:
         """What was run to answer, and with what."""
 
     def found(self) -> list[Operator]:
-        """Of the program that was captured last, or dispatched one by one."""
+        """Of the programs that were compiled, and of layers in none of them; of one captured; or one by one."""
         dispatched = self._mode.found
-        return self._programs[-1] if self._programs else dispatched
+        if not self._lowered:
+            return self._captured or dispatched
+        compiled = {layer for layer, _ in self._lowered}
+        return self._lowered + [each for each in dispatched if each[0] not in compiled]
 
-    def _lowered(self, graph: Any) -> None:
+    def _lower(self, graph: Any) -> None:
         """TorchInductor makes kernels of this graph, after its own rules."""
-        self._programs.append(of_nodes(graph.nodes, self._layers))
+        self._lowered += of_nodes(graph.nodes, self._layers, being_called())
 
     @contextmanager
     def _read_by(self, owner: Any, name: str, read: Any) -> Iterator[None]:
@@ -108,7 +118,7 @@ class TorchReader:
 
         def captured(*args: Any, **more: Any) -> Any:
             program = made(*args, **more)
-            self._programs.append(read(program, self._layers))
+            self._captured = read(program, self._layers)
             return program
 
         setattr(owner, name, captured)
@@ -123,15 +133,42 @@ def _exported(program: Any, layers: Layers) -> list[Operator]:
     return of_nodes(program.graph.nodes, layers)
 
 
-def of_nodes(nodes: Any, layers: Layers) -> list[Operator]:
-    """Of a graph of torch.fx that was captured with the modules of its nodes."""
+def of_nodes(nodes: Any, layers: Layers, called: str | None = None) -> list[Operator]:
+    """Of a graph of torch.fx that was captured with the modules of its nodes.
+
+    called: the path of the module whose call it is of, to which those belong that no other is told of; None where all
+    are told.
+    """
     found = []
     for node in nodes:
         if node.op != "call_function" or (name := _name(node.target)) in _PLUMBING:
             continue
-        called = list((node.meta.get("nn_module_stack") or {}).values())
-        found.append((of_path(called[-1][0] if called else None, name, layers), name))
+        modules = list((node.meta.get("nn_module_stack") or {}).values())
+        path = _local(modules[-1][0]) if modules else None
+        if called is not None:
+            path = ".".join(filter(None, (called, path)))
+        found.append((of_path(path, name, layers), name))
     return found
+
+
+def being_called() -> str | None:
+    """The path of the module that is being called, as where TorchDynamo compiles it; None where none is."""
+    modules: list[nn.Module] = []
+    frame: Any = sys._getframe()
+    while frame is not None:
+        own = frame.f_locals.get("self")
+        if isinstance(own, nn.Module):
+            modules.append(own)
+        frame = frame.f_back
+    if not modules:
+        return None
+    paths = {id(module): path for path, module in modules[-1].named_modules()}
+    return next(_own(paths[id(module)]) for module in modules if id(module) in paths)
+
+
+def _own(path: str) -> str:
+    """Of a module within one that `torch.compile` gave for it."""
+    return path.removeprefix("_orig_mod").lstrip(".")
 
 
 def _name(target: Any) -> str:
@@ -140,8 +177,13 @@ def _name(target: Any) -> str:
 
 
 def of_path(path: str | None, operator: str, layers: Layers) -> str:
-    """The layer of a module's path, `stem.conv1` or `L['self'].stem.conv1`; without one it is around the model."""
-    return "" if path is None else layers.placed(path.removeprefix("L['self']").lstrip("."), operator)
+    """The layer of a module's path, `stem.conv1`; without one it is around the model."""
+    return "" if path is None else layers.placed(path, operator)
+
+
+def _local(path: str) -> str:
+    """As captured code names a module of the one it is of: `L['self'].conv1` is `conv1`."""
+    return path.removeprefix("L['self']").lstrip(".")
 
 
 def _scripted(program: Any, layers: Layers) -> list[Operator]:

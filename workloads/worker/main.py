@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from workloads import catalog, executions, frameworks, sources
 from workloads.errors import StreamError
-from workloads.needs import hold, needs_of
+from workloads.needs import hold, installed_versions, needs_of
 from workloads.protocol import wire
 from workloads.protocol.contract import Setup, Workload
 from workloads.protocol.order import TOLD, TrialSpec, from_json
@@ -133,10 +133,9 @@ def equipped(spec: TrialSpec) -> None:
 
 
 def versions_of(spec: TrialSpec) -> dict[str, str]:
-    """Of the modules that the execution requires, as far as they are imported and tell one."""
+    """Of the modules that the execution requires, many of which are imported when the first shape comes."""
     module = executions.of(spec.framework).get(spec.execution)
-    wanted = {name: getattr(sys.modules.get(name), "__version__", None) for name in getattr(module, "REQUIRES", ())}
-    return {name: version for name, version in wanted.items() if isinstance(version, str)}
+    return installed_versions(getattr(module, "REQUIRES", {}))
 
 
 def _driven(drive: Drive, runtime: Any) -> wire.Done:
