@@ -78,7 +78,6 @@ def test_the_page_tells_speed_memory_and_whether_the_answer_was_right(empty_reco
     assert line(text, "| tensorflow graph |") == ["tensorflow graph", "tensorflow 2.1, python 3.11"]
 
 
-<<<<<<< HEAD
 def test_the_page_tells_what_was_said_of_the_machine_and_of_onednn(empty_record: Callable[..., Any]) -> None:
     these = rows(empty_record)
     off = {**these[1].trial, "environment": {"tensorflow_onednn": "off"}}
@@ -94,7 +93,8 @@ def test_notes_are_given_one_by_one() -> None:
     notes.add_option(parser)
     assert parser.parse_args(["--note", "One.", "--note", "Two."]).notes == ["One.", "Two."]
     assert parser.parse_args([]).notes == []
-=======
+
+
 def test_a_version_that_an_older_trial_did_not_tell_is_the_one_installed_here_and_marked(
     empty_record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +104,6 @@ def test_a_version_that_an_older_trial_did_not_tell_is_the_one_installed_here_an
     text = matrix.page(these).partition("## Versions")[2]
     assert line(text, "| torch eager |")[1] == f"torch 2.1, pytest {pytest.__version__} †, python 3.11"
     assert "† not told by the trial: what is installed where this page was made." in text
->>>>>>> w-opm
 
 
 def test_the_page_tells_what_is_missing(empty_record: Callable[..., Any]) -> None:
