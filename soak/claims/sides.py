@@ -18,17 +18,13 @@ from soak.claims.trials import ClaimTrial
 from soak.compare import likeness
 from soak.compare.readings import agreed
 from soak.compare.trials import ComparedTrial
+from soak.plan.member import PLACES
 
 Unequal = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 """By the name of a fact or setting: the values of the one side, and of the other."""
 _LONGEST = 60
 _PROGRAM = "command"
 """How a member is started: paths of one machine, which tell nothing that its name does not."""
-
-_OF_RANKS = (
-    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TF_CONFIG",
-)  # fmt: skip
-"""By which ranks find each other: that there are several says as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +143,10 @@ def _told(trial: ClaimTrial, members: bool) -> dict[str, str]:
 
 
 def _variables(trial: ClaimTrial) -> dict[str, str]:
-    """Environment variables whose values the record hides: that they are set."""
+    """Environment variables whose values the record hides: that they are set. Not those of ranks, which are told."""
     env = trial.info.settings.get("env")
     own = env if isinstance(env, Mapping) else {}
-    return {str(name): "set" for name, value in own.items() if value == HIDDEN and name not in _OF_RANKS}
+    return {str(name): "set" for name, value in own.items() if value == HIDDEN and name not in PLACES}
 
 
 def _members(trial: ClaimTrial) -> list[str]:

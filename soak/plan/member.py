@@ -240,3 +240,7 @@ def _cluster(jobs: Sequence[tuple[str, str]], at: int) -> dict[str, str]:
     role = jobs[at][0]
     index = [each for each, _ in jobs[:at]].count(role)
     return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": role, "index": index}})}
+
+
+PLACES = frozenset((*_group((), 0), *_cluster([("worker", "")], 0)))
+"""Names of the variables by which ranks, and jobs of a cluster, find each other."""
