@@ -16,7 +16,7 @@ from reports import blocks
 from soak.claims.tables import CheckedClaim, SideTable
 from soak.claims.trials import ClaimTrial
 from soak.compare import likeness
-from soak.compare.readings import agreed
+from soak.compare.agreed import agreed
 from soak.compare.trials import ComparedTrial
 from soak.plan.member import PLACES
 

@@ -13,7 +13,8 @@ from monitors.detection.series import Series
 from monitors.model import Event
 from reports.record import RunInfo, TrialInfo
 from soak.claims.others import others_of
-from soak.compare.readings import Readings, TrialReading, lanes, read, settled_from
+from soak.compare.agreed import Readings, TrialReading
+from soak.compare.readings import lanes, read, settled_from
 from soak.compare.trials import untold
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, open_record

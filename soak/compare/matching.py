@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from monitors.comparison.model import Measured
 from reports.blocks import titles
 from reports.record import TrialInfo
+from soak.compare.agreed import agreed
 from soak.compare.likeness import FRAMEWORK, PATH, SERVER, block_of, group_of, rest
-from soak.compare.readings import agreed
 from soak.compare.servers import load, load_named
 from soak.compare.trials import ComparedTrial
 from soak.plan.block import sha256

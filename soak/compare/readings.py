@@ -7,7 +7,7 @@ or from the processes. Each that there is is told, and `agreed` takes for all tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from reports import clients
 from reports.document import speaker
 from reports.record import TrialInfo
 from soak.compare import cards
+from soak.compare.agreed import Readings, TrialReading
 
 CI95 = 1.96
 """Half of a 95 % interval in standard errors."""
@@ -50,31 +51,6 @@ _OF_BROKEN = (
     "restarts",
 )
 """What is known of such a trial. Its memory and speed may be those of its start: what died early held little."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrialReading:
-    """One value; deviation: its standard error, where that is known."""
-
-    value: float
-    deviation: float | None = None
-    nothing: float = 0.0
-    """A difference of so much or less counts as none, where that depends on the trial: bytes a step."""
-
-
-Readings = Mapping[str, Mapping[str, TrialReading]]
-"""By the name of a measure, and by what it was read from, the best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """Of each trial values and deviations by the name of a measure, and what each measure was read from in all."""
-
-    values: Sequence[Mapping[str, float]]
-    deviations: Sequence[Mapping[str, float]]
-    sources: Mapping[str, str] = field(default_factory=dict)
-    nothing: Sequence[Mapping[str, float]] = ()
-    """Of each trial, by measure, differences up to which there is none, where that depends on the trial."""
 
 
 def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
@@ -113,25 +89,6 @@ def read(info: TrialInfo, series: Sequence[Series]) -> Readings:
     }
     told = _OF_BROKEN if info.end_reason in _BROKE else found
     return {measure: sources for measure, sources in found.items() if sources and measure in told}
-
-
-def agreed(trials: Sequence[Readings]) -> Agreed:
-    """Of each measure the first source that all trials have which have the measure at all; none, and it is left out."""
-    sources: dict[str, str] = {}
-    for measure in dict.fromkeys(name for readings in trials for name in readings):
-        having = [readings[measure] for readings in trials if measure in readings]
-        shared = [source for source in having[0] if all(source in one for one in having)]
-        if shared:
-            sources[measure] = shared[0]
-    taken = [
-        {name: each[name][source] for name, source in sources.items() if name in each} for each in trials
-    ]  # fmt: skip
-    return Agreed(
-        [{name: one.value for name, one in each.items()} for each in taken],
-        [{name: one.deviation for name, one in each.items() if one.deviation is not None} for each in taken],
-        sources,
-        [{name: one.nothing for name, one in each.items() if one.nothing} for each in taken],
-    )
 
 
 def _soaked(series: Sequence[Series]) -> Sequence[Series]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.record import RunInfo, TrialInfo
-from soak.compare.readings import Readings, read
+from soak.compare.agreed import Readings
+from soak.compare.readings import read
 from soak.errors import RecordError, UsageError
 from soak.judge.trial import judge_one, settings_of
 from soak.record.reader import Record, is_folder, open_record

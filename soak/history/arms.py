@@ -11,8 +11,8 @@ import numpy as np
 from monitors.comparison.model import Measure
 from monitors.comparison.places import Floats
 from reports.record import RunInfo, TrialInfo
+from soak.compare.agreed import agreed
 from soak.compare.likeness import EXECUTION, FRAMEWORK, group_of, rest
-from soak.compare.readings import agreed
 from soak.compare.trials import ComparedTrial
 
 PYTHON = "python"

@@ -19,7 +19,7 @@ from reports.record import RunInfo, TrialInfo
 from soak import cli
 from soak.claims import answers, document, running, sides, tables
 from soak.claims.trials import ClaimTrial, doses_of, more, step_speed
-from soak.compare.readings import TrialReading
+from soak.compare.agreed import TrialReading
 from soak.errors import ConfigError
 from soak.plan.block import COMMAND
 from soak.plan.overrides import Overrides

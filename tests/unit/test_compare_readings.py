@@ -14,7 +14,8 @@ from monitors.detection.series import Series
 from monitors.judgement import Judgement
 from monitors.model import Finding, MetricSpec
 from reports.record import TrialInfo
-from soak.compare.readings import CI95, Readings, agreed, read
+from soak.compare.agreed import Readings, agreed
+from soak.compare.readings import CI95, read
 
 MIB = 2.0**20
 T = np.arange(0.0, 90.0)
