@@ -124,6 +124,8 @@ def relative(of: Means) -> Estimate | None:
         return None
     first_mean, second_mean = (side.mean for side in of.sides())
     ratio = first_mean / second_mean
+    if abs(ratio) > _FARTHEST:
+        return None
     low, high = _end(of, ratio, -1), _end(of, ratio, 1)
     return None if low is None or high is None else Estimate(ratio - 1, low - 1, high - 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -123,6 +124,15 @@ def test_growth_is_compared_by_its_difference_with_the_error_within_trials() -> 
     assert plain.absolute.low is not None
     assert rough.absolute.low is not None
     assert rough.absolute.low < plain.absolute.low
+
+
+def test_growth_beside_next_to_none_is_no_multiple_of_it() -> None:
+    """Of the smallest number that there is any other is more times than can be counted."""
+    found = only(
+        compare(side([4.0, 0.0], "growth_per_hour"), side([0.0, sys.float_info.min], "growth_per_hour"), MEASURES)
+    )
+    assert found.relative is None
+    assert found.absolute.value == pytest.approx(2.0)
 
 
 def test_growth_that_is_too_slow_to_count_is_alike() -> None:
