@@ -17,9 +17,14 @@ from workloads.worker.golden import Golden
 pytestmark = [pytest.mark.framework, pytest.mark.usefixtures("frameworks")]
 
 STREAM = StreamSpec("synthetic", {"clip_frames": [4], "height": 16, "width": 16})
+FURTHER = {("torch", "tensorflow_litert"), ("torch", "tensorflow_litert_int8"), ("tensorflow", "tfjs_wasm")}
+"""What is made of another that is tried too, by converting that once more, which takes most of a minute."""
 
 
-@pytest.mark.parametrize(("framework", "execution"), [*ways.PLAIN, *ways.made()])
+@pytest.mark.parametrize(
+    ("framework", "execution"),
+    [pytest.param(*way, marks=[pytest.mark.slow] if way in FURTHER else []) for way in (*ways.PLAIN, *ways.made())],
+)
 def test_what_happens_to_a_weight_shows_in_the_answers_that_follow(framework: str, execution: str) -> None:
     module = executions.find(framework, execution)
     need(*module.REQUIRES)
